@@ -1,0 +1,53 @@
+"""One clip being written: appended to, flushed on a schedule, and given its final name when it is whole.
+
+docs/design/storage.md has the order of these steps and what a cut between any two of them costs.
+"""
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from agent.host.clock import Clock
+from agent.host.files import rename_durably, sync_folder
+
+
+class ClipFile:
+    """An open `.part` file. Every method may raise OSError; then the file is left for the recovery."""
+
+    def __init__(self, part: Path, clock: Clock, sync_every_s: float) -> None:
+        """Create the file; its folder is flushed only when it is new, for the file's first flush makes its name durable."""
+        self._part, self._clock, self._sync_every_s = part, clock, sync_every_s
+        if not part.parent.exists():
+            part.parent.mkdir(mode=0o770)
+            sync_folder(part.parent.parent)
+        self._handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._synced_mono_s = clock.mono_s()
+        self.size_b = 0
+        self.syncs_n = 0
+
+    def append(self, data: bytes) -> None:
+        """Add whole bytes of the clip; flush when the schedule says so."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._handle, rest):]
+        self.size_b += len(data)
+        if self._clock.mono_s() - self._synced_mono_s >= self._sync_every_s:
+            self._sync()
+
+    def _sync(self) -> None:
+        os.fdatasync(self._handle)
+        self.syncs_n += 1
+        self._synced_mono_s = self._clock.mono_s()
+
+    def finish(self, patches: Iterable[tuple[int, bytes]], final: Path) -> None:
+        """Write the head's patches, flush, and give the clip its final name for good."""
+        for offset, data in patches:
+            os.pwrite(self._handle, data, offset)
+        self._sync()
+        os.close(self._handle)
+        rename_durably(self._part, final)
+
+    def abandon(self) -> None:
+        """Let go of the file after an error, as it is."""
+        with contextlib.suppress(OSError):
+            os.close(self._handle)

@@ -1,0 +1,72 @@
+"""What the capturing thread asks of the recorder; batches of these are the only thing that crosses to its thread."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.core.model import Box, Packet, StreamInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBegin:
+    """Open a file for a new clip."""
+
+    info: StreamInfo
+    start_us: int           # of its first frame, on the device's clock
+    kind: str               # motion | continuous
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole bytes of the open clip: its head or a fragment."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClipEnd:
+    """The clip is complete: patches of its head that a player wants, then its final name."""
+
+    patches: Sequence[tuple[int, bytes]]    # offset, bytes
+    dur_us: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The strongest look of an event, and the packets from which its picture can be decoded (the last one is that picture)."""
+
+    score: float
+    boxes: Sequence[Box]
+    info: StreamInfo | None
+    packets: Sequence[Packet]
+
+
+@dataclass(frozen=True, slots=True)
+class EventOpen:
+    """Motion is confirmed."""
+
+    at_us: int
+    score: float
+    boxes: Sequence[Box]
+
+
+@dataclass(frozen=True, slots=True)
+class EventClose:
+    """The event is over, or goes on as another one."""
+
+    last_motion_us: int
+    peak: Sight
+    tracks_n: int
+    detector: str           # the version that saw it
+
+
+@dataclass(frozen=True, slots=True)
+class CameraGap:
+    """The camera delivers nothing for a while, or delivers again (`over`)."""
+
+    code: str
+    detail: str
+    gap_s: float
+    over: bool
+
+
+Job = CameraGap | ClipBegin | Block | ClipEnd | EventOpen | EventClose

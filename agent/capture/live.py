@@ -1,0 +1,137 @@
+"""The live picture: packets as they were recorded, offered to whoever connects; nobody who looks can hold up who records.
+
+A Unix stream socket a camera (core.livewire has its language), not datagrams: one keyframe is larger than what the kernel
+queues for a datagram socket. Each viewer has a bounded queue; one that is full is emptied to the next keyframe.
+"""
+import contextlib
+import os
+import socket
+import threading
+from collections import deque
+from pathlib import Path
+
+from agent.core.livewire import packet_head, stream_bytes
+from agent.core.model import Packet, StreamInfo
+
+VIEWERS_MAX = 8
+QUEUE_BYTES_MAX = 4_000_000
+SEND_TIMEOUT_S = 10.0
+
+
+class _Viewer(threading.Thread):
+    """Sends to one connection from a queue of its own; ends with the connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(name="viewer", daemon=True)
+        self._connection = connection
+        self._queue: deque[bytes] = deque()
+        self._queued_b = 0
+        self._needs_key = True
+        self._wake = threading.Condition()
+        self.gone = False
+        connection.settimeout(SEND_TIMEOUT_S)
+
+    def offer(self, head: bytes, data: bytes, key: bool) -> None:
+        """Queue a message; when there is no room, forget what waits and go on at the next keyframe."""
+        with self._wake:
+            if self._queued_b + len(data) > QUEUE_BYTES_MAX:
+                self._queue.clear()
+                self._queued_b, self._needs_key = 0, True
+            if self._needs_key and not key:
+                return
+            self._needs_key = False
+            self._queue.append(head + data)
+            self._queued_b += len(head) + len(data)
+            self._wake.notify()
+
+    def announce(self, message: bytes) -> None:
+        """Queue a format change; it never counts against the bound, and pictures start anew after it."""
+        with self._wake:
+            self._queue.append(message)
+            self._queued_b += len(message)
+            self._needs_key = True
+            self._wake.notify()
+
+    def run(self) -> None:
+        """Send until the connection ends."""
+        with contextlib.suppress(OSError), self._connection:
+            while not self.gone:
+                with self._wake:
+                    while not self._queue and not self.gone:
+                        self._wake.wait()
+                    message = self._queue.popleft() if self._queue else b""
+                    self._queued_b -= len(message)
+                self._connection.sendall(message)
+        self.gone = True
+
+    def end(self) -> None:
+        """Wake the thread up to end."""
+        with self._wake:
+            self.gone = True
+            self._wake.notify()
+
+
+class Live:
+    """One camera's live socket. Costs nothing while nobody looks."""
+
+    def __init__(self, path: Path) -> None:
+        """Listen on `path`. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._listener.bind(str(path))
+        os.chmod(path, 0o660)
+        self._listener.listen(VIEWERS_MAX)
+        self._lock = threading.Lock()
+        self._viewers: list[_Viewer] = []
+        self._opening = b""
+        self._gop: list[Packet] = []
+        self._gop_b = 0
+        threading.Thread(target=self._accept, name="live", daemon=True).start()
+
+    def stream(self, info: StreamInfo) -> None:
+        """The format of what follows."""
+        with self._lock:
+            self._opening, self._gop = stream_bytes(info.codec, info.width, info.height, info.config), []
+            self._gop_b = 0
+            for viewer in self._viewers:
+                viewer.announce(self._opening)
+
+    def packet(self, packet: Packet) -> None:
+        """Offer a packet to all who look; the newest GOP is kept, so that a new viewer sees a picture at once."""
+        with self._lock:
+            if packet.key:
+                self._gop, self._gop_b = [], 0
+            if (packet.key or self._gop) and self._gop_b + len(packet.data) <= QUEUE_BYTES_MAX:
+                self._gop.append(packet)
+                self._gop_b += len(packet.data)
+            if not self._viewers:
+                return
+            head = packet_head(packet.pts_us, packet.dts_us, packet.key, len(packet.data))
+            for viewer in self._viewers:
+                viewer.offer(head, packet.data, packet.key)
+            self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with self._lock:
+                    self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
+                    if len(self._viewers) >= VIEWERS_MAX:
+                        connection.close()
+                        continue
+                    viewer = _Viewer(connection)
+                    if self._opening:
+                        viewer.announce(self._opening)
+                    for packet in self._gop:
+                        viewer.offer(packet_head(packet.pts_us, packet.dts_us, packet.key, len(packet.data)), packet.data, packet.key)
+                    self._viewers.append(viewer)
+                viewer.start()
+
+    def close(self) -> None:
+        """End all viewers and stop listening."""
+        self._listener.close()
+        with self._lock:
+            for viewer in self._viewers:
+                viewer.end()

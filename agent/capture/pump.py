@@ -1,0 +1,139 @@
+"""The one place that tries again: runs a source's attempts, waits in between, and knows how the source fares."""
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from agent.capture.source import Sink, Source, SourceError, SourceStuck
+from agent.core.facts import CameraFacts
+from agent.core.model import Luma, Packet, StreamInfo
+from agent.host.clock import Clock
+from agent.host.log import redact
+from agent.host.stop import Stop
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # with the time that opening takes, a camera that is back is recorded within 15 s
+REFUSED_WAIT_S = 30.0                       # a wrong password tried often locks people out of their camera
+HEALTHY_AFTER_S = 30.0
+STALLED_AFTER_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without video that nobody asked for; `over` tells whether it has ended."""
+
+    code: str           # why, as a condition's code
+    detail: str
+    began_mono_s: float
+    gap_s: float
+    over: bool
+
+
+class Runs(Sink, Protocol):
+    """A sink that wants to know when a run is over, and of the gaps between runs."""
+
+    def end_run(self) -> None:
+        """The source has stopped."""
+
+    def gap(self, gap: Gap) -> None:
+        """A gap is over."""
+
+
+class _Watched:
+    """The pump's sink for one attempt: passes everything on and notices that something came."""
+
+    def __init__(self, sink: Runs, came: Callable[[], None]) -> None:
+        self._sink, self._came = sink, came
+        self.stream: Callable[[StreamInfo], None] = sink.stream
+        self.wants_luma, self.wants_main_luma = sink.wants_luma, sink.wants_main_luma
+
+    def packet(self, packet: Packet) -> None:
+        self._came()
+        self._sink.packet(packet)
+
+    def luma(self, picture: Luma) -> None:
+        self._came()
+        self._sink.luma(picture)
+
+
+class Pump(threading.Thread):
+    """Keeps one source running; what it shows is read by other threads, each value replaced whole."""
+
+    def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop,
+                 stuck: Callable[[], None], jitter: Callable[[], float] = random.random) -> None:
+        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end can free a camera."""
+        super().__init__(name=f"pump-{name}", daemon=True)
+        self._name, self._make, self._sink = name, make, sink
+        self._clock, self._stop_flag, self._stuck, self._jitter = clock, stop, stuck, jitter
+        self._error: SourceError | None = None
+        self._came_mono_s: float | None = None      # when something last came
+        self._gap_began_mono_s: float | None = None
+        self._gaps_n, self._gaps_s, self._opens_n = 0, 0.0, 0
+        self._wait_s = FIRST_WAIT_S
+        self._ended = False
+
+    def run(self) -> None:
+        """Attempt after attempt, until the source has come to its end or the process stops."""
+        while not self._stop_flag.is_set():
+            began_mono_s = self._clock.mono_s()
+            self._opens_n += 1
+            try:
+                self._make().run(_Watched(self._sink, self._came), self._stop_flag)
+                self._ended = True
+                return
+            except SourceError as error:
+                self._failed(error)
+            finally:
+                self._sink.end_run()
+            if self._clock.mono_s() - began_mono_s > HEALTHY_AFTER_S:
+                self._wait_s = FIRST_WAIT_S
+            self._stop_flag.wait(self._next_wait_s())
+
+    def _came(self) -> None:
+        now_mono_s = self._came_mono_s = self._clock.mono_s()
+        if self._error is None:
+            return
+        error, began, self._error = self._error, self._gap_began_mono_s, None
+        _log.info("%s: is back", self._name)
+        if began is not None:
+            self._gap_began_mono_s = None
+            self._gaps_s += now_mono_s - began
+            self._sink.gap(Gap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
+
+    def _failed(self, error: SourceError) -> None:
+        if self._error is None and self._came_mono_s is not None:
+            self._gaps_n += 1
+            self._gap_began_mono_s = self._came_mono_s
+        self._error = error
+        _log.warning("%s: %s", self._name, error)
+        if isinstance(error, SourceStuck):
+            self._stuck()
+
+    def _next_wait_s(self) -> float:
+        if self._error is not None and self._error.code == "camera_auth":
+            return REFUSED_WAIT_S
+        wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
+        return wait_s * (0.75 + self._jitter() / 2)
+
+    def current_gap(self) -> Gap | None:
+        """The gap that goes on now, if one does."""
+        error, began = self._error, self._gap_began_mono_s
+        if error is None or began is None:
+            return None
+        return Gap(error.code, redact(str(error)), began, self._clock.mono_s() - began, over=False)
+
+    def facts(self, seen: CameraFacts) -> CameraFacts:
+        """What the pipe has seen, with how the source fares."""
+        error, now_mono_s = self._error, self._clock.mono_s()
+        state, fault = ("retrying", error.code) if error else ("ok" if self._came_mono_s is not None else "starting", None)
+        if error is None and self._came_mono_s is not None and now_mono_s - self._came_mono_s > STALLED_AFTER_S:
+            state, fault = ("ended", None) if self._ended else ("stalled", "camera_no_frames")
+        gap = self.current_gap()
+        return msgspec.structs.replace(
+            seen, state=state, fault=fault, detail=redact(str(error)) if error else None, gaps_n=self._gaps_n,
+            gap_s=round(self._gaps_s + (gap.gap_s if gap else 0.0), 1), reopens_n=max(0, self._opens_n - 1))

@@ -1,0 +1,309 @@
+"""The recorder: a thread that obeys batches of jobs, so that a slow card never holds up the camera.
+
+What it promises and in which order it does things for that is told in docs/design/storage.md.
+"""
+import errno
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.capture.clipfile import ClipFile
+from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
+from agent.capture.thumbs import thumbnail
+from agent.core.facts import Poke
+from agent.host.clock import Clock, Instant, at
+from agent.host.datagram import Outlet
+from agent.host.files import write_durably
+from agent.store import announce, boots, clips, events
+from agent.store.database import StoreError, connect, transaction
+from agent.store.folders import Folders
+from agent.store.recover import recover_camera
+
+QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap cards stall for seconds, and it is memory
+RETRY_AFTER_S = 5.0             # how soon a card that failed is tried again
+PENDING_MAX = 64                # row changes kept for a database that can't be written
+PROBE_B = 65_536                # what a card must take before it is trusted again
+FAULTS = {errno.ENOSPC: "card_full", errno.EDQUOT: "card_full", errno.EROFS: "card_read_only"}
+
+_log = logging.getLogger(__name__)
+
+RowChange = Callable[[sqlite3.Connection], None]
+
+
+@dataclass(slots=True)
+class OpenClip:
+    """The clip that is being written."""
+
+    seq: int
+    name: str
+    file: ClipFile
+    kind: str
+    start: Instant
+
+
+@dataclass(slots=True)
+class OpenEvent:
+    """The event that is going on; `id` is known once its row is committed."""
+
+    start: Instant
+    id: int | None = None
+    continues: int | None = None
+
+
+class Recorder(threading.Thread):
+    """One camera's writer. `offer` is the only door for work; `fault` and the counters tell how it goes."""
+
+    def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
+                 keeps_events_longer: bool, pre_roll_s: float) -> None:
+        super().__init__(name=f"recorder-{camera}", daemon=True)
+        self._camera, self._folders, self._clock, self._outlet = camera, folders, clock, outlet
+        self._sync_every_s, self._always, self._keeps_events_longer = sync_every_s, always, keeps_events_longer
+        self._pre_roll_ms = int(pre_roll_s * 1000)
+        self._queue: deque[list[Job]] = deque()
+        self._queued_b = 0
+        self._wake = threading.Condition()
+        self._ending = False
+        self._db: sqlite3.Connection | None = None
+        self._pending: deque[RowChange] = deque(maxlen=PENDING_MAX)
+        self._clip: OpenClip | None = None
+        self._event: OpenEvent | None = None
+        self._previous_seq: int | None = None
+        self._needs_recovery = True
+        self._retry_mono_s = 0.0
+        self.fault: str | None = None       # card_full | card_read_only | card_io, while it lasts
+        self.clip_lost = threading.Event()  # set when the open clip could not be written on; cleared by who opens the next
+        self.errors_n = 0
+        self.dropped_blocks_n = 0
+        self.events_n = 0
+        self.syncs_n = 0
+
+    @property
+    def recording(self) -> bool:
+        """Whether a clip is open on the card."""
+        return self._clip is not None
+
+    def offer(self, batch: list[Job]) -> bool:
+        """Queue a batch; False, and nothing is queued, when the card is so far behind that the queue is full."""
+        size_b = sum(len(job.data) for job in batch if isinstance(job, Block))
+        with self._wake:
+            if size_b and self._queued_b + size_b > QUEUE_BYTES_MAX:
+                return False
+            self._queue.append(batch)
+            self._queued_b += size_b
+            self._wake.notify()
+        return True
+
+    def finish(self, timeout_s: float) -> None:
+        """Do what is queued, then end; waits at most `timeout_s`."""
+        with self._wake:
+            self._ending = True
+            self._wake.notify()
+        self.join(timeout_s)
+
+    def run(self) -> None:
+        """Obey until `finish`."""
+        while (batch := self._next()) is not None:
+            if self.fault and self._clock.mono_s() < self._retry_mono_s:
+                self._pass_over(batch)
+                continue
+            try:
+                self._ready()
+                for job in batch:
+                    self._obey(job)
+                self._commit()
+            except (OSError, sqlite3.Error, StoreError) as error:
+                self._failed(error)
+
+    def _next(self) -> list[Job] | None:
+        with self._wake:
+            if not self._queue and not self._ending:
+                self._wake.wait(RETRY_AFTER_S if self.fault else None)
+            if not self._queue:
+                return None if self._ending else []
+            batch = self._queue.popleft()
+            self._queued_b -= sum(len(job.data) for job in batch if isinstance(job, Block))
+            return batch
+
+    def _pass_over(self, batch: list[Job]) -> None:
+        """While the card is unwell, video goes by, but what happened is remembered until it can be written down."""
+        for job in batch:
+            match job:
+                case Block():
+                    self.dropped_blocks_n += 1
+                case ClipBegin():
+                    self.clip_lost.set()
+                case EventOpen():
+                    self._open_event(job)
+                case EventClose():
+                    self._close_event(job)
+                case CameraGap():
+                    self._note_gap(job)
+
+    def _ready(self) -> None:
+        """Have a database, and nothing left over from an earlier life or an error."""
+        if self.fault:
+            write_durably(self._folders.clips / f"{self._camera}.probe", bytes(PROBE_B))
+        if self._db is None:
+            self._db = connect(self._folders.root)
+            boots.remember(self._db, self._clock.now().boot)
+        if self._needs_recovery:
+            self._commit()      # what is known to be finished is not to be found torn
+            recover_camera(self._db, self._folders, self._camera, self._clock, going_on=self._event.id if self._event else None)
+            self._needs_recovery = False
+        self.fault = None
+
+    def _obey(self, job: Job) -> None:
+        match job:
+            case Block():
+                self._write(job)
+            case ClipBegin():
+                self._begin(job)
+            case ClipEnd():
+                self._end(job)
+            case EventOpen():
+                self._open_event(job)
+            case EventClose():
+                self._close_event(job)
+            case CameraGap():
+                self._note_gap(job)
+
+    def _write(self, job: Block) -> None:
+        if self._clip is None:
+            self.dropped_blocks_n += 1
+        else:
+            self._clip.file.append(job.data)
+
+    def _begin(self, job: ClipBegin) -> None:
+        start = at(self._clock.now(), job.start_us // 1000)
+        kind = "motion" if self._keeps_events_longer and self._event else job.kind
+        made: list[tuple[int, str]] = []
+
+        def insert(db: sqlite3.Connection) -> None:
+            made.append(clips.open_row(db, self._camera, kind, start, job.info.codec, job.info.width, job.info.height))
+            if self._event is not None and self._event.id is not None:
+                events.tie(db, self._event.id, made[0][0])
+
+        self._pending.append(insert)
+        try:
+            self._commit()
+        except (OSError, sqlite3.Error, StoreError):
+            self._pending.pop()
+            raise
+        (seq, name), = made
+        self._clip = OpenClip(seq, name, ClipFile(self._folders.part(seq, name), self._clock, self._sync_every_s), kind, start)
+
+    def _end(self, job: ClipEnd) -> None:
+        clip = self._clip
+        if clip is None:
+            return
+        clip.file.finish(job.patches, self._folders.clip(clip.seq, clip.name))
+        self.syncs_n += clip.file.syncs_n
+        self._clip, self._previous_seq = None, clip.seq
+        dur_ms, size_b, now = job.dur_us // 1000, clip.file.size_b, self._clock.now()
+
+        def finish(db: sqlite3.Connection) -> None:
+            clips.finish(db, clip.seq, "done", dur_ms, size_b, job.frames)
+            row = clips.get(db, clip.name)
+            assert row is not None
+            announce.clip_done(db, row, now)
+
+        self._pending.append(finish)
+
+    def _open_event(self, job: EventOpen) -> None:
+        before = self._event
+        event = self._event = OpenEvent(at(self._clock.now(), job.at_us // 1000), continues=before.id if before else None)
+        self.events_n += 1
+        clip = self._clip
+
+        def insert(db: sqlite3.Connection) -> None:
+            event.id = events.open_row(db, self._camera, "motion", event.start)
+            if clip is not None:
+                self._show(db, event, clip)
+            announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, event.continues)
+
+        self._pending.append(insert)
+
+    def _show(self, db: sqlite3.Connection, event: OpenEvent, clip: OpenClip) -> None:
+        """The open clip shows the event, and so may the one before it, as far as the pre-roll reaches back."""
+        assert event.id is not None
+        shown = [clip.seq]
+        if self._previous_seq is not None and self._always and event.start.mono_ms - clip.start.mono_ms < self._pre_roll_ms:
+            shown.insert(0, self._previous_seq)
+        for seq in shown:
+            events.tie(db, event.id, seq)
+            if self._keeps_events_longer:
+                clips.mark_kind(db, seq, "motion")
+
+    def _close_event(self, job: EventClose) -> None:
+        event, self._event = self._event, None
+        if event is None:
+            return
+        dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
+        name, now = self._write_thumbnail(job.peak, event), self._clock.now()
+
+        def finish(db: sqlite3.Connection) -> None:
+            if event.id is None:
+                return
+            events.finish(db, event.id, dur_ms, job.peak.score, job.tracks_n, job.peak.boxes, job.detector, name)
+            row = events.get(db, event.id)
+            assert row is not None
+            announce.motion_end(db, row, now, event.continues)
+
+        self._pending.append(finish)
+
+    def _note_gap(self, job: CameraGap) -> None:
+        now = self._clock.now()
+        self._pending.append(lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
+
+    def _write_thumbnail(self, peak: Sight, event: OpenEvent) -> str | None:
+        """The event's picture on the card; without one the event is worth as much."""
+        image = thumbnail(peak.info, peak.packets) if peak.info is not None and peak.packets else None
+        if image is None:
+            return None
+        name = f"{self._camera}-{event.start.boot}-{event.start.mono_ms}.jpg"
+        try:
+            write_durably(self._folders.thumbs / name, image)
+        except OSError as error:
+            _log.warning("no thumbnail for an event of %s: %s", self._camera, error)
+            return None
+        return name
+
+    def _commit(self) -> None:
+        """Make all row changes so far true at once, and tell the link when there are messages among them."""
+        if not self._pending:
+            return
+        if self._db is None:
+            raise StoreError(f"{self._folders.root}: the database can't be opened")
+        with transaction(self._db) as db:
+            for change in self._pending:
+                change(db)
+        self._pending.clear()
+        self._outlet.send(Poke(what="outbox"), "link")
+        self._outlet.send(Poke(what="clips"), "keeper", "web")
+
+    def _failed(self, error: Exception) -> None:
+        """Give the open clip up as far as it got; the recovery makes what it can of it once the card is well."""
+        self.errors_n += 1
+        self.fault = fault_of(error)
+        self._retry_mono_s = self._clock.mono_s() + RETRY_AFTER_S
+        _log.error("recording of %s stopped: %s (%s); it is tried again every %g s", self._camera, error, self.fault, RETRY_AFTER_S)
+        if self._clip is not None:
+            self._clip.file.abandon()
+            self._clip = None
+        self._needs_recovery = True
+        self.clip_lost.set()
+        if self.fault == "card_full":
+            self._outlet.send(Poke(what="space"), "keeper")
+
+
+def fault_of(error: Exception) -> str:
+    """The condition behind an error of the card or of the database on it."""
+    if isinstance(error, OSError) and error.errno in FAULTS:
+        return FAULTS[error.errno]
+    text = str(error)
+    if "is full" in text:
+        return "card_full"
+    return "card_read_only" if "readonly" in text or "read-only" in text else "card_io"

@@ -1,0 +1,160 @@
+"""Checks a configuration against the typed settings, and says everything that is wrong with it at once."""
+import difflib
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+from agent.config.positions import Path
+from agent.config.settings import Settings
+from agent.config.source import RAW, parse_source
+
+UNITS = {"_ms": "milliseconds", "_s": "seconds", "_pct": "percent", "_gb": "gigabytes", "_kbps": "kilobits a second",
+         "_days": "days", "fps": "pictures a second"}
+TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and what would be right."""
+
+    path: Path
+    text: str
+
+
+def key_name(path: Path) -> str:
+    """A path as a person writes it: camera[0].motion.fps; tables of an array are counted from 1."""
+    name = ""
+    for part in path:
+        name += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if name else part
+    return name
+
+
+def _stem(key: str) -> str:
+    """The key without its unit."""
+    return next((key.removesuffix(unit) for unit in UNITS if unit.startswith("_") and key.endswith(unit)), key)
+
+
+def nearest(key: str, known: list[str]) -> str | None:
+    """The known key that was most likely meant: the same word with another unit first, then the closest spelling."""
+    same = [name for name in known if _stem(name) == _stem(key)]
+    close = same or difflib.get_close_matches(key, known, 1, 0.6)
+    return close[0] if close else None
+
+
+def _split(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
+    """A type without its annotations, and the annotations."""
+    if get_origin(kind) is Annotated:
+        return get_args(kind)[0], [m for m in get_args(kind)[1:] if isinstance(m, msgspec.Meta)]
+    return kind, []
+
+
+def expects(key: str, kind: Any) -> str:
+    """What a key takes, in words: "a number of seconds from 0 to 30"."""
+    kind, metas = _split(kind)
+    if get_origin(kind) is Literal:
+        return " or ".join(f'"{choice}"' for choice in get_args(kind))
+    if get_origin(kind) is list:
+        return "a list of areas, each a list of [x, y] corners with 0 <= x, y <= 1"
+    text = TYPES.get(kind, str(kind))
+    unit = next((name for suffix, name in UNITS.items() if key.endswith(suffix)), None) if kind in (int, float) else None
+    text += f" of {unit}" if unit else ""
+    for meta in metas:
+        low = meta.ge if meta.ge is not None else meta.gt
+        high = meta.le if meta.le is not None else meta.lt
+        if low is not None and high is not None:
+            text += f" from {low:g} to {high:g}"
+        elif low is not None:
+            text += f", at least {low:g}"
+        if meta.max_length is not None:
+            text += f" of at most {meta.max_length} characters"
+        text += f": {meta.description}" if meta.description else ""
+    return text
+
+
+def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iterator[Problem]:
+    """Unknown keys and wrong values of `table` (parsed TOML), in it and below it."""
+    if not isinstance(table, dict):
+        yield Problem(path, f"must be a table: write [{key_name(path)}]")
+        return
+    hints = typing.get_type_hints(kind, include_extras=True)
+    for key, value in table.items():
+        here = (*path, key)
+        if key not in hints:
+            meant = nearest(key, list(hints))
+            yield Problem(here, f"unknown key; {f'did you mean {meant}, {expects(meant, hints[meant])}?' if meant and not _is_table(hints[meant]) else f'did you mean {meant}?' if meant else 'known here: ' + ', '.join(hints)}")
+        else:
+            yield from _check_value(value, hints[key], here)
+    for field in msgspec.structs.fields(kind):
+        if field.required and field.name not in table:
+            yield Problem((*path, field.name), f"is missing: it takes {expects(field.name, hints[field.name])}")
+
+
+def _is_table(kind: Any) -> bool:
+    kind = get_args(kind)[0] if get_origin(kind) is list else kind
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _check_value(value: Any, kind: Any, here: Path) -> Iterator[Problem]:
+    bare, _ = _split(kind)
+    if get_origin(bare) is list and _is_table(bare):
+        if not isinstance(value, list):
+            yield Problem(here, f"is one of several: write [[{key_name(here)}]]")
+            return
+        for index, item in enumerate(value):
+            yield from check_table(item, get_args(bare)[0], (*here, index))
+    elif _is_table(bare):
+        yield from check_table(value, bare, here)
+    else:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            yield Problem(here, f"takes {expects(str(here[-1]), kind)}; it is {value!r}")
+
+
+def check_whole(settings: Settings) -> Iterator[Problem]:
+    """What no single value shows: names used twice, keys that don't go together."""
+    seen: set[str] = set()
+    for index, camera in enumerate(settings.camera):
+        path: Path = ("camera", index)
+        if camera.name in seen:
+            yield Problem((*path, "name"), f'"{camera.name}" is taken by another camera: each needs a name of its own')
+        seen.add(camera.name)
+        yield from _check_camera(camera, path)
+    if settings.ward.cert and not settings.ward.key or settings.ward.key and not settings.ward.cert:
+        yield Problem(("ward", "cert"), "cert and key go together: give both files or neither")
+    if settings.ward.user and not settings.ward.password_file:
+        yield Problem(("ward", "user"), "needs password_file: a file that holds the password alone, readable by the link role only")
+    if len(settings.store.runtime) > 70:
+        yield Problem(("store", "runtime"), "is too long for a socket's name: at most 70 characters")
+
+
+def _check_camera(camera: Any, path: Path) -> Iterator[Problem]:
+    raw = False
+    try:
+        spec = parse_source(camera.source)
+        raw = spec.scheme in RAW
+    except ValueError as error:
+        yield Problem((*path, "source"), str(error))
+        return
+    if camera.sub:
+        try:
+            if parse_source(camera.sub).scheme != spec.scheme:
+                raise ValueError(f"must be of the same kind as source ({spec.scheme})")
+        except ValueError as error:
+            yield Problem((*path, "sub"), str(error))
+        if raw:
+            yield Problem((*path, "sub"), f"is for network cameras: a {spec.scheme} camera makes its own small picture")
+    if camera.loop and spec.scheme != "file":
+        yield Problem((*path, "loop"), "is for file sources: a camera has no end to start over from")
+    if camera.masks and not raw:
+        yield Problem((*path, "masks"), "can't be painted into video that arrives encoded, and what you mask must never be stored: "
+                                        "set the mask in the camera's own menu, and use motion.ignore to silence an area")
+    for key, areas in (("masks", camera.masks), ("motion.ignore", camera.motion.ignore)):
+        for area in areas:
+            if len(area) < 3 or not all(0 <= v <= 1 for corner in area for v in corner):
+                yield Problem((*path, *key.split(".")), "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
+                                                        "(0, 0 is the top left of the picture)")
+                break

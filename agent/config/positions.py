@@ -1,0 +1,59 @@
+"""Where each key stands in a TOML text, so that an error can name its line (tomllib does not tell)."""
+import re
+from collections.abc import Iterator
+
+Path = tuple[str | int, ...]
+
+HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+LONG_QUOTES = ('"""', "'''")
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The numbered lines that are not the inside of a long string."""
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if inside:
+            inside = "" if inside in line else inside
+            continue
+        yield number, line
+        inside = next((quote for quote in LONG_QUOTES if line.count(quote) % 2), "")
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]
+
+
+def positions(text: str) -> dict[Path, int]:
+    """Line numbers by key path; tables of an array are counted from 0, as in ("camera", 0, "fps")."""
+    found: dict[Path, int] = {}
+    counts: dict[Path, int] = {}
+
+    def resolve(parts: list[str]) -> Path:
+        """The path of a dotted name, each array of tables replaced by its newest element."""
+        path: Path = ()
+        for part in parts:
+            path += (part,)
+            if path in counts:
+                path += (counts[path],)
+        return path
+
+    table: Path = ()
+    for number, line in _lines(text):
+        if header := HEADER.match(line):
+            parts = _parts(header[2])
+            if header[1] == "[[":
+                array = (*resolve(parts[:-1]), parts[-1])
+                counts[array] = counts.get(array, -1) + 1
+            table = resolve(parts)
+            found.setdefault(table, number)
+        elif key := KEY.match(line):
+            found.setdefault((*table, *_parts(key[1])), number)
+    return found
+
+
+def line_of(found: dict[Path, int], path: Path) -> int | None:
+    """The line of `path`, or of the nearest table or key around it."""
+    while path and path not in found:
+        path = path[:-1]
+    return found.get(path)

@@ -1,0 +1,105 @@
+"""The typed settings: every key with its type, unit, bounds and default. One place, read by all roles.
+
+`config/default.toml` says in words what each key changes; a test keeps the two in step.
+"""
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
+
+Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$", description="lower-case letters, digits and '-', at most 24")]
+Seconds = Annotated[float, Meta(ge=0, le=3600)]
+
+
+class Device(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who this recorder is, for people."""
+
+    site: Annotated[str, Meta(max_length=64)] = ""
+    language: Literal["vi", "en"] = "vi"
+
+
+class Store(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where recordings live and when they go."""
+
+    folder: str = "/var/lib/taimat"
+    runtime: str = "/run/taimat"
+    keep_days: Annotated[float, Meta(gt=0, le=365)] = 10
+    keep_continuous_days: Annotated[float, Meta(gt=0, le=365)] = 3
+    quota_gb: Annotated[float, Meta(ge=0)] = 0
+    free_floor_pct: Annotated[float, Meta(ge=1, le=50)] = 10
+    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1
+
+
+class Motion(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How motion is looked for in one camera's picture."""
+
+    enabled: bool = True
+    fps: Annotated[float, Meta(ge=1, le=15)] = 5
+    sensitivity: Literal["low", "normal", "high"] = "normal"
+    smallest_pct: Annotated[float, Meta(gt=0, le=50)] = 0.1
+    ignore: list[Polygon] = field(default_factory=list)
+
+
+class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
+    """One camera: where its picture comes from and what is kept."""
+
+    name: Name
+    source: str
+    sub: str = ""
+    loop: bool = False
+    enabled: bool = True
+    width: Annotated[int, Meta(ge=160, le=4096)] = 1280
+    height: Annotated[int, Meta(ge=120, le=2304)] = 720
+    fps: Annotated[int, Meta(ge=1, le=60)] = 15
+    bitrate_kbps: Annotated[int, Meta(ge=1000, le=25000)] = 2000
+    record: Literal["motion", "continuous", "both"] = "motion"
+    pre_roll_s: Annotated[float, Meta(ge=0, le=30)] = 5
+    post_roll_s: Annotated[float, Meta(ge=0, le=120)] = 5
+    merge_gap_s: Annotated[float, Meta(ge=0, le=120)] = 8
+    max_clip_s: Annotated[float, Meta(ge=10, le=900)] = 300
+    masks: list[Polygon] = field(default_factory=list)
+    motion: Motion = field(default_factory=Motion)
+
+
+class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The broker that events and health go to."""
+
+    enabled: bool = False
+    ward: Name = "w00"
+    host: str = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
+    tls: bool = True
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
+    delivery: Literal["receipt", "puback"] = "receipt"
+    health_every_s: Annotated[int, Meta(ge=5, le=300)] = 30
+    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+
+
+class Web(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The household's page."""
+
+    enabled: bool = True
+    listen: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8088
+
+
+class Log(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the journal gets."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration of one device."""
+
+    device: Device = field(default_factory=Device)
+    store: Store = field(default_factory=Store)
+    camera: list[Camera] = field(default_factory=list)
+    ward: Ward = field(default_factory=Ward)
+    web: Web = field(default_factory=Web)
+    log: Log = field(default_factory=Log)

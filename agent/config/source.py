@@ -1,0 +1,37 @@
+"""The `source` string of a camera: a scheme and where to find it."""
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+FORMS = 'rtsp://user:password@address/path, file:/path/to/video.mp4, v4l2:/dev/video0 or picamera:0'
+NETWORK = ("rtsp", "rtsps")
+RAW = ("v4l2", "picamera")      # we encode the picture ourselves, so we can paint masks into it
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where a camera's video comes from."""
+
+    scheme: str     # rtsp | rtsps | file | v4l2 | picamera
+    target: str     # the whole URL, a path, a device node, or a camera number
+
+
+def parse_source(text: str) -> SourceSpec:
+    """Read a `source` string. Raises ValueError with the accepted forms."""
+    scheme, colon, target = text.partition(":")
+    if scheme in NETWORK:
+        try:
+            valid = bool(urlsplit(text).hostname) and (urlsplit(text).port or 554) > 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError(f"takes an address after {scheme}://, as in {FORMS}")
+        return SourceSpec(scheme, text)
+    if not colon or not target:
+        raise ValueError(f"takes {FORMS}")
+    if scheme == "picamera" and not target.isdecimal():
+        raise ValueError("takes the camera's number, as in picamera:0 (rpicam-hello --list-cameras shows them)")
+    if scheme == "v4l2" and not target.startswith("/dev/"):
+        raise ValueError("takes a device, as in v4l2:/dev/video0 or, better, v4l2:/dev/v4l/by-id/...")
+    if scheme not in ("file", *RAW):
+        raise ValueError(f"takes {FORMS}")
+    return SourceSpec(scheme, target)

@@ -1,0 +1,121 @@
+"""Segmenter: decides which packets become which clip. Pure: packets and orders in, actions out.
+
+In motion mode a clip is open from the pre-roll to the post-roll. What comes after the post-roll is withheld until it is clear
+whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it is let go, and
+the clip has no tail that nobody asked for.
+"""
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent.core.ring import Ring
+
+if TYPE_CHECKING:
+    from agent.core.model import Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Open a new clip; the packets that belong to it follow in Write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Add these packets to the open clip."""
+
+    packets: "list[Packet]"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close the open clip; its last frame is shown until `until_us`."""
+
+    until_us: int
+
+
+Action = Begin | Write | End
+
+
+@dataclass(slots=True)
+class Segmenter:
+    """One camera's decisions. `always` records without events, too."""
+
+    ring: Ring
+    always: bool
+    pre_roll_us: int
+    post_roll_us: int
+    longest_us: int                     # clips are cut at the first keyframe after this
+    withheld_bytes_max: int = 16_000_000
+    wanted_until_us: int | None = None  # while an event is open: the end of the post-roll as far as known
+    clip_start_us: int | None = None    # while a clip is open
+    last_dts_us: int = 0
+    last_step_us: int = 0
+    cut_asked: bool = False
+    _withheld: "list[Packet]" = field(default_factory=list)
+    _withheld_bytes: int = 0
+
+    def open(self, now_us: int) -> list[Action]:
+        """An event has begun: record from the pre-roll on."""
+        self.wanted_until_us = now_us + self.post_roll_us
+        if self.always or self.clip_start_us is not None:
+            return self.extend(now_us)
+        return self._begin(self.ring.since(now_us - self.pre_roll_us))
+
+    def extend(self, now_us: int) -> list[Action]:
+        """Motion goes on: whatever was withheld belongs to the clip after all."""
+        self.wanted_until_us = now_us + self.post_roll_us
+        return self._release()
+
+    def turn(self) -> None:
+        """The event goes on under another name: its clip ends at the next keyframe, and another follows without a gap."""
+        self.cut_asked = True
+
+    def close(self) -> list[Action]:
+        """The event is over."""
+        self.wanted_until_us = None
+        return [] if self.always else self.end()
+
+    def packet(self, packet: "Packet") -> list[Action]:
+        """The next packet in decode order; it is in the ring already."""
+        actions = self._take(packet)
+        if packet.dts_us > self.last_dts_us:
+            self.last_step_us, self.last_dts_us = packet.dts_us - self.last_dts_us, packet.dts_us
+        return actions
+
+    def end(self) -> list[Action]:
+        """Close the open clip, if there is one: the run ended, the event is over, or we stop."""
+        if self.clip_start_us is None:
+            return []
+        first_withheld = self._withheld[0].dts_us if self._withheld else None
+        self._withheld, self._withheld_bytes, self.clip_start_us, self.cut_asked = [], 0, None, False
+        return [End(first_withheld if first_withheld is not None else self.last_dts_us + self.last_step_us)]
+
+    def lost(self) -> None:
+        """The open clip could not be written: the next keyframe opens another, if one is wanted then."""
+        self._withheld, self._withheld_bytes, self.clip_start_us, self.cut_asked = [], 0, None, False
+
+    def _take(self, packet: "Packet") -> list[Action]:
+        if self.clip_start_us is None:
+            wanted = self.always or self.wanted_until_us is not None
+            return self._begin([packet]) if wanted and packet.key else []
+        if packet.key and (self.cut_asked or packet.dts_us - self.clip_start_us >= self.longest_us):
+            return self._cut(packet)
+        if self.always or self.wanted_until_us is None or packet.pts_us <= self.wanted_until_us:
+            return [Write([packet])]
+        self._withheld.append(packet)
+        self._withheld_bytes += len(packet.data)
+        return self._release() if self._withheld_bytes > self.withheld_bytes_max else []
+
+    def _cut(self, packet: "Packet") -> list[Action]:
+        released = self._release()
+        self.clip_start_us, self.cut_asked = None, False
+        return [*released, End(packet.dts_us), *self._begin([packet])]
+
+    def _begin(self, packets: "list[Packet]") -> list[Action]:
+        if not packets:
+            return []
+        self.clip_start_us = packets[0].dts_us
+        return [Begin(), Write(packets)]
+
+    def _release(self) -> list[Action]:
+        packets, self._withheld, self._withheld_bytes = self._withheld, [], 0
+        return [Write(packets)] if packets else []

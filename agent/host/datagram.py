@@ -1,0 +1,65 @@
+"""Lossy datagrams between the roles: heartbeats and pokes. Nobody waits for anybody.
+
+Each role binds one socket, `<runtime>/<role>.sock`. What can't be delivered at once is dropped: the next heartbeat comes in
+seconds, and whatever is worth keeping lies in the store.
+"""
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+
+from agent.core.facts import Message
+
+LARGEST_B = 32_768
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Message)
+
+
+class Inbox:
+    """The socket a role listens on; `receive` is its only door."""
+
+    def __init__(self, path: Path) -> None:
+        """Bind `path`, taking the place of one left behind by a dead process. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.bind(str(path))
+        os.chmod(path, 0o660)
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next message, or None when none came in time or it was not one of ours."""
+        self._socket.settimeout(max(timeout_s, 0.001))
+        try:
+            return _decoder.decode(self._socket.recv(LARGEST_B))
+        except (TimeoutError, msgspec.DecodeError):
+            return None
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+
+class Outlet:
+    """Sends to the inboxes of other roles; never blocks, never raises for a peer that is not there."""
+
+    def __init__(self, runtime: Path) -> None:
+        self._runtime = runtime
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        self.dropped_n = 0
+
+    def send(self, message: Message, *roles: str) -> None:
+        """Offer `message` to each role's inbox; what is not taken at once is counted in `dropped_n` and gone."""
+        data = _encoder.encode(message)
+        for role in roles:
+            try:
+                self._socket.sendto(data, str(self._runtime / f"{role}.sock"))
+            except OSError:
+                self.dropped_n += 1
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()

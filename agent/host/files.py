@@ -1,0 +1,62 @@
+"""Files that survive a power cut: written, flushed, renamed, and their folder flushed too.
+
+Without the folder's flush half of the "finished" files of a cut are missing (docs/design/storage.md).
+"""
+import fcntl
+import os
+from pathlib import Path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` as durable as the files they point to. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def rename_durably(source: Path, target: Path) -> None:
+    """Give a file that is already flushed its final name, for good. Raises OSError."""
+    os.rename(source, target)
+    sync_folder(target.parent)
+
+
+def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
+    """Write `data` so that `target` holds either the old or the new content whole, whenever the power goes. Raises OSError."""
+    part = target.with_name(target.name + ".part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with memoryview(data) as rest:
+            done = 0
+            while done < len(rest):
+                done += os.write(handle, rest[done:])
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    rename_durably(part, target)
+
+
+class AlreadyRunning(Exception):
+    """Another process holds the lock; the text says which."""
+
+
+class Lock:
+    """A role's exclusive claim on a store, released by the kernel when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock or raise AlreadyRunning; OSError when the folder can't be written."""
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._handle, 32).decode(errors="replace").strip() or "?"
+            os.close(self._handle)
+            raise AlreadyRunning(f"process {holder} already works on {path.parent} as {path.stem}; "
+                                 f"stop it first (systemctl stop 'taimat-*', or its terminal)") from None
+        os.ftruncate(self._handle, 0)
+        os.write(self._handle, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """Give the claim up before the process ends."""
+        os.close(self._handle)

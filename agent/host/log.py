@@ -1,0 +1,58 @@
+"""Log lines for the journal and for a terminal, with passwords taken out and repeats folded."""
+import logging
+import os
+import re
+import sys
+
+URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]*@")
+
+# What systemd understands at the start of a line (sd-daemon(3)).
+PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>", logging.ERROR: "<3>", logging.CRITICAL: "<2>"}
+
+
+def redact(text: str) -> str:
+    """The text without the password of any URL in it."""
+    return URL_PASSWORD.sub(r"\1:***@", text)
+
+
+class _Line(logging.Formatter):
+    """One line a record: `unit: text`, redacted, with the journal's priority prefix when the journal reads us."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+        self._journal = "JOURNAL_STREAM" in os.environ
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        prefix = PRIORITY.get(record.levelno, "") if self._journal else ""
+        return "\n".join(prefix + redact(f"{self._unit}: {line}") for line in text.splitlines())
+
+
+class _Repeats(logging.Filter):
+    """Lets the same warning through once a minute, so that a storm is a line and not a full card."""
+
+    def __init__(self, every_s: float = 60, remembered: int = 200) -> None:
+        super().__init__()
+        self._every_s, self._remembered, self._last = every_s, remembered, {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info or record.levelno < logging.INFO:
+            return True
+        text = record.getMessage()
+        if record.created - self._last.get(text, float("-inf")) < self._every_s:
+            return False
+        if len(self._last) >= self._remembered:
+            self._last.clear()
+        self._last[text] = record.created
+        return True
+
+
+def set_up(unit: str, level: str) -> None:
+    """Send this process's log to standard error in our form. `level` is debug, info, warning or error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line(unit))
+    handler.addFilter(_Repeats())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,120 @@
+"""The keeper role: after the recorder is done with a clip, everything that happens to it is the keeper's."""
+import logging
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.core.clockwatch import ClockWatch, Seen
+from agent.core.facts import Poke
+from agent.host.clock import Instant
+from agent.host.datagram import Inbox, Outlet
+from agent.host.role import Role
+from agent.host.role import main as live_as
+from agent.keeper.digest import hash_some
+from agent.keeper.retain import finish_deletion, release_ballast, renew_ballast, retain
+from agent.store import announce, boots, clips, events
+from agent.store.database import connect, transaction
+from agent.store.recover import recover_camera
+from agent.store.sweep import sweep
+
+LOOK_EVERY_S = 2.0
+RETAIN_EVERY_S = 60.0
+SWEEP_EVERY_S = 24 * 3600.0
+ROWS_OF_DELETED_CLIPS_MAX = 20_000
+EVENTS_MAX = 100_000
+NICE = 10                       # recording comes first
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The keeper's round: clock, digests, retention, and now and then the sweep."""
+
+    role: Role
+    db: sqlite3.Connection
+    outlet: Outlet
+    watch: ClockWatch = field(default_factory=ClockWatch)
+    next_retain_mono_s: float = 0.0
+    next_sweep_mono_s: float = 0.0
+    totals: tuple[int, int] = (0, 0)        # clips and their bytes, as of the last retention
+    deleted_n: int = 0
+    fault: str | None = None
+
+    def recover(self) -> None:
+        """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist."""
+        boots.remember(self.db, self.role.clock.now().boot)
+        finish_deletion(self.db, self.role.folders)
+        known = {camera.name for camera in self.role.settings.camera if camera.enabled}
+        for camera in {clip.camera for clip in clips.in_state(self.db, "open")} - known:
+            recover_camera(self.db, self.role.folders, camera, self.role.clock)
+
+    def round(self, asked_for_space: bool) -> None:
+        """One look at everything; errors of the card are reported, not fatal: the next round tries again."""
+        now = self.role.clock.now()
+        try:
+            self._watch_clock(now)
+            hash_some(self.db, self.role.folders, self.role.stop)
+            if asked_for_space or now.mono_ms / 1000 >= self.next_retain_mono_s:
+                self._retain(now)
+            if now.mono_ms / 1000 >= self.next_sweep_mono_s:
+                self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
+                sweep(self.db, self.role.folders, now)
+            self.fault = None
+        except (OSError, sqlite3.Error) as error:
+            self.fault = str(error)
+            _log.error("%s: %s; tried again", self.role.folders.root, error)
+            if "full" in str(error) and release_ballast(self.role.folders):
+                _log.warning("gave the ballast's space to the database")
+                self.next_retain_mono_s = 0.0
+
+    def _watch_clock(self, now: Instant) -> None:
+        newest_wall_ms = clips.newest_wall_ms(self.db) if self.watch.offset_ms is None else None
+        self.watch, seen, moved_ms = self.watch.step(now.mono_ms, now.wall_ms, now.clock, newest_wall_ms)
+        if seen is None:
+            return
+        _log.info("the clock %s", "is right now" if seen is Seen.SYNC else f"was moved by {moved_ms / 1000:+.0f} s")
+        with transaction(self.db) as db:
+            if now.clock in ("ntp", "rtc"):
+                boots.date(db, now.boot, now.wall_ms - now.mono_ms)
+            announce.clock(db, now, seen.value, moved_ms or None)
+        self.outlet.send(Poke(what="outbox"), "link")
+
+    def _retain(self, now: Instant) -> None:
+        self.next_retain_mono_s = now.mono_ms / 1000 + RETAIN_EVERY_S
+        folders, settings = self.role.folders, self.role.settings.store
+        gone = retain(self.db, folders, settings, now, self.watch.may_delete(now.mono_ms / 1000, now.clock))
+        self.deleted_n += len(gone)
+        if gone:
+            _log.info("deleted %d clips (%.1f MB)", len(gone), sum(clip.bytes for clip in gone) / 1e6)
+        clips.forget_deleted(self.db, ROWS_OF_DELETED_CLIPS_MAX)
+        for name in events.forget(self.db, EVENTS_MAX):
+            (folders.thumbs / name).unlink(missing_ok=True)
+        renew_ballast(folders, settings.free_floor_pct)
+        self.totals = clips.totals(self.db)
+
+    def facts(self) -> dict[str, float | int | str | bool | None]:
+        """The keeper's part of the heartbeat."""
+        return {"clips_n": self.totals[0], "clips_b": self.totals[1], "deleted_n": self.deleted_n, "fault": self.fault}
+
+
+def serve(role: Role) -> None:
+    """Keep the store until told to stop."""
+    os.nice(NICE)
+    inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
+    db = connect(role.folders.root)
+    keeper = Keeper(role, db, outlet)
+    keeper.recover()
+    while not role.stop.is_set():
+        message = inbox.receive(LOOK_EVERY_S)
+        keeper.round(asked_for_space=isinstance(message, Poke) and message.what == "space")
+        if role.heart.due():
+            role.heart.beat(facts=keeper.facts())
+    inbox.close()
+    db.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of the role. Returns the exit code."""
+    return live_as("keeper", serve, argv)

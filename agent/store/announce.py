@@ -1,0 +1,61 @@
+"""What goes to the ward, written in the same transaction as the rows it tells of: an event exists exactly if its message does."""
+import sqlite3
+from collections.abc import Sequence
+
+from agent.core import wire
+from agent.host.clock import Instant
+from agent.store import events, outbox
+from agent.store.clips import Clip
+
+
+def _rounded(boxes: Sequence[Sequence[float]]) -> list[list[float]]:
+    return [[round(value, 3) for value in box] for box in boxes]
+
+
+def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
+    """A clip is whole and flushed; `clip` is its row as it is now."""
+    assert clip.dur_ms is not None and clip.bytes is not None and clip.frames is not None
+    data = wire.ClipData(id=clip.name, start_ms=clip.mono_ms, dur_ms=clip.dur_ms, bytes=clip.bytes, frames=clip.frames, codec=clip.codec,
+                         width=clip.width, height=clip.height, events=events.of_clip(db, clip.seq), recovered=clip.state == "recovered")
+    outbox.append(db, "clip", clip.camera, when, wire.encode(data))
+
+
+def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, score: float,
+                 boxes: Sequence[Sequence[float]], continues: int | None) -> None:
+    """Motion is confirmed, or goes on as another event."""
+    data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4), boxes=_rounded(boxes),
+                           continues=continues)
+    outbox.append(db, "motion", camera, start, wire.encode(data))
+
+
+def motion_end(db: sqlite3.Connection, event: events.Event, when: Instant, continues: int | None = None) -> None:
+    """The event is over, or a dead process had left it open; `event` is its row as it is now."""
+    data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
+                           score=None if event.score is None else round(event.score, 4), tracks_n=event.tracks_n,
+                           boxes=_rounded(event.boxes), clip=_reference(db, event.clip), continues=continues, cut=event.state == "cut")
+    outbox.append(db, "motion", event.camera, when, wire.encode(data))
+
+
+def camera(db: sqlite3.Connection, name: str, when: Instant, code: str, detail: str, gap_s: float, over: bool) -> None:
+    """A camera delivers nothing, or delivers again."""
+    data = wire.CameraData(code=code, phase="end" if over else "start", detail=detail, gap_s=round(gap_s, 1))
+    outbox.append(db, "camera", name, when, wire.encode(data))
+
+
+def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool, detail: str | None = None, lost_n: int | None = None) -> None:
+    """The card has a trouble, or is rid of it."""
+    data = wire.StorageData(code=code, phase="end" if over else "start", detail=detail, lost_n=lost_n)
+    outbox.append(db, "storage", None, when, wire.encode(data))
+
+
+def clock(db: sqlite3.Connection, when: Instant, code: str, step_ms: int | None = None) -> None:
+    """The wall clock became right ("sync") or was moved ("step")."""
+    data = wire.ClockData(code=code, utc_ms=when.wall_ms, offset_ms=when.wall_ms - when.mono_ms, step_ms=step_ms)
+    outbox.append(db, "clock", None, when, wire.encode(data))
+
+
+def _reference(db: sqlite3.Connection, name: str | None) -> wire.ClipRef | None:
+    if name is None:
+        return None
+    row = db.execute("SELECT bytes, sha256 FROM clip WHERE name = ?", (name,)).fetchone()
+    return wire.ClipRef(id=name, bytes=row["bytes"], sha256=row["sha256"])

@@ -1,0 +1,146 @@
+"""Rows of clips: opened before the file is, finished together with the messages that announce them.
+
+A row's life: open -> done | recovered | lost, then deleting -> deleted. docs/design/storage.md tells it in prose.
+"""
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.core.mp4.head import Stream
+from agent.host.clock import Instant
+from agent.store.boots import DATED
+
+FINISHED = "state IN ('done', 'recovered')"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One stretch of video on the card."""
+
+    seq: int
+    name: str
+    camera: str
+    kind: str                   # motion | continuous
+    state: str
+    boot: str
+    mono_ms: int
+    wall_ms: int                # as dated by the boot's offset where that is known
+    clock: str
+    codec: str
+    width: int
+    height: int
+    dur_ms: int | None
+    bytes: int | None
+    frames: int | None
+    sha256: str | None
+    why: str | None
+
+
+COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
+           " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
+
+
+def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, codec: str, width: int, height: int) -> tuple[int, str]:
+    """Announce to ourselves that a file is about to be written; returns its seq and name. Within the caller's transaction."""
+    cursor = db.execute(
+        "INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height) "
+        "VALUES ('', ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
+        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, codec, width, height))
+    seq = cursor.lastrowid
+    assert seq is not None
+    name = f"{camera}-{start.boot}-{seq:06d}"
+    db.execute("UPDATE clip SET name = ? WHERE seq = ?", (name, seq))
+    return seq, name
+
+
+def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: int, frames: int) -> None:
+    """The file has its final name and is flushed: `state` is "done", or "recovered" after a cut."""
+    db.execute("UPDATE clip SET state = ?, dur_ms = ?, bytes = ?, frames = ? WHERE seq = ?", (state, dur_ms, size_b, frames, seq))
+
+
+def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: Stream, dur_ms: int, size_b: int,
+          frames: int) -> None:
+    """A row for a file that has lost its own. Its boot's clock is lost too, so it belongs to none and keeps the file's own date."""
+    db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, dur_ms, bytes, frames) "
+               "VALUES (?, ?, ?, 'motion', 'recovered', 'lost', 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+               (seq, name, camera, wall_ms, "saved" if wall_ms else "unset", stream.codec, stream.width, stream.height, dur_ms, size_b, frames))
+
+
+def lose(db: sqlite3.Connection, seq: int, why: str) -> None:
+    """Nothing of the clip could be kept."""
+    db.execute("UPDATE clip SET state = 'lost', why = ? WHERE seq = ?", (why, seq))
+
+
+def mark_kind(db: sqlite3.Connection, seq: int, kind: str) -> None:
+    """A continuous clip turned out to show an event: it is kept as long as events are."""
+    db.execute("UPDATE clip SET kind = ? WHERE seq = ?", (kind, seq))
+
+
+def condemn(db: sqlite3.Connection, seqs: list[int], why: str) -> None:
+    """Say, before the files go, that they are to go: a cut in between leaves no row without a file."""
+    db.executemany("UPDATE clip SET state = 'deleting', why = ? WHERE seq = ?", ((why, seq) for seq in seqs))
+
+
+def bury(db: sqlite3.Connection, seqs: list[int]) -> None:
+    """The files are gone."""
+    db.executemany("UPDATE clip SET state = 'deleted' WHERE seq = ?", ((seq,) for seq in seqs))
+
+
+def put_digest(db: sqlite3.Connection, seq: int, sha256: str) -> None:
+    """Remember the SHA-256 (hex) of the finished file."""
+    db.execute("UPDATE clip SET sha256 = ? WHERE seq = ?", (sha256, seq))
+
+
+def get(db: sqlite3.Connection, name: str) -> Clip | None:
+    """The clip of that name, in whatever state."""
+    row = db.execute(f"SELECT {COLUMNS} FROM clip WHERE name = ?", (name,)).fetchone()
+    return Clip(**row) if row else None
+
+
+def in_state(db: sqlite3.Connection, state: str, camera: str | None = None) -> list[Clip]:
+    """All clips in `state`, oldest first: for open, deleting and lost ones, which are few."""
+    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE state = ? AND (? IS NULL OR camera = ?) ORDER BY seq", (state, camera, camera))
+    return [Clip(**row) for row in rows]
+
+
+def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100, before_seq: int | None = None) -> list[Clip]:
+    """The newest finished clips, newest first; `before_seq` turns the page."""
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM clip WHERE {FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
+        "ORDER BY seq DESC LIMIT ?3", (camera, before_seq, limit))
+    return [Clip(**row) for row in rows]
+
+
+def oldest_first(db: sqlite3.Connection) -> Iterator[tuple[int, str, str, int, int, str]]:
+    """(seq, camera, kind, wall_ms, bytes, clock) of every finished clip that no hold keeps, for the retention planner; a cursor, so memory stays flat."""
+    return iter(db.execute(
+        f"SELECT seq, camera, kind, {DATED.format(t='clip')} AS wall_ms, bytes, clock FROM clip "
+        f"WHERE {FINISHED} AND seq NOT IN (SELECT clip FROM hold) ORDER BY seq"))
+
+
+def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:
+    """Finished clips that the keeper has not hashed yet, oldest first."""
+    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE sha256 IS NULL AND {FINISHED} ORDER BY seq LIMIT ?", (limit,))
+    return [Clip(**row) for row in rows]
+
+
+def newest_wall_ms(db: sqlite3.Connection) -> int | None:
+    """When the newest clip began, as far as is known; None while there is none."""
+    row = db.execute(f"SELECT {DATED.format(t='clip')} AS wall_ms FROM clip WHERE clock != 'unset' ORDER BY seq DESC LIMIT 1").fetchone()
+    return row["wall_ms"] if row else None
+
+
+def totals(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many finished clips there are and their size in bytes."""
+    row = db.execute(f"SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM clip WHERE {FINISHED}").fetchone()
+    return row[0], row[1]
+
+
+def forget_deleted(db: sqlite3.Connection, keep_n: int) -> int:
+    """Drop the oldest rows of deleted and lost clips beyond the newest `keep_n`, so that the table stays bounded."""
+    gone = "state IN ('deleted', 'lost')"
+    last = db.execute(f"SELECT seq FROM clip WHERE {gone} ORDER BY seq DESC LIMIT 1 OFFSET ?", (keep_n,)).fetchone()
+    if last is None:
+        return 0
+    db.execute(f"DELETE FROM event_clip WHERE clip IN (SELECT seq FROM clip WHERE {gone} AND seq <= ?)", (last["seq"],))
+    return db.execute(f"DELETE FROM clip WHERE {gone} AND seq <= ?", (last["seq"],)).rowcount

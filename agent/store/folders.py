@@ -1,0 +1,54 @@
+"""Where things lie in a store's folder."""
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.store.database import StoreError
+
+CLIPS_A_FOLDER = 1000       # keeps a folder small enough for a technician's file manager
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The paths of one store; nothing else in the agent spells them out."""
+
+    root: Path
+
+    @property
+    def clips(self) -> Path:
+        """Finished clips and open parts, in folders of a thousand."""
+        return self.root / "clips"
+
+    @property
+    def thumbs(self) -> Path:
+        """One JPEG an event."""
+        return self.root / "thumbs"
+
+    @property
+    def ballast(self) -> Path:
+        """A file that is only there to be deleted first: a full database can't delete anything."""
+        return self.root / "ballast"
+
+    def clip(self, seq: int, name: str) -> Path:
+        """The finished clip's file."""
+        return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{name}.mp4"
+
+    def part(self, seq: int, name: str) -> Path:
+        """The clip's file while it is being written, or as a cut left it."""
+        return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{name}.mp4.part"
+
+    def lock(self, unit: str) -> Path:
+        """The file that a unit locks so that no second one works on this store."""
+        return self.root / f"{unit}.lock"
+
+    def create(self) -> "Folders":
+        """Make the folders that are missing. Raises StoreError where they can't be made or written."""
+        try:
+            for folder in (self.root, self.clips, self.thumbs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{error.filename}: {error.strerror}; make the folder or choose another one under [store] folder") from error
+        if not os.access(self.clips, os.W_OK | os.X_OK):
+            raise StoreError(f"{self.clips} can't be written by user {os.geteuid()}: "
+                             f"change its owner or choose another one under [store] folder")
+        return self

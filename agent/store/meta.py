@@ -1,0 +1,32 @@
+"""Single values of the store: the device's id and its counters."""
+import secrets
+import sqlite3
+
+from agent.store.database import transaction
+
+
+def get(db: sqlite3.Connection, key: str) -> str | None:
+    """The value, or None when it was never set."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row["value"] if row else None
+
+
+def put(db: sqlite3.Connection, key: str, value: str) -> None:
+    """Set the value."""
+    db.execute("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value))
+
+
+def count_up(db: sqlite3.Connection, key: str) -> int:
+    """Add one to a counter that survives power cuts; returns the new value, 1 at first."""
+    row = db.execute("INSERT INTO meta (key, value) VALUES (?, '1') "
+                     "ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING value", (key,)).fetchone()
+    return int(row["value"])
+
+
+def device_id(db: sqlite3.Connection) -> str:
+    """This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good."""
+    with transaction(db):
+        db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('device', ?)", (f"c-{secrets.token_hex(6)}",))
+        known = get(db, "device")
+    assert known is not None
+    return known

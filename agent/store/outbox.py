@@ -1,0 +1,50 @@
+"""Messages for the ward: written with what they tell of, gone when the receipt names them."""
+import sqlite3
+from collections.abc import Iterable
+
+from agent.host.clock import Instant
+
+FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
+
+
+def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int:
+    """Add a message inside the caller's transaction, so that it exists exactly if what it tells of does. Returns its seq."""
+    text = data.decode() if isinstance(data, bytes) else data
+    cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, text))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def after(db: sqlite3.Connection, seq: int, limit: int) -> list[sqlite3.Row]:
+    """The next messages behind `seq`, oldest first."""
+    return db.execute(f"SELECT {FIELDS} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)).fetchall()
+
+
+def settle(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
+    """The receipt (or the broker, where no ward ingest is) has these: forget them. Returns how many were known."""
+    cursor = db.executemany("DELETE FROM outbox WHERE seq = ?", ((seq,) for seq in seqs))
+    return cursor.rowcount
+
+
+def settle_upto(db: sqlite3.Connection, upto: int) -> int:
+    """The receipt has everything up to and including `upto`."""
+    return db.execute("DELETE FROM outbox WHERE seq <= ?", (upto,)).rowcount
+
+
+def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
+    """Set a message aside that nobody will take, so that it does not block those behind it."""
+    db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) SELECT seq, kind, ?, data FROM outbox WHERE seq = ?", (code, seq))
+    db.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
+
+
+def waiting(db: sqlite3.Connection) -> tuple[int, int, int | None]:
+    """How many messages wait, their size in bytes, and the oldest one's seq."""
+    row = db.execute("SELECT COUNT(*), COALESCE(SUM(LENGTH(data) + 100), 0), MIN(seq) FROM outbox").fetchone()
+    return row[0], row[1], row[2]
+
+
+def next_seq(db: sqlite3.Connection) -> int:
+    """The seq that the next message will get."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+    return (row["seq"] if row else 0) + 1

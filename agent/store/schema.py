@@ -1,0 +1,94 @@
+"""The database's tables, as a list of migrations. docs/design/storage.md says which promise hangs on which."""
+
+# Each entry takes the schema from its index to index + 1; PRAGMA user_version counts them. Entries are never edited once released.
+MIGRATIONS = ["""
+CREATE TABLE meta (                       -- single values: device id, connection counter, ...
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE boot (                       -- every start of the machine that left a row
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,              -- first 8 hex digits of the kernel's boot id
+    offset_ms INTEGER                     -- wall minus monotonic once the clock was right: dates all rows of this boot
+) STRICT;
+
+CREATE TABLE clip (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,            -- camera-boot-seq: no clock in it
+    camera TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('motion', 'continuous')),
+    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'recovered', 'deleting', 'deleted', 'lost')),
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,             -- of the first frame
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    codec TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    dur_ms INTEGER,
+    bytes INTEGER,
+    frames INTEGER,
+    sha256 TEXT,                          -- by the keeper, after the clip is done
+    why TEXT                              -- why it was deleted or lost
+) STRICT;
+CREATE INDEX clip_by_camera ON clip (camera, seq) WHERE state IN ('done', 'recovered');
+CREATE INDEX clip_by_state ON clip (state, seq) WHERE state NOT IN ('done', 'recovered');
+CREATE INDEX clip_unhashed ON clip (seq) WHERE sha256 IS NULL AND state IN ('done', 'recovered');
+
+CREATE TABLE hold (                       -- a clip that retention must leave alone
+    clip INTEGER NOT NULL REFERENCES clip (seq),
+    reason TEXT NOT NULL,
+    until_wall_ms INTEGER,                -- NULL: until released
+    PRIMARY KEY (clip, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    camera TEXT NOT NULL,
+    kind TEXT NOT NULL,                   -- motion, tamper, ...
+    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'cut')),   -- cut: the process died before its end
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,             -- of the first sight
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    dur_ms INTEGER,
+    score REAL,                           -- the peak, 0..1
+    tracks_n INTEGER,
+    boxes TEXT,                           -- JSON [[x, y, w, h], ...] at the peak, fractions of the picture
+    detector TEXT,                        -- version of the detector that saw it
+    thumb TEXT                            -- file name in thumbs/
+) STRICT;
+CREATE INDEX event_by_state ON event (state) WHERE state = 'open';
+
+CREATE TABLE event_clip (                 -- which clips show which event
+    event INTEGER NOT NULL REFERENCES event (id),
+    clip INTEGER NOT NULL REFERENCES clip (seq),
+    PRIMARY KEY (event, clip)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_clip_by_clip ON event_clip (clip);
+
+CREATE TABLE outbox (                     -- messages for the ward until its receipt names them
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,    -- the contract's evt.seq: never reset, never used twice
+    kind TEXT NOT NULL,                   -- motion, clip, storage, camera, clock, security, gap, health_hist, ...
+    camera TEXT,
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    data TEXT NOT NULL                    -- the CloudEvent's data, JSON
+) STRICT;
+
+CREATE TABLE quarantine (                 -- what the ward refused or no broker would take
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    code TEXT NOT NULL,
+    data TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE browser (                    -- paired browsers of the household
+    token_sha256 TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    paired_wall_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""]

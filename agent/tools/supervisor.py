@@ -1,0 +1,154 @@
+"""`taimat run`: all roles of one device in the foreground, for a person at a terminal and for systems without systemd.
+
+It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies or
+falls silent, and ends them all within seconds when it is told to.
+"""
+import ctypes
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.config.load import EXIT_BAD_CONFIG, load
+from agent.config.settings import Settings
+from agent.config.source import NETWORK, parse_source
+from agent.host import log
+from agent.host.clock import Clock, SystemClock
+from agent.host.datagram import Inbox
+from agent.host.heart import Heart
+from agent.host.stop import Stop
+from agent.store.database import StoreError
+from agent.store.folders import Folders
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
+SILENT_AFTER_S = 30.0       # as the units' WatchdogSec
+END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
+PR_SET_PDEATHSIG = 1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Unit:
+    """One role's process and how its lives went."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_mono_s: float = 0.0
+    heard_mono_s: float = 0.0
+    wait_s: float = FIRST_WAIT_S
+    due_mono_s: float = 0.0
+    deaths_n: int = 0
+    given_up: bool = False
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps `units` alive until told to stop."""
+
+    units: list[Unit]
+    clock: Clock
+    inbox: Inbox
+    heart: Heart
+    by_name: dict[str, Unit] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.by_name = {unit.name: unit for unit in self.units}
+
+    def serve(self, stop: Stop) -> None:
+        """Watch the units until `stop`; then end them all."""
+        try:
+            while not stop.is_set() and not all(unit.given_up for unit in self.units):
+                for unit in self.units:
+                    self._look(unit)
+                if (beat := self.inbox.receive(0.2)) is not None and getattr(beat, "unit", None) in self.by_name:
+                    self.by_name[beat.unit].heard_mono_s = self.clock.mono_s()
+                self.heart.beat(facts={f"deaths_{unit.name}_n": unit.deaths_n for unit in self.units})
+        finally:
+            self._end_all()
+
+    def _look(self, unit: Unit) -> None:
+        now_mono_s = self.clock.mono_s()
+        if unit.process is None:
+            if not unit.given_up and now_mono_s >= unit.due_mono_s:
+                unit.process = subprocess.Popen(unit.command, preexec_fn=_die_with_parent, stdin=subprocess.DEVNULL)
+                unit.started_mono_s = unit.heard_mono_s = now_mono_s
+        elif (code := unit.process.poll()) is not None:
+            self._bury(unit, code, now_mono_s)
+        elif now_mono_s - unit.heard_mono_s > SILENT_AFTER_S:
+            _log.error("%s is silent for %d s: ending it", unit.name, SILENT_AFTER_S)
+            unit.process.kill()
+
+    def _bury(self, unit: Unit, code: int, now_mono_s: float) -> None:
+        unit.process = None
+        unit.deaths_n += 1
+        if code == EXIT_BAD_CONFIG:
+            unit.given_up = True
+            _log.error("%s stays down until its configuration is right", unit.name)
+            return
+        if now_mono_s - unit.started_mono_s > HEALTHY_AFTER_S:
+            unit.wait_s = FIRST_WAIT_S
+        unit.due_mono_s = now_mono_s + unit.wait_s
+        _log.warning("%s ended (%s); starting it again in %g s", unit.name, _cause(code), unit.wait_s)
+        unit.wait_s = min(unit.wait_s * 2, LONGEST_WAIT_S)
+
+    def _end_all(self) -> None:
+        living = [unit.process for unit in self.units if unit.process is not None]
+        for process in living:
+            process.terminate()
+        deadline_mono_s = self.clock.mono_s() + END_WITHIN_S
+        for process in living:
+            try:
+                process.wait(max(0.0, deadline_mono_s - self.clock.mono_s()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _cause(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: a supervisor that is killed takes its roles along, so that none records behind the next one's back."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def plan(settings: Settings, config: Path) -> Iterable[Unit]:
+    """The units of this configuration: network cameras and files share one capture process, every other camera has its own."""
+    def command(role: str, *more: str) -> list[str]:
+        return [sys.executable, "-m", f"agent.{role}", "--config", str(config), *more]
+
+    cameras = [camera for camera in settings.camera if camera.enabled]
+    shared = [camera for camera in cameras if parse_source(camera.source).scheme in (*NETWORK, "file")]
+    if shared:
+        yield Unit("capture@network", command("capture", "--network"))
+    for camera in cameras:
+        if camera not in shared:
+            yield Unit(f"capture@{camera.name}", command("capture", "--camera", camera.name))
+    yield Unit("keeper", command("keeper"))
+    yield Unit("link", command("link"))
+    if settings.web.enabled:
+        yield Unit("web", command("web"))
+
+
+def run(config: Path, stop: Stop) -> None:
+    """Supervise all roles of `config` until `stop`. Raises ConfigError and StoreError before anything is started."""
+    settings = load(config)
+    log.set_up("run", settings.log.level)
+    Folders(Path(settings.store.folder)).create()
+    runtime = Path(settings.store.runtime)
+    try:
+        runtime.mkdir(mode=0o770, parents=True, exist_ok=True)
+        for old in runtime.glob("*.starts"):
+            old.unlink()
+        inbox = Inbox(runtime / "run.sock")
+    except OSError as error:
+        raise StoreError(f"{runtime}: {error.strerror}; choose a folder that you may write under [store] runtime") from error
+    clock = SystemClock()
+    Supervisor(list(plan(settings, config)), clock, inbox, Heart("run", "run", runtime, clock)).serve(stop)
