@@ -36,8 +36,9 @@ class _LumaOnly:
         """This is not the main stream."""
         return False
 
-    def end_run(self) -> None:
+    def end_run(self) -> float | None:
         """The main stream's run goes on."""
+        return None
 
     def gap(self, gap: Gap) -> None:
         """Motion falls back on the main stream; recording has no gap."""

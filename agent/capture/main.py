@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from agent.capture.camera import Camera
-from agent.config.load import EXIT_BAD_CONFIG
+from agent.config.load import ConfigError
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
@@ -31,13 +31,14 @@ def choose(settings: Settings, name: str | None) -> list[CameraSettings]:
 def serve(role: Role, cameras: list[CameraSettings]) -> None:
     """Record `cameras` until told to stop."""
     import cv2
+    role.folders.demand_writable()
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
     outlet = Outlet(role.runtime)
     running = [Camera(camera, role.settings, role.folders, role.runtime, role.clock, outlet, role.stop, _end_stuck)
                for camera in cameras]
     for camera in running:
         camera.start()
-    facts: dict[str, str | None] = {"config_problem": role.config_problem} if role.config_problem else {}
+    facts: dict[str, str | None] = {"config_fault": role.config_problem} if role.config_problem else {}
     while not role.stop.wait(TICK_S):
         for camera in running:
             camera.tick()
@@ -64,18 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--network", action="store_true", help="all network cameras and files")
     options: argparse.Namespace = parser.parse_args(argv)
     unit = f"capture@{options.camera or 'network'}"
-    problems: list[str] = []
 
     def work(role: Role) -> None:
         cameras = choose(role.settings, options.camera)
-        if not cameras:
-            problems.append(f"{options.config}: has no enabled camera {'called ' + options.camera if options.camera else 'on the network'}; "
-                            f"known: {', '.join(camera.name for camera in role.settings.camera) or 'none'}")
-            return
-        serve(role, cameras)
+        if not cameras and options.camera:
+            known = ", ".join(camera.name for camera in role.settings.camera) or "none"
+            raise ConfigError(f"{options.config}: has no enabled camera called {options.camera}; known: {known}")
+        serve(role, cameras)    # without network cameras it idles: the unit is there for the day that one is added
 
-    code = live("capture", unit, options.config, work)
-    if problems:
-        print(problems[0])
-        return EXIT_BAD_CONFIG
-    return code
+    return live("capture", unit, options.config, work)

@@ -2,6 +2,7 @@
 
 The source's thread calls `packet`, the thread of whatever stream motion looks at calls `luma`; a lock keeps their orders apart.
 """
+import logging
 import threading
 
 from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
@@ -25,6 +26,8 @@ CONFIRM_S = 2.0             # the detector confirms motion up to this long after
 CONTINUOUS_CLIP_S = 60.0    # short enough that retention can be fair, long enough to cost few commits
 LUMA_LATE_S = 5.0           # a small stream without pictures for this long is not relied upon
 NO_SIGHT = Sight(0.0, (), None, ())
+
+_log = logging.getLogger(__name__)
 
 
 class Pipe:
@@ -53,7 +56,6 @@ class Pipe:
         self._next_luma_mono_s = float("-inf")
         self._luma_mean: float | None = None
         self._refused_n = 0
-        self.jumps_n = 0
 
     # What sources call.
 
@@ -70,23 +72,17 @@ class Pipe:
         """The next packet of the main stream, its times on the source's clock."""
         now_mono_s = self._clock.mono_s()
         with self._lock:
-            try:
-                shift_us = self._timeline.shift(packet.dts_us, int(now_mono_s * 1e6))
-            except Jump:
-                self.jumps_n += 1
-                self._end_run()
-                shift_us = self._timeline.shift(packet.dts_us, int(now_mono_s * 1e6))
-            ours = Packet(packet.data, packet.pts_us + shift_us, packet.dts_us + shift_us, packet.key)
             self._last_frame_mono_s = now_mono_s
             self._frames.add(now_mono_s)
-            self._bytes.add(now_mono_s, len(ours.data))
-            self._ring.push(ours)
-            if self._recorder.clip_lost.is_set():
-                self._recorder.clip_lost.clear()
-                self._segmenter.lost()
-                self._fragmenter = None
-            self._offer(self._jobs(self._segmenter.packet(ours)))
-            self._live.packet(ours)
+            self._bytes.add(now_mono_s, len(packet.data))
+            try:
+                dated = self._timeline.take(packet, int(now_mono_s * 1e6))
+            except Jump as jump:
+                _log.info("%s: a new run begins, for the camera's %s", self._camera.name, jump)
+                self._end_run()
+                dated = self._timeline.take(packet, int(now_mono_s * 1e6))
+            for ours in dated:
+                self._keep(ours)
 
     def wants_luma(self, mono_s: float) -> bool:
         """Whether it is time for motion to look; a little early is in time, for frames jitter."""
@@ -112,10 +108,11 @@ class Pipe:
 
     # What the pump and the main loop call.
 
-    def end_run(self) -> None:
-        """The source has stopped: what comes next is another run."""
+    def end_run(self) -> float | None:
+        """The source has stopped: what comes next is another run. Returns when its last frame ended, on the device's clock."""
         with self._lock:
             self._end_run()
+            return self._segmenter.end_of_media_us / 1e6 if self._segmenter.last_dts_us else None
 
     def gap(self, gap: Gap) -> None:
         """The camera delivered nothing for a while, or does so now: the ward is to know."""
@@ -153,6 +150,15 @@ class Pipe:
                 write_errors_n=self._recorder.errors_n, write_fault=self._recorder.fault)
 
     # Inside the lock.
+
+    def _keep(self, packet: Packet) -> None:
+        self._ring.push(packet)
+        if self._recorder.clip_lost.is_set():
+            self._recorder.clip_lost.clear()
+            self._segmenter.lost()
+            self._fragmenter = None
+        self._offer(self._jobs(self._segmenter.packet(packet)))
+        self._live.packet(packet)
 
     def _end_run(self) -> None:
         self._offer(self._jobs(self._segmenter.end()))

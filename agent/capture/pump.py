@@ -37,8 +37,8 @@ class Gap:
 class Runs(Sink, Protocol):
     """A sink that wants to know when a run is over, and of the gaps between runs."""
 
-    def end_run(self) -> None:
-        """The source has stopped."""
+    def end_run(self) -> float | None:
+        """The source has stopped. Returns when its last frame ended, on the device's clock; None if there was none."""
 
     def gap(self, gap: Gap) -> None:
         """A gap is over."""
@@ -82,17 +82,22 @@ class Pump(threading.Thread):
         while not self._stop_flag.is_set():
             began_mono_s = self._clock.mono_s()
             self._opens_n += 1
-            try:
-                self._make().run(_Watched(self._sink, self._came), self._stop_flag)
+            error = self._attempt()
+            ended_mono_s = self._sink.end_run()
+            if error is None:
                 self._ended = True
                 return
-            except SourceError as error:
-                self._failed(error)
-            finally:
-                self._sink.end_run()
+            self._failed(error, ended_mono_s)
             if self._clock.mono_s() - began_mono_s > HEALTHY_AFTER_S:
                 self._wait_s = FIRST_WAIT_S
             self._stop_flag.wait(self._next_wait_s())
+
+    def _attempt(self) -> SourceError | None:
+        try:
+            self._make().run(_Watched(self._sink, self._came), self._stop_flag)
+        except SourceError as error:
+            return error
+        return None
 
     def _came(self) -> None:
         now_mono_s = self._came_mono_s = self._clock.mono_s()
@@ -105,10 +110,11 @@ class Pump(threading.Thread):
             self._gaps_s += now_mono_s - began
             self._sink.gap(Gap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
 
-    def _failed(self, error: SourceError) -> None:
+    def _failed(self, error: SourceError, ended_mono_s: float | None) -> None:
         if self._error is None and self._came_mono_s is not None:
             self._gaps_n += 1
-            self._gap_began_mono_s = self._came_mono_s
+            # libav hands the last frame out only when its wait times out: what counts is when the frame was taken.
+            self._gap_began_mono_s = self._came_mono_s if ended_mono_s is None else ended_mono_s
         self._error = error
         _log.warning("%s: %s", self._name, error)
         if isinstance(error, SourceStuck):

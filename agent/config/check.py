@@ -83,13 +83,20 @@ def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iter
     for key, value in table.items():
         here = (*path, key)
         if key not in hints:
-            meant = nearest(key, list(hints))
-            yield Problem(here, f"unknown key; {f'did you mean {meant}, {expects(meant, hints[meant])}?' if meant and not _is_table(hints[meant]) else f'did you mean {meant}?' if meant else 'known here: ' + ', '.join(hints)}")
+            yield Problem(here, f"unknown key; {_meant(key, hints)}")
         else:
             yield from _check_value(value, hints[key], here)
     for field in msgspec.structs.fields(kind):
         if field.required and field.name not in table:
             yield Problem((*path, field.name), f"is missing: it takes {expects(field.name, hints[field.name])}")
+
+
+def _meant(key: str, hints: dict[str, Any]) -> str:
+    """What the writer of an unknown key probably wanted."""
+    name = nearest(key, list(hints))
+    if name is None:
+        return "known here: " + ", ".join(hints)
+    return f"did you mean {name}?" if _is_table(hints[name]) else f"did you mean {name}, {expects(name, hints[name])}?"
 
 
 def _is_table(kind: Any) -> bool:

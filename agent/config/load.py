@@ -11,6 +11,7 @@ from agent.config.settings import Settings
 from agent.host.files import write_durably
 
 DEFAULT_PATH = Path("/etc/taimat/taimat.toml")
+STATE = Path("/var/lib/taimat")
 TEMPLATE = Path(__file__).with_name("default.toml")
 EXIT_BAD_CONFIG = 78        # sysexits.h EX_CONFIG: systemd does not start such a unit again
 
@@ -47,7 +48,9 @@ def load(path: Path) -> Settings:
 
 
 def _good_copy(path: Path) -> Path:
-    return path.with_name(path.name + ".last-good")
+    """Beside the file; but a device's roles may not write to /etc."""
+    folder = STATE if path == DEFAULT_PATH else path.parent
+    return folder / f"{path.name}.last-good"
 
 
 def keep_as_good(path: Path) -> None:

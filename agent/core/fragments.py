@@ -1,10 +1,6 @@
 """Groups a clip's packets into fragments: short enough that a power cut costs little, and never across a keyframe. Pure."""
-from typing import TYPE_CHECKING
-
+from agent.core.model import Packet, StreamInfo
 from agent.core.mp4.write import Movie
-
-if TYPE_CHECKING:
-    from agent.core.model import Packet, StreamInfo
 
 LONGEST_US = 500_000        # what waits in memory; together with the flush schedule it bounds what a cut can cost
 SEEK_EVERY_S = 2.0          # room for this many seek points; more keyframes than that are merged
@@ -13,7 +9,7 @@ SEEK_EVERY_S = 2.0          # room for this many seek points; more keyframes tha
 class Fragmenter:
     """One clip in the making: `head`, then what `add` returns, then what `close` returns."""
 
-    def __init__(self, info: "StreamInfo", first: "Packet", wall_ms: int, longest_s: float) -> None:
+    def __init__(self, info: StreamInfo, first: Packet, wall_ms: int, longest_s: float) -> None:
         """`first` is the packet that will be added first, `wall_ms` when that is, `longest_s` how long the clip may become."""
         self._movie = Movie(info, wall_ms=wall_ms, reorder_us=first.pts_us - first.dts_us, index_entries_max=int(longest_s / SEEK_EVERY_S) + 8)
         self._pending: list[Packet] = []
@@ -29,7 +25,7 @@ class Fragmenter:
         """Frames in whole fragments."""
         return self._movie.frames_n
 
-    def add(self, packet: "Packet") -> bytes | None:
+    def add(self, packet: Packet) -> bytes | None:
         """Take the next packet; returns the fragment that it ends, if it ends one."""
         done = None
         if self._pending and (packet.key or packet.dts_us - self._pending[0].dts_us >= LONGEST_US):

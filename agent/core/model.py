@@ -1,8 +1,9 @@
 """The values every room speaks of: packets, pictures, boxes. Pure data, no behaviour beyond their own arithmetic."""
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+if TYPE_CHECKING:       # most roles never see a picture, and numpy is 17 MB
+    import numpy as np
 
 
 class Point(NamedTuple):
@@ -56,7 +57,7 @@ class Luma:
     where the source does not tell.
     """
 
-    y: np.ndarray
+    y: "np.ndarray"
     mono_s: float
     exposure_us: float | None = None
     gain: float | None = None

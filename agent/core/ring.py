@@ -1,9 +1,7 @@
 """The pre-roll ring: the newest packets in memory, in whole GOPs, bounded in seconds and bytes. Pure."""
 from collections import deque
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from agent.core.model import Packet
+from agent.core.model import Packet
 
 
 class Ring:
@@ -17,7 +15,7 @@ class Ring:
         self.bytes = 0
         self.overflow_n = 0         # packets dropped although they were young enough to keep
 
-    def push(self, packet: "Packet") -> None:
+    def push(self, packet: Packet) -> None:
         """Take the next packet in decode order; one that leans on a keyframe we don't have is dropped."""
         if packet.key:
             self._gops.append([])
@@ -40,14 +38,14 @@ class Ring:
         self._gops.popleft()
         self.bytes -= self._sizes_b.popleft()
 
-    def since(self, pts_us: int) -> list["Packet"]:
+    def since(self, pts_us: int) -> list[Packet]:
         """Packets from the last keyframe at or before `pts_us` on (or from the oldest one held), in decode order."""
         first = len(self._gops) - 1
         while first > 0 and self._gops[first][0].pts_us > pts_us:
             first -= 1
         return [packet for gop in list(self._gops)[max(first, 0):] for packet in gop]
 
-    def newest_gop(self) -> list["Packet"]:
+    def newest_gop(self) -> list[Packet]:
         """Packets from the newest keyframe on."""
         return list(self._gops[-1]) if self._gops else []
 

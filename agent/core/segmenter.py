@@ -5,12 +5,9 @@ whether the motion returns within the merge gap: then it is written after all, a
 the clip has no tail that nobody asked for.
 """
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from agent.core.model import Packet
 from agent.core.ring import Ring
-
-if TYPE_CHECKING:
-    from agent.core.model import Packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Begin:
 class Write:
     """Add these packets to the open clip."""
 
-    packets: "list[Packet]"
+    packets: list[Packet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,13 @@ class Segmenter:
     last_dts_us: int = 0
     last_step_us: int = 0
     cut_asked: bool = False
-    _withheld: "list[Packet]" = field(default_factory=list)
+    _withheld: list[Packet] = field(default_factory=list)
     _withheld_bytes: int = 0
+
+    @property
+    def end_of_media_us(self) -> int:
+        """When the newest packet's picture ends, if the next one comes as soon as it did."""
+        return self.last_dts_us + self.last_step_us
 
     def open(self, now_us: int) -> list[Action]:
         """An event has begun: record from the pre-roll on."""
@@ -74,7 +76,7 @@ class Segmenter:
         self.wanted_until_us = None
         return [] if self.always else self.end()
 
-    def packet(self, packet: "Packet") -> list[Action]:
+    def packet(self, packet: Packet) -> list[Action]:
         """The next packet in decode order; it is in the ring already."""
         actions = self._take(packet)
         if packet.dts_us > self.last_dts_us:
@@ -87,17 +89,17 @@ class Segmenter:
             return []
         first_withheld = self._withheld[0].dts_us if self._withheld else None
         self._withheld, self._withheld_bytes, self.clip_start_us, self.cut_asked = [], 0, None, False
-        return [End(first_withheld if first_withheld is not None else self.last_dts_us + self.last_step_us)]
+        return [End(first_withheld if first_withheld is not None else self.end_of_media_us)]
 
     def lost(self) -> None:
         """The open clip could not be written: the next keyframe opens another, if one is wanted then."""
         self._withheld, self._withheld_bytes, self.clip_start_us, self.cut_asked = [], 0, None, False
 
-    def _take(self, packet: "Packet") -> list[Action]:
+    def _take(self, packet: Packet) -> list[Action]:
         if self.clip_start_us is None:
             wanted = self.always or self.wanted_until_us is not None
             return self._begin([packet]) if wanted and packet.key else []
-        if packet.key and (self.cut_asked or packet.dts_us - self.clip_start_us >= self.longest_us):
+        if packet.key and (self.cut_asked or packet.dts_us - self.clip_start_us >= self.longest_us - self.last_step_us // 2):
             return self._cut(packet)
         if self.always or self.wanted_until_us is None or packet.pts_us <= self.wanted_until_us:
             return [Write([packet])]
@@ -105,12 +107,12 @@ class Segmenter:
         self._withheld_bytes += len(packet.data)
         return self._release() if self._withheld_bytes > self.withheld_bytes_max else []
 
-    def _cut(self, packet: "Packet") -> list[Action]:
+    def _cut(self, packet: Packet) -> list[Action]:
         released = self._release()
         self.clip_start_us, self.cut_asked = None, False
         return [*released, End(packet.dts_us), *self._begin([packet])]
 
-    def _begin(self, packets: "list[Packet]") -> list[Action]:
+    def _begin(self, packets: list[Packet]) -> list[Action]:
         if not packets:
             return []
         self.clip_start_us = packets[0].dts_us

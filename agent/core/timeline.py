@@ -3,6 +3,9 @@
 Cameras date their frames by clocks of their own, which drift by seconds a day and jump when the camera restarts. The map
 follows the drift so slowly that no one sees it, and names a jump for what it is: the end of a run.
 """
+from agent.core.model import Packet
+
+SETTLE_US = 400_000         # a run's first packets may be old ones that come in a burst; the latest of them tell the truth
 JUMP_US = 2_000_000         # no frame comes from this far in the future
 LAG_MAX_US = 10_000_000     # a source this far behind is on another clock, not late
 SLEW = 200 / 1_000_000      # at most 12 ms a minute: below one frame in any clip
@@ -14,30 +17,49 @@ class Jump(Exception):
 
 
 class Timeline:
-    """One unbroken run of a source. `shift` tells how far its clock is from ours."""
+    """One unbroken run of a source. `take` gives packets back with their times on the device's clock."""
 
     def __init__(self) -> None:
-        self._shift_us: float | None = None
+        self._held: list[Packet] = []
+        self._began_us = 0              # arrival of the first packet
+        self._shift_us = float("inf")   # to be added to the source's times
         self._error_us = 0.0
-        self._last_dts_us = 0
+        self._last_dts_us = -(1 << 62)
 
-    def shift(self, dts_us: int, arrival_us: int) -> int:
-        """Microseconds to add to this packet's times; `arrival_us` is on the device's clock. Raises Jump."""
-        if self._shift_us is None:
-            self._shift_us = float(arrival_us - dts_us)
-        else:
-            self._follow(dts_us, arrival_us)
-        self._last_dts_us = dts_us
-        return round(self._shift_us)
+    def take(self, packet: Packet, arrival_us: int) -> list[Packet]:
+        """The next packet, arriving at `arrival_us` on the device's clock; returns those that can be dated now. Raises Jump.
 
-    def _follow(self, dts_us: int, arrival_us: int) -> None:
-        assert self._shift_us is not None
-        step_us = dts_us - self._last_dts_us
+        While the run settles none can; then they come all at once.
+        """
+        if packet.dts_us <= self._last_dts_us:
+            raise Jump(f"clock went back from {self._last_dts_us} to {packet.dts_us} us")
+        step_us, self._last_dts_us = packet.dts_us - self._last_dts_us, packet.dts_us
+        if self._held or self._shift_us == float("inf"):
+            return self._settle(packet, arrival_us)
+        self._follow(packet.dts_us, step_us, arrival_us)
+        return [self._dated(packet)]
+
+    def _settle(self, packet: Packet, arrival_us: int) -> list[Packet]:
+        """Hold packets until it is clear how late the first of them were: none arrives before it was taken."""
+        if not self._held:
+            self._began_us = arrival_us
+        self._held.append(packet)
+        self._shift_us = min(self._shift_us, arrival_us - packet.dts_us)
+        if arrival_us - self._began_us < SETTLE_US:
+            return []
+        held, self._held = self._held, []
+        return [self._dated(one) for one in held]
+
+    def _follow(self, dts_us: int, step_us: int, arrival_us: int) -> None:
         late_us = arrival_us - dts_us - self._shift_us
-        if step_us <= 0 or late_us < -JUMP_US or late_us > LAG_MAX_US:
-            raise Jump(f"clock went from {self._last_dts_us} to {dts_us} us while {late_us / 1e6:+.1f} s off")
+        if late_us < -JUMP_US or late_us > LAG_MAX_US:
+            raise Jump(f"clock is {late_us / 1e6:+.1f} s off")
         self._error_us += SMOOTH * (late_us - self._error_us)
         most_us = SLEW * step_us
         slew_us = max(-most_us, min(most_us, self._error_us))
         self._shift_us += slew_us
         self._error_us -= slew_us
+
+    def _dated(self, packet: Packet) -> Packet:
+        shift_us = round(self._shift_us)
+        return Packet(packet.data, packet.pts_us + shift_us, packet.dts_us + shift_us, packet.key)

@@ -101,6 +101,7 @@ class Keeper:
 
 def serve(role: Role) -> None:
     """Keep the store until told to stop."""
+    role.folders.demand_writable()
     os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     db = connect(role.folders.root)

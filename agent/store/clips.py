@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.core.mp4.head import Stream
+from agent.core.model import StreamInfo
 from agent.host.clock import Instant
 from agent.store.boots import DATED
 
@@ -58,7 +58,7 @@ def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: in
     db.execute("UPDATE clip SET state = ?, dur_ms = ?, bytes = ?, frames = ? WHERE seq = ?", (state, dur_ms, size_b, frames, seq))
 
 
-def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: Stream, dur_ms: int, size_b: int,
+def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: StreamInfo, dur_ms: int, size_b: int,
           frames: int) -> None:
     """A row for a file that has lost its own. Its boot's clock is lost too, so it belongs to none and keeps the file's own date."""
     db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, dur_ms, bytes, frames) "

@@ -1,5 +1,6 @@
 """Opening the store's database: one SQLite file in WAL mode that all roles share."""
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +22,16 @@ def connect(folder: Path) -> sqlite3.Connection:
     """
     path = folder / FILE
     try:
+        # SQLite would make the file 0644 less the umask; roles with users of their own write it through their common group.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
         db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
         db.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "journal_size_limit = 1048576",
                        "temp_store = MEMORY", "cache_size = -1024", "trusted_schema = OFF"):
             db.execute(f"PRAGMA {pragma}")
         _migrate(db, path)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}; check that the folder can be written and the card is not full or read-only "
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written and the card is not full or read-only "
                          f"(taimat doctor)") from error
     return db
 

@@ -42,13 +42,17 @@ class Folders:
         return self.root / f"{unit}.lock"
 
     def create(self) -> "Folders":
-        """Make the folders that are missing. Raises StoreError where they can't be made or written."""
+        """Make the folders that are missing. Raises StoreError where they can't be made."""
         try:
             for folder in (self.root, self.clips, self.thumbs):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{error.filename}: {error.strerror}; make the folder or choose another one under [store] folder") from error
-        if not os.access(self.clips, os.W_OK | os.X_OK):
-            raise StoreError(f"{self.clips} can't be written by user {os.geteuid()}: "
-                             f"change its owner or choose another one under [store] folder")
         return self
+
+    def demand_writable(self) -> None:
+        """For the roles that write clips. Raises StoreError with the remedy."""
+        for folder in (self.clips, self.thumbs):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise StoreError(f"{folder} can't be written by user {os.geteuid()}: "
+                                 f"change its owner or choose another one under [store] folder")

@@ -8,13 +8,12 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.config.load import EXIT_BAD_CONFIG, load
 from agent.config.settings import Settings
-from agent.config.source import NETWORK, parse_source
+from agent.config.units import units
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
@@ -119,22 +118,14 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def plan(settings: Settings, config: Path) -> Iterable[Unit]:
-    """The units of this configuration: network cameras and files share one capture process, every other camera has its own."""
-    def command(role: str, *more: str) -> list[str]:
-        return [sys.executable, "-m", f"agent.{role}", "--config", str(config), *more]
+def plan(settings: Settings, config: Path) -> list[Unit]:
+    """The units of this configuration with the command of each."""
+    def command(name: str, role: str) -> list[str]:
+        camera = name.partition("@")[2]
+        which = ["--network"] if camera == "network" else ["--camera", camera] if camera else []
+        return [sys.executable, "-m", f"agent.{role}", "--config", str(config), *which]
 
-    cameras = [camera for camera in settings.camera if camera.enabled]
-    shared = [camera for camera in cameras if parse_source(camera.source).scheme in (*NETWORK, "file")]
-    if shared:
-        yield Unit("capture@network", command("capture", "--network"))
-    for camera in cameras:
-        if camera not in shared:
-            yield Unit(f"capture@{camera.name}", command("capture", "--camera", camera.name))
-    yield Unit("keeper", command("keeper"))
-    yield Unit("link", command("link"))
-    if settings.web.enabled:
-        yield Unit("web", command("web"))
+    return [Unit(name, command(name, role)) for name, role in units(settings).items()]
 
 
 def run(config: Path, stop: Stop) -> None:
@@ -151,4 +142,4 @@ def run(config: Path, stop: Stop) -> None:
     except OSError as error:
         raise StoreError(f"{runtime}: {error.strerror}; choose a folder that you may write under [store] runtime") from error
     clock = SystemClock()
-    Supervisor(list(plan(settings, config)), clock, inbox, Heart("run", "run", runtime, clock)).serve(stop)
+    Supervisor(plan(settings, config), clock, inbox, Heart("run", "run", runtime, clock)).serve(stop)

@@ -43,14 +43,9 @@ class Packets:
         self._frame_us = int(1e6 / (stream.average_rate or stream.guessed_rate or 25))
         self._waiting: list[tuple[bytes, int | None, bool]] = []
         self._sets: list[bytes] = []
-        self._prefix_b = 0                      # 0: start codes
         self.info: StreamInfo | None = None
-        extradata = bytes(stream.codec_context.extradata or b"")
-        if extradata and not nal.is_annex_b(extradata):
-            units, self._prefix_b = nal.config_units(self._codec, extradata)
-            self._learn(units)
-        elif extradata:
-            self._learn(nal.split_annex_b(extradata))
+        units, self._prefix_b = nal.from_extradata(self._codec, bytes(stream.codec_context.extradata or b""))
+        self._learn(units)
 
     def _learn(self, units: list[bytes]) -> bool:
         """Take the parameter sets among `units`; whether they change the stream's format."""
@@ -58,20 +53,14 @@ class Packets:
         if not sets or sets == self._sets:
             return False
         self._sets = sets
-        known = nal.describe(self._codec, sets)
-        if self.info is not None and self.info.config == known.config:
-            return False
-        self.info = StreamInfo(known.codec, known.width, known.height, known.config)
-        return True
+        before, self.info = self.info, nal.describe(self._codec, sets)
+        return self.info != before
 
     def take(self, packet: Any) -> Iterator[Packet | StreamInfo]:
         """Our packets out of one of PyAV's, each format change before the packet that needs it. Raises BitstreamError."""
-        data = bytes(packet)
-        if self._prefix_b != 4:
-            units = nal.split_lengths(data, self._prefix_b) if self._prefix_b else nal.split_annex_b(data)
-            data = nal.join_lengths(units)
-            if packet.is_keyframe and self._learn(units) and self.info is not None:
-                yield self.info
+        data = nal.rewrap(bytes(packet), self._prefix_b)
+        if packet.is_keyframe and self._learn(nal.split_lengths(data)) and self.info is not None:
+            yield self.info
         pts = None if packet.pts is None else microseconds(packet.pts, self._time_base)
         if packet.dts is None:
             if len(self._waiting) < DTS_WAIT_N:

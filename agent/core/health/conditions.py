@@ -1,0 +1,49 @@
+"""What the rules find and what is shown of it."""
+from dataclasses import dataclass
+
+from agent.core.health.codes import CODES, Severity
+
+Key = tuple[str, str | None, str | None]        # code, unit, camera
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule's answer to one look; what concerns the whole device has neither unit nor camera."""
+
+    code: str
+    unit: str | None = None
+    camera: str | None = None
+    severity: Severity
+    detail: str | None = None               # one line for a person
+    after: tuple[str, ...] = ()             # causes that would explain it
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same finding at the next look."""
+        return self.code, self.unit, self.camera
+
+    def explained_by(self, cause: "Finding") -> bool:
+        """Whether `cause` makes this a symptom: a named cause, on the same camera or unit or on the whole device."""
+        return (cause.code in self.after
+                and cause.unit in (None, self.unit) and cause.camera in (None, self.camera))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What is wrong, as people and the ward see it."""
+
+    code: str
+    severity: Severity
+    since_mono_s: float
+    unit: str | None = None
+    camera: str | None = None
+    detail: str | None = None
+    depends_on: tuple[str, ...] = ()        # causes that would have hidden it
+
+
+def finding(code: str, *, unit: str | None = None, camera: str | None = None, severity: Severity | None = None,
+            detail: object = None, also_after: tuple[str, ...] = ()) -> Finding:
+    """A finding with its row of the table filled in; `detail` counts only if it is text."""
+    row = CODES[code]
+    return Finding(code=code, unit=unit, camera=camera, severity=severity or row.severity,
+                   detail=detail if isinstance(detail, str) else None, after=row.after + also_after)

@@ -1,0 +1,71 @@
+"""What health is judged by: facts of the machine and of its units. None means unknown, never zero."""
+from dataclasses import dataclass
+
+from agent.core.facts import Beat
+
+SILENT_S = 15.0         # a unit that has not been heard for longer is down
+LOOP_STARTS_N = 3       # as many starts in ten minutes are a loop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """The machine as its probes saw it."""
+
+    up_s: float | None = None
+    cpu_pct: float | None = None                # of all cores, since the last look
+    load1: float | None = None
+    mem_avail_b: int | None = None
+    mem_total_b: int | None = None
+    mem_limits: bool | None = None              # the kernel keeps memory limits (cgroup controller)
+    soc_temp_c: float | None = None
+    throttle: int | None = None                 # the firmware's bits: 0-3 now, 16-19 since boot
+    volt_low: bool | None = None                # supply voltage is too low, now or since the last look
+    watchdog_reset: bool | None = None          # this boot came from the hardware watchdog
+    clock: str | None = None                    # unset | saved | rtc | ntp
+    card_missing: bool | None = None            # the store's folder or the volume it belongs on is not there
+    card_hung: bool | None = None               # the card does not answer
+    card_error: bool | None = None              # a read from the card failed
+    card_errors_n: int | None = None            # errors that ext4 noted since it was last checked
+    card_errors_new_n: int | None = None        # of these, since the probes began to look
+    read_only: bool | None = None
+    disk_tot_b: int | None = None
+    disk_free_b: int | None = None              # for the agent, without what root keeps for itself
+    inodes_tot_n: int | None = None
+    inodes_free_n: int | None = None
+    disk_wr_b: int | None = None                # written to the whole card since boot, by anybody
+    net_up: bool | None = None                  # a default route whose link is up
+    net_tx_b: int | None = None
+    net_rx_b: int | None = None
+    rssi_dbm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """One process as its heartbeats tell."""
+
+    unit: str
+    role: str
+    age_s: float                    # since its last heartbeat, or since we wait for the first
+    recent_starts_n: int = 0        # starts in the last 10 minutes
+    beat: Beat | None = None        # the newest heartbeat
+
+    @property
+    def silent(self) -> bool:
+        """Whether it counts as down."""
+        return self.age_s > SILENT_S
+
+    @property
+    def restarting(self) -> bool:
+        """Whether it starts again and again."""
+        return self.recent_starts_n >= LOOP_STARTS_N
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that one judgement takes in."""
+
+    host: HostFacts = HostFacts()
+    units: tuple[UnitFacts, ...] = ()
+    days_left: float | None = None                      # see forecast.days_left
+    free_floor_pct: float = 10.0                        # what retention keeps free
+    continuous: frozenset[str] = frozenset()            # cameras that are to record all the time

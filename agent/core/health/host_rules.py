@@ -1,0 +1,88 @@
+"""Rules on the machine: power, heat, memory, clock and card. Each answers one look with findings."""
+from collections.abc import Iterator
+
+from agent.core.health.conditions import Finding, finding
+from agent.core.health.facts import Facts, HostFacts
+from agent.core.health.levels import Raised, above, below
+
+UNDER_VOLTAGE_SINCE_BOOT = 1 << 16
+SLOWED_NOW = 0b1110                 # frequency capped, throttled, or at the soft temperature limit
+WATCHDOG_NEWS_S = 86_400.0
+MB = 1_000_000
+
+
+def power(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """Supply voltage, by the firmware's word (raspberrypi.com, "get_throttled")."""
+    host = facts.host
+    if host.volt_low:
+        yield finding("power_low")
+    if (host.throttle or 0) & UNDER_VOLTAGE_SINCE_BOOT:
+        yield finding("power_was_low")
+
+
+def heat(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """The chip slows itself from 80 degrees on and hard at 85."""
+    temp_c, before = facts.host.soc_temp_c, raised("hot")
+    if above(temp_c, 85, 82, before == "alarm"):
+        yield finding("hot", severity="alarm", detail=f"{temp_c:.0f} °C")
+    elif above(temp_c, 80, 77, before is not None):
+        yield finding("hot", detail=f"{temp_c:.0f} °C")
+    if (facts.host.throttle or 0) & SLOWED_NOW:
+        yield finding("throttled")
+
+
+def memory(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """Memory that is left, and whether limits on it are kept at all."""
+    host = facts.host
+    if host.mem_avail_b is not None and host.mem_total_b:
+        share_pct = 100 * host.mem_avail_b / host.mem_total_b
+        if below(share_pct, 8, 12, raised("memory_low") is not None):
+            yield finding("memory_low", detail=f"{host.mem_avail_b // MB} MB")
+    if host.mem_limits is False:
+        yield finding("memory_unlimited")
+
+
+def boot(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """What the start of the machine tells: a watchdog's reset is news for a day; the clock may have no date yet."""
+    host = facts.host
+    if host.watchdog_reset and host.up_s is not None and host.up_s < WATCHDOG_NEWS_S:
+        yield finding("watchdog_reset")
+    if host.clock == "unset":
+        yield finding("clock_unset")
+
+
+def card(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """Whether the card is there, answers, and can be written."""
+    host = facts.host
+    if host.card_missing:
+        yield finding("card_missing")
+    if host.card_hung:
+        yield finding("card_hung")
+    if host.card_error or host.card_errors_new_n:
+        yield finding("card_io")
+    elif host.card_errors_n:
+        yield finding("card_io", severity="warn")           # noted in an earlier life, and never repaired
+    if host.read_only:
+        yield finding("card_read_only")
+
+
+def space(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """Space and inodes. Retention keeps its floor free, so half of the floor means that it can't."""
+    host = facts.host
+    if host.disk_free_b is not None and host.disk_tot_b:
+        free_pct, floor_pct = 100 * host.disk_free_b / host.disk_tot_b, facts.free_floor_pct
+        if below(free_pct, floor_pct / 2, floor_pct * 3 / 4, raised("card_full") is not None):
+            yield finding("card_full", detail=f"{host.disk_free_b // MB} MB")
+    if _inodes_low(host, raised("inodes_low") is not None):
+        yield finding("inodes_low")
+    if below(facts.days_left, 2, 3, raised("card_days_low") is not None):
+        yield finding("card_days_low", detail=f"{facts.days_left:.1f}")
+
+
+def _inodes_low(host: HostFacts, before: bool) -> bool:
+    if host.inodes_free_n is None or not host.inodes_tot_n:
+        return False
+    return below(100 * host.inodes_free_n / host.inodes_tot_n, 3, 5, before)
+
+
+RULES = (power, heat, memory, boot, card, space)

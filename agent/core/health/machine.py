@@ -1,0 +1,100 @@
+"""The health machine: findings of each look in, conditions out, by the times and causes of the table."""
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from agent.core.health import host_rules, unit_rules
+from agent.core.health.codes import CODES, RANK, Severity
+from agent.core.health.conditions import Condition, Finding, Key
+from agent.core.health.facts import Facts
+
+RULES = (*host_rules.RULES, *unit_rules.RULES)
+EPISODES_N_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One finding over time: from its first sighting until it has been gone for the table's `clear_s`.
+
+    A fault that comes and goes is one episode, so it shows once and stays, instead of flapping.
+    """
+
+    finding: Finding                # as last seen
+    since_mono_s: float
+    seen_mono_s: float
+    severity: Severity              # the worst of the last `clear_s`
+    worst_mono_s: float             # when that severity was last seen
+    shown: bool = False             # has lasted for `visible_s`, with no cause in sight
+
+    def go_on(self, seen: Finding, now_mono_s: float) -> "Episode":
+        """The same episode after another sighting: worse at once, better only when the worse has been gone for long."""
+        better = RANK[seen.severity] < RANK[self.severity]
+        if better and now_mono_s - self.worst_mono_s < CODES[seen.code].clear_s:
+            return replace(self, finding=seen, seen_mono_s=now_mono_s)
+        return replace(self, finding=seen, seen_mono_s=now_mono_s, severity=seen.severity, worst_mono_s=now_mono_s)
+
+    def over(self, now_mono_s: float) -> bool:
+        """Whether it has been gone for long enough."""
+        return now_mono_s - self.seen_mono_s >= CODES[self.finding.code].clear_s
+
+    def explained(self, causes: Iterable["Episode"]) -> bool:
+        """Whether one of `causes` makes it a symptom."""
+        return any(self.finding.explained_by(cause.finding) for cause in causes)
+
+    def condition(self) -> Condition:
+        """What people see of it."""
+        seen = self.finding
+        return Condition(code=seen.code, severity=self.severity, since_mono_s=self.since_mono_s, unit=seen.unit,
+                         camera=seen.camera, detail=seen.detail, depends_on=seen.after)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthMachine:
+    """All running episodes; `step` returns its successor and the conditions that are to be seen now."""
+
+    episodes: Mapping[Key, Episode] = field(default_factory=dict)
+    dropped_n: int = 0              # findings that found no place among `EPISODES_N_MAX`
+
+    def step(self, facts: Facts, now_mono_s: float) -> tuple["HealthMachine", tuple[Condition, ...]]:
+        """Judge one look. Conditions come worst first, then oldest first; a symptom of one that shows is left out."""
+        found = _by_key(self._findings(facts))
+        episodes = {key: old for key, old in self.episodes.items() if key in found or not old.over(now_mono_s)}
+        dropped_n = self.dropped_n
+        for key, seen in found.items():
+            if key in episodes:
+                episodes[key] = episodes[key].go_on(seen, now_mono_s)
+            elif len(episodes) < EPISODES_N_MAX:
+                episodes[key] = Episode(seen, now_mono_s, now_mono_s, seen.severity, now_mono_s)
+            else:
+                dropped_n += 1
+        episodes = {key: _show(episode, key in found, episodes, now_mono_s) for key, episode in episodes.items()}
+        return HealthMachine(episodes, dropped_n), _conditions(episodes)
+
+    def _findings(self, facts: Facts) -> Iterator[Finding]:
+        for rule in RULES:
+            yield from rule(facts, self._raised)
+
+    def _raised(self, code: str, unit: str | None = None, camera: str | None = None) -> Severity | None:
+        episode = self.episodes.get((code, unit, camera))
+        return episode.severity if episode else None
+
+
+def _by_key(findings: Iterator[Finding]) -> dict[Key, Finding]:
+    """One finding a key, the worst; the worst keys first, so that a bound drops the harmless ones."""
+    found: dict[Key, Finding] = {}
+    for seen in sorted(findings, key=lambda each: -RANK[each.severity]):
+        found.setdefault(seen.key, seen)
+    return found
+
+
+def _show(episode: Episode, seen: bool, episodes: Mapping[Key, Episode], now_mono_s: float) -> Episode:
+    """Let an episode show once it has lasted. A cause in sight holds its symptoms back even before it shows itself."""
+    lasted = now_mono_s - episode.since_mono_s >= CODES[episode.finding.code].visible_s
+    if episode.shown or not (seen and lasted) or episode.explained(episodes.values()):
+        return episode
+    return replace(episode, shown=True)
+
+
+def _conditions(episodes: Mapping[Key, Episode]) -> tuple[Condition, ...]:
+    shown = [each for each in episodes.values() if each.shown]
+    roots = (each.condition() for each in shown if not each.explained(shown))
+    return tuple(sorted(roots, key=lambda each: (-RANK[each.severity], each.since_mono_s)))

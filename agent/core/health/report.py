@@ -1,0 +1,66 @@
+"""What one look at the device gives: facts, states and conditions. The ward's message and the page are made from it."""
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.core.facts import CameraFacts
+from agent.core.health.conditions import Condition
+from agent.core.health.facts import Facts, HostFacts, UnitFacts
+
+State = Literal["ok", "down", "restarting"]
+WORST_FIRST: tuple[State, ...] = ("down", "restarting", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleReport:
+    """A role over all its processes: the worst state, and how often they were started again since boot."""
+
+    state: State
+    restarts_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One look. `units` has what each process told (memory, CPU, its own numbers), `roles` the sum."""
+
+    mono_s: float
+    host: HostFacts
+    units: tuple[UnitFacts, ...]
+    roles: dict[str, RoleReport]
+    cameras: tuple[CameraFacts, ...]
+    card_days_left: float | None
+    conditions: tuple[Condition, ...]
+
+
+def report(facts: Facts, conditions: tuple[Condition, ...], now_mono_s: float) -> Report:
+    """Put one look together."""
+    return Report(now_mono_s, facts.host, facts.units, _roles(facts.units), tuple(_cameras(facts.units)),
+                  facts.days_left, conditions)
+
+
+def unit_state(unit: UnitFacts) -> State | None:
+    """How a process is; None while the first heartbeat may still come."""
+    if unit.restarting:
+        return "restarting"
+    if unit.silent:
+        return "down"
+    return "ok" if unit.beat else None
+
+
+def _roles(units: Iterable[UnitFacts]) -> dict[str, RoleReport]:
+    roles: dict[str, RoleReport] = {}
+    for unit in units:
+        if (state := unit_state(unit)) is None:
+            continue
+        restarts_n = max((unit.beat.starts_n or 1) - 1, 0) if unit.beat else 0
+        before = roles.get(unit.role, RoleReport("ok", 0))
+        roles[unit.role] = RoleReport(min(before.state, state, key=WORST_FIRST.index), before.restarts_n + restarts_n)
+    return roles
+
+
+def _cameras(units: Iterable[UnitFacts]) -> Iterable[CameraFacts]:
+    """All cameras that were heard of; of a silent process only their names are still true."""
+    for unit in units:
+        for camera in unit.beat.cameras if unit.beat else ():
+            yield camera if not unit.silent else CameraFacts(
+                camera=camera.camera, source=camera.source, state="failed", fault="role_down")

@@ -1,0 +1,215 @@
+"""What each condition is called and what to do about it, for a household, in Vietnamese and English."""
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """A title that stands alone, and one sentence with the remedy."""
+
+    title: str
+    remedy: str
+
+
+VI = {
+    "power_low": Text(
+        "Nguồn điện yếu",
+        "Hãy dùng bộ nguồn chính hãng và dây cáp ngắn, dày; bỏ bớt thiết bị cắm qua cổng USB."),
+    "power_was_low": Text(
+        "Nguồn điện đã từng bị yếu",
+        "Hãy theo dõi thêm; nếu thông báo này trở lại thì thay bộ nguồn và dây cáp."),
+    "hot": Text(
+        "Máy quá nóng",
+        "Hãy đặt máy ở nơi thoáng và tránh nắng, hoặc gắn thêm tản nhiệt."),
+    "throttled": Text(
+        "Máy đang tự chạy chậm lại",
+        "Hãy làm mát máy và kiểm tra bộ nguồn, vì máy chạy chậm thì hình có thể bị giật."),
+    "memory_low": Text(
+        "Sắp hết bộ nhớ (RAM)",
+        "Hãy tắt các chương trình khác trên máy, hoặc giảm số camera và độ phân giải."),
+    "memory_unlimited": Text(
+        "Máy chưa bật giới hạn bộ nhớ",
+        "Kỹ thuật viên hãy thêm cgroup_enable=memory vào tệp cmdline.txt rồi khởi động lại máy."),
+    "watchdog_reset": Text(
+        "Máy đã bị treo và tự khởi động lại",
+        "Nếu việc này lặp lại, hãy kiểm tra nguồn điện và thẻ nhớ, rồi báo cho kỹ thuật viên."),
+    "clock_unset": Text(
+        "Đồng hồ chưa đúng giờ",
+        "Hãy nối máy với mạng một lần để lấy giờ, hoặc gắn thêm đồng hồ có pin; máy vẫn ghi hình trong lúc chờ."),
+    "network_down": Text(
+        "Mất kết nối mạng",
+        "Hãy kiểm tra bộ phát Wi-Fi và dây mạng; cảnh quay vẫn được giữ trên thẻ nhớ của máy."),
+    "card_missing": Text(
+        "Không tìm thấy thẻ nhớ hoặc ổ đĩa lưu hình",
+        "Hãy cắm lại thẻ nhớ hoặc ổ đĩa cho chắc rồi khởi động lại máy."),
+    "card_hung": Text(
+        "Thẻ nhớ không phản hồi",
+        "Hãy khởi động lại máy; nếu vẫn như vậy thì thay thẻ nhớ mới."),
+    "card_io": Text(
+        "Thẻ nhớ bị lỗi",
+        "Hãy chép các đoạn hình cần giữ sang nơi khác rồi sớm thay thẻ nhớ mới."),
+    "card_read_only": Text(
+        "Thẻ nhớ chỉ đọc được, không ghi được",
+        "Hãy khởi động lại máy; nếu vẫn như vậy thì thay thẻ nhớ mới."),
+    "card_full": Text(
+        "Thẻ nhớ đã đầy",
+        "Hãy xoá các tệp khác trên thẻ, bỏ giữ những đoạn hình không còn cần, hoặc dùng thẻ lớn hơn."),
+    "inodes_low": Text(
+        "Thẻ nhớ chứa quá nhiều tệp",
+        "Hãy xoá các tệp không phải của máy ghi hình, nhất là những tệp nhỏ."),
+    "card_days_low": Text(
+        "Thẻ nhớ sắp đầy",
+        "Những đoạn hình cũ nhất sẽ sớm bị xoá; hãy dùng thẻ lớn hơn, hoặc giảm số ngày lưu và chất lượng hình."),
+    "role_restarting": Text(
+        "Một phần của máy cứ phải khởi động lại",
+        "Hãy khởi động lại máy; nếu vẫn như vậy thì gửi nhật ký của máy cho kỹ thuật viên."),
+    "role_down": Text(
+        "Một phần của máy đã ngừng chạy",
+        "Hãy chờ một phút để máy tự bật lại; nếu không được thì khởi động lại máy."),
+    "config_rejected": Text(
+        "Cấu hình mới bị từ chối",
+        "Máy đang dùng cấu hình đúng gần nhất; hãy sửa dòng được nêu rồi lưu lại."),
+    "camera_auth": Text(
+        "Camera từ chối mật khẩu",
+        "Hãy nhập lại tên đăng nhập và mật khẩu của camera."),
+    "camera_unreachable": Text(
+        "Không kết nối được với camera",
+        "Hãy kiểm tra nguồn điện, dây mạng hoặc Wi-Fi của camera, và xem địa chỉ của nó có thay đổi không."),
+    "camera_not_found": Text(
+        "Không tìm thấy camera",
+        "Hãy tắt máy, cắm lại dây camera cho chắc, rồi bật máy lên."),
+    "camera_no_frames": Text(
+        "Camera không gửi hình",
+        "Hãy tắt camera rồi bật lại; máy vẫn tự thử kết nối lại."),
+    "camera_frozen": Text(
+        "Hình của camera bị đứng",
+        "Hãy tắt camera rồi bật lại; nếu hay bị đứng thì kiểm tra nguồn và dây của nó."),
+    "camera_stream_bad": Text(
+        "Luồng hình của camera không đọc được",
+        "Hãy kiểm tra địa chỉ luồng hình, và đặt camera ở chế độ nén H.264 hoặc H.265."),
+    "encoder_missing": Text(
+        "Máy không có bộ nén hình",
+        "Hãy chọn độ phân giải thấp hơn, hoặc dùng camera tự nén H.264."),
+    "camera_slow": Text(
+        "Hình bị giật, thiếu khung hình",
+        "Hãy giảm độ phân giải hoặc số khung hình mỗi giây của camera."),
+    "not_recording": Text(
+        "Máy không ghi được hình",
+        "Hãy kiểm tra thẻ nhớ, rồi khởi động lại máy."),
+    "motion_blind": Text(
+        "Không phát hiện được chuyển động",
+        "Hãy kiểm tra luồng hình phụ của camera, hoặc chuyển sang chế độ ghi liên tục."),
+    "broker_unreachable": Text(
+        "Không liên lạc được với phường",
+        "Máy vẫn ghi hình và sẽ gửi tin sau; hãy kiểm tra mạng, hoặc hỏi kỹ thuật viên của phường."),
+    "broker_refused": Text(
+        "Máy chủ của phường từ chối kết nối",
+        "Hãy nhờ kỹ thuật viên của phường kiểm tra giấy chứng nhận và quyền truy cập của máy này."),
+    "outbox_growing": Text(
+        "Nhiều tin chưa gửi được",
+        "Tin vẫn được giữ trên máy và sẽ tự gửi đi; hãy kiểm tra tốc độ mạng."),
+}
+
+EN = {
+    "power_low": Text(
+        "Power supply too weak",
+        "Use the original power supply and a short, thick cable, and unplug USB devices you don't need."),
+    "power_was_low": Text(
+        "Power was too weak for a while",
+        "Keep an eye on it; if this comes back, replace the power supply and its cable."),
+    "hot": Text(
+        "Too hot",
+        "Move the device to an airy place out of the sun, or fit a heat sink."),
+    "throttled": Text(
+        "Slowed down to protect itself",
+        "Cool the device and check its power supply, because a slow device may drop pictures."),
+    "memory_low": Text(
+        "Memory (RAM) is running out",
+        "Stop other programs on the device, or use fewer cameras or a lower resolution."),
+    "memory_unlimited": Text(
+        "Memory limits are off",
+        "A technician should add cgroup_enable=memory to cmdline.txt and restart the device."),
+    "watchdog_reset": Text(
+        "The device hung and restarted itself",
+        "If this happens again, check the power supply and the card, and tell a technician."),
+    "clock_unset": Text(
+        "Clock not set",
+        "Connect the device to the network once, or fit a clock with a battery; it records meanwhile."),
+    "network_down": Text(
+        "No network",
+        "Check the Wi-Fi router and the network cable; recordings stay safe on the device's card."),
+    "card_missing": Text(
+        "Recording card or disk not found",
+        "Plug the card or disk in firmly and restart the device."),
+    "card_hung": Text(
+        "The card does not answer",
+        "Restart the device; if that does not help, replace the card."),
+    "card_io": Text(
+        "The card is failing",
+        "Copy the recordings you need to another place and replace the card soon."),
+    "card_read_only": Text(
+        "The card can be read but not written",
+        "Restart the device; if that does not help, replace the card."),
+    "card_full": Text(
+        "The card is full",
+        "Delete other files on it, release recordings you no longer need to keep, or use a larger card."),
+    "inodes_low": Text(
+        "Too many files on the card",
+        "Delete files that are not the recorder's, above all small ones."),
+    "card_days_low": Text(
+        "The card will soon be full",
+        "The oldest recordings will soon be deleted; use a larger card, or keep fewer days or a lower quality."),
+    "role_restarting": Text(
+        "A part of the recorder keeps restarting",
+        "Restart the device; if that does not help, send its log to a technician."),
+    "role_down": Text(
+        "A part of the recorder has stopped",
+        "Wait a minute for it to come back; if it does not, restart the device."),
+    "config_rejected": Text(
+        "New settings were refused",
+        "The last good settings are in use; correct the line that is named and save again."),
+    "camera_auth": Text(
+        "The camera refuses the password",
+        "Enter the camera's user name and password again."),
+    "camera_unreachable": Text(
+        "The camera can't be reached",
+        "Check the camera's power and its network cable or Wi-Fi, and whether its address has changed."),
+    "camera_not_found": Text(
+        "Camera not found",
+        "Switch the device off, plug the camera's cable in firmly, and switch it on again."),
+    "camera_no_frames": Text(
+        "The camera sends no picture",
+        "Switch the camera off and on again; the recorder keeps trying."),
+    "camera_frozen": Text(
+        "The camera's picture is frozen",
+        "Switch the camera off and on again; if it happens often, check its power and its cable."),
+    "camera_stream_bad": Text(
+        "The camera's stream can't be read",
+        "Check the stream's address, and set the camera to H.264 or H.265."),
+    "encoder_missing": Text(
+        "This device has no video encoder",
+        "Choose a lower resolution, or use a camera that sends H.264 itself."),
+    "camera_slow": Text(
+        "The picture stutters",
+        "Lower the camera's resolution or its pictures per second."),
+    "not_recording": Text(
+        "Not recording",
+        "Check the card, then restart the device."),
+    "motion_blind": Text(
+        "Motion can't be detected",
+        "Check the camera's second stream, or switch to recording all the time."),
+    "broker_unreachable": Text(
+        "The ward can't be reached",
+        "Recording goes on and messages are sent later; check the network, or ask the ward's technician."),
+    "broker_refused": Text(
+        "The ward's server refuses this device",
+        "Ask the ward's technician to check this device's certificate and permissions."),
+    "outbox_growing": Text(
+        "Many messages are waiting to be sent",
+        "They are kept on the device and go out by themselves; check how fast the network is."),
+}
+
+TEXTS = {"vi": VI, "en": EN}
+
+
+def text(code: str, language: str) -> Text:
+    """The words for `code` in `language` ("vi" or "en"). Raises KeyError for a code or language that does not exist."""
+    return TEXTS[language][code]

@@ -1,0 +1,105 @@
+"""Rules on our own processes and their cameras: roles, sources, recording, the way to the ward."""
+from collections.abc import Iterator
+
+from agent.core.facts import CameraFacts
+from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD
+from agent.core.health.conditions import Finding, finding
+from agent.core.health.facts import Facts, UnitFacts
+from agent.core.health.levels import Raised, above, below
+
+NO_FRAME_S = 10.0
+FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
+WRITE_FAULTS = (*CARD, "card_full", "inodes_low")
+AFTER_SOURCE = {"rtsp": CAMERA_AFTER_NETWORK, "picamera": CAMERA_AFTER_WIRE, "v4l2": CAMERA_AFTER_WIRE}
+
+
+def roles(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """Processes that are silent, or that start again and again."""
+    for unit in facts.units:
+        severity = "alarm" if unit.role == "capture" else "warn"
+        if unit.silent:
+            yield finding("role_down", unit=unit.unit, severity=severity)
+        if unit.restarting:
+            yield finding("role_restarting", unit=unit.unit, severity=severity)
+
+
+def config(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """A configuration that was refused; the last good one is in use. Told once, though each role may say it."""
+    for unit in _heard(facts):
+        if fault := unit.beat.facts.get("config_fault"):
+            yield finding("config_rejected", detail=fault)
+            return
+
+
+def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """What is wrong with each camera: one fault at most, then what follows for its picture rate and for motion."""
+    for unit, camera in _cameras(facts):
+        name, where = camera.camera, {"unit": unit.unit, "camera": camera.camera}
+        if code := _fault(unit, camera):
+            yield finding(code, detail=camera.detail, also_after=AFTER_SOURCE.get(camera.source, ()), **where)
+        if camera.fps is not None and camera.fps_set:
+            before = raised("camera_slow", unit.unit, name) is not None
+            if below(camera.fps / camera.fps_set, 0.6, 0.8, before):
+                yield finding("camera_slow", detail=f"{camera.fps:.1f}/{camera.fps_set:.0f}", **where)
+        if camera.luma_fps is not None and camera.luma_fps <= 0:
+            yield finding("motion_blind", **where)
+
+
+def recording(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """What capture could not write; a fault of the card is the device's, not each camera's."""
+    for unit, camera in _cameras(facts):
+        if camera.write_fault in WRITE_FAULTS:
+            yield finding(camera.write_fault)
+        if camera.write_fault or (camera.recording is False and camera.camera in facts.continuous):
+            yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
+
+
+def ward(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """The way to the broker, by the link's own numbers.
+
+    These are `broker` (off | connected | unreachable | refused), `broker_detail`, `outbox_n` and `outbox_oldest_s`.
+    """
+    for unit in _heard(facts):
+        told, name = unit.beat.facts, unit.unit
+        if told.get("broker") in ("unreachable", "refused"):
+            yield finding(f"broker_{told['broker']}", unit=name, detail=told.get("broker_detail"))
+        waiting_n, oldest_s = _figure(unit, "outbox_n"), _figure(unit, "outbox_oldest_s")
+        before = raised("outbox_growing", name) is not None
+        if above(waiting_n, 1000, 200, before) or above(oldest_s, 900, 120, before):
+            yield finding("outbox_growing", unit=name, detail=None if waiting_n is None else f"{waiting_n:.0f}")
+
+
+def network(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """A missing network is named only where something misses it: many a recorder lives without one on purpose."""
+    if facts.host.net_up is False and (
+            any(unit.beat.facts.get("broker") == "unreachable" for unit in _heard(facts))
+            or any(camera.source == "rtsp" and _fault(unit, camera) for unit, camera in _cameras(facts))):
+        yield finding("network_down")
+
+
+def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
+    """The code that says best why this camera gives no picture, or None when it does."""
+    if camera.fault in CAMERA:
+        return camera.fault
+    if camera.state in ("retrying", "stalled", "failed"):
+        return "camera_no_frames"
+    if camera.last_frame_age_s is not None:
+        return "camera_no_frames" if camera.last_frame_age_s + unit.age_s > NO_FRAME_S else None
+    return "camera_no_frames" if camera.state == "starting" and unit.beat.up_s > FIRST_FRAME_S else None
+
+
+def _figure(unit: UnitFacts, name: str) -> float | None:
+    """One of a unit's own numbers; what came as anything else is unknown."""
+    figure = unit.beat.facts.get(name)
+    return figure if isinstance(figure, int | float) else None
+
+
+def _heard(facts: Facts) -> Iterator[UnitFacts]:
+    return (unit for unit in facts.units if unit.beat and not unit.silent)
+
+
+def _cameras(facts: Facts) -> Iterator[tuple[UnitFacts, CameraFacts]]:
+    return ((unit, camera) for unit in _heard(facts) for camera in unit.beat.cameras)
+
+
+RULES = (roles, config, cameras, recording, ward, network)

@@ -1,0 +1,162 @@
+"""Sequence parameter sets of H.264 and H.265: picture size and sample format, read bit by bit.
+
+Syntax after ITU-T H.264 (2021) §7.3.2.1.1 and H.265 (2021) §7.3.2.2; the picture is what is left after cropping.
+"""
+from typing import NamedTuple
+
+SPS_MAX_B = 4096        # real ones have 20 to 200 bytes
+SIDE_MAX_PX = 16_384
+
+# H.264 profiles whose SPS tells chroma format and bit depth (§7.3.2.1.1).
+H264_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+
+# chroma_format_idc -> luma samples per chroma sample, across and down (table 6-1 of both standards).
+SUBSAMPLING = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
+
+
+class BitstreamError(Exception):
+    """The bytes are no valid H.264 or H.265; the text says what is wrong with them."""
+
+
+class Sps(NamedTuple):
+    """What a decoder's set-up needs from an SPS; `ptl` (H.265) are the 12 bytes of general profile, tier and level."""
+
+    width: int
+    height: int
+    chroma: int             # chroma_format_idc: 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4
+    luma_bits: int
+    chroma_bits: int
+    layers_n: int = 1       # H.265 temporal layers
+    nested: int = 1         # H.265 sps_temporal_id_nesting_flag
+    ptl: bytes = b""
+
+
+class Bits:
+    """Reads a NAL unit's payload from the first bit on; raises BitstreamError where it ends."""
+
+    def __init__(self, unit: bytes, skip_b: int) -> None:
+        """Start behind a NAL header of `skip_b` bytes, emulation prevention bytes taken out."""
+        if not skip_b < len(unit) <= SPS_MAX_B:
+            raise BitstreamError(f"a parameter set of {len(unit)} bytes")
+        payload = unit[skip_b:].replace(b"\0\0\3", b"\0\0")
+        self._value = int.from_bytes(payload, "big")
+        self._left = 8 * len(payload)
+
+    def u(self, count: int) -> int:
+        """The next `count` bits as an unsigned number."""
+        self._left -= count
+        if self._left < 0:
+            raise BitstreamError("a parameter set ends early")
+        return (self._value >> self._left) & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        """An unsigned Exp-Golomb number (H.264 §9.1), below 2^32."""
+        zeros = 0
+        while not self.u(1):
+            zeros += 1
+            if zeros == 32:
+                raise BitstreamError("a number in a parameter set is too large")
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def se(self) -> int:
+        """A signed Exp-Golomb number (H.264 §9.1.1)."""
+        code = self.ue()
+        return (code + 1) // 2 if code & 1 else -(code // 2)
+
+
+def parse(codec: str, unit: bytes) -> Sps:
+    """Read the SPS of codec "h264" or "h265", given as a NAL unit with its header. Raises BitstreamError."""
+    sps = _h264(unit) if codec == "h264" else _h265(unit)
+    if not (0 < sps.width <= SIDE_MAX_PX and 0 < sps.height <= SIDE_MAX_PX):
+        raise BitstreamError(f"a picture of {sps.width} x {sps.height}")
+    if max(sps.luma_bits, sps.chroma_bits) > 15:        # what the configuration records can tell
+        raise BitstreamError(f"samples of {sps.luma_bits} and {sps.chroma_bits} bits")
+    return sps
+
+
+def _h264(unit: bytes) -> Sps:
+    bits = Bits(unit, 1)
+    profile = bits.u(8)
+    bits.u(16)                                      # constraint flags, level
+    bits.ue()                                       # sps id
+    chroma, separate, luma_bits, chroma_bits = 1, 0, 8, 8
+    if profile in H264_HIGH_PROFILES:
+        chroma, separate = _chroma_format(bits)
+        luma_bits, chroma_bits = 8 + bits.ue(), 8 + bits.ue()
+        bits.u(1)                                   # lossless bypass
+        if bits.u(1):
+            _skip_scaling_lists(bits, 12 if chroma == 3 else 8)
+    bits.ue()                                       # log2_max_frame_num
+    _skip_picture_order(bits)
+    bits.ue()                                       # reference frames
+    bits.u(1)
+    columns, rows = bits.ue() + 1, bits.ue() + 1
+    fields = 1 if bits.u(1) else 2                  # 2: a map unit covers a pair of interlaced rows
+    bits.u(1 if fields == 1 else 2)                 # direct_8x8 (and mb_adaptive_frame_field)
+    across, down = SUBSAMPLING[0 if separate else chroma]
+    left, right, top, bottom = _window(bits)
+    return Sps(16 * columns - across * (left + right), fields * (16 * rows - down * (top + bottom)),
+               chroma, luma_bits, chroma_bits)
+
+
+def _h265(unit: bytes) -> Sps:
+    bits = Bits(unit, 2)
+    bits.u(4)                                       # vps id
+    sub_layers = bits.u(3)
+    nested = bits.u(1)
+    ptl = bits.u(96).to_bytes(12, "big")
+    _skip_sub_layers(bits, sub_layers)
+    bits.ue()                                       # sps id
+    chroma, separate = _chroma_format(bits)
+    width, height = bits.ue(), bits.ue()
+    across, down = SUBSAMPLING[0 if separate else chroma]
+    left, right, top, bottom = _window(bits)
+    return Sps(width - across * (left + right), height - down * (top + bottom), chroma,
+               8 + bits.ue(), 8 + bits.ue(), sub_layers + 1, nested, ptl)
+
+
+def _chroma_format(bits: Bits) -> tuple[int, int]:
+    """chroma_format_idc and separate_colour_plane_flag."""
+    chroma = bits.ue()
+    if chroma not in SUBSAMPLING:
+        raise BitstreamError(f"chroma format {chroma}")
+    return chroma, bits.u(1) if chroma == 3 else 0
+
+
+def _window(bits: Bits) -> tuple[int, int, int, int]:
+    """The cropping (H.264) or conformance (H.265) window in chroma samples: left, right, top, bottom."""
+    return (bits.ue(), bits.ue(), bits.ue(), bits.ue()) if bits.u(1) else (0, 0, 0, 0)
+
+
+def _skip_scaling_lists(bits: Bits, lists_n: int) -> None:
+    """H.264 §7.3.2.1.1.1: a list ends where its next scale becomes 0."""
+    for number in range(lists_n):
+        scale = 8
+        for _ in range((16 if number < 6 else 64) if bits.u(1) else 0):
+            scale = (scale + bits.se()) % 256
+            if not scale:
+                break
+
+
+def _skip_picture_order(bits: Bits) -> None:
+    kind = bits.ue()
+    if kind == 0:
+        bits.ue()
+    elif kind == 1:
+        bits.u(1)
+        bits.se()
+        bits.se()
+        cycle = bits.ue()
+        if cycle > 255:
+            raise BitstreamError(f"a picture order cycle of {cycle}")
+        for _ in range(cycle):
+            bits.se()
+
+
+def _skip_sub_layers(bits: Bits, sub_layers: int) -> None:
+    """H.265 §7.3.3 behind the general part: per sub-layer 88 bits of profile and 8 of level, where present."""
+    if sub_layers:
+        present = [(bits.u(1), bits.u(1)) for _ in range(sub_layers)]
+        bits.u(2 * (8 - sub_layers))
+        for profile, level in present:
+            bits.u(88 * profile + 8 * level)

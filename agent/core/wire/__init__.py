@@ -1,0 +1,30 @@
+"""The contract with the ward, version 1: topics, payloads and their rules. docs/design/mqtt.md tells it in prose.
+
+Everything here is pure and light: the link role and capture import it, neither numpy nor a network library comes along.
+"""
+from agent.core.wire.event import Entry, cloud_event, rfc3339
+from agent.core.wire.happenings import (
+    CameraData,
+    ClipData,
+    ClipRef,
+    ClockData,
+    CommandData,
+    GapData,
+    Hour,
+    MotionData,
+    SecurityData,
+    StorageData,
+    encode,
+)
+from agent.core.wire.inbound import Ack, BadPayload, Command, Desired, Rejected, WardState, decode
+from agent.core.wire.reports import Birth, BirthCamera, Health, HealthCamera, Reported, Response, Status
+from agent.core.wire.topics import Topics
+
+VERSION = 1
+
+__all__ = [
+    "VERSION", "Topics", "Entry", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
+    "MotionData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData", "CommandData", "GapData", "Hour",
+    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "Response", "Reported",
+    "Ack", "Rejected", "Command", "Desired", "WardState",
+]

@@ -1,0 +1,128 @@
+"""What events tell: the data of each kind. The roles write these into the outbox; the envelope adds mono_ms, kind and hist.
+
+Absent means unknown, never 0. Units are in the names; `start_ms` is on the boot's monotonic clock like `mono_ms`.
+"""
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+Phase = Literal["start", "end"]
+
+
+class ClipRef(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A clip by name, and as much as is known of it."""
+
+    id: str                             # camera-boot-number
+    bytes: int | None = None
+    sha256: str | None = None           # hex
+
+
+class MotionData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "motion": something moved in front of a camera. Two messages an event, tied by `event`."""
+
+    event: int                          # the device's own number of it
+    phase: Phase
+    start_ms: int
+    dur_ms: int | None = None           # with phase "end"
+    score: float | None = None          # the peak, 0..1
+    zones: list[str] = []
+    tracks_n: int | None = None
+    boxes: list[list[float]] = []       # [x, y, w, h] at the peak, fractions of the picture
+    clip: ClipRef | None = None         # the first clip that shows it
+    continues: int | None = None        # the event that this one goes on from: longer than a clip may be
+    cut: bool = False                   # the recorder died before the end: dur_ms is what is on the card
+
+
+class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "clip": a clip is on the card, whole and flushed."""
+
+    id: str
+    start_ms: int
+    dur_ms: int
+    bytes: int
+    frames: int
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    events: list[int] = []              # events that it shows
+    recovered: bool = False             # its recorder died; closed at the next start
+
+
+class ClockData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "clock": the wall clock became right ("sync") or was moved by more than 2 s ("step").
+
+    utc = mono_ms + offset_ms holds for every event of the same boot, earlier ones included.
+    """
+
+    code: Literal["sync", "step"]
+    utc_ms: int
+    offset_ms: int
+    step_ms: int | None = None
+
+
+class StorageData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "storage": the card has a trouble, or is rid of it."""
+
+    code: str                           # card_full, card_read_only, card_io, ...
+    phase: Phase
+    detail: str | None = None           # one line for a person
+    lost_n: int | None = None           # clips that could not be kept
+
+
+class CameraData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "camera": a camera stopped delivering video, or delivers again; with "end", how long there was none."""
+
+    code: str                           # camera_unreachable, camera_auth, camera_stalled, ...
+    phase: Phase
+    detail: str | None = None
+    gap_s: float | None = None
+
+
+class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "security": something that should not have happened; storms are counted, not repeated."""
+
+    code: str                           # oversize, rejected, bad_payload, retained, elsewhere, ...
+    n: int = 1                          # how often since the last such message
+    detail: str | None = None
+    seq: int | None = None              # the message concerned
+
+
+class CommandData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "command": a command came, and what became of it."""
+
+    id: str
+    name: str
+    st: str                             # as in the response
+    code: str | None = None
+    by: str | None = None
+
+
+class Hour(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One camera's motion in one hour of a boot, after its messages were folded into this."""
+
+    c: str | None                       # the camera
+    boot: str
+    mono_ms: int                        # of the first
+    motion_n: int                       # events
+    dur_ms: int                         # their durations in sum, as far as known
+    time: str | None = None             # of the first, when the clock was set
+
+
+class GapData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "gap": these messages will not come; what they would have told, in short."""
+
+    code: Literal["outbox_full"]
+    missing: list[tuple[int, int]]      # first and last seq of each stretch
+    n: int                              # messages in them
+    hours: list[Hour] = []
+
+
+Data = MotionData | ClipData | ClockData | StorageData | CameraData | SecurityData | CommandData | GapData
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(payload: Struct) -> bytes:
+    """Compact JSON, as it is stored and sent."""
+    return _encoder.encode(payload)

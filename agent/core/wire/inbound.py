@@ -1,0 +1,82 @@
+"""What the ward tells the device. Whoever sends is not trusted: sizes, forms and ranges are checked before anything is used."""
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+LARGEST_B = 65_536              # also told the broker in CONNECT, so that it keeps larger ones from us
+REFUSED_MAX = 1000
+
+Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+UtcMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]          # year 9999
+Word = Annotated[str, Meta(max_length=64, pattern="^[A-Za-z0-9._/-]+$")]
+Ulid = Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$")]
+
+
+class BadPayload(Exception):
+    """The payload can't be what its topic says; the text is short and holds nothing of the payload."""
+
+
+class Rejected(Struct, kw_only=True, frozen=True):
+    """A message that the ward will never take, and why."""
+
+    seq: Seq
+    code: Word
+
+
+class Ack(Struct, kw_only=True, frozen=True):
+    """`ack`: the ward's ingest has committed these messages. Sent after its commit, never before."""
+
+    upto: Seq
+    also: Annotated[list[Seq], Meta(max_length=REFUSED_MAX)] = []
+    reject: Annotated[list[Rejected], Meta(max_length=REFUSED_MAX)] = []
+    v: int = 1
+
+
+class Command(Struct, kw_only=True, frozen=True):
+    """`cmd/{name}`: an order. `exp` bounds its life; `sig` is Ed25519 over the RFC 8785 form without `sig`."""
+
+    id: Ulid
+    iat: UtcMs
+    exp: UtcMs
+    by: Word | None = None
+    args: dict[str, Any] = {}
+    kid: Word | None = None
+    sig: Annotated[str, Meta(max_length=128)] | None = None
+    v: int = 1
+
+
+class Desired(Struct, kw_only=True, frozen=True):
+    """`cfg/desired`: a whole configuration, signed."""
+
+    ver: Seq
+    cfg: dict[str, Any]
+    kid: Word | None = None
+    sig: Annotated[str, Meta(max_length=128)] | None = None
+    v: int = 1
+
+
+class WardState(Struct, kw_only=True, frozen=True):
+    """`_ward/state`: whether the ward's ingest is at work."""
+
+    online: bool
+    v: int = 1
+
+
+Payload = TypeVar("Payload", Ack, Command, Desired, WardState)
+
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in (Ack, Command, Desired, WardState)}
+
+
+def decode(kind: type[Payload], payload: bytes) -> Payload:
+    """The payload as `kind`; fields that it does not know are ignored. Raises BadPayload for anything else, however hostile."""
+    if len(payload) > LARGEST_B:
+        raise BadPayload("too large")
+    try:
+        return _decoders[kind].decode(payload)
+    except msgspec.ValidationError:
+        raise BadPayload("wrong form") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadPayload("not JSON") from None
+    except RecursionError:
+        raise BadPayload("too deep") from None

@@ -1,0 +1,127 @@
+"""What the device tells of itself: status, birth, health, and its answers. Absent means unknown, never 0."""
+from typing import Any, Literal
+
+from msgspec import Struct
+
+CommandState = Literal["accepted", "waiting_consent", "running", "done", "failed", "refused", "expired"]
+
+
+class Status(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """`status`: online or not. An offline with an older `conn` than the latest online tells of an earlier connection: ignore it."""
+
+    v: int
+    online: bool
+    boot: str
+    conn: int                           # counts CONNECTs, never reset
+    why: str | None = None              # lost (the will's) | shutdown | update | consent_withdrawn
+    ts: int | None = None               # UTC ms
+    clock: str | None = None
+    mode: str | None = None             # active
+
+
+class BirthCamera(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One camera in `birth`."""
+
+    c: str
+    src: str | None = None
+    w: int | None = None
+    h: int | None = None
+    fps_set: float | None = None
+    codec: str | None = None
+
+
+class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """`birth`: what the device is and speaks."""
+
+    v: int
+    boot: str
+    conn: int
+    mono_ms: int
+    clock: str
+    agent: str
+    schemas: dict[str, int]
+    caps: list[str]
+    cams: list[BirthCamera]
+    ts: int | None = None
+    seq_next: int | None = None         # what the next event will get
+    outbox_n: int | None = None         # events that wait
+    os: str | None = None
+    hw: str | None = None
+    site: str | None = None
+    cfg_sha256: str | None = None       # of the settings in use
+    cert_not_after: str | None = None
+
+
+class HealthCamera(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One camera in `health`."""
+
+    c: str
+    st: str                             # starting | ok | retrying | stalled | failed | silent
+    fault: str | None = None
+    fps: float | None = None
+    fps_set: float | None = None
+    drop_n: int | None = None
+    kbps: float | None = None
+    mot_n: int | None = None
+    luma: float | None = None
+    last_s: float | None = None         # age of the last frame
+    gaps_n: int | None = None
+    gap_s: float | None = None
+    rec: bool | None = None
+
+
+class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """`health`: how the device is."""
+
+    v: int
+    seq: int                            # counts reports of this connection's process; gaps are only counted
+    boot: str
+    clock: str
+    mono_ms: int
+    int_s: int                          # the next one comes after this long
+    ts: int | None = None
+    up_s: float | None = None
+    cpu_pct: float | None = None
+    load1: float | None = None
+    mem_avail_b: int | None = None
+    rss_b: int | None = None
+    soc_temp_c: float | None = None
+    throttle: int | None = None
+    volt_low: bool | None = None
+    disk_free_b: int | None = None
+    disk_tot_b: int | None = None
+    disk_wr_b: int | None = None
+    card_days_left: float | None = None
+    clips_n: int | None = None
+    clips_b: int | None = None
+    outbox_n: int | None = None
+    outbox_old_s: int | None = None
+    quarantine_n: int | None = None
+    rssi_dbm: int | None = None
+    net_tx_b: int | None = None
+    net_rx_b: int | None = None
+    mqtt_rc_n: int | None = None        # connections after the first
+    cams: list[HealthCamera] = []
+    roles: dict[str, int] = {}          # restarts of each unit that had any
+    cond: list[str] = []                # codes of what is wrong, root causes only
+
+
+class Response(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """`rsp/{who}/{id}`: what became of a command."""
+
+    v: int
+    id: str
+    st: CommandState
+    code: str | None = None
+    ts: int | None = None
+
+
+class Reported(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """`cfg/reported`: what became of the desired configuration."""
+
+    v: int
+    ver: int
+    st: Literal["applied", "refused"]
+    code: str | None = None
+    cfg: dict[str, Any] | None = None
+    clamped: dict[str, str] | None = None

@@ -1,0 +1,79 @@
+"""Where each message goes: `cam/v1/{ward}/{dev}/...`. The major version is part of the topic."""
+from dataclasses import dataclass
+
+ROOT = "cam/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one device. Names are made of a-z, 0-9 and '-', so none holds a wildcard or a slash."""
+
+    ward: str
+    dev: str
+
+    @property
+    def root(self) -> str:
+        """What all topics of the device begin with, without the slash."""
+        return f"{ROOT}/{self.ward}/{self.dev}"
+
+    @property
+    def status(self) -> str:
+        """Online or not; retained; also the will's topic."""
+        return f"{self.root}/status"
+
+    @property
+    def birth(self) -> str:
+        """What the device is; retained."""
+        return f"{self.root}/birth"
+
+    @property
+    def health(self) -> str:
+        """The latest health report; retained, expires."""
+        return f"{self.root}/health"
+
+    @property
+    def evt(self) -> str:
+        """Events, one CloudEvent a message."""
+        return f"{self.root}/evt"
+
+    @property
+    def ack(self) -> str:
+        """The ward's receipts for events."""
+        return f"{self.root}/ack"
+
+    @property
+    def cfg_desired(self) -> str:
+        """The configuration that the ward asks for."""
+        return f"{self.root}/cfg/desired"
+
+    @property
+    def cfg_reported(self) -> str:
+        """What became of it."""
+        return f"{self.root}/cfg/reported"
+
+    @property
+    def ward_state(self) -> str:
+        """Whether the ward's ingest is at work."""
+        return f"{ROOT}/{self.ward}/_ward/state"
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Everything that this device listens to."""
+        return f"{self.root}/cmd/#", self.cfg_desired, self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
+
+    def response(self, who: str, command_id: str) -> str:
+        """Where the answer to a command goes."""
+        return f"{self.root}/rsp/{who}/{command_id}"
+
+    def command(self, topic: str) -> tuple[str, bool] | None:
+        """(name, to all devices?) of the command that arrived on `topic`, or None when it is no command's topic."""
+        for prefix, to_all in ((f"{self.root}/cmd/", False), (f"{ROOT}/{self.ward}/_all/cmd/", True)):
+            if topic.startswith(prefix):
+                return topic[len(prefix):], to_all
+        return None
+
+    def asker(self, response_topic: str) -> str | None:
+        """Who asked, by the Response Topic of a command; None when that lies outside the device's own answers."""
+        prefix = f"{self.root}/rsp/"
+        who, _, rest = response_topic.removeprefix(prefix).partition("/")
+        return who if response_topic.startswith(prefix) and who and rest else None

@@ -1,0 +1,58 @@
+"""How far the wall clock is to be believed: unset | saved | rtc | ntp."""
+import contextlib
+import ctypes
+import functools
+import time
+from pathlib import Path
+
+# No agent ran before this day (2026-01-01 UTC), so an earlier clock was never set.
+EPOCH_WALL_S = 1_767_225_600
+TIME_ERROR = 5                  # linux/timex.h: the clock is not synchronised
+RTC_AGREES_S = 10.0
+SYNCHRONIZED = "run/systemd/timesync/synchronized"      # made by systemd-timesyncd at the first answer of this boot
+
+
+class Timex(ctypes.Structure):
+    """The kernel's `struct timex` (linux/timex.h), of which we need only the room: all zero asks and sets nothing."""
+
+    _fields_ = [("modes", ctypes.c_uint), ("rest", ctypes.c_byte * 508)]
+
+
+def read(root: Path = Path("/"), wall_s: float | None = None) -> str:
+    """The clock's state now.
+
+    `ntp`: the kernel's clock is being disciplined. `rtc`: a battery clock set it at boot and still agrees. `saved`:
+    later than our epoch, but nobody vouches for it (systemd carries the last time over a power cut). `unset`: before.
+    """
+    wall_s = time.time() if wall_s is None else wall_s
+    if wall_s < EPOCH_WALL_S:
+        return "unset"
+    if _synchronised(root):
+        return "ntp"
+    return "rtc" if _set_by_rtc(root, wall_s) else "saved"
+
+
+def _synchronised(root: Path) -> bool:
+    """The kernel's word, which a step of the clock takes back; timesyncd's where a sandbox forbids the question."""
+    if root == Path("/") and (state := _kernel_state()) is not None:
+        return state != TIME_ERROR
+    return (root / SYNCHRONIZED).exists()
+
+
+def _kernel_state() -> int | None:
+    state = _libc().adjtimex(ctypes.byref(Timex()))
+    return None if state < 0 else state
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _set_by_rtc(root: Path, wall_s: float) -> bool:
+    """Whether the kernel took the time from a battery clock; one with a flat battery restarts in 1970 and disagrees."""
+    for rtc in (root / "sys/class/rtc").glob("rtc*"):
+        with contextlib.suppress(OSError, ValueError):
+            if (rtc / "hctosys").read_text().strip() == "1":
+                return abs(int((rtc / "since_epoch").read_text()) - wall_s) < RTC_AGREES_S
+    return False

@@ -1,0 +1,89 @@
+"""A camera put together as the capture role does it, in this process, with a look into its store."""
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.capture.camera import Camera
+from agent.config.settings import Camera as CameraSettings
+from agent.config.settings import Settings
+from agent.config.settings import Store as StoreSettings
+from agent.core.facts import CameraFacts
+from agent.host.clock import SystemClock
+from agent.host.datagram import Outlet
+from agent.host.stop import Stop
+from agent.store import clips, events, outbox
+from agent.store.folders import Folders
+
+Until = Callable[[Callable[[], Any], float], Any]
+
+
+def until(condition: Callable[[], Any], within_s: float) -> Any:
+    """Wait for `condition` to be true; returns its value, or fails when the deadline passes."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        time.sleep(0.05)
+    return value
+
+
+@dataclass
+class Rig:
+    """One running camera."""
+
+    folders: Folders
+    runtime: Path
+    db: sqlite3.Connection
+    stop: Stop = field(default_factory=Stop)
+    camera: Camera | None = None
+    stuck_n: int = 0
+
+    def start(self, source: str, **keys: Any) -> "Rig":
+        """Build and start the camera `gate`; `keys` are those of [[camera]]."""
+        settings = Settings(store=StoreSettings(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5))
+        camera = CameraSettings(name="gate", source=source, **keys)
+        self.camera = Camera(camera, settings, self.folders, self.runtime, SystemClock(), Outlet(self.runtime), self.stop, self._stuck)
+        self.camera.start()
+        return self
+
+    def _stuck(self) -> None:
+        self.stuck_n += 1
+
+    def facts(self) -> CameraFacts:
+        """The heartbeat's part, after a tick."""
+        assert self.camera is not None
+        self.camera.tick()
+        return self.camera.facts()
+
+    def finish(self) -> None:
+        """End the camera as the role does."""
+        self.stop.set()
+        if self.camera is not None:
+            self.camera.finish(5)
+            self.camera = None
+
+    def clips(self) -> list[clips.Clip]:
+        """Finished clips, oldest first."""
+        return clips.finished(self.db)[::-1]
+
+    def events(self) -> list[events.Event]:
+        """Events, oldest first."""
+        return events.latest(self.db)[::-1]
+
+    def messages(self, kind: str) -> list[dict[str, Any]]:
+        """Data of the outbox's messages of that kind."""
+        return [json.loads(row["data"]) for row in outbox.after(self.db, 0, 1000) if row["kind"] == kind]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, folders: Folders, db: sqlite3.Connection) -> Iterator[Rig]:
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    made = Rig(folders, runtime, db)
+    yield made
+    made.finish()

@@ -1,0 +1,119 @@
+"""The configuration: every mistake gets its line, its key and the remedy; every key is documented."""
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.config.check import Problem, check_table
+from agent.config.load import TEMPLATE, ConfigError, keep_as_good, load, load_or_last_good, parse
+from agent.config.positions import positions
+from agent.config.settings import Settings
+
+CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://u:secret@host/1"\n'
+
+
+def problems(text: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        parse(text, "t.toml")
+    return str(error.value)
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ('[store]\nfodler = "/x"\n', "t.toml:2: store.fodler: unknown key; did you mean folder"),
+    ("[wad]\nport = 1\n", "t.toml:1: wad: unknown key; did you mean ward?"),
+    (CAMERA + "pre_roll_ms = 5000\n", "t.toml:4: camera[1].pre_roll_ms: unknown key; did you mean pre_roll_s, a number of seconds from 0 to 30"),
+    (CAMERA + 'pre_roll_s = "5s"\n', "t.toml:4: camera[1].pre_roll_s: takes a number of seconds from 0 to 30; it is '5s'"),
+    (CAMERA + "[camera.motion]\nfps = 99\n", "t.toml:5: camera[1].motion.fps: takes a number of pictures a second from 1 to 15; it is 99"),
+    (CAMERA + 'record = "allways"\n', 't.toml:4: camera[1].record: takes "motion" or "continuous" or "both"; it is \'allways\''),
+    (CAMERA + CAMERA, 't.toml:5: camera[2].name: "gate" is taken by another camera'),
+    ('[[camera]]\nsource = "picamera:0"\n', "t.toml:1: camera[1].name: is missing"),
+    ('[[camera]]\nname = "a"\nsource = "rstp://h/1"\n', "t.toml:3: camera[1].source: takes rtsp://user:password@address"),
+    (CAMERA + "masks = [[[0, 0], [1, 0], [1, 1]]]\n", "t.toml:4: camera[1].masks: can't be painted into video that arrives encoded"),
+    (CAMERA + "motion.ignore = [[[0, 0], [2, 0], [1, 1]]]\n", "t.toml:4: camera[1].motion.ignore: takes areas of at least 3 corners"),
+    ("camera = 3\n", "t.toml:1: camera: is one of several: write [[camera]]"),
+    ('[ward]\nuser = "x"\n', "t.toml:2: ward.user: needs password_file"),
+    ("[store\n", "t.toml: Expected ']'"),
+])
+def test_a_mistake_is_named_with_its_place_and_remedy(text: str, told: str):
+    assert told in problems(text)
+
+
+def test_all_mistakes_are_told_at_once():
+    assert len(problems('[store]\nkeep_day = 1\nquota_gb = "x"\n[web]\nport = 0\n').splitlines()) == 3
+
+
+def test_no_error_shows_a_password():
+    assert "secret" not in problems(CAMERA + CAMERA + "x = 1\n")
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path):
+    with pytest.raises(ConfigError, match="taimat config init"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_template_has_every_key_with_its_default():
+    text = TEMPLATE.read_text()
+    assert load(TEMPLATE) == Settings()
+    full = "\n".join(line.removeprefix("#") if not line.startswith("# ") else line for line in text.splitlines())
+    table = tomllib.loads("\n".join(line for line in full.splitlines() if not line.startswith("   ")))
+    camera = table["camera"][0]
+    assert list(check_table(table, Settings)) == []
+
+    def compare(given: dict, defaults: msgspec.Struct) -> None:
+        for name in defaults.__struct_fields__:
+            value = getattr(defaults, name)
+            assert name in given, f"{name} is not in default.toml"
+            if isinstance(value, msgspec.Struct):
+                compare(given[name], value)
+            elif name not in ("name", "source", "camera"):
+                assert given[name] == value, name
+
+    compare({k: v for k, v in table.items() if k != "camera"} | {"camera": []}, Settings())
+    compare(camera, msgspec.convert({"name": camera["name"], "source": camera["source"]}, Settings.__annotations__["camera"].__args__[0]))
+
+
+def test_a_typo_does_not_darken_a_camera_that_ran_before(tmp_path: Path):
+    path = tmp_path / "taimat.toml"
+    path.write_text(CAMERA)
+    keep_as_good(path)
+    path.write_text(CAMERA + "recrod = 1\n")
+    settings, problem = load_or_last_good(path)
+    assert settings.camera[0].name == "gate" and problem is not None and "recrod" in problem
+
+
+def test_without_a_last_good_one_a_typo_is_an_error(tmp_path: Path):
+    path = tmp_path / "taimat.toml"
+    path.write_text("x = 1\n")
+    with pytest.raises(ConfigError):
+        load_or_last_good(path)
+
+
+keys = st.sampled_from(["a", "b", "store", "camera", "motion"])
+values = st.sampled_from(["1", '"x"', "[1, 2]", '"""\nkey = 1\n[no]\n"""', "{ fps = 3 }"])
+lines = st.one_of(st.builds("{} = {}".format, keys, values), st.builds("[{}]".format, keys), st.builds("[[{}]]".format, keys), st.just("# c = 1"))
+
+
+@given(st.lists(lines, max_size=12))
+def test_each_key_of_a_valid_text_is_found_where_it_stands(text_lines: list[str]):
+    text = "\n".join(text_lines)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    numbered = text.splitlines()
+    for path, line in positions(text).items():
+        here = table
+        for part in path:
+            here = here[part]
+        assert str(next(part for part in reversed(path) if isinstance(part, str))) in numbered[line - 1]
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["camera", "name", "store", "fps", "x"]), inner, max_size=3),
+                    max_leaves=12))
+def test_any_value_is_judged_and_nothing_is_raised(value: object):
+    for problem in check_table(value, Settings):
+        assert isinstance(problem, Problem) and problem.text

@@ -1,0 +1,48 @@
+"""Shared by all tests: a clock that is stepped by hand, and a store in a temporary folder."""
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.host.clock import Instant
+from agent.store.database import connect
+from agent.store.folders import Folders
+
+
+@dataclass
+class HandClock:
+    """Both clocks of a device, moved by the test."""
+
+    boot: str = "0b007001"
+    mono: float = 1000.0
+    wall_ms: int = 1_795_000_000_000
+    state: str = "ntp"
+    waits: list[float] = field(default_factory=list)
+
+    def mono_s(self) -> float:
+        return self.mono
+
+    def now(self) -> Instant:
+        return Instant(self.boot, int(self.mono * 1000), self.wall_ms, self.state)
+
+    def advance(self, seconds: float) -> None:
+        self.mono += seconds
+        self.wall_ms += int(seconds * 1000)
+
+
+@pytest.fixture
+def hand_clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path / "store").create()
+
+
+@pytest.fixture
+def db(folders: Folders) -> Iterator:
+    connection = connect(folders.root)
+    yield connection
+    connection.close()

@@ -1,0 +1,54 @@
+"""Days left: silent until it knows, honest about a card that does not fill."""
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core.health.forecast import DAYS_MAX, SAMPLES_N_MAX, FillRate, days_left
+
+GB = 1_000_000_000
+HOUR_S = 3600.0
+
+
+def filled(*looks):
+    """The rate after looks at (hours, free gigabytes)."""
+    rate = FillRate()
+    for hours, free_gb in looks:
+        rate = rate.add(None if free_gb is None else int(free_gb * GB), hours * HOUR_S)
+    return rate
+
+
+def test_under_an_hour_nothing_is_known():
+    assert filled().b_per_day is None
+    assert filled((0, 50), (0.5, 49), (0.95, 48)).b_per_day is None
+    assert days_left(50 * GB, 64 * GB, 10, None) is None
+
+
+def test_a_card_that_fills_says_when_it_reaches_the_floor():
+    rate = filled((0, 50), (6, 45), (12, 40))
+    assert rate.b_per_day == pytest.approx(20 * GB)
+    assert days_left(40 * GB, 100 * GB, 10, rate.b_per_day) == pytest.approx(1.5)
+
+
+def test_a_card_that_does_not_fill_lasts_a_year_or_more():
+    assert days_left(7 * GB, 64 * GB, 10, filled((0, 7), (24, 7)).b_per_day) == DAYS_MAX
+    assert days_left(7 * GB, 64 * GB, 10, filled((0, 5), (24, 7)).b_per_day) == DAYS_MAX
+
+
+def test_below_the_floor_none_is_left():
+    assert days_left(5 * GB, 64 * GB, 10, 1.0 * GB) == 0
+
+
+def test_only_the_last_day_counts():
+    rate = filled(*((hour, 100 - hour) for hour in range(48)), *((hour, 53) for hour in range(48, 80)))
+    assert abs(rate.b_per_day) < GB
+
+
+@given(st.lists(st.tuples(st.floats(0, 7200), st.one_of(st.none(), st.integers(0, 10**12))), max_size=400))
+def test_memory_is_bounded_and_the_answer_is_a_number_of_days_or_none(steps):
+    rate, now_mono_s, latest = FillRate(), 0.0, None
+    for wait_s, free_b in steps:
+        now_mono_s += wait_s
+        rate, latest = rate.add(free_b, now_mono_s), free_b
+    assert len(rate.samples) <= SAMPLES_N_MAX
+    days = days_left(latest, 10**12, 10, rate.b_per_day)
+    assert days is None or 0 <= days <= DAYS_MAX

@@ -1,0 +1,123 @@
+"""Which packets become which clip."""
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core.model import Packet
+from agent.core.ring import Ring
+from agent.core.segmenter import Action, Begin, End, Segmenter, Write
+
+STEP_US = 100_000
+
+
+class Camera:
+    """Feeds a segmenter with a frame every 0.1 s and a keyframe every second, and collects its clips."""
+
+    def __init__(self, always: bool = False, pre_s: float = 2, post_s: float = 3, longest_s: float = 60) -> None:
+        self.ring = Ring(10, 10_000_000)
+        self.segmenter = Segmenter(self.ring, always, int(pre_s * 1e6), int(post_s * 1e6), int(longest_s * 1e6))
+        self.n = 0
+        self.clips: list[list[int]] = []
+        self.ends: list[int] = []
+
+    @property
+    def now_us(self) -> int:
+        return (self.n - 1) * STEP_US
+
+    def obey(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Begin():
+                    assert len(self.ends) == len(self.clips)
+                    self.clips.append([])
+                case Write(packets):
+                    self.clips[-1] += [p.dts_us for p in packets]
+                case End(until_us):
+                    self.ends.append(until_us)
+
+    def play(self, seconds: float) -> None:
+        for _ in range(round(seconds * 10)):
+            packet = Packet(b"x", self.n * STEP_US, self.n * STEP_US, self.n % 10 == 0)
+            self.n += 1
+            self.ring.push(packet)
+            self.obey(self.segmenter.packet(packet))
+
+
+def test_a_clip_reaches_from_the_pre_roll_to_the_post_roll():
+    camera = Camera()
+    camera.play(10)
+    camera.obey(camera.segmenter.open(camera.now_us))       # at 9.9 s
+    camera.play(10)
+    camera.obey(camera.segmenter.close())
+    assert camera.clips == [list(range(7_000_000, 12_900_001, STEP_US))]
+    assert camera.ends == [13_000_000]
+
+
+def test_motion_that_returns_within_the_merge_gap_leaves_no_hole():
+    camera = Camera()
+    camera.play(5)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.play(6)                                          # 3 s beyond the post-roll
+    camera.obey(camera.segmenter.extend(camera.now_us))
+    camera.play(6)
+    camera.obey(camera.segmenter.close())
+    assert camera.clips[0] == list(range(camera.clips[0][0], 13_900_001, STEP_US))
+
+
+def test_continuous_clips_follow_each_other_without_a_missing_frame():
+    camera = Camera(always=True, longest_s=5)
+    camera.play(23.5)
+    camera.obey(camera.segmenter.end())
+    assert [clip[0] for clip in camera.clips] == [0, 5_000_000, 10_000_000, 15_000_000, 20_000_000]
+    assert sum(camera.clips, []) == list(range(0, 23_500_000, STEP_US))
+    assert camera.ends == [5_000_000, 10_000_000, 15_000_000, 20_000_000, 23_500_000]
+
+
+def test_an_event_that_turns_is_cut_at_the_next_keyframe():
+    camera = Camera()
+    camera.play(3)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.play(1.5)
+    camera.segmenter.turn()
+    camera.obey(camera.segmenter.extend(camera.now_us))
+    camera.play(1.5)
+    assert camera.clips[0][-1] == 4_900_000 and camera.clips[1][0] == 5_000_000
+
+
+def test_a_lost_clip_is_followed_by_another_while_the_event_lasts():
+    camera = Camera()
+    camera.play(3)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.segmenter.lost()
+    camera.ends.append(0)
+    camera.play(1)
+    assert camera.clips[1][0] == 3_000_000
+
+
+story = st.lists(st.sampled_from(["play", "open", "extend", "close", "turn", "end", "lost"]), max_size=60)
+
+
+@given(story, st.booleans())
+def test_every_clip_begins_with_a_keyframe_and_has_no_hole(steps: list[str], always: bool):
+    camera, in_event = Camera(always=always, longest_s=4), False
+    for step in steps:
+        segmenter = camera.segmenter
+        if step == "play":
+            camera.play(0.7)
+        elif step == "open" and not in_event:
+            in_event = True
+            camera.obey(segmenter.open(camera.now_us))
+        elif step == "extend" and in_event:
+            camera.obey(segmenter.extend(camera.now_us))
+        elif step == "close" and in_event:
+            in_event = False
+            camera.obey(segmenter.close())
+        elif step == "turn":
+            segmenter.turn()
+        elif step == "end":
+            camera.obey(segmenter.end())
+        elif step == "lost":
+            segmenter.lost()
+            camera.ends += [0] * (len(camera.clips) - len(camera.ends))
+    for clip in camera.clips:
+        assert clip[0] % 1_000_000 == 0
+        assert clip == list(range(clip[0], clip[-1] + 1, STEP_US))

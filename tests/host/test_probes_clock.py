@@ -1,0 +1,38 @@
+"""How far the wall clock is believed."""
+from agent.host import clockstate
+from tests.host import trees
+
+NOW_S = clockstate.EPOCH_WALL_S + 30_000_000.0
+
+
+def test_a_clock_before_the_first_agent_was_built_is_unset_whoever_vouches_for_it(tmp_path):
+    assert clockstate.read(trees.pi4(tmp_path).root, wall_s=0.0) == "unset"
+
+
+def test_timesyncd_answered(tmp_path):
+    assert clockstate.read(trees.pi4(tmp_path).root, wall_s=NOW_S) == "ntp"
+
+
+def test_a_battery_clock_that_agrees(tmp_path):
+    tree = trees.pi5(tmp_path).put("sys/class/rtc/rtc0/since_epoch", f"{NOW_S - 2:.0f}\n")
+    assert clockstate.read(tree.root, wall_s=NOW_S) == "rtc"
+
+
+def test_a_battery_clock_with_a_flat_battery_proves_nothing(tmp_path):
+    tree = trees.pi5(tmp_path).put("sys/class/rtc/rtc0/since_epoch", "47\n")
+    assert clockstate.read(tree.root, wall_s=NOW_S) == "saved"
+
+
+def test_a_battery_clock_that_did_not_set_the_time_proves_nothing(tmp_path):
+    tree = trees.pi5(tmp_path).put("sys/class/rtc/rtc0/since_epoch", f"{NOW_S:.0f}\n")
+    tree.put("sys/class/rtc/rtc0/hctosys", "0\n")
+    assert clockstate.read(tree.root, wall_s=NOW_S) == "saved"
+
+
+def test_no_battery_no_network(tmp_path):
+    assert clockstate.read(trees.zero2w(tmp_path).root, wall_s=NOW_S) == "saved"
+
+
+def test_asking_the_kernel_sets_nothing():
+    before = clockstate.read()
+    assert [clockstate.read() for _ in range(100)] == [before] * 100

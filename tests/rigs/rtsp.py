@@ -1,0 +1,102 @@
+"""A network camera for tests: GStreamer's RTSP server in a process that can be frozen, killed and started again."""
+import os
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+SERVER = Path(__file__).with_name("rtsp_server.py")
+PYTHON = "/usr/bin/python3"                # GStreamer's bindings belong to Debian's own Python
+START_S = 20
+
+
+def missing() -> str:
+    """Why no RTSP server can run here, or "" if one can."""
+    ask = ("import gi, sys; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; "
+           "Gst.init(None); sys.exit(not all(map(Gst.ElementFactory.find, ('rtph264pay', 'h264parse'))))")
+    try:
+        found = subprocess.run([PYTHON, "-c", ask], capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        found = False
+    return "" if found else ("no RTSP server: apt install gir1.2-gst-rtsp-server-1.0 python3-gi "
+                             "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad")
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RtspCamera:
+    """Serves `main` at /main and, if given, `sub` at /sub. A context manager; starts on entry, is gone after it."""
+
+    def __init__(self, main: Path, sub: Path | None = None, login: str = "") -> None:
+        """`login` is "user:password", "" to let everybody in."""
+        self._files = {"/main": main, **({"/sub": sub} if sub else {})}
+        self._login = login
+        self.port = free_port()
+        self._server: subprocess.Popen[str] | None = None
+
+    def address(self, path: str = "/main", login: str | None = None) -> str:
+        """The URL of a path; with a `login` other than the server's own, a wrong one."""
+        who = self._login if login is None else login
+        return f"rtsp://{who}{'@' if who else ''}127.0.0.1:{self.port}{path}"
+
+    @property
+    def url(self) -> str:
+        """The main stream's URL, with user and password if the server asks for them."""
+        return self.address("/main")
+
+    @property
+    def sub_url(self) -> str:
+        """The sub-stream's URL."""
+        return self.address("/sub")
+
+    @property
+    def pid(self) -> int:
+        """The server's process id. Raises RuntimeError when it does not run."""
+        if self._server is None:
+            raise RuntimeError("the RTSP server does not run")
+        return self._server.pid
+
+    def start(self) -> "RtspCamera":
+        """Start the server and wait until clients may come. Raises RuntimeError with what it said."""
+        channels = [f"{path}={file}" for path, file in self._files.items()]
+        self._server = subprocess.Popen([PYTHON, str(SERVER), str(self.port), self._login or "-", *channels], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        killer = threading.Timer(START_S, self._server.kill)
+        killer.start()
+        said = self._server.stdout.readline()
+        killer.cancel()
+        if said != "ready\n":
+            raise RuntimeError(f"no RTSP server: {self._server.communicate(timeout=5)[1][-500:]}")
+        return self
+
+    def freeze(self) -> None:
+        """Stop the process where it is: connections stay open, nothing comes any more (a camera that hangs)."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End the process at once: connections break (a camera that loses power). Harmless if it does not run."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.communicate()
+            self._server = None
+
+    def restart(self) -> None:
+        """Kill it and start it again on the same port."""
+        self.kill()
+        self.start()
+
+    def __enter__(self) -> "RtspCamera":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

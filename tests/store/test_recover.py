@@ -1,0 +1,128 @@
+"""What a dead process leaves is closed, marked and announced, wherever it was cut."""
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import av
+import pytest
+
+from agent.core.fragments import Fragmenter
+from agent.store import clips, events, outbox
+from agent.store.folders import Folders
+from agent.store.recover import recover_camera
+from agent.store.sweep import sweep
+from tests.conftest import HandClock
+from tests.rigs.h264 import movie
+
+
+def write_clip(folders: Folders, seq: int, name: str, *, finished: bool) -> Path:
+    """The file as the recorder writes it: torn (head and fragments) or finished (complete head, final name)."""
+    info, packets = movie()
+    fragmenter = Fragmenter(info, packets[0], 1_795_000_000_000, 60)
+    data = fragmenter.head + b"".join(fragment for p in packets if (fragment := fragmenter.add(p)))
+    path = folders.clip(seq, name) if finished else folders.part(seq, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    if finished:
+        tail, patches = fragmenter.close(packets[-1].dts_us + 100_000)
+        with path.open("r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.write(tail)
+            for offset, patch in patches:
+                file.seek(offset)
+                file.write(patch)
+    return path
+
+
+def frames_in(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.fixture
+def open_clip(db: sqlite3.Connection, hand_clock: HandClock) -> tuple[int, str]:
+    return clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+
+
+def messages(db: sqlite3.Connection, kind: str) -> list[dict]:
+    return [json.loads(row["data"]) for row in outbox.after(db, 0, 100) if row["kind"] == kind]
+
+
+@pytest.mark.parametrize("torn_b", [0, 1, 700, 3000])
+def test_a_torn_clip_is_cut_at_its_last_whole_fragment_and_plays(db, folders, hand_clock, open_clip, torn_b):
+    seq, name = open_clip
+    part = write_clip(folders, seq, name, finished=False)
+    os.truncate(part, part.stat().st_size - torn_b)
+    recover_camera(db, folders, "gate", hand_clock)
+    clip = clips.get(db, name)
+    assert clip is not None and clip.state == "recovered" and not part.exists()
+    assert clip.frames == frames_in(folders.clip(seq, name)) and clip.frames >= 15
+    assert clip.bytes == folders.clip(seq, name).stat().st_size
+    assert [(m["id"], m["recovered"]) for m in messages(db, "clip")] == [(name, True)]
+
+
+def test_a_cut_between_rename_and_row_keeps_the_whole_clip(db, folders, hand_clock, open_clip):
+    seq, name = open_clip
+    write_clip(folders, seq, name, finished=True)
+    recover_camera(db, folders, "gate", hand_clock)
+    clip = clips.get(db, name)
+    assert clip is not None and (clip.state, clip.frames, clip.dur_ms) == ("recovered", 40, 4000)
+
+
+def test_a_cut_before_the_file_leaves_a_lost_row(db, folders, hand_clock, open_clip):
+    recover_camera(db, folders, "gate", hand_clock)
+    assert [clip.seq for clip in clips.in_state(db, "lost")] == [open_clip[0]] and messages(db, "clip") == []
+
+
+def test_a_file_without_a_whole_fragment_is_lost(db, folders, hand_clock, open_clip):
+    seq, name = open_clip
+    part = write_clip(folders, seq, name, finished=False)
+    os.truncate(part, 900)
+    recover_camera(db, folders, "gate", hand_clock)
+    assert [clip.seq for clip in clips.in_state(db, "lost")] == [seq] and not part.exists()
+
+
+def test_an_open_event_ends_with_the_last_frame_that_shows_it(db, folders, hand_clock, open_clip):
+    seq, name = open_clip
+    event = events.open_row(db, "gate", "motion", hand_clock.now())
+    events.tie(db, event, seq)
+    write_clip(folders, seq, name, finished=False)
+    recover_camera(db, folders, "gate", hand_clock)
+    found = events.get(db, event)
+    assert found is not None and found.state == "cut" and found.clip == name and 3000 <= found.dur_ms <= 4000
+    assert [(m["event"], m["cut"], m["clip"]["id"]) for m in messages(db, "motion")] == [(event, True, name)]
+
+
+def test_another_camera_and_the_event_that_goes_on_are_left_alone(db, folders, hand_clock, open_clip):
+    event = events.open_row(db, "gate", "motion", hand_clock.now())
+    clips.open_row(db, "yard", "motion", hand_clock.now(), "h264", 320, 180)
+    recover_camera(db, folders, "gate", hand_clock, going_on=event)
+    assert [clip.camera for clip in clips.in_state(db, "open")] == ["yard"]
+    assert [e.id for e in events.unfinished(db, "gate")] == [event]
+
+
+def test_recovery_twice_announces_once(db, folders, hand_clock, open_clip):
+    write_clip(folders, *open_clip, finished=False)
+    for _ in range(2):
+        recover_camera(db, folders, "gate", hand_clock)
+    assert len(messages(db, "clip")) == 1
+
+
+def test_the_sweep_adopts_files_whose_rows_are_lost_and_leaves_strangers_alone(db, folders, hand_clock):
+    write_clip(folders, 7, "gate-9f2c1a7e-000007", finished=True)
+    strange = [folders.clips / "000000" / name for name in ("holiday.mp4", "a\nb.mp4", "gate-9f2c1a7e-999999.mp4", "x.mp4.part")]
+    for path in strange:
+        path.write_bytes(b"mine")
+    assert sweep(db, folders, hand_clock.now()) == (1, 0)
+    clip = clips.get(db, "gate-9f2c1a7e-000007")
+    assert clip is not None and (clip.camera, clip.frames, clip.wall_ms) == ("gate", 40, 1_795_000_000_000)
+    assert all(path.read_bytes() == b"mine" for path in strange)
+    assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == 8
+
+
+def test_the_sweep_tells_of_files_that_are_gone(db, folders, hand_clock, open_clip):
+    clips.finish(db, open_clip[0], "done", 1000, 10, 10)
+    assert sweep(db, folders, hand_clock.now()) == (0, 1)
+    assert [clip.seq for clip in clips.in_state(db, "lost")] == [open_clip[0]]
+    assert [m["lost_n"] for m in messages(db, "storage")] == [1]

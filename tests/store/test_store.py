@@ -1,0 +1,133 @@
+"""The store's rows: promises that hang on the database itself."""
+import sqlite3
+
+import pytest
+
+from agent.store import boots, browsers, clips, events, holds, meta, outbox
+from agent.store.database import StoreError, connect, transaction
+from agent.store.folders import Folders
+from agent.store.schema import MIGRATIONS
+from tests.conftest import HandClock
+
+
+def test_commits_are_flushed_and_readers_never_block(db):
+    assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def test_a_store_of_a_newer_version_is_refused(folders, db):
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(StoreError, match="newer Taimat"):
+        connect(folders.root)
+
+
+def test_a_store_that_cannot_be_opened_says_where_and_what_to_do(tmp_path):
+    (tmp_path / "taimat.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match="taimat.db.*taimat doctor"):
+        connect(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="choose another one under"):
+        Folders(tmp_path / "file" / "store").create()
+
+
+def test_a_message_exists_exactly_if_its_transaction_does(db, hand_clock: HandClock):
+    with pytest.raises(RuntimeError), transaction(db):
+        outbox.append(db, "motion", "gate", hand_clock.now(), "{}")
+        raise RuntimeError
+    assert outbox.waiting(db)[0] == 0
+
+
+def test_a_sequence_number_is_never_used_twice(db, hand_clock: HandClock):
+    first = outbox.append(db, "motion", "gate", hand_clock.now(), "{}")
+    outbox.settle(db, [first])
+    assert outbox.next_seq(db) == first + 1 == outbox.append(db, "motion", "gate", hand_clock.now(), "{}")
+
+
+def test_receipts_and_quarantine_empty_the_outbox(db, hand_clock: HandClock):
+    seqs = [outbox.append(db, "motion", "gate", hand_clock.now(), f'{{"n":{n}}}') for n in range(6)]
+    outbox.settle_upto(db, seqs[1])
+    outbox.settle(db, [seqs[3]])
+    outbox.quarantine(db, seqs[4], "schema")
+    assert [row["seq"] for row in outbox.after(db, 0, 10)] == [seqs[2], seqs[5]]
+    assert db.execute("SELECT seq, code, data FROM quarantine").fetchall()[0]["data"] == '{"n":4}'
+
+
+def test_rows_of_a_boot_are_dated_once_its_clock_is_right(db, hand_clock: HandClock):
+    hand_clock.wall_ms, hand_clock.state = 0, "unset"
+    seq, name = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+    boots.date(db, hand_clock.boot, 1_795_000_000_000)
+    clip = clips.get(db, name)
+    assert clip is not None and clip.wall_ms == 1_795_000_000_000 + clip.mono_ms
+
+
+def test_an_event_shows_its_first_clip_that_still_exists(db, hand_clock: HandClock):
+    names = []
+    for _ in range(2):
+        seq, name = clips.open_row(db, "gate", "continuous", hand_clock.now(), "h264", 320, 180)
+        clips.finish(db, seq, "done", 60_000, 100, 600)
+        names.append((seq, name))
+        hand_clock.advance(60)
+    hand_clock.advance(-62)
+    event = events.open_row(db, "gate", "motion", hand_clock.now())
+    for seq, _ in names:
+        events.tie(db, event, seq)
+    events.finish(db, event, 5000, 0.5, 1, [[0.1, 0.2, 0.3, 0.4]], "1", "x.jpg")
+    found = events.latest(db)[0]
+    assert (found.clip, found.clip_offset_ms, found.boxes) == (names[0][1], 58_000, [[0.1, 0.2, 0.3, 0.4]])
+    clips.condemn(db, [names[0][0]], "age")
+    clips.bury(db, [names[0][0]])
+    found = events.latest(db)[0]
+    assert (found.clip, found.clip_offset_ms) == (names[1][1], 0)
+    assert events.drop_orphaned_thumbs(db) == []
+    clips.condemn(db, [names[1][0]], "age")
+    clips.bury(db, [names[1][0]])
+    assert events.drop_orphaned_thumbs(db) == ["x.jpg"]
+
+
+def test_holds_keep_clips_from_the_planner_until_they_expire(db, hand_clock: HandClock):
+    seq, _ = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+    clips.finish(db, seq, "done", 1000, 10, 10)
+    holds.place(db, seq, "case 7", hand_clock.wall_ms + 1000)
+    assert list(clips.oldest_first(db)) == []
+    assert holds.expire(db, hand_clock.wall_ms + 1000) == 1
+    assert [row["seq"] for row in clips.oldest_first(db)] == [seq]
+
+
+def test_tables_of_the_past_stay_bounded(db, hand_clock: HandClock):
+    for n in range(30):
+        seq, _ = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+        events.tie(db, events.open_row(db, "gate", "motion", hand_clock.now()), seq)
+        events.finish(db, n + 1, 1, 0, 0, [], "1", f"{n}.jpg")
+        clips.condemn(db, [seq], "space")
+        clips.bury(db, [seq])
+    assert events.forget(db, 10) == [f"{n}.jpg" for n in range(20)]
+    assert clips.forget_deleted(db, 5) == 25
+    assert db.execute("SELECT COUNT(*) FROM event_clip").fetchone()[0] == 5
+
+
+def test_counters_and_names_survive(db, folders):
+    assert meta.count_up(db, "conn") == 1
+    other = connect(folders.root)
+    assert meta.count_up(other, "conn") == 2
+    assert meta.device_id(other) == meta.device_id(db)
+    other.close()
+
+
+def test_a_paired_browser_is_known_by_its_token_alone(db):
+    browsers.pair(db, "token", "phone", 1)
+    assert browsers.knows(db, "token") and not browsers.knows(db, "other")
+    assert "token" not in str(db.execute("SELECT * FROM browser").fetchall()[0]["token_sha256"])
+    assert browsers.forget_all(db) == 1 and not browsers.knows(db, "token")
+
+
+def test_two_connections_write_one_after_the_other(folders, db):
+    other = connect(folders.root)
+    with transaction(db):
+        meta.put(db, "a", "1")
+        other.execute("PRAGMA busy_timeout = 50")
+        with pytest.raises(sqlite3.OperationalError, match="locked"), transaction(other):
+            meta.put(other, "a", "2")
+    other.close()
