@@ -1,0 +1,147 @@
+"""A whole Debian machine in a container, booted by systemd itself, with Taimat's units installed."""
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+UNITS = Path(__file__).parents[2] / "systemd"
+SUITE = "trixie"
+PACKAGES = "systemd-sysv,dbus,python3,iproute2"
+BOOTED = ("running", "degraded")
+
+
+class NoMachine(Exception):
+    """No machine can be made here; the message says what is missing."""
+
+
+def root_image() -> Path:
+    """The cached folder with a minimal Debian, made on first use; raises NoMachine."""
+    cache = Path.home() / ".cache" / "taimat-tests"
+    image = cache / f"{SUITE}-{PACKAGES.replace(',', '+')}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)      # two test runs must not build the same image
+        if not image.exists():
+            part = image.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            made = subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, part],
+                                  capture_output=True, text=True, timeout=600)
+            if made.returncode:
+                raise NoMachine(f"debootstrap: {made.stdout.strip().rpartition(chr(10))[2]}")
+            part.rename(image)
+    return image
+
+
+class Machine:
+    """One boot of a throw-away copy of the image. Use as a context manager; `root` may be filled before `boot`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        for name in ("changes", "work", "root"):
+            (folder / name).mkdir()
+        layers = f"lowerdir={root_image()},upperdir={folder}/changes,workdir={folder}/work"
+        mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root],
+                                 capture_output=True, text=True)
+        if mounted.returncode:
+            raise NoMachine(mounted.stderr.strip())
+        self._console = folder / "console.log"
+        self._nspawn: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._nspawn:
+            self._nspawn.terminate()          # nspawn turns this into an orderly power-off
+            try:
+                self._nspawn.wait(20)
+            except subprocess.TimeoutExpired:
+                self._nspawn.kill()
+                self._nspawn.wait()
+        subprocess.run(["umount", "--lazy", self.root], check=True)
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Put a file into the machine, whole at once; folders are made as needed."""
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        part.write_text(text)
+        part.chmod(mode)
+        part.rename(target)
+
+    def install(self, agent: Path) -> None:
+        """Put the units where a package puts them, and `agent` at /usr/bin/taimat."""
+        shutil.copytree(UNITS, self.root / "usr/lib/systemd/system", dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("taimat.*.conf"))
+        for kind in ("sysusers", "tmpfiles"):
+            self.write(f"/usr/lib/{kind}.d/taimat.conf", (UNITS / f"taimat.{kind}.conf").read_text())
+        self.write("/usr/bin/taimat", agent.read_text(), 0o755)
+
+    def enable(self, *units: str) -> None:
+        """Have the units start at boot."""
+        subprocess.run(["systemctl", f"--root={self.root}", "enable", "--quiet", *units], check=True)
+
+    def boot(self) -> None:
+        """Start PID 1 and wait until it says that the boot is over."""
+        with self._console.open("wb") as log:
+            self._nspawn = subprocess.Popen(
+                ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
+                 "--system-call-filter=bpf", "-D", self.root, "-b"],
+                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self.until_true(self._is_up, f"boot, see {self._console}", within_s=30)
+
+    def _leader(self) -> str:
+        pid = self._nspawn.pid
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
+
+    def _is_up(self) -> bool:
+        if self._nspawn.poll() is not None:
+            raise NoMachine(self._console.read_text().strip()[-300:])
+        return bool(self._leader()) and self.run("systemctl", "is-system-running", check=False) in BOOTED
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Run a command as root beside the machine's PID 1; its output without the last line end."""
+        done = subprocess.run(["nsenter", "--all", "--target", self._leader(), *command],
+                              capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def show(self, unit: str, key: str) -> str:
+        """One property of a unit, systemctl(1)."""
+        return self.run("systemctl", "show", "--value", "--property", key, unit)
+
+    def journal(self, *choice: str) -> str:
+        """The text of the journal, or of what journalctl(1)'s options choose from it."""
+        self.run("journalctl", "--sync")
+        return self.run("journalctl", "--output", "cat", *choice)
+
+    @staticmethod
+    def until_true(true: Callable[[], bool], what: str, within_s: float) -> None:
+        """Wait for a condition; AssertionError names it when it does not come true in time."""
+        deadline = time.monotonic() + within_s
+        while not true():
+            assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+            time.sleep(0.05)
+
+    def until(self, unit: str, key: str, value: str, within_s: float) -> None:
+        """Wait until a property of a unit has this value."""
+        self.until_true(lambda: self.show(unit, key) == value, f"{unit} {key}={value}", within_s)
+
+    def in_place_of(self, unit: str, program: str) -> dict[str, str]:
+        """Run a Python program in the machine once, with the user and sandbox of a unit; returns its JSON output."""
+        dropin = f"/run/systemd/system/{unit}.d"
+        self.run("sh", "-c", f"mkdir -p {dropin} && printf '[Service]\nType=oneshot\nRestart=no\n"
+                 f"ExecStart=\nExecStart=/usr/bin/python3 {program}\n' > {dropin}/95-probe.conf")
+        try:
+            self.run("systemctl", "daemon-reload")
+            self.run("systemctl", "restart", unit)
+            invocation = self.show(unit, "InvocationID")
+            return json.loads(self.journal("--identifier", "python3", f"_SYSTEMD_INVOCATION_ID={invocation}"))
+        finally:
+            self.run("sh", "-c", f"rm -r {dropin} && systemctl daemon-reload")
+            self.run("systemctl", "restart", unit)

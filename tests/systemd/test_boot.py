@@ -1,0 +1,154 @@
+"""The units under a real systemd: life, death and what each role's sandbox lets through.
+
+Everything but two words of the stand-in (see standin.py) is true of any agent: to try the real one, install it in
+`machine` instead.
+"""
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.machine import Machine, NoMachine
+
+HERE = Path(__file__).parent
+FIRMWARE = HERE.parents[1] / "firmware_cfg"
+PROBE = "/usr/lib/probe.py"
+CAMERA, NETWORK = "taimat-capture@front-gate.service", "taimat-capture-network.service"
+KEEPER, LINK, WEB = "taimat-keeper.service", "taimat-link.service", "taimat-web.service"
+ROLES = (CAMERA, NETWORK, KEEPER, LINK, WEB)
+# The units wait 20 to 60 s for progress; here the mechanism is tried, test_units.py reads the figures.
+IMPATIENT = "[Service]\nWatchdogSec=5\nTimeoutAbortSec=2\n"
+
+
+def insert_a_slow_card(machine: Machine) -> None:
+    """Mount /var/lib/taimat as firmware_cfg/fstab.data does, 2 s late. Memory plays the card: there are no disks."""
+    _, folder, _, options, *_ = (FIRMWARE / "fstab.data").read_text().splitlines()[-1].split()
+    # noexec goes too: what the units refuse by themselves must show.
+    kept = [option for option in options.split(",") if option not in ("errors=remount-ro", "noexec")]
+    machine.write("/etc/fstab", f"tmpfs {folder} tmpfs {','.join(kept)},x-systemd.requires=slow-card.service 0 0\n")
+    machine.write("/etc/systemd/system/slow-card.service",
+                  "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/usr/bin/sleep 2\n")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A booted machine with all roles enabled."""
+    if os.geteuid() != 0:
+        pytest.skip("booting a machine needs root")
+    for tool in ("systemd-nspawn", "debootstrap", "nsenter"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is missing (apt install systemd-container debootstrap util-linux)")
+    try:
+        with Machine(tmp_path_factory.mktemp("machine")) as made:
+            made.install(HERE / "standin.py")
+            made.write("/etc/taimat/taimat.toml", "")
+            made.write("/etc/systemd/system/taimat-.service.d/90-impatient.conf", IMPATIENT)
+            made.write("/etc/systemd/system.conf.d/60-taimat.conf", (FIRMWARE / "system.conf").read_text())
+            made.write("/etc/systemd/journald.conf.d/60-taimat.conf", (FIRMWARE / "journald.conf").read_text())
+            insert_a_slow_card(made)
+            made.enable("taimat.target", *ROLES)
+            made.boot()
+            yield made
+    except NoMachine as reason:
+        pytest.skip(f"no machine: {reason}")
+
+
+def test_all_roles_start_at_boot_and_nothing_fails(machine: Machine) -> None:
+    for unit in ROLES:
+        machine.until(unit, "ActiveState", "active", within_s=10)
+    assert machine.run("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+def test_the_folders_are_made_on_the_card_not_beneath_it(machine: Machine) -> None:
+    assert machine.run("stat", "--file-system", "--format=%T", "/var/lib/taimat/clips") == "tmpfs"
+
+
+def test_the_system_files_take_effect(machine: Machine) -> None:
+    for key in ("RuntimeWatchdogUSec", "RebootWatchdogUSec"):
+        assert machine.run("systemctl", "show", "--value", "--property", key) == "15s"
+    assert re.search("Runtime Journal .* max 16M", machine.journal())
+
+
+def test_a_role_without_progress_is_killed_with_its_stack_and_comes_back(machine: Machine) -> None:
+    before, keeper = machine.show(CAMERA, "MainPID"), machine.show(KEEPER, "MainPID")
+    machine.write("/etc/taimat/orders/front-gate", "hang")
+    machine.until_true(lambda: machine.show(CAMERA, "MainPID") not in (before, "0"), "a new process", within_s=15)
+    machine.write("/etc/taimat/orders/front-gate", "")
+    machine.until(CAMERA, "ActiveState", "active", within_s=10)
+    journal = machine.journal("--unit", CAMERA)
+    assert "killing process" in journal.lower() and "status=6/ABRT" in journal
+    assert "Fatal Python error: Aborted" in journal and "in main" in journal
+    assert machine.show(KEEPER, "MainPID") == keeper
+
+
+@pytest.mark.parametrize("signal", ["KILL", "STOP"])
+def test_a_role_that_is_killed_or_frozen_is_replaced(machine: Machine, signal: str) -> None:
+    before = machine.show(LINK, "MainPID")
+    machine.run("systemctl", "kill", "--signal", signal, LINK)
+    machine.until_true(lambda: machine.show(LINK, "MainPID") not in (before, "0"), "a new process", within_s=15)
+    machine.until(LINK, "ActiveState", "active", within_s=10)
+
+
+def test_a_role_without_usable_configuration_stays_down_alone(machine: Machine) -> None:
+    machine.write("/etc/taimat/orders/web", "misconfigured")
+    machine.until(WEB, "ActiveState", "failed", within_s=10)      # a restart would read "activating" here
+    assert machine.show(WEB, "ExecMainStatus") == "78"
+    assert [machine.show(unit, "ActiveState") for unit in (CAMERA, NETWORK, KEEPER, LINK)] == ["active"] * 4
+    machine.write("/etc/taimat/orders/web", "")
+    machine.run("systemctl", "start", WEB)
+
+
+def test_the_target_stops_and_starts_all_roles(machine: Machine) -> None:
+    machine.run("systemctl", "stop", "taimat.target")
+    for unit in ROLES:
+        machine.until(unit, "ActiveState", "inactive", within_s=25)
+    machine.run("systemctl", "start", "taimat.target")
+    for unit in ROLES:
+        machine.until(unit, "ActiveState", "active", within_s=10)
+
+
+# What each sandbox answers; what all roles share is in EVERYWHERE.
+EVERYWHERE = {"store": "ok", "database": "ok", "beat": "ok", "boot_id": "ok", "settings": "ok",
+              "settings_write": "EROFS", "execute": "EACCES"}
+NO_NETWORK = dict.fromkeys(("inet", "lan", "internet", "listen"), "EAFNOSUPPORT") | {"isolated": "ok"}
+HOUSE_ONLY = {"inet": "ok", "lan": "ok", "internet": "EPERM", "listen": "ok", "isolated": "EISCONN",
+              "udev": "EAFNOSUPPORT"}
+NO_DEVICES = {"device": "ENOENT", "mailbox": "ENOENT"}
+NO_KEY = {"key_read": "EACCES", "keys_swap": "EBUSY", "credential": "ENOENT"}
+CLIPS = {"clips_list": "ok", "clips_write": "ok"}
+SANDBOXES = {
+    CAMERA: {**NO_NETWORK, **NO_KEY, **CLIPS, "udev": "ok", "device": "EPERM", "mailbox": "EACCES"},
+    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **CLIPS},
+    KEEPER: {**NO_NETWORK, **NO_DEVICES, **CLIPS, "udev": "EAFNOSUPPORT",
+             "key_read": "ok", "keys_swap": "ok", "credential": "ok"},
+    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, "internet": "ok", "clips_list": "EACCES", "clips_write": "EACCES"},
+    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, "clips_list": "ok", "clips_write": "EROFS"},
+}
+
+
+@pytest.fixture(scope="module")
+def tempting(machine: Machine) -> Machine:
+    """The machine with everything that a sandbox must refuse within reach: a key, devices for all, a way out."""
+    machine.write("/etc/credstore/taimat.keeper.token", "secret", 0o600)
+    machine.write(PROBE, (HERE / "probe.py").read_text())
+    machine.run("install", "-m", "600", "-o", "taimat-keeper", "/dev/null", "/var/lib/taimat/keys/signing.key")
+    # nspawn lets nobody make device nodes, so a copy of the one that it has plays the firmware's mailbox.
+    machine.run("sh", "-c", "chmod 666 /dev/net/tun && touch /dev/vcio && mount --bind /dev/net/tun /dev/vcio")
+    machine.run("sh", "-c", "ip link set lo up && ip address add 192.168.7.1/24 dev lo && ip route add default dev lo")
+    return machine
+
+
+@pytest.mark.parametrize("unit", ROLES)
+def test_each_sandbox_lets_through_what_the_role_needs_and_no_more(tempting: Machine, unit: str) -> None:
+    assert tempting.in_place_of(unit, PROBE) == EVERYWHERE | SANDBOXES[unit]
+
+
+def test_the_temptations_are_real(tempting: Machine) -> None:
+    """Outside of a sandbox all of it succeeds, so a refusal above is the sandbox's."""
+    answers = json.loads(tempting.run("python3", PROBE))
+    refused = {name: said for name, said in answers.items() if said != "ok"}
+    assert refused == {"isolated": "EISCONN", "credential": "ENOENT"}      # a way out; credentials go to units only

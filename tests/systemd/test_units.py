@@ -1,0 +1,79 @@
+"""The unit files read by systemd's own tools, without starting anything. How they behave is in test_boot.py."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "systemd"
+SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+CAMERA = "taimat-capture@.service"
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """The finished command with its output; skips the test where its tool is missing."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is missing")
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The units with a program that every machine has, for `verify` also looks whether the program exists."""
+    folder = shutil.copytree(UNITS, tmp_path / "units")
+    for unit in folder.glob("*.service"):
+        unit.write_text(re.sub(r"/usr/bin/taimat.*", "/bin/true", unit.read_text()))
+    return folder
+
+
+@pytest.mark.parametrize("unit", [*SERVICES, "taimat.target", "taimat.slice"])
+def test_systemd_finds_nothing_to_complain_about(copy: Path, unit: str) -> None:
+    answer = run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", copy / unit)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_exposure_is_low(unit: str) -> None:
+    """The threshold is in tenths: 1.5 where pictures are made, 2.0 elsewhere."""
+    threshold = 15 if "capture" in unit else 20
+    answer = run("systemd-analyze", "security", "--offline=yes", f"--threshold={threshold}", "--no-pager", UNITS / unit)
+    assert answer.returncode == 0, answer.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_each_unit_runs_its_role_for_the_target_with_limits(unit: str) -> None:
+    text = (UNITS / unit).read_text()
+    start = {CAMERA: "capture --camera %i", "taimat-capture-network.service": "capture --network"}.get(
+        unit, unit.removeprefix("taimat-").removesuffix(".service"))
+    assert f"\nExecStart=/usr/bin/taimat {start}\n" in text
+    assert "\nWantedBy=taimat.target\n" in text
+    for limit in ("WatchdogSec", "TimeoutStopSec", "MemoryHigh", "MemoryMax", "TasksMax", "CPUWeight", "IOWeight"):
+        assert re.search(rf"^{limit}=\d", text, re.MULTILINE), f"{limit}= is missing"
+
+
+def test_a_hung_camera_records_again_within_half_a_minute() -> None:
+    text = (UNITS / CAMERA).read_text() + (UNITS / "taimat-.service.d/10-life.conf").read_text()
+    seconds = {key: int(value) for key, value in re.findall(r"^(\w+Sec)=(\d+)$", text, re.MULTILINE)}
+    assert seconds["WatchdogSec"] + seconds["TimeoutAbortSec"] + seconds["RestartSec"] <= 30
+    assert seconds["RestartMaxDelaySec"] <= 10
+
+
+def test_only_camera_devices_are_opened_to_the_camera_unit() -> None:
+    allowed = re.findall(r"^DeviceAllow=(\S+)", (UNITS / CAMERA).read_text(), re.MULTILINE)
+    assert allowed == ["char-video4linux", "char-media", "char-dma_heap"]
+
+
+def test_users_and_folders_can_be_made(tmp_path: Path) -> None:
+    users = run("systemd-sysusers", f"--root={tmp_path}", UNITS / "taimat.sysusers.conf")
+    assert users.returncode == 0, users.stderr
+    for name in re.findall(r"^User=(\S+)$", "".join((UNITS / unit).read_text() for unit in SERVICES), re.MULTILINE):
+        assert f"\n{name}:" in "\n" + (tmp_path / "etc/passwd").read_text()
+    dry = () if os.geteuid() == 0 else ("--dry-run",)       # giving folders away needs root
+    folders = run("systemd-tmpfiles", f"--root={tmp_path}", "--create", *dry, UNITS / "taimat.tmpfiles.conf")
+    assert folders.returncode == 0, folders.stderr
+    if not dry:
+        modes = {path: oct((tmp_path / path).stat().st_mode)[-4:] for path in
+                 ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/keys", "run/taimat", "etc/taimat")}
+        assert list(modes.values()) == ["2770", "2770", "0700", "2770", "0750"]
