@@ -38,7 +38,7 @@ class Keeper:
     watch: ClockWatch = field(default_factory=ClockWatch)
     next_retain_mono_s: float = 0.0
     next_sweep_mono_s: float = 0.0
-    totals: tuple[int, int] = (0, 0)        # clips and their bytes, as of the last retention
+    totals: tuple[int, int] = (0, 0)        # clips and their bytes, as of the last change
     deleted_n: int = 0
     fault: str | None = None
 
@@ -55,7 +55,8 @@ class Keeper:
         now = self.role.clock.now()
         try:
             self._watch_clock(now)
-            hash_some(self.db, self.role.folders, self.role.stop)
+            if hash_some(self.db, self.role.folders, self.role.stop):
+                self.totals = clips.totals(self.db)
             if asked_for_space or now.mono_ms / 1000 >= self.next_retain_mono_s:
                 self._retain(now)
             if now.mono_ms / 1000 >= self.next_sweep_mono_s:

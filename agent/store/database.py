@@ -22,8 +22,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     """
     path = folder / FILE
     try:
-        # SQLite would make the file 0644 less the umask; roles with users of their own write it through their common group.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
+        _create(path)
         db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
         db.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "journal_size_limit = 1048576",
@@ -31,8 +30,8 @@ def connect(folder: Path) -> sqlite3.Connection:
             db.execute(f"PRAGMA {pragma}")
         _migrate(db, path)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written and the card is not full or read-only "
-                         f"(taimat doctor)") from error
+        raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written "
+                         f"and the card is not full or read-only (taimat doctor)") from error
     return db
 
 
@@ -47,6 +46,16 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def _create(path: Path) -> None:
+    """Make the file as the roles need it: SQLite would make it 0644, but each role writes it through the common group.
+
+    Only if it is not there: closing another descriptor of an open database would drop this process's locks on it.
+    """
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,114 @@
+"""The keeper on a real store: digests, deletion in an order that survives cuts, room for a full database, and the clock."""
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from agent.config.settings import Camera, Settings, Store
+from agent.host.datagram import Outlet
+from agent.host.heart import Heart
+from agent.host.role import Role
+from agent.host.stop import Stop
+from agent.keeper.digest import hash_some, sha256
+from agent.keeper.main import Keeper
+from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
+from agent.store import clips, events, holds, outbox
+from agent.store.folders import Folders
+from tests.conftest import HandClock
+
+DAY_S = 86_400.0
+
+
+def add_clip(db: sqlite3.Connection, folders: Folders, clock: HandClock, size_b: int = 1000, kind: str = "motion") -> int:
+    """A finished clip of zeros with an event and its picture."""
+    seq, name = clips.open_row(db, "gate", kind, clock.now(), "h264", 320, 180)
+    path = folders.clip(seq, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size_b))
+    event = events.open_row(db, "gate", "motion", clock.now())
+    events.tie(db, event, seq)
+    (folders.thumbs / f"{seq}.jpg").write_bytes(b"\xff\xd8")
+    events.finish(db, event, 1000, 0.1, 1, [], "1", f"{seq}.jpg")
+    clips.finish(db, seq, "done", 1000, size_b, 10)
+    return seq
+
+
+@pytest.fixture
+def keeper(db: sqlite3.Connection, folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Keeper:
+    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1), camera=[Camera(name="gate", source="picamera:0")])
+    role = Role(settings, None, folders, tmp_path, hand_clock, Heart("keeper", "keeper", tmp_path, hand_clock), Stop(), None)
+    return Keeper(role, db, Outlet(tmp_path))
+
+
+def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, hand_clock):
+    first, gone, last = (add_clip(db, folders, hand_clock, size_b) for size_b in (10, 20, 3_000_000))
+    name = clips.finished(db)[1].name
+    folders.clip(gone, name).unlink()
+    assert hash_some(db, folders, Stop()) == 2
+    digests = {clip.seq: clip.sha256 for clip in clips.finished(db)}
+    assert digests == {first: hashlib.sha256(bytes(10)).hexdigest(), gone: None, last: hashlib.sha256(bytes(3_000_000)).hexdigest()}
+
+
+def test_a_digest_is_the_one_of_stock_tools(tmp_path: Path):
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_is_too_old_goes_with_its_picture_and_what_is_held_stays(db, folders, hand_clock):
+    old, held = add_clip(db, folders, hand_clock), add_clip(db, folders, hand_clock)
+    holds.place(db, held, "case 1", None)
+    hand_clock.advance(11 * DAY_S)
+    young = add_clip(db, folders, hand_clock)
+    gone = retain(db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
+    assert [(doomed.seq, doomed.why) for doomed in gone] == [(old, "age")]
+    assert {clip.seq for clip in clips.finished(db)} == {held, young}
+    assert {path.name for path in folders.thumbs.iterdir()} == {f"{held}.jpg", f"{young}.jpg"}
+
+
+def test_a_quota_takes_the_oldest(db, folders, hand_clock):
+    seqs = [add_clip(db, folders, hand_clock, 1_000_000) for _ in range(5)]
+    retain(db, folders, Store(quota_gb=0.004_2, free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
+    left = {clip.seq for clip in clips.finished(db)}
+    assert seqs[-1] in left or left == set()
+    assert seqs[0] not in left and sum(clip.bytes for clip in clips.finished(db)) <= 4_200_000
+
+
+def test_a_deletion_that_was_cut_is_finished_at_the_next_start(db, folders, hand_clock):
+    seq = add_clip(db, folders, hand_clock)
+    path = folders.clip(seq, clips.finished(db)[0].name)
+    clips.condemn(db, [seq], "space")
+    assert path.exists() and not clips.finished(db)
+    finish_deletion(db, folders)
+    assert not path.exists() and [clip.why for clip in clips.in_state(db, "deleted")] == ["space"]
+
+
+def test_the_ballast_is_there_to_be_given_away(folders):
+    renew_ballast(folders, 1)
+    assert folders.ballast.stat().st_blocks * 512 >= BALLAST_B
+    assert release_ballast(folders) and not release_ballast(folders)
+
+
+def test_the_keeper_closes_what_a_camera_left_that_is_no_longer_configured(keeper, db, hand_clock):
+    for camera in ("gate", "gone"):
+        clips.open_row(db, camera, "motion", hand_clock.now(), "h264", 320, 180)
+    keeper.recover()
+    assert [clip.camera for clip in clips.in_state(db, "open")] == ["gate"]
+    assert [clip.camera for clip in clips.in_state(db, "lost")] == ["gone"]
+
+
+def test_a_clock_that_jumps_ahead_is_told_and_deletes_nothing_for_a_day(keeper, db, folders, hand_clock):
+    add_clip(db, folders, hand_clock)
+    keeper.round(asked_for_space=False)
+    hand_clock.wall_ms += int(365 * DAY_S * 1000)
+    keeper.round(asked_for_space=True)
+    assert len(clips.finished(db)) == 1
+    told = [json.loads(row["data"]) for row in outbox.after(db, 0, 10) if row["kind"] == "clock"]
+    assert [(message["code"], message.get("step_ms")) for message in told] == [("sync", None), ("step", 365 * 86_400_000)]
+    hand_clock.advance(DAY_S + 1)
+    keeper.round(asked_for_space=True)
+    assert len(clips.finished(db)) == 1         # it is a day old, whatever the clock said then
+    hand_clock.advance(9 * DAY_S)
+    keeper.round(asked_for_space=True)
+    assert clips.finished(db) == [] and keeper.facts()["deleted_n"] == 1

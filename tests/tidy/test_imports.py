@@ -1,0 +1,67 @@
+"""Imports point down only, and each role loads only what it needs."""
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "agent").rglob("*.py"))
+
+# A room may import from itself and from the rooms named here.
+BELOW = {
+    "core": set(),
+    "config": {"core", "host"},
+    "host": {"core", "config", "store"},
+    "store": {"core", "host"},
+    "capture": {"core", "host", "config", "store"},
+    "keeper": {"core", "host", "config", "store"},
+    "link": {"core", "host", "config", "store"},
+    "web": {"core", "host", "config", "store"},
+    "ward": {"core", "host", "config", "store"},
+    "tools": {"core", "host", "config", "store", "capture", "link", "web"},
+    "__main__": {"core", "host", "config", "store", "tools"},
+    "__init__": set(),
+}
+IMPURE = {"time", "os", "socket", "threading", "subprocess", "logging", "sqlite3", "random", "pathlib", "asyncio", "signal", "shutil", "tempfile"}
+HEAVY = {"link": ("numpy", "cv2", "av", "starlette", "typer"), "keeper": ("numpy", "cv2", "av", "paho", "starlette", "typer"),
+         "web": ("numpy", "cv2", "av", "paho", "typer"), "capture": ("paho", "starlette", "typer")}
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports anywhere in it, but for those that only a type checker sees."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} if node.module != "agent" else {f"agent.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(name: str) -> str:
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_from_the_rooms_below_its_own(path: Path):
+    here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    for name in imports(path):
+        if name.startswith("agent."):
+            assert room(name) in BELOW[here] | {here, "__init__"}, f"{here} must not import {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "core" in path.parts], ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_is_pure(path: Path):
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+@pytest.mark.parametrize("role", HEAVY)
+def test_a_role_loads_only_what_it_needs(role: str):
+    code = f"import sys, agent.{role}.main; print(*(m for m in {HEAVY[role]!r} if m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == ""

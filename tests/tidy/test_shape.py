@@ -1,0 +1,56 @@
+"""Sizes, docstrings and words: what keeps the code readable is checked, not remembered."""
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = sorted((ROOT / "agent").rglob("*.py"))
+LINES_MAX, FUNCTION_LINES_MAX = 400, 60
+
+
+def tracked() -> list[Path]:
+    """Files that git tracks, or would; without git, all."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.splitlines() if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_functions_and_docstrings(path: Path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert text.count("\n") <= LINES_MAX
+    assert not text.strip() or path.name == "__init__.py" or ast.get_docstring(tree), "what is this file for?"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < FUNCTION_LINES_MAX, f"{node.name} is long"
+    for node in [*tree.body, *(child for top in tree.body if isinstance(top, ast.ClassDef) and not top.name.startswith("_") for child in top.body)]:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_no_loose_ends():
+    loose = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|#.*\bfor now\b", re.IGNORECASE)
+    found = [f"{path.relative_to(ROOT)}:{n}: {line.strip()[:80]}" for path in tracked()
+             if path.suffix in {".py", ".md", ".toml", ".service", ".conf", ".js", ".css", ".html", ""} and path != Path(__file__)
+             for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1) if loose.search(line)]
+    assert not found, "\n".join(found)
+
+
+def test_links_in_documents_lead_somewhere():
+    broken = []
+    for path in tracked():
+        if path.suffix == ".md":
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+                if "://" not in target and not (path.parent / target).exists():
+                    broken.append(f"{path.relative_to(ROOT)}: {target}")
+    assert not broken, "\n".join(broken)
+
+
+def test_documents_named_in_the_code_exist():
+    missing = {f"{path.relative_to(ROOT)}: {name}" for path in CODE
+               for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text()) if not (ROOT / name).exists()}
+    assert not missing, "\n".join(sorted(missing))
