@@ -11,7 +11,7 @@ from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
 from agent.core.facts import CameraFacts
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.model import Packet, StreamInfo
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
@@ -55,9 +55,9 @@ def open_source(camera: CameraSettings, url: str, clock: Clock, luma_only: bool)
         return FileSource(Path(spec.target), clock, camera.loop, luma_only)
     if spec.scheme == "v4l2":
         from agent.capture.source.v4l2 import V4l2Source
-        return V4l2Source(camera, spec.target)
+        return V4l2Source(camera, spec.target, clock)
     from agent.capture.source.picamera import PicameraSource
-    return PicameraSource(camera, int(spec.target))
+    return PicameraSource(camera, int(spec.target), clock)
 
 
 class Camera:
@@ -75,6 +75,7 @@ class Camera:
         self._pump = Pump(camera.name, lambda: open_source(camera, camera.source, clock, False), self._pipe, clock, stop, stuck)
         self._sub_pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, True), _LumaOnly(self._pipe), clock,
                               stop, stuck) if camera.sub else None
+        self._stuck = stuck
         self._told_gap_mono_s: float | None = None
 
     def start(self) -> None:
@@ -87,6 +88,8 @@ class Camera:
     def tick(self) -> None:
         """What has to happen as time passes; called about once a second."""
         self._pipe.tick()
+        if self._pump.hangs():
+            self._stuck()
         gap = self._pump.current_gap()
         if gap is not None and gap.gap_s > TELL_GAP_AFTER_S and gap.began_mono_s != self._told_gap_mono_s:
             self._told_gap_mono_s = gap.began_mono_s
@@ -97,11 +100,6 @@ class Camera:
         facts = self._pump.facts(self._pipe.facts())
         facts.source, facts.fps_set = self.scheme, self._fps_set
         return facts
-
-    def moved(self) -> tuple[float | None, str]:
-        """Something that changes while there is progress or a known trouble that is being worked on; for the watchdog."""
-        facts = self.facts()
-        return facts.last_frame_age_s, facts.state
 
     def finish(self, timeout_s: float) -> None:
         """Close the open clip and end the recorder; the sources' threads end with the process."""

@@ -19,6 +19,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # with the time that opening takes, 
 REFUSED_WAIT_S = 30.0                       # a wrong password tried often locks people out of their camera
 HEALTHY_AFTER_S = 30.0
 STALLED_AFTER_S = 5.0
+HANGS_AFTER_S = 60.0                        # every source gives up by itself well before; one that does not sits in a native call
 
 _log = logging.getLogger(__name__)
 
@@ -74,13 +75,14 @@ class Pump(threading.Thread):
         self._came_mono_s: float | None = None      # when something last came
         self._gap_began_mono_s: float | None = None
         self._gaps_n, self._gaps_s, self._opens_n = 0, 0.0, 0
+        self._began_mono_s = clock.mono_s()         # the present attempt
         self._wait_s = FIRST_WAIT_S
         self._ended = False
 
     def run(self) -> None:
         """Attempt after attempt, until the source has come to its end or the process stops."""
         while not self._stop_flag.is_set():
-            began_mono_s = self._clock.mono_s()
+            self._began_mono_s = self._clock.mono_s()
             self._opens_n += 1
             error = self._attempt()
             ended_mono_s = self._sink.end_run()
@@ -88,7 +90,7 @@ class Pump(threading.Thread):
                 self._ended = True
                 return
             self._failed(error, ended_mono_s)
-            if self._clock.mono_s() - began_mono_s > HEALTHY_AFTER_S:
+            if self._clock.mono_s() - self._began_mono_s > HEALTHY_AFTER_S:
                 self._wait_s = FIRST_WAIT_S
             self._stop_flag.wait(self._next_wait_s())
 
@@ -125,6 +127,11 @@ class Pump(threading.Thread):
             return REFUSED_WAIT_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
         return wait_s * (0.75 + self._jitter() / 2)
+
+    def hangs(self) -> bool:
+        """Whether the attempt neither delivers nor gives up: only the end of the process ends it."""
+        last_sign_mono_s = max(self._began_mono_s, self._came_mono_s or 0.0)
+        return not self._ended and self._clock.mono_s() - last_sign_mono_s > HANGS_AFTER_S
 
     def current_gap(self) -> Gap | None:
         """The gap that goes on now, if one does."""

@@ -115,6 +115,14 @@ def test_a_source_that_ends_by_itself_is_not_tried_again(hand_clock: HandClock):
     assert stop.seen == [] and sink.ended_n == 1 and made.facts(CameraFacts(camera="gate", state="")).state == "ended"
 
 
+def test_an_attempt_that_neither_delivers_nor_gives_up_is_noticed(hand_clock: HandClock):
+    hung = []
+    made, _, _, _ = pump(hand_clock, [lambda sink: (hand_clock.advance(61), hung.append(made.hangs()), sink.packet(Packet(b"", 0, 0, True)),
+                                                    hung.append(made.hangs()))], most=1)
+    made.run()
+    assert hung == [True, False] and not made.hangs()
+
+
 def test_a_camera_that_does_not_let_go_ends_the_process(hand_clock: HandClock):
     def stick(sink: Sink) -> None:
         raise SourceStuck("camera_no_frames", "close() hangs")

@@ -1,0 +1,89 @@
+"""One unbroken run of pictures of one size: everything that has been learned, and the look at the next picture."""
+from collections.abc import Iterable
+
+import numpy as np
+
+from agent.core.model import Box, Luma
+from agent.core.motion.background import Background, Change
+from agent.core.motion.blobs import Blob, find_blobs
+from agent.core.motion.look import Look, Reason
+from agent.core.motion.picture import Picture, Size, prepare
+from agent.core.motion.settings import MotionSettings
+from agent.core.motion.stays import Stays
+from agent.core.motion.track import Edges
+from agent.core.motion.tracks import Tracker
+
+
+class Scene:
+    """Begins with its first picture; a gap in time or another size needs a new one."""
+
+    def __init__(self, luma: Luma, size: Size, ignored: np.ndarray | None, settings: MotionSettings) -> None:
+        """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None."""
+        self._s = settings
+        self._size = size
+        self._picture = prepare(luma.y, size, settings)
+        self._background = Background(self._picture, settings, ignored)
+        self._tracker = Tracker(settings)
+        self._stays = Stays(settings, size)
+        self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
+        self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
+        self._settled_mono_s = float("-inf")
+        self._fresh_mono_s = luma.mono_s                           # when the picture last differed from the one before
+        self._moving_mono_s = float("-inf")                        # "moving" is held until then
+        self._boxes: tuple[Box, ...] = ()
+
+    def look(self, luma: Luma, dt_s: float) -> Look:
+        """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it."""
+        s, now = self._s, luma.mono_s
+        picture = prepare(luma.y, self._size, s)
+        if not np.array_equal(picture.brightness, self._picture.brightness):
+            self._fresh_mono_s = now
+        self._picture = picture
+        change = self._background.compare(picture, dt_s)
+        whole = change.share > s.global_share
+        if whole:
+            self._settled_mono_s = now + s.settle_s
+        blobs = [] if whole else find_blobs(change, self._blob_min_px, s.blobs_max)
+        self._tracker.step(blobs, self._background.busy, now, dt_s)
+        objects = [] if whole else self._objects(picture, change, now)
+        confirmed = self._paint(t.blob for t in self._tracker.in_sight(now) if t.confirmed)
+        self._background.learn(picture, change, confirmed, dt_s, now < self._settled_mono_s)
+        if objects and now >= self._started_mono_s:
+            self._moving_mono_s = now + s.hold_s
+            self._boxes = tuple(sorted(map(self._box, objects), key=lambda box: -box.w * box.h))
+        moving = now <= self._moving_mono_s
+        boxes = self._boxes if moving else ()
+        return Look(moving, change.share, boxes, self._reasons(whole, now), len(self._tracker.tracks))
+
+    def _objects(self, picture: Picture, change: Change, now_mono_s: float) -> list[Edges]:
+        """Confirmed tracks that move now, and the places where somebody stands who does."""
+        confirmed = [t for t in self._tracker.in_sight(now_mono_s) if t.confirmed]
+        self._stays.remember(confirmed, now_mono_s)
+        found = [t.edges for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
+        if self._stays.places:
+            uneasy = self._background.uneasy(picture, change)
+            lively = self._stays.lively(uneasy, self._blob_min_px, now_mono_s)
+            if now_mono_s >= self._settled_mono_s:
+                found += lively
+        return found
+
+    def _reasons(self, whole: bool, now_mono_s: float) -> tuple[Reason, ...]:
+        s = self._s
+        holds = {
+            Reason.SETTLING: now_mono_s < max(self._started_mono_s, self._settled_mono_s),
+            Reason.GLOBAL_CHANGE: whole,
+            Reason.FROZEN: now_mono_s - self._fresh_mono_s > s.frozen_s,
+            Reason.BUSY: self._tracker.clutter > s.busy_clutter,
+        }
+        return tuple(reason for reason, true in holds.items() if true)
+
+    def _paint(self, blobs: Iterable[Blob]) -> np.ndarray:
+        plane = np.zeros(self._picture.contrast.shape, bool)
+        for b in blobs:
+            plane[b.y:b.y + b.h, b.x:b.x + b.w] = True
+        return plane
+
+    def _box(self, edges: Edges) -> Box:
+        shares = (edge / side for edge, side in zip(edges, self._size * 2, strict=True))
+        left, top, right, bottom = (min(max(share, 0.0), 1.0) for share in shares)
+        return Box(left, top, right - left, bottom - top)
