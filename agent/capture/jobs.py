@@ -47,6 +47,7 @@ class EventOpen:
     at_us: int
     score: float
     boxes: Sequence[Box]
+    continues: bool         # the event before this one, which was too long, goes on in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,9 @@ class Pipe:
     def end_run(self) -> float | None:
         """The source has stopped: what comes next is another run. Returns when its last frame ended, on the device's clock."""
         with self._lock:
+            end_us = self._segmenter.end_of_media_us
             self._end_run()
-            return self._segmenter.end_of_media_us / 1e6 if self._segmenter.last_dts_us else None
+            return None if end_us is None else end_us / 1e6
 
     def gap(self, gap: Gap) -> None:
         """The camera delivered nothing for a while, or does so now: the ward is to know."""
@@ -161,7 +162,7 @@ class Pipe:
         self._live.packet(packet)
 
     def _end_run(self) -> None:
-        self._offer(self._jobs(self._segmenter.end()))
+        self._offer(self._jobs(self._segmenter.end_run()))
         self._ring.clear()
         self._timeline = Timeline()
 
@@ -171,20 +172,20 @@ class Pipe:
         now_us = int(now_mono_s * 1e6)
         jobs: list[Job] = []
         if order is Order.OPEN:
-            jobs += [self._event_begin(look, now_us), *self._jobs(self._segmenter.open(now_us))]
+            jobs += [self._event_begin(look, now_us, continues=False), *self._jobs(self._segmenter.open(now_us))]
         elif order is Order.EXTEND:
             jobs += self._jobs(self._segmenter.extend(now_us))
         elif order is Order.TURN:
             self._segmenter.turn()
-            jobs += [self._event_end(), self._event_begin(look, now_us), *self._jobs(self._segmenter.extend(now_us))]
+            jobs += [self._event_end(), self._event_begin(look, now_us, continues=True), *self._jobs(self._segmenter.extend(now_us))]
         elif order is Order.CLOSE:
             jobs += [*self._jobs(self._segmenter.close()), self._event_end()]
         self._note_peak(look)
         self._offer(jobs)
 
-    def _event_begin(self, look: Look | None, now_us: int) -> EventOpen:
+    def _event_begin(self, look: Look | None, now_us: int, continues: bool) -> EventOpen:
         self._peak, self._tracks_n = Sight(0.0, (), self._info, ()), 0
-        return EventOpen(now_us, look.score if look else 0.0, look.boxes if look else ())
+        return EventOpen(now_us, look.score if look else 0.0, look.boxes if look else (), continues)
 
     def _event_end(self) -> EventClose:
         peak, self._peak = self._peak, NO_SIGHT

@@ -50,7 +50,7 @@ class OpenEvent:
 
     start: Instant
     id: int | None = None
-    continues: int | None = None
+    continues: int | None = None            # the event that this one goes on from
 
 
 class Recorder(threading.Thread):
@@ -70,6 +70,7 @@ class Recorder(threading.Thread):
         self._pending: deque[RowChange] = deque(maxlen=PENDING_MAX)
         self._clip: OpenClip | None = None
         self._event: OpenEvent | None = None
+        self._last_event: OpenEvent | None = None
         self._previous_seq: int | None = None
         self._needs_recovery = True
         self._retry_mono_s = 0.0
@@ -213,13 +214,14 @@ class Recorder(threading.Thread):
         self._pending.append(finish)
 
     def _open_event(self, job: EventOpen) -> None:
-        before = self._event
-        event = self._event = OpenEvent(at(self._clock.now(), job.at_us // 1000), continues=before.id if before else None)
+        before = self._last_event if job.continues else None
+        event = self._event = self._last_event = OpenEvent(at(self._clock.now(), job.at_us // 1000))
         self.events_n += 1
         clip = self._clip
 
         def insert(db: sqlite3.Connection) -> None:
             event.id = events.open_row(db, self._camera, "motion", event.start)
+            event.continues = before.id if before else None
             if clip is not None:
                 self._show(db, event, clip)
             announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, event.continues)

@@ -44,16 +44,16 @@ class Segmenter:
     withheld_bytes_max: int = 16_000_000
     wanted_until_us: int | None = None  # while an event is open: the end of the post-roll as far as known
     clip_start_us: int | None = None    # while a clip is open
-    last_dts_us: int = 0
+    last_dts_us: int | None = None      # of this run
     last_step_us: int = 0
     cut_asked: bool = False
     _withheld: list[Packet] = field(default_factory=list)
     _withheld_bytes: int = 0
 
     @property
-    def end_of_media_us(self) -> int:
-        """When the newest packet's picture ends, if the next one comes as soon as it did."""
-        return self.last_dts_us + self.last_step_us
+    def end_of_media_us(self) -> int | None:
+        """When the newest packet's picture ends, if the next one comes as soon as it did; None before the run's first packet."""
+        return None if self.last_dts_us is None else self.last_dts_us + self.last_step_us
 
     def open(self, now_us: int) -> list[Action]:
         """An event has begun: record from the pre-roll on."""
@@ -79,17 +79,22 @@ class Segmenter:
     def packet(self, packet: Packet) -> list[Action]:
         """The next packet in decode order; it is in the ring already."""
         actions = self._take(packet)
-        if packet.dts_us > self.last_dts_us:
-            self.last_step_us, self.last_dts_us = packet.dts_us - self.last_dts_us, packet.dts_us
+        self.last_step_us = packet.dts_us - self.last_dts_us if self.last_dts_us is not None else 0
+        self.last_dts_us = packet.dts_us
+        return actions
+
+    def end_run(self) -> list[Action]:
+        """The source has stopped, or we do: close the open clip, and expect a clock that starts anew."""
+        actions = self.end()
+        self.last_dts_us, self.last_step_us = None, 0
         return actions
 
     def end(self) -> list[Action]:
-        """Close the open clip, if there is one: the run ended, the event is over, or we stop."""
-        if self.clip_start_us is None:
-            return []
-        first_withheld = self._withheld[0].dts_us if self._withheld else None
-        self._withheld, self._withheld_bytes, self.clip_start_us, self.cut_asked = [], 0, None, False
-        return [End(first_withheld if first_withheld is not None else self.end_of_media_us)]
+        """Close the open clip, if there is one."""
+        until_us = self._withheld[0].dts_us if self._withheld else self.end_of_media_us
+        was_open = self.clip_start_us is not None
+        self.lost()
+        return [End(until_us)] if was_open and until_us is not None else []
 
     def lost(self) -> None:
         """The open clip could not be written: the next keyframe opens another, if one is wanted then."""
@@ -99,7 +104,9 @@ class Segmenter:
         if self.clip_start_us is None:
             wanted = self.always or self.wanted_until_us is not None
             return self._begin([packet]) if wanted and packet.key else []
-        if packet.key and (self.cut_asked or packet.dts_us - self.clip_start_us >= self.longest_us - self.last_step_us // 2):
+        # Half a frame early is in time: rounding must not make a clip longer by a whole GOP.
+        long_enough = packet.dts_us - self.clip_start_us + self.last_step_us // 2 >= self.longest_us
+        if packet.key and (self.cut_asked or long_enough):
             return self._cut(packet)
         if self.always or self.wanted_until_us is None or packet.pts_us <= self.wanted_until_us:
             return [Write([packet])]

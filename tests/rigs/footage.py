@@ -32,11 +32,6 @@ def original() -> Path:
     return real if real.exists() else generated
 
 
-def is_real() -> bool:
-    """Whether `original` is surveillance footage, not a generated scene."""
-    return original().stem == "vtest"
-
-
 def clip(width: int = 1280, height: int = 720, fps: int = 15, gop: int = 30, kbps: int = 2000, codec: str = "h264",
          b_frames: int = 0, seconds: int | None = None) -> Path:
     """The footage at its real speed as an MP4 of this shape, cropped to fill it; `codec` is h264, h265 or mjpeg."""

@@ -1,0 +1,68 @@
+"""Privacy masks: paints what the household hides black in a YUV 4:2:0 picture, before anything else sees it."""
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from agent.core.model import Point
+from agent.core.motion.masks import covered
+
+BLACK, GREY = 16, 128       # luma and chroma of black, ITU-R BT.601 and BT.709 with limited range
+
+
+class Masks:
+    """The polygons of one camera for one picture size, as rectangles that are quickly filled.
+
+    They cover a little more than the polygons: whole chroma samples (2 x 2 pixels), and one more all around, so that no
+    edge of what is hidden shines through.
+    """
+
+    def __init__(self, polygons: Sequence[Sequence[Point]], width: int, height: int) -> None:
+        """Lay the polygons, in fractions, on a picture of this size. Raises ValueError as `covered` does."""
+        across, down = (width + 1) // 2, (height + 1) // 2
+        framed = [[Point((x * across + 1) / (across + 2), (y * down + 1) / (down + 2)) for x, y in polygon]
+                  for polygon in polygons]      # one sample of frame, lest an edge on the border fall outside
+        plane = covered(framed, (across + 2, down + 2))
+        self._rectangles = [] if plane is None else list(_rectangles(_grown(plane)[1:-1, 1:-1]))
+
+    def __bool__(self) -> bool:
+        """Whether anything is hidden."""
+        return bool(self._rectangles)
+
+    def paint(self, y: np.ndarray, u: np.ndarray, v: np.ndarray) -> None:
+        """Blacken the masks in the planes of one picture, uint8 (height, width) and half of both for `u` and `v`."""
+        self.paint_luma(y)
+        for rows, columns in self._rectangles:
+            u[rows, columns] = v[rows, columns] = GREY
+
+    def paint_luma(self, y: np.ndarray) -> None:
+        """The same where there is no colour."""
+        for rows, columns in self._rectangles:
+            y[2 * rows.start:2 * rows.stop, 2 * columns.start:2 * columns.stop] = BLACK
+
+
+def _grown(plane: np.ndarray) -> np.ndarray:
+    """Every covered sample and its eight neighbours."""
+    wide = plane.copy()
+    wide[:, 1:] |= plane[:, :-1]
+    wide[:, :-1] |= plane[:, 1:]
+    grown = wide.copy()
+    grown[1:] |= wide[:-1]
+    grown[:-1] |= wide[1:]
+    return grown
+
+
+def _rectangles(plane: np.ndarray) -> Iterator[tuple[slice, slice]]:
+    """The covered samples as rows x columns; equal rows below each other make one rectangle."""
+    top, spans = 0, _spans(plane[0])
+    for row in range(1, len(plane) + 1):
+        below = _spans(plane[row]) if row < len(plane) else None
+        if below != spans:
+            for left, right in spans:
+                yield slice(top, row), slice(left, right)
+            top, spans = row, below or []
+
+
+def _spans(row: np.ndarray) -> list[tuple[int, int]]:
+    """Begin and end of each run of True in `row`."""
+    edges = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

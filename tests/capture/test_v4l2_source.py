@@ -1,0 +1,276 @@
+"""A webcam's source, fed with real pictures: a film plays the camera, in the place of the kernel's device."""
+import errno
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from agent.capture.source import SourceError, SourceStuck, v4l2, videodev
+from agent.capture.source.v4l2 import Pace, V4l2Source, choose_format
+from agent.capture.source.videodev import Format, Shot
+from agent.config.settings import Camera
+from agent.core.model import Luma, Packet, StreamInfo
+from agent.host.clock import SystemClock
+from agent.host.stop import Stop
+from tests.rigs import footage
+
+SIZE = (640, 360)
+HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]
+
+
+@dataclass
+class Keeper:
+    """A sink that keeps everything."""
+
+    wants: bool = True
+    infos: list[StreamInfo] = field(default_factory=list)
+    packets: list[Packet] = field(default_factory=list)
+    lumas: list[np.ndarray] = field(default_factory=list)
+
+    def stream(self, info: StreamInfo) -> None:
+        self.infos.append(info)
+
+    def packet(self, packet: Packet) -> None:
+        self.packets.append(packet)
+
+    def wants_main_luma(self) -> bool:
+        return self.wants
+
+    def wants_luma(self, mono_s: float) -> bool:
+        return len(self.lumas) < mono_s * 5
+
+    def luma(self, picture: Luma) -> None:
+        self.lumas.append(picture.y.copy())
+
+
+def jpeg_pictures() -> Iterator[bytes]:
+    with av.open(str(footage.clip(*SIZE, 15, 30, 8000, codec="mjpeg", seconds=8))) as container:
+        yield from (bytes(packet) for packet in container.demux(video=0) if packet.size)
+
+
+def h264_pictures() -> Iterator[bytes]:
+    with av.open(str(footage.clip(*SIZE, 15, 30, 1000, seconds=8))) as container:
+        stream = container.streams.video[0]
+        to_annex_b = av.BitStreamFilterContext("h264_mp4toannexb", stream)
+        for packet in container.demux(stream):
+            if packet.size:
+                yield from map(bytes, to_annex_b.filter(packet))
+
+
+def raw_pictures(name: str, padding_b: int) -> Iterator[bytes]:
+    for picture in footage.frames(*SIZE, footage.clip(*SIZE, 15, 30, 1000, seconds=8)):
+        rows = av.VideoFrame.from_ndarray(picture, format="yuv420p").reformat(format=name).to_ndarray()
+        rows = rows.reshape(len(rows), -1)
+        yield np.pad(rows, ((0, 0), (0, padding_b))).tobytes()
+
+
+FILMS = {"MJPG": jpeg_pictures, "H264": h264_pictures, "YUYV": lambda: raw_pictures("yuyv422", 64),
+         "NV12": lambda: raw_pictures("nv12", 32)}
+ROWS = {"YUYV": 2 * SIZE[0] + 64, "NV12": SIZE[0] + 32, "MJPG": 0, "H264": 0}
+
+
+class FilmCamera:
+    """Plays a film as a device of 15 pictures a second would, on a clock of its own; then does what `after` says:
+    "stop" the source, give "nothing" any more, or raise the OSError of this number.
+    """
+
+    def __init__(self, fourcc: str, stop: Stop, after: int | str = "stop", offered: list[str] | None = None) -> None:
+        self.offers, self._stop, self._after = offered or [fourcc], stop, after
+        self.mono, self.closed_n = 0.0, 0
+        self.spoil: set[int] = set()
+
+    def __call__(self, path: str) -> "FilmCamera":
+        return self
+
+    def mono_s(self) -> float:
+        return self.mono
+
+    def offered(self) -> list[str]:
+        return self.offers
+
+    def start(self, fourcc: str, width: int, height: int, fps: int) -> Format:
+        self.film = enumerate(FILMS[fourcc]())
+        return Format(fourcc, *SIZE, ROWS[fourcc])
+
+    def grab(self, wait_s: float) -> Shot | None:
+        number, picture = next(self.film, (0, b""))
+        if picture:
+            self.mono += 1 / 15
+            return Shot(picture[:200] if number in self.spoil else picture, int(self.mono * 1e6))
+        if self._after == "stop":
+            self._stop.set()
+        elif isinstance(self._after, int):
+            raise OSError(self._after, os.strerror(self._after))
+        self.mono += wait_s
+        return None
+
+    def close(self) -> None:
+        self.closed_n += 1
+
+
+def play(film: FilmCamera, stop: Stop, sink: Keeper, **settings: Any) -> None:
+    size = {"width": SIZE[0], "height": SIZE[1], "fps": 15}
+    camera = Camera(name="gate", source="v4l2:/dev/video0", **size, **settings)
+    V4l2Source(camera, "/dev/video0", film, open_device=film).run(sink, stop)
+
+
+def decoded(sink: Keeper) -> np.ndarray:
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.extradata = sink.infos[0].config
+    packets = [*(av.Packet(packet.data) for packet in sink.packets), None]
+    return np.array([frame.to_ndarray(format="yuv420p")[:frame.height]
+                     for packet in packets for frame in decoder.decode(packet)])
+
+
+@pytest.mark.parametrize("fourcc", ["MJPG", "YUYV", "NV12", "H264"])
+def test_every_picture_is_recorded_at_its_time_and_shown_to_motion(fourcc: str) -> None:
+    stop, sink = Stop(), Keeper()
+    film = FilmCamera(fourcc, stop)
+    play(film, stop, sink)
+    assert [(info.codec, info.width, info.height) for info in sink.infos] == [("h264", *SIZE)]
+    assert len(sink.packets) == 120 and film.closed_n == 1
+    assert np.abs(np.diff([packet.pts_us for packet in sink.packets]) - 1e6 / 15).max() < 2
+    assert [index for index, packet in enumerate(sink.packets) if packet.key] == [0, 30, 60, 90]
+    frames = decoded(sink)
+    truth = [picture[:SIZE[1]] for picture in footage.frames(*SIZE, footage.clip(*SIZE, 15, 30, 1000, seconds=8))]
+    assert len(frames) == 120
+    assert np.abs(frames[100].astype(int) - truth[100]).mean() < 6          # the right picture, in the right brightness
+    assert len(sink.lumas) == pytest.approx(40, abs=2) and sink.lumas[0].shape == SIZE[::-1]
+    assert np.abs(sink.lumas[-1].astype(int) - truth[-1]).mean() < 12
+
+
+@pytest.mark.parametrize("fourcc", ["MJPG", "YUYV"])
+def test_masks_are_in_the_video_and_in_what_motion_sees(fourcc: str) -> None:
+    stop, sink = Stop(), Keeper()
+    play(FilmCamera(fourcc, stop), stop, sink, masks=[HIDDEN])
+    middle = np.s_[:, SIZE[1] // 4:SIZE[1] * 3 // 4, SIZE[0] // 4:SIZE[0] * 3 // 4]
+    frames = decoded(sink)
+    assert frames[middle].max() <= 24 and frames[:, :60].mean() > 60
+    assert np.array(sink.lumas)[middle].max() == 16
+
+
+def test_h264_cameras_give_jpeg_when_something_is_masked() -> None:
+    stop, sink = Stop(), Keeper()
+    play(FilmCamera("MJPG", stop, offered=["H264", "MJPG"]), stop, sink, masks=[HIDDEN])
+    assert decoded(sink)[:, 150:210, 300:340].max() <= 24
+    with pytest.raises(SourceError, match="no mask can be painted into H.264") as told:
+        play(FilmCamera("H264", stop), Stop(), Keeper(), masks=[HIDDEN])
+    assert told.value.code == "camera_stream_bad"
+
+
+def test_a_camera_that_gives_something_else_than_it_offers_is_refused() -> None:
+    film, start = FilmCamera("MJPG", Stop()), FilmCamera.start
+    film.start = lambda *wish: start(film, *wish)._replace(fourcc="H264")
+    with pytest.raises(SourceError, match="offers MJPG but gives H264"):
+        play(film, Stop(), Keeper(), masks=[HIDDEN])
+    assert film.closed_n == 1
+
+
+def test_nothing_is_decoded_while_nobody_looks() -> None:
+    stop, sink = Stop(), Keeper(wants=False)
+    play(FilmCamera("H264", stop), stop, sink)
+    assert len(sink.packets) == 120 and sink.lumas == []
+
+
+def test_a_damaged_jpeg_costs_its_picture_only() -> None:
+    stop, sink = Stop(), Keeper()
+    film = FilmCamera("MJPG", stop)
+    film.spoil = {40, 41, 80}
+    play(film, stop, sink)
+    assert len(sink.packets) == 117 == len(decoded(sink))
+
+
+def test_silence_and_rubbish_are_given_up_after_five_seconds() -> None:
+    for spoilt in ((), range(45, 120)):
+        stop, sink = Stop(), Keeper()
+        film = FilmCamera("MJPG", stop, after="nothing")
+        film.spoil = set(spoilt)
+        with pytest.raises(SourceError, match="gives no picture for 5 s") as told:
+            play(film, stop, sink)
+        assert told.value.code == "camera_no_frames" and film.closed_n == 1
+        assert film.mono - sink.packets[-1].pts_us / 1e6 == pytest.approx(5, abs=0.5)
+
+
+@pytest.mark.parametrize(("number", "code", "remedy"), [
+    (errno.ENODEV, "camera_not_found", "plug it in again"), (errno.EIO, "camera_no_frames", "cable"),
+    (errno.EINVAL, "camera_stream_bad", "settings"), (errno.EPROTO, "camera_no_frames", "dmesg")])
+def test_what_the_kernel_says_becomes_a_remedy(number: int, code: str, remedy: str) -> None:
+    stop, sink = Stop(), Keeper()
+    film = FilmCamera("MJPG", stop, after=number)
+    with pytest.raises(SourceError, match=remedy) as told:
+        play(film, stop, sink)
+    assert told.value.code == code and "v4l2:/dev/video0" in str(told.value)
+    assert len(sink.packets) == 120 and film.closed_n == 1
+
+
+def test_devices_that_are_missing_forbidden_or_no_camera_are_told_apart(tmp_path: Path) -> None:
+    def opened(path: str) -> SourceError:
+        with pytest.raises(SourceError) as told:
+            V4l2Source(Camera(name="gate", source=f"v4l2:{path}"), path, SystemClock()).run(Keeper(), Stop())
+        return told.value
+
+    assert opened("/dev/video-not-there").code == "camera_not_found"
+    plain = tmp_path / "plain"
+    plain.write_text("no device")
+    assert "no camera" in str(opened(str(plain))) and "no camera" in str(opened("/dev/null"))
+
+
+def test_a_device_without_end_asks_for_the_end_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+    film = FilmCamera("MJPG", stop)
+    monkeypatch.setattr(v4l2, "CLOSE_S", 0.2)
+    film.close = lambda: time.sleep(3)
+    with pytest.raises(SourceStuck, match="not back within"):
+        play(film, stop, Keeper())
+
+
+def test_the_best_format_is_chosen() -> None:
+    vga, hd = 640 * 480, 1280 * 720
+    everything = ["YUYV", "MJPG", "H264", "GREY"]
+    assert choose_format(everything, hd, masked=False) == "H264"
+    assert choose_format(everything, hd, masked=True) == "MJPG"
+    assert choose_format(everything, vga, masked=True) == "YUYV"
+    assert choose_format(["YUYV"], hd, masked=False) == "YUYV"
+    assert choose_format(["GREY", "RGB3"], vga, masked=False) is None
+    assert choose_format(["H264"], hd, masked=True) is None
+
+
+@pytest.mark.parametrize(("comes", "wanted"), [(30, 15), (30, 10), (30, 20), (15, 15), (25, 15), (7, 15)])
+def test_the_pace_is_what_was_asked_or_what_comes(comes: int, wanted: int) -> None:
+    pace, jitter = Pace(wanted), np.random.default_rng(1).uniform(-3000, 3000, comes * 20)
+    times = np.arange(comes * 20) * 1e6 / comes + jitter
+    assert sum(pace.due(int(time)) for time in times) == pytest.approx(min(comes, wanted) * 20, abs=3)
+
+
+def test_the_kernels_structures_are_ours(tmp_path: Path) -> None:
+    """Against the kernel's own header, where a C compiler and that header are installed."""
+    if not shutil.which("cc") or not Path("/usr/include/linux/videodev2.h").exists():
+        pytest.skip("no C compiler or no linux-libc-dev to compare with")
+    numbers = {"VIDIOC_QUERYCAP": videodev.QUERYCAP, "VIDIOC_ENUM_FMT": videodev.ENUM_FMT,
+               "VIDIOC_S_FMT": videodev.S_FMT, "VIDIOC_S_PARM": videodev.S_PARM,
+               "VIDIOC_REQBUFS": videodev.REQBUFS, "VIDIOC_QUERYBUF": videodev.QUERYBUF,
+               "VIDIOC_QBUF": videodev.QBUF, "VIDIOC_DQBUF": videodev.DQBUF, "VIDIOC_STREAMON": videodev.STREAMON,
+               "offsetof(struct v4l2_buffer, timestamp)": videodev.Buffer.seconds.offset,
+               "offsetof(struct v4l2_buffer, m)": videodev.Buffer.offset.offset,
+               "offsetof(struct v4l2_buffer, length)": videodev.Buffer.length.offset,
+               "offsetof(struct v4l2_format, fmt.pix.bytesperline)": videodev.PixelFormat.row_b.offset,
+               "offsetof(struct v4l2_streamparm, parm.capture.timeperframe)":
+                   videodev.StreamParameters.numerator.offset,
+               "offsetof(struct v4l2_fmtdesc, pixelformat)": videodev.FormatDescription.fourcc.offset,
+               "offsetof(struct v4l2_capability, device_caps)": videodev.Capability.device_caps.offset,
+               "V4L2_BUF_FLAG_ERROR": videodev.SPOILT, "V4L2_CAP_STREAMING": videodev.CAN_STREAM}
+    prints = "".join(f'printf("%lu\\n", (unsigned long)({name}));' for name in numbers)
+    program = "\n".join(["#include <stdio.h>", "#include <stddef.h>", "#include <linux/videodev2.h>",
+                         f"int main(void) {{ {prints} return 0; }}"])
+    (tmp_path / "ask.c").write_text(program)
+    subprocess.run(["cc", "-o", tmp_path / "ask", tmp_path / "ask.c"], check=True)
+    said = subprocess.run([tmp_path / "ask"], check=True, capture_output=True, text=True).stdout.split()
+    assert dict(zip(numbers, map(int, said), strict=True)) == numbers

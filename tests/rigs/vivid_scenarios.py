@@ -1,0 +1,117 @@
+"""What our V4L2 source does with the kernel's test camera and its faults; runs in the guest of vivid_machine.py.
+
+Prints one line of JSON: what was seen, by scenario.
+"""
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import av
+
+from agent.capture.source import SourceError
+from agent.capture.source.v4l2 import V4l2Source
+from agent.capture.source.videodev import VideoDevice
+from agent.config.settings import Camera
+from agent.core.model import Luma, Packet, StreamInfo
+from agent.host.clock import SystemClock
+from agent.host.stop import Stop
+
+DEVICE = "/dev/video0"
+CAMERA = Camera(name="gate", source=f"v4l2:{DEVICE}", width=320, height=180, fps=10,
+                masks=[[(0, 0), (0.5, 0), (0.5, 1), (0, 1)]])
+
+
+class Keeper:
+    """A sink that keeps packets and tells once when the first has come."""
+
+    def __init__(self, at_first: Callable[[], None] = lambda: None) -> None:
+        self.infos: list[StreamInfo] = []
+        self.packets: list[Packet] = []
+        self.lumas_n, self.masked_max, self.open_mean = 0, 0, 0.0       # of the pictures' masked and open halves
+        self._at_first = at_first
+
+    def stream(self, info: StreamInfo) -> None:
+        self.infos.append(info)
+
+    def packet(self, packet: Packet) -> None:
+        self.packets.append(packet)
+        if len(self.packets) == 5:
+            threading.Thread(target=self._at_first, daemon=True).start()
+
+    def wants_main_luma(self) -> bool:
+        return True
+
+    def wants_luma(self, mono_s: float) -> bool:
+        return self.lumas_n < len(self.packets) / 2
+
+    def luma(self, picture: Luma) -> None:
+        half = picture.y.shape[1] // 2
+        self.lumas_n += 1
+        self.masked_max = max(self.masked_max, int(picture.y[:, :half].max()))
+        self.open_mean = float(picture.y[:, half + 8:].mean())
+
+
+def press(*controls: str) -> None:
+    """Set controls of the test driver, as in "percentage_of_dropped_buffers=100"."""
+    subprocess.run(["v4l2-ctl", "-d", DEVICE, *(f"--set-ctrl={control}" for control in controls)], check=True)
+
+
+def attempt(seconds: float, *faults: str) -> dict[str, Any]:
+    """One run of the source for at most this long; the faults come after some pictures."""
+    sink, stop = Keeper(lambda: press(*faults) if faults else None), Stop()
+    timer = threading.Timer(seconds, stop.set)
+    timer.start()
+    began_s, told = time.monotonic(), {"code": None, "text": ""}
+    try:
+        V4l2Source(CAMERA, DEVICE, SystemClock()).run(sink, stop)
+    except SourceError as error:
+        told = {"code": error.code, "text": str(error)}
+    timer.cancel()
+    took_s, now_s = time.monotonic() - began_s, time.clock_gettime(time.CLOCK_MONOTONIC)
+    times = [packet.pts_us for packet in sink.packets]
+    return {**told, "took_s": took_s, "packets": len(times), "decoded": decoded(sink),
+            "size": [(info.width, info.height) for info in sink.infos], "lumas": sink.lumas_n,
+            "masked_max": sink.masked_max, "open_mean": sink.open_mean,
+            "media_s": (times[-1] - times[0]) / 1e6 if times else 0,
+            "age_s": now_s - times[-1] / 1e6 if times else None}
+
+
+def decoded(sink: Keeper) -> int:
+    """How many frames the packets decode to."""
+    if not sink.infos:
+        return 0
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.extradata = sink.infos[0].config
+    return sum(len(decoder.decode(packet)) for packet in [*(av.Packet(one.data) for one in sink.packets), None])
+
+
+def taken() -> dict[str, Any]:
+    """While another program records from the camera."""
+    other = VideoDevice(DEVICE)
+    other.start("YUYV", 320, 180, 10)
+    try:
+        return attempt(10)
+    finally:
+        other.close()
+
+
+def main() -> None:
+    """All scenarios, in an order in which the last one may break the camera for good."""
+    saw = {"records": attempt(4), "spoilt": attempt(4, "inject_v4l2_buf_flag_error=1"), "taken": taken()}
+    press("inject_vidioc_streamon_error=1")
+    saw["refuses"] = attempt(10)
+    saw["silent"] = attempt(30, "percentage_of_dropped_buffers=100")
+    press("percentage_of_dropped_buffers=0")
+    saw["again"] = attempt(2)
+    saw["fails"] = attempt(30, "inject_fatal_streaming_error=1")
+    saw["files_n"] = len(os.listdir("/proc/self/fd"))
+    saw["unplugged"] = attempt(30, "disconnect=1")
+    print(json.dumps(saw), flush=True)
+
+
+if __name__ == "__main__":
+    main()
