@@ -37,6 +37,10 @@ class Inbox:
         except (TimeoutError, msgspec.DecodeError):
             return None
 
+    def fileno(self) -> int:
+        """What a select waits on."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Stop listening."""
         self._socket.close()

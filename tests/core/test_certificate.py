@@ -17,8 +17,10 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def make(name: str, not_after: datetime) -> bytes:
-    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "w07"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = x509.CertificateBuilder(subject, subject, KEY.public_key(), x509.random_serial_number(), datetime(2020, 1, 1, tzinfo=UTC), not_after)
+    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "w07"),
+                         x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(subject, subject, KEY.public_key(), x509.random_serial_number(), begin, not_after)
     return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 

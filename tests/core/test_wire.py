@@ -14,30 +14,35 @@ from agent.core.wire import Entry, Topics
 TOPICS = Topics("w07", "c-7f3a9c21b04d")
 
 
-def entry(clock="ntp", camera="cam0", data=None):
-    data = data or wire.MotionData(event=9, phase="end", start_ms=864_103_400, dur_ms=20_000, score=0.42, zones=["gate"],
-                                   clip=wire.ClipRef(id="cam0-9f2c1a7e-000412", bytes=3_145_728))
-    return Entry(10_481, "motion", camera, "9f2c1a7e", 864_123_400, 1_795_562_450_123, clock, wire.encode(data).decode())
+def entry(clock="ntp", camera="cam0"):
+    clip = wire.ClipRef(id="cam0-9f2c1a7e-000412", bytes=3_145_728)
+    data = wire.encode(wire.MotionData(event=9, phase="end", start_ms=864_103_400, dur_ms=20_000, score=0.42,
+                                       zones=["gate"], clip=clip)).decode()
+    return Entry(10_481, "motion", camera, "9f2c1a7e", 864_123_400, 1_795_562_450_123, clock, data)
 
 
 def test_an_event_is_a_cloudevent_as_the_contract_shows_it():
     event = json.loads(wire.cloud_event("w07", TOPICS.dev, entry(), hist=False))
     assert event == {
-        "specversion": "1.0", "id": "c-7f3a9c21b04d/10481", "source": "/cam/w07/c-7f3a9c21b04d/cam0", "type": "cam.motion.v1",
-        "time": "2026-11-24T23:20:50.123Z", "datacontenttype": "application/json", "seq": 10481, "boot": "9f2c1a7e", "clock": "ntp",
-        "data": {"mono_ms": 864123400, "kind": "motion", "event": 9, "phase": "end", "start_ms": 864103400, "dur_ms": 20000, "score": 0.42,
-                 "zones": ["gate"], "clip": {"id": "cam0-9f2c1a7e-000412", "bytes": 3145728}, "hist": False}}
+        "specversion": "1.0", "id": "c-7f3a9c21b04d/10481", "source": "/cam/w07/c-7f3a9c21b04d/cam0",
+        "type": "cam.motion.v1", "time": "2026-11-24T23:20:50.123Z", "datacontenttype": "application/json",
+        "seq": 10481, "boot": "9f2c1a7e", "clock": "ntp",
+        "data": {"mono_ms": 864123400, "kind": "motion", "event": 9, "phase": "end", "start_ms": 864103400,
+                 "dur_ms": 20000, "score": 0.42, "zones": ["gate"],
+                 "clip": {"id": "cam0-9f2c1a7e-000412", "bytes": 3145728}, "hist": False}}
 
 
 def test_without_a_clock_there_is_no_time_but_boot_and_monotonic():
     event = json.loads(wire.cloud_event("w07", TOPICS.dev, entry(clock="unset", camera=None), hist=True))
     assert "time" not in event
-    assert (event["clock"], event["boot"], event["data"]["mono_ms"], event["data"]["hist"]) == ("unset", "9f2c1a7e", 864_123_400, True)
+    assert (event["clock"], event["boot"], event["data"]["mono_ms"]) == ("unset", "9f2c1a7e", 864_123_400)
+    assert event["data"]["hist"] is True
     assert event["source"] == "/cam/w07/c-7f3a9c21b04d"
 
 
 def test_what_is_unknown_is_absent_and_zero_is_zero():
-    health = json.loads(wire.encode(wire.Health(v=1, seq=1, boot="b", clock="ntp", mono_ms=5, int_s=30, outbox_n=0, volt_low=False)))
+    report = wire.Health(v=1, seq=1, boot="b", clock="ntp", mono_ms=5, int_s=30, outbox_n=0, volt_low=False)
+    health = json.loads(wire.encode(report))
     assert health["outbox_n"] == 0 and health["volt_low"] is False
     assert "soc_temp_c" not in health and "rssi_dbm" not in health
 
@@ -57,24 +62,31 @@ def test_a_command_is_known_by_its_topic():
 
 
 @pytest.mark.parametrize(("topic", "asker"), [
-    ("cam/v1/w07/c-7f3a9c21b04d/rsp/ops/1", "ops"), ("cam/v1/w07/c-7f3a9c21b04d/rsp/ops", None), ("cam/v1/w07/c-7f3a9c21b04d/rsp//1", None),
+    ("cam/v1/w07/c-7f3a9c21b04d/rsp/ops/1", "ops"), ("cam/v1/w07/c-7f3a9c21b04d/rsp/ops", None),
+    ("cam/v1/w07/c-7f3a9c21b04d/rsp//1", None),
     ("cam/v1/w07/c-7f3a9c21b04d/evt", None), ("cam/v1/w07/c-other/rsp/ops/1", None), ("", None)])
 def test_answers_go_only_to_the_devices_own_place(topic, asker):
     assert TOPICS.asker(topic) == asker
 
 
 @pytest.mark.parametrize("payload", [
-    b"", b"\0" * 100, b"[" * 60_000, b'{"a":' * 10_000, b'{"upto":1,"x":' + b"[" * 60_000, b"\xff\xfe", b'{"upto":"\xff"}', b'{"upto":-1}',
-    b'{"upto":1e400}', b'{"upto":1.5}', b'{"upto":99999999999999999999}', b"null", b"[]", b"x" * 70_000, b'{"upto":1}' + b" " * 70_000,
-    b'{"upto":1,"also":' + json.dumps(list(range(1001))).encode() + b"}", b'{"upto":1,"reject":[{"seq":1,"code":"a b"}]}'])
+    b"", b"\0" * 100, b"null", b"[]", b"\xff\xfe", b"x" * 70_000, b'{"upto":1}' + b" " * 70_000,
+    b"[" * 60_000, b'{"a":' * 10_000, b'{"upto":1,"x":' + b"[" * 60_000,
+    b'{"upto":"\xff"}', b'{"upto":-1}', b'{"upto":1e400}', b'{"upto":1.5}', b'{"upto":99999999999999999999}',
+    b'{"upto":1,"also":' + json.dumps(list(range(1001))).encode() + b"}",
+    b'{"upto":1,"reject":[{"seq":1,"code":"a b"}]}'])
 def test_a_hostile_payload_is_a_bad_payload_and_nothing_else(payload):
     with pytest.raises(wire.BadPayload) as raised:
         wire.decode(wire.Ack, payload)
     assert len(str(raised.value)) < 40
 
 
-@given(st.binary(max_size=300) | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-    st.sampled_from(["upto", "also", "id", "iat", "exp", "args", "cfg", "ver", "online"]) | st.text(), inner)).map(lambda value: json.dumps(value).encode()))
+KEYS = st.sampled_from(["upto", "also", "id", "iat", "exp", "args", "cfg", "ver", "online"]) | st.text()
+VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
+                      lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner))
+
+
+@given(st.binary(max_size=300) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_no_payload_breaks_the_decoders(payload):
     for kind in (wire.Ack, wire.Command, wire.Desired, wire.WardState):
         try:
@@ -88,5 +100,6 @@ def test_later_minor_versions_may_add_fields():
 
 
 def test_it_brings_no_heavy_library_along():
-    heavy = "import sys; from agent.core import wire, outbox, backoff; sys.exit(any(m in sys.modules for m in ('numpy', 'cv2', 'av', 'paho')))"
-    assert subprocess.run([sys.executable, "-c", heavy], check=False).returncode == 0
+    script = "import sys; from agent.core import wire, outbox; print({'numpy', 'cv2', 'av', 'paho'} & {*sys.modules})"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said == "set()\n"

@@ -17,14 +17,24 @@ from agent.core.wire.happenings import (
     encode,
 )
 from agent.core.wire.inbound import Ack, BadPayload, Command, Desired, Rejected, WardState, decode
-from agent.core.wire.reports import Birth, BirthCamera, Health, HealthCamera, Reported, Response, Status
+from agent.core.wire.reports import (
+    Birth,
+    BirthCamera,
+    Health,
+    HealthCamera,
+    HealthCondition,
+    Reported,
+    Response,
+    Status,
+)
 from agent.core.wire.topics import Topics
 
 VERSION = 1
 
 __all__ = [
     "VERSION", "Topics", "Entry", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
-    "MotionData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData", "CommandData", "GapData", "Hour",
-    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "Response", "Reported",
+    "MotionData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData", "CommandData",
+    "GapData", "Hour",
+    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "Response", "Reported",
     "Ack", "Rejected", "Command", "Desired", "WardState",
 ]

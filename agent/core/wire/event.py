@@ -1,4 +1,7 @@
-"""The envelope of an event: CloudEvents 1.0, structured mode, JSON (github.com/cloudevents/spec, cloudevents/formats/json-format.md)."""
+"""The envelope of an event: CloudEvents 1.0 in structured mode.
+
+Source: github.com/cloudevents/spec, cloudevents/formats/json-format.md.
+"""
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -46,7 +49,10 @@ def rfc3339(wall_ms: int) -> str:
 
 
 def cloud_event(ward: str, dev: str, entry: Entry, hist: bool) -> bytes:
-    """The payload for `entry`; `hist` marks what is sent late. The stored data is passed on as it is, with what the row knows around it."""
+    """The payload for `entry`; `hist` marks what is sent late.
+
+    The stored data is passed on as it is, with what its row knows around it.
+    """
     source = f"/cam/{ward}/{dev}"
     return _encoder.encode(CloudEvent(
         id=f"{dev}/{entry.seq}",

@@ -1,4 +1,4 @@
-"""What the ward tells the device. Whoever sends is not trusted: sizes, forms and ranges are checked before anything is used."""
+"""What the ward tells the device. Whoever sends is not trusted: sizes, forms and ranges are checked before any use."""
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -65,11 +65,12 @@ class WardState(Struct, kw_only=True, frozen=True):
 
 Payload = TypeVar("Payload", Ack, Command, Desired, WardState)
 
-_decoders: dict[type, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in (Ack, Command, Desired, WardState)}
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Ack, Command, Desired, WardState)}
 
 
 def decode(kind: type[Payload], payload: bytes) -> Payload:
-    """The payload as `kind`; fields that it does not know are ignored. Raises BadPayload for anything else, however hostile."""
+    """The payload as `kind`; fields that it does not know are ignored. Raises BadPayload for anything else."""
     if len(payload) > LARGEST_B:
         raise BadPayload("too large")
     try:

@@ -7,7 +7,7 @@ CommandState = Literal["accepted", "waiting_consent", "running", "done", "failed
 
 
 class Status(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """`status`: online or not. An offline with an older `conn` than the latest online tells of an earlier connection: ignore it."""
+    """`status`: online or not. Ignore an offline with an older `conn` than the latest online: it is of the past."""
 
     v: int
     online: bool
@@ -70,6 +70,15 @@ class HealthCamera(Struct, kw_only=True, omit_defaults=True, frozen=True):
     rec: bool | None = None
 
 
+class HealthCondition(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One thing that is wrong, by its code in docs/design/health.md."""
+
+    code: str
+    sev: str                            # info | warn | alarm
+    c: str | None = None                # the camera concerned
+    unit: str | None = None             # the process concerned
+
+
 class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """`health`: how the device is."""
 
@@ -102,8 +111,9 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     net_rx_b: int | None = None
     mqtt_rc_n: int | None = None        # connections after the first
     cams: list[HealthCamera] = []
-    roles: dict[str, int] = {}          # restarts of each unit that had any
-    cond: list[str] = []                # codes of what is wrong, root causes only
+    roles: dict[str, str] = {}          # ok | down | restarting, for each role heard of
+    restarts_n: dict[str, int] = {}     # of the roles that were started again since boot
+    cond: list[HealthCondition] = []    # what is wrong: root causes only, not what follows from them
 
 
 class Response(Struct, kw_only=True, omit_defaults=True, frozen=True):

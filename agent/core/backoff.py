@@ -1,0 +1,57 @@
+"""When to try the broker again. Pure: chance is handed in.
+
+A ward has hundreds of recorders that all lose the same broker at once. The waits are drawn at random, so that
+they do not all come back at once: what a broker can't serve in time are half-done TLS handshakes, not connections.
+"""
+from dataclasses import dataclass, field, replace
+
+# CONNACK reasons that no second try will change soon (MQTT 5.0, 3.2.2.2): wrong protocol, client id or password, not
+# authorised, banned.
+HOPELESS = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A})
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The longest waits; each is drawn evenly from 0 (or from its first bound) up to these."""
+
+    start_s: float = 3.0                            # after our own start: a power cut starts a whole street
+    lost_s: float = 30.0                            # after a connection that was there
+    step_s: float = 15.0                            # doubled with each failure,
+    longest_s: float = 120.0                        # up to this
+    hopeless_s: tuple[float, float] = (900.0, 3600.0)
+    settled_s: float = 60.0                         # a connection this old was good: failures are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How often it went wrong in a row.
+
+    Each method takes `draw` from [0, 1) and returns the successor and the seconds to wait.
+    """
+
+    waits: Waits = field(default_factory=Waits)
+    failures_n: int = 0
+
+    def start(self, draw: float) -> tuple["Backoff", float]:
+        """We have just started."""
+        return replace(self, failures_n=0), draw * self.waits.start_s
+
+    def failed(self, draw: float) -> tuple["Backoff", float]:
+        """A connection did not come about."""
+        if self.failures_n == 0:
+            longest_s = self.waits.lost_s
+        else:
+            longest_s = min(self.waits.longest_s, self.waits.step_s * 2.0 ** min(self.failures_n - 1, 32))
+        return replace(self, failures_n=self.failures_n + 1), draw * longest_s
+
+    def lost(self, lived_s: float, draw: float) -> tuple["Backoff", float]:
+        """A connection ended after `lived_s`.
+
+        One that never lasts counts as a failure, or two devices with one name would chase each other.
+        """
+        return (replace(self, failures_n=0) if lived_s >= self.waits.settled_s else self).failed(draw)
+
+    def refused(self, draw: float) -> tuple["Backoff", float]:
+        """The broker said no for a reason that a person must remove."""
+        shortest_s, longest_s = self.waits.hopeless_s
+        return replace(self, failures_n=self.failures_n + 1), shortest_s + draw * (longest_s - shortest_s)

@@ -1,0 +1,66 @@
+"""The two things that the link must know of its own certificate: whose it is and how long. Pure.
+
+A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to the two fields, where a
+cryptography library would cost the link 8 MB of memory.
+"""
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+SEQUENCE, SET, OID, VERSION_TAG, UTC_TIME = 0x30, 0x31, 0x06, 0xA0, 0x17
+COMMON_NAME = bytes.fromhex("550403")       # 2.5.4.3
+
+
+class NotACertificate(Exception):
+    """The bytes are no X.509 certificate, or one without a common name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What the certificate says."""
+
+    common_name: str
+    not_after: datetime     # UTC
+
+
+def read(der: bytes) -> Leaf:
+    """The common name and the end of validity. Raises NotACertificate."""
+    try:
+        fields = _parts(_parts(_parts(der)[0][1])[0][1])           # Certificate -> TBSCertificate -> its fields
+        if fields[0][0] == VERSION_TAG:
+            fields = fields[1:]
+        _serial, _algorithm, _issuer, validity, subject = fields[:5]
+        return Leaf(_common_name(subject[1]), _time(*_parts(validity[1])[1]))
+    except (IndexError, ValueError, UnicodeDecodeError) as error:
+        raise NotACertificate("not an X.509 certificate with a common name") from error
+
+
+def _parts(data: bytes) -> list[tuple[int, bytes]]:
+    """The (tag, content) pairs that `data` is made of."""
+    parts = []
+    while data:
+        tag, length, header = data[0], data[1], 2
+        if length & 0x80:
+            header += length & 0x7F
+            length = int.from_bytes(data[2:header], "big")
+        if header + length > len(data):
+            raise ValueError("cut short")
+        parts.append((tag, data[header:header + length]))
+        data = data[header + length:]
+    return parts
+
+
+def _common_name(name: bytes) -> str:
+    for _, one in _parts(name):
+        for _, pair in _parts(one):
+            oid, value = _parts(pair)[:2]
+            if oid == (OID, COMMON_NAME):
+                return value[1].decode()
+    raise ValueError("no common name")
+
+
+def _time(tag: int, content: bytes) -> datetime:
+    """RFC 5280, 4.1.2.5: UTCTime until 2049 with a year of two digits, GeneralizedTime after that."""
+    text = content.decode("ascii")
+    if tag == UTC_TIME:
+        text = ("19" if text[0] >= "5" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)

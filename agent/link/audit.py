@@ -1,0 +1,54 @@
+"""Security events: what should not have happened is told once and then counted: a storm must not fill the outbox."""
+import logging
+from dataclasses import dataclass
+
+from agent.core import wire
+from agent.host.clock import Clock
+from agent.link.pen import Pen
+
+EVERY_S = 600.0         # the same code again after this long, with its count
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Tally:
+    """One code since its last event."""
+
+    told_mono_s: float
+    n: int = 0
+    detail: str | None = None
+
+
+class Audit:
+    """Writes security events into the outbox. Codes are constants of ours, so their number is bounded."""
+
+    def __init__(self, pen: Pen, clock: Clock) -> None:
+        self._pen, self._clock = pen, clock
+        self._tallies: dict[str, Tally] = {}
+        self.seen_n = 0
+
+    def note(self, code: str, detail: str | None = None, seq: int | None = None) -> None:
+        """It happened."""
+        self.seen_n += 1
+        tally = self._tallies.get(code)
+        if tally is None:
+            self._tallies[code] = Tally(self._clock.mono_s())
+            self._tell(wire.SecurityData(code=code, detail=detail, seq=seq))
+        else:
+            tally.n, tally.detail = tally.n + 1, detail
+
+    def turn(self) -> None:
+        """Tell what was only counted, when it is time."""
+        now_mono_s = self._clock.mono_s()
+        for code, tally in list(self._tallies.items()):
+            if now_mono_s - tally.told_mono_s < EVERY_S:
+                continue
+            del self._tallies[code]
+            if tally.n:
+                self._tallies[code] = Tally(now_mono_s)
+                self._tell(wire.SecurityData(code=code, n=tally.n, detail=tally.detail))
+
+    def _tell(self, data: wire.SecurityData) -> None:
+        _log.warning("security: %s%s (%d)", data.code, f": {data.detail}" if data.detail else "", data.n)
+        self._pen.write("security", data)

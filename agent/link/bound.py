@@ -1,0 +1,80 @@
+"""Keeps the outbox within its bound.
+
+First health history goes, then motion is folded into hourly counts, and a gap message says so.
+"""
+import logging
+import sqlite3
+from dataclasses import dataclass
+
+from agent.core import wire
+from agent.core.outbox import BOUND_B, GIVES_WAY, fold
+from agent.host.clock import Clock, Instant
+from agent.store import outbox, outbox_bound
+from agent.store.database import transaction
+
+DOWN_TO = 0.9               # of the bound, so that it is not reached again at once
+ROWS_A_ROUND = 500
+ROW_B = 100                 # what a row takes beside its data, as store.outbox.waiting counts
+QUARANTINE_KEPT_N = 1000
+ROUNDS_MAX = 20             # of writing to the card in one call
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits, as last measured; None is unknown."""
+
+    n: int | None = None
+    bytes: int = 0
+    old_s: int | None = None            # age of the oldest; unknown if it is from an earlier boot
+    quarantine_n: int = 0
+    seq_next: int | None = None         # what the next message will get
+
+
+def measure(db: sqlite3.Connection, now: Instant) -> Backlog:
+    """Count what waits; reads the whole outbox. Raises sqlite3.Error."""
+    count, size_b, first = outbox.waiting(db)
+    old_s = 0 if first is None else None
+    for row in outbox.after(db, 0, 1):
+        old_s = (now.mono_ms - row["mono_ms"]) // 1000 if row["boot"] == now.boot else None
+    return Backlog(count, size_b, old_s, outbox_bound.quarantined_n(db), outbox.next_seq(db))
+
+
+def keep(db: sqlite3.Connection, clock: Clock, backlog: Backlog, after_seq: int, bound_b: int = BOUND_B) -> int:
+    """Make the outbox smaller where it exceeds `bound_b`; messages up to `after_seq` are under way and stay.
+
+    Returns how many messages gave way; called again and again, it does some of the work each time.
+    Raises sqlite3.Error.
+    """
+    if backlog.quarantine_n > QUARANTINE_KEPT_N:
+        with transaction(db):
+            outbox_bound.trim_quarantine(db, QUARANTINE_KEPT_N)
+    if backlog.bytes <= bound_b:
+        return 0
+    size_b, folded_n = backlog.bytes, 0
+    for _ in range(ROUNDS_MAX):
+        count, freed_b = _fold_once(db, clock, after_seq)
+        folded_n, size_b = folded_n + count, size_b - freed_b
+        if count == 0 or size_b <= DOWN_TO * bound_b:
+            break
+    _log.warning("the outbox is full: %d messages gave way to a count of them; is the ward reachable?", folded_n)
+    return folded_n
+
+
+def _fold_once(db: sqlite3.Connection, clock: Clock, after_seq: int) -> tuple[int, int]:
+    """One gap message in the place of the oldest that give way: how many it stands for, and the bytes gained."""
+    for kind in GIVES_WAY:
+        entries = [wire.Entry(*row) for row in outbox_bound.oldest_of(db, kind, after_seq, ROWS_A_ROUND)]
+        if entries:
+            return _replace(db, clock, entries)
+    return 0, 0
+
+
+def _replace(db: sqlite3.Connection, clock: Clock, entries: list[wire.Entry]) -> tuple[int, int]:
+    gap, count = fold(entries)
+    gone, data = entries[:count], wire.encode(gap)
+    with transaction(db):
+        outbox.settle(db, [entry.seq for entry in gone])
+        outbox.append(db, "gap", None, clock.now(), data)
+    return count, sum(len(entry.data) + ROW_B for entry in gone) - len(data) - ROW_B

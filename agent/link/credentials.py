@@ -1,0 +1,84 @@
+"""Who we are to the broker: read afresh for each connection, so that a renewed certificate needs no restart."""
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.config.settings import Ward
+from agent.core import certificate
+from agent.link.fault import LinkFault
+
+NAME = re.compile(r"[a-z0-9-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a connection is made with."""
+
+    dev: str                            # the device's id: client id and part of every topic
+    tls: ssl.SSLContext | None
+    user: str | None
+    password: str | None
+    cert_not_after: datetime | None
+
+
+def load(ward: Ward, own_id: str) -> Credentials:
+    """The credentials that the settings name. Raises LinkFault.
+
+    `own_id` is the device's id as long as it has no certificate.
+    """
+    leaf = _leaf(ward.cert) if ward.cert else None
+    return Credentials(
+        dev=leaf.common_name if leaf else own_id,
+        tls=_context(ward) if ward.tls else None,
+        user=ward.user or None,
+        password=_password(ward.password_file) if ward.password_file else None,
+        cert_not_after=leaf.not_after if leaf else None)
+
+
+def _leaf(path: str) -> certificate.Leaf:
+    try:
+        leaf = certificate.read(ssl.PEM_cert_to_DER_cert(_first_certificate(Path(path).read_text(encoding="ascii"))))
+    except OSError as error:
+        raise _unusable("cert_file", f"cert: {path}: {error.strerror}; enrol, or correct the path") from error
+    except (ValueError, certificate.NotACertificate) as error:
+        raise _unusable("cert_file", f"cert: {path}: not a PEM certificate with a common name; enrol again") from error
+    if not NAME.fullmatch(leaf.common_name):
+        raise _unusable("cert_name", f"cert: {path}: its common name is no device id: is it this device's?")
+    return leaf
+
+
+def _unusable(code: str, text: str) -> LinkFault:
+    return LinkFault(code, f"[ward] {text}", "refused")
+
+
+def _first_certificate(pem: str) -> str:
+    """Without the certificates of a chain behind it."""
+    end = pem.find(ssl.PEM_FOOTER)
+    return pem[max(pem.find(ssl.PEM_HEADER), 0):end + len(ssl.PEM_FOOTER)] if end >= 0 else pem
+
+
+def _context(ward: Ward) -> ssl.SSLContext:
+    key = "ca"
+    try:
+        context = ssl.create_default_context(cafile=ward.ca or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 insists on forms that a ward's CA may lack
+        if ward.cert:
+            key = "cert and key"
+            context.load_cert_chain(ward.cert, ward.key or None)
+    except ssl.SSLError as error:
+        raise _unusable("tls_files", f"{key}: not a PEM file, or key and certificate don't belong together") from error
+    except OSError as error:
+        raise _unusable("tls_files", f"{key}: {error.strerror}; the file must be there, and readable for us") from error
+    return context
+
+
+def _password(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise _unusable("password_file", f"password_file: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _unusable("password_file", f"password_file: {path}: not a UTF-8 text") from error

@@ -1,0 +1,200 @@
+"""The outbox's way out: offers messages in order, forgets the settled ones, sets aside what nobody will take."""
+import functools
+import logging
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from agent.core import wire
+from agent.core.outbox import LARGEST_B, Offers, Pace, is_late
+from agent.host.clock import Clock, Instant
+from agent.link.audit import Audit
+from agent.link.bound import Backlog, keep, measure
+from agent.link.clerk import Clerk
+from agent.link.fault import LinkFault
+from agent.link.mqtt import Outgoing
+from agent.link.session import Session
+from agent.store import outbox
+from agent.store.database import transaction
+
+LOOK_EVERY_S = 2.0          # a poke gets lost at times: look anyway
+MEASURE_EVERY_S = 30.0
+MEASURE_SHARE = 100         # measuring a long outbox reads it all: at most a hundredth of the time goes into that
+NO_MATCHING_SUBSCRIBERS = 16
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+
+_log = logging.getLogger(__name__)
+
+
+class Drain:
+    """Decides on the loop's thread, has the clerk read and write."""
+
+    def __init__(self, clerk: Clerk, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
+                 pace: Pace) -> None:
+        self._clerk, self._clock, self._audit, self._delivery = clerk, clock, audit, delivery
+        self.offers = Offers(pace)
+        self.backlog = Backlog()
+        self.fault: LinkFault | None = None     # while the broker takes no events
+        self._fetching = self._settling = self._measuring = False
+        self._more = True                       # new messages may lie behind the cursor
+        self._done: list[int] = []              # settled, and not yet told to the clerk
+        self._look_mono_s = self._measure_mono_s = self._held_mono_s = 0.0
+        self.sent_n = self.settled_n = self.unheard_n = self.refused_n = 0
+
+    def poke(self) -> None:
+        """Somebody has written a message."""
+        self._more = True
+
+    def wait_s(self, room_n: int) -> float:
+        """Seconds until `turn` has something to do, given the session's room."""
+        if self._fetching or room_n <= 0:
+            return float("inf")
+        now_mono_s = self._clock.mono_s()
+        return max(self._held_mono_s - now_mono_s, self.offers.wait_s(now_mono_s, self._more))
+
+    def turn(self, session: Session, topics: wire.Topics) -> None:
+        """Have fetched what is due and what is new, as far as rate, window and the broker allow."""
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s >= self._look_mono_s:
+            self._look_mono_s, self._more = now_mono_s + LOOK_EVERY_S, True
+        limit_n = min(self.offers.allowed_n(now_mono_s), session.room_n)
+        if limit_n <= 0 or self._fetching or now_mono_s < self._held_mono_s:
+            return
+        again = self.offers.due(now_mono_s, limit_n)
+        fresh_n = min(limit_n - len(again), self.offers.fresh_n) if self._more else 0
+        if again or fresh_n > 0:
+            self._more = self._more and fresh_n <= 0
+            job = functools.partial(_fetch, again=again, after=self.offers.cursor, fresh_n=fresh_n)
+            then = functools.partial(self._fetched, session, topics, again, fresh_n)
+            self._fetching = self._clerk.ask(job, then)
+            if not self._fetching:
+                self._hold()
+
+    def taken(self, seq: int, reason: int) -> None:
+        """The broker's answer to the offer of `seq`."""
+        self.offers.taken(seq)
+        self.fault = None
+        if reason == 0 and self._delivery == "puback":
+            self._settle([seq])
+        elif reason == NO_MATCHING_SUBSCRIBERS:
+            self.unheard_n += 1
+        elif reason >= 0x80:
+            self.refused_n += 1
+            text = f"the broker refuses our events (reason 0x{reason:02x}); they are kept: see its ACL and quota"
+            self.fault = LinkFault("evt_refused", text, "refused")
+            _log.warning("%s", text)
+
+    def receipt(self, ack: wire.Ack) -> None:
+        """The ward has these.
+
+        Only what was offered counts: a receipt from another life of this device must not empty the outbox.
+        """
+        rejected = {each.seq: each.code for each in ack.reject}
+        for seq in self.offers.out(rejected):
+            self._set_aside(seq, rejected[seq], "rejected")
+        if self._delivery == "receipt":
+            has = {*self.offers.out_upto(ack.upto), *self.offers.out(ack.also)}
+            self._settle(sorted(has - rejected.keys()))
+
+    def hurry(self) -> None:
+        """The ward's ingest is at work again."""
+        self.offers.hurry(self._clock.mono_s())
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self.offers.lost(self._clock.mono_s())
+
+    def measure(self) -> None:
+        """See to it, now and then, that it is known how much waits, and that it is not too much."""
+        now = self._clock.now()
+        if not self._measuring and now.mono_ms / 1000 >= self._measure_mono_s:
+            job = functools.partial(_look, now=now, clock=self._clock, after_seq=self.offers.cursor)
+            self._measuring = self._clerk.ask(job, functools.partial(self._measured, now))
+
+    def _measured(self, began: Instant, backlog: Backlog | None) -> None:
+        self._measuring = False
+        self.backlog = backlog or self.backlog
+        took_s = self._clock.mono_s() - began.mono_ms / 1000
+        self._measure_mono_s = self._clock.mono_s() + max(MEASURE_EVERY_S, MEASURE_SHARE * took_s)
+
+    def _fetched(self, session: Session, topics: wire.Topics, again: Sequence[int], fresh_n: int,
+                 entries: list[wire.Entry] | None) -> None:
+        self._fetching = False
+        if entries is None:
+            self._hold()
+            return
+        self.offers.settled(set(again) - {entry.seq for entry in entries})      # somebody else has removed them
+        if fresh_n > 0 and sum(entry.seq > self.offers.cursor for entry in entries) == fresh_n:
+            self._more = True
+        now = self._clock.now()
+        for entry in entries:
+            if session.room_n <= 0:
+                self._more = True               # the connection broke, or answers took the room
+                return
+            self._offer(entry, session, topics, now)
+
+    def _hold(self) -> None:
+        """The store fails or is slow: leave it alone for a while."""
+        self._held_mono_s = self._clock.mono_s() + LOOK_EVERY_S
+
+    def _offer(self, entry: wire.Entry, session: Session, topics: wire.Topics, now: Instant) -> None:
+        late = is_late(entry, now.boot, now.mono_ms)
+        payload = wire.cloud_event(topics.ward, topics.dev, entry, late)
+        message = Outgoing(topics.evt, payload, content_type=CONTENT_TYPE)
+        self.offers.offered(entry.seq, now.mono_ms / 1000)
+        if len(message.payload) > LARGEST_B or not session.fits(message):
+            self.offers.taken(entry.seq)
+            self._set_aside(entry.seq, "oversize", "oversize")
+            return
+        session.publish(message, entry.seq)
+        self.sent_n += 1
+
+    def _settle(self, seqs: Iterable[int]) -> None:
+        self._done.extend(seqs)
+        if self._done and not self._settling:
+            batch, self._done = self._done, []
+            self._settling = self._clerk.ask(functools.partial(_forget, seqs=batch), self._settled)
+
+    def _settled(self, seqs: list[int] | None) -> None:
+        """They are gone from the card; had that failed, they would be offered again, and settled then."""
+        self._settling = False
+        if seqs:
+            self.offers.settled(seqs)
+            self.offers.hurry(self._clock.mono_s())
+            self.settled_n += len(seqs)
+        self._settle([])
+
+    def _set_aside(self, seq: int, code: str, why: str) -> None:
+        def then(kind: str | None) -> None:
+            if kind is None:
+                return                          # the store failed: it is offered again, and set aside then
+            self.offers.settled([seq])
+            if kind not in ("", "security"):    # gone already; or of a kind that must not bring forth another of itself
+                self._audit.note(why, code, seq)
+
+        self._clerk.ask(functools.partial(_quarantine, seq=seq, code=code), then)
+
+
+def _fetch(db: sqlite3.Connection, again: Sequence[int], after: int, fresh_n: int) -> list[wire.Entry]:
+    """Those of `again` that still exist, and up to `fresh_n` behind `after`."""
+    rows = [row for seq in again for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
+    return [wire.Entry(*row) for row in [*rows, *(outbox.after(db, after, fresh_n) if fresh_n else [])]]
+
+
+def _forget(db: sqlite3.Connection, seqs: list[int]) -> list[int]:
+    with transaction(db):
+        outbox.settle(db, seqs)
+    return seqs
+
+
+def _quarantine(db: sqlite3.Connection, seq: int, code: str) -> str:
+    """Set the message aside; returns its kind, "" if it is gone already."""
+    with transaction(db):
+        rows = [row for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
+        outbox.quarantine(db, seq, code)
+    return rows[0]["kind"] if rows else ""
+
+
+def _look(db: sqlite3.Connection, now: Instant, clock: Clock, after_seq: int) -> Backlog:
+    backlog = measure(db, now)
+    return measure(db, now) if keep(db, clock, backlog, after_seq) else backlog

@@ -1,0 +1,224 @@
+"""The link role: carries events and health to the ward's broker, and the ward's word back.
+
+One loop, one owner of all that is sent.
+"""
+import functools
+import logging
+import random
+import select
+import signal
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.core import wire
+from agent.core.backoff import Backoff, Waits
+from agent.core.facts import Beat, Poke
+from agent.core.outbox import Pace
+from agent.host.datagram import Inbox
+from agent.host.role import Role
+from agent.host.role import main as live_as
+from agent.link.audit import Audit
+from agent.link.clerk import Clerk
+from agent.link.credentials import Credentials, load
+from agent.link.drain import Drain
+from agent.link.inbound import Inbound
+from agent.link.mqtt import Arrived, Connection
+from agent.link.pen import Pen
+from agent.link.presence import Presence
+from agent.link.reporter import Reporter
+from agent.link.session import Down, Session, Taken, Told, Up
+from agent.store import boots, meta
+from agent.store.database import StoreError
+
+TICK_S = 1.0
+HEARD_A_TURN = 50
+FAREWELL, FAREWELL_S = "farewell", 1.5
+COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
+BIRTH_EVERY_S = 10.0        # cameras that come up one after the other are one birth
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """All waits of the link that the contract sets; tests set shorter ones."""
+
+    waits: Waits = field(default_factory=Waits)
+    pace: Pace = field(default_factory=Pace)
+    will_delay_s: int = 30
+
+
+class Link:
+    """The parts of the role, and its loop."""
+
+    def __init__(self, role: Role, tempo: Tempo, draw: Callable[[], float] = random.random) -> None:
+        """Build the parts. Raises StoreError and OSError."""
+        self._role, self._clock, self._ward, self._tempo = role, role.clock, role.settings.ward, tempo
+        self._clerk = Clerk(role.folders.root)
+        own_id = self._clerk.wait_for(functools.partial(_introduce, boot=self._clock.now().boot), None)
+        if own_id is None:
+            raise StoreError(f"{role.folders.root}: {self._clerk.fault}; see: taimat doctor")
+        self._own_id = own_id
+        self._ear = Inbox(role.runtime / "link.sock")
+        self._pen = Pen(self._clerk, self._clock, lambda: self._drain.poke())
+        self._audit = Audit(self._pen, self._clock)
+        self._drain = Drain(self._clerk, self._clock, self._audit, self._ward.delivery, tempo.pace)
+        self._presence = Presence(role.settings, self._clock)
+        self._reporter = Reporter(role.settings, role.folders, self._clock, self._pen)
+        self._topics: wire.Topics | None = None
+        self._inbound: Inbound | None = None
+        self._birth_mono_s = 0.0
+        self._session: Session | None = None
+        if self._ward.enabled:
+            self._session = Session(self._connect, self._clock, Backoff(tempo.waits), draw)
+
+    def run(self) -> None:
+        """Work until told to stop; then leave in order."""
+        if self._session is None:
+            _log.info("ward disabled: events wait on the card; see [ward] enabled")
+        signal.set_wakeup_fd(self._clerk.bell(), warn_on_full_buffer=False)
+        while not self._role.stop.is_set():
+            self._turn()
+        signal.set_wakeup_fd(-1)
+        if self._session:
+            self._leave(self._session)
+        self._clerk.close()
+        self._ear.close()
+
+    def _turn(self) -> None:
+        self._wait()
+        self._clerk.turn()
+        self._drain.measure()
+        self._audit.turn()
+        self._reporter.turn(self._session, self._topics, self._drain.backlog)
+        if self._session and self._topics and self._session.up:
+            self._speak(self._session, self._topics)
+        if self._role.heart.due():
+            self._role.heart.beat(facts=self._facts())
+
+    def _wait(self, timeout_s: float = TICK_S) -> list[Told]:
+        """Sleep until something comes or is due, and take in what came; returns what the session told."""
+        session = self._session
+        readers: list[Any] = [self._ear, self._clerk]
+        writers: list[Any] = []
+        if session:
+            timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n))
+            if socket := session.socket():
+                readers.append(socket)
+                writers += [socket] if session.wants_write() else []
+        readable, _, _ = select.select(readers, writers, [], max(0.0, timeout_s))
+        if self._ear in readable:
+            self._listen()
+        if session is None:
+            return []
+        told = session.turn(readable=session.socket() in readable or session.holds_more())
+        for each in told:
+            self._hear(session, each)
+        return told
+
+    def _listen(self) -> None:
+        """Heartbeats and pokes of the other roles."""
+        for _ in range(HEARD_A_TURN):
+            match self._ear.receive(0):
+                case Beat() as beat:
+                    self._reporter.take(beat)
+                case Poke(what="outbox"):
+                    self._drain.poke()
+                case None:
+                    return
+
+    def _hear(self, session: Session, told: Told) -> None:
+        match told:
+            case Up() if session.connection and self._topics:
+                self._be_born(session, session.connection.credentials, self._topics)
+                session.post(self._presence.online(self._topics))
+                self._reporter.hurry()
+            case Down(fault):
+                self._drain.lost()
+                if fault.code == "taken_over":
+                    self._audit.note(fault.code)
+            case Taken(tag, reason) if isinstance(tag, int):
+                self._drain.taken(tag, reason)
+            case Taken(tag, reason) if reason >= 0x80:
+                _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
+            case Arrived() if self._inbound:
+                for answer in self._inbound.take(told):
+                    session.post(answer)
+
+    def _speak(self, session: Session, topics: wire.Topics) -> None:
+        """What goes out by itself."""
+        if self._presence.stale():
+            session.post(self._presence.online(topics))
+        report = self._reporter.report
+        due = self._clock.mono_s() >= self._birth_mono_s
+        if report and session.connection and due and self._presence.changed(report.cameras):
+            self._be_born(session, session.connection.credentials, topics)
+        for answer in self._inbound.due() if self._inbound else []:
+            session.post(answer)
+        self._drain.turn(session, topics)
+
+    def _be_born(self, session: Session, credentials: Credentials, topics: wire.Topics) -> None:
+        self._birth_mono_s = self._clock.mono_s() + BIRTH_EVERY_S
+        report = self._reporter.report
+        session.post(self._presence.birth(topics, credentials, report.cameras if report else (), self._drain.backlog))
+
+    def _connect(self) -> Connection:
+        """Prepare the next connection, counted and with its will. Raises LinkFault."""
+        credentials = load(self._ward, self._own_id)
+        topics = wire.Topics(self._ward.ward, credentials.dev)
+        if topics != self._topics:
+            self._topics = topics
+            self._inbound = Inbound(topics, self._clock, self._audit, self._drain, self._reporter, self._pen)
+        counted = self._clerk.wait_for(_count, COUNT_WITHIN_S)
+        return Connection(self._ward.host, self._ward.port, credentials, self._ward.keepalive_s,
+                          topics, self._presence.next_connection(topics, counted), self._tempo.will_delay_s)
+
+    def _leave(self, session: Session) -> None:
+        """Say that this is a planned stop, and wait a little until the broker has heard it."""
+        deadline_mono_s = self._clock.mono_s() + FAREWELL_S
+        if session.up and self._topics:
+            session.post(self._presence.offline(self._topics, "shutdown"), FAREWELL)
+        while session.up and self._clock.mono_s() < deadline_mono_s:
+            if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._wait(0.1)):
+                break
+        session.close()
+
+    def _facts(self) -> dict[str, float | int | str | bool | None]:
+        """The link's part of the heartbeat."""
+        session, drain, backlog = self._session, self._drain, self._drain.backlog
+        facts: dict[str, float | int | str | bool | None] = {
+            "broker": "off", "config_fault": self._role.config_problem,
+            "outbox_n": backlog.n, "outbox_oldest_s": backlog.old_s,
+            "outbox_b": backlog.bytes, "quarantine_n": backlog.quarantine_n, "security_n": self._audit.seen_n,
+            "store_fault": self._clerk.fault, "clerk_dropped_n": self._clerk.dropped_n}
+        if session:
+            trouble = session.fault or (drain.fault if session.up else None)
+            facts |= {
+                "broker": trouble.kind if trouble else "connected" if session.up else "unreachable",
+                "broker_detail": str(trouble) if trouble else None,
+                "mqtt_fault": session.fault.code if session.fault else None, "mqtt_connects_n": session.connects_n,
+                "mqtt_dropped_n": session.dropped_n, "evt_sent_n": drain.sent_n, "evt_settled_n": drain.settled_n,
+                "evt_unheard_n": drain.unheard_n, "evt_refused_n": drain.refused_n}
+        return facts
+
+
+def _introduce(db: sqlite3.Connection, boot: str) -> str:
+    """Note this boot; returns the device's own id."""
+    boots.remember(db, boot)
+    return meta.device_id(db)
+
+
+def _count(db: sqlite3.Connection) -> int:
+    return meta.count_up(db, "conn")
+
+
+def serve(role: Role, tempo: Tempo | None = None) -> None:
+    """Link until told to stop."""
+    Link(role, tempo or Tempo()).run()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of the role. Returns the exit code."""
+    return live_as("link", serve, argv)

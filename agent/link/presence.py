@@ -1,0 +1,98 @@
+"""What the ward sees of this device's presence: status with its will, and birth. See docs/design/mqtt.md."""
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from agent import __version__
+from agent.config.settings import Settings
+from agent.core import wire
+from agent.core.facts import CameraFacts
+from agent.host import board, log
+from agent.host.clock import Clock
+from agent.link.bound import Backlog
+from agent.link.credentials import Credentials
+from agent.link.mqtt import Outgoing
+
+ONLINE_EXPIRY_S = 1200          # an "online" that nobody refreshes goes: the broker may die together with the device
+REFRESH_S = 600.0
+SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1}
+
+
+class Presence:
+    """Makes the messages; `next_connection` must be called before each CONNECT."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._conn = 0
+        self._refresh_mono_s = 0.0
+        self._cameras: list[wire.BirthCamera] = []
+        self._hw = board.read().model
+        self._os = _os_name()
+        self._settings_sha256 = hashlib.sha256(log.redact(msgspec.json.encode(settings).decode()).encode()).hexdigest()
+
+    def next_connection(self, topics: wire.Topics, counted: int | None) -> Outgoing:
+        """The will of the next connection, which is number `counted`.
+
+        None when the card does not answer, which keeps nobody from connecting.
+        """
+        self._conn = max(self._conn + 1, counted or 0)
+        return self._status(topics, online=False, why="lost", dated=False)
+
+    def online(self, topics: wire.Topics) -> Outgoing:
+        """"Online", for the next twenty minutes."""
+        self._refresh_mono_s = self._clock.mono_s() + REFRESH_S
+        return self._status(topics, online=True)
+
+    def offline(self, topics: wire.Topics, why: str) -> Outgoing:
+        """The planned end of the connection."""
+        return self._status(topics, online=False, why=why)
+
+    def stale(self) -> bool:
+        """Whether "online" must be said again."""
+        return self._clock.mono_s() >= self._refresh_mono_s
+
+    def changed(self, cameras: Sequence[CameraFacts]) -> bool:
+        """Whether the cameras are others, or deliver other pictures, than the last birth said."""
+        return _birth_cameras(cameras) != self._cameras
+
+    def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
+              backlog: Backlog) -> Outgoing:
+        """What this device is."""
+        now = self._clock.now()
+        self._cameras = _birth_cameras(cameras)
+        not_after = credentials.cert_not_after
+        return Outgoing(topics.birth, wire.encode(wire.Birth(
+            v=wire.VERSION, boot=now.boot, conn=self._conn, mono_ms=now.mono_ms, clock=now.clock,
+            ts=None if now.clock == "unset" else now.wall_ms, seq_next=backlog.seq_next, outbox_n=backlog.n,
+            agent=__version__, os=self._os, hw=self._hw, site=self._settings.device.site or None,
+            cfg_sha256=self._settings_sha256,
+            cert_not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if not_after else None,
+            schemas=SCHEMAS, caps=[], cams=self._cameras)), retain=True)
+
+    def _status(self, topics: wire.Topics, online: bool, why: str | None = None, dated: bool = True) -> Outgoing:
+        now = self._clock.now()
+        known = dated and now.clock != "unset"
+        return Outgoing(topics.status, wire.encode(wire.Status(
+            v=wire.VERSION, online=online, boot=now.boot, conn=self._conn, why=why, ts=now.wall_ms if known else None,
+            clock=now.clock if dated else None, mode="active" if online else None)),
+            retain=True, expiry_s=ONLINE_EXPIRY_S if online else None)
+
+
+def _birth_cameras(cameras: Sequence[CameraFacts]) -> list[wire.BirthCamera]:
+    return [wire.BirthCamera(c=each.camera, src=each.source, w=each.width, h=each.height, fps_set=each.fps_set,
+                             codec=each.codec)
+            for each in cameras]
+
+
+def _os_name() -> str:
+    """Such as "debian-13 6.12.47 aarch64"."""
+    names = {}
+    with contextlib.suppress(OSError):
+        names = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    kernel = os.uname()
+    name = "-".join(names[key].strip('"') for key in ("ID", "VERSION_ID") if key in names)
+    return f"{name or 'linux'} {kernel.release} {kernel.machine}"

@@ -1,0 +1,50 @@
+"""The health report in the contract's words: what the monitor found, and the link's own numbers."""
+from agent.core import wire
+from agent.core.facts import CameraFacts
+from agent.core.health.report import Report
+from agent.host.clock import Instant
+from agent.link.bound import Backlog
+
+
+def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Backlog, reconnects_n: int) -> wire.Health:
+    """One report; what is unknown is left out."""
+    host = report.host
+    beats = [unit.beat for unit in report.units if unit.beat and not unit.silent]
+    return wire.Health(
+        v=wire.VERSION, seq=seq, boot=now.boot, clock=now.clock, mono_ms=now.mono_ms, int_s=every_s,
+        ts=None if now.clock == "unset" else now.wall_ms,
+        up_s=_rounded(host.up_s, 0), cpu_pct=_rounded(host.cpu_pct, 1), load1=_rounded(host.load1, 2),
+        mem_avail_b=host.mem_avail_b,
+        rss_b=sum(beat.rss_b for beat in beats if beat.rss_b) or None,
+        soc_temp_c=_rounded(host.soc_temp_c, 1), throttle=host.throttle, volt_low=host.volt_low,
+        disk_free_b=host.disk_free_b, disk_tot_b=host.disk_tot_b, disk_wr_b=host.disk_wr_b,
+        card_days_left=_rounded(report.card_days_left, 1),
+        clips_n=_number(report, "clips_n"), clips_b=_number(report, "clips_b"),
+        outbox_n=backlog.n, outbox_old_s=backlog.old_s, quarantine_n=backlog.quarantine_n or None,
+        rssi_dbm=host.rssi_dbm, net_tx_b=host.net_tx_b, net_rx_b=host.net_rx_b, mqtt_rc_n=reconnects_n,
+        cams=[_camera(each) for each in report.cameras],
+        roles={name: role.state for name, role in report.roles.items()},
+        restarts_n={name: role.restarts_n for name, role in report.roles.items() if role.restarts_n},
+        cond=[wire.HealthCondition(code=each.code, sev=each.severity, c=each.camera, unit=each.unit)
+              for each in report.conditions])
+
+
+def _camera(facts: CameraFacts) -> wire.HealthCamera:
+    return wire.HealthCamera(
+        c=facts.camera, st=facts.state, fault=facts.fault, fps=_rounded(facts.fps, 2), fps_set=facts.fps_set,
+        drop_n=facts.dropped_n, kbps=_rounded(facts.kbps, 0), mot_n=facts.events_n, luma=_rounded(facts.luma_mean, 0),
+        last_s=_rounded(facts.last_frame_age_s, 1),
+        gaps_n=facts.gaps_n, gap_s=_rounded(facts.gap_s, 1), rec=facts.recording)
+
+
+def _number(report: Report, key: str) -> int | None:
+    """A number that one of the roles tells of the whole device."""
+    for unit in report.units:
+        value = unit.beat.facts.get(key) if unit.beat and not unit.silent else None
+        if isinstance(value, int):
+            return value
+    return None
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

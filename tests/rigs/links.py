@@ -1,0 +1,117 @@
+"""The link role as a process for tests, with the contract's waits made short: `python -m tests.rigs.links CONFIG`."""
+import dataclasses
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from agent.core.backoff import Waits
+from agent.core.facts import Beat, Poke
+from agent.core.outbox import Pace
+from agent.host import heart
+from agent.host.clock import SystemClock
+from agent.host.datagram import Inbox, Outlet
+from agent.host.role import Role
+from agent.host.role import main as live_as
+from agent.link.main import Tempo, serve
+from agent.store import outbox
+from agent.store.database import connect, transaction
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
+              pace=Pace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1)
+
+
+class LinkRig:
+    """A store, a configuration, and a link process on them that can be killed."""
+
+    def __init__(self, folder: Path, port: int, ward: str = "") -> None:
+        """`ward` is TOML for the [ward] table beyond the usual."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.config = folder, folder / "taimat.toml"
+        self.runtime = Path(tempfile.mkdtemp(prefix="taimat-"))         # a socket's name must be short
+        given = {line.split("=")[0].strip() for line in ward.splitlines()}
+        usual = {"enabled": "true", "ward": '"w07"', "host": '"127.0.0.1"', "port": str(port), "tls": "false",
+                 "health_every_s": "5", "keepalive_s": "5"}
+        lines = [f"{key} = {value}" for key, value in usual.items() if key not in given]
+        self.config.write_text("\n".join([
+            "[device]", 'site = "HH-07-0412"', "[store]", f'folder = "{folder}/store"', f'runtime = "{self.runtime}"',
+            "[web]", "enabled = false", "[ward]", *lines, ward, ""]))
+        (folder / "store").mkdir(exist_ok=True)
+        self.db = connect(folder / "store")
+        self.clock = SystemClock()
+        self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime / "run.sock")
+        self.beats: list[tuple[float, Beat]] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "link.log"
+
+    def start(self) -> "LinkRig":
+        """Start the process."""
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "tests.rigs.links", "--config", self.config]
+            self.process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> float:
+        """SIGTERM it; returns the seconds that it took."""
+        assert self.process
+        began = self.clock.mono_s()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        return self.clock.mono_s() - began
+
+    def append(self, kind: str = "motion", data: str = '{"event":1,"phase":"start","start_ms":5}',
+               **when: object) -> int:
+        """Write a message as a role would, and poke the link."""
+        with transaction(self.db):
+            seq = outbox.append(self.db, kind, "gate", dataclasses.replace(self.clock.now(), **when), data)
+        self.outlet.send(Poke(what="outbox"), "link")
+        return seq
+
+    def waiting_n(self) -> int:
+        """Messages in the outbox."""
+        return outbox.waiting(self.db)[0]
+
+    def facts(self) -> dict[str, object]:
+        """What the newest heartbeat told; empty before the first."""
+        while (beat := self.inbox.receive(0)) is not None:
+            self.beats.append((time.monotonic(), beat))
+        return self.beats[-1][1].facts if self.beats else {}
+
+    def beats_after(self, when_s: float) -> int:
+        """Heartbeats heard since then."""
+        self.facts()
+        return sum(heard_s > when_s for heard_s, _ in self.beats)
+
+    def dev(self) -> str:
+        """The device's id."""
+        return self.db.execute("SELECT value FROM meta WHERE key = 'device'").fetchone()[0]
+
+    def __enter__(self) -> "LinkRig":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.db.close()
+        self.inbox.close()
+        self.outlet.close()
+        shutil.rmtree(self.runtime)
+
+
+def _serve(role: Role) -> None:
+    heart.EVERY_S = 0.2
+    serve(role, QUICK)
+
+
+if __name__ == "__main__":
+    sys.exit(live_as("link", _serve))

@@ -1,0 +1,48 @@
+"""A throw-away certificate authority for tests."""
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+LOOPBACK = ipaddress.ip_address("127.0.0.1")
+
+
+class Authority:
+    """Issues certificates into `folder`; `ca` is its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Make its key and certificate."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
+        self._subject = _name(name)
+        certificate = _builder(self._subject, self._subject, self._key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(self._key, hashes.SHA256())
+        self.ca = folder / f"{name}.pem"
+        self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str, days: int = 30) -> tuple[Path, Path]:
+        """A certificate and key for `name`, valid on the loopback too; a negative `days` gives an expired one."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(LOOPBACK)])
+        builder = _builder(_name(name), self._subject, key, days).add_extension(names, critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
+        paths = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        paths[1].write_bytes(key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        return paths
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey,
+             days: int = 30) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(),
+                                   now - timedelta(days=60), now + timedelta(days=days))

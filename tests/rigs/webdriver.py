@@ -1,0 +1,116 @@
+"""Drives a headless Chromium through chromedriver: the W3C's WebDriver protocol over the standard library alone."""
+import base64
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+READY_S = 20.0
+PHONE = {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}
+
+
+class Browser:
+    """One headless browser with its own profile; use it as a context."""
+
+    def __init__(self, profile: Path, *, dark: bool = False, mobile: bool = False, scripts: bool = True) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._profile, self._dark, self._mobile, self._scripts = profile, dark, mobile, scripts
+
+    def __enter__(self) -> "Browser":
+        self._driver = subprocess.Popen([DRIVER, f"--port={self._port}"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                     "--no-first-run", f"--user-data-dir={self._profile}",
+                     *(["--force-dark-mode"] if self._dark else [])]
+        options: dict[str, Any] = {"binary": CHROMIUM, "args": arguments}
+        if self._mobile:
+            options["mobileEmulation"] = {"deviceMetrics": PHONE}
+        if not self._scripts:
+            options["prefs"] = {"profile.managed_default_content_settings.javascript": 2}
+        try:
+            self._wait_for_driver()
+            made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
+                "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}})
+        except BaseException:
+            self._driver.kill()
+            raise
+        self._session = f"/session/{made['sessionId']}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._call("DELETE", self._session)
+        finally:
+            self._driver.terminate()
+            self._driver.wait(10)
+
+    def open(self, url: str) -> None:
+        """Go to `url` and wait until it is loaded."""
+        self._call("POST", f"{self._session}/url", {"url": url})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What `script` returns (the body of a function; a promise is waited for)."""
+        return self._call("POST", f"{self._session}/execute/sync", {"script": script, "args": list(arguments)})
+
+    def until(self, script: str, timeout_s: float = 20.0) -> Any:
+        """Wait until the expression `script` is true; returns its value."""
+        deadline_s = time.monotonic() + timeout_s
+        while not (value := self.run(f"return {script}")):
+            assert time.monotonic() < deadline_s, f"waited too long for {script}"
+            time.sleep(0.1)
+        return value
+
+    def click(self, selector: str) -> None:
+        """Click what `selector` (CSS) finds first, as a person would."""
+        found = self._call("POST", f"{self._session}/element", {"using": "css selector", "value": selector})
+        self._call("POST", f"{self._session}/element/{next(iter(found.values()))}/click", {})
+
+    def write(self, selector: str, text: str) -> None:
+        """Type `text` into a field."""
+        found = self._call("POST", f"{self._session}/element", {"using": "css selector", "value": selector})
+        self._call("POST", f"{self._session}/element/{next(iter(found.values()))}/value", {"text": text})
+
+    def count(self, selector: str) -> int:
+        """How many elements `selector` finds."""
+        return len(self._call("POST", f"{self._session}/elements", {"using": "css selector", "value": selector}))
+
+    def picture(self, path: Path, width: int, height: int) -> None:
+        """A screenshot of the window at that size."""
+        if not self._mobile:
+            self._call("POST", f"{self._session}/window/rect", {"width": width, "height": height})
+        path.write_bytes(base64.b64decode(self._call("GET", f"{self._session}/screenshot")))
+
+    def complaints(self) -> list[str]:
+        """What the console said since the last time: errors and refusals of the content security policy among it."""
+        return [entry["message"] for entry in self._call("POST", f"{self._session}/se/log", {"type": "browser"})]
+
+    def _wait_for_driver(self) -> None:
+        deadline_s = time.monotonic() + READY_S
+        while True:
+            try:
+                if self._call("GET", "/status")["ready"]:
+                    return
+            except OSError:
+                if time.monotonic() > deadline_s:
+                    raise
+            time.sleep(0.05)
+
+    def _call(self, method: str, path: str, body: dict | None = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, {"content-type": "application/json"})
+            value = json.loads(connection.getresponse().read())["value"]
+        finally:
+            connection.close()
+        if isinstance(value, dict) and "error" in value:
+            raise RuntimeError(f"{value['error']}: {value['message']}")
+        return value
