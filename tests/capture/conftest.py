@@ -1,8 +1,7 @@
 """A camera put together as the capture role does it, in this process, with a look into its store."""
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,6 @@ from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
-
-Until = Callable[[Callable[[], Any], float], Any]
-
-
-def until(condition: Callable[[], Any], within_s: float) -> Any:
-    """Wait for `condition` to be true; returns its value, or fails when the deadline passes."""
-    deadline = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.05)
-    return value
-
 
 @dataclass
 class Rig:

@@ -16,8 +16,9 @@ from agent.host.datagram import Inbox, Outlet
 from agent.keeper.retain import retain
 from agent.store.database import connect
 from agent.store.folders import Folders
-from tests.capture.conftest import Rig, until
+from tests.capture.conftest import Rig
 from tests.rigs import footage
+from tests.rigs.wait import until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 QUIET = Motion(enabled=False)

@@ -8,8 +8,9 @@ from agent.capture.source.file import FileSource
 from agent.config.settings import Motion
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
-from tests.capture.conftest import Rig, until
+from tests.capture.conftest import Rig
 from tests.rigs import footage
+from tests.rigs.wait import until
 
 
 def test_a_loop_is_one_run_in_real_time(rig: Rig):

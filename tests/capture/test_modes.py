@@ -2,8 +2,9 @@
 import pytest
 
 from agent.config.settings import Motion
-from tests.capture.conftest import Rig, until
+from tests.capture.conftest import Rig
 from tests.rigs import footage
+from tests.rigs.wait import until
 
 
 def walkers(seconds: int = 20) -> str:

@@ -6,9 +6,10 @@ import av
 import pytest
 
 from agent.config.settings import Motion
-from tests.capture.conftest import Rig, until
+from tests.capture.conftest import Rig
 from tests.rigs import footage
 from tests.rigs.rtsp import RtspCamera, missing
+from tests.rigs.wait import until
 
 NO_MOTION = Motion(enabled=False)
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")

@@ -6,7 +6,8 @@ import pytest
 
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
-from tests.rigs.ward import Ingest, until
+from tests.rigs.wait import until
+from tests.rigs.ward import Ingest
 
 PUBACK = 'delivery = "puback"'
 

@@ -10,7 +10,8 @@ from agent.link.inbound import COMMANDS_A_MINUTE, Commands
 from agent.link.mqtt import Arrived
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
-from tests.rigs.ward import Ingest, until
+from tests.rigs.wait import until
+from tests.rigs.ward import Ingest
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 ULID = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"

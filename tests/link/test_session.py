@@ -9,7 +9,8 @@ from agent.core import wire
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
-from tests.rigs.ward import Ingest, until
+from tests.rigs.wait import until
+from tests.rigs.ward import Ingest
 
 
 @pytest.fixture

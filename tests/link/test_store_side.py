@@ -16,7 +16,7 @@ from agent.store import outbox
 from agent.store.database import StoreError, connect, transaction
 from agent.store.folders import Folders
 from tests.rigs.links import LinkRig
-from tests.rigs.ward import until
+from tests.rigs.wait import until
 
 
 class HandClock:

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,9 @@ from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
+from tests.rigs.wait import until
 
 ROOT = Path(__file__).parents[2]
-
-
-def until(condition: Callable[[], Any], within_s: float, what: str = "") -> Any:
-    """Wait for `condition` to be true; returns its value, or fails when the deadline passes."""
-    deadline = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.1)
-    return value
 
 
 class Agent:

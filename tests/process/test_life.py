@@ -10,8 +10,9 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.process.agent import ROOT, Agent, until
+from tests.process.agent import ROOT, Agent
 from tests.rigs import footage
+from tests.rigs.wait import free_port, until
 
 CAMERA = '''
 [[camera]]
@@ -28,7 +29,6 @@ port = {port}
 
 
 def config(port: int = 0) -> str:
-    from tests.rigs.rtsp import free_port
     return CAMERA.format(path=footage.clip(640, 360, 10, 10, 500), port=port or free_port())
 
 

@@ -1,10 +1,11 @@
 """A network camera for tests: GStreamer's RTSP server in a process that can be frozen, killed and started again."""
 import os
 import signal
-import socket
 import subprocess
 import threading
 from pathlib import Path
+
+from tests.rigs.wait import free_port
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
 PYTHON = "/usr/bin/python3"                # GStreamer's bindings belong to Debian's own Python
@@ -21,13 +22,6 @@ def missing() -> str:
         found = False
     return "" if found else ("no RTSP server: apt install gir1.2-gst-rtsp-server-1.0 python3-gi "
                              "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad")
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class RtspCamera:

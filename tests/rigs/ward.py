@@ -13,15 +13,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 
-def until(condition: Callable[[], Any], within_s: float = 10.0, what: str = "") -> Any:
-    """Wait until `condition` gives something true, and return it; fails after `within_s`."""
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what or condition}"
-        time.sleep(0.02)
-    return found
-
-
 class Ingest:
     """An ingest on `cam/v1/{ward}/#` with a session of its own that outlives the broker's and its own absence."""
 

@@ -1,0 +1,82 @@
+"""The whole agent and a real broker: every event reaches the ward once by its id, through kills on every side."""
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from tests.process.agent import Agent
+from tests.rigs import footage
+from tests.rigs.broker import Broker
+from tests.rigs.wait import free_port, until
+from tests.rigs.ward import Ingest
+
+CONFIG = '''
+[[camera]]
+name = "gate"
+source = "file:{path}"
+loop = true
+pre_roll_s = 1
+max_clip_s = 10
+[ward]
+enabled = true
+ward = "w07"
+host = "127.0.0.1"
+port = {broker}
+tls = false
+delivery = "{delivery}"
+health_every_s = 5
+[web]
+port = {web}
+'''
+
+
+def config(broker: int, delivery: str) -> str:
+    return CONFIG.format(path=footage.clip(320, 180, 10, 10, 300), broker=broker, web=free_port(), delivery=delivery)
+
+
+def kinds(ingest: Ingest) -> list[tuple[str, int]]:
+    """Kind and number (the event's or the clip's) of all that reached the ward, in order."""
+    return [(event["data"]["kind"], event["data"].get("event", 0)) for event in ingest.events()]
+
+
+def test_events_reach_the_ward_once_through_kills_of_broker_link_and_capture(tmp_path: Path):
+    dice = random.Random(seed := random.randrange(1 << 30))
+    print("seed", seed)
+    with Broker(tmp_path) as broker, Ingest(broker.port, tmp_path) as ingest, \
+            Agent(tmp_path, config(broker.port, "receipt")) as agent:
+        until(lambda: len(ingest.events()) >= 3, 40, "the first event")
+        for role in ("link", "capture"):
+            time.sleep(dice.uniform(0, 3))
+            os.kill(until(lambda role=role: agent.pids().get(role), 20, role), signal.SIGKILL)
+        broker.kill()
+        offline_from = len(agent.events())
+        until(lambda: len(agent.events()) > offline_from, 40, "an event while the broker is away")
+        broker.start()
+        until(lambda: not agent.messages("motion") and not agent.messages("clip"), 90, "the outbox is empty")
+        agent.interrupt()
+        rows = agent.events()
+        started = [event["data"]["event"] for event in ingest.events()
+                   if event["data"]["kind"] == "motion" and event["data"]["phase"] == "start"]
+        waiting = [message["event"] for message in agent.messages("motion") if message["phase"] == "start"]
+        assert sorted(started + waiting) == [event.id for event in rows]
+        ends = [event["data"]["event"] for event in ingest.events()
+                if event["data"]["kind"] == "motion" and event["data"]["phase"] == "end"]
+        finished = [event.id for event in rows if event.state in ("done", "cut")]
+        waiting = [message["event"] for message in agent.messages("motion") if message["phase"] == "end"]
+        assert sorted(ends + waiting) == finished
+        clips = {event["data"]["id"] for event in ingest.events() if event["data"]["kind"] == "clip"}
+        assert clips | {message["id"] for message in agent.messages("clip")} == {clip.name for clip in agent.clips()}
+
+
+def test_a_plain_broker_gets_health_with_every_role_and_events_in_order(tmp_path: Path):
+    with Broker(tmp_path) as broker, Ingest(broker.port, tmp_path, receipts=False) as ingest, \
+            Agent(tmp_path, config(broker.port, "puback")):
+        health = until(lambda: (h := ingest.last("health")) and len(h.get("roles", {})) >= 4 and h.get("cams") and h, 40, "health")
+        assert set(health["roles"].values()) == {"ok"} and health["cams"][0]["st"] == "ok"
+        assert health["disk_free_b"] > 0 and "soc_temp_c" not in health or health["soc_temp_c"] > 0
+        until(lambda: ("clip", 0) in kinds(ingest), 60, "a clip is announced")
+        seqs = [event["seq"] for event in ingest.events()]
+        assert seqs == list(range(1, len(seqs) + 1))
+        assert ingest.last("status")["online"] is True
+        assert until(lambda: ingest.last("birth")["cams"], 20, "a birth that knows the camera")[0]["codec"] == "h264"
