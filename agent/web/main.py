@@ -1,0 +1,73 @@
+"""The web role: the household's page."""
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+from agent.host import role
+from agent.host.datagram import Inbox
+from agent.host.heart import EVERY_S
+from agent.host.role import Role
+from agent.web.app import Parts, build
+from agent.web.doorman import Doorman
+from agent.web.live import Hall
+from agent.web.server import CannotListen, Server, listen
+from agent.web.watch import Watch, monitor
+from agent.web.workers import Workers
+
+EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
+
+_log = logging.getLogger(__name__)
+
+
+def serve(parts: Role) -> None:
+    """Show the page until stopped. Raises CannotListen."""
+    web = parts.settings.web
+    if not web.enabled:
+        _idle(parts)
+        return
+    listener = listen(web)
+    inbox = Inbox(parts.runtime / "web.sock")
+    workers = Workers(parts.folders.root).start()
+    doorman, hall = Doorman(workers, parts.clock), Hall(parts.runtime)
+    watch = Watch(inbox, monitor(parts.settings, parts.clock), parts.clock)
+
+    def tick() -> None:
+        if parts.heart.due():
+            fault = {"config_fault": parts.config_problem} if parts.config_problem else {}
+            parts.heart.beat(facts={"pairing_failures_n": doorman.failures_n, "viewers_n": hall.viewers_n,
+                                    "card_troubles_n": workers.troubles_n, **fault})
+
+    app = build(Parts(settings=parts.settings, folders=parts.folders, clock=parts.clock, workers=workers, watch=watch,
+                      hall=hall, doorman=doorman))
+    _log.info("the page is at http://%s:%d", f"[{web.listen}]" if ":" in web.listen else web.listen, web.port)
+    try:
+        asyncio.run(_live(Server(app, parts.stop, tick, hall.close), watch, listener))
+    finally:
+        workers.stop()
+        inbox.close()
+        listener.close()
+
+
+def _idle(parts: Role) -> None:
+    """Stay without a page: systemd would only start us again."""
+    _log.info("the page is switched off: [web] enabled = false")
+    while not parts.stop.wait(EVERY_S):
+        parts.heart.beat()
+
+
+async def _live(server: Server, watch: Watch, listener: socket.socket) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch.run())
+        await server.serve([listener])
+        watching.cancel()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`taimat web`. Returns the exit code."""
+    try:
+        return role.main("web", serve, argv)
+    except CannotListen as error:
+        print(f"web: {error}", file=sys.stderr)
+        return EXIT_CANNOT_LISTEN

@@ -1,0 +1,88 @@
+"""Templates and static files, read once at the start, so that the page itself never waits for the card."""
+import hashlib
+import itertools
+import mimetypes
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from agent.web import words
+from agent.web.guard import is_local
+from agent.web.words import LANGUAGES, Words
+
+HERE = Path(__file__).parent
+LANGUAGE_COOKIE = "language"
+YEAR_S = 31_536_000
+FOREVER = f"public, max-age={YEAR_S}, immutable"
+JAVASCRIPT = "text/javascript"          # what mimetypes says of it depends on the machine
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """One file of static/."""
+
+    data: bytes
+    media_type: str
+    tag: str
+
+
+class Renderer:
+    """Makes answers from templates, in the visitor's language."""
+
+    def __init__(self, language: str, site: str) -> None:
+        """`language` is the device's own; `site` is where it hangs, shown beside the name."""
+        self._language, self._site = language, site
+        self._words = {each: words.load(each) for each in LANGUAGES}
+        self._static = {path.name: _static(path) for path in sorted((HERE / "static").iterdir())}
+        env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False,
+                                 undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        env.globals["static"] = self._address
+        env.filters["runs"] = _runs
+        self._templates = {name: env.get_template(name) for name in env.list_templates()}
+
+    def words(self, request: Request) -> Words:
+        """The visitor's language: as just chosen (?lang=), as chosen earlier, or the device's."""
+        for wanted in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+            if wanted in self._words:
+                return self._words[wanted]
+        return self._words[self._language]
+
+    def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
+             **values: object) -> HTMLResponse:
+        """The page that `template` makes of `values`."""
+        said = self.words(request)
+        other = next(each for each in LANGUAGES if each != said.language)
+        html = self._templates[template].render(
+            t=said, site=self._site, other=other, other_query=request.url.include_query_params(lang=other).query,
+            path=request.url.path, local=is_local(request.scope, request.headers), **values)
+        answer = HTMLResponse(html, status, headers)
+        if request.query_params.get("lang") in self._words:
+            answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)
+        return answer
+
+    async def static(self, request: Request) -> Response:
+        """/static/NAME; the address carries the content's tag, so a browser keeps it for good."""
+        found = self._static.get(request.path_params["name"])
+        if found is None:
+            return PlainTextResponse("No such file\n", 404)
+        return Response(found.data, headers={"content-type": found.media_type, "cache-control": FOREVER})
+
+    def _address(self, name: str) -> str:
+        return f"/static/{name}?{self._static[name].tag}"
+
+
+def _runs(items: Iterable[object], name: str) -> Iterator[tuple[object, list[object]]]:
+    """Neighbours that have the same attribute `name`, as (its value, they), in order."""
+    return ((value, list(run)) for value, run in itertools.groupby(items, operator.attrgetter(name)))
+
+
+def _static(path: Path) -> Static:
+    data = path.read_bytes()
+    kind = JAVASCRIPT if path.suffix == ".js" else mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    text = "; charset=utf-8" if kind.startswith("text/") else ""
+    return Static(data, kind + text, hashlib.sha256(data).hexdigest()[:12])

@@ -1,0 +1,65 @@
+"""The listening socket, and uvicorn on a leash: it ends when we say and leaves signals to us."""
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from agent.config.settings import Web
+from agent.host.stop import Stop
+
+WAITING_N_MAX = 64
+CONNECTIONS_N_MAX = 80          # a browser takes six at most
+UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
+DEAD_AFTER_MS = 20_000          # a phone that left the Wi-Fi says nothing any more
+TICK_S = 0.5
+END_WITHIN_S = 1
+
+
+class CannotListen(Exception):
+    """The page's address can't be had; the text names it and the remedy."""
+
+
+def listen(web: Web) -> socket.socket:
+    """The socket for `web.listen` and `web.port`. Raises CannotListen."""
+    listener = None
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(web.listen, web.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(WAITING_N_MAX)
+    except OSError as error:
+        if listener:
+            listener.close()
+        raise CannotListen(f"can't listen on {web.listen} port {web.port}: {error.strerror}; choose another port, or "
+                           f"an address of this machine, under [web] in the configuration") from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_B_MAX)     # each connection inherits both
+    return listener
+
+
+class Server(uvicorn.Server):
+    """Serves until `stop`; `tick` is called a few times a second, from the event loop."""
+
+    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], None], at_end: Callable[[], None]) -> None:
+        super().__init__(uvicorn.Config(
+            app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, log_level="warning",
+            access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS_N_MAX,
+            timeout_keep_alive=20, timeout_graceful_shutdown=END_WITHIN_S, h11_max_incomplete_event_size=16 * 1024))
+        self._stop, self._tick, self._at_end = stop, tick, at_end
+
+    async def main_loop(self) -> None:
+        """Instead of uvicorn's, which wakes ten times a second."""
+        while not self._stop.is_set():
+            self._tick()
+            await self.on_tick(0)           # keeps the Date header right
+            await asyncio.sleep(TICK_S)
+        self._at_end()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Instead of uvicorn's: `stop` has the signals already."""
+        yield

@@ -1,0 +1,55 @@
+"""An event as the page shows it: when, where, how long, and whether its time is to be believed."""
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.host.clock import Instant
+from agent.store import boots
+from agent.store.events import Event
+from agent.web.words import Words
+
+KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
+SURE = ("ntp", "rtc")       # states of a clock that people may rely on
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An event in words. `note` says what is unusual about it: going on, interrupted."""
+
+    id: int
+    camera: str
+    kind: str
+    day: str
+    clock: str
+    clock_s: str                # with seconds
+    unsure: bool                # the clock was not right then, and the boot was never dated
+    lasted: str                 # in words
+    length: str                 # as players show it
+    note: str
+    going_on: bool
+    thumb: bool
+    clip: str | None
+    starts_s: float             # where in the clip it begins
+    file_name: str              # for a download
+
+
+def unsure(db: sqlite3.Connection, events: Sequence[Event]) -> frozenset[int]:
+    """Ids of those events whose time may be wrong."""
+    dated: dict[str, bool] = {}
+    for event in events:
+        if event.boot not in dated:
+            dated[event.boot] = boots.offset_ms(db, event.boot) is not None
+    return frozenset(event.id for event in events if event.clock not in SURE and not dated[event.boot])
+
+
+def sighting(event: Event, is_unsure: bool, now: Instant, words: Words) -> Sighting:
+    """The event in the words of one language."""
+    note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
+    return Sighting(
+        id=event.id, camera=event.camera, kind=words(KINDS.get(event.kind, "event.other")),
+        day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
+        clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
+        lasted=words.span(event.dur_ms) if event.dur_ms is not None else "",
+        length=words.length(event.dur_ms) if event.dur_ms is not None else "", note=note,
+        going_on=event.state == "open", thumb=event.thumb is not None, clip=event.clip,
+        starts_s=(event.clip_offset_ms or 0) / 1000, file_name=f"{event.camera}-{words.stamp(event.wall_ms)}.mp4")

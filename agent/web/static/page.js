@@ -1,0 +1,47 @@
+// What makes the page live: camera screens, and parts that stay fresh. Without it everything else still works.
+import { Screen } from "./live.js";
+
+const FRESH_EVERY_MS = 10_000;
+const AT_ONCE_N = 3;            // a browser opens six connections to one host, and each screen keeps one
+
+const screens = [...document.querySelectorAll("[data-live]")].map((box) => new Screen(box));
+
+const running = () => screens.filter((screen) => screen.wanted);
+
+// Screens start by themselves when they come into sight; the first few only, the others on a tap.
+const sight = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const screen = screens.find((each) => each.box === entry.target);
+    if (!entry.isIntersecting) screen.stop();
+    else if (running().length < AT_ONCE_N && !navigator.connection?.saveData) screen.start();
+    else screen.offer();
+  }
+}, { threshold: 0.25 });
+
+for (const screen of screens) {
+  sight.observe(screen.box);
+  screen.onTap = () => {
+    if (running().length >= AT_ONCE_N) running()[0].stop();
+    screen.start();
+  };
+}
+
+// A page in the background costs the recorder nothing.
+document.addEventListener("visibilitychange", () => {
+  for (const screen of screens) document.hidden ? screen.pause() : screen.resume();
+});
+
+// Elements marked data-fresh are replaced by their newer selves.
+async function freshen() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok) return;
+    const newer = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of document.querySelectorAll("[data-fresh]")) {
+      const fresh = newer.getElementById(old.id);
+      if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
+    }
+  } catch { /* the recorder is out of reach: the screens say so */ }
+}
+if (document.querySelector("[data-fresh]")) setInterval(freshen, FRESH_EVERY_MS);

@@ -1,0 +1,180 @@
+"""The household's page in a real browser: clips play and seek, the live picture runs, phones pair."""
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from agent.core.facts import CameraFacts
+from agent.store import meta
+from agent.store.database import connect, transaction
+from tests.core.mp4_material import encode
+from tests.rigs.h264 import movie
+from tests.rigs.household import FRAME_US, Household, happen, until
+from tests.rigs.livecam import LiveCam
+from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+
+pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
+              pytest.mark.timeout(180)]
+
+HIDE = """Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});
+document.dispatchEvent(new Event('visibilitychange'));"""
+SMALL_TARGETS = """
+return [...document.querySelectorAll('a:not(.skip), button:not([hidden]), summary, input:not([type=hidden])')]
+  .filter(each => each.getBoundingClientRect().height < 44).map(each => each.outerHTML)"""
+
+
+@pytest.fixture
+def house(tmp_path) -> Iterator[Household]:
+    house = Household(tmp_path)
+    for camera in ("gate", "yard"):
+        happen(house.folders, house.clock.now(), camera)
+    with house:
+        yield house
+
+
+@pytest.fixture
+def browser(tmp_path) -> Iterator[Browser]:
+    with Browser(tmp_path / "profile", mobile=True) as browser:
+        yield browser
+
+
+@pytest.fixture
+def cam(house) -> Iterator[LiveCam]:
+    info, packets = movie()
+    cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
+    yield cam
+    cam.close()
+
+
+def test_a_clip_starts_at_its_event_plays_and_seeks(house, browser):
+    browser.open(f"{house.url}/events")
+    browser.until("[...document.querySelectorAll('.thumb img')].filter(i => i.naturalWidth > 0).length === 2")
+    browser.click("a.event")
+    browser.until("document.querySelector('video')?.readyState >= 2")
+    assert browser.run("return document.querySelector('video').duration") == pytest.approx(4.0, abs=0.01)
+    browser.until("document.querySelector('video').currentTime > 1.0")              # the event begins there
+    browser.run("const v = document.querySelector('video'); v.pause(); v.currentTime = 0.4")
+    browser.until("(v => !v.seeking && Math.abs(v.currentTime - 0.4) < 0.01)(document.querySelector('video'))")
+    browser.run("const v = document.querySelector('video'); v.currentTime = 3.0; return v.play()")
+    browser.until("document.querySelector('video').ended")
+    assert browser.complaints() == []
+
+
+def test_newer_and_older_lead_from_event_to_event(house, browser):
+    browser.open(f"{house.url}/events/2")
+    browser.click("a[rel=next]")
+    assert browser.run("return location.pathname") == "/events/1"
+    browser.click("a[rel=prev]")
+    assert browser.run("return location.pathname") == "/events/2"
+
+
+def test_the_live_picture_runs_close_to_the_present(house, cam, browser):
+    browser.open(f"{house.url}/")
+    browser.until("!document.querySelector('[data-live$=\"gate.mp4\"] .badge').hidden")
+    first_s = browser.run("return document.querySelector('video').currentTime")
+    browser.until(f"document.querySelector('video').currentTime > {first_s} + 3")
+    behind_s = browser.run("const v = document.querySelector('video'), b = v.buffered;"
+                           "return b.end(b.length - 1) - v.currentTime")
+    assert 0 <= behind_s < 1.0
+    assert browser.run("return document.querySelector('video').videoWidth") == 320
+    assert [line for line in browser.complaints() if "yard" not in line] == []
+
+
+def test_a_camera_that_is_off_says_so_and_comes_back_by_itself(house, browser):
+    browser.open(f"{house.url}/live/yard")
+    browser.until("document.querySelector('.screen-note').textContent.startsWith('Chưa có hình từ camera này.')")
+    info, packets = movie()
+    cam = LiveCam(house.runtime, "yard", info, packets, FRAME_US)
+    browser.until("!document.querySelector('.badge').hidden && document.querySelector('.screen-note').hidden")
+    cam.close()
+    browser.until("document.querySelector('.badge').hidden && !document.querySelector('.screen-note').hidden")
+
+
+def test_h265_is_refused_in_words_where_the_browser_cant(house, browser):
+    info, packets = encode("h265")
+    cam = LiveCam(house.runtime, "gate", info, packets, 66_667)
+    browser.open(f"{house.url}/live/gate")
+    if browser.run("return MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L93.B0\"')"):
+        browser.until("!document.querySelector('.badge').hidden")
+    else:
+        browser.until("document.querySelector('.screen-note').textContent.includes('H.265')")
+    cam.close()
+
+
+def test_a_hidden_page_costs_nothing(house, cam, browser):
+    browser.open(f"{house.url}/live/gate")
+    browser.until("!document.querySelector('.badge').hidden")
+    browser.run(HIDE, True)
+    browser.until("document.querySelector('.badge').hidden")
+    until(lambda: house.viewers_n() == 0)
+    browser.run(HIDE, False)
+    browser.until("!document.querySelector('.badge').hidden")
+
+
+def test_the_page_stays_fresh_without_reloading(house, browser):
+    browser.open(f"{house.url}/")
+    browser.run("window.sameSelf = true")
+    happen(house.folders, house.clock.now(), "yard")
+    for _ in range(3):
+        house.beat(CameraFacts(camera="gate", state="ok", recording=True, last_frame_age_s=0.1))
+    browser.until("document.querySelectorAll('#events .event').length === 3")
+    browser.until("document.querySelector('#state-gate').textContent.includes('Đang ghi')")
+    assert browser.run("return window.sameSelf") is True
+
+
+def test_language_and_details_by_touch(house, browser):
+    browser.open(f"{house.url}/")
+    browser.click("a.language")
+    assert browser.run("return document.documentElement.lang") == "en"
+    browser.open(f"{house.url}/events")
+    assert browser.run("return document.querySelector('h1').textContent") == "Events"
+
+
+def test_targets_are_large_and_nothing_runs_off_the_screen(house, browser):
+    for path in ("/", "/events", "/events/1", "/live/gate", "/pair"):
+        browser.open(house.url + path)
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), path
+        assert browser.run(SMALL_TARGETS) == [], path
+
+
+def test_without_scripts_lists_and_clips_still_work(house, tmp_path):
+    with Browser(tmp_path / "plain", scripts=False) as browser:
+        browser.open(f"{house.url}/events")
+        assert browser.count("a.event") == 2
+        browser.click("a.event")
+        assert browser.count("video[src]") == 1 and browser.count("a[download]") == 1
+        browser.open(f"{house.url}/")
+        assert browser.count("video.plain") == 2        # a noscript element is open only without scripts
+
+
+def test_a_phone_pairs_over_the_network(tmp_path):
+    address = lan_address()
+    if address is None:
+        pytest.skip("this machine has no address but loopback")
+    house = Household(tmp_path, listen="0.0.0.0")
+    db = connect(house.folders.root)
+    with transaction(db):
+        meta.put(db, "pairing_code", "7K2MQ9XD")
+    db.close()
+    with house, Browser(tmp_path / "phone", mobile=True) as browser:
+        browser.open(f"http://{address}:{house.port}/events")
+        assert browser.run("return location.pathname") == "/pair"
+        browser.write("#code", "wrong")
+        browser.click("button[type=submit]")
+        browser.until("document.querySelector('.refusal')")
+        browser.write("#code", "7k2m q9xd")
+        browser.click("button[type=submit]")
+        browser.until("location.pathname === '/events'")
+        browser.open(f"http://{address}:{house.port}/")
+        assert browser.run("return location.pathname") == "/"
+        assert browser.run("return document.cookie") == ""                        # scripts can't read the token
+
+
+def lan_address() -> str | None:
+    """This machine's address in its network; asking for the way sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return probe.getsockname()[0]

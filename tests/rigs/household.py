@@ -1,0 +1,190 @@
+"""A recorder for the page's tests: a store filled through its own API, and the web role serving it in a thread."""
+import http.client
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.capture.thumbs import thumbnail
+from agent.config.settings import Camera, Device, Settings, Store, Web
+from agent.core.facts import Beat, CameraFacts
+from agent.core.model import Packet, StreamInfo
+from agent.core.mp4.write import Movie
+from agent.host.clock import Clock, Instant, SystemClock
+from agent.host.datagram import Outlet
+from agent.host.files import Lock
+from agent.host.heart import Heart
+from agent.host.role import Role
+from agent.host.stop import Stop
+from agent.store import clips, events
+from agent.store.database import connect, transaction
+from agent.store.folders import Folders
+from agent.web.main import serve
+from tests.rigs.h264 import movie
+
+FRAME_US = 100_000          # of h264.movie at 10 pictures a second
+
+
+def write_clip(path: Path, info: StreamInfo, packets: tuple[Packet, ...], frame_us: int = FRAME_US) -> int:
+    """A finished recording as capture leaves it; returns its size."""
+    track = Movie(info)
+    parts, gop = [track.init_segment()], []
+    for packet in packets:
+        if packet.key and gop:
+            parts.append(track.fragment(gop, packet.dts_us))
+            gop = []
+        gop.append(packet)
+    parts.append(track.fragment(gop, gop[-1].dts_us + frame_us))
+    parts[0] = track.final_head()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(parts))
+    return path.stat().st_size
+
+
+def happen(folders: Folders, start: Instant, camera: str = "gate", *,
+           video: tuple[StreamInfo, tuple[Packet, ...]] | None = None,
+           offset_ms: int = 1000, dur_ms: int = 2000, done: bool = True) -> int:
+    """One event and its clip, stored as capture stores them; returns the event's id."""
+    info, packets = video or movie()
+    db = connect(folders.root)
+    with transaction(db):
+        seq, name = clips.open_row(db, camera, "motion", start, info.codec, info.width, info.height)
+        sight = Instant(start.boot, start.mono_ms + offset_ms, start.wall_ms + offset_ms, start.clock)
+        event_id = events.open_row(db, camera, "motion", sight)
+        events.tie(db, event_id, seq)
+    if done:
+        size_b = write_clip(folders.clip(seq, name), info, packets)
+        thumb = f"{name}-{event_id}.jpg"
+        (folders.thumbs / thumb).write_bytes(thumbnail(info, packets[:len(packets) // 2]) or b"")
+        with transaction(db):
+            length_us = packets[-1].pts_us - packets[0].pts_us + FRAME_US
+            clips.finish(db, seq, "done", length_us // 1000, size_b, len(packets))
+            events.finish(db, event_id, dur_ms, 0.2, 1, [[0.4, 0.3, 0.2, 0.4]], "test/1", thumb)
+    db.close()
+    return event_id
+
+
+@dataclass
+class Answer:
+    """What the page said."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+@dataclass
+class Household:
+    """The web role, alive in a thread; `get` and `post` visit it."""
+
+    root: Path
+    cameras: list[Camera] = field(default_factory=lambda: [Camera(name="gate", source="file:/gate.mp4"),
+                                                           Camera(name="yard", source="file:/yard.mp4")])
+    listen: str = "127.0.0.1"
+    language: str = "vi"
+    site: str = ""
+    clock: Clock = field(default_factory=SystemClock)
+    stop: Stop = field(default_factory=Stop)
+
+    def __post_init__(self) -> None:
+        self.runtime = self.root / "run"
+        self.runtime.mkdir(parents=True, exist_ok=True)
+        self.folders = Folders(self.root / "store").create()
+        self.settings = Settings(device=Device(language=self.language, site=self.site), camera=self.cameras,
+                                 store=Store(folder=str(self.folders.root), runtime=str(self.runtime)),
+                                 web=Web(listen=self.listen, port=_free_port()))
+        self.error: BaseException | None = None
+
+    @property
+    def port(self) -> int:
+        """Where the page is."""
+        return self.settings.web.port
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "Household":
+        heart = Heart("web", "web", self.runtime, self.clock)
+        parts = Role(self.settings, None, self.folders, self.runtime, self.clock, heart, self.stop,
+                     Lock(self.folders.lock("web")))
+        self._thread = threading.Thread(target=self._serve, args=(parts,), daemon=True)
+        self._thread.start()
+        until(lambda: self.error is not None or self._answers())
+        if self.error:
+            raise self.error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the page did not end"
+        if self.error:
+            raise self.error
+
+    def _serve(self, parts: Role) -> None:
+        try:
+            serve(parts)
+        except BaseException as error:
+            self.error = error
+        finally:
+            parts.lock.release()
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/static/mark.svg").status == 200
+        except OSError:
+            return False
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """Ask for `path`; header names are given with underscores."""
+        return self.ask(method, path, None, headers)
+
+    def post(self, path: str, body: str, **headers: str) -> Answer:
+        """Send a form, as a browser would from the page itself unless `headers` say otherwise."""
+        own = {"host": f"127.0.0.1:{self.port}", "content_type": "application/x-www-form-urlencoded"} | headers
+        return self.ask("POST", path, body, {"origin": f"http://{own['host']}"} | own)
+
+    def ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def viewers_n(self) -> int | None:
+        """How many watch live, by the page's own heartbeat."""
+        units = json.loads(self.get("/health.json").body).get("units", [])
+        beats = {unit["unit"]: unit["beat"] for unit in units if unit["beat"]}
+        return beats["web"]["facts"]["viewers_n"] if "web" in beats else None
+
+    def beat(self, *cameras: CameraFacts, unit: str = "capture@network", **facts: object) -> None:
+        """Send a heartbeat of another role."""
+        now_mono_s = self.clock.mono_s()
+        Outlet(self.runtime).send(Beat(role=unit.partition("@")[0], unit=unit, pid=1, mono_s=now_mono_s, up_s=100.0,
+                                       starts_n=1, cameras=list(cameras), facts=facts), "web")
+
+
+def until(condition, timeout_s: float = 15.0) -> None:
+    """Wait until `condition()` holds."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited too long"
+        time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,87 @@
+"""A card that hangs: a thumbnail that is a pipe nobody writes to blocks whoever opens it, as a dying card does."""
+import asyncio
+import http.client
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from agent.store.database import connect
+from agent.web.workers import CardTrouble, Workers
+from tests.rigs.h264 import movie
+from tests.rigs.household import FRAME_US, Household, happen
+from tests.rigs.livecam import LiveCam
+
+
+def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path):
+    house = Household(tmp_path)
+    event_id = happen(house.folders, house.clock.now(), "gate")
+    db = connect(house.folders.root)
+    thumb = house.folders.thumbs / db.execute("SELECT thumb FROM event").fetchone()["thumb"]
+    db.close()
+    thumb.unlink()
+    os.mkfifo(thumb)
+    info, packets = movie()
+    cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
+    with house:
+        connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=20)
+        connection.request("GET", "/live/gate.mp4")
+        live = connection.getresponse()
+        stuck = [threading.Thread(target=house.get, args=(f"/thumbs/{event_id}.jpg",), daemon=True) for _ in range(3)]
+        for each in stuck:
+            each.start()
+        time.sleep(0.3)                     # the three workers hang in open() now
+        with ThreadPoolExecutor() as visitors:
+            home, events = visitors.submit(house.get, "/"), visitors.submit(house.get, "/events")
+            longest_s = 0.0
+            while not (home.done() and events.done()):
+                before_s = time.monotonic()
+                assert live.read1(65536)
+                longest_s = max(longest_s, time.monotonic() - before_s)
+        assert longest_s < 1.0
+        assert home.result().status == 200 and "Thẻ nhớ đang trả lời chậm" in home.result().text
+        assert events.result().status == 503 and "Thẻ nhớ không trả lời" in events.result().text
+        live.close()
+        for _ in stuck:
+            os.close(os.open(thumb, os.O_RDWR))
+    cam.close()
+
+
+@pytest.fixture
+def desk(folders):
+    workers = Workers(folders.root, threads_n=1, queue_n=2, patience_s=0.3).start()
+    yield workers
+    workers.stop()
+
+
+def test_what_waits_for_the_card_is_bounded_and_counted(desk):
+
+    async def crowd() -> list:
+        release = threading.Event()
+        asked = [asyncio.ensure_future(desk.ask(lambda db: release.wait(5))) for _ in range(10)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        release.set()
+        await asyncio.sleep(0.1)
+        return [*answers, await desk.ask(lambda db: "well again")]
+
+    answers = asyncio.run(crowd())
+    assert all(isinstance(answer, CardTrouble) for answer in answers[:-1])
+    assert answers[-1] == "well again" and desk.troubles_n == 10
+
+
+def test_a_bug_is_not_taken_for_a_bad_card(desk):
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(desk.ask(lambda db: 1 // 0))
+    assert asyncio.run(desk.ask(lambda db: db.execute("SELECT 1").fetchone()[0])) == 1
+
+
+def test_a_store_that_cant_be_opened_is_trouble_and_is_tried_again(tmp_path):
+    folder = tmp_path / "later"
+    desk = Workers(folder, threads_n=1).start()
+    with pytest.raises(CardTrouble):
+        asyncio.run(desk.ask(lambda db: 1))
+    folder.mkdir()
+    assert asyncio.run(desk.ask(lambda db: 1)) == 1
+    desk.stop()

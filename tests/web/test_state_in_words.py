@@ -1,0 +1,96 @@
+"""What a household reads about its cameras and its device, from a report to sentences."""
+import pytest
+
+from agent.config.settings import Camera
+from agent.core.facts import Beat, CameraFacts
+from agent.core.health.conditions import Condition
+from agent.core.health.facts import HostFacts, UnitFacts
+from agent.core.health.report import Report, RoleReport
+from agent.web import words
+from agent.web.status import status
+from agent.web.tile import tiles
+
+VI, EN = words.load("vi"), words.load("en")
+GATE = Camera(name="gate", source="file:/gate.mp4")
+
+
+def report(*cameras: CameraFacts, conditions: tuple[Condition, ...] = (), host: HostFacts | None = None,
+           units: tuple[UnitFacts, ...] = (), days_left: float | None = None, **roles: RoleReport) -> Report:
+    return Report(1000.0, host or HostFacts(clock="ntp"), units, roles, cameras, days_left, conditions)
+
+
+def wrong(code: str, severity: str = "alarm", camera: str | None = None, unit: str | None = None) -> Condition:
+    return Condition(code=code, severity=severity, since_mono_s=400.0, camera=camera, unit=unit)
+
+
+@pytest.mark.parametrize("facts, tone, state", [
+    (CameraFacts(camera="gate", state="ok", recording=True), "recording", "Đang ghi"),
+    (CameraFacts(camera="gate", state="ok", recording=False), "idle", "Đang canh, chờ chuyển động"),
+    (CameraFacts(camera="gate", state="ok", recording=False, write_fault="card_full"), "alarm",
+     "Có hình nhưng không ghi được"),
+    (CameraFacts(camera="gate", state="starting"), "idle", "Đang khởi động"),
+    (CameraFacts(camera="gate", state="retrying"), "warn", "Mất hình"),
+    (CameraFacts(camera="yard", state="ok"), "idle", "Chưa có tin từ camera này")])
+def test_a_cameras_everyday_states(hand_clock, facts, tone, state):
+    tile = tiles([GATE], report(facts), hand_clock.now(), VI)[0]
+    assert (tile.tone, tile.state, tile.remedy) == (tone, state, "")
+
+
+def test_a_lost_picture_says_since_when_and_what_to_do(hand_clock):
+    now = hand_clock.now()
+    lost = CameraFacts(camera="gate", state="retrying", last_frame_age_s=900.0)
+    tile = tiles([GATE], report(lost, conditions=(wrong("camera_unreachable", camera="gate"),)), now, EN)[0]
+    assert tile.tone == "alarm" and tile.state == f"No picture since {EN.clock(now.wall_ms - 900_000)}"
+    assert tile.remedy.startswith("The camera can't be reached. Check the camera's power")
+
+
+def test_without_a_last_picture_it_is_lost_since_it_was_noticed(hand_clock):
+    now = hand_clock.now()
+    lost = CameraFacts(camera="gate", state="failed")
+    tile = tiles([GATE], report(lost, conditions=(wrong("camera_auth", camera="gate"),)), now, EN)[0]
+    assert tile.state == f"No picture since {EN.clock(now.wall_ms - 600_000)}"          # 1000 s minus 400 s ago
+
+
+def test_a_camera_that_is_off_or_another_ones_fault_is_no_alarm(hand_clock):
+    off = Camera(name="off", source="file:/x", enabled=False)
+    fault = wrong("camera_auth", camera="yard")
+    shown = tiles([off, GATE], report(CameraFacts(camera="gate", state="ok", recording=True), conditions=(fault,)),
+                  hand_clock.now(), VI)
+    assert [tile.tone for tile in shown] == ["off", "recording"]
+
+
+def test_one_sentence_when_all_is_well_and_nothing_unknown_is_told(hand_clock):
+    shown = status(report(), hand_clock.now(), VI)
+    assert (shown.tone, shown.sentence, shown.problems) == ("good", "Mọi thứ đều ổn", [])
+    assert shown.details == [("Đồng hồ", "đúng giờ, theo mạng")]
+    assert status(None, hand_clock.now(), VI).sentence == "Đang kiểm tra…"
+
+
+def test_the_worst_is_the_sentence_and_the_others_follow(hand_clock):
+    conditions = (wrong("card_full"), wrong("camera_slow", "warn", camera="gate"), wrong("power_was_low", "info"),
+                  wrong("role_down", "warn", unit="capture@gate"))
+    shown = status(report(conditions=conditions), hand_clock.now(), EN)
+    since = EN.clock(hand_clock.now().wall_ms - 600_000)
+    assert (shown.tone, shown.sentence) == ("alarm", f"The card is full since {since}")
+    assert shown.remedy.startswith("Delete other files")
+    assert [problem.title for problem in shown.problems] == [
+        "The picture stutters (gate)", "Power was too weak for a while",
+        "A part of the recorder has stopped (recording)"]
+
+
+def test_news_alone_does_not_spoil_the_sentence(hand_clock):
+    shown = status(report(conditions=(wrong("watchdog_reset", "info"),)), hand_clock.now(), EN)
+    assert (shown.tone, shown.sentence) == ("good", "Everything is fine") and len(shown.problems) == 1
+
+
+def test_the_details_in_units_that_people_know(hand_clock):
+    link = Beat(role="link", unit="link", pid=1, mono_s=1, up_s=1, facts={"broker": "unreachable", "outbox_n": 7})
+    host = HostFacts(clock="saved", soc_temp_c=51.6, mem_avail_b=210_000_000, mem_total_b=430_000_000, up_s=93_700.0,
+                     disk_free_b=1_500_000_000, disk_tot_b=62_000_000_000, net_up=False)
+    shown = status(report(host=host, units=(UnitFacts("link", "link", 1.0, 0, link),), days_left=2.5,
+                          capture=RoleReport("ok", 2)), hand_clock.now(), VI)
+    assert shown.details == [
+        ("Nhiệt độ", "52 °C"), ("Bộ nhớ", "còn 210 MB trên 430 MB"),
+        ("Thẻ nhớ", "còn 1,5 GB trên 62 GB, đủ cho khoảng 2,5 ngày nữa"), ("Đồng hồ", "chưa chắc đúng"),
+        ("Mạng", "không có mạng"), ("Phường", "không liên lạc được, 7 tin chờ gửi"), ("Chạy liên tục", "1 ngày 2 giờ"),
+        ("Ghi hình", "chạy, đã khởi động lại 2 lần")]

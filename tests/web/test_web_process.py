@@ -1,0 +1,88 @@
+"""`python -m agent.web` as systemd starts it: its readiness, its end, and what it says when it can't."""
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.rigs.household import until
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration on a free port; returns the file and the port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file = tmp_path / "taimat.toml"
+    file.write_text(f'[store]\nfolder = "{tmp_path}/store"\nruntime = "{tmp_path}/run"\n[web]\nport = {port}\n'
+                    f'[[camera]]\nname = "gate"\nsource = "file:/gate.mp4"\n')
+    return file, port
+
+
+def start(file) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-m", "agent.web", "--config", file], stderr=subprocess.PIPE, text=True)
+
+
+def answers(port: int) -> bool:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_ends_in_order(config, number):
+    file, port = config
+    process = start(file)
+    until(lambda: answers(port))
+    process.send_signal(number)
+    begin_s = time.monotonic()
+    _, said = process.communicate(timeout=10)
+    assert time.monotonic() - begin_s < 3
+    assert process.returncode == 0
+    assert f"http://127.0.0.1:{port}" in said and "Traceback" not in said
+
+
+def test_it_needs_little_memory(config):
+    """All roles together have 160 MB; the page's share is 45."""
+    file, port = config
+    process = start(file)
+    until(lambda: answers(port))
+    status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    resident_kb = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    process.terminate()
+    process.communicate(timeout=10)
+    assert resident_kb < 45_000
+
+
+def test_a_port_in_use_is_one_clear_line(config):
+    file, port = config
+    with socket.create_server(("127.0.0.1", port)):
+        process = start(file)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 69
+    assert said.strip() == (f"web: can't listen on 127.0.0.1 port {port}: Address already in use; choose another port, "
+                            f"or an address of this machine, under [web] in the configuration")
+
+
+def test_an_address_of_another_machine_is_one_clear_line(config):
+    file, _ = config
+    file.write_text(file.read_text().replace("[web]", '[web]\nlisten = "192.0.2.1"'))
+    process = start(file)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 69
+    assert said.startswith("web: can't listen on 192.0.2.1 port") and len(said.splitlines()) == 1
+
+
+def test_it_loads_no_picture_libraries(config):
+    file, _ = config
+    code = "import sys, agent.web.main; sys.exit(any(name in sys.modules for name in ('cv2', 'av', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
