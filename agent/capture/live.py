@@ -92,7 +92,7 @@ class Live:
     def stream(self, info: StreamInfo) -> None:
         """The format of what follows."""
         with self._lock:
-            self._opening, self._gop = stream_bytes(info.codec, info.width, info.height, info.config), []
+            self._opening, self._gop = stream_bytes(info), []
             self._gop_b = 0
             for viewer in self._viewers:
                 viewer.announce(self._opening)
@@ -107,7 +107,7 @@ class Live:
                 self._gop_b += len(packet.data)
             if not self._viewers:
                 return
-            head = packet_head(packet.pts_us, packet.dts_us, packet.key, len(packet.data))
+            head = packet_head(packet)
             for viewer in self._viewers:
                 viewer.offer(head, packet.data, packet.key)
             self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
@@ -125,7 +125,7 @@ class Live:
                     if self._opening:
                         viewer.announce(self._opening)
                     for packet in self._gop:
-                        viewer.offer(packet_head(packet.pts_us, packet.dts_us, packet.key, len(packet.data)), packet.data, packet.key)
+                        viewer.offer(packet_head(packet), packet.data, packet.key)
                     self._viewers.append(viewer)
                 viewer.start()
 

@@ -6,46 +6,28 @@ next packet is a keyframe.
 """
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
+from agent.core.model import Packet, StreamInfo
+
 HEAD = struct.Struct(">cBqqI")      # kind, key flag, pts_us, dts_us, length of what follows
 LARGEST_B = 16 * 1024 * 1024
-
-
-class LiveStream(msgspec.Struct, kw_only=True):
-    """What a decoder must know; `config` is the body of the avcC or hvcC box."""
-
-    codec: str
-    width: int
-    height: int
-    config: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LivePacket:
-    """One packet as capture has it: NAL units with 4-byte lengths, times in boot-time microseconds."""
-
-    data: bytes
-    pts_us: int
-    dts_us: int
-    key: bool
 
 
 class LiveError(Exception):
     """The bytes are no live stream of ours."""
 
 
-def stream_bytes(codec: str, width: int, height: int, config: bytes) -> bytes:
+def stream_bytes(info: StreamInfo) -> bytes:
     """The message that opens a stream or changes its format."""
-    body = msgspec.json.encode(LiveStream(codec=codec, width=width, height=height, config=config))
+    body = msgspec.json.encode(info)
     return HEAD.pack(b"S", 0, 0, 0, len(body)) + body
 
 
-def packet_head(pts_us: int, dts_us: int, key: bool, length: int) -> bytes:
+def packet_head(packet: Packet) -> bytes:
     """What goes before a packet's data; apart from it, so that the data need not be copied."""
-    return HEAD.pack(b"P", key, pts_us, dts_us, length)
+    return HEAD.pack(b"P", packet.key, packet.pts_us, packet.dts_us, len(packet.data))
 
 
 class Parser:
@@ -54,7 +36,7 @@ class Parser:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[LiveStream | LivePacket]:
+    def feed(self, data: bytes) -> Iterator[StreamInfo | Packet]:
         """Take more bytes; yields each message that is whole. Raises LiveError."""
         self._buffer += data
         while len(self._buffer) >= HEAD.size:
@@ -67,9 +49,9 @@ class Parser:
             body = bytes(self._buffer[HEAD.size:end])
             del self._buffer[:end]
             if kind == b"P":
-                yield LivePacket(body, pts_us, dts_us, bool(key))
+                yield Packet(body, pts_us, dts_us, bool(key))
             else:
                 try:
-                    yield msgspec.json.decode(body, type=LiveStream)
+                    yield msgspec.json.decode(body, type=StreamInfo)
                 except msgspec.DecodeError as error:
                     raise LiveError(str(error)) from error

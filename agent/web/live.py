@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from agent.core.livewire import LiveError, LivePacket, LiveStream, Parser
+from agent.core.livewire import LiveError, Parser
+from agent.core.model import Packet, StreamInfo
 from agent.core.mp4.write import Movie
 from agent.core.nal import BitstreamError, codec_string
 from agent.web.stream import Stream
@@ -33,7 +34,7 @@ class Pace:
         self._last_dts_us: int | None = None
         self._intervals_us = (FRAME_US, FRAME_US)
 
-    def guess_us(self, packets: Sequence[LivePacket]) -> int:
+    def guess_us(self, packets: Sequence[Packet]) -> int:
         """Take in the newest packets; returns the last one's likely duration."""
         for packet in packets:
             if self._last_dts_us is not None:
@@ -48,7 +49,7 @@ class Picture:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._parser = Parser()
-        self._waiting: deque[LiveStream | LivePacket] = deque()         # what one read brought, at most
+        self._waiting: deque[StreamInfo | Packet] = deque()         # what one read brought, at most
 
     @classmethod
     async def open(cls, socket: Path) -> "Picture":
@@ -67,7 +68,7 @@ class Picture:
     async def _start(self) -> None:
         try:
             first = await self._next(FIRST_WORD_S)
-            if not isinstance(first, LiveStream):
+            if not isinstance(first, StreamInfo):
                 raise NotLive("no_picture")
             self.media_type = f'video/mp4; codecs="{codec_string(first.codec, first.config)}"'
             self._packets = await self._together()
@@ -87,18 +88,18 @@ class Picture:
                 yield movie.fragment(packets, packets[-1].dts_us + pace.guess_us(packets))
                 packets = await self._together()
 
-    async def _together(self) -> list[LivePacket]:
+    async def _together(self) -> list[Packet]:
         """All packets that are at hand, at least one; none when the stream's format has changed."""
         packets = []
         message = await self._next(SILENCE_S)
-        while isinstance(message, LivePacket):
+        while isinstance(message, Packet):
             packets.append(message)
-            if not self._waiting or isinstance(self._waiting[0], LiveStream):
+            if not self._waiting or isinstance(self._waiting[0], StreamInfo):
                 break
             message = self._waiting.popleft()
         return packets
 
-    async def _next(self, timeout_s: float) -> LiveStream | LivePacket:
+    async def _next(self, timeout_s: float) -> StreamInfo | Packet:
         """The next message. Raises TimeoutError, EOFError, OSError, LiveError."""
         async with asyncio.timeout(timeout_s):
             while not self._waiting:

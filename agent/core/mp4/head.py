@@ -7,9 +7,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.core.model import StreamInfo
 from agent.core.mp4.boxes import BOX, SECONDS_1904_TO_1970, TRACK, box, full_box
 from agent.core.mp4.index import Reference
-from agent.core.model import StreamInfo
 
 ENTRIES_MAX = 4096
 SIDX = struct.Struct(">I4sIIIQQHH")         # version 1: 64-bit times

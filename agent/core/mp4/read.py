@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from agent.core.model import StreamInfo
 from agent.core.mp4.boxes import BOX, FIRST_MOOF, MOOF, NO_SYNC, ROW, SECONDS_1904_TO_1970, SYNC, Mp4Error, moof
 from agent.core.mp4.head import ENTRIES_MAX, SAMPLE_ENTRIES, Plan, room_b
-from agent.core.model import StreamInfo
 
 ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
 

@@ -5,10 +5,10 @@ Media time is wall time: each packet's time is taken relative to the first packe
 import struct
 from collections.abc import Sequence
 
+from agent.core.model import Packet, StreamInfo
 from agent.core.mp4.boxes import BOX, NO_SYNC, SYNC, moof
 from agent.core.mp4.head import Plan, head, room_b
 from agent.core.mp4.index import Index
-from agent.core.model import Packet, StreamInfo
 
 TIMESCALE = 90_000      # ticks a second: what cameras count in
 
