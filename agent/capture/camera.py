@@ -63,18 +63,23 @@ def open_source(camera: CameraSettings, url: str, clock: Clock, luma_only: bool)
 class Camera:
     """One camera's parts, started together and ended together."""
 
-    def __init__(self, camera: CameraSettings, settings: Settings, folders: Folders, runtime: Path, clock: Clock, outlet: Outlet,
-                 stop: Stop, stuck: Callable[[], None]) -> None:
-        """Build the parts; `stuck` ends the process when nothing else frees the camera. Raises OSError for the live socket."""
+    def __init__(self, camera: CameraSettings, settings: Settings, folders: Folders, runtime: Path, clock: Clock,
+                 outlet: Outlet, stop: Stop, stuck: Callable[[], None]) -> None:
+        """Build the parts; `stuck` ends the process when nothing else frees the camera.
+
+        Raises OSError for the live socket.
+        """
         self.scheme = parse_source(camera.source).scheme
         self._fps_set = float(camera.fps) if self.scheme in ("v4l2", "picamera") else None
-        self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s, always=camera.record != "motion",
-                                  keeps_events_longer=camera.record == "both", pre_roll_s=camera.pre_roll_s)
+        self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
+                                  always=camera.record != "motion", keeps_events_longer=camera.record == "both",
+                                  pre_roll_s=camera.pre_roll_s)
         self._live = Live(runtime / f"live-{camera.name}.sock")
         self._pipe = Pipe(camera, self._recorder, self._live, clock, has_sub=bool(camera.sub))
-        self._pump = Pump(camera.name, lambda: open_source(camera, camera.source, clock, False), self._pipe, clock, stop, stuck)
-        self._sub_pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, True), _LumaOnly(self._pipe), clock,
-                              stop, stuck) if camera.sub else None
+        self._pump = Pump(camera.name, lambda: open_source(camera, camera.source, clock, False), self._pipe,
+                          clock, stop, stuck)
+        self._sub_pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, True),
+                              _LumaOnly(self._pipe), clock, stop, stuck) if camera.sub else None
         self._stuck = stuck
         self._told_gap_mono_s: float | None = None
 

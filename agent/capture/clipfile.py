@@ -15,7 +15,7 @@ class ClipFile:
     """An open `.part` file. Every method may raise OSError; then the file is left for the recovery."""
 
     def __init__(self, part: Path, clock: Clock, sync_every_s: float) -> None:
-        """Create the file; its folder is flushed only when it is new, for the file's first flush makes its name durable."""
+        """Create the file; its folder is flushed only when new, for the file's first flush makes its name durable."""
         self._part, self._clock, self._sync_every_s = part, clock, sync_every_s
         if not part.parent.exists():
             part.parent.mkdir(mode=0o770)

@@ -32,7 +32,7 @@ class ClipEnd:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The strongest look of an event, and the packets from which its picture can be decoded (the last one is that picture)."""
+    """The strongest look of an event, and the packets its picture is decoded from (the last one is that picture)."""
 
     score: float
     boxes: Sequence[Box]

@@ -1,7 +1,7 @@
-"""The live picture: packets as they were recorded, offered to whoever connects; nobody who looks can hold up who records.
+"""The live picture: packets as they were recorded, offered to whoever connects; no viewer can hold up who records.
 
-A Unix stream socket a camera (core.livewire has its language), not datagrams: one keyframe is larger than what the kernel
-queues for a datagram socket. Each viewer has a bounded queue; one that is full is emptied to the next keyframe.
+A Unix stream socket a camera (core.livewire has its language), not datagrams: one keyframe is larger than what the
+kernel queues for a datagram socket. Each viewer has a bounded queue; one that is full is emptied to the next keyframe.
 """
 import contextlib
 import os

@@ -1,6 +1,7 @@
-"""One camera's pipe: packets to the ring, the live picture and the recorder; pictures to the detector; events in between.
+"""One camera's pipe: packets to ring, live picture and recorder; pictures to the detector; events in between.
 
-The source's thread calls `packet`, the thread of whatever stream motion looks at calls `luma`; a lock keeps their orders apart.
+The source's thread calls `packet`, the thread of whatever stream motion looks at calls `luma`;
+a lock keeps their orders apart.
 """
 import logging
 import threading
@@ -35,12 +36,9 @@ class Pipe:
 
     def __init__(self, camera: Camera, recorder: Recorder, live: Live, clock: Clock, has_sub: bool) -> None:
         self._camera, self._recorder, self._live, self._clock, self._has_sub = camera, recorder, live, clock, has_sub
-        always = camera.record != "motion"
-        longest_s = min(camera.max_clip_s, CONTINUOUS_CLIP_S) if always else camera.max_clip_s
         kept_s = max(camera.pre_roll_s + CONFIRM_S, camera.merge_gap_s - camera.post_roll_s)
         self._ring = Ring(kept_s, RING_BYTES_MAX)
-        self._segmenter = Segmenter(self._ring, always, int((camera.pre_roll_s + CONFIRM_S) * 1e6), int(camera.post_roll_s * 1e6),
-                                    int(longest_s * 1e6))
+        self._segmenter = _segmenter(camera, self._ring)
         self._machine = EventMachine(max(camera.post_roll_s, camera.merge_gap_s), camera.max_clip_s)
         self._detector = Detector(MotionSettings.for_people(camera.motion.sensitivity, camera.motion.smallest_pct),
                                   [[Point(*corner) for corner in area] for area in camera.motion.ignore])
@@ -109,7 +107,10 @@ class Pipe:
     # What the pump and the main loop call.
 
     def end_run(self) -> float | None:
-        """The source has stopped: what comes next is another run. Returns when its last frame ended, on the device's clock."""
+        """The source has stopped: what comes next is another run.
+
+        Returns when its last frame ended, on the device's clock.
+        """
         with self._lock:
             end_us = self._segmenter.end_of_media_us
             self._end_run()
@@ -141,9 +142,12 @@ class Pipe:
             info, bytes_per_s = self._info, self._bytes.per_s(now_mono_s)
             return CameraFacts(
                 camera=self._camera.name, state="starting",
-                codec=info.codec if info else None, width=info.width if info else None, height=info.height if info else None,
-                fps=_rounded(self._frames.per_s(now_mono_s)), kbps=_rounded(bytes_per_s * 8 / 1000 if bytes_per_s is not None else None),
-                last_frame_age_s=_rounded(now_mono_s - self._last_frame_mono_s if self._last_frame_mono_s is not None else None),
+                codec=info.codec if info else None,
+                width=info.width if info else None, height=info.height if info else None,
+                fps=_rounded(self._frames.per_s(now_mono_s)),
+                kbps=_rounded(bytes_per_s * 8 / 1000 if bytes_per_s is not None else None),
+                last_frame_age_s=_rounded(
+                    now_mono_s - self._last_frame_mono_s if self._last_frame_mono_s is not None else None),
                 luma_fps=_rounded(self._lumas.per_s(now_mono_s)) if self._camera.motion.enabled else None,
                 luma_mean=_rounded(self._luma_mean), score=_rounded(self._look.score if self._look else None, 4),
                 recording=self._recorder.recording, events_n=self._recorder.events_n,
@@ -177,7 +181,8 @@ class Pipe:
             jobs += self._jobs(self._segmenter.extend(now_us))
         elif order is Order.TURN:
             self._segmenter.turn()
-            jobs += [self._event_end(), self._event_begin(look, now_us, continues=True), *self._jobs(self._segmenter.extend(now_us))]
+            jobs += [self._event_end(), self._event_begin(look, now_us, continues=True),
+                     *self._jobs(self._segmenter.extend(now_us))]
         elif order is Order.CLOSE:
             jobs += [*self._jobs(self._segmenter.close()), self._event_end()]
         self._note_peak(look)
@@ -234,6 +239,14 @@ class Pipe:
             self._refused_n += 1
             self._segmenter.lost()
             self._fragmenter = None
+
+
+def _segmenter(camera: Camera, ring: Ring) -> Segmenter:
+    """In motion mode it is the event machine that ends clips, by turning events that are too long: twice that is a mere bound."""
+    always = camera.record != "motion"
+    longest_s = min(camera.max_clip_s, CONTINUOUS_CLIP_S) if always else 2 * camera.max_clip_s
+    return Segmenter(ring, always, pre_roll_us=int((camera.pre_roll_s + CONFIRM_S) * 1e6),
+                     post_roll_us=int(camera.post_roll_s * 1e6), longest_us=int(longest_s * 1e6))
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

@@ -15,11 +15,11 @@ from agent.host.clock import Clock
 from agent.host.log import redact
 from agent.host.stop import Stop
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # with the time that opening takes, a camera that is back is recorded within 15 s
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # with the time opening takes, a camera that is back is recorded within 15 s
 REFUSED_WAIT_S = 30.0                       # a wrong password tried often locks people out of their camera
 HEALTHY_AFTER_S = 30.0
 STALLED_AFTER_S = 5.0
-HANGS_AFTER_S = 60.0                        # every source gives up by itself well before; one that does not sits in a native call
+HANGS_AFTER_S = 60.0                        # every source gives up well before; one that does not sits in a native call
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Pump(threading.Thread):
 
     def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop,
                  stuck: Callable[[], None], jitter: Callable[[], float] = random.random) -> None:
-        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end can free a camera."""
+        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end frees a camera."""
         super().__init__(name=f"pump-{name}", daemon=True)
         self._name, self._make, self._sink = name, make, sink
         self._clock, self._stop_flag, self._stuck, self._jitter = clock, stop, stuck, jitter
@@ -143,7 +143,7 @@ class Pump(threading.Thread):
     def facts(self, seen: CameraFacts) -> CameraFacts:
         """What the pipe has seen, with how the source fares."""
         error, now_mono_s = self._error, self._clock.mono_s()
-        state, fault = ("retrying", error.code) if error else ("ok" if self._came_mono_s is not None else "starting", None)
+        state, fault = ("retrying", error.code) if error else ("starting" if self._came_mono_s is None else "ok", None)
         if error is None and self._came_mono_s is not None and now_mono_s - self._came_mono_s > STALLED_AFTER_S:
             state, fault = ("ended", None) if self._ended else ("stalled", "camera_no_frames")
         gap = self.current_gap()

@@ -75,7 +75,7 @@ class Recorder(threading.Thread):
         self._needs_recovery = True
         self._retry_mono_s = 0.0
         self.fault: str | None = None       # card_full | card_read_only | card_io, while it lasts
-        self.clip_lost = threading.Event()  # set when the open clip could not be written on; cleared by who opens the next
+        self.clip_lost = threading.Event()  # set when the open clip can't be written on; cleared by who opens the next
         self.errors_n = 0
         self.dropped_blocks_n = 0
         self.events_n = 0
@@ -152,7 +152,8 @@ class Recorder(threading.Thread):
             boots.remember(self._db, self._clock.now().boot)
         if self._needs_recovery:
             self._commit()      # what is known to be finished is not to be found torn
-            recover_camera(self._db, self._folders, self._camera, self._clock, going_on=self._event.id if self._event else None)
+            recover_camera(self._db, self._folders, self._camera, self._clock,
+                           going_on=self._event.id if self._event else None)
             self._needs_recovery = False
         self.fault = None
 
@@ -194,7 +195,8 @@ class Recorder(threading.Thread):
             self._pending.pop()
             raise
         (seq, name), = made
-        self._clip = OpenClip(seq, name, ClipFile(self._folders.part(seq, name), self._clock, self._sync_every_s), kind, start)
+        file = ClipFile(self._folders.part(seq, name), self._clock, self._sync_every_s)
+        self._clip = OpenClip(seq, name, file, kind, start)
 
     def _end(self, job: ClipEnd) -> None:
         clip = self._clip
@@ -232,7 +234,8 @@ class Recorder(threading.Thread):
         """The open clip shows the event, and so may the one before it, as far as the pre-roll reaches back."""
         assert event.id is not None
         shown = [clip.seq]
-        if self._previous_seq is not None and self._always and event.start.mono_ms - clip.start.mono_ms < self._pre_roll_ms:
+        if (self._previous_seq is not None and self._always
+                and event.start.mono_ms - clip.start.mono_ms < self._pre_roll_ms):
             shown.insert(0, self._previous_seq)
         for seq in shown:
             events.tie(db, event.id, seq)
@@ -258,7 +261,8 @@ class Recorder(threading.Thread):
 
     def _note_gap(self, job: CameraGap) -> None:
         now = self._clock.now()
-        self._pending.append(lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
+        self._pending.append(
+            lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
 
     def _write_thumbnail(self, peak: Sight, event: OpenEvent) -> str | None:
         """The event's picture on the card; without one the event is worth as much."""
@@ -291,7 +295,8 @@ class Recorder(threading.Thread):
         self.errors_n += 1
         self.fault = fault_of(error)
         self._retry_mono_s = self._clock.mono_s() + RETRY_AFTER_S
-        _log.error("recording of %s stopped: %s (%s); it is tried again every %g s", self._camera, error, self.fault, RETRY_AFTER_S)
+        _log.error("recording of %s stopped: %s (%s); it is tried again every %g s",
+                   self._camera, error, self.fault, RETRY_AFTER_S)
         if self._clip is not None:
             self._clip.file.abandon()
             self._clip = None

@@ -59,7 +59,8 @@ def expects(key: str, kind: Any) -> str:
     if get_origin(kind) is list:
         return "a list of areas, each a list of [x, y] corners with 0 <= x, y <= 1"
     text = TYPES.get(kind, str(kind))
-    unit = next((name for suffix, name in UNITS.items() if key.endswith(suffix)), None) if kind in (int, float) else None
+    units = (name for suffix, name in UNITS.items() if key.endswith(suffix))
+    unit = next(units, None) if kind in (int, float) else None
     text += f" of {unit}" if unit else ""
     for meta in metas:
         low = meta.ge if meta.ge is not None else meta.gt
@@ -133,7 +134,8 @@ def check_whole(settings: Settings) -> Iterator[Problem]:
     if settings.ward.cert and not settings.ward.key or settings.ward.key and not settings.ward.cert:
         yield Problem(("ward", "cert"), "cert and key go together: give both files or neither")
     if settings.ward.user and not settings.ward.password_file:
-        yield Problem(("ward", "user"), "needs password_file: a file that holds the password alone, readable by the link role only")
+        yield Problem(("ward", "user"),
+                      "needs password_file: a file that holds the password alone, readable by the link role only")
     if len(settings.store.runtime) > 70:
         yield Problem(("store", "runtime"), "is too long for a socket's name: at most 70 characters")
 
@@ -157,11 +159,13 @@ def _check_camera(camera: Any, path: Path) -> Iterator[Problem]:
     if camera.loop and spec.scheme != "file":
         yield Problem((*path, "loop"), "is for file sources: a camera has no end to start over from")
     if camera.masks and not raw:
-        yield Problem((*path, "masks"), "can't be painted into video that arrives encoded, and what you mask must never be stored: "
-                                        "set the mask in the camera's own menu, and use motion.ignore to silence an area")
+        yield Problem((*path, "masks"),
+                      "can't be painted into video that arrives encoded, and what you mask must never be stored: "
+                      "set the mask in the camera's own menu, and use motion.ignore to silence an area")
     for key, areas in (("masks", camera.masks), ("motion.ignore", camera.motion.ignore)):
         for area in areas:
             if len(area) < 3 or not all(0 <= v <= 1 for corner in area for v in corner):
-                yield Problem((*path, *key.split(".")), "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
-                                                        "(0, 0 is the top left of the picture)")
+                yield Problem((*path, *key.split(".")),
+                              "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
+                              "(0, 0 is the top left of the picture)")
                 break

@@ -17,7 +17,7 @@ EXIT_BAD_CONFIG = 78        # sysexits.h EX_CONFIG: systemd does not start such 
 
 
 class ConfigError(Exception):
-    """The configuration can't be used; each line of the text is "file:line: key: what is wrong and what would be right"."""
+    """The configuration can't be used; each line is "file:line: key: what is wrong and what would be right"."""
 
 
 def parse(text: str, file: str) -> Settings:
@@ -62,9 +62,9 @@ def keep_as_good(path: Path) -> None:
 
 
 def load_or_last_good(path: Path) -> tuple[Settings, str | None]:
-    """The settings, or the last good ones and what is wrong with the present ones: a camera on a wall must not go dark over a typo.
+    """The settings, or the last good ones and what is wrong with the present ones.
 
-    Raises ConfigError when there is no last good one either.
+    A camera on a wall must not go dark over a typo. Raises ConfigError when there is no last good one either.
     """
     try:
         return load(path), None

@@ -8,7 +8,8 @@ from msgspec import Meta, Struct, field
 
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
 
-Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$", description="lower-case letters, digits and '-', at most 24")]
+Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$",
+                           description="lower-case letters, digits and '-', at most 24")]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 
 

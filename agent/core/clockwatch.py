@@ -1,4 +1,4 @@
-"""Watches the wall clock against the monotonic one: when it becomes right, when it is moved, and whether it may delete anything. Pure."""
+"""Watches the wall clock against the monotonic one: when it becomes right, when it is moved, whether it may delete. Pure."""
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -22,10 +22,12 @@ class ClockWatch:
     synced: bool = False
     distrusted_until_mono_s: float = 0.0
 
-    def step(self, mono_ms: int, wall_ms: int, clock: str, newest_wall_ms: int | None = None) -> tuple["ClockWatch", Seen | None, int]:
+    def step(self, mono_ms: int, wall_ms: int, clock: str,
+             newest_wall_ms: int | None = None) -> tuple["ClockWatch", Seen | None, int]:
         """Take one look; returns the next watch, what happened, and by how many milliseconds the clock was moved.
 
-        `newest_wall_ms` dates the newest footage; it matters at the first look only, when nothing else is there to compare with.
+        `newest_wall_ms` dates the newest footage; it matters at the first look only,
+        when nothing else is there to compare with.
         """
         offset_ms, synced = wall_ms - mono_ms, clock == "ntp"
         now = replace(self, offset_ms=offset_ms, synced=self.synced or synced)

@@ -1,4 +1,4 @@
-"""Groups a clip's packets into fragments: short enough that a power cut costs little, and never across a keyframe. Pure."""
+"""Groups a clip's packets into fragments: short enough that a power cut costs little, never across a keyframe. Pure."""
 from agent.core.model import Packet, StreamInfo
 from agent.core.mp4.write import Movie
 
@@ -10,8 +10,9 @@ class Fragmenter:
     """One clip in the making: `head`, then what `add` returns, then what `close` returns."""
 
     def __init__(self, info: StreamInfo, first: Packet, wall_ms: int, longest_s: float) -> None:
-        """`first` is the packet that will be added first, `wall_ms` when that is, `longest_s` how long the clip may become."""
-        self._movie = Movie(info, wall_ms=wall_ms, reorder_us=first.pts_us - first.dts_us, index_entries_max=int(longest_s / SEEK_EVERY_S) + 8)
+        """`first` is the first packet to be added, `wall_ms` when that is, `longest_s` how long the clip may become."""
+        self._movie = Movie(info, wall_ms=wall_ms, reorder_us=first.pts_us - first.dts_us,
+                            index_entries_max=int(longest_s / SEEK_EVERY_S) + 8)
         self._pending: list[Packet] = []
         self.head = self._movie.init_segment()
 
@@ -35,7 +36,9 @@ class Fragmenter:
         return done
 
     def close(self, until_us: int) -> tuple[bytes, list[tuple[int, bytes]]]:
-        """The last fragment, its last frame shown until `until_us`, and the patches (offset, bytes) that complete the head."""
-        tail = self._movie.fragment(self._pending, max(until_us, self._pending[-1].dts_us + 1)) if self._pending else b""
+        """The last fragment, shown until `until_us`, and the patches (offset, bytes) that complete the head."""
+        tail = b""
+        if self._pending:
+            tail = self._movie.fragment(self._pending, max(until_us, self._pending[-1].dts_us + 1))
         self._pending = []
         return tail, [(0, self._movie.final_head())]

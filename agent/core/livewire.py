@@ -1,8 +1,8 @@
 """Bytes between a capture process and those who look at its live picture (a Unix stream socket, `live-<camera>.sock`).
 
-First a stream message, then the newest GOP from its keyframe on, then packets as they come; a new stream message whenever
-the picture's format changes. Capture never waits for a viewer: one that is too slow loses whole GOPs, and after each gap the
-next packet is a keyframe.
+First a stream message, then the newest GOP from its keyframe on, then packets as they come; a new stream message
+whenever the picture's format changes. Capture never waits for a viewer: one that is too slow loses whole GOPs, and
+after each gap the next packet is a keyframe.
 """
 import struct
 from collections.abc import Iterator

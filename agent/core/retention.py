@@ -37,7 +37,10 @@ class Doomed:
 
 
 def to_free_b(used_b: int, quota_b: int, free_b: int, total_b: int, floor_pct: float) -> int:
-    """Bytes that have to go: over the quota (0: none) or under the free-space floor, with some more so that it does not repeat at once."""
+    """Bytes that have to go: over the quota (0: none) or under the free-space floor.
+
+    Some more comes on top, so that it does not repeat at once.
+    """
     over_b = used_b - quota_b if quota_b else 0
     under_b = int(total_b * floor_pct / 100) - free_b
     needed_b = max(over_b, under_b)
@@ -45,8 +48,9 @@ def to_free_b(used_b: int, quota_b: int, free_b: int, total_b: int, floor_pct: f
 
 
 def plan(clips: Iterable[Kept], policy: Policy, now_wall_ms: int | None) -> Iterator[Doomed]:
-    """The clips that go, oldest first. `clips` come oldest first; `now_wall_ms` is None while the clock can't be trusted with deletion.
+    """The clips that go, oldest first.
 
+    `clips` come oldest first; `now_wall_ms` is None while the clock can't be trusted with deletion.
     Order is by sequence, never by the clock: a clock that jumped can't make new footage look old.
     """
     needed_b = policy.to_free_b

@@ -1,8 +1,8 @@
 """Segmenter: decides which packets become which clip. Pure: packets and orders in, actions out.
 
-In motion mode a clip is open from the pre-roll to the post-roll. What comes after the post-roll is withheld until it is clear
-whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it is let go, and
-the clip has no tail that nobody asked for.
+In motion mode a clip is open from the pre-roll to the post-roll. What comes after the post-roll is withheld until it is
+clear whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it is
+let go, and the clip has no tail that nobody asked for.
 """
 from dataclasses import dataclass, field
 
@@ -52,7 +52,7 @@ class Segmenter:
 
     @property
     def end_of_media_us(self) -> int | None:
-        """When the newest packet's picture ends, if the next one comes as soon as it did; None before the run's first packet."""
+        """When the newest packet ends, if the next one comes as soon as it did; None before the run's first packet."""
         return None if self.last_dts_us is None else self.last_dts_us + self.last_step_us
 
     def open(self, now_us: int) -> list[Action]:
@@ -68,7 +68,7 @@ class Segmenter:
         return self._release()
 
     def turn(self) -> None:
-        """The event goes on under another name: its clip ends at the next keyframe, and another follows without a gap."""
+        """The event goes on under another name: its clip ends at the next keyframe; another follows without a gap."""
         self.cut_asked = True
 
     def close(self) -> list[Action]:

@@ -1,11 +1,11 @@
 """Maps a source's clock to the device's own, so that media time is wall time. Pure.
 
-Cameras date their frames by clocks of their own, which drift by seconds a day and jump when the camera restarts. The map
-follows the drift so slowly that no one sees it, and names a jump for what it is: the end of a run.
+Cameras date their frames by clocks of their own, which drift by seconds a day and jump when the camera restarts. The
+map follows the drift so slowly that no one sees it, and names a jump for what it is: the end of a run.
 """
 from agent.core.model import Packet
 
-SETTLE_US = 400_000         # a run's first packets may be old ones that come in a burst; the latest of them tell the truth
+SETTLE_US = 400_000         # a run's first packets may be old ones in a burst; the latest of them tell the truth
 JUMP_US = 2_000_000         # no frame comes from this far in the future
 LAG_MAX_US = 10_000_000     # a source this far behind is on another clock, not late
 SLEW = 200 / 1_000_000      # at most 12 ms a minute: below one frame in any clip
@@ -27,9 +27,9 @@ class Timeline:
         self._last_dts_us = -(1 << 62)
 
     def take(self, packet: Packet, arrival_us: int) -> list[Packet]:
-        """The next packet, arriving at `arrival_us` on the device's clock; returns those that can be dated now. Raises Jump.
+        """The next packet, arriving at `arrival_us` on the device's clock; returns those that can be dated now.
 
-        While the run settles none can; then they come all at once.
+        While the run settles none can; then they come all at once. Raises Jump.
         """
         if packet.dts_us <= self._last_dts_us:
             raise Jump(f"clock went back from {self._last_dts_us} to {packet.dts_us} us")

@@ -3,7 +3,6 @@
 It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies or
 falls silent, and ends them all within seconds when it is told to.
 """
-import ctypes
 import logging
 import signal
 import subprocess
@@ -21,12 +20,12 @@ from agent.host.heart import Heart
 from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
+from agent.tools.child import die_with_parent
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
 SILENT_AFTER_S = 30.0       # as the units' WatchdogSec
 END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
-PR_SET_PDEATHSIG = 1
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ class Supervisor:
         now_mono_s = self.clock.mono_s()
         if unit.process is None:
             if not unit.given_up and now_mono_s >= unit.due_mono_s:
-                unit.process = subprocess.Popen(unit.command, preexec_fn=_die_with_parent, stdin=subprocess.DEVNULL)
+                unit.process = subprocess.Popen(unit.command, preexec_fn=die_with_parent, stdin=subprocess.DEVNULL)
                 unit.started_mono_s = unit.heard_mono_s = now_mono_s
         elif (code := unit.process.poll()) is not None:
             self._bury(unit, code, now_mono_s)
@@ -111,11 +110,6 @@ class Supervisor:
 
 def _cause(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-
-
-def _die_with_parent() -> None:
-    """Runs in the child: a supervisor that is killed takes its roles along, so that none records behind the next one's back."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def plan(settings: Settings, config: Path) -> list[Unit]:

@@ -11,8 +11,8 @@ from agent.host.stop import Stop
 class SourceError(Exception):
     """A source could not go on.
 
-    `code` is one of core.health's conditions (camera_auth, camera_unreachable, camera_no_frames, ...); the text is one line
-    that names the place and the remedy, never a password.
+    `code` is one of core.health's conditions (camera_auth, camera_unreachable, camera_no_frames, ...); the text is one
+    line that names the place and the remedy, never a password.
     """
 
     def __init__(self, code: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What files and network cameras share: PyAV hands out packets, we hand on packets and, where motion looks, pictures."""
+"""What files and network cameras share: PyAV hands out packets; we hand them on, and pictures where motion looks."""
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -23,8 +23,9 @@ def video_stream(container: Any, name: str) -> Any:
         raise SourceError("camera_stream_bad", f"{name}: has no video in it")
     stream = container.streams.video[0]
     if stream.codec_context.name not in CODECS:
-        raise SourceError("camera_stream_bad", f"{name}: is {stream.codec_context.name}, which can't be recorded as it is; "
-                                               f"set the camera to H.264 or H.265, or convert the file: ffmpeg -i FILE -c:v libx264 OUT.mp4")
+        raise SourceError("camera_stream_bad",
+                          f"{name}: is {stream.codec_context.name}, which can't be recorded as it is; set the camera "
+                          "to H.264 or H.265, or convert the file: ffmpeg -i FILE -c:v libx264 OUT.mp4")
     return stream
 
 
@@ -57,7 +58,7 @@ class Packets:
         return self.info != before
 
     def take(self, packet: Any) -> Iterator[Packet | StreamInfo]:
-        """Our packets out of one of PyAV's, each format change before the packet that needs it. Raises BitstreamError."""
+        """Our packets from one of PyAV's, each format change before the packet that needs it. Raises BitstreamError."""
         data = nal.rewrap(bytes(packet), self._prefix_b)
         if packet.is_keyframe and self._learn(nal.split_lengths(data)) and self.info is not None:
             yield self.info
@@ -71,7 +72,7 @@ class Packets:
         yield Packet(data, dts if pts is None else pts, dts, packet.is_keyframe)
 
     def _backfill(self, next_dts_us: int) -> Iterator[Packet]:
-        """The packets that came before the first decode time: libav gives none to the first keyframe of an RTSP stream."""
+        """The packets that came before the first decode time: libav gives none to an RTSP stream's first keyframe."""
         count = len(self._waiting)
         for index, (data, pts, key) in enumerate(self._waiting):
             dts = next_dts_us - (count - index) * self._frame_us
@@ -91,7 +92,10 @@ class Eye:
         context.options = {"skip_loop_filter": "all"}
 
     def look(self, packet: Any, sink: Sink, wanted: bool) -> None:
-        """Give the sink the packet's picture, if it wants one now. `wanted` is False while nobody looks at this stream at all."""
+        """Give the sink the packet's picture, if it wants one now.
+
+        `wanted` is False while nobody looks at this stream at all.
+        """
         if not wanted:
             self._open = False
             return

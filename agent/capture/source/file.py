@@ -24,7 +24,8 @@ class FileSource:
             try:
                 played_us = self._play(sink, stop, began_us)
             except FileNotFoundError:
-                raise SourceError("camera_not_found", f"{self._path}: there is no such file; correct the camera's source") from None
+                raise SourceError("camera_not_found", f"{self._path}: there is no such file; "
+                                                      "correct the camera's source") from None
             except (av.error.FFmpegError, BitstreamError, OSError) as error:
                 text = getattr(error, "strerror", None) or str(error)
                 raise SourceError("camera_stream_bad", f"{self._path}: is no video that can be played ({text}); "
@@ -36,7 +37,7 @@ class FileSource:
             began_us += played_us
 
     def _play(self, sink: Sink, stop: Stop, began_us: int) -> int:
-        """Play the file once, its first frame at `began_us` of the device's clock; returns how long it was, in microseconds."""
+        """Play the file once, its first frame at `began_us` of the device's clock; returns its length in microseconds."""
         first_us: int | None = None
         last_us = step_us = 0
         with av.open(str(self._path)) as container:

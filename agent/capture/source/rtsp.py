@@ -14,7 +14,8 @@ from agent.host.clock import Clock
 from agent.host.log import redact
 from agent.host.stop import Stop
 
-# libav waits about twice the value before it gives up (measured: 4 s became 8.2 s); the other way to say it, `stimeout`, is ignored.
+# libav waits about twice the value before it gives up (measured: 4 s became 8.2 s);
+# the other way to say it, `stimeout`, is ignored.
 OPTIONS = {"rtsp_transport": "tcp", "timeout": "2500000", "analyzeduration": "0", "probesize": "32"}
 
 
@@ -55,14 +56,18 @@ class RtspSource:
             raise SourceError("camera_not_found", f"{self._name}: the camera has no stream under this path; "
                                                   f"its manual or taimat discover tells the right one") from None
         except (ConnectionError, av.error.ConnectionRefusedError):
-            raise SourceError("camera_unreachable", f"{self._name}: {host} refuses the connection; is it a camera, and is RTSP on?") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {host} refuses the connection; "
+                                                   "is it a camera, and is RTSP on?") from None
         except (av.error.ExitError, TimeoutError):
-            raise SourceError("camera_unreachable", f"{self._name}: {host} does not answer; check its power and network") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {host} does not answer; "
+                                                   "check its power and network") from None
         except BitstreamError as error:
-            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error}); restart the camera") from None
+            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error}); "
+                                                 "restart the camera") from None
         except (av.error.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or type(error).__name__
-            raise SourceError("camera_unreachable", f"{self._name}: {text}; check the camera's power, address and network") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {text}; "
+                                                   "check the camera's power, address and network") from None
 
 
 def _hand_on(packets: Packets, packet: Any, sink: Sink) -> None:

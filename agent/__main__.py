@@ -1,0 +1,174 @@
+"""The `taimat` command: its table of commands, no logic. Each command imports what it needs when it is called."""
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+EXIT_CODES = " · ".join((
+    "[bold]Exit codes[/bold]  0 all right",
+    "1 warnings only, or the reason is printed",
+    "2 doctor found something bad, or the command was not understood",
+    "69 the page's address can't be had",
+    "70 a camera does not let go",
+    "73 the store can't be read or written",
+    "75 another Taimat works on this store",
+    "78 the configuration is wrong"))
+HELP = "Taimat records a camera on this computer, keeps the clips, and tells the ward's broker what happened."
+ROLES, LOOK, SET_UP = "Record", "Look", "Set up and check"
+
+Config = Annotated[Path | None, typer.Option(
+    "--config", "-c", metavar="FILE", envvar="TAIMAT_CONFIG", show_default=False,
+    help="The configuration. Without it: your own ~/.config/taimat/taimat.toml, or else /etc/taimat/taimat.toml.")]
+CameraName = Annotated[str | None, typer.Option(
+    "--camera", metavar="NAME", show_default=False, help="Only this camera.")]
+OneCamera = Annotated[str | None, typer.Option(
+    "--camera", metavar="NAME", show_default=False, help="One camera, by its name in the configuration.")]
+Network = Annotated[bool, typer.Option("--network", help="All network cameras and files together.")]
+Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="How many, the newest ones.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+NewFile = Annotated[Path | None, typer.Argument(
+    metavar="[FILE]", show_default=False, help="Where to; without it, where taimat looks for it.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is already there.")]
+Footage = Annotated[str | None, typer.Argument(
+    metavar="[SOURCE]", show_default=False,
+    help="A video file, rtsp://user:password@address/path, or /dev/video0. Without it: real surveillance footage.")]
+Broker = Annotated[str | None, typer.Option(
+    metavar="HOST:PORT", show_default=False, help="Use this MQTT 5 broker (without TLS) instead of starting one.")]
+Seconds = Annotated[float | None, typer.Option(
+    metavar="N", min=1, show_default=False, help="End after so long; without it, at Ctrl-C.")]
+Port = Annotated[int, typer.Option(
+    metavar="PORT", min=1, max=65535, help="Of the page; another one is taken if it is in use.")]
+
+app = typer.Typer(
+    name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+config_app = typer.Typer(no_args_is_help=True, help="Make, check and show the configuration.")
+clips_app = typer.Typer(no_args_is_help=True, help="Look at the recordings.")
+app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
+app.add_typer(clips_app, name="clips", rich_help_panel=LOOK)
+
+
+def _become(module: str, config: Path | None, *more: str) -> NoReturn:
+    """Turn this process into a role: it lives for months and must not carry the command line's libraries in memory."""
+    from agent.tools.place import config_path
+    os.execv(sys.executable, [sys.executable, "-m", module, "--config", str(config_path(config)), *more])
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import agent
+        typer.echo(f"taimat {agent.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]
+
+
+@app.callback(help=HELP)
+def _top(version: Version = False) -> None:
+    """What is said before any command."""
+
+
+@app.command(rich_help_panel=ROLES)
+def run(config: Config = None) -> None:
+    """Run the whole recorder in the foreground, until Ctrl-C. On a device, systemd runs its parts instead."""
+    _become("agent.tools.run", config)
+
+
+@app.command(rich_help_panel=ROLES)
+def capture(camera: OneCamera = None, network: Network = False, config: Config = None) -> None:
+    """One part: take pictures from cameras, look for motion, write clips."""
+    if network == (camera is not None):
+        raise typer.BadParameter("say which cameras: --camera NAME, or --network for all that come over the network")
+    _become("agent.capture", config, *(("--network",) if network else ("--camera", str(camera))))
+
+
+@app.command(rich_help_panel=ROLES)
+def keeper(config: Config = None) -> None:
+    """One part: take care of the clips, and delete the oldest in time."""
+    _become("agent.keeper", config)
+
+
+@app.command(rich_help_panel=ROLES)
+def link(config: Config = None) -> None:
+    """One part: send events and health to the ward's broker."""
+    _become("agent.link", config)
+
+
+@app.command(rich_help_panel=ROLES)
+def web(config: Config = None) -> None:
+    """One part: the household's page."""
+    _become("agent.web", config)
+
+
+@clips_app.command("list")
+def clips_list(camera: CameraName = None, last: Last = 20, json: Json = False, config: Config = None) -> None:
+    """List the newest clips: when, how long, how large, and the file."""
+    from agent.tools import clips as tool
+    tool.show(config, camera, last, json)
+
+
+@app.command(rich_help_panel=LOOK)
+def events(camera: CameraName = None, last: Last = 20, follow: Follow = False, json: Json = False,
+           config: Config = None) -> None:
+    """List the newest events: what moved, when, and the clip that shows it."""
+    from agent.tools import events as tool
+    tool.show(config, camera, last, follow, json)
+
+
+@app.command(rich_help_panel=LOOK)
+def pair(config: Config = None) -> None:
+    """Show the code (and a QR code) with which a phone of the household opens the page."""
+    from agent.tools import pair as tool
+    tool.show(config)
+
+
+@config_app.command("init")
+def config_init(path: NewFile = None, force: Force = False) -> None:
+    """Write a first configuration with every key explained, and say what to do next."""
+    from agent.tools import config as tool
+    tool.init(path, force)
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Check the configuration and the files that it names; every mistake with its line and what would be right."""
+    from agent.tools import config as tool
+    raise typer.Exit(tool.check(config))
+
+
+@config_app.command("show")
+def config_show(config: Config = None) -> None:
+    """Show the settings in effect, defaults included, without passwords."""
+    from agent.tools import config as tool
+    tool.show(config)
+
+
+@app.command(rich_help_panel=SET_UP)
+def doctor(json: Json = False, config: Config = None) -> None:
+    """Examine this device: cameras, encoder, clock, card, broker, permissions. Each with a verdict and what to do."""
+    from agent.tools.doctor import examine
+    raise typer.Exit(examine(config, json))
+
+
+@app.command(rich_help_panel=SET_UP)
+def demo(source: Footage = None, broker: Broker = None, seconds: Seconds = None, port: Port = 8088) -> None:
+    """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
+    from agent.tools.demo import play
+    raise typer.Exit(play(source, broker, seconds, port))
+
+
+def main() -> None:
+    """The entry of the `taimat` command."""
+    try:
+        app(prog_name="taimat")
+    except Exception as error:
+        from agent.tools.exits import say
+        sys.exit(say(error))
+
+
+if __name__ == "__main__":
+    main()

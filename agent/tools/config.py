@@ -1,0 +1,158 @@
+"""`taimat config init | check | show`: the configuration as a technician meets it."""
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+
+from agent.config.check import key_name
+from agent.config.load import TEMPLATE, load
+from agent.config.positions import Path as KeyPath
+from agent.config.positions import line_of, positions
+from agent.config.settings import Settings
+from agent.config.source import parse_source
+from agent.host.files import write_durably
+from agent.host.log import redact
+from agent.store.database import StoreError
+from agent.tools.notes import notes
+from agent.tools.place import Home, config_path, home
+from agent.tools.terminal import console
+
+EXIT_WARNINGS = 1
+COMMENT_COLUMN = 40
+FOR_ALL, FOR_OWNER = 0o640, 0o600       # the file may hold cameras' passwords; on a device its group are the roles
+
+
+def init(path: Path | None, force: bool) -> None:
+    """Write the template to `path`, fitted to the user who runs this. Raises StoreError where that can't be done."""
+    mine = home()
+    target = (path or mine.config).absolute()
+    if target.exists() and not force:
+        raise StoreError(f"{target}: is already there and was left as it is; use --force to replace it, or edit it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(target, _fitted(mine).encode(), FOR_ALL if os.getuid() == 0 else FOR_OWNER)
+        if os.getuid() == 0:
+            os.chown(target, -1, target.parent.stat().st_gid)
+    except OSError as error:
+        raise StoreError(f"{target}: {error.strerror}; choose another place: taimat config init FILE") from error
+    named = "" if target == mine.config else f" --config {escape(str(target))}"
+    out = console()
+    out.print(f"[green]wrote[/green] {escape(str(target))}", soft_wrap=True)
+    out.print(f"next: 1. edit it: remove the '#' of a \\[\\[camera]] and give its source\n"
+              f"      2. taimat config check{named}\n"
+              f"      3. taimat doctor{named}\n"
+              f"      4. taimat run{named}", soft_wrap=True)
+
+
+def _fitted(mine: Home) -> str:
+    """The template with this user's folders."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    folders = {"folder": mine.store, "runtime": mine.runtime}
+    return re.sub(r'^(folder|runtime) = "[^"]*"', lambda key: f"{key[1]} = {toml(str(folders[key[1]]))}", text,
+                  flags=re.MULTILINE)
+
+
+def check(config: Path | None) -> int:
+    """Say whether the configuration and the files it names are right; returns the exit code.
+
+    Raises ConfigError with all mistakes.
+    """
+    path = config_path(config)
+    settings = load(path)
+    found = positions(path.read_text(encoding="utf-8"))
+    warnings = [f"{path}:{line_of(found, key) or 1}: {key_name(key)}: {text}" for key, text in _missing(settings)]
+    for warning in warnings:
+        print(redact(warning), file=sys.stderr)
+    verdict = "[yellow]valid, but see above[/yellow]" if warnings else "[green]ok[/green]"
+    console().print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}", soft_wrap=True)
+    return EXIT_WARNINGS if warnings else 0
+
+
+def _in_short(settings: Settings) -> str:
+    cameras_n, ward, web = sum(camera.enabled for camera in settings.camera), settings.ward, settings.web
+    return ", ".join((f"{cameras_n or 'no'} camera{'s' if cameras_n != 1 else ''}",
+                      f"ward {ward.ward} at {ward.host}:{ward.port}" if ward.enabled else "no ward",
+                      f"page on {web.listen}:{web.port}" if web.enabled else "no page"))
+
+
+def _missing(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    """Files that the settings name and this user can't use, each with the remedy; and that nothing is recorded."""
+    if not any(camera.enabled for camera in settings.camera):
+        yield ("camera",), "there is none (or none is enabled), so nothing is recorded: add a [[camera]]"
+    for index, camera in enumerate(settings.camera):
+        spec = parse_source(camera.source)
+        if camera.enabled and spec.scheme in ("file", "v4l2") and (trouble := _trouble(spec.target)):
+            yield ("camera", index, "source"), trouble
+    for key in ("ca", "cert", "key", "password_file"):
+        named = getattr(settings.ward, key)
+        if settings.ward.enabled and named and (trouble := _trouble(named)):
+            yield ("ward", key), trouble
+
+
+def _trouble(name: str) -> str | None:
+    path = Path(name)
+    try:
+        exists = path.exists()
+    except OSError as error:
+        return f"{name}: {error.strerror}"
+    if not exists:
+        return f"{name}: there is no such file; correct the path, or put it there"
+    if os.access(path, os.R_OK):
+        return None
+    return f"{name}: this user may not read it; run this check as one who may (sudo), or change the file's mode"
+
+
+def show(config: Path | None) -> None:
+    """Print the settings in effect as TOML, each with its note, passwords left out. Raises ConfigError."""
+    text = redact("\n".join(document(load(config_path(config)))))
+    if sys.stdout.isatty():
+        Console().print(Syntax(text, "toml", theme="ansi_dark", background_color="default", word_wrap=True))
+    else:
+        print(text)
+
+
+def document(settings: Settings) -> Iterator[str]:
+    """The lines of a configuration file with these settings, each key with its note; passwords are still in them."""
+    for section in settings.__struct_fields__:
+        value = getattr(settings, section)
+        for item in value if isinstance(value, list) else [value]:
+            yield f"[[{section}]]" if isinstance(value, list) else f"[{section}]"
+            yield from _table(item, section)
+            yield ""
+
+
+def _table(values: msgspec.Struct, name: str) -> Iterator[str]:
+    """The lines of one table; tables inside it come last."""
+    told, inner = notes(), []
+    for field in msgspec.structs.fields(type(values)):
+        value = getattr(values, field.name)
+        if isinstance(value, msgspec.Struct):
+            inner.append((value, f"{name}.{field.name}"))
+            continue
+        note = told.get(f"{name}.{field.name}", "")
+        default = field.default if field.default is not msgspec.NODEFAULT else []       # only lists come from a factory
+        if not field.required and value != default:
+            note += f" (default: {toml(default)})"
+        yield f"{f'{field.name} = {toml(value)}':<{COMMENT_COLUMN}} # {note}".rstrip(" #")
+    for value, inner_name in inner:
+        yield f"[{inner_name}]"
+        yield from _table(value, inner_name)
+
+
+def toml(value: Any) -> str:
+    """A value of the settings as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(toml(each) for each in value)}]"
+    return repr(value).removesuffix(".0")

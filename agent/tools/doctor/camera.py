@@ -1,0 +1,141 @@
+"""Is each camera really there, and what does it send? Opened the way the recorder opens it, for a few seconds."""
+import threading
+from pathlib import Path
+
+from agent.capture.camera import open_source
+from agent.capture.source import SourceError
+from agent.config.settings import Camera
+from agent.config.source import NETWORK, RAW, parse_source
+from agent.core.model import Luma, Packet, StreamInfo
+from agent.host.clock import Clock, SystemClock
+from agent.host.stop import Stop
+from agent.tools.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.tools.running import at_work
+
+LOOK_S = 4.0                # once something comes
+LONGEST_LOOK_S = 14.0       # with opening, and waiting for a second keyframe
+DEADLINE_S = 45.0           # both streams, and the time that libav needs to give up
+KEYFRAMES_FAR_S = 5.0
+KEYFRAMES_REMEDY = "set the camera's keyframe (I-frame) interval to 2 s: a clip can only begin at one"
+SLOW_SHARE = 0.7
+CODECS = {"h264": "H.264", "h265": "H.265"}
+
+
+class Witness:
+    """A sink that only counts what comes."""
+
+    def __init__(self, clock: Clock, stop: Stop) -> None:
+        self._clock, self._stop = clock, stop
+        self.info: StreamInfo | None = None
+        self.came_us: list[int] = []            # pts of every packet
+        self.keys_us: list[int] = []            # and of every keyframe
+        self.bytes_n = 0
+        self.pictures_mono_s: list[float] = []
+        self.picture_size: tuple[int, int] | None = None
+        self._first_mono_s: float | None = None
+
+    def stream(self, info: StreamInfo) -> None:
+        """The format."""
+        self.info = info
+
+    def packet(self, packet: Packet) -> None:
+        """Count it, and end the look when enough has come."""
+        self.came_us.append(packet.pts_us)
+        self.bytes_n += len(packet.data)
+        if packet.key:
+            self.keys_us.append(packet.pts_us)
+        self._enough(len(self.keys_us) >= 2)
+
+    def wants_luma(self, mono_s: float) -> bool:
+        """All pictures are counted."""
+        return True
+
+    def wants_main_luma(self) -> bool:
+        """Nothing is decoded of a main stream."""
+        return False
+
+    def luma(self, picture: Luma) -> None:
+        """Count it; a stream without packets is a sub-stream."""
+        height, width = picture.y.shape
+        self.picture_size = (width, height)
+        self.pictures_mono_s.append(self._clock.mono_s())
+        if not self.came_us:
+            self._enough(True)
+
+    def _enough(self, complete: bool) -> None:
+        now_mono_s = self._clock.mono_s()
+        self._first_mono_s = now_mono_s if self._first_mono_s is None else self._first_mono_s
+        if complete and now_mono_s - self._first_mono_s >= LOOK_S:
+            self._stop.set()
+
+
+def examine(camera: Camera, store: Path) -> Verdict:
+    """Open the camera, and its sub-stream if one is set."""
+    scheme = parse_source(camera.source).scheme
+    holder = at_work(store).get(f"capture@{camera.name}")
+    if scheme in RAW and holder:
+        return skipped(f"process {holder} records it now, and only one can",
+                       "look at the page; or stop it first: systemctl stop 'taimat-*'")
+    try:
+        seen = _look(camera, camera.source, luma_only=False)
+    except SourceError as error:
+        text, _, remedy = str(error).partition("; ")
+        return bad(text, remedy)
+    if not seen.came_us or seen.info is None:
+        return bad(f"opened, but no picture came within {LONGEST_LOOK_S:g} s",
+                   "switch the camera off and on; set its stream to H.264")
+    return worst([_main(camera, scheme, seen), *_sub(camera, scheme)])
+
+
+def none() -> Verdict:
+    """There is no camera to look at."""
+    return bad("none is configured and enabled, so nothing is recorded", "add a [[camera]] with its source")
+
+
+def _look(camera: Camera, url: str, luma_only: bool) -> Witness:
+    """One attempt, ended by us. Raises SourceError."""
+    clock, stop = SystemClock(), Stop()
+    timer = threading.Timer(LONGEST_LOOK_S, stop.set)
+    timer.start()
+    witness = Witness(clock, stop)
+    try:
+        open_source(camera, url, clock, luma_only).run(witness, stop)
+    finally:
+        timer.cancel()
+    return witness
+
+
+def _main(camera: Camera, scheme: str, seen: Witness) -> Verdict:
+    assert seen.info is not None
+    span_s = (max(seen.came_us) - min(seen.came_us)) / 1e6
+    fps = (len(seen.came_us) - 1) / span_s if span_s > 0 else 0.0
+    mbit_per_s = seen.bytes_n * 8 / span_s / 1e6 if span_s > 0 else 0.0
+    text = (f"{CODECS[seen.info.codec]} {seen.info.width}x{seen.info.height}, {fps:.1f} pictures a second, "
+            f"{mbit_per_s:.1f} Mbit/s")
+    if len(seen.keys_us) < 2:
+        return warn(f"{text}, no second keyframe within {span_s:.0f} s", KEYFRAMES_REMEDY)
+    keys_s = (seen.keys_us[-1] - seen.keys_us[0]) / 1e6 / (len(seen.keys_us) - 1)
+    text += f", a keyframe every {keys_s:.1f} s"
+    if keys_s > KEYFRAMES_FAR_S:
+        return warn(text, KEYFRAMES_REMEDY)
+    if scheme in RAW and fps < camera.fps * SLOW_SHARE:
+        return warn(f"{text}, but {camera.fps} were asked for",
+                    "lower fps, or width and height: this board or camera can't do more")
+    return ok(text)
+
+
+def _sub(camera: Camera, scheme: str) -> list[Verdict]:
+    if not camera.sub:
+        hint = "set sub to the camera's small stream (often /stream2): it saves most of the work"
+        return [ok("no sub-stream is set", hint)] if scheme in NETWORK else []
+    try:
+        seen = _look(camera, camera.sub, luma_only=True)
+    except SourceError as error:
+        text, _, remedy = str(error).partition("; ")
+        return [warn(f"sub-stream: {text}", f"{remedy}; until then motion costs much more")]
+    times_s = seen.pictures_mono_s
+    if len(times_s) < 2 or seen.picture_size is None:
+        return [warn("sub-stream: no picture came", "correct sub, or leave it out")]
+    width, height = seen.picture_size
+    fps = (len(times_s) - 1) / (times_s[-1] - times_s[0])
+    return [ok(f"sub-stream {width}x{height}, {fps:.1f} pictures a second")]

@@ -1,0 +1,49 @@
+"""Where this user's Taimat is: the configuration that a command means, and the store that belongs to it."""
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config.load import DEFAULT_PATH, load
+from agent.config.settings import Settings
+from agent.store.database import FILE, StoreError, connect
+from agent.store.folders import Folders
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where things go for the user who runs the command: of the whole machine for root, else below the user's home."""
+
+    config: Path
+    store: Path
+    runtime: Path
+
+
+def home(uid: int | None = None) -> Home:
+    """The places of the user `uid`, or of the one who runs this; the XDG base directories where they are set."""
+    uid = os.getuid() if uid is None else uid
+    if uid == 0:
+        return Home(DEFAULT_PATH, Path("/var/lib/taimat"), Path("/run/taimat"))
+    own = Path(os.path.expanduser("~"))
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    return Home(Path(os.environ.get("XDG_CONFIG_HOME") or own / ".config") / "taimat" / "taimat.toml",
+                Path(os.environ.get("XDG_DATA_HOME") or own / ".local/share") / "taimat",
+                Path(session) / "taimat" if session else Path(f"/tmp/taimat-{uid}"))
+
+
+def config_path(given: Path | None) -> Path:
+    """The configuration to use: the one that was named, else the user's own if there is one, else the machine's."""
+    if given is not None:
+        return given.absolute()
+    own = home().config
+    return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False where we may not look
+
+
+def open_store(given: Path | None) -> tuple[Settings, Folders, sqlite3.Connection]:
+    """The settings, the folders and the database of a store that exists. Raises ConfigError, StoreError."""
+    settings = load(config_path(given))
+    folders = Folders(Path(settings.store.folder))
+    if not os.path.exists(folders.root / FILE):
+        raise StoreError(f"{folders.root}: nothing was recorded here yet, or this user may not look (sudo); "
+                         f"to begin: taimat run")
+    return settings, folders, connect(folders.root)

@@ -1,0 +1,30 @@
+"""The real `taimat` command in a process of its own."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = Path(__file__).parents[2]
+RUN_S = 60
+
+
+def environment(home: Path) -> dict[str, str]:
+    """As for a fresh user with `home`, who can import the checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAIMAT_", "XDG_"))}
+    return kept | {"HOME": str(home), "PYTHONPATH": str(REPO), "COLUMNS": "100"}
+
+
+def taimat(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `taimat` with these arguments to its end."""
+    return subprocess.run([sys.executable, "-m", "agent", *map(str, arguments)], cwd=home, env=environment(home),
+                          capture_output=True, text=True, timeout=RUN_S)
+
+
+def write_config(folder: Path, camera: str = "", more: str = "") -> Path:
+    """A configuration whose store lies below `folder`; `camera` is a `source`, "" for no camera."""
+    path = folder / "taimat.toml"
+    cameras = f'[[camera]]\nname = "yard"\nsource = "{camera}"\n' if camera else ""
+    store = f'[store]\nfolder = "{folder}/store"\nruntime = "{folder}/run"\n'
+    path.write_text(f"{store}[web]\nenabled = false\n{cameras}{more}")
+    path.chmod(0o600)
+    return path
