@@ -242,7 +242,7 @@ class Pipe:
 
 
 def _segmenter(camera: Camera, ring: Ring) -> Segmenter:
-    """In motion mode it is the event machine that ends clips, by turning events that are too long: twice that is a mere bound."""
+    """In motion mode the event machine ends clips, by turning events that are too long: twice that is a mere bound."""
     always = camera.record != "motion"
     longest_s = min(camera.max_clip_s, CONTINUOUS_CLIP_S) if always else 2 * camera.max_clip_s
     return Segmenter(ring, always, pre_roll_us=int((camera.pre_roll_s + CONFIRM_S) * 1e6),

@@ -1,4 +1,4 @@
-"""Watches the wall clock against the monotonic one: when it becomes right, when it is moved, whether it may delete. Pure."""
+"""Watches the wall clock by the monotonic one: when it becomes right or is moved, and whether it may delete. Pure."""
 from dataclasses import dataclass, replace
 from enum import Enum
 

@@ -5,7 +5,7 @@ from agent.core.model import Packet
 
 
 class Ring:
-    """Holds at least `seconds_min` of video where `bytes_max` allows it; what goes is whole GOPs, from the oldest on."""
+    """Holds at least `seconds_min` of video where `bytes_max` allows it; it drops whole GOPs from the oldest on."""
 
     def __init__(self, seconds_min: float, bytes_max: int) -> None:
         self._span_us = int(seconds_min * 1e6)

@@ -1,8 +1,8 @@
 """Segmenter: decides which packets become which clip. Pure: packets and orders in, actions out.
 
 In motion mode a clip is open from the pre-roll to the post-roll. What comes after the post-roll is withheld until it is
-clear whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it is
-let go, and the clip has no tail that nobody asked for.
+clear whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it
+is let go, and the clip has no tail that nobody asked for.
 """
 from dataclasses import dataclass, field
 

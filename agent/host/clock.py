@@ -1,7 +1,7 @@
 """The two clocks of a device, handed to whoever needs the time.
 
-Durations and order come from the boot-time clock, which no one can set; the wall clock is for people and may be wrong, so
-every stored moment carries both, with the boot they belong to and how far the wall clock is to be believed.
+Durations and order come from the boot-time clock, which no one can set; the wall clock is for people and may be wrong,
+so every stored moment carries both, with the boot they belong to and how far the wall clock is to be believed.
 """
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A moment as it is stored: `boot` and `mono_ms` order it for certain, `wall_ms` (UTC) dates it as `clock` allows."""
+    """A moment as stored: `boot` and `mono_ms` order it for certain, `wall_ms` (UTC) dates it as `clock` allows."""
 
     boot: str       # the first 8 hex digits of the kernel's boot id
     mono_ms: int    # since boot, suspend included

@@ -1,7 +1,7 @@
 """Lossy datagrams between the roles: heartbeats and pokes. Nobody waits for anybody.
 
-Each role binds one socket, `<runtime>/<role>.sock`. What can't be delivered at once is dropped: the next heartbeat comes in
-seconds, and whatever is worth keeping lies in the store.
+Each role binds one socket, `<runtime>/<role>.sock`. What can't be delivered at once is dropped: the next heartbeat
+comes in seconds, and whatever is worth keeping lies in the store.
 """
 import contextlib
 import os

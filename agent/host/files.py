@@ -23,7 +23,7 @@ def rename_durably(source: Path, target: Path) -> None:
 
 
 def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
-    """Write `data` so that `target` holds either the old or the new content whole, whenever the power goes. Raises OSError."""
+    """Write `data` so that `target` holds the old or the new content whole, whenever the power goes. Raises OSError."""
     part = target.with_name(target.name + ".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:

@@ -16,7 +16,10 @@ PAGE_B = resource.getpagesize()
 
 
 def count_start(runtime: Path, unit: str) -> int:
-    """How often this unit has started since the machine booted, this start included; kept in the runtime folder, which a boot empties."""
+    """How often this unit has started since the machine booted, this start included.
+
+    It is kept in the runtime folder, which a boot empties.
+    """
     path = runtime / f"{unit}.starts"
     with contextlib.suppress(OSError, ValueError):
         count = int(path.read_text()) + 1 if path.exists() else 1
@@ -26,7 +29,10 @@ def count_start(runtime: Path, unit: str) -> int:
 
 
 class Heart:
-    """Beats when its owner's main loop comes by; an owner that hangs falls silent, and the watchdog ends it."""
+    """Beats when its owner's main loop comes by; an owner that hangs falls silent, and the watchdog ends it.
+
+    The first beat is the role's READY=1: whatever a slow card or a long recovery holds up before it counts as starting.
+    """
 
     def __init__(self, role: str, unit: str, runtime: Path, clock: Clock) -> None:
         self._role, self._unit, self._clock = role, unit, clock
@@ -34,12 +40,14 @@ class Heart:
         self._born_mono_s = clock.mono_s()
         self._due_mono_s = self._born_mono_s
         self._starts_n = count_start(runtime, unit)
+        self._ready = False
 
     def due(self) -> bool:
         """Whether `beat` would send now; lets the owner gather its facts only then."""
         return self._clock.mono_s() >= self._due_mono_s
 
-    def beat(self, cameras: Sequence[CameraFacts] = (), facts: Mapping[str, float | int | str | bool | None] | None = None) -> None:
+    def beat(self, cameras: Sequence[CameraFacts] = (),
+             facts: Mapping[str, float | int | str | bool | None] | None = None) -> None:
         """Send one heartbeat if it is time; called from the owner's main loop, often."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._due_mono_s:
@@ -49,7 +57,8 @@ class Heart:
             role=self._role, unit=self._unit, pid=os.getpid(), mono_s=now_mono_s, up_s=now_mono_s - self._born_mono_s,
             rss_b=_rss_b(), cpu_s=sum(os.times()[:2]), starts_n=self._starts_n,
             cameras=list(cameras), facts=dict(facts or {})), *LISTENERS)
-        notify("WATCHDOG=1")
+        notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
+        self._ready = True
 
 
 def _rss_b() -> int | None:

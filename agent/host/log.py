@@ -7,7 +7,8 @@ import sys
 URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]*@")
 
 # What systemd understands at the start of a line (sd-daemon(3)).
-PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>", logging.ERROR: "<3>", logging.CRITICAL: "<2>"}
+PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>",
+            logging.ERROR: "<3>", logging.CRITICAL: "<2>"}
 
 
 def redact(text: str) -> str:
@@ -36,7 +37,8 @@ class _Repeats(logging.Filter):
 
     def __init__(self, every_s: float = 60, remembered: int = 200) -> None:
         super().__init__()
-        self._every_s, self._remembered, self._last = every_s, remembered, {}
+        self._every_s, self._remembered = every_s, remembered
+        self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info or record.levelno < logging.INFO:

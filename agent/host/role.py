@@ -58,17 +58,18 @@ def start(role: str, unit: str, config: Path) -> Role:
     try:
         runtime.mkdir(mode=0o770, parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{runtime}: {error.strerror}; choose a folder in memory that you may write under [store] runtime") from error
+        raise StoreError(f"{runtime}: {error.strerror}; "
+                         "choose a folder in memory that you may write under [store] runtime") from error
     lock = Lock(folders.lock(unit))
     clock = SystemClock()
-    return Role(settings, problem, folders, runtime, clock, Heart(role, unit, runtime, clock), Stop().on_signals(), lock)
+    heart = Heart(role, unit, runtime, clock)
+    return Role(settings, problem, folders, runtime, clock, heart, Stop().on_signals(), lock)
 
 
 def live(role: str, unit: str, config: Path, serve: Callable[[Role], None]) -> int:
     """A role's whole life: start, serve until stopped, and one clear line when it can't. Returns the exit code."""
     try:
         parts = start(role, unit, config)
-        notify("READY=1")
         serve(parts)
     except ConfigError as error:
         print(error, file=sys.stderr)

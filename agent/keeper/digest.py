@@ -31,7 +31,7 @@ def sha256(path: Path) -> str:
 
 
 def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop) -> int:
-    """Hash the oldest clips that have no digest yet; returns how many. A file that can't be read is left to the sweep."""
+    """Hash the oldest clips without a digest; returns how many. A file that can't be read is left to the sweep."""
     digests: list[tuple[int, str]] = []
     for clip in clips.unhashed(db):
         if stop.is_set():

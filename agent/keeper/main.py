@@ -1,4 +1,5 @@
 """The keeper role: after the recorder is done with a clip, everything that happens to it is the keeper's."""
+import contextlib
 import logging
 import os
 import sqlite3
@@ -103,7 +104,8 @@ class Keeper:
 def serve(role: Role) -> None:
     """Keep the store until told to stop."""
     role.folders.demand_writable()
-    os.nice(NICE)
+    with contextlib.suppress(PermissionError):      # the sandbox of systemd forbids it, for there the unit has seen to it
+        os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     db = connect(role.folders.root)
     keeper = Keeper(role, db, outlet)

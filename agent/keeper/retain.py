@@ -1,4 +1,4 @@
-"""Carries retention out: rows first, then files, then rows again, so that no cut leaves a row without its file unexplained."""
+"""Carries retention out: rows, then files, then rows again, so that no cut leaves a row's missing file unexplained."""
 import logging
 import os
 import sqlite3
@@ -32,14 +32,16 @@ class Space:
         return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
 
-def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant, may_delete_by_age: bool) -> list[Doomed]:
+def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant,
+           may_delete_by_age: bool) -> list[Doomed]:
     """One pass: delete what has to go. Returns what went. Raises OSError and sqlite3.Error."""
     if may_delete_by_age:
         holds.expire(db, now.wall_ms)
     space, (_, used_b) = Space.of(folders), clips.totals(db)
     needed_b = to_free_b(used_b, int(settings.quota_gb * 1e9), space.free_b, space.total_b, settings.free_floor_pct)
     policy = Policy(int(settings.keep_days * DAY_MS), int(settings.keep_continuous_days * DAY_MS), needed_b)
-    doomed = list(plan((Kept(*row) for row in clips.oldest_first(db)), policy, now.wall_ms if may_delete_by_age else None))
+    kept = (Kept(*row) for row in clips.oldest_first(db))
+    doomed = list(plan(kept, policy, now.wall_ms if may_delete_by_age else None))
     if needed_b > 0 and sum(clip.bytes for clip in doomed) < needed_b:
         _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or lower the holds",
                      needed_b / 1e9, sum(clip.bytes for clip in doomed) / 1e9)
@@ -88,7 +90,8 @@ def renew_ballast(folders: Folders, floor_pct: float) -> None:
     handle = os.open(folders.ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         os.posix_fallocate(handle, 0, min(BALLAST_B, space.total_b // 20))
-        os.pwrite(handle, bytes(4096), 0)       # a page that is really there: the health probes read it to see whether the card answers
+        # A page that is really there: the health probes read it to see whether the card answers.
+        os.pwrite(handle, bytes(4096), 0)
         os.fsync(handle)
     finally:
         os.close(handle)

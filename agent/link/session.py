@@ -48,6 +48,7 @@ class Dial(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Dial; what became of it is told by `fault`."""
         try:
             self.connection.dial()
         except LinkFault as fault:

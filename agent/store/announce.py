@@ -1,6 +1,7 @@
-"""What goes to the ward, written in the same transaction as the rows it tells of: an event exists exactly if its message does."""
+"""What goes to the ward, committed with the rows it tells of: an event exists exactly if its message does."""
 import sqlite3
 from collections.abc import Sequence
+from typing import Literal
 
 from agent.core import wire
 from agent.host.clock import Instant
@@ -15,16 +16,17 @@ def _rounded(boxes: Sequence[Sequence[float]]) -> list[list[float]]:
 def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
     """A clip is whole and flushed; `clip` is its row as it is now."""
     assert clip.dur_ms is not None and clip.bytes is not None and clip.frames is not None
-    data = wire.ClipData(id=clip.name, start_ms=clip.mono_ms, dur_ms=clip.dur_ms, bytes=clip.bytes, frames=clip.frames, codec=clip.codec,
-                         width=clip.width, height=clip.height, events=events.of_clip(db, clip.seq), recovered=clip.state == "recovered")
+    data = wire.ClipData(id=clip.name, start_ms=clip.mono_ms, dur_ms=clip.dur_ms, bytes=clip.bytes,
+                         frames=clip.frames, codec=clip.codec, width=clip.width, height=clip.height,
+                         events=events.of_clip(db, clip.seq), recovered=clip.state == "recovered")
     outbox.append(db, "clip", clip.camera, when, wire.encode(data))
 
 
 def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, score: float,
                  boxes: Sequence[Sequence[float]], continues: int | None) -> None:
     """Motion is confirmed, or goes on as another event."""
-    data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4), boxes=_rounded(boxes),
-                           continues=continues)
+    data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4),
+                           boxes=_rounded(boxes), continues=continues)
     outbox.append(db, "motion", camera, start, wire.encode(data))
 
 
@@ -32,7 +34,8 @@ def motion_end(db: sqlite3.Connection, event: events.Event, when: Instant, conti
     """The event is over, or a dead process had left it open; `event` is its row as it is now."""
     data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
                            score=None if event.score is None else round(event.score, 4), tracks_n=event.tracks_n,
-                           boxes=_rounded(event.boxes), clip=_reference(db, event.clip), continues=continues, cut=event.state == "cut")
+                           boxes=_rounded(event.boxes), clip=_reference(db, event.clip), continues=continues,
+                           cut=event.state == "cut")
     outbox.append(db, "motion", event.camera, when, wire.encode(data))
 
 
@@ -42,13 +45,14 @@ def camera(db: sqlite3.Connection, name: str, when: Instant, code: str, detail: 
     outbox.append(db, "camera", name, when, wire.encode(data))
 
 
-def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool, detail: str | None = None, lost_n: int | None = None) -> None:
+def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool,
+            detail: str | None = None, lost_n: int | None = None) -> None:
     """The card has a trouble, or is rid of it."""
     data = wire.StorageData(code=code, phase="end" if over else "start", detail=detail, lost_n=lost_n)
     outbox.append(db, "storage", None, when, wire.encode(data))
 
 
-def clock(db: sqlite3.Connection, when: Instant, code: str, step_ms: int | None = None) -> None:
+def clock(db: sqlite3.Connection, when: Instant, code: Literal["sync", "step"], step_ms: int | None = None) -> None:
     """The wall clock became right ("sync") or was moved ("step")."""
     data = wire.ClockData(code=code, utc_ms=when.wall_ms, offset_ms=when.wall_ms - when.mono_ms, step_ms=step_ms)
     outbox.append(db, "clock", None, when, wire.encode(data))

@@ -12,8 +12,8 @@ def remember(db: sqlite3.Connection, boot: str) -> None:
 
 def date(db: sqlite3.Connection, boot: str, offset_ms: int) -> None:
     """Date all rows of `boot`: wall time = monotonic time + `offset_ms`, known since the clock is right."""
-    db.execute("INSERT INTO boot (id, offset_ms) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET offset_ms = excluded.offset_ms",
-               (boot, offset_ms))
+    db.execute("INSERT INTO boot (id, offset_ms) VALUES (?, ?) "
+               "ON CONFLICT (id) DO UPDATE SET offset_ms = excluded.offset_ms", (boot, offset_ms))
 
 
 def offset_ms(db: sqlite3.Connection, boot: str) -> int | None:

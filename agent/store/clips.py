@@ -40,8 +40,9 @@ COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="c
            " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
 
 
-def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, codec: str, width: int, height: int) -> tuple[int, str]:
-    """Announce to ourselves that a file is about to be written; returns its seq and name. Within the caller's transaction."""
+def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant,
+             codec: str, width: int, height: int) -> tuple[int, str]:
+    """Note that a file is about to be written; returns its seq and name. Within the caller's transaction."""
     cursor = db.execute(
         "INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height) "
         "VALUES ('', ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
@@ -55,15 +56,20 @@ def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, cod
 
 def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: int, frames: int) -> None:
     """The file has its final name and is flushed: `state` is "done", or "recovered" after a cut."""
-    db.execute("UPDATE clip SET state = ?, dur_ms = ?, bytes = ?, frames = ? WHERE seq = ?", (state, dur_ms, size_b, frames, seq))
+    db.execute("UPDATE clip SET state = ?, dur_ms = ?, bytes = ?, frames = ? WHERE seq = ?",
+               (state, dur_ms, size_b, frames, seq))
 
 
-def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: StreamInfo, dur_ms: int, size_b: int,
-          frames: int) -> None:
-    """A row for a file that has lost its own. Its boot's clock is lost too, so it belongs to none and keeps the file's own date."""
-    db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, dur_ms, bytes, frames) "
-               "VALUES (?, ?, ?, 'motion', 'recovered', 'lost', 0, ?, ?, ?, ?, ?, ?, ?, ?)",
-               (seq, name, camera, wall_ms, "saved" if wall_ms else "unset", stream.codec, stream.width, stream.height, dur_ms, size_b, frames))
+def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: StreamInfo,
+          dur_ms: int, size_b: int, frames: int) -> None:
+    """A row for a file that has lost its own.
+
+    Its boot's clock is lost too, so it belongs to none and keeps the file's own date.
+    """
+    db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
+               "dur_ms, bytes, frames) VALUES (?, ?, ?, 'motion', 'recovered', 'lost', 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+               (seq, name, camera, wall_ms, "saved" if wall_ms else "unset",
+                stream.codec, stream.width, stream.height, dur_ms, size_b, frames))
 
 
 def lose(db: sqlite3.Connection, seq: int, why: str) -> None:
@@ -99,11 +105,13 @@ def get(db: sqlite3.Connection, name: str) -> Clip | None:
 
 def in_state(db: sqlite3.Connection, state: str, camera: str | None = None) -> list[Clip]:
     """All clips in `state`, oldest first: for open, deleting and lost ones, which are few."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE state = ? AND (? IS NULL OR camera = ?) ORDER BY seq", (state, camera, camera))
+    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE state = ? AND (? IS NULL OR camera = ?) ORDER BY seq",
+                      (state, camera, camera))
     return [Clip(**row) for row in rows]
 
 
-def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100, before_seq: int | None = None) -> list[Clip]:
+def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100,
+             before_seq: int | None = None) -> list[Clip]:
     """The newest finished clips, newest first; `before_seq` turns the page."""
     rows = db.execute(
         f"SELECT {COLUMNS} FROM clip WHERE {FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
@@ -112,7 +120,10 @@ def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100
 
 
 def oldest_first(db: sqlite3.Connection) -> Iterator[tuple[int, str, str, int, int, str]]:
-    """(seq, camera, kind, wall_ms, bytes, clock) of every finished clip that no hold keeps, for the retention planner; a cursor, so memory stays flat."""
+    """(seq, camera, kind, wall_ms, bytes, clock) of every finished clip that no hold keeps, for the retention planner.
+
+    It is a cursor, so memory stays flat.
+    """
     return iter(db.execute(
         f"SELECT seq, camera, kind, {DATED.format(t='clip')} AS wall_ms, bytes, clock FROM clip "
         f"WHERE {FINISHED} AND seq NOT IN (SELECT clip FROM hold) ORDER BY seq"))
@@ -126,7 +137,8 @@ def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:
 
 def newest_wall_ms(db: sqlite3.Connection) -> int | None:
     """When the newest clip began, as far as is known; None while there is none."""
-    row = db.execute(f"SELECT {DATED.format(t='clip')} AS wall_ms FROM clip WHERE clock != 'unset' ORDER BY seq DESC LIMIT 1").fetchone()
+    row = db.execute(f"SELECT {DATED.format(t='clip')} AS wall_ms FROM clip WHERE clock != 'unset' "
+                     "ORDER BY seq DESC LIMIT 1").fetchone()
     return row["wall_ms"] if row else None
 
 

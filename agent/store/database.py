@@ -18,7 +18,8 @@ class StoreError(Exception):
 def connect(folder: Path) -> sqlite3.Connection:
     """Open (and if need be create or migrate) the database in `folder`; one connection a thread.
 
-    Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut. Raises StoreError.
+    Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut.
+    Raises StoreError.
     """
     path = folder / FILE
     try:
@@ -61,7 +62,8 @@ def _create(path: Path) -> None:
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise StoreError(f"{path} was written by a newer Taimat (schema {version}, known up to {len(MIGRATIONS)}): update this one")
+        raise StoreError(f"{path} was written by a newer Taimat "
+                         f"(schema {version}, known up to {len(MIGRATIONS)}): update this one")
     if version == len(MIGRATIONS):
         return
     with transaction(db):

@@ -33,7 +33,8 @@ class Event:
 COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
            " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
            "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms")
-SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
+SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
+          "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
 
 
@@ -45,7 +46,8 @@ def _event(row: sqlite3.Row) -> Event:
 
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant) -> int:
     """Note that something has begun; returns the event's id. Within the caller's transaction."""
-    cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock) VALUES (?, ?, 'open', ?, ?, ?, ?)",
+    cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock) "
+                        "VALUES (?, ?, 'open', ?, ?, ?, ?)",
                         (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -59,8 +61,9 @@ def tie(db: sqlite3.Connection, event_id: int, clip_seq: int) -> None:
 def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tracks_n: int,
            boxes: Sequence[Sequence[float]], detector: str, thumb: str | None) -> None:
     """The event is over; what was seen at its peak is kept."""
-    db.execute("UPDATE event SET state = 'done', dur_ms = ?, score = ?, tracks_n = ?, boxes = ?, detector = ?, thumb = ? WHERE id = ?",
-               (dur_ms, score, tracks_n, json.dumps([[round(v, 4) for v in box] for box in boxes]), detector, thumb, event_id))
+    rounded = json.dumps([[round(v, 4) for v in box] for box in boxes])
+    db.execute("UPDATE event SET state = 'done', dur_ms = ?, score = ?, tracks_n = ?, boxes = ?, detector = ?, "
+               "thumb = ? WHERE id = ?", (dur_ms, score, tracks_n, rounded, detector, thumb, event_id))
 
 
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
@@ -70,13 +73,16 @@ def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
 
 def unfinished(db: sqlite3.Connection, camera: str) -> list[Event]:
     """Events of `camera` that are open: after a start, those that a dead process left."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", (camera,))
+    rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE event.state = 'open' AND event.camera = ? "
+                      "ORDER BY event.id", (camera,))
     return [_event(row) for row in rows]
 
 
-def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50, before_id: int | None = None) -> list[Event]:
+def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
+           before_id: int | None = None) -> list[Event]:
     """The newest events, newest first; `before_id` turns the page."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
+    rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} "
+                      "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
                       "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit))
     return [_event(row) for row in rows]
 
@@ -89,7 +95,8 @@ def get(db: sqlite3.Connection, event_id: int) -> Event | None:
 
 def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:
     """Ids of the events that the clip shows."""
-    return [row["event"] for row in db.execute("SELECT event FROM event_clip WHERE clip = ? ORDER BY event", (clip_seq,))]
+    rows = db.execute("SELECT event FROM event_clip WHERE clip = ? ORDER BY event", (clip_seq,))
+    return [row["event"] for row in rows]
 
 
 def drop_orphaned_thumbs(db: sqlite3.Connection) -> list[str]:
@@ -104,13 +111,15 @@ def drop_orphaned_thumbs(db: sqlite3.Connection) -> list[str]:
 
 
 def forget(db: sqlite3.Connection, keep_n: int) -> list[str]:
-    """Drop the oldest events beyond the newest `keep_n` whose clips are gone; returns the thumbnails that go with them."""
+    """Drop the oldest events beyond the newest `keep_n` whose clips are gone; returns their thumbnails."""
     last = db.execute("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?", (keep_n,)).fetchone()
     if last is None:
         return []
-    doomed = ("id <= ? AND state != 'open' AND NOT EXISTS (SELECT 1 FROM event_clip JOIN clip ON clip.seq = event_clip.clip "
+    doomed = ("id <= ? AND state != 'open' AND NOT EXISTS (SELECT 1 "
+              "FROM event_clip JOIN clip ON clip.seq = event_clip.clip "
               "WHERE event_clip.event = event.id AND clip.state NOT IN ('deleted', 'lost'))")
-    thumbs = [row["thumb"] for row in db.execute(f"SELECT thumb FROM event WHERE {doomed} AND thumb IS NOT NULL", (last["id"],))]
+    rows = db.execute(f"SELECT thumb FROM event WHERE {doomed} AND thumb IS NOT NULL", (last["id"],))
+    thumbs = [row["thumb"] for row in rows]
     db.execute(f"DELETE FROM event_clip WHERE event IN (SELECT id FROM event WHERE {doomed})", (last["id"],))
     db.execute(f"DELETE FROM event WHERE {doomed}", (last["id"],))
     return thumbs

@@ -47,7 +47,8 @@ class Folders:
             for folder in (self.root, self.clips, self.thumbs):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{error.filename}: {error.strerror}; make the folder or choose another one under [store] folder") from error
+            raise StoreError(f"{error.filename}: {error.strerror}; "
+                             "make the folder or choose another one under [store] folder") from error
         return self
 
     def demand_writable(self) -> None:

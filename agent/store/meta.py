@@ -13,7 +13,8 @@ def get(db: sqlite3.Connection, key: str) -> str | None:
 
 def put(db: sqlite3.Connection, key: str, value: str) -> None:
     """Set the value."""
-    db.execute("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value))
+    db.execute("INSERT INTO meta (key, value) VALUES (?, ?) "
+               "ON CONFLICT DO UPDATE SET value = excluded.value", (key, value))
 
 
 def count_up(db: sqlite3.Connection, key: str) -> int:

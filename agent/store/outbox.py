@@ -8,9 +8,10 @@ FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
 
 
 def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int:
-    """Add a message inside the caller's transaction, so that it exists exactly if what it tells of does. Returns its seq."""
+    """Add a message in the caller's transaction: it exists exactly if what it tells of does. Returns its seq."""
     text = data.decode() if isinstance(data, bytes) else data
-    cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?)",
                         (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, text))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -34,7 +35,8 @@ def settle_upto(db: sqlite3.Connection, upto: int) -> int:
 
 def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
     """Set a message aside that nobody will take, so that it does not block those behind it."""
-    db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) SELECT seq, kind, ?, data FROM outbox WHERE seq = ?", (code, seq))
+    db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) "
+               "SELECT seq, kind, ?, data FROM outbox WHERE seq = ?", (code, seq))
     db.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
 
 

@@ -18,10 +18,12 @@ from agent.store.folders import Folders
 _log = logging.getLogger(__name__)
 
 
-def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock: Clock, going_on: int | None = None) -> None:
-    """Close everything of `camera` that is open, but for the event `going_on`. Only the camera's own recorder may call this while it runs.
+def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock: Clock,
+                   going_on: int | None = None) -> None:
+    """Close everything of `camera` that is open, but for the event `going_on`.
 
-    Raises OSError and sqlite3.Error where the card does not play along; calling again later is safe.
+    Only the camera's own recorder may call this while it runs. Raises OSError and sqlite3.Error where the card
+    does not play along; calling again later is safe.
     """
     for clip in clips.in_state(db, "open", camera):
         _close_clip(db, folders, clip, clock)
@@ -55,7 +57,10 @@ def _salvage(handle: int) -> Salvaged:
 
 
 def _mend(part: Path, final: Path) -> Salvaged:
-    """Cut a torn file off behind its last whole fragment, complete its head, and give it its final name. Raises Mp4Error, OSError."""
+    """Cut a torn file off behind its last whole fragment, complete its head, and give it its final name.
+
+    Raises Mp4Error and OSError.
+    """
     handle = os.open(part, os.O_RDWR | os.O_CLOEXEC)
     try:
         kept = _salvage(handle)

@@ -1,6 +1,7 @@
 """The database's tables, as a list of migrations. docs/design/storage.md says which promise hangs on which."""
 
-# Each entry takes the schema from its index to index + 1; PRAGMA user_version counts them. Entries are never edited once released.
+# Each entry takes the schema from its index to index + 1; PRAGMA user_version counts them.
+# Entries are never edited once released.
 MIGRATIONS = ["""
 CREATE TABLE meta (                       -- single values: device id, connection counter, ...
     key TEXT PRIMARY KEY,

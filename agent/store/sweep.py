@@ -1,6 +1,7 @@
-"""Compares rows and files, folder by folder: what one side has and the other has not is resolved, never guessed at, never deleted.
+"""Compares rows and files, folder by folder: what only one side has is resolved, never guessed at, never deleted.
 
-A cut can't make such orphans (docs/design/storage.md); a lost database, a file system repair or a person with a card reader can.
+A cut can't make such orphans (docs/design/storage.md);
+a lost database, a file system repair or a person with a card reader can.
 """
 import logging
 import os
@@ -24,15 +25,18 @@ _log = logging.getLogger(__name__)
 
 
 def sweep(db: sqlite3.Connection, folders: Folders, now: Instant) -> tuple[int, int]:
-    """Adopt files without a row, and mark rows whose file is gone. Returns how many of each. Raises OSError and sqlite3.Error."""
+    """Adopt files without a row, and mark rows whose file is gone; returns how many of each.
+
+    Raises OSError and sqlite3.Error.
+    """
     adopted = sum(_adopt(db, path, now) for path in _strays(db, folders))
     missing = list(_missing(db, folders))
     if missing:
         with transaction(db):
             for seq in missing:
                 clips.lose(db, seq, "its file is gone from the card")
-            announce.storage(db, now, "clips_missing", over=False, detail="clips vanished from the card; was it in another computer?",
-                             lost_n=len(missing))
+            announce.storage(db, now, "clips_missing", over=False,
+                             detail="clips vanished from the card; was it in another computer?", lost_n=len(missing))
         _log.error("%d clips are gone from the card", len(missing))
     return adopted, len(missing)
 
@@ -40,17 +44,19 @@ def sweep(db: sqlite3.Connection, folders: Folders, now: Instant) -> tuple[int, 
 def _rows_in(db: sqlite3.Connection, folder: int) -> dict[str, tuple[int, str]]:
     """Names of the rows that belong into a folder, with their seq and state."""
     first = folder * CLIPS_A_FOLDER
-    return {row["name"]: (row["seq"], row["state"]) for row in
-            db.execute("SELECT seq, name, state FROM clip WHERE seq BETWEEN ? AND ?", (first, first + CLIPS_A_FOLDER - 1))}
+    rows = db.execute("SELECT seq, name, state FROM clip WHERE seq BETWEEN ? AND ?",
+                      (first, first + CLIPS_A_FOLDER - 1))
+    return {row["name"]: (row["seq"], row["state"]) for row in rows}
 
 
 def _strays(db: sqlite3.Connection, folders: Folders) -> Iterator[Path]:
-    """Finished files of ours that no row knows. Anything that is not named as ours is somebody else's and left alone."""
+    """Finished files of ours that no row knows; anything not named as ours is somebody else's and left alone."""
     for folder in sorted(entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name)):
         known = _rows_in(db, int(folder))
         for entry in os.scandir(folders.clips / folder):
             match = OURS.match(entry.name)
-            if match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder) and entry.name.removesuffix(".mp4") not in known:
+            if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder)
+                    and entry.name.removesuffix(".mp4") not in known):
                 yield Path(entry.path)
 
 
@@ -71,8 +77,8 @@ def _adopt(db: sqlite3.Connection, path: Path, now: Instant) -> bool:
         _log.warning("%s: no row and nothing whole in it (%s); left alone", path, error)
         return False
     with transaction(db):
-        clips.adopt(db, seq, path.stem, match["camera"], plan.wall_s * 1000, plan.stream, kept.duration_us // 1000, kept.size_b,
-                    kept.frames_n)
+        clips.adopt(db, seq, path.stem, match["camera"], plan.wall_s * 1000, plan.stream,
+                    kept.duration_us // 1000, kept.size_b, kept.frames_n)
     _log.warning("%s: its row was lost; adopted", path)
     return True
 

@@ -1,7 +1,7 @@
 """`taimat run`: all roles of one device in the foreground, for a person at a terminal and for systems without systemd.
 
-It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies or
-falls silent, and ends them all within seconds when it is told to.
+It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies
+or falls silent, and ends them all within seconds when it is told to.
 """
 import logging
 import signal
@@ -134,6 +134,7 @@ def run(config: Path, stop: Stop) -> None:
             old.unlink()
         inbox = Inbox(runtime / "run.sock")
     except OSError as error:
-        raise StoreError(f"{runtime}: {error.strerror}; choose a folder that you may write under [store] runtime") from error
+        raise StoreError(f"{runtime}: {error.strerror}; "
+                         "choose a folder that you may write under [store] runtime") from error
     clock = SystemClock()
     Supervisor(plan(settings, config), clock, inbox, Heart("run", "run", runtime, clock)).serve(stop)

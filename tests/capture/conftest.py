@@ -19,6 +19,7 @@ from agent.host.stop import Stop
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
 
+
 @dataclass
 class Rig:
     """One running camera."""
@@ -32,9 +33,10 @@ class Rig:
 
     def start(self, source: str, **keys: Any) -> "Rig":
         """Build and start the camera `gate`; `keys` are those of [[camera]]."""
-        settings = Settings(store=StoreSettings(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5))
+        store = StoreSettings(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5)
         camera = CameraSettings(name="gate", source=source, **keys)
-        self.camera = Camera(camera, settings, self.folders, self.runtime, SystemClock(), Outlet(self.runtime), self.stop, self._stuck)
+        self.camera = Camera(camera, Settings(store=store), self.folders, self.runtime, SystemClock(),
+                             Outlet(self.runtime), self.stop, self._stuck)
         self.camera.start()
         return self
 

@@ -1,4 +1,4 @@
-"""The recorder on cards that are full, read-only, slow, or gone: it says so, goes on, and loses nothing that was announced."""
+"""The recorder on cards that are full, read-only, slow, or gone: it says so, goes on, and loses nothing announced."""
 import os
 import subprocess
 import time
@@ -47,7 +47,8 @@ def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(small_car
     keeper = Inbox(rig.runtime / "keeper.sock")
     stranger = small_card / "holiday.bin"
     stranger.write_bytes(bytes(8_000_000))
-    rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET, max_clip_s=10)
+    rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET,
+              max_clip_s=10)
     facts = until(lambda: (f := rig.facts()).write_fault and f, 40)
     assert facts.write_fault == "card_full" and facts.write_errors_n >= 1
     asked = []
@@ -63,7 +64,8 @@ def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(small_car
 @needs_root
 def test_retention_makes_room_on_a_card_filled_by_clips(small_card: Path, tmp_path: Path):
     rig = rig_on(small_card, tmp_path)
-    rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET, max_clip_s=10)
+    rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET,
+              max_clip_s=10)
     gone, deadline = [], time.monotonic() + 40
     while time.monotonic() < deadline and len(gone) < 2:
         gone += retain(rig.db, rig.folders, StoreSettings(free_floor_pct=40), SystemClock().now(), True)
@@ -78,7 +80,8 @@ def test_retention_makes_room_on_a_card_filled_by_clips(small_card: Path, tmp_pa
 @needs_root
 def test_a_card_that_turns_read_only_is_named_and_taken_up_again(small_card: Path, tmp_path: Path):
     rig = rig_on(small_card, tmp_path)
-    rig.start(f"file:{footage.clip(640, 360, 10, 10, 500)}", loop=True, record="continuous", motion=QUIET, max_clip_s=600)
+    rig.start(f"file:{footage.clip(640, 360, 10, 10, 500)}", loop=True, record="continuous", motion=QUIET,
+              max_clip_s=600)
     until(lambda: rig.facts().recording, 10)
     # A lazy remount: what is open stays open, so the recorder finds out by itself, at its next file.
     part = next(rig.folders.clips.glob("*/*.part"))
@@ -94,7 +97,8 @@ def test_a_card_that_turns_read_only_is_named_and_taken_up_again(small_card: Pat
 
 def test_a_card_that_does_not_keep_up_costs_whole_batches_and_no_memory(folders: Folders, hand_clock, tmp_path: Path):
     from agent.capture.jobs import Block
-    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1, always=False, keeps_events_longer=False, pre_roll_s=5)
+    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1,
+                        always=False, keeps_events_longer=False, pre_roll_s=5)
     taken = sum(recorder.offer([Block(bytes(1_000_000))]) for _ in range(40))
     assert taken == QUEUE_BYTES_MAX // 1_000_000
     assert recorder.offer([]) is True

@@ -14,15 +14,16 @@ from tests.rigs.wait import until
 
 
 def test_a_loop_is_one_run_in_real_time(rig: Rig):
-    rig.start(f"file:{footage.clip(320, 180, 10, 10, 300, seconds=4)}", loop=True, record="continuous", motion=Motion(enabled=False),
-              max_clip_s=10)
+    rig.start(f"file:{footage.clip(320, 180, 10, 10, 300, seconds=4)}", loop=True, record="continuous",
+              motion=Motion(enabled=False), max_clip_s=10)
     clip = until(rig.clips, 20)[0]
     assert 10_000 <= clip.dur_ms <= 10_300 and clip.frames == pytest.approx(clip.dur_ms / 100, abs=1)
     assert rig.facts().gaps_n == 0
 
 
 def test_a_file_that_ends_is_closed_and_told_as_ended(rig: Rig):
-    rig.start(f"file:{footage.clip(320, 180, 10, 10, 300, seconds=2)}", record="continuous", motion=Motion(enabled=False))
+    rig.start(f"file:{footage.clip(320, 180, 10, 10, 300, seconds=2)}", record="continuous",
+              motion=Motion(enabled=False))
     until(rig.clips, 10)
     assert until(lambda: rig.facts().state == "ended", 10) and rig.facts().fault is None
 
@@ -48,8 +49,8 @@ def test_a_codec_that_cannot_be_kept_as_it_is_names_the_remedy():
 @pytest.mark.parametrize(("codec", "b_frames"), [("h265", 0), ("h264", 2)])
 def test_h265_and_b_frames_are_recorded_as_they_are(rig: Rig, codec: str, b_frames: int):
     import av
-    rig.start(f"file:{footage.clip(320, 180, 10, 10, 300, codec=codec, b_frames=b_frames, seconds=3)}", record="continuous",
-              motion=Motion(enabled=False))
+    movie = footage.clip(320, 180, 10, 10, 300, codec=codec, b_frames=b_frames, seconds=3)
+    rig.start(f"file:{movie}", record="continuous", motion=Motion(enabled=False))
     clip = until(rig.clips, 15)[0]
     with av.open(str(rig.folders.clip(clip.seq, clip.name))) as container:
         times = [frame.time for frame in container.decode(video=0)]

@@ -21,7 +21,9 @@ def test_both_keeps_everything_and_marks_what_shows_an_event(rig: Rig):
     for clip, following in zip(clips, clips[1:], strict=False):
         assert abs(clip.mono_ms + clip.dur_ms - following.mono_ms) <= 2
     shown = rig.events()[0]
-    assert shown.clip is not None and shown.clip_offset_ms == max(0, event.mono_ms - next(c for c in clips if c.name == shown.clip).mono_ms)
+    assert shown.clip is not None
+    showing = next(clip for clip in clips if clip.name == shown.clip)
+    assert shown.clip_offset_ms == max(0, event.mono_ms - showing.mono_ms)
 
 
 def test_continuous_keeps_everything_alike_and_still_tells_of_events(rig: Rig):

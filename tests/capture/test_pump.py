@@ -9,7 +9,7 @@ from tests.conftest import HandClock
 
 
 class Waits:
-    """A stop flag that notes how long it was waited for, lets the hand clock pass instead, and is set after `most` waits."""
+    """A stop flag that notes each wait's length, lets the hand clock pass instead, and is set after `most` waits."""
 
     def __init__(self, clock: HandClock, most: int) -> None:
         self.clock, self.most, self.seen = clock, most, []
@@ -84,7 +84,8 @@ def test_a_refused_password_is_tried_rarely(hand_clock: HandClock):
 
 
 def test_a_gap_reaches_from_the_last_packet_to_the_next_one(hand_clock: HandClock):
-    made, sink, stop, _ = pump(hand_clock, [works(100, hand_clock), lambda _: hand_clock.advance(3) or _fail(), works(1, hand_clock)], most=3)
+    script = [works(100, hand_clock), lambda _: hand_clock.advance(3) or _fail(), works(1, hand_clock)]
+    made, sink, stop, _ = pump(hand_clock, script, most=3)
     made.run()
     assert [(gap.code, gap.gap_s, gap.over) for gap in sink.gaps] == [("camera_no_frames", 0.5 + 3 + 1, True)]
     facts = made.facts(CameraFacts(camera="gate", state="starting"))
@@ -103,7 +104,8 @@ def test_a_long_gap_can_be_told_while_it_lasts_and_shows_no_password(hand_clock:
 
 
 def test_a_long_healthy_run_forgives_earlier_failures(hand_clock: HandClock):
-    made, _, stop, _ = pump(hand_clock, [lambda s: _fail(), lambda s: _fail(), works(100, hand_clock), lambda s: _fail()], most=4)
+    script = [lambda s: _fail(), lambda s: _fail(), works(100, hand_clock), lambda s: _fail()]
+    made, _, stop, _ = pump(hand_clock, script, most=4)
     made.run()
     assert stop.seen == [0.5, 1, 0.5, 1]
 
@@ -117,8 +119,14 @@ def test_a_source_that_ends_by_itself_is_not_tried_again(hand_clock: HandClock):
 
 def test_an_attempt_that_neither_delivers_nor_gives_up_is_noticed(hand_clock: HandClock):
     hung = []
-    made, _, _, _ = pump(hand_clock, [lambda sink: (hand_clock.advance(61), hung.append(made.hangs()), sink.packet(Packet(b"", 0, 0, True)),
-                                                    hung.append(made.hangs()))], most=1)
+
+    def attempt(sink: Sink) -> None:
+        hand_clock.advance(61)
+        hung.append(made.hangs())
+        sink.packet(Packet(b"", 0, 0, True))
+        hung.append(made.hangs())
+
+    made, _, _, _ = pump(hand_clock, [attempt], most=1)
     made.run()
     assert hung == [True, False] and not made.hangs()
 

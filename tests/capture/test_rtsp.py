@@ -96,7 +96,8 @@ def test_a_wrong_password_is_one_clear_fault_and_never_shown(rig: Rig, caplog: p
     ("/nothing-here", "camera_not_found", "no stream under this path"),
     (None, "camera_unreachable", "refuses the connection"),
 ])
-def test_a_wrong_address_says_what_is_wrong_with_it(rig: Rig, camera: RtspCamera, url: str | None, fault: str, told: str):
+def test_a_wrong_address_says_what_is_wrong_with_it(rig: Rig, camera: RtspCamera, url: str | None,
+                                                    fault: str, told: str):
     rig.start(camera.address(url) if url else "rtsp://127.0.0.1:1/x")
     facts = until(lambda: (f := rig.facts()).fault and f, 15)
     assert facts.fault == fault and told in facts.detail

@@ -24,15 +24,21 @@ def problems(text: str) -> str:
 @pytest.mark.parametrize(("text", "told"), [
     ('[store]\nfodler = "/x"\n', "t.toml:2: store.fodler: unknown key; did you mean folder"),
     ("[wad]\nport = 1\n", "t.toml:1: wad: unknown key; did you mean ward?"),
-    (CAMERA + "pre_roll_ms = 5000\n", "t.toml:4: camera[1].pre_roll_ms: unknown key; did you mean pre_roll_s, a number of seconds from 0 to 30"),
-    (CAMERA + 'pre_roll_s = "5s"\n', "t.toml:4: camera[1].pre_roll_s: takes a number of seconds from 0 to 30; it is '5s'"),
-    (CAMERA + "[camera.motion]\nfps = 99\n", "t.toml:5: camera[1].motion.fps: takes a number of pictures a second from 1 to 15; it is 99"),
-    (CAMERA + 'record = "allways"\n', 't.toml:4: camera[1].record: takes "motion" or "continuous" or "both"; it is \'allways\''),
+    (CAMERA + "pre_roll_ms = 5000\n",
+     "t.toml:4: camera[1].pre_roll_ms: unknown key; did you mean pre_roll_s, a number of seconds from 0 to 30"),
+    (CAMERA + 'pre_roll_s = "5s"\n',
+     "t.toml:4: camera[1].pre_roll_s: takes a number of seconds from 0 to 30; it is '5s'"),
+    (CAMERA + "[camera.motion]\nfps = 99\n",
+     "t.toml:5: camera[1].motion.fps: takes a number of pictures a second from 1 to 15; it is 99"),
+    (CAMERA + 'record = "allways"\n',
+     't.toml:4: camera[1].record: takes "motion" or "continuous" or "both"; it is \'allways\''),
     (CAMERA + CAMERA, 't.toml:5: camera[2].name: "gate" is taken by another camera'),
     ('[[camera]]\nsource = "picamera:0"\n', "t.toml:1: camera[1].name: is missing"),
     ('[[camera]]\nname = "a"\nsource = "rstp://h/1"\n', "t.toml:3: camera[1].source: takes rtsp://user:password@address"),
-    (CAMERA + "masks = [[[0, 0], [1, 0], [1, 1]]]\n", "t.toml:4: camera[1].masks: can't be painted into video that arrives encoded"),
-    (CAMERA + "motion.ignore = [[[0, 0], [2, 0], [1, 1]]]\n", "t.toml:4: camera[1].motion.ignore: takes areas of at least 3 corners"),
+    (CAMERA + "masks = [[[0, 0], [1, 0], [1, 1]]]\n",
+     "t.toml:4: camera[1].masks: can't be painted into video that arrives encoded"),
+    (CAMERA + "motion.ignore = [[[0, 0], [2, 0], [1, 1]]]\n",
+     "t.toml:4: camera[1].motion.ignore: takes areas of at least 3 corners"),
     ("camera = 3\n", "t.toml:1: camera: is one of several: write [[camera]]"),
     ('[ward]\nuser = "x"\n', "t.toml:2: ward.user: needs password_file"),
     ("[store\n", "t.toml: Expected ']'"),
@@ -72,7 +78,8 @@ def test_the_template_has_every_key_with_its_default():
                 assert given[name] == value, name
 
     compare({k: v for k, v in table.items() if k != "camera"} | {"camera": []}, Settings())
-    compare(camera, msgspec.convert({"name": camera["name"], "source": camera["source"]}, Settings.__annotations__["camera"].__args__[0]))
+    kind = Settings.__annotations__["camera"].__args__[0]
+    compare(camera, msgspec.convert({"name": camera["name"], "source": camera["source"]}, kind))
 
 
 def test_a_typo_does_not_darken_a_camera_that_ran_before(tmp_path: Path):
@@ -93,7 +100,8 @@ def test_without_a_last_good_one_a_typo_is_an_error(tmp_path: Path):
 
 keys = st.sampled_from(["a", "b", "store", "camera", "motion"])
 values = st.sampled_from(["1", '"x"', "[1, 2]", '"""\nkey = 1\n[no]\n"""', "{ fps = 3 }"])
-lines = st.one_of(st.builds("{} = {}".format, keys, values), st.builds("[{}]".format, keys), st.builds("[[{}]]".format, keys), st.just("# c = 1"))
+lines = st.one_of(st.builds("{} = {}".format, keys, values), st.builds("[{}]".format, keys),
+                  st.builds("[[{}]]".format, keys), st.just("# c = 1"))
 
 
 @given(st.lists(lines, max_size=12))
@@ -112,7 +120,8 @@ def test_each_key_of_a_valid_text_is_found_where_it_stands(text_lines: list[str]
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["camera", "name", "store", "fps", "x"]), inner, max_size=3),
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+                        st.sampled_from(["camera", "name", "store", "fps", "x"]), inner, max_size=3),
                     max_leaves=12))
 def test_any_value_is_judged_and_nothing_is_raised(value: object):
     for problem in check_table(value, Settings):

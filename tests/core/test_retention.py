@@ -36,8 +36,8 @@ def test_quota_and_floor_ask_for_the_larger_of_the_two():
     assert to_free_b(used_b=900, quota_b=700, free_b=0, total_b=10_000, floor_pct=10) == 1050
 
 
-@given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 1000), st.sampled_from(["motion", "continuous"])), max_size=60),
-       st.integers(0, 20_000))
+@given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 1000), st.sampled_from(["motion", "continuous"])),
+                max_size=60), st.integers(0, 20_000))
 def test_what_stays_is_young_and_enough_is_freed(rows: list[tuple[float, int, str]], needed_b: int):
     clips = [kept(n, age, kind, size_b) for n, (age, size_b, kind) in enumerate(rows)]
     gone = {d.seq: d for d in plan(clips, Policy(10 * DAY_MS, 3 * DAY_MS, needed_b), NOW)}

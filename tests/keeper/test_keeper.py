@@ -1,4 +1,4 @@
-"""The keeper on a real store: digests, deletion in an order that survives cuts, room for a full database, and the clock."""
+"""The keeper on a real store: digests, deletion in an order that survives cuts, room for a full database, the clock."""
 import hashlib
 import json
 import sqlite3
@@ -21,7 +21,8 @@ from tests.conftest import HandClock
 DAY_S = 86_400.0
 
 
-def add_clip(db: sqlite3.Connection, folders: Folders, clock: HandClock, size_b: int = 1000, kind: str = "motion") -> int:
+def add_clip(db: sqlite3.Connection, folders: Folders, clock: HandClock,
+             size_b: int = 1000, kind: str = "motion") -> int:
     """A finished clip of zeros with an event and its picture."""
     seq, name = clips.open_row(db, "gate", kind, clock.now(), "h264", 320, 180)
     path = folders.clip(seq, name)
@@ -37,8 +38,10 @@ def add_clip(db: sqlite3.Connection, folders: Folders, clock: HandClock, size_b:
 
 @pytest.fixture
 def keeper(db: sqlite3.Connection, folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Keeper:
-    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1), camera=[Camera(name="gate", source="picamera:0")])
-    role = Role(settings, None, folders, tmp_path, hand_clock, Heart("keeper", "keeper", tmp_path, hand_clock), Stop(), None)
+    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1),
+                        camera=[Camera(name="gate", source="picamera:0")])
+    heart = Heart("keeper", "keeper", tmp_path, hand_clock)
+    role = Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None)
     return Keeper(role, db, Outlet(tmp_path))
 
 
@@ -48,7 +51,8 @@ def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, h
     folders.clip(gone, name).unlink()
     assert hash_some(db, folders, Stop()) == 2
     digests = {clip.seq: clip.sha256 for clip in clips.finished(db)}
-    assert digests == {first: hashlib.sha256(bytes(10)).hexdigest(), gone: None, last: hashlib.sha256(bytes(3_000_000)).hexdigest()}
+    assert digests == {first: hashlib.sha256(bytes(10)).hexdigest(), gone: None,
+                       last: hashlib.sha256(bytes(3_000_000)).hexdigest()}
 
 
 def test_a_digest_is_the_one_of_stock_tools(tmp_path: Path):
@@ -105,7 +109,7 @@ def test_a_clock_that_jumps_ahead_is_told_and_deletes_nothing_for_a_day(keeper, 
     keeper.round(asked_for_space=True)
     assert len(clips.finished(db)) == 1
     told = [json.loads(row["data"]) for row in outbox.after(db, 0, 10) if row["kind"] == "clock"]
-    assert [(message["code"], message.get("step_ms")) for message in told] == [("sync", None), ("step", 365 * 86_400_000)]
+    assert [(data["code"], data.get("step_ms")) for data in told] == [("sync", None), ("step", 365 * 86_400_000)]
     hand_clock.advance(DAY_S + 1)
     keeper.round(asked_for_space=True)
     assert len(clips.finished(db)) == 1         # it is a day old, whatever the clock said then

@@ -30,7 +30,8 @@ class Agent:
         self.place, self.path = place, place / "taimat.toml"
         self.folders = Folders(place / "store")
         self.runtime = place / "run"
-        self.path.write_text(f'[store]\nfolder = "{self.folders.root}"\nruntime = "{self.runtime}"\nsync_every_s = 0.5\n{config}')
+        self.path.write_text(f'[store]\nfolder = "{self.folders.root}"\nruntime = "{self.runtime}"\n'
+                             f'sync_every_s = 0.5\n{config}')
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         self.log_path = place / "log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -47,8 +48,9 @@ class Agent:
 
     def start(self) -> "Agent":
         """Start the supervisor; its roles follow."""
-        self.process = subprocess.Popen([sys.executable, "-m", "agent.tools.run", "--config", str(self.path)], cwd=self.place,
-                                        env=self.environment, stdout=self.log_path.open("ab"), stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent.tools.run", "--config", str(self.path)], cwd=self.place,
+            env=self.environment, stdout=self.log_path.open("ab"), stderr=subprocess.STDOUT)
         return self
 
     def interrupt(self) -> tuple[int, float]:

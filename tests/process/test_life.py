@@ -61,7 +61,6 @@ def test_every_role_that_is_killed_comes_back_and_nothing_announced_is_lost(tmp_
         assert_announced_clips_are_whole(agent)
         recovered = [clip for clip in agent.clips() if clip.state == "recovered"]
         assert recovered and not list(agent.folders.clips.glob("*/*.part"))
-        # What a kill costs: from the end of a recovered clip to the start of the next one, less the time to start again.
         assert "ended (signal SIGKILL); starting it again" in agent.log
 
 
@@ -97,8 +96,8 @@ def test_the_roles_end_with_a_supervisor_that_is_killed(tmp_path: Path):
 def test_a_second_agent_on_the_same_store_is_refused_and_the_first_goes_on(tmp_path: Path):
     with Agent(tmp_path, config()) as agent:
         until(lambda: list(agent.folders.clips.glob("*/*.part")), 20, "recording")
-        second = subprocess.run([sys.executable, "-m", "agent.capture", "--config", str(agent.path), "--network"], cwd=ROOT,
-                                capture_output=True, text=True, timeout=20)
+        second = subprocess.run([sys.executable, "-m", "agent.capture", "--config", str(agent.path), "--network"],
+                                cwd=ROOT, capture_output=True, text=True, timeout=20)
         assert second.returncode == 75
         assert second.stderr.count("\n") == 1 and f"process {agent.pids()['capture']} already works on" in second.stderr
         until(agent.clips, 20, "the first still records")
@@ -108,7 +107,8 @@ def test_bad_configuration_exits_78_with_file_line_key_and_nearest_name(tmp_path
     agent = Agent(tmp_path, config() + 'prot = 1\n')
     with agent:
         assert agent.process.wait(10) == 78
-        assert f"{agent.path}:16: web.prot: unknown key; did you mean port" in agent.log and "Traceback" not in agent.log
+        assert f"{agent.path}:16: web.prot: unknown key; did you mean port" in agent.log
+        assert "Traceback" not in agent.log
 
 
 def test_a_store_that_cannot_be_made_is_one_clear_line(tmp_path: Path):

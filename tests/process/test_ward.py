@@ -72,7 +72,8 @@ def test_events_reach_the_ward_once_through_kills_of_broker_link_and_capture(tmp
 def test_a_plain_broker_gets_health_with_every_role_and_events_in_order(tmp_path: Path):
     with Broker(tmp_path) as broker, Ingest(broker.port, tmp_path, receipts=False) as ingest, \
             Agent(tmp_path, config(broker.port, "puback")):
-        health = until(lambda: (h := ingest.last("health")) and len(h.get("roles", {})) >= 4 and h.get("cams") and h, 40, "health")
+        health = until(lambda: (h := ingest.last("health")) and len(h.get("roles", {})) >= 4 and h.get("cams") and h,
+                       40, "health")
         assert set(health["roles"].values()) == {"ok"} and health["cams"][0]["st"] == "ok"
         assert health["disk_free_b"] > 0 and "soc_temp_c" not in health or health["soc_temp_c"] > 0
         until(lambda: ("clip", 0) in kinds(ingest), 60, "a clip is announced")

@@ -10,13 +10,15 @@ from agent.core.model import Packet, StreamInfo
 
 
 @cache
-def movie(seconds: float = 4, fps: int = 10, gop: int = 10, size: tuple[int, int] = (320, 180)) -> tuple[StreamInfo, tuple[Packet, ...]]:
+def movie(seconds: float = 4, fps: int = 10, gop: int = 10,
+          size: tuple[int, int] = (320, 180)) -> tuple[StreamInfo, tuple[Packet, ...]]:
     """A stream's description and its packets from time 0 on, a keyframe every `gop` frames, no B-frames."""
     width, height = size
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(fps), Fraction(1, 1_000_000)
-    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(gop), "keyint_min": str(gop), "sc_threshold": "0"}
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(gop),
+                       "keyint_min": str(gop), "sc_threshold": "0"}
     packets, info = [], None
     for n in range(int(seconds * fps) + 1):
         frame = None

@@ -111,7 +111,8 @@ def test_recovery_twice_announces_once(db, folders, hand_clock, open_clip):
 
 def test_the_sweep_adopts_files_whose_rows_are_lost_and_leaves_strangers_alone(db, folders, hand_clock):
     write_clip(folders, 7, "gate-9f2c1a7e-000007", finished=True)
-    strange = [folders.clips / "000000" / name for name in ("holiday.mp4", "a\nb.mp4", "gate-9f2c1a7e-999999.mp4", "x.mp4.part")]
+    strange = [folders.clips / "000000" / name
+               for name in ("holiday.mp4", "a\nb.mp4", "gate-9f2c1a7e-999999.mp4", "x.mp4.part")]
     for path in strange:
         path.write_bytes(b"mine")
     assert sweep(db, folders, hand_clock.now()) == (1, 0)

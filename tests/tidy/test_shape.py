@@ -13,9 +13,10 @@ LINES_MAX, FUNCTION_LINES_MAX = 400, 60
 
 def tracked() -> list[Path]:
     """Files that git tracks, or would; without git, all."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
-    names = listed.stdout.splitlines() if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
-    return [ROOT / name for name in names if (ROOT / name).is_file()]
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"],
+                            cwd=ROOT, capture_output=True, text=True, check=False)
+    paths = [ROOT / name for name in listed.stdout.splitlines()] if listed.returncode == 0 else ROOT.rglob("*")
+    return [path for path in paths if path.is_file()]
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -27,7 +28,8 @@ def test_files_functions_and_docstrings(path: Path):
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno - node.lineno < FUNCTION_LINES_MAX, f"{node.name} is long"
-    for node in [*tree.body, *(child for top in tree.body if isinstance(top, ast.ClassDef) and not top.name.startswith("_") for child in top.body)]:
+    public = [top for top in tree.body if isinstance(top, ast.ClassDef) and not top.name.startswith("_")]
+    for node in [*tree.body, *(child for top in public for child in top.body)]:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} has no docstring"
 
@@ -35,7 +37,8 @@ def test_files_functions_and_docstrings(path: Path):
 def test_no_loose_ends():
     loose = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|#.*\bfor now\b", re.IGNORECASE)
     found = [f"{path.relative_to(ROOT)}:{n}: {line.strip()[:80]}" for path in tracked()
-             if path.suffix in {".py", ".md", ".toml", ".service", ".conf", ".js", ".css", ".html", ""} and path != Path(__file__)
+             if path.suffix in {".py", ".md", ".toml", ".service", ".conf", ".js", ".css", ".html", ""}
+             and path != Path(__file__)
              for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1) if loose.search(line)]
     assert not found, "\n".join(found)
 

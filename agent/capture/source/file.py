@@ -37,7 +37,7 @@ class FileSource:
             began_us += played_us
 
     def _play(self, sink: Sink, stop: Stop, began_us: int) -> int:
-        """Play the file once, its first frame at `began_us` of the device's clock; returns its length in microseconds."""
+        """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0
         with av.open(str(self._path)) as container:

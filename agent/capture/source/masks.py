@@ -16,7 +16,7 @@ class Masks:
     edge of what is hidden shines through.
     """
 
-    def __init__(self, polygons: Sequence[Sequence[Point]], width: int, height: int) -> None:
+    def __init__(self, polygons: Sequence[Sequence[tuple[float, float]]], width: int, height: int) -> None:
         """Lay the polygons, in fractions, on a picture of this size. Raises ValueError as `covered` does."""
         across, down = (width + 1) // 2, (height + 1) // 2
         framed = [[Point((x * across + 1) / (across + 2), (y * down + 1) / (down + 2)) for x, y in polygon]

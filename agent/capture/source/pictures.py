@@ -6,7 +6,6 @@ import numpy as np
 from av.video.reformatter import ColorRange
 
 from agent.capture.source.masks import Masks
-from agent.core.model import Point
 
 JPEG = ("MJPG", "JPEG")
 # libav's name, bytes a pixel in a row, rows a line of the picture
@@ -16,7 +15,8 @@ RAW = {"YUYV": ("yuyv422", 2, 1), "UYVY": ("uyvy422", 2, 1), "NV12": ("nv12", 1,
 class Darkroom:
     """Develops the pictures of one camera."""
 
-    def __init__(self, fourcc: str, width: int, height: int, row_b: int, polygons: Sequence[Sequence[Point]]) -> None:
+    def __init__(self, fourcc: str, width: int, height: int, row_b: int,
+                 polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
         """`row_b` is the distance of rows in raw pictures; `polygons` are the privacy masks."""
         self._fourcc, self._width, self._height, self._row_b = fourcc, width, height, row_b
         self._polygons = polygons

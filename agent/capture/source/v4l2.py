@@ -181,7 +181,7 @@ class _Eye:
     """Decodes a camera's own H.264 while motion looks at it: from a keyframe on, without the loop filter."""
 
     def __init__(self) -> None:
-        self._decoder: av.CodecContext | None = None
+        self._decoder: av.VideoCodecContext | None = None
 
     def look(self, data: bytes, wanted: bool) -> Sequence[av.VideoFrame]:
         """The frames of an access unit, none while `wanted` is False."""

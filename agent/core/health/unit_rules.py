@@ -1,8 +1,9 @@
 """Rules on our own processes and their cameras: roles, sources, recording, the way to the ward."""
 from collections.abc import Iterator
+from typing import Any
 
 from agent.core.facts import CameraFacts
-from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD
+from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD, Severity
 from agent.core.health.conditions import Finding, finding
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.levels import Raised, above, below
@@ -10,13 +11,15 @@ from agent.core.health.levels import Raised, above, below
 NO_FRAME_S = 10.0
 FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
 WRITE_FAULTS = (*CARD, "card_full", "inodes_low")
-AFTER_SOURCE = {"rtsp": CAMERA_AFTER_NETWORK, "picamera": CAMERA_AFTER_WIRE, "v4l2": CAMERA_AFTER_WIRE}
+AFTER_SOURCE: dict[str | None, tuple[str, ...]] = {
+    "rtsp": CAMERA_AFTER_NETWORK, "picamera": CAMERA_AFTER_WIRE, "v4l2": CAMERA_AFTER_WIRE,
+}
 
 
 def roles(facts: Facts, raised: Raised) -> Iterator[Finding]:
     """Processes that are silent, or that start again and again."""
     for unit in facts.units:
-        severity = "alarm" if unit.role == "capture" else "warn"
+        severity: Severity = "alarm" if unit.role == "capture" else "warn"
         if unit.silent:
             yield finding("role_down", unit=unit.unit, severity=severity)
         if unit.restarting:
@@ -34,7 +37,8 @@ def config(facts: Facts, raised: Raised) -> Iterator[Finding]:
 def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
     """What is wrong with each camera: one fault at most, then what follows for its picture rate and for motion."""
     for unit, camera in _cameras(facts):
-        name, where = camera.camera, {"unit": unit.unit, "camera": camera.camera}
+        name = camera.camera
+        where: dict[str, Any] = {"unit": unit.unit, "camera": name}
         if code := _fault(unit, camera):
             yield finding(code, detail=camera.detail, also_after=AFTER_SOURCE.get(camera.source, ()), **where)
         if camera.fps is not None and camera.fps_set:
