@@ -3,12 +3,19 @@
 docs/design/storage.md has the order of these steps and what a cut between any two of them costs.
 """
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
+
+
+ROOM_B = 4 << 20            # taken at a time: the file system's books then change with every fourth megabyte, not with every flush
+KEEP_SIZE = 1               # FALLOC_FL_KEEP_SIZE, fallocate(2)
+
+_libc = ctypes.CDLL(None)
 
 
 class ClipFile:
@@ -22,17 +29,25 @@ class ClipFile:
             sync_folder(part.parent.parent)
         self._handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._synced_mono_s = clock.mono_s()
+        self._room_b = 0
         self.size_b = 0
         self.syncs_n = 0
 
     def append(self, data: bytes) -> None:
         """Add whole bytes of the clip; flush when the schedule says so."""
+        if self.size_b + len(data) > self._room_b:
+            self._take_room(self.size_b + len(data))
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._handle, rest):]
         self.size_b += len(data)
         if self._clock.mono_s() - self._synced_mono_s >= self._sync_every_s:
             self._sync()
+
+    def _take_room(self, needed_b: int) -> None:
+        """Reserve card beyond what is needed now. Where that can't be done, writing does without."""
+        self._room_b = (needed_b // ROOM_B + 1) * ROOM_B
+        _libc.fallocate(self._handle, KEEP_SIZE, ctypes.c_long(self.size_b), ctypes.c_long(self._room_b - self.size_b))
 
     def _sync(self) -> None:
         os.fdatasync(self._handle)
@@ -43,6 +58,7 @@ class ClipFile:
         """Write the head's patches, flush, and give the clip its final name for good."""
         for offset, data in patches:
             os.pwrite(self._handle, data, offset)
+        os.ftruncate(self._handle, self.size_b)         # gives back the room that was not needed
         self._sync()
         os.close(self._handle)
         rename_durably(self._part, final)

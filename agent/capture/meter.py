@@ -1,32 +1,21 @@
-"""Counts what a camera delivers, for the heartbeat: rates over the last seconds, everything else since the start."""
+"""Rates for the heartbeat: counting costs an addition a packet, the arithmetic is done when somebody asks."""
 from collections import deque
 
 WINDOW_S = 10.0
+READINGS_MAX = 64
 
 
 class Rate:
-    """Amounts a second over the last WINDOW_S."""
+    """Amounts a second, over about the last WINDOW_S; `total` is added to by whoever counts."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque(maxlen=1200)
-        self._sum = 0
-
-    def add(self, mono_s: float, amount: int = 1) -> None:
-        """Count `amount` at this moment."""
-        if len(self._seen) == self._seen.maxlen:
-            self._sum -= self._seen[0][1]
-        self._seen.append((mono_s, amount))
-        self._sum += amount
-        self._forget(mono_s)
-
-    def _forget(self, now_mono_s: float) -> None:
-        while self._seen and now_mono_s - self._seen[0][0] > WINDOW_S:
-            self._sum -= self._seen.popleft()[1]
+        self.total = 0
+        self._readings: deque[tuple[float, int]] = deque(maxlen=READINGS_MAX)
 
     def per_s(self, now_mono_s: float) -> float | None:
-        """The rate now; None while too little was seen to tell."""
-        self._forget(now_mono_s)
-        if len(self._seen) < 2:
-            return 0.0 if not self._seen else None
-        span_s = max(now_mono_s - self._seen[0][0], 1e-3)
-        return (self._sum - self._seen[0][1]) / span_s
+        """The rate since the oldest reading in the window; None at the first."""
+        self._readings.append((now_mono_s, self.total))
+        while len(self._readings) > 2 and now_mono_s - self._readings[0][0] > WINDOW_S:
+            self._readings.popleft()
+        then_mono_s, then = self._readings[0]
+        return (self.total - then) / (now_mono_s - then_mono_s) if now_mono_s > then_mono_s else None

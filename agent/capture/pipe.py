@@ -71,8 +71,8 @@ class Pipe:
         now_mono_s = self._clock.mono_s()
         with self._lock:
             self._last_frame_mono_s = now_mono_s
-            self._frames.add(now_mono_s)
-            self._bytes.add(now_mono_s, len(packet.data))
+            self._frames.total += 1
+            self._bytes.total += len(packet.data)
             try:
                 dated = self._timeline.take(packet, int(now_mono_s * 1e6))
             except Jump as jump:
@@ -100,7 +100,7 @@ class Pipe:
         look = self._detector.step(picture)
         with self._lock:
             self._look = look
-            self._lumas.add(picture.mono_s)
+            self._lumas.total += 1
             self._luma_mean = float(picture.y[::16, ::16].mean())
             self._step(look, picture.mono_s)
 
@@ -218,6 +218,8 @@ class Pipe:
                     tail, patches = self._fragmenter.close(action.until_us)
                     jobs += [Block(tail), ClipEnd(patches, self._fragmenter.dur_us, self._fragmenter.frames_n)]
                     self._fragmenter = None
+                case Turn():
+                    jobs += [self._event_end(), self._event_begin(self._look, action.at_us, continues=True)]
         return jobs
 
     def _write(self, packet: Packet) -> list[Job]:

@@ -29,7 +29,7 @@ class Store(Struct, kw_only=True, forbid_unknown_fields=True):
     keep_continuous_days: Annotated[float, Meta(gt=0, le=365)] = 3
     quota_gb: Annotated[float, Meta(ge=0)] = 0
     free_floor_pct: Annotated[float, Meta(ge=1, le=50)] = 10
-    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1
+    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1.5
 
 
 class Motion(Struct, kw_only=True, forbid_unknown_fields=True):

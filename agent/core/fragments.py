@@ -2,7 +2,7 @@
 from agent.core.model import Packet, StreamInfo
 from agent.core.mp4.write import Movie
 
-LONGEST_US = 500_000        # what waits in memory; together with the flush schedule it bounds what a cut can cost
+LONGEST_US = 300_000        # what waits in memory; together with the flush schedule it bounds what a cut can cost
 SEEK_EVERY_S = 2.0          # room for this many seek points; more keyframes than that are merged
 
 

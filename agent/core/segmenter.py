@@ -29,7 +29,14 @@ class End:
     until_us: int
 
 
-Action = Begin | Write | End
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The event goes on as another one from here."""
+
+    at_us: int
+
+
+Action = Begin | Write | End | Turn
 
 
 @dataclass(slots=True)
@@ -67,9 +74,12 @@ class Segmenter:
         self.wanted_until_us = now_us + self.post_roll_us
         return self._release()
 
-    def turn(self) -> None:
-        """The event goes on under another name: its clip ends at the next keyframe; another follows without a gap."""
+    def turn(self, now_us: int) -> list[Action]:
+        """The event is too long and goes on as another one: from the next keyframe on, where its clip ends."""
+        if self.always:
+            return [Turn(now_us)]
         self.cut_asked = True
+        return self.extend(now_us)
 
     def close(self) -> list[Action]:
         """The event is over."""
@@ -116,8 +126,9 @@ class Segmenter:
 
     def _cut(self, packet: Packet) -> list[Action]:
         released = self._release()
+        turned = [Turn(packet.dts_us)] if self.cut_asked else []
         self.clip_start_us, self.cut_asked = None, False
-        return [*released, End(packet.dts_us), *self._begin([packet])]
+        return [*released, End(packet.dts_us), *turned, *self._begin([packet])]
 
     def _begin(self, packets: list[Packet]) -> list[Action]:
         if not packets:

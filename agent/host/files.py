@@ -2,6 +2,7 @@
 
 Without the folder's flush half of the "finished" files of a cut are missing (docs/design/storage.md).
 """
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -45,8 +46,17 @@ class Lock:
     """A role's exclusive claim on a store, released by the kernel when the process ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock or raise AlreadyRunning; OSError when the folder can't be written."""
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        """Take the lock or raise AlreadyRunning; OSError when the file can't be made or opened.
+
+        On a card that has become read-only the old file is locked as it is: somebody must be up to say so.
+        """
+        writable = True
+        try:
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            writable, self._handle = False, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -54,8 +64,9 @@ class Lock:
             os.close(self._handle)
             raise AlreadyRunning(f"process {holder} already works on {path.parent} as {path.stem}; "
                                  f"stop it first (systemctl stop 'taimat-*', or its terminal)") from None
-        os.ftruncate(self._handle, 0)
-        os.write(self._handle, str(os.getpid()).encode())
+        if writable:
+            os.ftruncate(self._handle, 0)
+            os.write(self._handle, str(os.getpid()).encode())
 
     def release(self) -> None:
         """Give the claim up before the process ends."""

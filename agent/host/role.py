@@ -60,7 +60,11 @@ def start(role: str, unit: str, config: Path) -> Role:
     except OSError as error:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder in memory that you may write under [store] runtime") from error
-    lock = Lock(folders.lock(unit))
+    try:
+        lock = Lock(folders.lock(unit))
+    except OSError as error:
+        raise StoreError(f"{error.filename}: {error.strerror}; look at the card and at who may write there "
+                         f"(taimat doctor)") from error
     clock = SystemClock()
     heart = Heart(role, unit, runtime, clock)
     return Role(settings, problem, folders, runtime, clock, heart, Stop().on_signals(), lock)

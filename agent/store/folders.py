@@ -52,8 +52,12 @@ class Folders:
         return self
 
     def demand_writable(self) -> None:
-        """For the roles that write clips. Raises StoreError with the remedy."""
+        """For the roles that write clips. Raises StoreError with the remedy.
+
+        A card that is read-only is no reason: it may get well, and until then the roles are there to say so.
+        """
         for folder in (self.clips, self.thumbs):
-            if not os.access(folder, os.W_OK | os.X_OK):
+            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            if not read_only and not os.access(folder, os.W_OK | os.X_OK):
                 raise StoreError(f"{folder} can't be written by user {os.geteuid()}: "
                                  f"change its owner or choose another one under [store] folder")

@@ -1,4 +1,5 @@
 """`taimat run` without the command line: takes the store, runs the supervisor, tells what is wrong by exit codes."""
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from agent.tools.running import at_work
 def main(argv: Sequence[str] | None = None) -> int:
     """Supervise all roles until a signal; one device a store. Returns the exit code."""
     config = arguments("run").parse_args(argv).config
+    if os.geteuid() == 0:
+        os.umask(0o007)     # as the units have it: what root makes here, their users go on with
     try:
         folders = Folders(Path(load(config).store.folder)).create()
         lock = Lock(folders.lock("run"))

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from agent.core.model import Packet
 from agent.core.ring import Ring
-from agent.core.segmenter import Action, Begin, End, Segmenter, Write
+from agent.core.segmenter import Action, Begin, End, Segmenter, Turn, Write
 
 STEP_US = 100_000
 
@@ -18,6 +18,7 @@ class Camera:
         self.n = 0
         self.clips: list[list[int]] = []
         self.ends: list[int] = []
+        self.turns: list[int] = []
 
     @property
     def now_us(self) -> int:
@@ -33,6 +34,8 @@ class Camera:
                     self.clips[-1] += [p.dts_us for p in packets]
                 case End(until_us):
                     self.ends.append(until_us)
+                case Turn(at_us):
+                    self.turns.append(at_us)
 
     def play(self, seconds: float) -> None:
         for _ in range(round(seconds * 10)):
@@ -77,10 +80,17 @@ def test_an_event_that_turns_is_cut_at_the_next_keyframe():
     camera.play(3)
     camera.obey(camera.segmenter.open(camera.now_us))
     camera.play(1.5)
-    camera.segmenter.turn()
-    camera.obey(camera.segmenter.extend(camera.now_us))
+    camera.obey(camera.segmenter.turn(camera.now_us))
+    assert camera.turns == []
     camera.play(1.5)
-    assert camera.clips[0][-1] == 4_900_000 and camera.clips[1][0] == 5_000_000
+    assert camera.clips[0][-1] == 4_900_000 and camera.clips[1][0] == 5_000_000 and camera.turns == [5_000_000]
+
+
+def test_where_everything_is_recorded_an_event_turns_at_once():
+    camera = Camera(always=True)
+    camera.play(3.5)
+    camera.obey(camera.segmenter.turn(camera.now_us))
+    assert camera.turns == [3_400_000] and len(camera.clips) == 1
 
 
 def test_a_lost_clip_is_followed_by_another_while_the_event_lasts():
@@ -112,7 +122,7 @@ def test_every_clip_begins_with_a_keyframe_and_has_no_hole(steps: list[str], alw
             in_event = False
             camera.obey(segmenter.close())
         elif step == "turn":
-            segmenter.turn()
+            camera.obey(segmenter.turn(camera.now_us))
         elif step == "end":
             camera.obey(segmenter.end())
         elif step == "lost":

@@ -109,7 +109,7 @@ def main(port: str, login: str, *channels: str) -> None:
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
     loop = GLib.MainLoop()
-    GLib.io_add_watch(sys.stdin, GLib.PRIORITY_DEFAULT, GLib.IOCondition.HUP, loop.quit)
+    GLib.io_add_watch(sys.stdin, GLib.PRIORITY_DEFAULT, GLib.IOCondition.HUP, lambda *_: loop.quit())
     print("ready", flush=True)
     loop.run()
 

@@ -83,23 +83,18 @@ class Packets:
 class Eye:
     """Decodes a stream for motion, and only then: from a keyframe on, without the loop filter, one thread."""
 
-    def __init__(self, stream: Any, clock: Clock) -> None:
-        self._stream, self._clock = stream, clock
-        self._open = False
+    def __init__(self, stream: Any, clock: Clock, always: bool) -> None:
+        """`always`: the stream is there for its pictures; else they are looked at while the sink depends on them."""
+        self._clock, self._always, self._open = clock, always, False
         context = stream.codec_context
         context.thread_count = 1
         context.thread_type = "NONE"
         context.options = {"skip_loop_filter": "all"}
 
-    def look(self, packet: Any, sink: Sink, wanted: bool) -> None:
-        """Give the sink the packet's picture, if it wants one now.
-
-        `wanted` is False while nobody looks at this stream at all.
-        """
-        if not wanted:
-            self._open = False
-            return
-        self._open = self._open or packet.is_keyframe
+    def look(self, packet: Any, sink: Sink) -> None:
+        """Give the sink the packet's picture, if it wants one now."""
+        if packet.is_keyframe:
+            self._open = self._always or sink.wants_main_luma()
         if not self._open:
             return
         try:

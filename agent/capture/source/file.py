@@ -42,7 +42,7 @@ class FileSource:
         last_us = step_us = 0
         with av.open(str(self._path)) as container:
             stream = video_stream(container, str(self._path))
-            packets, eye = Packets(stream), Eye(stream, self._clock)
+            packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
             if packets.info is not None:
                 sink.stream(packets.info)
             for packet in container.demux(stream):
@@ -58,5 +58,5 @@ class FileSource:
                         return 0
                     step_us, last_us = item.dts_us - first_us - last_us, item.dts_us - first_us
                     sink.packet(Packet(item.data, began_us + item.pts_us - first_us, due_us, item.key))
-                eye.look(packet, sink, self._luma_only or sink.wants_main_luma())
+                eye.look(packet, sink)
         return last_us + step_us if first_us is not None else 0

@@ -30,7 +30,7 @@ class RtspSource:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError."""
         with self._errors(), av.open(self._url, options=OPTIONS, timeout=(5.0, 2.5)) as container:
             stream = video_stream(container, self._name)
-            packets, eye = Packets(stream), Eye(stream, self._clock)
+            packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
             if packets.info is not None and not self._luma_only:
                 sink.stream(packets.info)
             for packet in container.demux(stream):
@@ -40,7 +40,7 @@ class RtspSource:
                     continue
                 if not self._luma_only:
                     _hand_on(packets, packet, sink)
-                eye.look(packet, sink, self._luma_only or sink.wants_main_luma())
+                eye.look(packet, sink)
         raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection; it may be restarting")
 
     @contextlib.contextmanager
@@ -54,7 +54,7 @@ class RtspSource:
                                              f"correct them in the source's address") from None
         except av.error.HTTPNotFoundError:
             raise SourceError("camera_not_found", f"{self._name}: the camera has no stream under this path; "
-                                                  f"its manual or taimat discover tells the right one") from None
+                                                  f"its manual tells the right one") from None
         except (ConnectionError, av.error.ConnectionRefusedError):
             raise SourceError("camera_unreachable", f"{self._name}: {host} refuses the connection; "
                                                    "is it a camera, and is RTSP on?") from None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from agent.core.motion.glance import Glance
 from agent.core.motion.picture import Picture
 from agent.core.motion.settings import MotionSettings
 
@@ -32,6 +33,13 @@ class Change(NamedTuple):
     before: np.ndarray       # uint8 0/1: the mask of the picture before, widened by a walker's way since then
     threshold: np.ndarray    # float32: the contrast that counts as one deviation
     share: float             # changed share of the picture, 0..1
+
+
+class Pace(NamedTuple):
+    """How much time one learning step stands for."""
+
+    since_s: float           # since the step before
+    seen_s: float            # for which what is seen now has been there; shorter if the pictures between showed nothing
 
 
 def weight(dt_s: float, time_constant_s: float) -> float:
@@ -71,8 +79,8 @@ class Background:
         keeps its own).
         """
         s, contrast = self._s, picture.contrast
-        usual = np.maximum(cv2.blur(self._deviation, (3, 3)), np.float32(s.deviation_min))
-        threshold = usual * (1 + np.float32(s.busy_deviations) * self.busy)
+        usual = self._usual()
+        threshold = self._threshold(usual)
         above = contrast - cv2.dilate(self._mean, self._shake)
         below = cv2.erode(self._mean, self._shake) - contrast
         lighter = cv2.absdiff(picture.brightness, self._brightness) / picture.scale
@@ -90,31 +98,51 @@ class Background:
         off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * change.threshold
         return off if self._counts is None else off & self._counts
 
-    def learn(self, picture: Picture, change: Change, confirmed: np.ndarray, dt_s: float, settling: bool) -> None:
+    def glance(self, picture: Picture, share: float) -> Glance:
+        """The levels within which no pixel reaches `share` of what is evidence by itself, in the light of `picture`.
+
+        As in `compare`, a pixel counts only beyond both limits: that of the contrast and that of the brightness.
+        Surroundings change less than what is in them, so a true change passes these limits before it is evidence.
+        """
+        evidence = share * self._s.seed_deviations * self._threshold(self._usual())
+        around = picture.scale
+        off = around * evidence / _BRIGHTNESS_WEIGHT
+        high = np.maximum(self._brightness + off, around * (cv2.dilate(self._mean, self._shake) + evidence))
+        low = np.minimum(self._brightness - off, around * (cv2.erode(self._mean, self._shake) - evidence))
+        dark = np.float32(self._s.dark_level)
+        return Glance.between(low - dark, high - dark, None if self._counts is None else ~self._counts)
+
+    def learn(self, picture: Picture, change: Change, confirmed: np.ndarray, pace: Pace, settling: bool) -> None:
         """Move the background towards `picture`: quickly where nothing is seen, slowly under what is.
 
         `confirmed` (bool) marks confirmed objects: all other changes make their place restless. While `settling`
         everything is learned at once.
         """
         s, seen = self._s, change.mask.view(bool)
-        self._age_s += dt_s
-        fast = max(weight(dt_s, s.learn_s), dt_s / self._age_s)
-        slow = weight(dt_s, s.learn_under_s)
+        self._age_s += pace.since_s
+        fast = max(weight(pace.since_s, s.learn_s), pace.since_s / self._age_s)
+        slow = weight(pace.seen_s, s.learn_under_s)
         if settling:
-            fast = slow = max(fast, weight(dt_s, s.relearn_s))
+            fast = slow = max(fast, weight(pace.since_s, s.relearn_s))
         limit = _OUTLIER_DEVIATIONS * np.maximum(self._deviation, np.float32(s.deviation_min))
         off = np.minimum(cv2.absdiff(picture.contrast, self._mean), limit)
-        _approach(self._deviation, off, np.where(seen, _WIDEN_UNDER * weight(dt_s, s.learn_s), fast))
+        _approach(self._deviation, off, np.where(seen, _WIDEN_UNDER * weight(pace.seen_s, s.learn_s), fast))
         gain = np.where(seen, slow, fast)
         _approach(self._mean, picture.contrast, gain)
         _approach(self._brightness, picture.brightness, gain)
-        self._absorb(picture, seen, change.resting, dt_s)
-        _approach(self._recent, picture.contrast, weight(dt_s, s.recent_s))
-        _approach(self._lately, picture.contrast, weight(dt_s, s.lately_s))
-        growth, fading = np.float32(s.busy_grow_per_s * dt_s), np.float32(-s.busy_fade_per_s * dt_s)
+        self._absorb(picture, seen, change.resting, pace.seen_s)
+        _approach(self._recent, picture.contrast, weight(pace.since_s, s.recent_s))
+        _approach(self._lately, picture.contrast, weight(pace.since_s, s.lately_s))
+        growth, fading = np.float32(s.busy_grow_per_s * pace.seen_s), np.float32(-s.busy_fade_per_s * pace.since_s)
         self.busy += np.where(seen & ~confirmed, growth, fading)
         np.clip(self.busy, 0, s.busy_max, out=self.busy)
         self._before = change.mask
+
+    def _usual(self) -> np.ndarray:
+        return np.maximum(cv2.blur(self._deviation, (3, 3)), np.float32(self._s.deviation_min))
+
+    def _threshold(self, usual: np.ndarray) -> np.ndarray:
+        return usual * (1 + np.float32(self._s.busy_deviations) * self.busy)
 
     def _absorb(self, picture: Picture, seen: np.ndarray, resting: np.ndarray, dt_s: float) -> None:
         """Take what was seen and kept still for long into the background, and remember what it covers."""

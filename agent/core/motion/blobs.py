@@ -23,6 +23,11 @@ class Blob(NamedTuple):
     overlap: float         # share of its pixels that had changed in the picture before, 0..1
 
 
+def strong_min(area_min: int) -> int:
+    """How many pixels of a blob of at least `area_min` must have changed beyond doubt."""
+    return max(2, area_min // 3)
+
+
 def find_blobs(change: Change, area_min: int, blobs_max: int) -> list[Blob]:
     """The patches of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
     if not change.strong.any():
@@ -33,7 +38,7 @@ def find_blobs(change: Change, area_min: int, blobs_max: int) -> list[Blob]:
     counts = np.bincount(8 * labels.ravel()[at] + kind.ravel()[at], minlength=8 * n).reshape(n, 8)
     strong, moving, before = counts[:, 1::2].sum(1), counts[:, [2, 3, 6, 7]].sum(1), counts[:, 4:].sum(1)
     area = stats[:, cv2.CC_STAT_AREA]
-    good = np.flatnonzero((area >= area_min) & (strong >= max(2, area_min // 3)))
+    good = np.flatnonzero((area >= area_min) & (strong >= strong_min(area_min)))
     good = good[good > 0]
     good = good[np.argsort(-strong[good], kind="stable")][:blobs_max]
     return [

@@ -6,17 +6,19 @@ import numpy as np
 
 from agent.core.motion.settings import MotionSettings
 
+_BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 SIDE_MIN_PX = 8     # thinner pictures are stretched to this, so that every neighbourhood exists
 
 Size = tuple[int, int]      # width, height
 
 
 class Picture(NamedTuple):
-    """One analysed picture; three float32 planes of the same shape."""
+    """One analysed picture; float32 planes of the same shape, and the grey levels they were made from."""
 
-    brightness: np.ndarray     # grey levels 0..255, slightly blurred
-    scale: np.ndarray          # grey levels that make one unit of contrast here
-    contrast: np.ndarray       # brightness relative to the surroundings: a change of light mostly cancels
+    small: np.ndarray          # uint8, shrunken only
+    brightness: np.ndarray     # grey levels, slightly blurred, plus `dark_level`
+    scale: np.ndarray          # the same for the surroundings: the grey levels that make one unit of contrast here
+    contrast: np.ndarray       # brightness over that of the surroundings: a change of light mostly cancels
 
 
 def work_size(shape: tuple[int, int], work_px: int) -> Size:
@@ -26,10 +28,13 @@ def work_size(shape: tuple[int, int], work_px: int) -> Size:
     return max(SIDE_MIN_PX, round(w * shrink)), max(SIDE_MIN_PX, round(h * shrink))
 
 
-def prepare(y: np.ndarray, size: Size, s: MotionSettings) -> Picture:
-    """Shrink `y` (uint8, any shape and strides) to `size` and compare each pixel with its surroundings."""
-    small = cv2.resize(y, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    brightness = cv2.GaussianBlur(small, (3, 3), 0)
-    surround = cv2.blur(brightness, (s.surround_px, s.surround_px))
-    scale = surround + np.float32(s.dark_level)
-    return Picture(brightness, scale, (brightness - surround) / scale)
+def shrunken(y: np.ndarray, size: Size) -> np.ndarray:
+    """`y` (uint8, any shape and strides) in `size`."""
+    return cv2.resize(y, size, interpolation=cv2.INTER_AREA)
+
+
+def prepare(small: np.ndarray, s: MotionSettings) -> Picture:
+    """Compare each pixel of a shrunken picture with its surroundings."""
+    brightness = cv2.sepFilter2D(small, cv2.CV_32F, _BLUR, _BLUR, delta=s.dark_level)
+    scale = cv2.blur(brightness, (s.surround_px, s.surround_px))
+    return Picture(small, brightness, scale, cv2.divide(brightness, scale))

@@ -4,14 +4,18 @@ from collections.abc import Iterable
 import numpy as np
 
 from agent.core.model import Box, Luma
-from agent.core.motion.background import Background, Change
-from agent.core.motion.blobs import Blob, find_blobs
+from agent.core.motion.background import Background, Change, Pace
+from agent.core.motion.blobs import Blob, find_blobs, strong_min
+from agent.core.motion.glance import Glance
 from agent.core.motion.look import Look, Reason
-from agent.core.motion.picture import Picture, Size, prepare
+from agent.core.motion.picture import Picture, Size, prepare, shrunken
 from agent.core.motion.settings import MotionSettings
 from agent.core.motion.stays import Stays
 from agent.core.motion.track import Edges
 from agent.core.motion.tracks import Tracker
+
+_GLANCE_SHARE = 0.75      # of the evidence that a seed needs: what makes a first look doubt
+_CLUTTER_IDLE = 0.05      # blobs a picture, averaged
 
 
 class Scene:
@@ -21,22 +25,39 @@ class Scene:
         """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None."""
         self._s = settings
         self._size = size
-        self._picture = prepare(luma.y, size, settings)
+        self._picture = prepare(shrunken(luma.y, size), settings)
         self._background = Background(self._picture, settings, ignored)
         self._tracker = Tracker(settings)
         self._stays = Stays(settings, size)
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
         self._settled_mono_s = float("-inf")
-        self._fresh_mono_s = luma.mono_s                           # when the picture last differed from the one before
+        self._fresh_mono_s = luma.mono_s                           # when a picture last differed from the one before
         self._moving_mono_s = float("-inf")                        # "moving" is held until then
         self._boxes: tuple[Box, ...] = ()
+        self._full_mono_s = luma.mono_s                            # the latest full look
+        self._look = Look(False, reasons=(Reason.SETTLING,))       # and what it said
+        self._glance: Glance | None = None                         # what a first look compares with; None: it won't do
 
     def look(self, luma: Luma, dt_s: float) -> Look:
-        """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it."""
-        s, now = self._s, luma.mono_s
-        picture = prepare(luma.y, self._size, s)
-        if not np.array_equal(picture.brightness, self._picture.brightness):
+        """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it.
+
+        While nothing is going on a first look is enough for most pictures: if too few pixels for a blob have changed by
+        a good part of what the full look asks for, it could not find one. The full look then comes, and learns,
+        every `calm_s`.
+        """
+        small = shrunken(luma.y, self._size)
+        since_s = luma.mono_s - self._full_mono_s
+        calm = self._glance is not None and self._glance.outside_n(small) < strong_min(self._blob_min_px)
+        if not calm or since_s > self._s.calm_s:
+            self._look = self._full(prepare(small, self._s), luma.mono_s, dt_s, Pace(since_s, since_s if calm else dt_s))
+            self._full_mono_s = luma.mono_s
+            self._glance = self._background.glance(self._picture, _GLANCE_SHARE) if self._idle(luma.mono_s) else None
+        return self._look
+
+    def _full(self, picture: Picture, now: float, dt_s: float, pace: Pace) -> Look:
+        s = self._s
+        if not np.array_equal(picture.small, self._picture.small):
             self._fresh_mono_s = now
         self._picture = picture
         change = self._background.compare(picture, dt_s)
@@ -47,13 +68,19 @@ class Scene:
         self._tracker.step(blobs, self._background.busy, now, dt_s)
         objects = [] if whole else self._objects(picture, change, now)
         confirmed = self._paint(t.blob for t in self._tracker.in_sight(now) if t.confirmed)
-        self._background.learn(picture, change, confirmed, dt_s, now < self._settled_mono_s)
+        self._background.learn(picture, change, confirmed, pace, now < self._settled_mono_s)
         if objects and now >= self._started_mono_s:
             self._moving_mono_s = now + s.hold_s
             self._boxes = tuple(sorted(map(self._box, objects), key=lambda box: -box.w * box.h))
         moving = now <= self._moving_mono_s
         boxes = self._boxes if moving else ()
         return Look(moving, change.share, boxes, self._reasons(whole, now), len(self._tracker.tracks))
+
+    def _idle(self, now_mono_s: float) -> bool:
+        """True if the latest full look found nothing that the next picture might continue."""
+        learned_mono_s = max(self._started_mono_s + self._s.learn_s, self._settled_mono_s)
+        return (now_mono_s > max(learned_mono_s, self._moving_mono_s) and not self._stays.places
+                and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
     def _objects(self, picture: Picture, change: Change, now_mono_s: float) -> list[Edges]:
         """Confirmed tracks that move now, and the places where somebody stands who does."""

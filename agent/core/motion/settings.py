@@ -35,6 +35,7 @@ class MotionSettings:
 
     # learning
     learn_s: float = 3.3               # time constant of the background where nothing is seen
+    calm_s: float = 1.0                # while nothing is going on, the scene is learned no more often than this
     learn_under_s: float = 25.0        # and under something that is seen
     relearn_s: float = 0.35            # and while settling
     settle_s: float = 1.0              # silence after a global change

@@ -1,0 +1,275 @@
+"""The agent itself under its units: four users in four sandboxes record, hash, send and show; killed, hung, misled.
+
+One boot, and the tests go on from one another. What each sandbox refuses is in test_boot.py.
+"""
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rigs import footage
+from tests.systemd.machine import Machine, NoMachine
+
+ROOT = Path(__file__).parents[2]
+STORE, SETTINGS = "/var/lib/taimat", "/etc/taimat/taimat.toml"
+NETWORK, CAMERA = "taimat-capture-network.service", "taimat-capture@gate.service"
+KEEPER, LINK, WEB = "taimat-keeper.service", "taimat-link.service", "taimat-web.service"
+OTHERS = (KEEPER, LINK, WEB)
+BROKER, SUBSCRIBER = "broker.service", "subscriber.service"
+
+# Each command turns into its role within the same process, so the folder goes along in the environment.
+COMMAND = """#!/bin/sh
+PYTHONSAFEPATH=1 PYTHONPATH=/usr/lib/taimat exec /usr/bin/python3 -m agent "$@"
+"""
+LIBRARIES = "av, cv2, jinja2, msgspec, paho.mqtt, psutil, rich, starlette, typer, uvicorn"
+CONFIG = """
+[[camera]]
+name = "gate"
+source = "file:/srv/gate.mp4"
+loop = true
+record = "continuous"
+
+[ward]
+enabled = true
+host = "localhost"
+port = 1883
+tls = false
+delivery = "puback"
+"""
+WRONG = CONFIG.replace("loop", "lop")
+# The units wait longer; here the mechanism is tried. Enough for a role that is late because the tests' machine is busy.
+IMPATIENT = "[Service]\nWatchdogSec=8\nTimeoutAbortSec=2\n"
+SERVICE = ("[Service]\nExecStart={}\nRestart=on-failure\nRestartSec=100ms\nDynamicUser=yes\n"
+           "[Install]\nWantedBy=multi-user.target\n")
+
+FETCH = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=5).read())"
+MAY = """
+import json, os, sys
+letters = (("r", os.R_OK), ("w", os.W_OK))
+print(json.dumps(["".join(letter for letter, how in letters if os.access(path, how)) for path in sys.argv[1:]]))
+"""
+
+
+def demand_libraries() -> None:
+    """Raises NoMachine with what is missing of that which the agent imports on a device."""
+    programs = {"/usr/sbin/mosquitto": "mosquitto", "/usr/bin/mosquitto_sub": "mosquitto-clients"}
+    lacking = [package for path, package in programs.items() if not Path(path).exists()]
+    tried = subprocess.run(["/usr/bin/python3", "-c", f"import {LIBRARIES}"], capture_output=True, text=True)
+    if tried.returncode:
+        lacking.append(tried.stderr.strip().rpartition("\n")[2])
+    if lacking:
+        raise NoMachine(f"Debian's packages are incomplete, see scripts/test: {', '.join(lacking)}")
+
+
+def furnish(machine: Machine, scratch: Path) -> None:
+    """Install the agent, a file that plays the camera, a broker and somebody who listens there."""
+    machine.borrow("/usr", "/etc/alternatives")
+    (scratch / "taimat").write_text(COMMAND)
+    machine.install(scratch / "taimat")
+    shutil.copytree(ROOT / "agent", machine.root / "usr/lib/taimat/agent", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
+    machine.write(SETTINGS, CONFIG)
+    machine.write("/etc/systemd/system/taimat-.service.d/90-impatient.conf", IMPATIENT)
+    machine.write(f"/etc/systemd/system/{BROKER}", SERVICE.format("/usr/sbin/mosquitto -p 1883"))
+    machine.write(f"/etc/systemd/system/{SUBSCRIBER}", SERVICE.format("/usr/bin/mosquitto_sub -V 5 -t # -v"))
+    machine.enable("taimat.target", NETWORK, *OTHERS, BROKER, SUBSCRIBER)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A booted machine that records."""
+    folder = tmp_path_factory.mktemp("agent")
+    try:
+        demand_libraries()
+        with Machine(folder) as made:
+            furnish(made, folder)
+            made.boot()
+            yield made
+    except NoMachine as reason:
+        pytest.skip(f"no machine: {reason}")
+
+
+def clips(machine: Machine) -> list[dict[str, Any]]:
+    """Finished clips, oldest first, as a technician lists them."""
+    return [json.loads(line) for line in machine.run("taimat", "clips", "list", "--json").splitlines()]
+
+
+def fetch(machine: Machine, address: str) -> str:
+    """What the page answers; "" while it does not."""
+    return machine.run("python3", "-c", FETCH, f"http://localhost:8088{address}", check=False)
+
+
+def health(machine: Machine) -> dict[str, Any]:
+    """The page's newest look at the device; empty before the first one."""
+    with contextlib.suppress(ValueError):
+        return json.loads(fetch(machine, "/health.json"))
+    return {}
+
+
+def beats(machine: Machine) -> dict[str, dict[str, Any]]:
+    """The newest heartbeat of each unit, as the page has heard it."""
+    return {unit["unit"]: unit["beat"] for unit in health(machine).get("units", ()) if unit["beat"]}
+
+
+def conditions(machine: Machine) -> dict[str, str | None]:
+    """Codes of what the page's newest look has found, with their details."""
+    return {each["code"]: each["detail"] for each in health(machine).get("conditions", ())}
+
+
+def open_parts(machine: Machine) -> list[tuple[Path, int]]:
+    """Files of the clips that are being written, and their sizes in bytes."""
+    found = []
+    for part in (machine.root / STORE.lstrip("/") / "clips").glob("*/*.part"):
+        with contextlib.suppress(FileNotFoundError):        # it may just get its final name
+            found.append((part, part.stat().st_size))
+    return found
+
+
+def until_recording(machine: Machine, but: Path | None = None) -> Path:
+    """Wait until a clip other than `but` is open and has pictures on the card; returns its file."""
+    def grown() -> list[Path]:
+        return [part for part, size_b in open_parts(machine) if part != but and size_b > 50_000]
+    machine.until_true(lambda: bool(grown()), "recording", within_s=15)
+    return grown()[0]
+
+
+def until_replaced(machine: Machine, unit: str, pid: str) -> None:
+    """Wait until another process than `pid` is the unit's and has reported READY."""
+    machine.until_true(lambda: machine.show(unit, "MainPID") not in (pid, "0"), "a new process", within_s=20)
+    machine.until(unit, "ActiveState", "active", within_s=15)
+
+
+def test_each_role_gets_ready_as_a_user_of_its_own(machine: Machine) -> None:
+    for unit in (NETWORK, *OTHERS):
+        machine.until(unit, "ActiveState", "active", within_s=20)
+    pids = [machine.show(unit, "MainPID") for unit in (NETWORK, *OTHERS)]
+    users = [machine.run("stat", "--format=%U:%G", f"/proc/{pid}") for pid in pids]
+    assert users == [f"taimat-{role}:taimat" for role in ("capture", "keeper", "link", "web")]
+    assert [machine.show(unit, "NRestarts") for unit in (NETWORK, *OTHERS)] == ["0"] * 4
+
+
+def test_heartbeats_of_all_roles_cross_the_sandboxes(machine: Machine) -> None:
+    all_well = {role: {"state": "ok", "restarts_n": 0} for role in ("capture", "keeper", "link", "web")}
+    machine.until_true(lambda: health(machine).get("roles") == all_well, "all roles are ok", within_s=15)
+    machine.until_true(lambda: beats(machine)["link"]["facts"]["broker"] == "connected", "the broker is found", 15)
+    report = health(machine)
+    assert [(each["camera"], each["state"], each["recording"]) for each in report["cameras"]] == [("gate", "ok", True)]
+    assert set(conditions(machine)) <= {"memory_unlimited"}      # a container has no controllers
+    machine.until_true(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it", within_s=10)
+
+
+def test_a_wrong_setting_keeps_the_last_good_ones_and_is_told(machine: Machine) -> None:
+    machine.write(SETTINGS, WRONG)
+    machine.run("systemctl", "restart", "taimat.target")
+
+    machine.until_true(lambda: "config_rejected" in conditions(machine), "config_rejected", within_s=20)
+    assert conditions(machine)["config_rejected"].startswith(f"{SETTINGS}:5: camera[1].lop: unknown key; did you mean loop")
+    until_recording(machine)
+    machine.write(SETTINGS, CONFIG)
+
+
+def test_a_camera_of_its_own_records_without_any_network(machine: Machine) -> None:
+    machine.run("systemctl", "stop", NETWORK)
+    assert clips(machine)[-1]["state"] == "done" and not open_parts(machine)
+    machine.run("systemctl", "start", CAMERA)
+    until_recording(machine)
+    camera, keeper, page, own = (machine.run("readlink", f"/proc/{pid}/ns/net") for pid in (
+        *(machine.show(unit, "MainPID") for unit in (CAMERA, KEEPER, WEB)), 1))
+    assert page == own and len({camera, keeper, own}) == 3
+    machine.until_true(lambda: "capture@gate" in beats(machine), "its heartbeat arrives", within_s=15)
+
+
+def test_the_watchdog_is_fed_while_it_records(machine: Machine) -> None:
+    fed = machine.show(CAMERA, "WatchdogTimestampMonotonic")
+    machine.until_true(lambda: machine.show(CAMERA, "WatchdogTimestampMonotonic") != fed, "fed again", within_s=5)
+
+
+@pytest.mark.parametrize(("signal", "within_s"), [("KILL", 15), ("STOP", 30)])
+def test_a_camera_that_is_killed_or_hangs_is_back_and_its_clip_is_kept(
+        machine: Machine, signal: str, within_s: float) -> None:
+    part, pid = until_recording(machine), machine.show(CAMERA, "MainPID")
+    machine.run("systemctl", "kill", "--signal", signal, CAMERA)
+    began_mono_s = time.monotonic()
+    until_replaced(machine, CAMERA, pid)
+    until_recording(machine, but=part)
+    assert time.monotonic() - began_mono_s < within_s
+    clip = next(clip for clip in clips(machine) if clip["name"] == part.name.removesuffix(".mp4.part"))
+    assert clip["state"] == "recovered" and clip["frames"] >= 10 and clip["bytes"] > 50_000
+    assert ("Watchdog timeout" in machine.journal("--unit", CAMERA)) == (signal == "STOP")
+
+
+def test_a_clip_is_hashed_announced_and_shown(machine: Machine) -> None:
+    machine.until_true(lambda: all(clip["sha256"] for clip in clips(machine)), "the keeper hashes", within_s=10)
+    clip = clips(machine)[0]
+    machine.until_true(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears of it", within_s=10)
+    served = machine.run("sh", "-c", f"python3 -c '{FETCH}' http://localhost:8088/clips/{clip['name']}.mp4 | sha256sum")
+    assert served.split()[0] == clip["sha256"]
+
+
+# What each role may do to the database, the clips, the pictures, the key and the settings.
+ACCESS = {CAMERA: ["rw", "rw", "rw", "", "r"], KEEPER: ["rw", "rw", "rw", "rw", "r"],
+          LINK: ["rw", "", "", "", "r"], WEB: ["rw", "r", "r", "", "r"]}
+
+
+@pytest.mark.parametrize("unit", ACCESS)
+def test_what_all_roles_have_made_together_is_open_to_those_who_need_it(machine: Machine, unit: str) -> None:
+    def may(*paths: str) -> list[str]:
+        inside = ["nsenter", "--mount", "--target", machine.show(unit, "MainPID")]
+        user = ["setpriv", "--reuid", machine.show(unit, "User"), "--regid", "taimat", "--init-groups"]
+        return json.loads(machine.run(*inside, *user, "python3", "-c", MAY, *paths))
+    database, *rest = ACCESS[unit]
+    assert may(*(f"{STORE}/{name}" for name in ("clips", "thumbs", "keys")), SETTINGS) == rest
+    assert may(*(f"{STORE}/taimat.db{part}" for part in ("", "-wal", "-shm"))) == [database] * 3
+    assert may(clips(machine)[0]["file"])[0].startswith("r") == rest[0].startswith("r")
+
+
+def test_the_target_stops_all_within_10_s_and_the_open_clip_is_whole(machine: Machine) -> None:
+    part = until_recording(machine)
+    machine.run("systemctl", "stop", "taimat.target")
+    for unit in (CAMERA, *OTHERS):
+        machine.until(unit, "ActiveState", "inactive", within_s=10)
+        assert machine.show(unit, "Result") == "success"
+    assert not open_parts(machine)
+    assert (clips(machine)[-1]["name"], clips(machine)[-1]["state"]) == (part.name.removesuffix(".mp4.part"), "done")
+
+
+def test_a_card_that_is_read_only_at_the_start_is_named_and_used_once_it_is_well(machine: Machine) -> None:
+    card = "/run/card"      # memory plays it
+    machine.run("sh", "-c", f"mkdir {card} && mount -t tmpfs card {card} && cp -a {STORE}/. {card} && "
+                f"mount --bind {card} {STORE} && mount -o remount,ro {card}")
+    machine.run("systemctl", "start", "--no-block", "taimat.target")
+    machine.until_true(lambda: "card_read_only" in conditions(machine), "card_read_only", within_s=15)
+    machine.until(NETWORK, "ActiveState", "active", within_s=15)
+    machine.run("mount", "-o", "remount,rw", card)
+    machine.until_true(lambda: any(each["recording"] for each in health(machine).get("cameras", ())), "recording", 20)
+    machine.run("systemctl", "stop", "taimat.target")
+    for unit in (NETWORK, *OTHERS):
+        machine.until(unit, "ActiveState", "inactive", within_s=10)
+    machine.run("umount", STORE, card)
+
+
+def test_what_root_has_made_in_the_foreground_the_units_go_on_with(machine: Machine) -> None:
+    machine.run("sh", "-c", f"rm -r {STORE} && systemd-tmpfiles --create /usr/lib/tmpfiles.d/taimat.conf")
+    machine.run("systemd-run", "--unit=foreground", "--property=KillSignal=SIGINT", "--property=KillMode=mixed",
+                "taimat", "run")
+    until_recording(machine)
+    machine.run("systemctl", "stop", "foreground")
+    machine.run("systemctl", "start", "taimat.target")
+    until_recording(machine)
+    assert [machine.show(unit, "ActiveState") for unit in (NETWORK, *OTHERS)] == ["active"] * 4
+
+
+def test_without_any_good_settings_all_stay_down(machine: Machine) -> None:
+    machine.write(SETTINGS, WRONG)
+    machine.run("rm", f"{STORE}/taimat.toml.last-good")
+    machine.run("systemctl", "restart", "taimat.target")
+    for unit in (NETWORK, *OTHERS):
+        machine.until(unit, "ActiveState", "failed", within_s=15)      # a restart would read "activating" here
+        assert machine.show(unit, "ExecMainStatus") == "78"
+    assert f"{SETTINGS}:5: camera[1].lop" in machine.journal("--unit", WEB)
