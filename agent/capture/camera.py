@@ -24,7 +24,12 @@ class _LumaOnly:
     """The sink of a sub-stream: only its pictures count, and its troubles end no run."""
 
     def __init__(self, pipe: Pipe) -> None:
-        self.wants_luma, self.luma = pipe.wants_luma, pipe.luma
+        self._pipe, self.luma = pipe, pipe.luma
+
+    def wants_luma(self, mono_s: float) -> bool:
+        """Asked for each picture that was decoded, so the small stream is alive."""
+        self._pipe.sub_came(mono_s)
+        return self._pipe.wants_luma(mono_s)
 
     def stream(self, info: StreamInfo) -> None:
         """The sub-stream's format matters to nobody."""

@@ -31,6 +31,11 @@ class ClipEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipLost:
+    """A part of the open clip was refused: what there is of it is the recovery's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """The strongest look of an event, and the packets its picture is decoded from (the last one is that picture)."""
 
@@ -70,4 +75,10 @@ class CameraGap:
     over: bool
 
 
-Job = CameraGap | ClipBegin | Block | ClipEnd | EventOpen | EventClose
+Job = CameraGap | ClipBegin | Block | ClipEnd | ClipLost | EventOpen | EventClose
+
+
+def size_b(batch: Sequence[Job]) -> int:
+    """What a batch holds in memory: the video in it, and that of its events' pictures."""
+    pictures = (packet for job in batch if isinstance(job, EventClose) for packet in job.peak.packets)
+    return sum(len(job.data) for job in batch if isinstance(job, Block)) + sum(len(packet.data) for packet in pictures)

@@ -26,6 +26,7 @@ class _Viewer(threading.Thread):
         self._connection = connection
         self._queue: deque[bytes] = deque()
         self._queued_b = 0
+        self._format = b""          # the latest format change, which no overflow may take away
         self._needs_key = True
         self._wake = threading.Condition()
         self.gone = False
@@ -35,8 +36,8 @@ class _Viewer(threading.Thread):
         """Queue a message; when there is no room, forget what waits and go on at the next keyframe."""
         with self._wake:
             if self._queued_b + len(data) > QUEUE_BYTES_MAX:
-                self._queue.clear()
-                self._queued_b, self._needs_key = 0, True
+                self._queue = deque([self._format])
+                self._queued_b, self._needs_key = len(self._format), True
             if self._needs_key and not key:
                 return
             self._needs_key = False
@@ -47,6 +48,7 @@ class _Viewer(threading.Thread):
     def announce(self, message: bytes) -> None:
         """Queue a format change; it never counts against the bound, and pictures start anew after it."""
         with self._wake:
+            self._format = message
             self._queue.append(message)
             self._queued_b += len(message)
             self._needs_key = True
@@ -82,7 +84,7 @@ class Live:
         self._listener.bind(str(path))
         os.chmod(path, 0o660)
         self._listener.listen(VIEWERS_MAX)
-        self._lock = threading.Lock()
+        self._lock, self._closed = threading.Lock(), threading.Event()
         self._viewers: list[_Viewer] = []
         self._opening = b""
         self._gop: list[Packet] = []
@@ -102,9 +104,9 @@ class Live:
         with self._lock:
             if packet.key:
                 self._gop, self._gop_b = [], 0
-            if (packet.key or self._gop) and self._gop_b + len(packet.data) <= QUEUE_BYTES_MAX:
+            self._gop_b += len(packet.data)
+            if (packet.key or self._gop) and self._gop_b <= QUEUE_BYTES_MAX:
                 self._gop.append(packet)
-                self._gop_b += len(packet.data)
             if not self._viewers:
                 return
             head = packet_head(packet)
@@ -113,24 +115,30 @@ class Live:
             self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                with self._lock:
-                    self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
-                    if len(self._viewers) >= VIEWERS_MAX:
-                        connection.close()
-                        continue
-                    viewer = _Viewer(connection)
-                    if self._opening:
-                        viewer.announce(self._opening)
-                    for packet in self._gop:
-                        viewer.offer(packet_head(packet), packet.data, packet.key)
-                    self._viewers.append(viewer)
-                viewer.start()
+        while not self._closed.is_set():
+            try:
+                self._admit(self._listener.accept()[0])
+            except (OSError, RuntimeError):     # out of descriptors or threads, or closed
+                self._closed.wait(1.0)
+
+    def _admit(self, connection: socket.socket) -> None:
+        """Start a viewer with the format and the newest GOP, if there is a place for one more."""
+        viewer = _Viewer(connection)
+        with self._lock:
+            self._viewers = [other for other in self._viewers if not other.gone]
+            if len(self._viewers) >= VIEWERS_MAX:
+                connection.close()
+                return
+            if self._opening:
+                viewer.announce(self._opening)
+            for packet in self._gop:
+                viewer.offer(packet_head(packet), packet.data, packet.key)
+            viewer.start()
+            self._viewers.append(viewer)
 
     def close(self) -> None:
         """End all viewers and stop listening."""
+        self._closed.set()
         self._listener.close()
         with self._lock:
             for viewer in self._viewers:

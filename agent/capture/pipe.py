@@ -5,8 +5,19 @@ a lock keeps their orders apart.
 """
 import logging
 import threading
+from dataclasses import replace
 
-from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
+from agent.capture.jobs import (
+    Block,
+    CameraGap,
+    ClipBegin,
+    ClipEnd,
+    ClipLost,
+    EventClose,
+    EventOpen,
+    Job,
+    Sight,
+)
 from agent.capture.live import Live
 from agent.capture.meter import Rate
 from agent.capture.pump import Gap
@@ -18,7 +29,7 @@ from agent.core.fragments import Fragmenter
 from agent.core.model import Luma, Packet, Point, StreamInfo
 from agent.core.motion import DETECTOR_VERSION, Detector, Look, MotionSettings
 from agent.core.ring import Ring
-from agent.core.segmenter import Action, Begin, End, Segmenter, Write
+from agent.core.segmenter import Action, Begin, End, Segmenter, Turn, Write
 from agent.core.timeline import Jump, Timeline
 from agent.host.clock import Clock, at
 
@@ -36,13 +47,12 @@ class Pipe:
 
     def __init__(self, camera: Camera, recorder: Recorder, live: Live, clock: Clock, has_sub: bool) -> None:
         self._camera, self._recorder, self._live, self._clock, self._has_sub = camera, recorder, live, clock, has_sub
-        kept_s = max(camera.pre_roll_s + CONFIRM_S, camera.merge_gap_s - camera.post_roll_s)
-        self._ring = Ring(kept_s, RING_BYTES_MAX)
+        self._ring = Ring(camera.pre_roll_s + CONFIRM_S, RING_BYTES_MAX)
         self._segmenter = _segmenter(camera, self._ring)
         self._machine = EventMachine(max(camera.post_roll_s, camera.merge_gap_s), camera.max_clip_s)
         self._detector = Detector(MotionSettings.for_people(camera.motion.sensitivity, camera.motion.smallest_pct),
                                   [[Point(*corner) for corner in area] for area in camera.motion.ignore])
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._timeline = Timeline()
         self._info: StreamInfo | None = None
         self._fragmenter: Fragmenter | None = None
@@ -51,6 +61,7 @@ class Pipe:
         self._frames, self._bytes, self._lumas = Rate(), Rate(), Rate()
         self._last_frame_mono_s: float | None = None
         self._last_luma_mono_s = float("-inf")
+        self._sub_mono_s = float("-inf")         # when the small stream last had a picture
         self._next_luma_mono_s = float("-inf")
         self._luma_mean: float | None = None
         self._refused_n = 0
@@ -90,14 +101,19 @@ class Pipe:
         """Whether the main stream has to be decoded for motion: there is no small one, or it is silent."""
         if not self._camera.motion.enabled:
             return False
-        return not self._has_sub or self._clock.mono_s() - self._last_luma_mono_s > LUMA_LATE_S
+        return not self._has_sub or self._clock.mono_s() - self._sub_mono_s > LUMA_LATE_S
+
+    def sub_came(self, mono_s: float) -> None:
+        """The small stream has a picture: motion can rely on it."""
+        self._sub_mono_s = mono_s
 
     def luma(self, picture: Luma) -> None:
         """A small picture for motion."""
         period_s = 1 / self._camera.motion.fps
         self._next_luma_mono_s = max(self._next_luma_mono_s + period_s, picture.mono_s + period_s / 2)
         self._last_luma_mono_s = picture.mono_s
-        look = self._detector.step(picture)
+        with self._looking:         # the small stream's thread and, right after it fell silent, the main one's
+            look = self._detector.step(picture)
         with self._lock:
             self._look = look
             self._lumas.total += 1
@@ -151,7 +167,7 @@ class Pipe:
                 luma_fps=_rounded(self._lumas.per_s(now_mono_s)) if self._camera.motion.enabled else None,
                 luma_mean=_rounded(self._luma_mean), score=_rounded(self._look.score if self._look else None, 4),
                 recording=self._recorder.recording, events_n=self._recorder.events_n,
-                dropped_n=self._ring.overflow_n + self._recorder.dropped_blocks_n + self._refused_n,
+                dropped_n=self._ring.overflow_n + self._recorder.forgotten_n + self._recorder.dropped_blocks_n + self._refused_n,
                 write_errors_n=self._recorder.errors_n, write_fault=self._recorder.fault)
 
     # Inside the lock.
@@ -180,9 +196,7 @@ class Pipe:
         elif order is Order.EXTEND:
             jobs += self._jobs(self._segmenter.extend(now_us))
         elif order is Order.TURN:
-            self._segmenter.turn()
-            jobs += [self._event_end(), self._event_begin(look, now_us, continues=True),
-                     *self._jobs(self._segmenter.extend(now_us))]
+            jobs += self._jobs(self._segmenter.turn(now_us))
         elif order is Order.CLOSE:
             jobs += [*self._jobs(self._segmenter.close()), self._event_end()]
         self._note_peak(look)
@@ -241,6 +255,13 @@ class Pipe:
             self._refused_n += 1
             self._segmenter.lost()
             self._fragmenter = None
+            self._recorder.offer([ClipLost(), *_happenings(jobs)])
+
+
+def _happenings(jobs: list[Job]) -> list[Job]:
+    """What a refused batch tells besides its video; an event's end goes without the packets of its picture."""
+    kept = [job for job in jobs if isinstance(job, CameraGap | EventOpen | EventClose)]
+    return [replace(job, peak=replace(job.peak, packets=())) if isinstance(job, EventClose) else job for job in kept]
 
 
 def _segmenter(camera: Camera, ring: Ring) -> Segmenter:

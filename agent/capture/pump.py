@@ -99,6 +99,9 @@ class Pump(threading.Thread):
             self._make().run(_Watched(self._sink, self._came), self._stop_flag)
         except SourceError as error:
             return error
+        except Exception as error:      # a bug, or bytes that nobody thought of: told, and no reason for a camera to stay dark
+            _log.exception("%s: an attempt broke off", self._name)
+            return SourceError("camera_stream_bad", f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it")
         return None
 
     def _came(self) -> None:
@@ -113,10 +116,10 @@ class Pump(threading.Thread):
             self._sink.gap(Gap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
 
     def _failed(self, error: SourceError, ended_mono_s: float | None) -> None:
-        if self._error is None and self._came_mono_s is not None:
+        if self._error is None:
             self._gaps_n += 1
             # libav hands the last frame out only when its wait times out: what counts is when the frame was taken.
-            self._gap_began_mono_s = self._came_mono_s if ended_mono_s is None else ended_mono_s
+            self._gap_began_mono_s = ended_mono_s or self._came_mono_s or self._began_mono_s
         self._error = error
         _log.warning("%s: %s", self._name, error)
         if isinstance(error, SourceStuck):

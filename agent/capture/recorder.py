@@ -2,16 +2,17 @@
 
 What it promises and in which order it does things for that is told in docs/design/storage.md.
 """
+import contextlib
 import errno
 import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.capture.clipfile import ClipFile
-from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
+from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, ClipLost, EventClose, EventOpen, Job, Sight, size_b
 from agent.capture.thumbs import thumbnail
 from agent.core.facts import Poke
 from agent.host.clock import Clock, Instant, at
@@ -25,6 +26,8 @@ from agent.store.recover import recover_camera
 QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap cards stall for seconds, and it is memory
 RETRY_AFTER_S = 5.0             # how soon a card that failed is tried again
 PENDING_MAX = 64                # row changes kept for a database that can't be written
+QUEUE_BATCHES_MAX = 20_000       # batches without video weigh next to nothing, but a card may hang for days
+BUSY_S = 120.0                  # another role's commit on a card that stalls: the queue fills meanwhile, no clip is given up
 PROBE_B = 65_536                # what a card must take before it is trusted again
 FAULTS = {errno.ENOSPC: "card_full", errno.EDQUOT: "card_full", errno.EROFS: "card_read_only"}
 
@@ -67,19 +70,19 @@ class Recorder(threading.Thread):
         self._wake = threading.Condition()
         self._ending = False
         self._db: sqlite3.Connection | None = None
-        self._pending: deque[RowChange] = deque(maxlen=PENDING_MAX)
+        self._pending: deque[RowChange] = deque()
         self._clip: OpenClip | None = None
         self._event: OpenEvent | None = None
         self._last_event: OpenEvent | None = None
-        self._previous_seq: int | None = None
+        self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
         self._needs_recovery = True
         self._retry_mono_s = 0.0
         self.fault: str | None = None       # card_full | card_read_only | card_io, while it lasts
         self.clip_lost = threading.Event()  # set when the open clip can't be written on; cleared by who opens the next
         self.errors_n = 0
         self.dropped_blocks_n = 0
+        self.forgotten_n = 0                # row changes given up, because the database could not be written for too long
         self.events_n = 0
-        self.syncs_n = 0
 
     @property
     def recording(self) -> bool:
@@ -88,12 +91,12 @@ class Recorder(threading.Thread):
 
     def offer(self, batch: list[Job]) -> bool:
         """Queue a batch; False, and nothing is queued, when the card is so far behind that the queue is full."""
-        size_b = sum(len(job.data) for job in batch if isinstance(job, Block))
+        batch_b = size_b(batch)
         with self._wake:
-            if size_b and self._queued_b + size_b > QUEUE_BYTES_MAX:
+            if len(self._queue) >= QUEUE_BATCHES_MAX or batch_b and self._queued_b + batch_b > QUEUE_BYTES_MAX:
                 return False
             self._queue.append(batch)
-            self._queued_b += size_b
+            self._queued_b += batch_b
             self._wake.notify()
         return True
 
@@ -109,14 +112,24 @@ class Recorder(threading.Thread):
         while (batch := self._next()) is not None:
             if self.fault and self._clock.mono_s() < self._retry_mono_s:
                 self._pass_over(batch)
-                continue
-            try:
-                self._ready()
-                for job in batch:
-                    self._obey(job)
-                self._commit()
-            except (OSError, sqlite3.Error, StoreError) as error:
-                self._failed(error)
+            else:
+                self._work(deque(batch))
+
+    def _work(self, jobs: deque[Job]) -> None:
+        """Obey; when the card fails, pass over what is left: no event may vanish with it."""
+        try:
+            self._ready()
+            while jobs:
+                self._obey(jobs[0])
+                jobs.popleft()
+            self._commit()
+            if self._clip is not None and not self._clip.file.syncs_n:
+                self._clip.file.sync()      # the pre-roll is worth more than a second
+        except Exception as error:
+            if not isinstance(error, (OSError, sqlite3.Error, StoreError)):
+                _log.exception("a fault of ours, not of the card; %s is recorded on", self._camera)
+            self._failed(error)
+            self._pass_over(jobs)
 
     def _next(self) -> list[Job] | None:
         with self._wake:
@@ -125,10 +138,10 @@ class Recorder(threading.Thread):
             if not self._queue:
                 return None if self._ending else []
             batch = self._queue.popleft()
-            self._queued_b -= sum(len(job.data) for job in batch if isinstance(job, Block))
+            self._queued_b -= size_b(batch)
             return batch
 
-    def _pass_over(self, batch: list[Job]) -> None:
+    def _pass_over(self, batch: Iterable[Job]) -> None:
         """While the card is unwell, video goes by, but what happened is remembered until it can be written down."""
         for job in batch:
             match job:
@@ -139,23 +152,27 @@ class Recorder(threading.Thread):
                 case EventOpen():
                     self._open_event(job)
                 case EventClose():
-                    self._close_event(job)
+                    self._close_event(job, picture=False)
                 case CameraGap():
                     self._note_gap(job)
 
     def _ready(self) -> None:
         """Have a database, and nothing left over from an earlier life or an error."""
         if self.fault:
-            write_durably(self._folders.clips / f"{self._camera}.probe", bytes(PROBE_B))
+            probe = self._folders.clips / f"{self._camera}.probe"
+            write_durably(probe, bytes(PROBE_B))
+            probe.unlink()
         if self._db is None:
-            self._db = connect(self._folders.root)
+            self._db = connect(self._folders.root, BUSY_S)
             boots.remember(self._db, self._clock.now().boot)
         if self._needs_recovery:
-            self._commit()      # what is known to be finished is not to be found torn
-            recover_camera(self._db, self._folders, self._camera, self._clock,
-                           going_on=self._event.id if self._event else None)
-            self._needs_recovery = False
+            self._recover(self._db)
         self.fault = None
+
+    def _recover(self, db: sqlite3.Connection) -> None:
+        self._commit()      # what is known to be finished is not to be found torn
+        recover_camera(db, self._folders, self._camera, self._clock, going_on=self._event.id if self._event else None)
+        self._needs_recovery = False
 
     def _obey(self, job: Job) -> None:
         match job:
@@ -165,6 +182,8 @@ class Recorder(threading.Thread):
                 self._begin(job)
             case ClipEnd():
                 self._end(job)
+            case ClipLost():
+                self._lose()
             case EventOpen():
                 self._open_event(job)
             case EventClose():
@@ -179,6 +198,7 @@ class Recorder(threading.Thread):
             self._clip.file.append(job.data)
 
     def _begin(self, job: ClipBegin) -> None:
+        self._lose()
         start = at(self._clock.now(), job.start_us // 1000)
         kind = "motion" if self._keeps_events_longer and self._event else job.kind
         made: list[tuple[int, str]] = []
@@ -188,7 +208,7 @@ class Recorder(threading.Thread):
             if self._event is not None and self._event.id is not None:
                 events.tie(db, self._event.id, made[0][0])
 
-        self._pending.append(insert)
+        self._remember(insert)
         try:
             self._commit()
         except (OSError, sqlite3.Error, StoreError):
@@ -203,61 +223,58 @@ class Recorder(threading.Thread):
         if clip is None:
             return
         clip.file.finish(job.patches, self._folders.clip(clip.seq, clip.name))
-        self.syncs_n += clip.file.syncs_n
-        self._clip, self._previous_seq = None, clip.seq
-        dur_ms, size_b, now = job.dur_us // 1000, clip.file.size_b, self._clock.now()
+        dur_ms, file_b, now = job.dur_us // 1000, clip.file.size_b, self._clock.now()
+        self._clip, self._previous = None, (clip.seq, clip.start.mono_ms + dur_ms)
 
         def finish(db: sqlite3.Connection) -> None:
-            clips.finish(db, clip.seq, "done", dur_ms, size_b, job.frames)
+            clips.finish(db, clip.seq, "done", dur_ms, file_b, job.frames)
             row = clips.get(db, clip.name)
             assert row is not None
             announce.clip_done(db, row, now)
 
-        self._pending.append(finish)
+        self._remember(finish)
 
     def _open_event(self, job: EventOpen) -> None:
         before = self._last_event if job.continues else None
         event = self._event = self._last_event = OpenEvent(at(self._clock.now(), job.at_us // 1000))
         self.events_n += 1
-        clip = self._clip
+        shown = self._shown(event.start)
 
         def insert(db: sqlite3.Connection) -> None:
             event.id = events.open_row(db, self._camera, "motion", event.start)
             event.continues = before.id if before else None
-            if clip is not None:
-                self._show(db, event, clip)
+            for seq in shown:
+                events.tie(db, event.id, seq)
+                if self._keeps_events_longer:
+                    clips.mark_kind(db, seq, "motion")
             announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, event.continues)
 
-        self._pending.append(insert)
+        self._remember(insert)
 
-    def _show(self, db: sqlite3.Connection, event: OpenEvent, clip: OpenClip) -> None:
-        """The open clip shows the event, and so may the one before it, as far as the pre-roll reaches back."""
-        assert event.id is not None
-        shown = [clip.seq]
-        if (self._previous_seq is not None and self._always
-                and event.start.mono_ms - clip.start.mono_ms < self._pre_roll_ms):
-            shown.insert(0, self._previous_seq)
-        for seq in shown:
-            events.tie(db, event.id, seq)
-            if self._keeps_events_longer:
-                clips.mark_kind(db, seq, "motion")
+    def _shown(self, start: Instant) -> list[int]:
+        """Clips that show an event from its start on: the open one, and the one before if the pre-roll reaches back into it."""
+        shown = [self._clip.seq] if self._clip is not None else []
+        if self._always and self._previous is not None and start.mono_ms - self._pre_roll_ms < self._previous[1]:
+            shown.insert(0, self._previous[0])
+        return shown
 
-    def _close_event(self, job: EventClose) -> None:
+    def _close_event(self, job: EventClose, picture: bool = True) -> None:
         event, self._event = self._event, None
         if event is None:
             return
         dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
-        name, now = self._write_thumbnail(job.peak, event), self._clock.now()
+        name, now = self._write_thumbnail(job.peak, event) if picture else None, self._clock.now()
+        score, boxes, tracks_n, detector = job.peak.score, job.peak.boxes, job.tracks_n, job.detector     # without the video
 
         def finish(db: sqlite3.Connection) -> None:
             if event.id is None:
                 return
-            events.finish(db, event.id, dur_ms, job.peak.score, job.tracks_n, job.peak.boxes, job.detector, name)
+            events.finish(db, event.id, dur_ms, score, tracks_n, boxes, detector, name)
             row = events.get(db, event.id)
             assert row is not None
             announce.motion_end(db, row, now, event.continues)
 
-        self._pending.append(finish)
+        self._remember(finish)
 
     def _note_gap(self, job: CameraGap) -> None:
         now = self._clock.now()
@@ -276,6 +293,13 @@ class Recorder(threading.Thread):
             _log.warning("no thumbnail for an event of %s: %s", self._camera, error)
             return None
         return name
+
+    def _remember(self, change: RowChange) -> None:
+        """Keep a row change for the next commit; the oldest of too many is given up, and counted."""
+        if len(self._pending) >= PENDING_MAX:
+            self._pending.popleft()
+            self.forgotten_n += 1
+        self._pending.append(change)
 
     def _commit(self) -> None:
         """Make all row changes so far true at once, and tell the link when there are messages among them."""
@@ -297,17 +321,33 @@ class Recorder(threading.Thread):
         self._retry_mono_s = self._clock.mono_s() + RETRY_AFTER_S
         _log.error("recording of %s stopped: %s (%s); it is tried again every %g s",
                    self._camera, error, self.fault, RETRY_AFTER_S)
-        if self._clip is not None:
-            self._clip.file.abandon()
-            self._clip = None
-        self._needs_recovery = True
+        self._abandon()
         self.clip_lost.set()
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()        # the card may come back as another file system
+            self._db = None
         if self.fault == "card_full":
             self._outlet.send(Poke(what="space"), "keeper")
+
+    def _abandon(self) -> None:
+        """Let the open clip go as it is; the recovery closes it."""
+        if self._clip is not None:
+            self._clip.file.close()
+            self._clip = None
+        self._needs_recovery = True
+
+    def _lose(self) -> None:
+        """The queue was full: of the open clip, if there is one, nothing more comes."""
+        if self._clip is not None and self._db is not None:
+            self._abandon()
+            self._recover(self._db)
 
 
 def fault_of(error: Exception) -> str:
     """The condition behind an error of the card or of the database on it."""
+    if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__         # its own text names remedies, and so every fault
     if isinstance(error, OSError) and error.errno in FAULTS:
         return FAULTS[error.errno]
     text = str(error)

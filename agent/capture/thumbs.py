@@ -26,7 +26,7 @@ def thumbnail(info: StreamInfo, packets: Sequence[Packet]) -> bytes | None:
             return None
         height = max(2, picture.height * WIDTH // picture.width // 2 * 2)
         small = picture.reformat(WIDTH, height, "bgr24").to_ndarray()
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, ValueError):
         return None
     done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return data.tobytes() if done else None

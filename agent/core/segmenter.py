@@ -112,17 +112,20 @@ class Segmenter:
 
     def _take(self, packet: Packet) -> list[Action]:
         if self.clip_start_us is None:
-            wanted = self.always or self.wanted_until_us is not None
-            return self._begin([packet]) if wanted and packet.key else []
+            return self._begin([packet]) if packet.key and self._wanted(packet.pts_us) else []
         # Half a frame early is in time: rounding must not make a clip longer by a whole GOP.
         long_enough = packet.dts_us - self.clip_start_us + self.last_step_us // 2 >= self.longest_us
         if packet.key and (self.cut_asked or long_enough):
             return self._cut(packet)
-        if self.always or self.wanted_until_us is None or packet.pts_us <= self.wanted_until_us:
+        # In decode order: what follows a withheld packet may lean on it, even if it is shown before it.
+        if self._wanted(packet.pts_us) and not self._withheld:
             return [Write([packet])]
         self._withheld.append(packet)
         self._withheld_bytes += len(packet.data)
         return self._release() if self._withheld_bytes > self.withheld_bytes_max else []
+
+    def _wanted(self, pts_us: int) -> bool:
+        return self.always or (self.wanted_until_us is not None and pts_us <= self.wanted_until_us)
 
     def _cut(self, packet: Packet) -> list[Action]:
         released = self._release()

@@ -3,6 +3,8 @@
 Cameras date their frames by clocks of their own, which drift by seconds a day and jump when the camera restarts. The
 map follows the drift so slowly that no one sees it, and names a jump for what it is: the end of a run.
 """
+from dataclasses import replace
+
 from agent.core.model import Packet
 
 SETTLE_US = 400_000         # a run's first packets may be old ones in a burst; the latest of them tell the truth
@@ -31,6 +33,8 @@ class Timeline:
 
         While the run settles none can; then they come all at once. Raises Jump.
         """
+        if packet.dts_us == self._last_dts_us:      # two frames with one time: sloppy, but no jump
+            packet = replace(packet, dts_us=packet.dts_us + 1)
         if packet.dts_us <= self._last_dts_us:
             raise Jump(f"clock went back from {self._last_dts_us} to {packet.dts_us} us")
         step_us, self._last_dts_us = packet.dts_us - self._last_dts_us, packet.dts_us

@@ -4,7 +4,8 @@ import os
 import re
 import sys
 
-URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]*@")
+URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s/?#]*@")         # up to the last @: a password may hold one
+KEY_PASSWORD = re.compile(r"(?i)\b(pass|passwd|password|pwd)=[^\s&]*")      # cameras that take it in the path or the query
 
 # What systemd understands at the start of a line (sd-daemon(3)).
 PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>",
@@ -13,7 +14,7 @@ PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>",
 
 def redact(text: str) -> str:
     """The text without the password of any URL in it."""
-    return URL_PASSWORD.sub(r"\1:***@", text)
+    return KEY_PASSWORD.sub(r"\1=***", URL_PASSWORD.sub(r"\1:***@", text))
 
 
 class _Line(logging.Formatter):

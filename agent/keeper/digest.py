@@ -5,12 +5,14 @@ import os
 import sqlite3
 from pathlib import Path
 
+from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.store import clips
 from agent.store.database import transaction
 from agent.store.folders import Folders
 
 CHUNK_B = 1 << 20
+AT_A_TIME_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -30,11 +32,15 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop) -> int:
-    """Hash the oldest clips without a digest; returns how many. A file that can't be read is left to the sweep."""
+def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop, clock: Clock) -> int:
+    """Hash clips that have no digest yet, newest first, for about `AT_A_TIME_S`; returns how many.
+
+    The owner has a heart to beat in between. A file that can't be read is left to the sweep, and holds up only itself.
+    """
     digests: list[tuple[int, str]] = []
+    until_mono_s = clock.mono_s() + AT_A_TIME_S
     for clip in clips.unhashed(db):
-        if stop.is_set():
+        if stop.is_set() or clock.mono_s() > until_mono_s:
             break
         try:
             digests.append((clip.seq, sha256(folders.clip(clip.seq, clip.name))))

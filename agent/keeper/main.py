@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.core.clockwatch import ClockWatch, Seen
+from agent.core.clockwatch import DISTRUST_S, ClockWatch, Seen
 from agent.core.facts import Poke
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
@@ -14,7 +14,7 @@ from agent.host.role import Role
 from agent.host.role import main as live_as
 from agent.keeper.digest import hash_some
 from agent.keeper.retain import finish_deletion, release_ballast, renew_ballast, retain
-from agent.store import announce, boots, clips, events
+from agent.store import announce, boots, clips, events, meta
 from agent.store.database import connect, transaction
 from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
@@ -24,6 +24,7 @@ RETAIN_EVERY_S = 60.0
 SWEEP_EVERY_S = 24 * 3600.0
 ROWS_OF_DELETED_CLIPS_MAX = 20_000
 EVENTS_MAX = 100_000
+DISTRUST = "clock_distrusted"   # meta key: boot and monotonic seconds until which age deletes nothing
 NICE = 10                       # recording comes first
 
 _log = logging.getLogger(__name__)
@@ -42,27 +43,40 @@ class Keeper:
     totals: tuple[int, int] = (0, 0)        # clips and their bytes, as of the last change
     deleted_n: int = 0
     fault: str | None = None
+    recovered: bool = False
 
     def recover(self) -> None:
         """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist."""
-        boots.remember(self.db, self.role.clock.now().boot)
+        now = self.role.clock.now()
+        boots.remember(self.db, now.boot)
+        self.watch = self._remembered_watch(now)
         finish_deletion(self.db, self.role.folders)
         known = {camera.name for camera in self.role.settings.camera if camera.enabled}
         for camera in {clip.camera for clip in clips.in_state(self.db, "open")} - known:
             recover_camera(self.db, self.role.folders, camera, self.role.clock)
+        self.recovered = True
+
+    def _remembered_watch(self, now: Instant) -> ClockWatch:
+        """A step of the clock is no older for our having started since; after a reboot the wait begins anew."""
+        boot, _, until = (meta.get(self.db, DISTRUST) or "").partition(" ")
+        if not until:
+            return ClockWatch()
+        return ClockWatch(distrusted_until_mono_s=float(until) if boot == now.boot else now.mono_ms / 1000 + DISTRUST_S)
 
     def round(self, asked_for_space: bool) -> None:
         """One look at everything; errors of the card are reported, not fatal: the next round tries again."""
         now = self.role.clock.now()
         try:
+            if not self.recovered:
+                self.recover()
             self._watch_clock(now)
-            if hash_some(self.db, self.role.folders, self.role.stop):
-                self.totals = clips.totals(self.db)
             if asked_for_space or now.mono_ms / 1000 >= self.next_retain_mono_s:
                 self._retain(now)
+            if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock):
+                self.totals = clips.totals(self.db)
             if now.mono_ms / 1000 >= self.next_sweep_mono_s:
-                self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
                 sweep(self.db, self.role.folders, now)
+                self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
             self.fault = None
         except (OSError, sqlite3.Error) as error:
             self.fault = str(error)
@@ -73,14 +87,18 @@ class Keeper:
 
     def _watch_clock(self, now: Instant) -> None:
         newest_wall_ms = clips.newest_wall_ms(self.db) if self.watch.offset_ms is None else None
-        self.watch, seen, moved_ms = self.watch.step(now.mono_ms, now.wall_ms, now.clock, newest_wall_ms)
-        if seen is None:
-            return
+        watch, seen, moved_ms = self.watch.step(now.mono_ms, now.wall_ms, now.clock, newest_wall_ms)
+        if seen is not None:
+            self._note_clock(now, seen, moved_ms, watch)
+        self.watch = watch          # only now: what could not be written is seen again at the next look
+
+    def _note_clock(self, now: Instant, seen: Seen, moved_ms: int, watch: ClockWatch) -> None:
         _log.info("the clock %s", "is right now" if seen is Seen.SYNC else f"was moved by {moved_ms / 1000:+.0f} s")
         with transaction(self.db) as db:
             if now.clock in ("ntp", "rtc"):
                 boots.date(db, now.boot, now.wall_ms - now.mono_ms)
             announce.clock(db, now, seen.value, moved_ms or None)
+            meta.put(db, DISTRUST, f"{now.boot} {watch.distrusted_until_mono_s:.0f}" if watch.distrusted_until_mono_s else "")
         self.outlet.send(Poke(what="outbox"), "link")
 
     def _retain(self, now: Instant) -> None:
@@ -109,7 +127,6 @@ def serve(role: Role) -> None:
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     db = connect(role.folders.root)
     keeper = Keeper(role, db, outlet)
-    keeper.recover()
     while not role.stop.is_set():
         message = inbox.receive(LOOK_EVERY_S)
         keeper.round(asked_for_space=isinstance(message, Poke) and message.what == "space")

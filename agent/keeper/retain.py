@@ -1,4 +1,5 @@
 """Carries retention out: rows, then files, then rows again, so that no cut leaves a row's missing file unexplained."""
+import errno
 import logging
 import os
 import sqlite3
@@ -63,14 +64,25 @@ def finish_deletion(db: sqlite3.Connection, folders: Folders) -> None:
     condemned = clips.in_state(db, "deleting")
     if not condemned:
         return
-    for clip in condemned:
-        folders.clip(clip.seq, clip.name).unlink(missing_ok=True)
-        folders.part(clip.seq, clip.name).unlink(missing_ok=True)
+    gone = [clip.seq for clip in condemned if _unlink(folders, clip)]
     with transaction(db):
-        clips.bury(db, [clip.seq for clip in condemned])
+        clips.bury(db, gone)
         thumbs = events.drop_orphaned_thumbs(db)
     for name in thumbs:
         (folders.thumbs / name).unlink(missing_ok=True)
+
+
+def _unlink(folders: Folders, clip: clips.Clip) -> bool:
+    """Remove a clip's files; one that won't go is tried again with the next deletion, and holds up no other."""
+    try:
+        folders.clip(clip.seq, clip.name).unlink(missing_ok=True)
+        folders.part(clip.seq, clip.name).unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise
+        _log.error("%s can't be deleted: %s", clip.name, error)
+        return False
+    return True
 
 
 def release_ballast(folders: Folders) -> bool:

@@ -8,14 +8,14 @@ from pathlib import Path
 from agent.store.schema import MIGRATIONS
 
 FILE = "taimat.db"
-BUSY_MS = 10_000        # a stalled card holds a writer for seconds; nobody gives up because of that
+BUSY_S = 10.0           # a stalled card holds a writer for seconds; nobody gives up because of that
 
 
 class StoreError(Exception):
     """The store can't be used; the text names the place and the remedy."""
 
 
-def connect(folder: Path) -> sqlite3.Connection:
+def connect(folder: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open (and if need be create or migrate) the database in `folder`; one connection a thread.
 
     Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut.
@@ -24,7 +24,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     path = folder / FILE
     try:
         _create(path)
-        db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
+        db = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
         db.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "journal_size_limit = 1048576",
                        "temp_store = MEMORY", "cache_size = -1024", "trusted_schema = OFF"):

@@ -2,6 +2,8 @@
 
 docs/design/storage.md names the cuts that can have happened; each branch below answers one of them.
 """
+import errno
+import fcntl
 import logging
 import os
 import sqlite3
@@ -15,6 +17,9 @@ from agent.store import announce, clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
 
+# What is wrong with one file and not with the card: it must not keep the camera from recording.
+UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
+
 _log = logging.getLogger(__name__)
 
 
@@ -26,30 +31,41 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
     does not play along; calling again later is safe.
     """
     for clip in clips.in_state(db, "open", camera):
-        _close_clip(db, folders, clip, clock)
+        if not _close_clip(db, folders, clip, clock):
+            return
     for event in events.unfinished(db, camera):
         if event.id != going_on:
             _cut_event(db, event, clock)
 
 
-def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, clock: Clock) -> None:
+def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, clock: Clock) -> bool:
+    """Whether the clip is closed now; False while a recorder still writes it."""
     part, final = folders.part(clip.seq, clip.name), folders.clip(clip.seq, clip.name)
     try:
         kept = _mend(part, final) if part.exists() else _measure(final)
+    except BlockingIOError:
+        return False
     except FileNotFoundError:
         # Cut between the row and the file's first flush.
         clips.lose(db, clip.seq, "power went before its first second was on the card")
-        return
+        return True
     except Mp4Error as error:
         part.unlink(missing_ok=True)
         clips.lose(db, clip.seq, f"nothing whole in it: {error}")
-        return
+        return True
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        _log.error("%s can't be recovered: %s", part, error.strerror)
+        clips.lose(db, clip.seq, f"its file can't be read: {error.strerror}")
+        return True
     with transaction(db):
         clips.finish(db, clip.seq, "recovered", kept.duration_us // 1000, kept.size_b, kept.frames_n)
         row = clips.get(db, clip.name)
         assert row is not None
         announce.clip_done(db, row, clock.now())
     _log.info("recovered %s: %.1f s", clip.name, kept.duration_us / 1e6)
+    return True
 
 
 def _salvage(handle: int) -> Salvaged:
@@ -63,6 +79,7 @@ def _mend(part: Path, final: Path) -> Salvaged:
     """
     handle = os.open(part, os.O_RDWR | os.O_CLOEXEC)
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         kept = _salvage(handle)
         os.ftruncate(handle, kept.size_b)
         os.pwrite(handle, kept.head, 0)

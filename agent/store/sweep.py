@@ -18,8 +18,8 @@ from agent.store import announce, clips
 from agent.store.database import transaction
 from agent.store.folders import CLIPS_A_FOLDER, Folders
 
-OURS = re.compile(r"^(?P<camera>[a-z0-9][a-z0-9-]*)-(?P<boot>[0-9a-f]{8})-(?P<seq>\d{6,12})\.mp4$")
-FOLDER = re.compile(r"^\d{6}$")
+OURS = re.compile(r"^(?P<camera>[a-z0-9][a-z0-9-]*)-(?P<boot>[0-9a-f]{8})-(?P<seq>[0-9]{6,12})\.mp4\Z")
+FOLDER = re.compile(r"^[0-9]{6}\Z")
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def _rows_in(db: sqlite3.Connection, folder: int) -> dict[str, tuple[int, str]]:
 
 def _strays(db: sqlite3.Connection, folders: Folders) -> Iterator[Path]:
     """Finished files of ours that no row knows; anything not named as ours is somebody else's and left alone."""
-    for folder in sorted(entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name)):
+    for folder in sorted(entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name) and entry.is_dir()):
         known = _rows_in(db, int(folder))
         for entry in os.scandir(folders.clips / folder):
             match = OURS.match(entry.name)

@@ -17,7 +17,7 @@ def test_a_loop_is_one_run_in_real_time(rig: Rig):
     rig.start(f"file:{footage.clip(320, 180, 10, 10, 300, seconds=4)}", loop=True, record="continuous",
               motion=Motion(enabled=False), max_clip_s=10)
     clip = until(rig.clips, 20)[0]
-    assert 10_000 <= clip.dur_ms <= 10_300 and clip.frames == pytest.approx(clip.dur_ms / 100, abs=1)
+    assert abs(clip.dur_ms - 10_000) <= 10 and clip.frames == pytest.approx(clip.dur_ms / 100, abs=1)
     assert rig.facts().gaps_n == 0
 
 

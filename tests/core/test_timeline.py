@@ -41,12 +41,17 @@ def test_sixty_seconds_stay_sixty_seconds_under_jitter():
     assert abs((dates[-1] - dates[0]) - 60_000_000) < 50_000
 
 
-@pytest.mark.parametrize("dts_us", [-1_000_000, 900_000, 30_000_000])
+@pytest.mark.parametrize("dts_us", [-1_000_000, 800_000, 30_000_000])
 def test_a_clock_that_jumps_ends_the_run(dts_us: int):
     timeline = Timeline()
     run([(n * 100_000, n * 100_000) for n in range(10)], timeline)
     with pytest.raises(Jump):
         run([(dts_us, 1_000_000)], timeline)
+
+
+def test_two_frames_with_one_time_are_no_jump():
+    one, other = run([(n // 2 * 100_000, n * 50_000) for n in range(40)])[-2:]
+    assert other == one + 1
 
 
 def test_a_stall_that_catches_up_is_no_jump():

@@ -49,7 +49,7 @@ def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, h
     first, gone, last = (add_clip(db, folders, hand_clock, size_b) for size_b in (10, 20, 3_000_000))
     name = clips.finished(db)[1].name
     folders.clip(gone, name).unlink()
-    assert hash_some(db, folders, Stop()) == 2
+    assert hash_some(db, folders, Stop(), hand_clock) == 2
     digests = {clip.seq: clip.sha256 for clip in clips.finished(db)}
     assert digests == {first: hashlib.sha256(bytes(10)).hexdigest(), gone: None,
                        last: hashlib.sha256(bytes(3_000_000)).hexdigest()}

@@ -1,7 +1,7 @@
 """A whole Debian machine in a container, booted by systemd itself, with Taimat's units installed.
 
-A machine that is to run the agent's dependencies needs hundreds of megabytes of packages, which this computer has already:
-`borrow` lets its /usr show through below the machine's own, in no time and without a download.
+The agent needs hundreds of megabytes of packages, which this computer has already: `borrow` lets its /usr show through
+below the machine's own, in no time and without a download.
 """
 import fcntl
 import json
@@ -59,13 +59,14 @@ class Machine:
         self._nspawn: subprocess.Popen[bytes] | None = None
 
     def _lay(self, below: Path | str, at: Path) -> None:
-        """Mount the folder(s) `below` at `at`; what is changed there goes to a folder of this boot. Raises NoMachine."""
+        """Mount the folder(s) `below` at `at`; changes go to a folder of this boot. Raises NoMachine."""
         layer = Path(tempfile.mkdtemp(prefix="layer-", dir=self._folder))
         layer.chmod(0o755)
         for name in ("changes", "work"):
             (layer / name).mkdir()
         layers = f"lowerdir={below},upperdir={layer}/changes,workdir={layer}/work"
-        mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, at], capture_output=True, text=True)
+        mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, at],
+                                 capture_output=True, text=True)
         if mounted.returncode:
             raise NoMachine(mounted.stderr.strip())
 

@@ -131,6 +131,11 @@ def open_parts(machine: Machine) -> list[tuple[Path, int]]:
     return found
 
 
+def stem(part: Path) -> str:
+    """The clip's name, from its file."""
+    return part.name.removesuffix(".mp4.part")
+
+
 def until_recording(machine: Machine, but: Path | None = None) -> Path:
     """Wait until a clip other than `but` is open and has pictures on the card; returns its file."""
     def grown() -> list[Path]:
@@ -161,7 +166,7 @@ def test_heartbeats_of_all_roles_cross_the_sandboxes(machine: Machine) -> None:
     report = health(machine)
     assert [(each["camera"], each["state"], each["recording"]) for each in report["cameras"]] == [("gate", "ok", True)]
     assert set(conditions(machine)) <= {"memory_unlimited"}      # a container has no controllers
-    machine.until_true(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it", within_s=10)
+    machine.until_true(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it", 10)
 
 
 def test_a_wrong_setting_keeps_the_last_good_ones_and_is_told(machine: Machine) -> None:
@@ -169,7 +174,8 @@ def test_a_wrong_setting_keeps_the_last_good_ones_and_is_told(machine: Machine) 
     machine.run("systemctl", "restart", "taimat.target")
 
     machine.until_true(lambda: "config_rejected" in conditions(machine), "config_rejected", within_s=20)
-    assert conditions(machine)["config_rejected"].startswith(f"{SETTINGS}:5: camera[1].lop: unknown key; did you mean loop")
+    told = conditions(machine)["config_rejected"]
+    assert told and told.startswith(f"{SETTINGS}:5: camera[1].lop: unknown key; did you mean loop")
     until_recording(machine)
     machine.write(SETTINGS, CONFIG)
 
@@ -199,7 +205,7 @@ def test_a_camera_that_is_killed_or_hangs_is_back_and_its_clip_is_kept(
     until_replaced(machine, CAMERA, pid)
     until_recording(machine, but=part)
     assert time.monotonic() - began_mono_s < within_s
-    clip = next(clip for clip in clips(machine) if clip["name"] == part.name.removesuffix(".mp4.part"))
+    clip = next(clip for clip in clips(machine) if clip["name"] == stem(part))
     assert clip["state"] == "recovered" and clip["frames"] >= 10 and clip["bytes"] > 50_000
     assert ("Watchdog timeout" in machine.journal("--unit", CAMERA)) == (signal == "STOP")
 
@@ -207,9 +213,21 @@ def test_a_camera_that_is_killed_or_hangs_is_back_and_its_clip_is_kept(
 def test_a_clip_is_hashed_announced_and_shown(machine: Machine) -> None:
     machine.until_true(lambda: all(clip["sha256"] for clip in clips(machine)), "the keeper hashes", within_s=10)
     clip = clips(machine)[0]
-    machine.until_true(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears of it", within_s=10)
+    machine.until_true(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears", 10)
     served = machine.run("sh", "-c", f"python3 -c '{FETCH}' http://localhost:8088/clips/{clip['name']}.mp4 | sha256sum")
     assert served.split()[0] == clip["sha256"]
+
+
+def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine) -> None:
+    part = until_recording(machine)
+    machine.run("systemctl", "kill", "--signal", "KILL", CAMERA)
+    machine.run("systemctl", "stop", CAMERA)
+    machine.write(SETTINGS, CONFIG.replace("gate", "yard", 1))
+    machine.run("systemctl", "restart", KEEPER)
+    machine.until_true(lambda: clips(machine)[-1]["name"] == stem(part), "recovered", within_s=10)
+    assert clips(machine)[-1]["state"] == "recovered" and not open_parts(machine)
+    machine.write(SETTINGS, CONFIG)
+    machine.run("systemctl", "restart", KEEPER, CAMERA)
 
 
 # What each role may do to the database, the clips, the pictures, the key and the settings.
@@ -236,7 +254,7 @@ def test_the_target_stops_all_within_10_s_and_the_open_clip_is_whole(machine: Ma
         machine.until(unit, "ActiveState", "inactive", within_s=10)
         assert machine.show(unit, "Result") == "success"
     assert not open_parts(machine)
-    assert (clips(machine)[-1]["name"], clips(machine)[-1]["state"]) == (part.name.removesuffix(".mp4.part"), "done")
+    assert (clips(machine)[-1]["name"], clips(machine)[-1]["state"]) == (stem(part), "done")
 
 
 def test_a_card_that_is_read_only_at_the_start_is_named_and_used_once_it_is_well(machine: Machine) -> None:

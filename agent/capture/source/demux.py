@@ -53,8 +53,12 @@ class Packets:
         sets = nal.parameter_sets(self._codec, units)
         if not sets or sets == self._sets:
             return False
-        self._sets = sets
-        before, self.info = self.info, nal.describe(self._codec, sets)
+        kinds = {nal.unit_type(self._codec, unit) for unit in sets}
+        kept = [unit for unit in self._sets if nal.unit_type(self._codec, unit) not in kinds]     # a camera may repeat but one kind
+        if sorted(kept + sets) == sorted(self._sets):
+            return False
+        self._sets = kept + sets
+        before, self.info = self.info, nal.describe(self._codec, self._sets)
         return self.info != before
 
     def take(self, packet: Any) -> Iterator[Packet | StreamInfo]:
@@ -110,7 +114,7 @@ class Eye:
 
 def luma_of(frame: Any) -> np.ndarray:
     """The brightness plane of a decoded picture, a view (height, width) of its own memory where the format has one."""
-    if not frame.format.name.startswith(("yuv", "nv", "gray")):
+    if not frame.format.name.startswith(("yuv", "nv", "gray")) or frame.format.components[0].bits != 8:
         return frame.to_ndarray(format="gray")
     plane = frame.planes[0]
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]

@@ -40,7 +40,7 @@ class FileSource:
         """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0
-        with av.open(str(self._path)) as container:
+        with av.open(str(self._path), metadata_errors="replace") as container:
             stream = video_stream(container, str(self._path))
             packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
             if packets.info is not None:

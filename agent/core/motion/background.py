@@ -24,15 +24,14 @@ _WAY_MAX_PX = 3
 
 
 class Change(NamedTuple):
-    """What differs from the background; planes of the analysed picture's shape."""
+    """What differs from the background; planes of the analysed picture's shape. Not to be written to."""
 
     mask: np.ndarray         # uint8 0/1: changed, small holes closed
     strong: np.ndarray       # bool: changed beyond doubt
     moving: np.ndarray       # bool: differs from a moment ago
     resting: np.ndarray      # bool: the same as a moment ago
     before: np.ndarray       # uint8 0/1: the mask of the picture before, widened by a walker's way since then
-    threshold: np.ndarray    # float32: the contrast that counts as one deviation
-    share: float             # changed share of the picture, 0..1
+    share: float             # changed share of the picture, 0..1; if 0, no plane marks anything
 
 
 class Pace(NamedTuple):
@@ -47,18 +46,13 @@ def weight(dt_s: float, time_constant_s: float) -> float:
     return 1.0 - exp(-dt_s / time_constant_s)
 
 
-def _approach(average: np.ndarray, value: np.ndarray, share: np.ndarray | float) -> None:
-    """Move `average` in place towards `value`."""
-    average += np.float32(share) * (value - average)
-
-
 class Background:
     """Mean contrast and brightness of every pixel, its deviation, an earlier background, and how restless it is."""
 
     def __init__(self, picture: Picture, settings: MotionSettings, ignored: np.ndarray | None) -> None:
         """Start from one picture. `ignored` is a bool plane of pixels that never count, or None."""
         self._s = settings
-        self._counts = None if ignored is None else ~ignored
+        self._ignored = ignored
         self._shake = np.ones((2 * settings.shake_px + 1,) * 2, np.uint8)
         self._brightness = picture.brightness.copy()
         self._mean = picture.contrast.copy()
@@ -68,8 +62,18 @@ class Background:
         self._deviation = np.full_like(self._mean, _FIRST_DEVIATION)
         self._still_s = np.zeros_like(self._mean)
         self._before = np.zeros(self._mean.shape, np.uint8)
+        none = self._before.view(bool)
+        self._nothing = Change(self._before, none, none, none, self._before, 0.0)
         self._age_s = 0.0
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
+        self._derive()
+
+    def _derive(self) -> None:
+        """What follows from what has been learned, for the next picture."""
+        self._usual = np.maximum(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
+        self._threshold = cv2.multiply(self._usual, self.busy + 1.0)
+        self._lowest = cv2.erode(self._mean, self._shake)
+        self._highest = cv2.dilate(self._mean, self._shake)
 
     def compare(self, picture: Picture, dt_s: float) -> Change:
         """Tell what in `picture` is not background, `dt_s` after the picture before.
@@ -79,24 +83,28 @@ class Background:
         keeps its own).
         """
         s, contrast = self._s, picture.contrast
-        usual = self._usual()
-        threshold = self._threshold(usual)
-        above = contrast - cv2.dilate(self._mean, self._shake)
-        below = cv2.erode(self._mean, self._shake) - contrast
-        lighter = cv2.absdiff(picture.brightness, self._brightness) / picture.scale
-        excess = np.minimum(np.maximum(above, below), _BRIGHTNESS_WEIGHT * lighter) / threshold
-        excess *= cv2.absdiff(contrast, self._earlier) >= _EARLIER_DEVIATIONS * usual
-        if self._counts is not None:
-            excess *= self._counts
-        mask = cv2.morphologyEx((excess > s.grow_deviations).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
-        step = cv2.absdiff(contrast, self._recent) / threshold
-        return Change(mask, excess > s.seed_deviations, step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
-                      self._widened_before(dt_s), threshold, cv2.countNonZero(mask) / mask.size)
+        nearest = cv2.min(cv2.max(contrast, self._lowest), self._highest)
+        lighter = cv2.divide(cv2.absdiff(picture.brightness, self._brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
+        excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._threshold)
+        grown = excess > s.grow_deviations
+        if not cv2.countNonZero(grown.view(np.uint8)):
+            return self._nothing
+        new = cv2.absdiff(contrast, self._earlier) >= _EARLIER_DEVIATIONS * self._usual
+        if self._ignored is not None:
+            new &= ~self._ignored
+        mask = cv2.morphologyEx((grown & new).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
+        step = cv2.divide(cv2.absdiff(contrast, self._recent), self._threshold)
+        return Change(mask, new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
+                      self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size)
 
-    def uneasy(self, picture: Picture, change: Change) -> np.ndarray:
+    def _widened_before(self, dt_s: float) -> np.ndarray:
+        way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
+        return self._before if way_px < 1 else cv2.dilate(self._before, np.ones((2 * way_px + 1,) * 2, np.uint8))
+
+    def uneasy(self, picture: Picture) -> np.ndarray:
         """Bool plane of pixels that differ from a while ago, with no tolerance for leaves or a shaken camera."""
-        off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * change.threshold
-        return off if self._counts is None else off & self._counts
+        off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._threshold
+        return off if self._ignored is None else off & ~self._ignored
 
     def glance(self, picture: Picture, share: float) -> Glance:
         """The levels within which no pixel reaches `share` of what is evidence by itself, in the light of `picture`.
@@ -104,58 +112,60 @@ class Background:
         As in `compare`, a pixel counts only beyond both limits: that of the contrast and that of the brightness.
         Surroundings change less than what is in them, so a true change passes these limits before it is evidence.
         """
-        evidence = share * self._s.seed_deviations * self._threshold(self._usual())
-        around = picture.scale
-        off = around * evidence / _BRIGHTNESS_WEIGHT
-        high = np.maximum(self._brightness + off, around * (cv2.dilate(self._mean, self._shake) + evidence))
-        low = np.minimum(self._brightness - off, around * (cv2.erode(self._mean, self._shake) - evidence))
-        dark = np.float32(self._s.dark_level)
-        return Glance.between(low - dark, high - dark, None if self._counts is None else ~self._counts)
+        evidence = share * self._s.seed_deviations * self._threshold
+        off = picture.scale * evidence / _BRIGHTNESS_WEIGHT
+        high = np.maximum(self._brightness + off, picture.scale * (self._highest + evidence))
+        low = np.minimum(self._brightness - off, picture.scale * (self._lowest - evidence))
+        return Glance.between(low - self._s.dark_level, high - self._s.dark_level, self._ignored)
 
-    def learn(self, picture: Picture, change: Change, confirmed: np.ndarray, pace: Pace, settling: bool) -> None:
+    def learn(self, picture: Picture, change: Change, loose: np.ndarray, pace: Pace, settling: bool) -> None:
         """Move the background towards `picture`: quickly where nothing is seen, slowly under what is.
 
-        `confirmed` (bool) marks confirmed objects: all other changes make their place restless. While `settling`
-        everything is learned at once.
+        `loose` (uint8 0/1) marks the changes outside confirmed objects: they make their place restless. While
+        `settling` everything is learned at once.
         """
-        s, seen = self._s, change.mask.view(bool)
+        s = self._s
         self._age_s += pace.since_s
         fast = max(weight(pace.since_s, s.learn_s), pace.since_s / self._age_s)
         slow = weight(pace.seen_s, s.learn_under_s)
         if settling:
             fast = slow = max(fast, weight(pace.since_s, s.relearn_s))
-        limit = _OUTLIER_DEVIATIONS * np.maximum(self._deviation, np.float32(s.deviation_min))
-        off = np.minimum(cv2.absdiff(picture.contrast, self._mean), limit)
-        _approach(self._deviation, off, np.where(seen, _WIDEN_UNDER * weight(pace.seen_s, s.learn_s), fast))
-        gain = np.where(seen, slow, fast)
-        _approach(self._mean, picture.contrast, gain)
-        _approach(self._brightness, picture.brightness, gain)
-        self._absorb(picture, seen, change.resting, pace.seen_s)
-        _approach(self._recent, picture.contrast, weight(pace.since_s, s.recent_s))
-        _approach(self._lately, picture.contrast, weight(pace.since_s, s.lately_s))
-        growth, fading = np.float32(s.busy_grow_per_s * pace.seen_s), np.float32(-s.busy_fade_per_s * pace.since_s)
-        self.busy += np.where(seen & ~confirmed, growth, fading)
-        np.clip(self.busy, 0, s.busy_max, out=self.busy)
+        off = cv2.min(cv2.absdiff(picture.contrast, self._mean), _OUTLIER_DEVIATIONS * self._usual)
+        unseen = change.mask ^ 1 if change.share else None
+        for average, value, under in ((self._deviation, off, _WIDEN_UNDER * weight(pace.seen_s, s.learn_s)),
+                                      (self._mean, picture.contrast, slow),
+                                      (self._brightness, picture.brightness, slow)):
+            cv2.accumulateWeighted(value, average, fast, mask=unseen)
+            if change.share:
+                cv2.accumulateWeighted(value, average, under, mask=change.mask)
+        self._absorb(picture, change, pace.seen_s)
+        cv2.accumulateWeighted(picture.contrast, self._recent, weight(pace.since_s, s.recent_s))
+        cv2.accumulateWeighted(picture.contrast, self._lately, weight(pace.since_s, s.lately_s))
+        self._stir(change, loose, pace)
         self._before = change.mask
+        self._derive()
 
-    def _usual(self) -> np.ndarray:
-        return np.maximum(cv2.blur(self._deviation, (3, 3)), np.float32(self._s.deviation_min))
-
-    def _threshold(self, usual: np.ndarray) -> np.ndarray:
-        return usual * (1 + np.float32(self._s.busy_deviations) * self.busy)
-
-    def _absorb(self, picture: Picture, seen: np.ndarray, resting: np.ndarray, dt_s: float) -> None:
+    def _absorb(self, picture: Picture, change: Change, seen_s: float) -> None:
         """Take what was seen and kept still for long into the background, and remember what it covers."""
-        self._still_s += np.where(resting, np.float32(dt_s), np.float32(-_FORGIVE * dt_s))
-        self._still_s *= seen
+        if not change.share:
+            self._still_s.fill(0)
+            return
+        self._still_s -= _FORGIVE * seen_s
+        cv2.add(self._still_s, (1 + _FORGIVE) * seen_s, dst=self._still_s, mask=change.resting.view(np.uint8))
+        self._still_s *= change.mask
         np.maximum(self._still_s, 0, out=self._still_s)
-        done = self._still_s > self._s.absorb_s
-        if done.any():
+        if self._still_s.max() > self._s.absorb_s:
+            done = self._still_s > self._s.absorb_s
             self._earlier[done] = self._mean[done]
             self._mean[done] = picture.contrast[done]
             self._brightness[done] = picture.brightness[done]
             self._still_s[done] = 0
 
-    def _widened_before(self, dt_s: float) -> np.ndarray:
-        way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
-        return self._before if way_px < 1 else cv2.dilate(self._before, np.ones((2 * way_px + 1,) * 2, np.uint8))
+    def _stir(self, change: Change, loose: np.ndarray, pace: Pace) -> None:
+        """Restlessness grows where something is seen that is no object, and fades elsewhere."""
+        fading = self._s.busy_fade_per_s * pace.since_s
+        self.busy -= fading
+        if change.share:
+            cv2.add(self.busy, self._s.busy_grow_per_s * pace.seen_s + fading, dst=self.busy, mask=loose)
+            np.minimum(self.busy, self._s.busy_max, out=self.busy)
+        np.maximum(self.busy, 0, out=self.busy)

@@ -6,6 +6,8 @@ import numpy as np
 
 from agent.core.motion.background import Change
 
+_MARKS = np.array([[kind & 1, kind >> 1 & 1, kind >> 2] for kind in range(8)])     # kind -> strong, moving, before
+
 
 class Blob(NamedTuple):
     """One patch of changed pixels; lengths in pixels of the analysed picture."""
@@ -30,19 +32,18 @@ def strong_min(area_min: int) -> int:
 
 def find_blobs(change: Change, area_min: int, blobs_max: int) -> list[Blob]:
     """The patches of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
-    if not change.strong.any():
+    if not change.share or not change.strong.any():
         return []
-    n, labels, stats, centres = cv2.connectedComponentsWithStats(change.mask, connectivity=8)
-    at = np.flatnonzero(change.mask.view(bool))
+    n, labels, stats, centres = cv2.connectedComponentsWithStats(change.mask, connectivity=8, ltype=cv2.CV_16U)
+    at = change.mask.ravel().nonzero()[0]
     kind = change.strong.view(np.uint8) + 2 * change.moving.view(np.uint8) + 4 * change.before
-    counts = np.bincount(8 * labels.ravel()[at] + kind.ravel()[at], minlength=8 * n).reshape(n, 8)
-    strong, moving, before = counts[:, 1::2].sum(1), counts[:, [2, 3, 6, 7]].sum(1), counts[:, 4:].sum(1)
-    area = stats[:, cv2.CC_STAT_AREA]
-    good = np.flatnonzero((area >= area_min) & (strong >= strong_min(area_min)))
-    good = good[good > 0]
-    good = good[np.argsort(-strong[good], kind="stable")][:blobs_max]
+    code = labels.ravel()[at].astype(np.intp) * len(_MARKS) + kind.ravel()[at]
+    marked = np.bincount(code, minlength=n * len(_MARKS)).reshape(n, -1) @ _MARKS
+    strong = marked[:, 0]
+    good = ((stats[:, cv2.CC_STAT_AREA] >= area_min) & (strong >= strong_min(area_min))).nonzero()[0]
+    good = good[(-strong[good]).argsort(kind="stable")][:blobs_max]
+    rows = zip(stats[good].tolist(), centres[good].tolist(), marked[good].tolist(), strict=True)
     return [
-        Blob(*stats[j].tolist(), *centres[j].tolist(), int(strong[j]), int(moving[j]),
-             area[j] / change.mask.size, before[j] / area[j])
-        for j in good.tolist()
+        Blob(*box, *centre, strong_n, moving_n, box[4] / change.mask.size, before_n / box[4])
+        for box, centre, (strong_n, moving_n, before_n) in rows
     ]

@@ -29,7 +29,14 @@ def work_size(shape: tuple[int, int], work_px: int) -> Size:
 
 
 def shrunken(y: np.ndarray, size: Size) -> np.ndarray:
-    """`y` (uint8, any shape and strides) in `size`."""
+    """A copy of `y` (uint8, any shape and strides) in `size`: each pixel the mean of those it stands for.
+
+    Large pictures are halved first, as long as they divide: OpenCV halves six times faster than it shrinks by 4.
+    """
+    h, w = y.shape
+    while w % 2 == h % 2 == 0 and w >= 4 * size[0] and h >= 4 * size[1]:
+        h, w = h // 2, w // 2
+        y = cv2.resize(y, (w, h), interpolation=cv2.INTER_AREA)
     return cv2.resize(y, size, interpolation=cv2.INTER_AREA)
 
 

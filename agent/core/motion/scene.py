@@ -1,21 +1,29 @@
 """One unbroken run of pictures of one size: everything that has been learned, and the look at the next picture."""
-from collections.abc import Iterable
-
+import cv2
 import numpy as np
 
 from agent.core.model import Box, Luma
-from agent.core.motion.background import Background, Change, Pace
+from agent.core.motion.background import Background, Pace
 from agent.core.motion.blobs import Blob, find_blobs, strong_min
 from agent.core.motion.glance import Glance
 from agent.core.motion.look import Look, Reason
 from agent.core.motion.picture import Picture, Size, prepare, shrunken
 from agent.core.motion.settings import MotionSettings
 from agent.core.motion.stays import Stays
-from agent.core.motion.track import Edges
+from agent.core.motion.track import Edges, Track
 from agent.core.motion.tracks import Tracker
 
 _GLANCE_SHARE = 0.75      # of the evidence that a seed needs: what makes a first look doubt
 _CLUTTER_IDLE = 0.05      # blobs a picture, averaged
+
+
+def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
+    """`mask` without what lies in the boxes of `blobs`."""
+    if blobs:
+        mask = mask.copy()
+    for b in blobs:
+        mask[b.y:b.y + b.h, b.x:b.x + b.w] = 0
+    return mask
 
 
 class Scene:
@@ -57,7 +65,7 @@ class Scene:
 
     def _full(self, picture: Picture, now: float, dt_s: float, pace: Pace) -> Look:
         s = self._s
-        if not np.array_equal(picture.small, self._picture.small):
+        if cv2.norm(picture.small, self._picture.small, cv2.NORM_INF):
             self._fresh_mono_s = now
         self._picture = picture
         change = self._background.compare(picture, dt_s)
@@ -66,9 +74,10 @@ class Scene:
             self._settled_mono_s = now + s.settle_s
         blobs = [] if whole else find_blobs(change, self._blob_min_px, s.blobs_max)
         self._tracker.step(blobs, self._background.busy, now, dt_s)
-        objects = [] if whole else self._objects(picture, change, now)
-        confirmed = self._paint(t.blob for t in self._tracker.in_sight(now) if t.confirmed)
-        self._background.learn(picture, change, confirmed, pace, now < self._settled_mono_s)
+        confirmed = [t for t in self._tracker.tracks if t.confirmed and t.seen_mono_s == now]
+        objects = [] if whole else self._objects(picture, confirmed, now)
+        loose = _outside(change.mask, [t.blob for t in confirmed])
+        self._background.learn(picture, change, loose, pace, now < self._settled_mono_s)
         if objects and now >= self._started_mono_s:
             self._moving_mono_s = now + s.hold_s
             self._boxes = tuple(sorted(map(self._box, objects), key=lambda box: -box.w * box.h))
@@ -82,13 +91,12 @@ class Scene:
         return (now_mono_s > max(learned_mono_s, self._moving_mono_s) and not self._stays.places
                 and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
-    def _objects(self, picture: Picture, change: Change, now_mono_s: float) -> list[Edges]:
-        """Confirmed tracks that move now, and the places where somebody stands who does."""
-        confirmed = [t for t in self._tracker.in_sight(now_mono_s) if t.confirmed]
+    def _objects(self, picture: Picture, confirmed: list[Track], now_mono_s: float) -> list[Edges]:
+        """The `confirmed` tracks, all in sight, that move now, and the places where somebody stands who does."""
         self._stays.remember(confirmed, now_mono_s)
         found = [t.edges for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
         if self._stays.places:
-            uneasy = self._background.uneasy(picture, change)
+            uneasy = self._background.uneasy(picture)
             lively = self._stays.lively(uneasy, self._blob_min_px, now_mono_s)
             if now_mono_s >= self._settled_mono_s:
                 found += lively
@@ -96,21 +104,16 @@ class Scene:
 
     def _reasons(self, whole: bool, now_mono_s: float) -> tuple[Reason, ...]:
         s = self._s
-        holds = {
-            Reason.SETTLING: now_mono_s < max(self._started_mono_s, self._settled_mono_s),
-            Reason.GLOBAL_CHANGE: whole,
-            Reason.FROZEN: now_mono_s - self._fresh_mono_s > s.frozen_s,
-            Reason.BUSY: self._tracker.clutter > s.busy_clutter,
-        }
-        return tuple(reason for reason, true in holds.items() if true)
-
-    def _paint(self, blobs: Iterable[Blob]) -> np.ndarray:
-        plane = np.zeros(self._picture.contrast.shape, bool)
-        for b in blobs:
-            plane[b.y:b.y + b.h, b.x:b.x + b.w] = True
-        return plane
+        holds = (
+            (Reason.SETTLING, now_mono_s < self._started_mono_s or now_mono_s < self._settled_mono_s),
+            (Reason.GLOBAL_CHANGE, whole),
+            (Reason.FROZEN, now_mono_s - self._fresh_mono_s > s.frozen_s),
+            (Reason.BUSY, self._tracker.clutter > s.busy_clutter),
+        )
+        return tuple([reason for reason, true in holds if true])
 
     def _box(self, edges: Edges) -> Box:
-        shares = (edge / side for edge, side in zip(edges, self._size * 2, strict=True))
-        left, top, right, bottom = (min(max(share, 0.0), 1.0) for share in shares)
-        return Box(left, top, right - left, bottom - top)
+        w, h = self._size
+        left, top, right, bottom = edges
+        x, y = max(left / w, 0.0), max(top / h, 0.0)
+        return Box(x, y, min(right / w, 1.0) - x, min(bottom / h, 1.0) - y)

@@ -31,7 +31,6 @@ class MotionSettings:
     seed_deviations: float = 5.5       # a pixel that is evidence by itself
     deviation_min: float = 0.022       # contrast that even a noiseless picture may wander
     shake_px: int = 2                  # how far leaves and a shaken camera move the background
-    busy_deviations: float = 1.0       # thresholds grow by this for each unit of restlessness
 
     # learning
     learn_s: float = 3.3               # time constant of the background where nothing is seen
@@ -43,7 +42,7 @@ class MotionSettings:
     absorb_s: float = 4.0              # what changed and then kept still this long becomes background
     recent_s: float = 0.15             # time constant of "a moment ago"
     lately_s: float = 0.8              # and of "a while ago", which shows slower movements
-    busy_grow_per_s: float = 0.6       # restlessness gained where changes stay unconfirmed
+    busy_grow_per_s: float = 0.6       # restlessness gained where changes stay unconfirmed: 1 doubles the thresholds
     busy_fade_per_s: float = 0.015     # and lost everywhere
     busy_max: float = 3.0              # highest restlessness
     busy_clutter: float = 4.0          # blobs a picture that belong to nothing, from which the scene is called busy

@@ -83,9 +83,11 @@ class Track:
         self.vy += new * (dy / since_s - self.vy)
         self.path_px += hypot(dx, dy)
         keep = exp(-since_s / shrink_s)
-        carried = [edge + since_s * v for edge, v in zip(self.edges, (self.vx, self.vy) * 2, strict=True)]
-        left, top, right, bottom = (seen + keep * (old - seen) for old, seen in zip(carried, edges(blob), strict=True))
-        self.edges = min(left, blob.x), min(top, blob.y), max(right, blob.x + blob.w), max(bottom, blob.y + blob.h)
+        right, bottom = blob.x + blob.w, blob.y + blob.h
+        x, y = since_s * self.vx, since_s * self.vy               # its box is carried along, then drawn in
+        left0, top0, right0, bottom0 = self.edges
+        self.edges = (min(blob.x, blob.x + keep * (left0 + x - blob.x)), min(blob.y, blob.y + keep * (top0 + y - blob.y)),
+                      max(right, right + keep * (right0 + x - right)), max(bottom, bottom + keep * (bottom0 + y - bottom)))
 
     def _average(self, blob: Blob, surprise_px: float, hollow_px: float) -> None:
         overlap = blob.overlap

@@ -1,4 +1,5 @@
 """Blobs linked over time into tracks."""
+import cv2
 import numpy as np
 
 from agent.core.motion.background import weight
@@ -30,6 +31,9 @@ class Tracker:
 
         `busy` is the plane of restlessness of the background.
         """
+        if not blobs and not self.tracks:
+            self.clutter -= weight(dt_s, _CLUTTER_S) * self.clutter
+            return
         s = self._s
         links = self._link(blobs, now_mono_s, dt_s)
         for i, (j, surprise_px) in links.items():
@@ -42,10 +46,6 @@ class Tracker:
         kept = [t for t in self.tracks if now_mono_s - t.seen_mono_s <= dt_s + self._patience_s(t)]
         self.tracks = kept + [Track.begin(blob, now_mono_s) for blob in loose[:s.tracks_max - len(kept)]]
 
-    def in_sight(self, now_mono_s: float) -> list[Track]:
-        """The tracks that the picture of `now_mono_s` shows."""
-        return [t for t in self.tracks if t.seen_mono_s == now_mono_s]
-
     def _patience_s(self, t: Track) -> float:
         return self._s.lost_confirmed_s if t.confirmed else self._s.lost_s
 
@@ -54,7 +54,7 @@ class Tracker:
             t.confirmed = not buzzes(t, now_mono_s, self._s)
         else:
             b = t.blob
-            restless = float(busy[b.y:b.y + b.h, b.x:b.x + b.w].mean())
+            restless = cv2.mean(busy[b.y:b.y + b.h, b.x:b.x + b.w])[0]
             t.confirmed = is_object(t, restless, self.clutter, now_mono_s, dt_s, self._s)
 
     def _link(self, blobs: list[Blob], now_mono_s: float, dt_s: float) -> dict[int, tuple[int, float]]:
