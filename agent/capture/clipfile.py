@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
 
-ROOM_B = 4 << 20            # taken at a time: the file system's books then change with every fourth megabyte, not with every flush
+ROOM_B = 4 << 20            # taken at a time, so that not every flush changes the file system's books
 KEEP_SIZE = 1               # FALLOC_FL_KEEP_SIZE, fallocate(2)
 
 _libc = ctypes.CDLL(None)

@@ -167,7 +167,7 @@ class Pipe:
                 luma_fps=_rounded(self._lumas.per_s(now_mono_s)) if self._camera.motion.enabled else None,
                 luma_mean=_rounded(self._luma_mean), score=_rounded(self._look.score if self._look else None, 4),
                 recording=self._recorder.recording, events_n=self._recorder.events_n,
-                dropped_n=self._ring.overflow_n + self._recorder.forgotten_n + self._recorder.dropped_blocks_n + self._refused_n,
+                dropped_n=self._ring.overflow_n + self._refused_n + self._recorder.dropped_n,
                 write_errors_n=self._recorder.errors_n, write_fault=self._recorder.fault)
 
     # Inside the lock.

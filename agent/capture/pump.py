@@ -99,9 +99,10 @@ class Pump(threading.Thread):
             self._make().run(_Watched(self._sink, self._came), self._stop_flag)
         except SourceError as error:
             return error
-        except Exception as error:      # a bug, or bytes that nobody thought of: told, and no reason for a camera to stay dark
+        except Exception as error:      # a bug, or bytes nobody thought of: told, and the camera is tried again
             _log.exception("%s: an attempt broke off", self._name)
-            return SourceError("camera_stream_bad", f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it")
+            told = f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it"
+            return SourceError("camera_stream_bad", told)
         return None
 
     def _came(self) -> None:

@@ -27,7 +27,7 @@ QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap c
 RETRY_AFTER_S = 5.0             # how soon a card that failed is tried again
 PENDING_MAX = 64                # row changes kept for a database that can't be written
 QUEUE_BATCHES_MAX = 20_000       # batches without video weigh next to nothing, but a card may hang for days
-BUSY_S = 120.0                  # another role's commit on a card that stalls: the queue fills meanwhile, no clip is given up
+BUSY_S = 120.0                  # another role's commit on a card that stalls: our queue fills, no clip is given up
 PROBE_B = 65_536                # what a card must take before it is trusted again
 FAULTS = {errno.ENOSPC: "card_full", errno.EDQUOT: "card_full", errno.EROFS: "card_read_only"}
 
@@ -81,13 +81,18 @@ class Recorder(threading.Thread):
         self.clip_lost = threading.Event()  # set when the open clip can't be written on; cleared by who opens the next
         self.errors_n = 0
         self.dropped_blocks_n = 0
-        self.forgotten_n = 0                # row changes given up, because the database could not be written for too long
+        self.forgotten_n = 0                # row changes given up: the database could not be written for too long
         self.events_n = 0
 
     @property
     def recording(self) -> bool:
         """Whether a clip is open on the card."""
         return self._clip is not None
+
+    @property
+    def dropped_n(self) -> int:
+        """What was given up since the start: blocks of video and row changes."""
+        return self.dropped_blocks_n + self.forgotten_n
 
     def offer(self, batch: list[Job]) -> bool:
         """Queue a batch; False, and nothing is queued, when the card is so far behind that the queue is full."""
@@ -252,7 +257,7 @@ class Recorder(threading.Thread):
         self._remember(insert)
 
     def _shown(self, start: Instant) -> list[int]:
-        """Clips that show an event from its start on: the open one, and the one before if the pre-roll reaches back into it."""
+        """Clips that show an event from its start on: the open one, and the one before if the pre-roll reaches it."""
         shown = [self._clip.seq] if self._clip is not None else []
         if self._always and self._previous is not None and start.mono_ms - self._pre_roll_ms < self._previous[1]:
             shown.insert(0, self._previous[0])
@@ -264,7 +269,8 @@ class Recorder(threading.Thread):
             return
         dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
         name, now = self._write_thumbnail(job.peak, event) if picture else None, self._clock.now()
-        score, boxes, tracks_n, detector = job.peak.score, job.peak.boxes, job.tracks_n, job.detector     # without the video
+        # Without the video in it: the change may have to wait for long.
+        score, boxes, tracks_n, detector = job.peak.score, job.peak.boxes, job.tracks_n, job.detector
 
         def finish(db: sqlite3.Connection) -> None:
             if event.id is None:

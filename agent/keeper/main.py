@@ -98,7 +98,8 @@ class Keeper:
             if now.clock in ("ntp", "rtc"):
                 boots.date(db, now.boot, now.wall_ms - now.mono_ms)
             announce.clock(db, now, seen.value, moved_ms or None)
-            meta.put(db, DISTRUST, f"{now.boot} {watch.distrusted_until_mono_s:.0f}" if watch.distrusted_until_mono_s else "")
+            until_mono_s = watch.distrusted_until_mono_s
+            meta.put(db, DISTRUST, f"{now.boot} {until_mono_s:.0f}" if until_mono_s > now.mono_ms / 1000 else "")
         self.outlet.send(Poke(what="outbox"), "link")
 
     def _retain(self, now: Instant) -> None:
@@ -122,7 +123,7 @@ class Keeper:
 def serve(role: Role) -> None:
     """Keep the store until told to stop."""
     role.folders.demand_writable()
-    with contextlib.suppress(PermissionError):      # the sandbox of systemd forbids it, for there the unit has seen to it
+    with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     db = connect(role.folders.root)

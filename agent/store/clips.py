@@ -130,8 +130,9 @@ def oldest_first(db: sqlite3.Connection) -> Iterator[tuple[int, str, str, int, i
 
 
 def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:
-    """Finished clips that the keeper has not hashed yet, newest first: an old one that can't be read is in nobody's way."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE sha256 IS NULL AND {FINISHED} ORDER BY seq DESC LIMIT ?", (limit,))
+    """Finished clips without a digest, newest first: an old one that can't be read is in nobody's way."""
+    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE sha256 IS NULL AND {FINISHED} ORDER BY seq DESC LIMIT ?",
+                      (limit,))
     return [Clip(**row) for row in rows]
 
 

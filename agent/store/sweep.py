@@ -51,7 +51,8 @@ def _rows_in(db: sqlite3.Connection, folder: int) -> dict[str, tuple[int, str]]:
 
 def _strays(db: sqlite3.Connection, folders: Folders) -> Iterator[Path]:
     """Finished files of ours that no row knows; anything not named as ours is somebody else's and left alone."""
-    for folder in sorted(entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name) and entry.is_dir()):
+    ours = (entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name) and entry.is_dir())
+    for folder in sorted(ours):
         known = _rows_in(db, int(folder))
         for entry in os.scandir(folders.clips / folder):
             match = OURS.match(entry.name)

@@ -42,7 +42,8 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} if node.module != "agent" else {f"agent.{alias.name}" for alias in node.names if alias.name != "__version__"}
+            names = {alias.name for alias in node.names} - {"__version__"}
+            found |= {node.module} if node.module != "agent" else {f"agent.{name}" for name in names}
     return found
 
 

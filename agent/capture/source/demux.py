@@ -54,7 +54,8 @@ class Packets:
         if not sets or sets == self._sets:
             return False
         kinds = {nal.unit_type(self._codec, unit) for unit in sets}
-        kept = [unit for unit in self._sets if nal.unit_type(self._codec, unit) not in kinds]     # a camera may repeat but one kind
+        # A camera may repeat one kind and not the others.
+        kept = [unit for unit in self._sets if nal.unit_type(self._codec, unit) not in kinds]
         if sorted(kept + sets) == sorted(self._sets):
             return False
         self._sets = kept + sets

@@ -28,7 +28,8 @@ class RtspSource:
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError."""
-        with self._errors(), av.open(self._url, options=OPTIONS, timeout=(5.0, 2.5), metadata_errors="replace") as container:
+        with self._errors(), av.open(self._url, options=OPTIONS, timeout=(5.0, 2.5),
+                                     metadata_errors="replace") as container:
             stream = video_stream(container, self._name)
             packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
             if packets.info is not None and not self._luma_only:

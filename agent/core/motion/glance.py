@@ -8,7 +8,7 @@ _ROUNDING_LEVELS = 0.5      # the first look blurs in whole grey levels, the ful
 
 
 class Glance(NamedTuple):
-    """The grey levels, slightly blurred, between which no pixel can count; uint8 planes of the analysed picture's shape.
+    """The grey levels between which no pixel, slightly blurred, can count; uint8 planes of the analysed shape.
 
     They are those of one full look and hold for a short time after it.
     """

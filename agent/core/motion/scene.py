@@ -13,8 +13,8 @@ from agent.core.motion.stays import Stays
 from agent.core.motion.track import Edges, Track
 from agent.core.motion.tracks import Tracker
 
-_GLANCE_SHARE = 0.75      # of the evidence that a seed needs: what makes a first look doubt
-_CLUTTER_IDLE = 0.05      # blobs a picture, averaged
+_GLANCE_SHARE = 0.75      # of the evidence that a strong pixel needs: from here on the first look asks the full one
+_CLUTTER_IDLE = 0.05      # with fewer blobs a picture than this, averaged, nothing is going on
 
 
 def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
@@ -40,7 +40,7 @@ class Scene:
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
         self._settled_mono_s = float("-inf")
-        self._fresh_mono_s = luma.mono_s                           # when a picture last differed from the one before
+        self._fresh_mono_s = luma.mono_s                           # when a full look last saw another picture
         self._moving_mono_s = float("-inf")                        # "moving" is held until then
         self._boxes: tuple[Box, ...] = ()
         self._full_mono_s = luma.mono_s                            # the latest full look
@@ -58,7 +58,8 @@ class Scene:
         since_s = luma.mono_s - self._full_mono_s
         calm = self._glance is not None and self._glance.outside_n(small) < strong_min(self._blob_min_px)
         if not calm or since_s > self._s.calm_s:
-            self._look = self._full(prepare(small, self._s), luma.mono_s, dt_s, Pace(since_s, since_s if calm else dt_s))
+            pace = Pace(since_s, since_s if calm else dt_s)
+            self._look = self._full(prepare(small, self._s), luma.mono_s, dt_s, pace)
             self._full_mono_s = luma.mono_s
             self._glance = self._background.glance(self._picture, _GLANCE_SHARE) if self._idle(luma.mono_s) else None
         return self._look

@@ -84,10 +84,10 @@ class Track:
         self.path_px += hypot(dx, dy)
         keep = exp(-since_s / shrink_s)
         right, bottom = blob.x + blob.w, blob.y + blob.h
-        x, y = since_s * self.vx, since_s * self.vy               # its box is carried along, then drawn in
-        left0, top0, right0, bottom0 = self.edges
-        self.edges = (min(blob.x, blob.x + keep * (left0 + x - blob.x)), min(blob.y, blob.y + keep * (top0 + y - blob.y)),
-                      max(right, right + keep * (right0 + x - right)), max(bottom, bottom + keep * (bottom0 + y - bottom)))
+        x, y = since_s * self.vx, since_s * self.vy
+        left0, top0, right0, bottom0 = self.edges                  # carried along, then drawn in towards the blob's
+        self.edges = (blob.x + keep * min(0.0, left0 + x - blob.x), blob.y + keep * min(0.0, top0 + y - blob.y),
+                      right + keep * max(0.0, right0 + x - right), bottom + keep * max(0.0, bottom0 + y - bottom))
 
     def _average(self, blob: Blob, surprise_px: float, hollow_px: float) -> None:
         overlap = blob.overlap
