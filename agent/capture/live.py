@@ -26,7 +26,7 @@ class _Viewer(threading.Thread):
         self._connection = connection
         self._queue: deque[bytes] = deque()
         self._queued_b = 0
-        self._format = b""          # the latest format change, which no overflow may take away
+        self._format = b""          # the latest format change: while it waits, no overflow takes it away
         self._needs_key = True
         self._wake = threading.Condition()
         self.gone = False
@@ -36,8 +36,8 @@ class _Viewer(threading.Thread):
         """Queue a message; when there is no room, forget what waits and go on at the next keyframe."""
         with self._wake:
             if self._queued_b + len(data) > QUEUE_BYTES_MAX:
-                self._queue = deque([self._format])
-                self._queued_b, self._needs_key = len(self._format), True
+                self._queue = deque(message for message in self._queue if message is self._format)
+                self._queued_b, self._needs_key = sum(map(len, self._queue)), True
             if self._needs_key and not key:
                 return
             self._needs_key = False

@@ -264,11 +264,12 @@ class Recorder(threading.Thread):
         return shown
 
     def _close_event(self, job: EventClose, picture: bool = True) -> None:
-        event, self._event = self._event, None
+        event = self._event
         if event is None:
             return
         dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
         name, now = self._write_thumbnail(job.peak, event) if picture else None, self._clock.now()
+        self._event = None
         # Without the video in it: the change may have to wait for long.
         score, boxes, tracks_n, detector = job.peak.score, job.peak.boxes, job.tracks_n, job.detector
 
@@ -284,7 +285,7 @@ class Recorder(threading.Thread):
 
     def _note_gap(self, job: CameraGap) -> None:
         now = self._clock.now()
-        self._pending.append(
+        self._remember(
             lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
 
     def _write_thumbnail(self, peak: Sight, event: OpenEvent) -> str | None:

@@ -5,7 +5,7 @@ import re
 import sys
 
 URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s/?#]*@")         # up to the last @: a password may hold one
-KEY_PASSWORD = re.compile(r"(?i)\b(pass|passwd|password|pwd)=[^\s&]*")      # some cameras take it in the path
+KEY_PASSWORD = re.compile(r"(?i)(?<![a-z])(pass|passwd|password|pwd)=[^\s&]*")      # some cameras take it in the path
 
 # What systemd understands at the start of a line (sd-daemon(3)).
 PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>",

@@ -103,11 +103,36 @@ def test_a_long_gap_can_be_told_while_it_lasts_and_shows_no_password(hand_clock:
     assert gap is not None and gap.gap_s == 0.5 + 1 + 2 + 4 + 6 and not gap.over and "secret" not in gap.detail
 
 
+def test_a_camera_that_is_dead_from_the_start_is_a_gap_from_then_on(hand_clock: HandClock):
+    began_mono_s, told = hand_clock.mono, []
+
+    def look_and_fail(sink: Sink) -> None:
+        told.append(made.current_gap())
+        _fail()
+
+    made, sink, _, _ = pump(hand_clock, [look_and_fail, look_and_fail, works(1, hand_clock)], most=3)
+    made.run()
+    assert told == [None, Gap("camera_no_frames", "h: silent", began_mono_s, 0.5, over=False)]
+    assert sink.gaps == [Gap("camera_no_frames", "h: silent", began_mono_s, 0.5 + 1, over=True)]
+
+
 def test_a_long_healthy_run_forgives_earlier_failures(hand_clock: HandClock):
     script = [lambda s: _fail(), lambda s: _fail(), works(100, hand_clock), lambda s: _fail()]
     made, _, stop, _ = pump(hand_clock, script, most=4)
     made.run()
     assert stop.seen == [0.5, 1, 0.5, 1]
+
+
+def test_bytes_that_nobody_thought_of_are_told_and_tried_again(hand_clock: HandClock, caplog):
+    def stumble(sink: Sink) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "title of rtsp://u:secret@h/1")
+    made, sink, stop, _ = pump(hand_clock, [stumble, works(100, hand_clock), stumble], most=3)
+    made.run()
+    assert stop.seen == [0.5, 0.5, 1] and sink.ended_n == 3 and sink.packets_n == 2
+    facts = made.facts(CameraFacts(camera="gate", state=""))
+    assert (facts.state, facts.fault) == ("retrying", "camera_stream_bad")
+    assert "UnicodeDecodeError" in facts.detail and "secret" not in facts.detail
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [UnicodeDecodeError] * 2
 
 
 def test_a_source_that_ends_by_itself_is_not_tried_again(hand_clock: HandClock):

@@ -10,12 +10,16 @@ STEP_US = 100_000
 
 
 class Camera:
-    """Feeds a segmenter with a frame every 0.1 s and a keyframe every second, and collects its clips."""
+    """Feeds a segmenter with a frame every 0.1 s and a keyframe every second, and collects its clips.
 
-    def __init__(self, always: bool = False, pre_s: float = 2, post_s: float = 3, longest_s: float = 60) -> None:
+    With `b_frames` (at most 2) each P-frame comes before the B-frames that are shown before it, as encoders send them.
+    """
+
+    def __init__(self, always: bool = False, pre_s: float = 2, post_s: float = 3, longest_s: float = 60,
+                 b_frames: int = 0) -> None:
         self.ring = Ring(10, 10_000_000)
         self.segmenter = Segmenter(self.ring, always, int(pre_s * 1e6), int(post_s * 1e6), int(longest_s * 1e6))
-        self.n = 0
+        self.n, self.b_frames = 0, b_frames
         self.clips: list[list[int]] = []
         self.ends: list[int] = []
         self.turns: list[int] = []
@@ -37,9 +41,17 @@ class Camera:
                 case Turn(at_us):
                     self.turns.append(at_us)
 
+    def shown_later_by(self) -> int:
+        """Frames between the decoding of the next frame and its showing: 1 for I, 1 + B-frames for P, 0 for B."""
+        if self.b_frames == 0:
+            return 0
+        in_gop = self.n % 10
+        is_p = (in_gop - 1) % (self.b_frames + 1) == 0
+        return 1 if in_gop == 0 else min(1 + self.b_frames, 10 - in_gop) if is_p else 0
+
     def play(self, seconds: float) -> None:
         for _ in range(round(seconds * 10)):
-            packet = Packet(b"x", self.n * STEP_US, self.n * STEP_US, self.n % 10 == 0)
+            packet = Packet(b"x", (self.n + self.shown_later_by()) * STEP_US, self.n * STEP_US, self.n % 10 == 0)
             self.n += 1
             self.ring.push(packet)
             self.obey(self.segmenter.packet(packet))
@@ -103,12 +115,39 @@ def test_a_lost_clip_is_followed_by_another_while_the_event_lasts():
     assert camera.clips[1][0] == 3_000_000
 
 
+def test_a_clip_lost_after_its_post_roll_is_followed_by_none():
+    camera = Camera()
+    camera.play(3)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.play(5)                                          # 2 s beyond the post-roll
+    camera.segmenter.lost()
+    camera.ends.append(0)
+    camera.play(3)
+    camera.obey(camera.segmenter.close())
+    assert len(camera.clips) == 1
+
+
+@given(b_frames=st.integers(1, 2), opened=st.integers(10, 30), returns=st.integers(1, 60))
+def test_b_frames_around_the_post_roll_stay_in_decode_order(b_frames: int, opened: int, returns: int):
+    camera = Camera(b_frames=b_frames)
+    camera.play(opened / 10)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.play(returns / 10)                               # around the post-roll of 3 s, and beyond
+    camera.obey(camera.segmenter.extend(camera.now_us))
+    last_us = camera.now_us + 3_000_000
+    camera.play(6)
+    camera.obey(camera.segmenter.close())
+    clip, = camera.clips
+    assert clip == list(range(clip[0], clip[-1] + 1, STEP_US))
+    assert last_us - (1 + b_frames) * STEP_US <= clip[-1] <= last_us
+
+
 story = st.lists(st.sampled_from(["play", "open", "extend", "close", "turn", "end", "lost"]), max_size=60)
 
 
-@given(story, st.booleans())
-def test_every_clip_begins_with_a_keyframe_and_has_no_hole(steps: list[str], always: bool):
-    camera, in_event = Camera(always=always, longest_s=4), False
+@given(story, st.booleans(), st.integers(0, 2))
+def test_every_clip_begins_with_a_keyframe_and_has_no_hole(steps: list[str], always: bool, b_frames: int):
+    camera, in_event = Camera(always=always, longest_s=4, b_frames=b_frames), False
     for step in steps:
         segmenter = camera.segmenter
         if step == "play":

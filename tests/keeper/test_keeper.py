@@ -15,6 +15,7 @@ from agent.keeper.digest import hash_some, sha256
 from agent.keeper.main import Keeper
 from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
 from agent.store import clips, events, holds, outbox
+from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 
@@ -55,6 +56,15 @@ def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, h
                        last: hashlib.sha256(bytes(3_000_000)).hexdigest()}
 
 
+def test_many_clips_that_cannot_be_read_keep_no_new_one_from_its_digest(db, folders, hand_clock):
+    for _ in range(25):
+        seq = add_clip(db, folders, hand_clock)
+        folders.clip(seq, clips.finished(db)[0].name).unlink()
+    seq = add_clip(db, folders, hand_clock)
+    assert hash_some(db, folders, Stop(), hand_clock) == 1
+    assert [clip.seq for clip in clips.finished(db) if clip.sha256] == [seq]
+
+
 def test_a_digest_is_the_one_of_stock_tools(tmp_path: Path):
     (tmp_path / "x").write_bytes(b"abc")
     assert sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -88,6 +98,20 @@ def test_a_deletion_that_was_cut_is_finished_at_the_next_start(db, folders, hand
     assert not path.exists() and [clip.why for clip in clips.in_state(db, "deleted")] == ["space"]
 
 
+def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(db, folders, hand_clock):
+    stubborn, other = add_clip(db, folders, hand_clock), add_clip(db, folders, hand_clock)
+    path, other_path = (folders.clip(clip.seq, clip.name) for clip in clips.finished(db)[::-1])
+    path.unlink()
+    path.mkdir()                # no unlink(2) removes it, as none does in a damaged folder
+    hand_clock.advance(11 * DAY_S)
+    retain(db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
+    assert [clip.seq for clip in clips.in_state(db, "deleted")] == [other] and not other_path.exists()
+    assert [clip.seq for clip in clips.in_state(db, "deleting")] == [stubborn]
+    path.rmdir()
+    finish_deletion(db, folders)
+    assert [clip.seq for clip in clips.in_state(db, "deleted")] == [stubborn, other]
+
+
 def test_the_ballast_is_there_to_be_given_away(folders):
     renew_ballast(folders, 1)
     assert folders.ballast.stat().st_blocks * 512 >= BALLAST_B
@@ -116,3 +140,37 @@ def test_a_clock_that_jumps_ahead_is_told_and_deletes_nothing_for_a_day(keeper, 
     hand_clock.advance(9 * DAY_S)
     keeper.round(asked_for_space=True)
     assert clips.finished(db) == [] and keeper.facts()["deleted_n"] == 1
+
+
+def test_a_keeper_that_starts_again_distrusts_a_moved_clock_as_long(keeper, db, folders, hand_clock):
+    hand_clock.state = "saved"
+    add_clip(db, folders, hand_clock)
+    keeper.recover()
+    keeper.round(asked_for_space=True)
+    hand_clock.wall_ms += int(365 * DAY_S * 1000)
+    keeper.round(asked_for_space=True)
+    hand_clock.advance(60)
+    add_clip(db, folders, hand_clock)           # recording goes on, in the clock's new time
+    again = Keeper(keeper.role, db, keeper.outlet)
+    again.round(asked_for_space=True)
+    assert len(clips.finished(db)) == 2
+    hand_clock.advance(DAY_S)
+    again.round(asked_for_space=True)
+    assert len(clips.finished(db)) == 1
+
+
+def test_a_clock_that_gets_right_while_the_database_is_locked_is_told_later(keeper, db, folders, hand_clock):
+    hand_clock.state = "saved"
+    keeper.round(asked_for_space=False)
+    hand_clock.wall_ms, hand_clock.state = hand_clock.wall_ms + 3_600_000, "ntp"
+    db.execute("PRAGMA busy_timeout = 10")
+    other = connect(folders.root)
+    other.execute("BEGIN IMMEDIATE")
+    keeper.round(asked_for_space=False)
+    assert keeper.fault == "database is locked"
+    other.execute("ROLLBACK")
+    keeper.round(asked_for_space=False)
+    told = [json.loads(row["data"])["code"] for row in outbox.after(db, 0, 10) if row["kind"] == "clock"]
+    assert told == ["sync"] and keeper.fault is None
+    assert db.execute("SELECT offset_ms FROM boot").fetchone()["offset_ms"] is not None
+    other.close()

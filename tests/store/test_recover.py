@@ -1,4 +1,5 @@
 """What a dead process leaves is closed, marked and announced, wherever it was cut."""
+import errno
 import json
 import os
 import sqlite3
@@ -7,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
+from agent.capture.clipfile import ClipFile
 from agent.core.fragments import Fragmenter
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
@@ -100,6 +102,42 @@ def test_another_camera_and_the_event_that_goes_on_are_left_alone(db, folders, h
     recover_camera(db, folders, "gate", hand_clock, going_on=event)
     assert [clip.camera for clip in clips.in_state(db, "open")] == ["yard"]
     assert [e.id for e in events.unfinished(db, "gate")] == [event]
+
+
+def test_a_clip_that_is_still_being_written_is_left_alone_with_its_event(db, folders, hand_clock, open_clip):
+    seq, name = open_clip
+    event = events.open_row(db, "gate", "motion", hand_clock.now())
+    part = write_clip(folders, seq, name, finished=False)
+    data = part.read_bytes()
+    part.unlink()
+    file = ClipFile(part, hand_clock, 1)
+    file.append(data)
+    recover_camera(db, folders, "gate", hand_clock)
+    assert [clip.seq for clip in clips.in_state(db, "open")] == [seq] and part.read_bytes() == data
+    assert [e.id for e in events.unfinished(db, "gate")] == [event]
+    file.close()                # as its process's death would
+    recover_camera(db, folders, "gate", hand_clock)
+    assert [clip.state for clip in clips.finished(db)] == ["recovered"] and not events.unfinished(db, "gate")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EUCLEAN, errno.EACCES])
+def test_a_part_that_cannot_be_read_is_lost_and_holds_up_no_other(
+        db, folders, hand_clock, open_clip, monkeypatch, number):
+    bad = write_clip(folders, *open_clip, finished=False)
+    good = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+    write_clip(folders, *good, finished=False)
+    really_open = os.open
+
+    def open_or_fail(path: Path, *args: object, **keys: object) -> int:
+        if path == bad:
+            raise OSError(number, os.strerror(number), str(path))
+        return really_open(path, *args, **keys)
+
+    monkeypatch.setattr(os, "open", open_or_fail)
+    recover_camera(db, folders, "gate", hand_clock)
+    lost, = clips.in_state(db, "lost")
+    assert lost.seq == open_clip[0] and os.strerror(number) in lost.why and bad.exists()
+    assert [(clip.seq, clip.state) for clip in clips.finished(db)] == [(good[0], "recovered")]
 
 
 def test_recovery_twice_announces_once(db, folders, hand_clock, open_clip):

@@ -1,0 +1,250 @@
+"""When the card or the queue fails in the middle of something: no event vanishes, no clip is forgotten or held open."""
+import errno
+import gc
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.capture import clipfile
+from agent.capture import recorder as recorder_module
+from agent.capture.clipfile import ClipFile
+from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
+from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder, fault_of
+from agent.core.fragments import Fragmenter
+from agent.core.model import Packet
+from agent.host.datagram import Outlet
+from agent.store import clips, events, outbox
+from agent.store.database import StoreError, connect
+from agent.store.folders import Folders
+from tests.conftest import HandClock
+from tests.rigs.h264 import movie
+from tests.rigs.wait import until
+
+START_US = 1_000_000_000        # where the hand clock stands
+MOTION = EventOpen(START_US + 1_000_000, 0.5, (), False)
+STILL = EventClose(START_US + 3_000_000, Sight(0.5, (), None, ()), 1, "1")
+GAP = CameraGap("camera_unreachable", "h: off", 9.0, over=True)
+
+
+class Card:
+    """The store's card, as the recorder feels it: while `error` is set, nothing it flushes gets there."""
+
+    def __init__(self) -> None:
+        self.error: int | None = None
+
+    def wrap(self, flush: Callable[[int], None]) -> Callable[[int], None]:
+        def flush_or_fail(handle: int) -> None:
+            if self.error is not None:
+                raise OSError(self.error, os.strerror(self.error))
+            flush(handle)
+        return flush_or_fail
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    made = Card()
+    monkeypatch.setattr(os, "fsync", made.wrap(os.fsync))
+    monkeypatch.setattr(os, "fdatasync", made.wrap(os.fdatasync))
+    return made
+
+
+@pytest.fixture
+def recorder(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Recorder:
+    return make(folders, hand_clock, tmp_path, always=False)
+
+
+def make(folders: Folders, clock: HandClock, runtime: Path, always: bool) -> Recorder:
+    return Recorder("gate", folders, clock, Outlet(runtime), 1, always=always, keeps_events_longer=False, pre_roll_s=5)
+
+
+def obey(recorder: Recorder, *batches: list[Job]) -> None:
+    """Let the recorder do these batches, here and now instead of in a thread of its own."""
+    for batch in batches or ([],):
+        assert recorder.offer(batch)
+    recorder._ending = True
+    recorder.run()
+    recorder._ending = False
+
+
+def retry(recorder: Recorder, clock: HandClock, *jobs: Job) -> None:
+    """Let the recorder try the card again."""
+    clock.advance(2 * RETRY_AFTER_S)
+    obey(recorder, list(jobs))
+
+
+def clip(start_us: int = START_US) -> tuple[list[Job], list[Job]]:
+    """Four seconds of real video from `start_us` on: the jobs of its begin, and those of its end."""
+    info, packets = movie()
+    packets = [Packet(p.data, p.pts_us + start_us, p.dts_us + start_us, p.key) for p in packets]
+    fragmenter = Fragmenter(info, packets[0], 0, 60)
+    begin = [ClipBegin(info, start_us, "motion"), Block(fragmenter.head)]
+    begin += [Block(fragment) for packet in packets if (fragment := fragmenter.add(packet))]
+    tail, patches = fragmenter.close(packets[-1].dts_us + 100_000)
+    return begin, [Block(tail), ClipEnd(patches, fragmenter.dur_us, fragmenter.frames_n)]
+
+
+def open_parts(folders: Folders) -> list[str]:
+    """Clips of this store that this process holds open."""
+    held = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    return [path for path in held if path.startswith(str(folders.clips)) and ".mp4.part" in path]
+
+
+def in_events(db: sqlite3.Connection) -> list[tuple[str, str | None, int | None]]:
+    """State, clip and place in that clip of each event, oldest first."""
+    return [(event.state, event.clip, event.clip_offset_ms) for event in events.latest(db)[::-1]]
+
+
+def test_an_event_ends_although_the_card_fails_in_the_same_batch(recorder, folders, db, hand_clock, card):
+    begin, end = clip()
+    obey(recorder, [MOTION, *begin])
+    card.error = errno.ENOSPC
+    obey(recorder, [*end, STILL])
+    assert recorder.fault == "card_full" and recorder.clip_lost.is_set() and not open_parts(folders)
+    card.error = None
+    retry(recorder, hand_clock)
+    kept, = clips.finished(db)
+    assert recorder.fault is None and kept.state == "recovered"
+    assert in_events(db) == [("done", kept.name, 1000)]
+
+
+def test_an_event_that_begins_while_a_retry_fails_is_written_down_later(recorder, db, hand_clock, card):
+    card.error = errno.ENOSPC
+    begin, _ = clip()
+    obey(recorder, begin)
+    retry(recorder, hand_clock, MOTION, *begin)
+    assert recorder.fault == "card_full" and not events.latest(db)
+    card.error = None
+    retry(recorder, hand_clock, STILL)
+    assert recorder.fault is None and [state for state, *_ in in_events(db)] == ["done"]
+
+
+def test_a_clip_whose_end_was_refused_is_closed_by_the_next_one(recorder, folders, db):
+    obey(recorder, clip()[0])
+    begin, end = clip(START_US + 10_000_000)
+    obey(recorder, begin)
+    assert len(open_parts(folders)) == 1
+    obey(recorder, end)
+    assert [found.state for found in clips.finished(db)] == ["done", "recovered"] and not open_parts(folders)
+    assert recorder.errors_n == 0
+
+
+def test_the_queue_is_bounded_in_pictures_of_events(recorder):
+    gop = [Packet(bytes(1_000_000), n, n, n == 0) for n in range(4)]
+    end_of_event = EventClose(START_US, Sight(0.5, (), movie()[0], gop), 1, "1")
+    assert sum(recorder.offer([end_of_event]) for _ in range(50)) == QUEUE_BYTES_MAX // 4_000_000
+
+
+def test_the_queue_is_bounded_in_batches_that_weigh_nothing(recorder):
+    taken = sum(recorder.offer([MOTION, STILL]) for _ in range(50_000))
+    assert taken == recorder_module.QUEUE_BATCHES_MAX and not recorder.offer([])
+
+
+def test_an_event_that_waits_for_a_card_holds_no_video(recorder, db, hand_clock, card):
+    class Gop(list):
+        """A list that can be watched."""
+
+    card.error = errno.ENOSPC
+    obey(recorder, clip()[0])
+    gop = Gop(movie()[1])
+    watched = weakref.ref(gop)
+    obey(recorder, [MOTION, EventClose(START_US + 3_000_000, Sight(0.5, (), movie()[0], gop), 1, "1")])
+    del gop
+    gc.collect()
+    assert watched() is None
+    card.error = None
+    retry(recorder, hand_clock)
+    assert [state for state, *_ in in_events(db)] == ["done"]
+
+
+@pytest.mark.parametrize("happening", [[MOTION, STILL], [GAP, GAP]], ids=["events", "gaps"])
+def test_what_is_remembered_for_a_bad_card_is_bounded_and_the_rest_counted(recorder, db, hand_clock, card, happening):
+    card.error = errno.EIO
+    obey(recorder, clip()[0])
+    obey(recorder, *[happening] * 100)
+    card.error = None
+    retry(recorder, hand_clock)
+    assert recorder.forgotten_n == 200 - recorder_module.PENDING_MAX
+    assert len(outbox.after(db, 0, 1000)) == recorder_module.PENDING_MAX
+
+
+def test_an_event_after_an_hours_gap_is_not_shown_by_the_clip_before_it(folders, db, hand_clock, tmp_path):
+    recorder = make(folders, hand_clock, tmp_path, always=True)
+    obey(recorder, *clip())
+    hand_clock.advance(3600)
+    back_us = START_US + 3_600_000_000
+    begin, end = clip(back_us)
+    motion, still = EventOpen(back_us + 1_000_000, 0.5, (), False), EventClose(back_us + 2_000_000, STILL.peak, 1, "1")
+    obey(recorder, begin, [motion], [*end, still])
+    assert in_events(db) == [("done", clips.finished(db)[0].name, 1000)]
+
+
+def test_an_event_is_shown_by_the_clips_of_its_time_however_late_it_is_written_down(folders, db, hand_clock, tmp_path):
+    recorder = make(folders, hand_clock, tmp_path, always=True)
+    (begin, end), (begin_2, end_2) = clip(), clip(START_US + 4_000_000)
+    motion = EventOpen(START_US + 5_000_000, 0.5, (), False)        # its pre-roll reaches into the first clip
+    obey(recorder, begin + end, [*begin_2, motion, *end_2])         # and it is committed when the second one has ended
+    assert [events.of_clip(db, seq) for seq in (1, 2)] == [[1], [1]]
+
+
+def test_a_lock_that_other_roles_would_not_wait_for_is_no_fault_of_the_card(recorder, folders, db, monkeypatch):
+    monkeypatch.setattr(recorder_module, "connect", lambda folder, busy_s=10.0: connect(folder, busy_s / 100))
+    other = connect(folders.root, 10.0 / 100)       # a hundredth of everybody's patience
+    begin, end = clip()
+    recorder.start()
+    recorder.offer(begin)
+    until(lambda: recorder.recording)
+    db.execute("BEGIN IMMEDIATE")
+    recorder.offer([MOTION])
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    db.execute("COMMIT")
+    until(lambda: events.latest(db))
+    assert recorder.recording and recorder.fault is None and recorder.errors_n == 0
+    recorder.offer([*end, STILL])
+    recorder.finish(5)
+    assert in_events(db) == [("done", clips.finished(db)[0].name, 1000)]
+    other.close()
+
+
+def test_a_fault_of_the_database_is_named_by_its_cause_not_by_the_remedies(tmp_path: Path):
+    (tmp_path / "taimat.db").write_bytes(b"garbage" * 1000)
+    with pytest.raises(StoreError, match="read-only") as told:
+        connect(tmp_path)
+    assert fault_of(told.value) == "card_io"
+
+
+def test_a_clip_that_fails_at_its_end_closes_no_file_of_somebody_else(
+        recorder, folders, db, hand_clock, tmp_path, monkeypatch):
+    others: list[int] = []
+
+    def fail(source: Path, target: Path) -> None:
+        others.append(os.open(tmp_path / "other", os.O_CREAT | os.O_WRONLY))    # another thread, meanwhile
+        raise OSError(errno.EIO, "i/o error")
+
+    monkeypatch.setattr(clipfile, "rename_durably", fail)
+    begin, end = clip()
+    obey(recorder, begin + end)
+    assert recorder.fault == "card_io" and not open_parts(folders)
+    assert os.write(others[0], b"still open") == 10
+    os.close(others[0])
+    retry(recorder, hand_clock)
+    assert [(found.state, found.frames) for found in clips.finished(db)] == [("recovered", 40)]
+
+
+def test_two_cameras_may_make_the_same_folder_at_once(folders, hand_clock, monkeypatch):
+    target, mkdir = folders.clips / "000000", Path.mkdir
+
+    def be_late(self: Path, *args: object, **keys: object) -> None:
+        if self == target:
+            os.mkdir(target)
+        mkdir(self, *args, **keys)
+
+    monkeypatch.setattr(Path, "mkdir", be_late)
+    file = ClipFile(target / "gate-0b007001-000001.mp4.part", hand_clock, 1)
+    file.append(b"video")
+    file.close()
