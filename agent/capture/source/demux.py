@@ -11,6 +11,9 @@ from agent.core import nal
 from agent.core.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock
 
+# A title that is not UTF-8 must keep nobody from the video; from PyAV 19 on it does not, and can't be told so.
+ANY_METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
 CODECS = {"h264": "h264", "hevc": "h265"}
 DTS_WAIT_N = 16         # packets without a decode time that may come first (B-frames: 3, as far as seen)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import av
 
 from agent.capture.source import Sink, SourceError
-from agent.capture.source.demux import Eye, Packets, video_stream
+from agent.capture.source.demux import ANY_METADATA, Eye, Packets, video_stream
 from agent.core.model import Packet, StreamInfo
 from agent.core.nal import BitstreamError
 from agent.host.clock import Clock
@@ -40,7 +40,7 @@ class FileSource:
         """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0
-        with av.open(str(self._path), metadata_errors="replace") as container:
+        with av.open(str(self._path), **ANY_METADATA) as container:
             stream = video_stream(container, str(self._path))
             packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
             if packets.info is not None:

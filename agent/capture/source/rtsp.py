@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import av
 
 from agent.capture.source import Sink, SourceError
-from agent.capture.source.demux import Eye, Packets, video_stream
+from agent.capture.source.demux import ANY_METADATA, Eye, Packets, video_stream
 from agent.core.model import StreamInfo
 from agent.core.nal import BitstreamError
 from agent.host.clock import Clock
@@ -29,7 +29,7 @@ class RtspSource:
     def run(self, sink: Sink, stop: Stop) -> None:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError."""
         with self._errors(), av.open(self._url, options=OPTIONS, timeout=(5.0, 2.5),
-                                     metadata_errors="replace") as container:
+                                     **ANY_METADATA) as container:
             stream = video_stream(container, self._name)
             packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
             if packets.info is not None and not self._luma_only:

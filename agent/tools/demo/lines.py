@@ -52,7 +52,8 @@ def _health(told: Told, _file_of: FileOf) -> str:
 
 def conditions(health: dict[str, Any]) -> str:
     """What a health report complains about, in words."""
-    return ", ".join(EN[code].title if code in EN else code for code in health.get("cond", [])) or "all well"
+    codes = [condition["code"] for condition in health.get("cond", [])]
+    return ", ".join(EN[code].title if code in EN else code for code in codes) or "all well"
 
 
 def _camera_health(camera: dict[str, Any]) -> str:
