@@ -73,7 +73,8 @@ def test_messages_become_lines_and_a_strangers_do_not_stop_it():
     assert read("birth", {}) is None
     with pytest.raises(KeyError):
         read("evt", {"data": 1})
-    assert "Not recording" in line(Told("health", None, "", {"cond": [{"code": "not_recording", "sev": "alarm"}]}), Path).plain
+    health = {"cond": [{"code": "not_recording", "sev": "alarm"}]}
+    assert "Not recording" in line(Told("health", None, "", health), Path).plain
 
 
 def test_without_a_store_yet_the_reader_waits(tmp_path: Path):
