@@ -2,6 +2,7 @@
 from collections import deque
 
 WINDOW_S = 10.0
+LEAST_S = 1.0               # what came in a shorter time tells of chance, not of a rate
 READINGS_MAX = 64
 
 
@@ -13,9 +14,10 @@ class Rate:
         self._readings: deque[tuple[float, int]] = deque(maxlen=READINGS_MAX)
 
     def per_s(self, now_mono_s: float) -> float | None:
-        """The rate since the oldest reading in the window; None at the first."""
+        """The rate since the oldest reading in the window; None until that is LEAST_S ago."""
         self._readings.append((now_mono_s, self.total))
         while len(self._readings) > 2 and now_mono_s - self._readings[0][0] > WINDOW_S:
             self._readings.popleft()
         then_mono_s, then = self._readings[0]
-        return (self.total - then) / (now_mono_s - then_mono_s) if now_mono_s > then_mono_s else None
+        seen_s = now_mono_s - then_mono_s
+        return (self.total - then) / seen_s if seen_s >= LEAST_S else None
