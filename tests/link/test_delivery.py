@@ -63,6 +63,7 @@ def test_what_nobody_gets_is_kept_until_somebody_does(tmp_path, broker):
         assert rig.waiting_n() == 3
         with Ingest(broker.port, tmp_path, receipts=False) as ward:
             until(lambda: rig.waiting_n() == 0, 10)
+            until(lambda: len(ward.events()) == len(seqs), 10, "the broker has handed on what it took")
             assert [event["seq"] for event in ward.events()] == seqs
 
 
