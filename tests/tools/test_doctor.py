@@ -1,6 +1,7 @@
 """`taimat doctor`: a verdict and a remedy for each part, and nothing that hangs it."""
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_a_camera_that_plays_is_described_and_all_parts_are_looked_at(tmp_path: 
     code, told, _ = look(tmp_path, write_config(tmp_path, f"file:{film}"))
     assert code == max({"ok": 0, "skipped": 0, "warn": 1, "bad": 2}[each["state"]] for each in told.values())
     assert told["camera yard"]["state"] == "ok"
-    assert told["camera yard"]["text"].startswith("H.264 640x360, 10.0 pictures a second")
+    assert re.match(r"H\.264 640x360, (9|10)\.\d pictures a second", told["camera yard"]["text"])    # measured
     assert "a keyframe every 2.0 s" in told["camera yard"]["text"]
     assert {"board", "clock", "card", "permissions", "encoder", "watchdog", "memory limits", "broker"} <= set(told)
     assert "MB/s" in told["card"]["text"] and told["broker"]["state"] == "skipped"
@@ -60,7 +61,8 @@ def test_network_cameras_wrong_password_and_wrong_path_are_told_apart_without_th
     assert code == 2 and "s3cret" not in printed
     assert "user name or password" in told["camera c0"]["text"] and told["camera c0"]["remedy"]
     assert "no stream under this path" in told["camera c1"]["text"]
-    assert told["camera c2"]["state"] == "ok" and "sub-stream 640x360, 10.0" in told["camera c2"]["text"]
+    assert told["camera c2"]["state"] == "ok"
+    assert re.search(r"sub-stream 640x360, (9|10)\.\d pictures", told["camera c2"]["text"])     # a rate is measured
 
 
 def test_a_camera_that_refuses_the_connection_is_bad(tmp_path: Path):
