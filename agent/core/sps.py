@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 SPS_MAX_B = 4096        # real ones have 20 to 200 bytes
 SIDE_MAX_PX = 16_384
+REORDER_MAX_N = 16      # frames that a decoder must be able to hold back (both standards)
+
+BASELINE = 66           # the H.264 profile without B-frames
 
 # H.264 profiles whose SPS tells chroma format and bit depth (§7.3.2.1.1).
 H264_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -29,6 +32,7 @@ class Sps(NamedTuple):
     layers_n: int = 1       # H.265 temporal layers
     nested: int = 1         # H.265 sps_temporal_id_nesting_flag
     ptl: bytes = b""
+    reorder_n: int | None = None    # frames decoded before one that is shown before them, at most; None: not told
 
 
 class Bits:
@@ -87,8 +91,8 @@ def _h264(unit: bytes) -> Sps:
         if bits.u(1):
             _skip_scaling_lists(bits, 12 if chroma == 3 else 8)
     bits.ue()                                       # log2_max_frame_num
-    _skip_picture_order(bits)
-    bits.ue()                                       # reference frames
+    in_order = _skip_picture_order(bits) == 2 or profile == BASELINE
+    references_n = bits.ue()
     bits.u(1)
     columns, rows = bits.ue() + 1, bits.ue() + 1
     fields = 1 if bits.u(1) else 2                  # 2: a map unit covers a pair of interlaced rows
@@ -96,7 +100,7 @@ def _h264(unit: bytes) -> Sps:
     across, down = SUBSAMPLING[0 if separate else chroma]
     left, right, top, bottom = _window(bits)
     return Sps(16 * columns - across * (left + right), fields * (16 * rows - down * (top + bottom)),
-               chroma, luma_bits, chroma_bits)
+               chroma, luma_bits, chroma_bits, reorder_n=0 if in_order else _h264_reorder(bits, references_n))
 
 
 def _h265(unit: bytes) -> Sps:
@@ -111,8 +115,9 @@ def _h265(unit: bytes) -> Sps:
     width, height = bits.ue(), bits.ue()
     across, down = SUBSAMPLING[0 if separate else chroma]
     left, right, top, bottom = _window(bits)
+    luma_bits, chroma_bits = 8 + bits.ue(), 8 + bits.ue()
     return Sps(width - across * (left + right), height - down * (top + bottom), chroma,
-               8 + bits.ue(), 8 + bits.ue(), sub_layers + 1, nested, ptl)
+               luma_bits, chroma_bits, sub_layers + 1, nested, ptl, _h265_reorder(bits, sub_layers))
 
 
 def _chroma_format(bits: Bits) -> tuple[int, int]:
@@ -138,7 +143,8 @@ def _skip_scaling_lists(bits: Bits, lists_n: int) -> None:
                 break
 
 
-def _skip_picture_order(bits: Bits) -> None:
+def _skip_picture_order(bits: Bits) -> int:
+    """Returns pic_order_cnt_type; with 2 frames are shown as they are decoded."""
     kind = bits.ue()
     if kind == 0:
         bits.ue()
@@ -151,6 +157,71 @@ def _skip_picture_order(bits: Bits) -> None:
             raise BitstreamError(f"a picture order cycle of {cycle}")
         for _ in range(cycle):
             bits.se()
+    return kind
+
+
+def _h264_reorder(bits: Bits, references_n: int) -> int | None:
+    """max_num_reorder_frames of the VUI (annex E.1.1); what can't be read there is not told.
+
+    A frame can't lean on one that is shown later and one shown before if there is place for one reference only.
+    """
+    untold = 0 if references_n <= 1 else None
+    try:
+        if not bits.u(1) or not _skip_to_restriction(bits):
+            return untold
+        bits.u(1)                                   # motion vectors over the picture's edge
+        for _ in range(4):
+            bits.ue()                               # bytes and bits per part of a picture, lengths of motion vectors
+        told = bits.ue()
+    except BitstreamError:
+        return untold
+    return told if told <= REORDER_MAX_N else untold
+
+
+def _skip_to_restriction(bits: Bits) -> int:
+    """Pass over the VUI up to and including bitstream_restriction_flag, which is returned."""
+    if bits.u(1) and bits.u(8) == 255:              # aspect ratio, in figures
+        bits.u(32)
+    if bits.u(1):
+        bits.u(1)                                   # overscan
+    if bits.u(1):
+        bits.u(4)                                   # video format, range
+        if bits.u(1):
+            bits.u(24)                              # colour
+    if bits.u(1):
+        bits.ue(), bits.ue()                        # chroma location
+    if bits.u(1):
+        bits.u(65)                                  # timing
+    buffers_n = 0
+    for _ in range(2):
+        if bits.u(1):
+            _skip_buffers(bits)
+            buffers_n += 1
+    if buffers_n:
+        bits.u(1)                                   # low delay
+    bits.u(1)                                       # picture structure in SEI
+    return bits.u(1)
+
+
+def _skip_buffers(bits: Bits) -> None:
+    """hrd_parameters (annex E.1.2)."""
+    count = bits.ue() + 1
+    bits.u(8)
+    for _ in range(min(count, 33)):                 # at most 32; more ends early
+        bits.ue(), bits.ue(), bits.u(1)
+    bits.u(20)
+
+
+def _h265_reorder(bits: Bits, sub_layers: int) -> int | None:
+    """sps_max_num_reorder_pics of the highest sub-layer."""
+    try:
+        bits.ue()                                   # log2_max_pic_order_cnt_lsb
+        told = 0
+        for _ in range(sub_layers + 1 if bits.u(1) else 1):
+            _, told, _ = bits.ue(), bits.ue(), bits.ue()
+    except BitstreamError:
+        return None
+    return told if told <= REORDER_MAX_N else None
 
 
 def _skip_sub_layers(bits: Bits, sub_layers: int) -> None:
