@@ -2,7 +2,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +46,19 @@ class Device:
             yield pid
 
 
-def device(place: Path, camera: str, broker: Broker | None = None, store: Path | None = None) -> Device:
-    """A fresh device, all defaults; `camera` is the body of its [[camera]], `store` a store outside `place`."""
+def device(place: Path, cameras: str | Sequence[str], broker: Broker | None = None,
+           store: Path | None = None) -> Device:
+    """A fresh device, all defaults; `cameras` are the bodies of its [[camera]]s, `store` a store outside `place`."""
     place.mkdir(parents=True, exist_ok=True)
     made = Device(place, store or place / "store", place / "taimat.toml")
     lines = ["[store]", f'folder = "{made.store}"', f'runtime = "{place / "run"}"', "[web]", f"port = {free_port()}"]
     if broker:
         lines += ["[ward]", "enabled = true", 'host = "127.0.0.1"', f"port = {broker.port}", "tls = false",
                   'delivery = "puback"']
-    made.config.write_text("\n".join([*lines, "[[camera]]", 'name = "gate"', camera, ""]))
+    bodies = [cameras] if isinstance(cameras, str) else cameras
+    for number, body in enumerate(bodies, 1):
+        lines += ["[[camera]]", f'name = "gate-{number}"', body]
+    made.config.write_text("\n".join([*lines, ""]))
     return made
 
 

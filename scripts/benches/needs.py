@@ -28,6 +28,11 @@ def mosquitto() -> str:
     return "" if broker.MOSQUITTO else "no broker: apt install mosquitto"
 
 
+def perf() -> str:
+    """Who counts system calls."""
+    return "" if shutil.which("perf") else "nobody to count system calls: apt install linux-perf"
+
+
 def loop_mount() -> str:
     """A file system of our own on a loop device."""
     if os.geteuid():

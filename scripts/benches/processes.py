@@ -100,6 +100,19 @@ def wakeups_n(pid: int) -> int:
     return total
 
 
+def syscalls_n(pid: int, during_s: float) -> int:
+    """How many system calls a process makes in this time, all its threads together, as the kernel counts them.
+
+    Raises BenchError where the kernel does not let us.
+    """
+    count = ["perf", "stat", "-x", ";", "-e", "raw_syscalls:sys_enter", "-p", str(pid), "sleep", f"{during_s:g}"]
+    said = subprocess.run(count, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}).stderr
+    try:
+        return int(said.splitlines()[-1].partition(";")[0])
+    except (IndexError, ValueError):
+        raise BenchError(f"perf counts no system calls (root may: sudo): {said[-300:]}") from None
+
+
 def memory_b(pid: int) -> tuple[int, int, int]:
     """PSS, what is the process's alone, and RSS, in bytes (proc(5), smaps_rollup)."""
     found = dict(re.findall(r"^(\w+):\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M))
