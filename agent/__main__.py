@@ -25,6 +25,18 @@ CameraName = Annotated[str | None, typer.Option(
     "--camera", metavar="NAME", show_default=False, help="Only this camera.")]
 OneCamera = Annotated[str | None, typer.Option(
     "--camera", metavar="NAME", show_default=False, help="One camera, by its name in the configuration.")]
+Camera = Annotated[str, typer.Argument(
+    metavar="CAMERA", show_default=False, help="Its name in the configuration.")]
+Cameras = Annotated[list[str] | None, typer.Argument(
+    metavar="CAMERA", show_default=False, help="Their names in the configuration.")]
+Output = Annotated[Path | None, typer.Option(
+    "--output", "-o", metavar="FILE", show_default=False,
+    help="Where to; '-' is the standard output. Without it, a file named after camera and time, here.")]
+Length = Annotated[str | None, typer.Option(
+    "--for", metavar="LENGTH", show_default=False, help="For so long: 30m, 2h, 1h30m, 1d.")]
+Until = Annotated[str | None, typer.Option(
+    "--until", metavar="HH:MM", show_default=False, help="Until it is next that time of day.")]
+Listed = Annotated[bool, typer.Option("--list", help="Pause nothing: show what is paused, by whom and until when.")]
 Network = Annotated[bool, typer.Option("--network", help="All network cameras and files together.")]
 Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="How many, the newest ones.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
@@ -41,6 +53,21 @@ Seconds = Annotated[float | None, typer.Option(
     metavar="N", min=1, show_default=False, help="End after so long; without it, at Ctrl-C.")]
 Port = Annotated[int, typer.Option(
     metavar="PORT", min=1, max=65535, help="Of the page; another one is taken if it is in use.")]
+CameraUser = Annotated[str | None, typer.Option(
+    "--user", "-u", metavar="NAME", show_default=False,
+    help="The user that the cameras know. The password is asked for, or taken from TAIMAT_CAMERA_PASSWORD.")]
+PasswordFile = Annotated[Path | None, typer.Option(
+    "--password-file", metavar="FILE", show_default=False, help="Take the password from the file's first line.")]
+At = Annotated[list[str] | None, typer.Option(
+    "--at", metavar="ADDRESS[:PORT]", show_default=False,
+    help="Look at this machine only; several times for several. Also finds cameras in other networks.")]
+Networks = Annotated[list[str] | None, typer.Option(
+    "--network", metavar="CIDR", show_default=False,
+    help="Knock at every address of this network, as in 192.168.1.0/24, instead of our own.")]
+Tune = Annotated[bool, typer.Option("--tune", help="Change the cameras: each small stream to 5 pictures a second.")]
+WriteTo = Annotated[Path | None, typer.Option(
+    "--write", metavar="FILE", show_default=False, help="Add new cameras to this configuration, with the password.")]
+ShowPassword = Annotated[bool, typer.Option("--show-password", help="Print the password instead of a placeholder.")]
 
 app = typer.Typer(
     name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -120,6 +147,31 @@ def events(camera: CameraName = None, last: Last = 20, follow: Follow = False, j
 
 
 @app.command(rich_help_panel=LOOK)
+def snapshot(camera: Camera, output: Output = None, config: Config = None) -> None:
+    """Take a camera's picture of now: full size, with its masks, from the running recorder."""
+    from agent.tools import snapshot as tool
+    tool.take(config, camera, output)
+
+
+@app.command(rich_help_panel=LOOK)
+def pause(cameras: Cameras = None, length: Length = None, until: Until = None, listed: Listed = False,
+          config: Config = None) -> None:
+    """Pause cameras: within two seconds they see, record and send nothing. Without names, all of them."""
+    from agent.tools import pausing as tool
+    if listed:
+        tool.show(config)
+    else:
+        tool.pause_cameras(config, cameras or [], length, until)
+
+
+@app.command(rich_help_panel=LOOK)
+def resume(cameras: Cameras = None, config: Config = None) -> None:
+    """Let paused cameras see again. Without names, all of them."""
+    from agent.tools import pausing as tool
+    tool.resume_cameras(config, cameras or [])
+
+
+@app.command(rich_help_panel=LOOK)
 def pair(config: Config = None) -> None:
     """Show the code (and a QR code) with which a phone of the household opens the page."""
     from agent.tools import pair as tool
@@ -155,10 +207,26 @@ def doctor(json: Json = False, config: Config = None) -> None:
 
 
 @app.command(rich_help_panel=SET_UP)
+def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At = None, network: Networks = None,
+             tune: Tune = False, write: WriteTo = None, show_password: ShowPassword = False, json: Json = False,
+             config: Config = None) -> None:
+    """Find the cameras in the network, by ONVIF and by the paths of common makers, and show what to configure."""
+    from agent.tools.discover import Wishes, discover
+    raise typer.Exit(discover(Wishes(user, password_file, at or [], network or [], tune, write, show_password, json,
+                                     config)))
+
+
+@app.command(rich_help_panel=SET_UP)
 def demo(source: Footage = None, broker: Broker = None, seconds: Seconds = None, port: Port = 8088) -> None:
     """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
     from agent.tools.demo import play
     raise typer.Exit(play(source, broker, seconds, port))
+
+
+@app.command(hidden=True)
+def rescue(what: str, config: Config = None) -> None:
+    """What systemd starts as root for a capture process whose camera stays dead."""
+    _become("agent.tools.rescue", config, what)
 
 
 def main() -> None:

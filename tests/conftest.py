@@ -3,11 +3,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from agent.host.clock import Instant
 from agent.store.database import connect
 from agent.store.folders import Folders
+
+# How long one example takes says how busy the machine is, not how good the code.
+hypothesis.settings.register_profile("taimat", deadline=None)
+hypothesis.settings.load_profile("taimat")
 
 
 @dataclass

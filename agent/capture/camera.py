@@ -1,63 +1,45 @@
-"""One camera put together: its pumps, its pipe, its recorder, its live socket."""
+"""One camera put together: its pumps, its pipe, its recorder, its sockets; what pauses and other settings do to it."""
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from agent.capture.eye.main import MainEye
+from agent.capture.eye.sub import SubEye
 from agent.capture.live import Live
+from agent.capture.meter import Rate
 from agent.capture.pipe import Pipe
-from agent.capture.pump import Gap, Pump
+from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
+from agent.capture.snapshot import Snapshots
 from agent.capture.source import Source
+from agent.capture.source.transcode import Transcoding
+from agent.config.privacy import transcodes
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
 from agent.core.facts import CameraFacts
-from agent.core.model import Packet, StreamInfo
+from agent.core.pause import Paused
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.store.folders import Folders
 
 TELL_GAP_AFTER_S = 10.0     # a reconnect is told when it is over; a camera that stays away is told before
+# Settings that take no new source: of whoever pauses the camera, of the pipe while it runs, of a pipe made anew.
+OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion"}
+OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "max_clip_s",
+                 "audio"}
 
 
-class _LumaOnly:
-    """The sink of a sub-stream: only its pictures count, and its troubles end no run."""
-
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe, self.luma = pipe, pipe.luma
-
-    def wants_luma(self, mono_s: float) -> bool:
-        """Asked for each picture that was decoded, so the small stream is alive."""
-        self._pipe.sub_came(mono_s)
-        return self._pipe.wants_luma(mono_s)
-
-    def stream(self, info: StreamInfo) -> None:
-        """The sub-stream's format matters to nobody."""
-
-    def packet(self, packet: Packet) -> None:
-        """Nor do its packets."""
-
-    def wants_main_luma(self) -> bool:
-        """This is not the main stream."""
-        return False
-
-    def end_run(self) -> float | None:
-        """The main stream's run goes on."""
-        return None
-
-    def gap(self, gap: Gap) -> None:
-        """Motion falls back on the main stream; recording has no gap."""
-
-
-def open_source(camera: CameraSettings, url: str, clock: Clock, luma_only: bool) -> Source:
-    """A fresh source for one attempt. Imports only what that kind of camera needs."""
+def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False) -> Source:
+    """A fresh source for one attempt, with its sound if `audio`. Imports only what that kind of camera needs."""
     spec = parse_source(url)
     if spec.scheme in NETWORK:
-        from agent.capture.source.rtsp import RtspSource
-        return RtspSource(spec.target, clock, luma_only)
+        from agent.capture.source.rtsp import open_rtsp
+        return open_rtsp(camera, spec.target, clock, audio)
     if spec.scheme == "file":
         from agent.capture.source.file import FileSource
-        return FileSource(Path(spec.target), clock, camera.loop, luma_only)
+        return FileSource(Path(spec.target), clock, camera.loop, audio)
     if spec.scheme == "v4l2":
         from agent.capture.source.v4l2 import V4l2Source
         return V4l2Source(camera, spec.target, clock)
@@ -65,54 +47,126 @@ def open_source(camera: CameraSettings, url: str, clock: Clock, luma_only: bool)
     return PicameraSource(camera, int(spec.target), clock)
 
 
+def open_main(camera: CameraSettings, clock: Clock, came: Rate) -> Source:
+    """A fresh source for one attempt at what is recorded; `came` counts what a source that transcodes is given."""
+    source = open_source(camera, camera.source, clock, camera.audio)
+    return Transcoding(source, camera, clock, came) if transcodes(camera) else source
+
+
 class Camera:
-    """One camera's parts, started together and ended together."""
+    """One camera's parts, started together and ended together.
+
+    The recorder and the sockets live as long as it does, the pumps only while it may see.
+    """
 
     def __init__(self, camera: CameraSettings, settings: Settings, folders: Folders, runtime: Path, clock: Clock,
-                 outlet: Outlet, stop: Stop, stuck: Callable[[], None]) -> None:
+                 outlet: Outlet, stuck: Callable[[], None]) -> None:
         """Build the parts; `stuck` ends the process when nothing else frees the camera.
 
-        Raises OSError for the live socket.
+        Raises OSError for the sockets.
         """
-        self.scheme = parse_source(camera.source).scheme
-        self._fps_set = float(camera.fps) if self.scheme in ("v4l2", "picamera") else None
+        self.settings, self.scheme = camera, parse_source(camera.source).scheme
+        self._clock, self._stuck = clock, stuck
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
                                   pre_roll_s=camera.pre_roll_s)
         self._live = Live(runtime / f"live-{camera.name}.sock")
-        self._pipe = Pipe(camera, self._recorder, self._live, clock, has_sub=bool(camera.sub))
-        self._pump = Pump(camera.name, lambda: open_source(camera, camera.source, clock, False), self._pipe,
-                          clock, stop, stuck)
-        self._sub_pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, True),
-                              _LumaOnly(self._pipe), clock, stop, stuck) if camera.sub else None
-        self._stuck = stuck
+        self._pipe = Pipe(camera, self._recorder, self._live, clock)
+        self._snapshots = Snapshots(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)
+        self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
+        self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
+        self._stop = Stop()                     # of these; set while the camera is to see nothing
+        self._stop.set()
+        self._paused: Paused | None = None
         self._told_gap_mono_s: float | None = None
 
+    @property
+    def pump(self) -> Pump | None:
+        """The main stream's pump, while the camera may see."""
+        return None if self._stop.is_set() else self._pumps[0]
+
     def start(self) -> None:
-        """Begin to record; the card first, so that the first packet has somewhere to go."""
+        """Have the card ready, so that the first packet has somewhere to go. What the camera may see `obey` is told."""
         self._recorder.start()
-        self._pump.start()
-        if self._sub_pump is not None:
-            self._sub_pump.start()
+
+    def obey(self, paused: Paused | None) -> None:
+        """See, or see nothing, as it holds now; called about once a second.
+
+        To see again waits until the sources have let go of the camera.
+        """
+        self._paused = paused
+        if paused is not None:
+            self._close()
+            self._pipe.look_away(paused.by)
+        elif self._stop.is_set() and all(pump.over for pump in self._pumps):
+            self._pipe.look_again()
+            self._open()
+
+    def _open(self) -> None:
+        camera, clock, self._stop = self.settings, self._clock, Stop()
+        self._pumps = [Pump(camera.name, lambda: open_main(self.settings, clock, self._came),
+                            MainEye(self._pipe, clock), clock, self._stop, self._stuck, self._counts)]
+        if camera.sub:
+            sub_eye = SubEye(self._pipe, clock, camera.masks if transcodes(camera) else ())
+            self._pumps.append(Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock), sub_eye,
+                                    clock, self._stop, self._stuck, self._sub_counts))
+        for pump in self._pumps:
+            pump.start()
+
+    def _close(self) -> None:
+        if (pump := self.pump) is None:
+            return
+        self._stop.set()
+        gap = pump.current_gap()
+        if gap is not None and gap.began_mono_s == self._told_gap_mono_s:
+            self._pipe.gap(replace(gap, over=True))
 
     def tick(self) -> None:
         """What has to happen as time passes; called about once a second."""
         self._pipe.tick()
-        if self._pump.hangs():
+        if any(pump.hangs() for pump in self._pumps):
             self._stuck()
-        gap = self._pump.current_gap()
+        gap = self.pump.current_gap() if self.pump is not None else None
         if gap is not None and gap.gap_s > TELL_GAP_AFTER_S and gap.began_mono_s != self._told_gap_mono_s:
             self._told_gap_mono_s = gap.began_mono_s
             self._pipe.gap(gap)
 
+    def adjust(self, camera: CameraSettings) -> bool:
+        """Go on by other settings without a missing frame; False when only a camera built anew can obey them."""
+        changed = {key for key in camera.__struct_fields__ if getattr(camera, key) != getattr(self.settings, key)}
+        if changed & OF_A_NEW_PIPE:
+            return False
+        if not changed <= OF_NOBODY | OF_THE_PIPE and not (self.pump is not None and self.pump.adjust(camera)):
+            return False
+        if changed & OF_THE_PIPE:
+            self._pipe.adjust(camera)
+        self.settings = camera
+        return True
+
     def facts(self) -> CameraFacts:
         """The camera's part of the heartbeat."""
-        facts = self._pump.facts(self._pipe.facts())
-        facts.source, facts.fps_set = self.scheme, self._fps_set
+        facts = self._pipe.facts()
+        if self._pumps:
+            facts = self._pumps[0].facts(facts)
+        if self.pump is None:
+            facts.state, facts.fault, facts.detail = "starting", None, None
+        if self._paused is not None:
+            facts.state, facts.paused_by = "paused", self._paused.by
+            facts.paused_until_ms = self._paused.until_wall_ms
+        facts.source = self.scheme
+        fps_set = float(self.settings.fps) if self.scheme in ("v4l2", "picamera") else None
+        facts.fps_set = fps_set or self._came.per_s(self._clock.mono_s()) or None
         return facts
 
     def finish(self, timeout_s: float) -> None:
-        """Close the open clip and end the recorder; the sources' threads end with the process."""
+        """Close the open clip, end the recorder, let go of the camera: whoever opens it next finds it free.
+
+        Each is waited for at most `timeout_s`; a source that takes longer ends by itself, or with the process.
+        """
+        self._close()
         self._pipe.finish()
         self._recorder.finish(timeout_s)
         self._live.close()
+        self._snapshots.close()
+        for pump in self._pumps:
+            pump.join(timeout_s)

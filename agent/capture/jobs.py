@@ -75,7 +75,14 @@ class CameraGap:
     over: bool
 
 
-Job = CameraGap | ClipBegin | Block | ClipEnd | ClipLost | EventOpen | EventClose
+@dataclass(frozen=True, slots=True)
+class Pausing:
+    """The camera is to see nothing from now on, or sees again."""
+
+    by: str | None          # by whose word, as in core.pause; None: it may see
+
+
+Job = Pausing | CameraGap | ClipBegin | Block | ClipEnd | ClipLost | EventOpen | EventClose
 
 
 def size_b(batch: Sequence[Job]) -> int:

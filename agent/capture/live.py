@@ -4,7 +4,6 @@ A Unix stream socket a camera (core.livewire has its language), not datagrams: o
 kernel queues for a datagram socket. Each viewer has a bounded queue; one that is full is emptied to the next keyframe.
 """
 import contextlib
-import os
 import socket
 import threading
 from collections import deque
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from agent.core.livewire import packet_head, stream_bytes
 from agent.core.model import Packet, StreamInfo
+from agent.host.door import close_door, open_door
 
 VIEWERS_MAX = 8
 QUEUE_BYTES_MAX = 4_000_000
@@ -67,9 +67,10 @@ class _Viewer(threading.Thread):
         self.gone = True
 
     def end(self) -> None:
-        """Wake the thread up to end."""
+        """Forget what waits, and wake the thread up to end."""
         with self._wake:
-            self.gone = True
+            self._queue.clear()
+            self._queued_b, self.gone = 0, True
             self._wake.notify()
 
 
@@ -78,26 +79,29 @@ class Live:
 
     def __init__(self, path: Path) -> None:
         """Listen on `path`. Raises OSError."""
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._listener.bind(str(path))
-        os.chmod(path, 0o660)
-        self._listener.listen(VIEWERS_MAX)
+        self._door = open_door(path, VIEWERS_MAX)
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._viewers: list[_Viewer] = []
         self._opening = b""
         self._gop: list[Packet] = []
         self._gop_b = 0
+        self._away = False
         threading.Thread(target=self._accept, name="live", daemon=True).start()
 
     def stream(self, info: StreamInfo) -> None:
         """The format of what follows."""
         with self._lock:
             self._opening, self._gop = stream_bytes(info), []
-            self._gop_b = 0
+            self._gop_b, self._away = 0, False
             for viewer in self._viewers:
                 viewer.announce(self._opening)
+
+    def look_away(self) -> None:
+        """The camera is paused: forget its picture, and end all views until the next `stream`."""
+        with self._lock:
+            self._opening, self._gop, self._gop_b, self._away = b"", [], 0, True
+            for viewer in self._viewers:
+                viewer.end()
 
     def packet(self, packet: Packet) -> None:
         """Offer a packet to all who look; the newest GOP is kept, so that a new viewer sees a picture at once."""
@@ -117,7 +121,7 @@ class Live:
     def _accept(self) -> None:
         while not self._closed.is_set():
             try:
-                self._admit(self._listener.accept()[0])
+                self._admit(self._door.accept()[0])
             except (OSError, RuntimeError):     # out of descriptors or threads, or closed
                 self._closed.wait(1.0)
 
@@ -126,7 +130,7 @@ class Live:
         viewer = _Viewer(connection)
         with self._lock:
             self._viewers = [other for other in self._viewers if not other.gone]
-            if len(self._viewers) >= VIEWERS_MAX:
+            if self._away or len(self._viewers) >= VIEWERS_MAX:
                 connection.close()
                 return
             if self._opening:
@@ -139,7 +143,7 @@ class Live:
     def close(self) -> None:
         """End all viewers and stop listening."""
         self._closed.set()
-        self._listener.close()
+        close_door(self._door)
         with self._lock:
             for viewer in self._viewers:
                 viewer.end()

@@ -1,21 +1,28 @@
 """The capture role: cameras in, clips on the card. One process for all network cameras, one for each other camera."""
 import argparse
+import contextlib
 import logging
 import os
-import threading
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
-from agent.capture.camera import Camera
-from agent.config.load import ConfigError
+from agent.capture.crew import Crew
+from agent.capture.pauses import PauseWatch
+from agent.config.load import ConfigError, keep_as_good, load
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
-from agent.host.datagram import Outlet
+from agent.host import rescue
+from agent.host.memory import small_pages_only
+from agent.host.reload import Reload
 from agent.host.role import Role, arguments, live
+from agent.store import pause
+from agent.store.database import StoreError, connect
+from agent.store.folders import Folders
 
 TICK_S = 1.0
-END_WITHIN_S = 3.0
-EXIT_STUCK = 70         # EX_SOFTWARE: a native call holds the camera; whoever started us starts us again
+EXIT_STUCK = 70         # EX_SOFTWARE: only another process can free the camera; whoever started us starts us again
 
 _log = logging.getLogger(__name__)
 
@@ -28,27 +35,52 @@ def choose(settings: Settings, name: str | None) -> list[CameraSettings]:
     return [camera for camera in cameras if parse_source(camera.source).scheme in (*NETWORK, "file")]
 
 
-def serve(role: Role, cameras: list[CameraSettings]) -> None:
-    """Record `cameras` until told to stop."""
+def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
+    """Record the cameras that `choose` gives, until told to stop. Returns the exit code."""
     import cv2
+    small_pages_only()
     role.folders.demand_writable()
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
-    outlet = Outlet(role.runtime)
-    running = [Camera(camera, role.settings, role.folders, role.runtime, role.clock, outlet, role.stop, _end_stuck)
-               for camera in cameras]
-    for camera in running:
-        camera.start()
-    facts: dict[str, str | None] = {"config_fault": role.config_problem} if role.config_problem else {}
-    while not role.stop.wait(TICK_S):
-        for camera in running:
-            camera.tick()
+    settings, cameras, problem = role.settings, choose(role.settings, name), role.config_problem
+    pauses = PauseWatch(role.folders, role.clock, _were_off(role.folders, cameras))
+    crew = Crew(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
+    crew.obey(settings, cameras, insist=name is not None)
+    while not (stopped := role.stop.is_set()) and crew.tick() is None:
         if role.heart.due():
-            role.heart.beat([camera.facts() for camera in running], facts)
-    threads = [threading.Thread(target=camera.finish, args=(END_WITHIN_S,)) for camera in running]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(END_WITHIN_S)
+            role.heart.beat(crew.facts(), {"config_fault": problem} if problem else {})
+        role.stop.wait(TICK_S)
+        if reload.taken():
+            settings, problem = _read_again(config, settings)
+            crew.obey(settings, choose(settings, name), insist=name is not None)
+    crew.finish()
+    return 0 if stopped else EXIT_STUCK
+
+
+def _read_again(config: Path, settings: Settings) -> tuple[Settings, str | None]:
+    """The settings to go on with, and what is wrong with the file if these are the old ones."""
+    try:
+        new = load(config)
+    except ConfigError as error:
+        _log.error("the settings stay as they were, because of: %s", error)
+        return settings, str(error)
+    keep_as_good(config)
+    if new.store != settings.store:
+        _log.warning("[store] has changed: a restart puts that into effect")
+    _log.info("the settings were read again")
+    return new, None
+
+
+def _were_off(folders: Folders, cameras: list[CameraSettings]) -> list[str]:
+    """The cameras that their weekly hours had paused at the end: all that have such hours, where nobody can tell."""
+    scheduled = [camera.name for camera in cameras if camera.off]
+    if not scheduled:
+        return []
+    try:
+        with contextlib.closing(connect(folders.root)) as db:
+            return [name for name in scheduled if pause.was_off(db, name)]
+    except (StoreError, sqlite3.Error) as error:
+        _log.error("until the clock is known to be right, cameras with weekly hours stay off: %s", error)
+        return scheduled
 
 
 def _end_stuck() -> None:
@@ -65,12 +97,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--network", action="store_true", help="all network cameras and files")
     options: argparse.Namespace = parser.parse_args(argv)
     unit = f"capture@{options.camera or 'network'}"
+    reload, ended = Reload().on_signal(), list[int]()
 
     def work(role: Role) -> None:
-        cameras = choose(role.settings, options.camera)
-        if not cameras and options.camera:
+        if options.camera and not choose(role.settings, options.camera):
             known = ", ".join(camera.name for camera in role.settings.camera) or "none"
             raise ConfigError(f"{options.config}: has no enabled camera called {options.camera}; known: {known}")
-        serve(role, cameras)    # without network cameras it idles: the unit is there for the day that one is added
+        # Without network cameras it idles: the unit is there for the day that one is added.
+        ended.append(serve(role, options.config, options.camera, reload))
 
-    return live("capture", unit, options.config, work)
+    return live("capture", unit, options.config, work) or ended[0]

@@ -1,4 +1,7 @@
-"""The one place that tries again: runs a source's attempts, waits in between, and knows how the source fares."""
+"""The one place that tries again: runs a source's attempts, waits in between, and knows how the source fares.
+
+A pump lives from one start of its camera to the next stop (a pause, other settings); what it counts lives longer.
+"""
 import logging
 import random
 import threading
@@ -9,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from agent.capture.source import Sink, Source, SourceError, SourceStuck
+from agent.config.settings import Camera
 from agent.core.facts import CameraFacts
 from agent.core.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock
@@ -35,6 +39,16 @@ class Gap:
     over: bool
 
 
+@dataclass(slots=True)
+class Counts:
+    """What is counted over all pumps of one stream since the process started."""
+
+    opens_n: int = 0
+    gaps_n: int = 0             # runs that ended without being asked to
+    gaps_s: float = 0.0         # time without video, in sum
+    dropped_n: int = 0          # by sources that have ended
+
+
 class Runs(Sink, Protocol):
     """A sink that wants to know when a run is over, and of the gaps between runs."""
 
@@ -51,6 +65,7 @@ class _Watched:
     def __init__(self, sink: Runs, came: Callable[[], None]) -> None:
         self._sink, self._came = sink, came
         self.stream: Callable[[StreamInfo], None] = sink.stream
+        self.audio, self.sound = sink.audio, sink.sound
         self.wants_luma, self.wants_main_luma = sink.wants_luma, sink.wants_main_luma
 
     def packet(self, packet: Packet) -> None:
@@ -66,65 +81,85 @@ class Pump(threading.Thread):
     """Keeps one source running; what it shows is read by other threads, each value replaced whole."""
 
     def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop,
-                 stuck: Callable[[], None], jitter: Callable[[], float] = random.random) -> None:
-        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end frees a camera."""
+                 stuck: Callable[[], None], counts: Counts, jitter: Callable[[], float] = random.random) -> None:
+        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end frees a camera.
+
+        `stop` ends the camera's pumping, for good.
+        """
         super().__init__(name=f"pump-{name}", daemon=True)
         self._name, self._make, self._sink = name, make, sink
         self._clock, self._stop_flag, self._stuck, self._jitter = clock, stop, stuck, jitter
         self._error: SourceError | None = None
         self._came_mono_s: float | None = None      # when something last came
         self._gap_began_mono_s: float | None = None
-        self._gaps_n, self._gaps_s, self._opens_n = 0, 0.0, 0
-        self._began_mono_s = clock.mono_s()         # the present attempt
+        self._flows_mono_s: float | None = None     # since when things come without a gap
+        self._counts = counts
+        self._made_mono_s = self._began_mono_s = clock.mono_s()     # the pump itself, and the present attempt
         self._wait_s = FIRST_WAIT_S
-        self._ended = False
+        self._source: Source | None = None          # of the present attempt
+        self._ended = False                         # the source has come to its end
+        self._over = False
 
     def run(self) -> None:
-        """Attempt after attempt, until the source has come to its end or the process stops."""
+        """Attempt after attempt, until the source has come to its end or is to stop."""
+        try:
+            self._pump()
+        finally:
+            self._over = True
+
+    def _pump(self) -> None:
         while not self._stop_flag.is_set():
             self._began_mono_s = self._clock.mono_s()
-            self._opens_n += 1
+            self._counts.opens_n += 1
             error = self._attempt()
             ended_mono_s = self._sink.end_run()
-            if error is None:
-                self._ended = True
+            told_to_stop = self._stop_flag.is_set()
+            if error is None or (told_to_stop and not isinstance(error, SourceStuck)):
+                self._ended = not told_to_stop
                 return
             self._failed(error, ended_mono_s)
+            if isinstance(error, SourceStuck):
+                self._stuck()
+                return
             if self._clock.mono_s() - self._began_mono_s > HEALTHY_AFTER_S:
                 self._wait_s = FIRST_WAIT_S
             self._stop_flag.wait(self._next_wait_s())
 
     def _attempt(self) -> SourceError | None:
         try:
-            self._make().run(_Watched(self._sink, self._came), self._stop_flag)
+            self._source = self._make()
+            self._source.run(_Watched(self._sink, self._came), self._stop_flag)
         except SourceError as error:
             return error
         except Exception as error:      # a bug, or bytes nobody thought of: told, and the camera is tried again
             _log.exception("%s: an attempt broke off", self._name)
             told = f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it"
             return SourceError("camera_stream_bad", told)
+        finally:
+            self._counts.dropped_n += _dropped_n(self._source)
+            self._source = None
         return None
 
     def _came(self) -> None:
         now_mono_s = self._came_mono_s = self._clock.mono_s()
+        if self._flows_mono_s is None:
+            self._flows_mono_s = now_mono_s
         if self._error is None:
             return
         error, began, self._error = self._error, self._gap_began_mono_s, None
         _log.info("%s: is back", self._name)
         if began is not None:
             self._gap_began_mono_s = None
-            self._gaps_s += now_mono_s - began
+            self._counts.gaps_s += now_mono_s - began
             self._sink.gap(Gap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
 
     def _failed(self, error: SourceError, ended_mono_s: float | None) -> None:
         if self._error is None:
-            self._gaps_n += 1
+            self._counts.gaps_n += 1
             # libav hands the last frame out only when its wait times out: what counts is when the frame was taken.
             self._gap_began_mono_s = ended_mono_s or self._came_mono_s or self._began_mono_s
-        self._error = error
+        self._error, self._flows_mono_s = error, None
         _log.warning("%s: %s", self._name, error)
-        if isinstance(error, SourceStuck):
-            self._stuck()
 
     def _next_wait_s(self) -> float:
         if self._error is not None and self._error.code == "camera_auth":
@@ -135,7 +170,32 @@ class Pump(threading.Thread):
     def hangs(self) -> bool:
         """Whether the attempt neither delivers nor gives up: only the end of the process ends it."""
         last_sign_mono_s = max(self._began_mono_s, self._came_mono_s or 0.0)
-        return not self._ended and self._clock.mono_s() - last_sign_mono_s > HANGS_AFTER_S
+        return not self._over and self._clock.mono_s() - last_sign_mono_s > HANGS_AFTER_S
+
+    @property
+    def over(self) -> bool:
+        """Whether it has let go of the source for good."""
+        return self._over
+
+    @property
+    def fault(self) -> str | None:
+        """The code of what is wrong with the source now."""
+        error = self._error
+        return error.code if error else None
+
+    def silent_s(self) -> float:
+        """For how long nothing has come, since this pump began."""
+        return self._clock.mono_s() - (self._came_mono_s or self._made_mono_s)
+
+    def flows_s(self) -> float:
+        """For how long things have come without a gap; 0 while nothing comes."""
+        flows_mono_s, came_mono_s = self._flows_mono_s, self._came_mono_s
+        return 0.0 if flows_mono_s is None or came_mono_s is None else came_mono_s - flows_mono_s
+
+    def adjust(self, camera: Camera) -> bool:
+        """Hand the present source other settings; False when it can't follow, or there is none to ask."""
+        source = self._source
+        return source is not None and source.adjust(camera)
 
     def current_gap(self) -> Gap | None:
         """The gap that goes on now, if one does."""
@@ -150,7 +210,13 @@ class Pump(threading.Thread):
         state, fault = ("retrying", error.code) if error else ("starting" if self._came_mono_s is None else "ok", None)
         if error is None and self._came_mono_s is not None and now_mono_s - self._came_mono_s > STALLED_AFTER_S:
             state, fault = ("ended", None) if self._ended else ("stalled", "camera_no_frames")
-        gap = self.current_gap()
+        gap, counts = self.current_gap(), self._counts
         return msgspec.structs.replace(
-            seen, state=state, fault=fault, detail=redact(str(error)) if error else None, gaps_n=self._gaps_n,
-            gap_s=round(self._gaps_s + (gap.gap_s if gap else 0.0), 1), reopens_n=max(0, self._opens_n - 1))
+            seen, state=state, fault=fault, detail=redact(str(error)) if error else None, gaps_n=counts.gaps_n,
+            gap_s=round(counts.gaps_s + (gap.gap_s if gap else 0.0), 1), reopens_n=max(0, counts.opens_n - 1),
+            dropped_n=(seen.dropped_n or 0) + counts.dropped_n + _dropped_n(self._source))
+
+
+def _dropped_n(source: Source | None) -> int:
+    """What a source of those that can lose packets has lost."""
+    return getattr(source, "dropped_n", 0)

@@ -12,13 +12,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.capture.clipfile import ClipFile
-from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, ClipLost, EventClose, EventOpen, Job, Sight, size_b
+from agent.capture.jobs import (
+    Block,
+    CameraGap,
+    ClipBegin,
+    ClipEnd,
+    ClipLost,
+    EventClose,
+    EventOpen,
+    Job,
+    Pausing,
+    Sight,
+    size_b,
+)
 from agent.capture.thumbs import thumbnail
 from agent.core.facts import Poke
 from agent.host.clock import Clock, Instant, at
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably
-from agent.store import announce, boots, clips, events
+from agent.store import announce, boots, clips, events, pause
 from agent.store.database import StoreError, connect, transaction
 from agent.store.folders import Folders
 from agent.store.recover import recover_camera
@@ -160,6 +172,8 @@ class Recorder(threading.Thread):
                     self._close_event(job, picture=False)
                 case CameraGap():
                     self._note_gap(job)
+                case Pausing():
+                    self._note_pause(job)
 
     def _ready(self) -> None:
         """Have a database, and nothing left over from an earlier life or an error."""
@@ -195,6 +209,8 @@ class Recorder(threading.Thread):
                 self._close_event(job)
             case CameraGap():
                 self._note_gap(job)
+            case Pausing():
+                self._note_pause(job)
 
     def _write(self, job: Block) -> None:
         if self._clip is None:
@@ -287,6 +303,10 @@ class Recorder(threading.Thread):
         now = self._clock.now()
         self._remember(
             lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
+
+    def _note_pause(self, job: Pausing) -> None:
+        now = self._clock.now()
+        self._remember(lambda db: pause.note(db, self._camera, job.by, now))
 
     def _write_thumbnail(self, peak: Sight, event: OpenEvent) -> str | None:
         """The event's picture on the card; without one the event is worth as much."""

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 
 from agent.config.positions import Path
-from agent.config.settings import Settings
+from agent.config.settings import Sensor, Settings
 from agent.config.source import RAW, parse_source
+from agent.core.hours import all_hours
 
-UNITS = {"_ms": "milliseconds", "_s": "seconds", "_pct": "percent", "_gb": "gigabytes", "_kbps": "kilobits a second",
-         "_days": "days", "fps": "pictures a second"}
+UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
+         "_gb": "gigabytes", "_kbps": "kilobits a second", "_days": "days", "fps": "pictures a second"}
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
 
@@ -56,6 +57,8 @@ def expects(key: str, kind: Any) -> str:
     kind, metas = _split(kind)
     if get_origin(kind) is Literal:
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
+    if kind == list[str]:
+        return "a list of texts in quotes"
     if get_origin(kind) is list:
         return "a list of areas, each a list of [x, y] corners with 0 <= x, y <= 1"
     text = TYPES.get(kind, str(kind))
@@ -158,10 +161,27 @@ def _check_camera(camera: Any, path: Path) -> Iterator[Problem]:
             yield Problem((*path, "sub"), f"is for network cameras: a {spec.scheme} camera makes its own small picture")
     if camera.loop and spec.scheme != "file":
         yield Problem((*path, "loop"), "is for file sources: a camera has no end to start over from")
-    if camera.masks and not raw:
+    if camera.masks and not raw and camera.privacy_mask == "paint":
         yield Problem((*path, "masks"),
-                      "can't be painted into video that arrives encoded, and what you mask must never be stored: "
-                      "set the mask in the camera's own menu, and use motion.ignore to silence an area")
+                      "can't be painted into video that arrives encoded, and what you mask must never be stored. "
+                      'Either set privacy_mask = "transcode": we decode, paint and encode it (taimat doctor tells the '
+                      'cost); or set the mask in the camera\'s own menu, and say so with privacy_mask = "camera"')
+    if raw and camera.privacy_mask != "paint":
+        yield Problem((*path, "privacy_mask"),
+                      f"is for video that arrives encoded: the masks of a {spec.scheme} camera are painted before "
+                      'encoding; leave it at "paint"')
+    try:
+        all_hours(camera.off)
+    except ValueError as error:
+        yield Problem((*path, "off"), str(error))
+    if spec.scheme != "picamera" and camera.sensor != Sensor():
+        yield Problem((*path, "sensor"), f"is for Raspberry Pi cameras: a {spec.scheme} camera is set in its own menu")
+    if camera.sensor.night_fps > camera.fps:
+        yield Problem((*path, "sensor", "night_fps"), f"is for the dark: at most fps, which is {camera.fps}")
+    if camera.sensor.focus_m and camera.sensor.focus != "fixed":
+        yield Problem((*path, "sensor", "focus_m"), 'needs focus = "fixed": else the lens looks for itself')
+    if camera.audio and raw:
+        yield Problem((*path, "audio"), f"is for network cameras and files: a {spec.scheme} camera brings no sound")
     for key, areas in (("masks", camera.masks), ("motion.ignore", camera.motion.ignore)):
         for area in areas:
             if len(area) < 3 or not all(0 <= v <= 1 for corner in area for v in corner):

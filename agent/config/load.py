@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.config import check
+from agent.config import check, defaults
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.host.files import write_durably
@@ -26,10 +26,11 @@ def parse(text: str, file: str) -> Settings:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: {error}") from error
-    problems = list(check.check_table(table, Settings))
+    own, common = defaults.apart(table)
+    problems = [*defaults.check_common(common), *check.check_table(own, Settings)]
     if not problems:
-        settings = msgspec.convert(table, Settings)
-        problems = list(check.check_whole(settings))
+        settings = msgspec.convert(defaults.merged(own, common), Settings)
+        problems = [defaults.placed(problem, own, common) for problem in check.check_whole(settings)]
         if not problems:
             return settings
     found = positions(text)

@@ -42,14 +42,28 @@ class Motion(Struct, kw_only=True, forbid_unknown_fields=True):
     ignore: list[Polygon] = field(default_factory=list)
 
 
+class Sensor(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How a Raspberry Pi camera looks at the scene."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    tuning: Annotated[str, Meta(max_length=200)] = ""
+    exposure_ev: Annotated[float, Meta(ge=-4, le=4)] = 0
+    night_fps: Annotated[int, Meta(ge=0, le=60)] = 0
+    focus: Literal["continuous", "once", "fixed"] = "continuous"
+    focus_m: Annotated[float, Meta(ge=0, le=1000)] = 0
+
+
 class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
     """One camera: where its picture comes from and what is kept."""
 
     name: Name
     source: str
     sub: str = ""
+    reader: Literal["auto", "own", "libav"] = "auto"
+    transport: Literal["tcp", "udp"] = "tcp"
     loop: bool = False
     enabled: bool = True
+    off: list[str] = field(default_factory=list)
     width: Annotated[int, Meta(ge=160, le=4096)] = 1280
     height: Annotated[int, Meta(ge=120, le=2304)] = 720
     fps: Annotated[int, Meta(ge=1, le=60)] = 15
@@ -59,8 +73,11 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
     post_roll_s: Annotated[float, Meta(ge=0, le=120)] = 5
     merge_gap_s: Annotated[float, Meta(ge=0, le=120)] = 8
     max_clip_s: Annotated[float, Meta(ge=10, le=900)] = 300
+    audio: bool = False
     masks: list[Polygon] = field(default_factory=list)
+    privacy_mask: Literal["paint", "transcode", "camera"] = "paint"
     motion: Motion = field(default_factory=Motion)
+    sensor: Sensor = field(default_factory=Sensor)
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -89,6 +106,13 @@ class Web(Struct, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8088
 
 
+class Recovery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far the recorder may go for a Pi or USB camera that stays dead."""
+
+    driver_reload: bool = True
+    reboot: bool = True
+
+
 class Log(Struct, kw_only=True, forbid_unknown_fields=True):
     """What the journal gets."""
 
@@ -103,4 +127,5 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     camera: list[Camera] = field(default_factory=list)
     ward: Ward = field(default_factory=Ward)
     web: Web = field(default_factory=Web)
+    recovery: Recovery = field(default_factory=Recovery)
     log: Log = field(default_factory=Log)

@@ -58,8 +58,10 @@ class EventMachine:
 
     def step(self, moving: bool, now_mono_s: float) -> tuple["EventMachine", Order | None]:
         """Take one observation; return the next machine and the order, if there is one."""
-        last = now_mono_s if moving else self.last_motion_mono_s
         state, order = TABLE[self.state, self._seen(moving, now_mono_s)]
+        if order is None and state is self.state and not moving:
+            return self, None
+        last = now_mono_s if moving else self.last_motion_mono_s
         opened = now_mono_s if order in (Order.OPEN, Order.TURN) else self.opened_mono_s
         return replace(self, state=state, opened_mono_s=opened, last_motion_mono_s=last), order
 

@@ -9,16 +9,20 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One camera as its capture process sees it."""
 
     camera: str
-    state: str                            # starting | ok | retrying | stalled | ended (a file, played to its end)
+    state: str                            # starting | ok | retrying | stalled | paused | ended (a file, to its end)
     fault: str | None = None              # a code of core.health's table, for example "camera_auth"
     detail: str | None = None             # one line for a person, never with a password
     source: str | None = None             # rtsp | file | v4l2 | picamera
     codec: str | None = None
+    encoder: str | None = None            # who encodes it on this machine: "v4l2" (hardware) or "x264 ultrafast"
+    reduced_from: str | None = None       # "1280x720": the size that was set, if this machine can't encode so much
     width: int | None = None
     height: int | None = None
     fps: float | None = None              # measured over the last seconds
     fps_set: float | None = None          # what was asked of the camera
     kbps: float | None = None
+    audio: str | None = None              # "aac 16000 Hz" (with ", silent" if none comes), off, none, unsupported g726
+    sound_dropped_n: int | None = None    # stretches of sound that came too late for their clip, or overlap
     last_frame_age_s: float | None = None
     luma_fps: float | None = None         # pictures a second that motion saw
     luma_mean: float | None = None        # 0 black .. 255 white
@@ -31,6 +35,11 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     dropped_n: int | None = None          # packets given up to stay inside a bound
     write_errors_n: int | None = None
     write_fault: str | None = None        # card_full | card_read_only | card_io, while it lasts
+    paused_by: str | None = None          # page | command | schedule | unreadable, while it is paused
+    paused_until_ms: int | None = None    # on the wall clock, where that is known
+    hours_unknown: bool | None = None     # it has weekly hours to be off, and no clock to tell them by
+    ladder: str | None = None             # the step last taken against its silence: process | driver | reboot | spent
+    ladder_n: int | None = None           # how many were taken
 
 
 class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):

@@ -33,6 +33,8 @@ class StreamInfo:
     width: int
     height: int
     config: bytes
+    encoder: str = ""                               # who encodes it here: "v4l2", "x264 ultrafast"; "" if nobody
+    reduced_from: tuple[int, int] | None = None     # the size that was asked for, if it is more than the encoder can do
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,27 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a decoder must know before the first sound.
+
+    `config` is the AudioSpecificConfig of AAC (ISO/IEC 14496-3 §1.6.2.1); G.711 needs none.
+    """
+
+    codec: str      # "aac", "pcma" (G.711 A-law) or "pcmu" (G.711 µ-law)
+    rate_hz: int    # samples a second of the encoded frames (of the core, where AAC doubles it: HE-AAC)
+    channels: int
+    config: bytes = b""
+
+
+class Sound(NamedTuple):
+    """A stretch of encoded sound that is never divided: one raw AAC frame (no ADTS), or a packet's worth of G.711."""
+
+    data: bytes
+    pts_us: int         # when it is heard; on the source's own clock until a timeline has mapped it
+    samples_n: int      # of each channel: as exact as a duration gets (AAC: 1024, or 960 if its config says so)
+
+
+@dataclass(frozen=True, slots=True)
 class Luma:
     """A small picture for motion: the brightness plane, uint8, shape (height, width), C order or a strided view.
 
@@ -62,3 +85,4 @@ class Luma:
     exposure_us: float | None = None
     gain: float | None = None
     lux: float | None = None
+    focus: float | None = None      # how sharp the camera finds the picture; it means something only beside itself

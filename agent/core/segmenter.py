@@ -4,6 +4,7 @@ In motion mode a clip is open from the pre-roll to the post-roll. What comes aft
 clear whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it
 is let go, and the clip has no tail that nobody asked for.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.core.model import Packet
@@ -23,6 +24,11 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Add the packet that was just told to the open clip: by far the most frequent answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Close the open clip; its last frame is shown until `until_us`."""
 
@@ -36,7 +42,9 @@ class Turn:
     at_us: int
 
 
-Action = Begin | Write | End | Turn
+Action = Begin | Write | Keep | End | Turn
+KEEP: Sequence[Action] = (Keep(),)      # made once, for most packets get no other answer
+NOTHING: Sequence[Action] = ()
 
 
 @dataclass(slots=True)
@@ -54,6 +62,7 @@ class Segmenter:
     last_dts_us: int | None = None      # of this run
     last_step_us: int = 0
     cut_asked: bool = False
+    turn_asked: bool = False
     _withheld: list[Packet] = field(default_factory=list)
     _withheld_bytes: int = 0
 
@@ -78,19 +87,25 @@ class Segmenter:
         """The event is too long and goes on as another one: from the next keyframe on, where its clip ends."""
         if self.always:
             return [Turn(now_us)]
-        self.cut_asked = True
+        self.cut_asked = self.turn_asked = True
         return self.extend(now_us)
+
+    def cut(self) -> None:
+        """What is recorded changes its form: from the next keyframe on, it goes to another clip."""
+        self.cut_asked = self.clip_start_us is not None
 
     def close(self) -> list[Action]:
         """The event is over."""
         self.wanted_until_us = None
         return [] if self.always else self.end()
 
-    def packet(self, packet: Packet) -> list[Action]:
+    def packet(self, packet: Packet) -> Sequence[Action]:
         """The next packet in decode order; it is in the ring already."""
-        actions = self._take(packet)
-        self.last_step_us = packet.dts_us - self.last_dts_us if self.last_dts_us is not None else 0
-        self.last_dts_us = packet.dts_us
+        actions = self._at_key(packet) if packet.key else None
+        if actions is None:
+            actions = NOTHING if self.clip_start_us is None else self._go_on(packet)
+        last_us, self.last_dts_us = self.last_dts_us, packet.dts_us
+        self.last_step_us = 0 if last_us is None else packet.dts_us - last_us
         return actions
 
     def end_run(self) -> list[Action]:
@@ -108,29 +123,32 @@ class Segmenter:
 
     def lost(self) -> None:
         """The open clip could not be written: the next keyframe opens another, if one is wanted then."""
-        self._withheld, self._withheld_bytes, self.clip_start_us, self.cut_asked = [], 0, None, False
+        self._withheld, self._withheld_bytes, self.clip_start_us = [], 0, None
+        self.cut_asked = self.turn_asked = False
 
-    def _take(self, packet: Packet) -> list[Action]:
+    def _at_key(self, packet: Packet) -> Sequence[Action] | None:
+        """Where a clip may begin; None if nothing begins or ends here."""
         if self.clip_start_us is None:
-            return self._begin([packet]) if packet.key and self._wanted(packet.pts_us) else []
+            return self._begin([packet]) if self._wanted(packet.pts_us) else None
         # Half a frame early is in time: rounding must not make a clip longer by a whole GOP.
         long_enough = packet.dts_us - self.clip_start_us + self.last_step_us // 2 >= self.longest_us
-        if packet.key and (self.cut_asked or long_enough):
-            return self._cut(packet)
-        # In decode order: what follows a withheld packet may lean on it, even if it is shown before it.
-        if self._wanted(packet.pts_us) and not self._withheld:
-            return [Write([packet])]
+        return self._cut(packet) if self.cut_asked or long_enough else None
+
+    def _go_on(self, packet: Packet) -> Sequence[Action]:
+        """In decode order: what follows a withheld packet may lean on it, even if it is shown before it."""
+        if not self._withheld and (self.always or self._wanted(packet.pts_us)):
+            return KEEP
         self._withheld.append(packet)
         self._withheld_bytes += len(packet.data)
-        return self._release() if self._withheld_bytes > self.withheld_bytes_max else []
+        return self._release() if self._withheld_bytes > self.withheld_bytes_max else NOTHING
 
     def _wanted(self, pts_us: int) -> bool:
         return self.always or (self.wanted_until_us is not None and pts_us <= self.wanted_until_us)
 
     def _cut(self, packet: Packet) -> list[Action]:
         released = self._release()
-        turned = [Turn(packet.dts_us)] if self.cut_asked else []
-        self.clip_start_us, self.cut_asked = None, False
+        turned = [Turn(packet.dts_us)] if self.turn_asked else []
+        self.clip_start_us, self.cut_asked, self.turn_asked = None, False, False
         return [*released, End(packet.dts_us), *turned, *self._begin([packet])]
 
     def _begin(self, packets: list[Packet]) -> list[Action]:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agent.config.privacy import declared
 from agent.core.clockwatch import DISTRUST_S, ClockWatch, Seen
 from agent.core.facts import Poke
 from agent.host.clock import Instant
@@ -14,7 +15,7 @@ from agent.host.role import Role
 from agent.host.role import main as live_as
 from agent.keeper.digest import hash_some
 from agent.keeper.retain import finish_deletion, release_ballast, renew_ballast, retain
-from agent.store import announce, boots, clips, events, meta
+from agent.store import announce, boots, clips, events, meta, privacy
 from agent.store.database import connect, transaction
 from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
@@ -46,12 +47,19 @@ class Keeper:
     recovered: bool = False
 
     def recover(self) -> None:
-        """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist."""
+        """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist.
+
+        Note also what the household declares of its cameras' own masks.
+        """
         now = self.role.clock.now()
         boots.remember(self.db, now.boot)
         self.watch = self._remembered_watch(now)
         finish_deletion(self.db, self.role.folders)
-        known = {camera.name for camera in self.role.settings.camera if camera.enabled}
+        cameras = [camera for camera in self.role.settings.camera if camera.enabled]
+        masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
+        for change in privacy.declare(self.db, masks, now):
+            _log.info("masks: %s", change)
+        known = {camera.name for camera in cameras}
         for camera in {clip.camera for clip in clips.in_state(self.db, "open")} - known:
             recover_camera(self.db, self.role.folders, camera, self.role.clock)
         self.recovered = True

@@ -1,5 +1,5 @@
 """Single values of the store: the device's id and its counters."""
-import secrets
+import os
 import sqlite3
 
 from agent.store.database import transaction
@@ -27,7 +27,7 @@ def count_up(db: sqlite3.Connection, key: str) -> int:
 def device_id(db: sqlite3.Connection) -> str:
     """This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good."""
     with transaction(db):
-        db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('device', ?)", (f"c-{secrets.token_hex(6)}",))
+        db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('device', ?)", (f"c-{os.urandom(6).hex()}",))
         known = get(db, "device")
     assert known is not None
     return known

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.config.load import load
 from agent.host.files import AlreadyRunning, Lock
+from agent.host.reload import Reload
 from agent.host.role import arguments
 from agent.host.stop import Stop
 from agent.store.folders import Folders
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for unit, pid in at_work(folders.root).items():
             raise AlreadyRunning(f"process {pid} already works on {folders.root} as {unit}; "
                                  f"stop it first (systemctl stop 'taimat-*')")
-        supervisor.run(config, Stop().on_signals())
+        supervisor.run(config, Stop().on_signals(), Reload().on_signal())
         lock.release()
     except Exception as error:
         return say(error)

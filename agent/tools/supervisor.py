@@ -1,22 +1,25 @@
 """`taimat run`: all roles of one device in the foreground, for a person at a terminal and for systems without systemd.
 
 It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies
-or falls silent, and ends them all within seconds when it is told to.
+or falls silent, and ends them all within seconds when it is told to. SIGHUP has the configuration read again.
 """
 import logging
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.config.load import EXIT_BAD_CONFIG, load
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings
 from agent.config.units import units
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.heart import Heart
+from agent.host.reload import Reload
 from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
@@ -47,34 +50,59 @@ class Unit:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps `units` alive until told to stop."""
+    """Keeps alive what `plan` names until told to stop; `reload` has it ask for another plan."""
 
-    units: list[Unit]
+    plan: Callable[[], list[Unit]]
     clock: Clock
     inbox: Inbox
     heart: Heart
+    reload: Reload
+    units: list[Unit] = field(init=False)
     by_name: dict[str, Unit] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.by_name = {unit.name: unit for unit in self.units}
+        self._take(self.plan())
+
+    def _take(self, units: list[Unit]) -> None:
+        self.units, self.by_name = units, {unit.name: unit for unit in units}
 
     def serve(self, stop: Stop) -> None:
-        """Watch the units until `stop`; then end them all."""
+        """Watch the units until `stop`, or until the terminal is closed that we run in; then end them all."""
+        in_terminal = os.isatty(0)
         try:
             while not stop.is_set() and not all(unit.given_up for unit in self.units):
+                if self.reload.taken():
+                    if in_terminal and not os.isatty(0):        # its SIGHUP is the same, but means the end
+                        break
+                    self._plan_again()
                 for unit in self.units:
                     self._look(unit)
                 if (beat := self.inbox.receive(0.2)) is not None and getattr(beat, "unit", None) in self.by_name:
                     self.by_name[beat.unit].heard_mono_s = self.clock.mono_s()
                 self.heart.beat(facts={f"deaths_{unit.name}_n": unit.deaths_n for unit in self.units})
         finally:
-            self._end_all()
+            self._end(self.units)
+
+    def _plan_again(self) -> None:
+        """Start what is new, end what is not wanted any more, and have the captures look what concerns them."""
+        try:
+            planned = self.plan()
+        except ConfigError as error:
+            _log.error("all stays as it was, because of: %s", error)
+        else:
+            names = {unit.name for unit in planned}
+            self._end([unit for unit in self.units if unit.name not in names])
+            self._take([self.by_name.get(unit.name, unit) for unit in planned])
+        for unit in self.units:
+            unit.given_up = False
+            if unit.process is not None and unit.name.startswith("capture@"):
+                unit.process.send_signal(signal.SIGHUP)
 
     def _look(self, unit: Unit) -> None:
         now_mono_s = self.clock.mono_s()
         if unit.process is None:
             if not unit.given_up and now_mono_s >= unit.due_mono_s:
-                unit.process = subprocess.Popen(unit.command, preexec_fn=die_with_parent, stdin=subprocess.DEVNULL)
+                unit.process = subprocess.Popen(unit.command, preexec_fn=_prepare, stdin=subprocess.DEVNULL)
                 unit.started_mono_s = unit.heard_mono_s = now_mono_s
         elif (code := unit.process.poll()) is not None:
             self._bury(unit, code, now_mono_s)
@@ -95,8 +123,8 @@ class Supervisor:
         _log.warning("%s ended (%s); starting it again in %g s", unit.name, _cause(code), unit.wait_s)
         unit.wait_s = min(unit.wait_s * 2, LONGEST_WAIT_S)
 
-    def _end_all(self) -> None:
-        living = [unit.process for unit in self.units if unit.process is not None]
+    def _end(self, units: Sequence[Unit]) -> None:
+        living = [unit.process for unit in units if unit.process is not None]
         for process in living:
             process.terminate()
         deadline_mono_s = self.clock.mono_s() + END_WITHIN_S
@@ -106,6 +134,12 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _prepare() -> None:
+    """Runs in the child: SIGHUP must not end a capture that does not listen yet, for it has still to read all."""
+    die_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _cause(code: int) -> str:
@@ -122,7 +156,7 @@ def plan(settings: Settings, config: Path) -> list[Unit]:
     return [Unit(name, command(name, role)) for name, role in units(settings).items()]
 
 
-def run(config: Path, stop: Stop) -> None:
+def run(config: Path, stop: Stop, reload: Reload) -> None:
     """Supervise all roles of `config` until `stop`. Raises ConfigError and StoreError before anything is started."""
     settings = load(config)
     log.set_up("run", settings.log.level)
@@ -137,4 +171,5 @@ def run(config: Path, stop: Stop) -> None:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder that you may write under [store] runtime") from error
     clock = SystemClock()
-    Supervisor(plan(settings, config), clock, inbox, Heart("run", "run", runtime, clock)).serve(stop)
+    heart = Heart("run", "run", runtime, clock)
+    Supervisor(lambda: plan(load(config), config), clock, inbox, heart, reload).serve(stop)

@@ -18,7 +18,9 @@ from agent.web.live import Hall
 from agent.web.media import Media
 from agent.web.pages import Pages
 from agent.web.pairing import Pairing
+from agent.web.pausing import Pausing
 from agent.web.render import Renderer
+from agent.web.views import Views
 from agent.web.watch import Watch
 from agent.web.workers import CardTrouble, Workers
 
@@ -40,7 +42,9 @@ def build(parts: Parts) -> ASGIApp:
     """The whole page, guarded."""
     settings = parts.settings
     renderer = Renderer(settings.device.language, settings.device.site)
-    pages = Pages(settings, parts.workers, parts.watch, parts.hall, renderer, parts.clock)
+    pages = Pages(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock)
+    views = Views(settings, parts.workers, parts.watch, parts.hall, parts.folders, parts.clock)
+    pausing = Pausing(settings, parts.workers, parts.folders, parts.clock)
     feeds = Feeds(parts.workers, parts.watch, parts.clock)
     media = Media(parts.workers, parts.folders)
     pairing = Pairing(settings.web, parts.doorman, renderer)
@@ -48,12 +52,14 @@ def build(parts: Parts) -> ASGIApp:
         Route("/", pages.home),
         Route("/events", pages.events),
         Route("/events/{event_id:int}", pages.event),
-        Route("/live/{camera}.mp4", pages.stream),
+        Route("/live/{camera}.mp4", views.stream),
+        Route("/snapshot/{camera}.jpg", views.snapshot),
         Route("/live/{camera}", pages.live),
         Route("/clips/{name}.mp4", media.clip),
         Route("/thumbs/{event_id:int}.jpg", media.thumb),
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
+        Route("/pause", pausing.change, methods=["POST"]),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.enter, methods=["POST"]),
         Route("/static/{name}", renderer.static),

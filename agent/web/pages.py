@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp
+from starlette.responses import Response
 
 from agent.config.settings import Settings
+from agent.core.pause import Pauses
 from agent.host.clock import Clock
-from agent.store import events
+from agent.store import events, pause
 from agent.store.events import Event
-from agent.web import sighting, status, tile
-from agent.web.live import Hall, NotLive
+from agent.store.folders import Folders
+from agent.web import hearing, masking, sighting, status, switch, tile
 from agent.web.render import Renderer
 from agent.web.sighting import Sighting
+from agent.web.switch import paused_of
 from agent.web.watch import Watch
 from agent.web.words import Words
 from agent.web.workers import CardTrouble, Workers
@@ -49,9 +50,15 @@ def posters(db: sqlite3.Connection, cameras: Sequence[str]) -> dict[str, int]:
     return {camera: event.id for camera, event in newest}
 
 
-def home_rows(db: sqlite3.Connection, cameras: Sequence[str]) -> tuple[Listing, dict[str, int]]:
+def home_rows(db: sqlite3.Connection, folders: Folders,
+              cameras: Sequence[str]) -> tuple[Listing, dict[str, int], Pauses]:
     """What the home page shows of the store."""
-    return listing(db, None, HOME_EVENTS_N), posters(db, cameras)
+    return listing(db, None, HOME_EVENTS_N), posters(db, cameras), pause.load(folders)
+
+
+def live_rows(db: sqlite3.Connection, folders: Folders, camera: str) -> tuple[Listing, Pauses]:
+    """What a camera's own page shows of the store."""
+    return listing(db, camera, HOME_EVENTS_N), pause.load(folders)
 
 
 def one_event(db: sqlite3.Connection, event_id: int) -> tuple[Listing, int | None, int | None]:
@@ -68,22 +75,24 @@ def one_event(db: sqlite3.Connection, event_id: int) -> tuple[Listing, int | Non
 class Pages:
     """The handlers of a person's addresses."""
 
-    def __init__(self, settings: Settings, workers: Workers, watch: Watch, hall: Hall, renderer: Renderer,
+    def __init__(self, settings: Settings, workers: Workers, watch: Watch, folders: Folders, renderer: Renderer,
                  clock: Clock) -> None:
         self._cameras, self._workers, self._watch = settings.camera, workers, watch
-        self._hall, self._renderer, self._clock = hall, renderer, clock
+        self._folders, self._renderer, self._clock = folders, renderer, clock
         self._names = [camera.name for camera in settings.camera]
 
     async def home(self, request: Request) -> Response:
         """/: cameras, latest events, health. Shown even when the card does not answer, only without events then."""
         said, now, report = self._renderer.words(request), self._clock.now(), self._watch.report
         try:
-            found, pictures = await self._workers.ask(home_rows, self._names)
+            found, pictures, pauses = await self._workers.ask(home_rows, self._folders, self._names)
             latest = found.sightings(self._clock, said)
         except CardTrouble:
-            latest, pictures = None, {}
-        return self._renderer.page(request, "home.html", tiles=tile.tiles(self._cameras, report, now, said),
-                                   posters=pictures, events=latest, health=status.status(report, now, said))
+            latest, pictures, pauses = None, {}, None
+        paused = paused_of([each for each in self._cameras if each.enabled], report, pauses, now)
+        return self._renderer.page(request, "home.html", tiles=tile.tiles(self._cameras, report, now, said, paused),
+                                   posters=pictures, events=latest, health=status.status(report, now, said),
+                                   switch=switch.of_all(paused, now, said))
 
     async def events(self, request: Request) -> Response:
         """/events: all of them, a page at a time, of one camera or all."""
@@ -106,25 +115,19 @@ class Pages:
     async def live(self, request: Request) -> Response:
         """/live/CAMERA: one camera, large."""
         said, now, report = self._renderer.words(request), self._clock.now(), self._watch.report
-        camera = [each for each in self._cameras if each.name == request.path_params["camera"]]
-        if not camera:
+        camera = next((each for each in self._cameras if each.name == request.path_params["camera"]), None)
+        if camera is None:
             return self.missing(request)
         try:
-            latest = (await self._workers.ask(listing, camera[0].name, HOME_EVENTS_N)).sightings(self._clock, said)
+            found, pauses = await self._workers.ask(live_rows, self._folders, camera.name)
+            latest = found.sightings(self._clock, said)
         except CardTrouble:
-            latest = None
-        return self._renderer.page(request, "live.html", tile=tile.tiles(camera, report, now, said)[0],
-                                   cameras=self._names, events=latest)
-
-    async def stream(self, request: Request) -> ASGIApp:
-        """/live/CAMERA.mp4: the picture itself, or why there is none: {"reason": ...} with 503."""
-        name = request.path_params["camera"]
-        if not any(camera.name == name and camera.enabled for camera in self._cameras):
-            return JSONResponse({"reason": "camera_off"}, 404)
-        try:
-            return await self._hall.enter(name)
-        except NotLive as error:
-            return JSONResponse({"reason": str(error)}, 503)
+            latest, pauses = None, None
+        paused = paused_of([camera] if camera.enabled else [], report, pauses, now)
+        return self._renderer.page(request, "live.html", tile=tile.tiles([camera], report, now, said, paused)[0],
+                                   cameras=self._names, events=latest, masks=masking.masks(camera, report),
+                                   sound=hearing.told(camera, report, said),
+                                   switch=switch.of_camera(camera, paused.get(camera.name), now, said))
 
     def missing(self, request: Request) -> Response:
         """What is not there."""

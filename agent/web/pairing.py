@@ -1,7 +1,5 @@
 """/pair: a phone enters the device's code; the device itself shows it."""
-import re
 import socket
-from urllib.parse import parse_qs
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -10,12 +8,11 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from agent.config.settings import Web
 from agent.core.access import grouped
 from agent.web.doorman import Doorman
+from agent.web.forms import own_path, read_form
 from agent.web.guard import COOKIE, is_local, is_loopback_address
 from agent.web.render import YEAR_S, Renderer
 from agent.web.workers import CardTrouble
 
-FORM_B_MAX = 4096
-OWN_PATH = re.compile(r"/(?!/)[\w./-]*", re.ASCII)     # never another site's
 ANYWHERE = ("0.0.0.0", "::")
 NOT_A_HOST = ("192.0.2.1", 9)       # RFC 5737: asking the kernel for the way there sends nothing
 
@@ -40,12 +37,9 @@ class Pairing:
 
     async def enter(self, request: Request) -> Response:
         """POST: let the browser in, or say that it could not be paired, in the same words whatever the reason."""
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > FORM_B_MAX:
-                return PlainTextResponse("Too long\n", 413)
-        form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+        form = await read_form(request)
+        if form is None:
+            return PlainTextResponse("Too long\n", 413)
         goal = form.get("next", "/")
         try:
             token = await self._doorman.pair(form.get("code", ""), request.headers.get("user-agent", ""))
@@ -53,7 +47,7 @@ class Pairing:
             return self._form(request, goal, "pair.card", 503)
         if token is None:
             return self._form(request, goal, "pair.refused", 403)
-        answer = RedirectResponse(goal if OWN_PATH.fullmatch(goal) else "/", 303)
+        answer = RedirectResponse(own_path(goal), 303)
         answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict")
         return answer
 

@@ -1,5 +1,5 @@
 """A camera's tile: its state in words, from the newest report. Pure."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.config.settings import Camera
@@ -8,7 +8,9 @@ from agent.core.health.codes import CAMERA, RANK
 from agent.core.health.conditions import Condition
 from agent.core.health.report import Report
 from agent.core.health.texts import text
+from agent.core.pause import Paused
 from agent.host.clock import Instant
+from agent.web.switch import told
 from agent.web.words import Words
 
 TONES = {"info": "idle", "warn": "warn", "alarm": "alarm"}
@@ -20,21 +22,32 @@ class Tile:
 
     camera: str
     enabled: bool
-    tone: str           # recording | idle | warn | alarm | off: the colour of the mark before `state`
+    tone: str           # recording | idle | warn | alarm | paused | off: the colour of the mark before `state`
     state: str
     remedy: str = ""
 
+    @property
+    def paused(self) -> bool:
+        """Whether there is no picture because nobody is to see."""
+        return self.tone == "paused"
 
-def tiles(cameras: Sequence[Camera], report: Report | None, now: Instant, words: Words) -> list[Tile]:
-    """One tile for each camera of the settings, in their order."""
+
+def tiles(cameras: Sequence[Camera], report: Report | None, now: Instant, words: Words,
+          paused: Mapping[str, Paused | None] | None = None) -> list[Tile]:
+    """One tile for each camera of the settings, in their order; `paused` tells which are to see nothing."""
     facts = {each.camera: each for each in report.cameras} if report else {}
     conditions = report.conditions if report else ()
-    return [_tile(camera, facts.get(camera.name), _worst(camera.name, conditions), now, words) for camera in cameras]
+    return [_tile(camera, facts.get(camera.name), _worst(camera.name, conditions), now, words,
+                  (paused or {}).get(camera.name)) for camera in cameras]
 
 
-def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, now: Instant, words: Words) -> Tile:
+def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, now: Instant, words: Words,
+          paused: Paused | None) -> Tile:
     if not camera.enabled:
         return Tile(camera.name, False, "off", words("camera.off"))
+    if paused:
+        remedy = words("pause.unreadable_help") if paused.by == "unreadable" else ""
+        return Tile(camera.name, True, "paused", told(paused, now, words), remedy)
     if worst:
         said = text(worst.code, words.language)
         if worst.code in CAMERA:

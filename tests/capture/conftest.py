@@ -2,7 +2,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from agent.config.settings import Store as StoreSettings
 from agent.core.facts import CameraFacts
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.stop import Stop
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
 
@@ -27,7 +26,6 @@ class Rig:
     folders: Folders
     runtime: Path
     db: sqlite3.Connection
-    stop: Stop = field(default_factory=Stop)
     camera: Camera | None = None
     stuck_n: int = 0
 
@@ -36,8 +34,9 @@ class Rig:
         store = StoreSettings(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5)
         camera = CameraSettings(name="gate", source=source, **keys)
         self.camera = Camera(camera, Settings(store=store), self.folders, self.runtime, SystemClock(),
-                             Outlet(self.runtime), self.stop, self._stuck)
+                             Outlet(self.runtime), self._stuck)
         self.camera.start()
+        self.camera.obey(None)
         return self
 
     def _stuck(self) -> None:
@@ -51,7 +50,6 @@ class Rig:
 
     def finish(self) -> None:
         """End the camera as the role does."""
-        self.stop.set()
         if self.camera is not None:
             self.camera.finish(5)
             self.camera = None

@@ -9,12 +9,13 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.camera import _LumaOnly
+from agent.capture.eye.decoder import luma_of
+from agent.capture.eye.sub import SubEye
 from agent.capture.jobs import Block
 from agent.capture.live import Live
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
-from agent.capture.source.demux import Packets, luma_of
+from agent.capture.source.demux import Packets
 from agent.config.settings import Camera
 from agent.core import nal
 from agent.core.fragments import Fragmenter
@@ -66,7 +67,7 @@ def recorder(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Recorde
 
 @pytest.fixture
 def yard(recorder: Recorder, live: Live, hand_clock: HandClock) -> Yard:
-    pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock, has_sub=False)
+    pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock)
     pipe.stream(INFO)
     return Yard(pipe, recorder, hand_clock)
 
@@ -104,11 +105,12 @@ def test_a_clip_whose_rest_the_queue_refused_is_kept_up_to_there(yard, folders, 
 
 
 def test_the_main_stream_takes_over_at_full_pace_when_the_small_one_falls_silent(recorder, live, hand_clock):
-    pipe = Pipe(Camera(name="gate", source="rtsp://h/1", sub="rtsp://h/2"), recorder, live, hand_clock, has_sub=True)
-    small, picture = _LumaOnly(pipe), Luma(np.zeros((90, 160), np.uint8), 0.0)
+    pipe = Pipe(Camera(name="gate", source="rtsp://h/1", sub="rtsp://h/2"), recorder, live, hand_clock)
+    small, picture = SubEye(pipe, hand_clock), Luma(np.zeros((90, 160), np.uint8), 0.0)
     seen: list[float] = []
     for number in range(35 * 15):       # the main stream has 15 frames a second; the small one lasts for 5 s
         hand_clock.advance(1 / 15)
+        pipe.tick()
         if number < 5 * 15 and small.wants_luma(hand_clock.mono):
             small.luma(replace(picture, mono_s=hand_clock.mono))
             assert not pipe.wants_main_luma()
@@ -121,7 +123,7 @@ def test_the_main_stream_takes_over_at_full_pace_when_the_small_one_falls_silent
 
 def test_memory_is_taken_for_the_pre_roll_not_for_the_longest_event(recorder, live, hand_clock):
     camera = Camera(name="gate", source="rtsp://h/1", merge_gap_s=120)
-    pipe, data = Pipe(camera, recorder, live, hand_clock, has_sub=False), bytes(17_000)      # 2 Mbit/s
+    pipe, data = Pipe(camera, recorder, live, hand_clock), bytes(17_000)      # 2 Mbit/s
     pipe.stream(INFO)
     for number in range(150 * 15):
         pipe.packet(Packet(data, number * 66_667, number * 66_667, number % 15 == 0))

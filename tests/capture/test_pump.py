@@ -1,7 +1,7 @@
 """The pump: attempts, waits and gaps, with sources that fail as they are told and a clock that is moved by hand."""
 from collections.abc import Callable
 
-from agent.capture.pump import REFUSED_WAIT_S, Gap, Pump
+from agent.capture.pump import REFUSED_WAIT_S, Counts, Gap, Pump
 from agent.capture.source import SourceError, SourceStuck
 from agent.core.facts import CameraFacts
 from agent.core.model import Packet
@@ -32,6 +32,8 @@ class Sink:
 
     def stream(self, info: object) -> None: ...
     def luma(self, picture: object) -> None: ...
+    def audio(self, info: object, unsupported: str = "") -> None: ...
+    def sound(self, sound: object) -> None: ...
     def wants_luma(self, mono_s: float) -> bool: return False
     def wants_main_luma(self) -> bool: return False
 
@@ -57,7 +59,8 @@ def pump(clock: HandClock, script: list[Callable], most: int) -> tuple[Pump, Sin
                 raise SourceError("camera_unreachable", "rtsp://u:secret@h/1: off")
             step(sink)
 
-    return Pump("gate", Scripted, sink, clock, stop, lambda: stuck.append(True), jitter=lambda: 0.5), sink, stop, stuck
+    made = Pump("gate", Scripted, sink, clock, stop, lambda: stuck.append(True), Counts(), jitter=lambda: 0.5)
+    return made, sink, stop, stuck
 
 
 def works(seconds: float, clock: HandClock) -> Callable:

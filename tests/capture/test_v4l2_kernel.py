@@ -47,16 +47,22 @@ def test_one_spoilt_buffer_costs_one_picture(saw: dict[str, Any]) -> None:
 
 
 def test_silence_is_given_up_after_five_seconds_and_the_camera_opens_again(saw: dict[str, Any]) -> None:
-    assert saw["silent"]["code"] == "camera_no_frames" and 4.9 < saw["silent"]["age_s"] < 6.5
+    assert saw["silent"]["code"] == "camera_no_frames" and 4.4 < saw["silent"]["age_s"] < 6
     assert saw["again"]["code"] is None and saw["again"]["packets"] > 8
 
 
 @pytest.mark.parametrize(("scenario", "code", "text"), [
     ("taken", "camera_no_frames", "another program"), ("refuses", "camera_stream_bad", "refuses its settings"),
-    ("fails", "camera_no_frames", "USB fails"), ("unplugged", "camera_not_found", "is gone")])
+    ("fails", "camera_no_frames", "USB fails")])
 def test_each_fault_is_named_at_once(saw: dict[str, Any], scenario: str, code: str, text: str) -> None:
     assert saw[scenario]["code"] == code and text in saw[scenario]["text"]
     assert saw[scenario]["took_s"] < 5
+
+
+def test_a_camera_that_is_plugged_in_again_is_found_by_its_id_whatever_its_number(saw: dict[str, Any]) -> None:
+    run = saw["replugged"]
+    assert run["code"] == "camera_not_found" and "is gone" in run["text"] and run["node"] != "/dev/video0"
+    assert run["back_s"] < 30 and run["over"]       # QEMU interprets: some ten times as slow as a computer
 
 
 def test_nothing_stays_open(saw: dict[str, Any]) -> None:

@@ -6,11 +6,15 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import av
 
 from agent.core import nal
 from agent.core.model import Packet, StreamInfo
+from agent.core.mp4.boxes import Mp4Error
+from agent.core.mp4.read import HEAD_MAX_B
+from agent.core.mp4.salvage import salvage
 from agent.core.mp4.write import Movie
 
 WIDTH, HEIGHT = 162, 90         # no multiples of 16: the SPS must crop
@@ -69,7 +73,7 @@ def in_fragments(packets: Sequence[Packet], most_n: int) -> list[Sequence[Packet
 
 
 def write(stream: StreamInfo, packets: Sequence[Packet], most_n: int = 6, last_us: int = 66_667,
-          **options: int) -> tuple[Movie, bytes]:
+          **options: Any) -> tuple[Movie, bytes]:
     """An unfinished file of these packets, as it lies on the card before the close."""
     movie = Movie(stream, reorder_us=packets[0].pts_us - packets[0].dts_us, **options)
     groups = in_fragments(packets, most_n)
@@ -86,6 +90,38 @@ def close(movie: Movie, part: bytes) -> bytes:
 def read_at(data: bytes) -> Callable[[int, int], bytes]:
     """A file's reading function over bytes."""
     return lambda offset, count: data[offset:offset + count]
+
+
+def mended(data: bytes) -> bytes:
+    """The file as recovery leaves it."""
+    found = salvage(read_at(data))
+    return found.head + data[len(found.head):found.size_b]
+
+
+class Meter:
+    """A file that counts what is asked of it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.reads_n, self.read_b = data, 0, 0
+
+    def __call__(self, offset: int, count: int) -> bytes:
+        assert offset >= 0 and count > 0
+        self.reads_n += 1
+        found = self.data[offset:offset + count]
+        self.read_b += len(found)
+        return found
+
+
+def judge(data: bytes) -> None:
+    """Salvage either finds a part of the file that stands on its own or says why not, and reads little."""
+    meter = Meter(data)
+    try:
+        found = salvage(meter)
+        assert 0 < len(found.head) < found.size_b <= len(data)
+        assert salvage(read_at(found.head + data[len(found.head):found.size_b])).frames_n == found.frames_n
+    except Mp4Error:
+        pass
+    assert meter.read_b <= HEAD_MAX_B + 3 * len(data) and meter.reads_n <= 10 + len(data) // 8
 
 
 def ffprobe(path: Path, *arguments: str) -> str:

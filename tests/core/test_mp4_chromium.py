@@ -13,6 +13,7 @@ import pytest
 from agent.core import nal
 from agent.core.mp4.write import Movie
 from tests.core.mp4_material import close, encode, write
+from tests.core.sound_material import record
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
@@ -116,6 +117,18 @@ def test_a_clip_plays_and_seeks(name, tmp_path):
     assert said["duration"] == pytest.approx(wall_s, abs=0.002)
     assert said["middle"] == pytest.approx(2.55, abs=0.001) and said["ready"] >= 2
     assert said["ended"] == pytest.approx(wall_s, abs=0.1) and said["frames"] > 5
+
+
+@pytest.mark.parametrize("codec", ["aac", "pcma", "pcmu"])
+def test_a_clip_with_sound_plays_and_seeks(codec, tmp_path):
+    movie, part = record(codec)
+    page = FILE_PAGE.replace("<video muted", "<video")
+    page = page.replace("frames:", "heard_b: v.webkitAudioDecodedByteCount, frames:")
+    said = browse({"page": page.encode(), "clip.mp4": close(movie, part)}, tmp_path)
+    assert "error" not in said
+    assert said["duration"] == pytest.approx(5, abs=0.1) and said["middle"] == pytest.approx(2.55, abs=0.001)
+    assert said["ended"] == pytest.approx(5, abs=0.2) and said["frames"] > 5
+    assert said["heard_b"] > 0 or codec != "aac"        # not every build of Chromium has G.711
 
 
 def test_an_open_clip_plays_too(tmp_path):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from agent.core.mp4.boxes import MOOF, Mp4Error
 from agent.core.mp4.index import Index
-from agent.core.mp4.read import HEAD_MAX_B, Head, Sample, fragments, read_head, samples
+from agent.core.mp4.read import Head, Sample, fragments, read_head, samples
 from agent.core.mp4.salvage import salvage
-from tests.core.mp4_material import STREAMS, close, encode, in_fragments, read_at, write
+from tests.core.mp4_material import STREAMS, close, encode, in_fragments, judge, mended, read_at, write
 
 
 def decoded_n(data: bytes) -> int:
@@ -22,12 +22,6 @@ def all_samples(data: bytes) -> tuple[Head, list[Sample]]:
     file = read_at(data)
     head = read_head(file)
     return head, [sample for fragment in fragments(file, head) for sample in samples(file, head, fragment)]
-
-
-def mended(data: bytes) -> bytes:
-    """The file as recovery leaves it."""
-    found = salvage(read_at(data))
-    return found.head + data[len(found.head):found.size_b]
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -109,32 +103,6 @@ def test_a_final_head_written_by_halves_is_mended(torn_at):
     head = movie.final_head()
     for torn in (head[:torn_at] + part[torn_at:], part[:torn_at] + head[torn_at:] + part[len(head):]):
         assert mended(torn) == close(movie, part)
-
-
-class Meter:
-    """A file that counts what is asked of it."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.reads_n, self.read_b = data, 0, 0
-
-    def __call__(self, offset: int, count: int) -> bytes:
-        assert offset >= 0 and count > 0
-        self.reads_n += 1
-        found = self.data[offset:offset + count]
-        self.read_b += len(found)
-        return found
-
-
-def judge(data: bytes) -> None:
-    """Salvage either finds a part of the file that stands on its own or says why not, and reads little."""
-    meter = Meter(data)
-    try:
-        found = salvage(meter)
-        assert 0 < len(found.head) < found.size_b <= len(data)
-        assert salvage(read_at(found.head + data[len(found.head):found.size_b])).frames_n == found.frames_n
-    except Mp4Error:
-        pass
-    assert meter.read_b <= HEAD_MAX_B + 2 * len(data) and meter.reads_n <= 10 + len(data) // 8
 
 
 @settings(max_examples=400)

@@ -1,10 +1,12 @@
 """Which packets become which clip."""
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.model import Packet
 from agent.core.ring import Ring
-from agent.core.segmenter import Action, Begin, End, Segmenter, Turn, Write
+from agent.core.segmenter import Action, Begin, End, Keep, Segmenter, Turn, Write
 
 STEP_US = 100_000
 
@@ -28,7 +30,7 @@ class Camera:
     def now_us(self) -> int:
         return (self.n - 1) * STEP_US
 
-    def obey(self, actions: list[Action]) -> None:
+    def obey(self, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
                 case Begin():
@@ -36,6 +38,8 @@ class Camera:
                     self.clips.append([])
                 case Write(packets):
                     self.clips[-1] += [p.dts_us for p in packets]
+                case Keep():
+                    self.clips[-1].append(self.segmenter.last_dts_us)
                 case End(until_us):
                     self.ends.append(until_us)
                 case Turn(at_us):
@@ -96,6 +100,16 @@ def test_an_event_that_turns_is_cut_at_the_next_keyframe():
     assert camera.turns == []
     camera.play(1.5)
     assert camera.clips[0][-1] == 4_900_000 and camera.clips[1][0] == 5_000_000 and camera.turns == [5_000_000]
+
+
+def test_a_cut_ends_the_clip_and_not_the_event():
+    camera = Camera()
+    camera.play(3)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.play(1.5)
+    camera.segmenter.cut()
+    camera.play(1.5)
+    assert camera.clips[0][-1] == 4_900_000 and camera.clips[1][0] == 5_000_000 and camera.turns == []
 
 
 def test_where_everything_is_recorded_an_event_turns_at_once():

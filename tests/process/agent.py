@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,18 @@ class Agent:
             [sys.executable, "-m", "agent.tools.run", "--config", str(self.path)], cwd=self.place,
             env=self.environment, stdout=self.log_path.open("ab"), stderr=subprocess.STDOUT)
         return self
+
+    @contextlib.contextmanager
+    def capture(self, *which: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A capture process alone, without the supervisor; `which` are its arguments. Gone after it."""
+        self.runtime.mkdir(exist_ok=True)
+        process = subprocess.Popen([sys.executable, "-m", "agent.capture", "--config", str(self.path), *which],
+                                   cwd=ROOT, env=self.environment, stderr=self.log_path.open("ab"))
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def interrupt(self) -> tuple[int, float]:
         """Ctrl-C; returns the exit code and how many seconds it took."""

@@ -51,6 +51,14 @@ def clip(width: int = 1280, height: int = 720, fps: int = 15, gop: int = 30, kbp
         "-i", source, "-vf", shape, *length, "-an", "-c:v", *encoder, "-pix_fmt", pixels, *rate, target))
 
 
+def with_sound(movie: Path, codec: str = "aac", rate_hz: int = 16_000) -> Path:
+    """The same video with sound of which no two stretches are alike (noise), as a .mov; `codec` is ffmpeg's name."""
+    noise = f"anoisesrc=r={rate_hz}:c=pink:a=0.5:seed=7"
+    return _once(CACHE / f"{movie.stem}-{codec}-{rate_hz}.mov", lambda target: _run_ffmpeg(
+        "-i", movie, "-f", "lavfi", "-i", noise, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec,
+        "-ac", "1", "-shortest", target))
+
+
 def frames(width: int, height: int, path: Path | None = None) -> Iterator[np.ndarray]:
     """The footage's pictures once, as uint8 I420 of shape (height * 3 / 2, width)."""
     with av.open(str(path or original())) as container:

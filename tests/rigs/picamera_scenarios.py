@@ -12,117 +12,66 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
-from agent.capture.source import SourceError
+from agent.capture.source import effort
+from agent.capture.source.encode import SoftwareEncoder
 from agent.capture.source.picamera import PicameraSource
-from agent.config.settings import Camera
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.config.settings import Sensor
+from agent.core import headroom
 from agent.host.board import Board
 from agent.host.clock import SystemClock
-from agent.host.stop import Stop
-from tests.rigs import footage, virtualcam
-
-FPS = 15
-SOFTWARE = Board(model=None, ram_b=4 << 30, serial=None, encoder=None)
-HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]
-
-
-class Keeper:
-    """A sink that keeps everything and wants five pictures a second."""
-
-    def __init__(self) -> None:
-        self.infos: list[StreamInfo] = []
-        self.packets: list[Packet] = []
-        self.lumas: list[Luma] = []
-        self.threads: set[str] = set()
-        self._next_luma_mono_s = 0.0
-
-    def stream(self, info: StreamInfo) -> None:
-        self.infos.append(info)
-
-    def packet(self, packet: Packet) -> None:
-        self.threads.add(threading.current_thread().name)
-        self.packets.append(packet)
-
-    def wants_main_luma(self) -> bool:
-        return True
-
-    def wants_luma(self, mono_s: float) -> bool:
-        return mono_s >= self._next_luma_mono_s
-
-    def luma(self, picture: Luma) -> None:
-        self.threads.add(threading.current_thread().name)
-        self._next_luma_mono_s = picture.mono_s + 0.15
-        self.lumas.append(Luma(picture.y.copy(), picture.mono_s, picture.exposure_us, picture.gain, picture.lux))
-
-
-def camera(**settings: Any) -> Camera:
-    """The settings of the camera under test."""
-    return Camera(name="gate", source="picamera:0", **{"width": 640, "height": 360, "fps": FPS, **settings})
-
-
-def run(sink: Keeper, seconds: float, source: PicameraSource | None = None, **settings: Any) -> PicameraSource:
-    """Run the source for this long and stop it, as the process would. What the source raises goes through."""
-    source = source or PicameraSource(camera(**settings), 0, SystemClock(), SOFTWARE)
-    stop = Stop()
-    timer = threading.Timer(seconds, stop.set)
-    timer.start()
-    try:
-        source.run(sink, stop)
-    finally:
-        timer.cancel()
-    return source
-
-
-def decoded(sink: Keeper) -> list[np.ndarray]:
-    """The brightness of every frame that the packets decode to."""
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.extradata = sink.infos[0].config
-    packets = [av.Packet(packet.data) for packet in sink.packets]
-    return [frame.to_ndarray(format="gray") for packet in [*packets, None] for frame in decoder.decode(packet)]
-
-
-def show_footage(clock: virtualcam.SensorClock) -> None:
-    """The sensor sees the surveillance footage instead of colour bars."""
-    clip = footage.clip(640, 360, 10, 20, 1000, seconds=8)
-    films = {size: [frame.ravel() for frame in footage.frames(*size, clip)] for size in ((640, 360), (320, 180))}
-    clock.picture = lambda width, height, number: films[width, height][number % len(films[width, height])]
+from tests.rigs import virtualcam
+from tests.rigs.picamera_stage import (
+    FPS,
+    HIDDEN,
+    SOFTWARE,
+    Keeper,
+    again,
+    camera,
+    capture_role,
+    decoded,
+    failure,
+    later,
+    run,
+    show_footage,
+    steps_s,
+    walk_by,
+)
 
 
 def records(clock: virtualcam.SensorClock) -> dict[str, Any]:
-    """Six seconds of footage, opening included."""
+    """Five seconds of footage, opening included."""
     show_footage(clock)
     sink = Keeper()
-    source = run(sink, 6)
+    source = run(sink, 5)
     age_s = SystemClock().mono_s() - sink.packets[-1].pts_us / 1e6
     pts = np.array([packet.pts_us for packet in sink.packets])
-    luma = sink.lumas[-1]
-    frames = decoded(sink)
-    return {"packets": len(pts), "decoded": len(frames), "lost": clock.dropped_n,
-            "infos": [(info.codec, info.width, info.height) for info in sink.infos],
-            "keys": [index for index, packet in enumerate(sink.packets) if packet.key],
-            "monotone": bool((np.diff(pts) > 0).all()), "media_s": float(pts[-1] - pts[0]) / 1e6,
+    luma, frames = sink.lumas[-1], decoded(sink)
+    return {"packets": len(pts), "decoded": len(frames), "lost": clock.dropped_n, "infos": sink.formats(),
+            "keys_s": [(packet.pts_us - sink.packets[0].pts_us) / 1e6 for packet in sink.packets if packet.key],
+            "longest_step_s": max(steps_s(sink)), "monotone": bool((np.diff(pts) > 0).all()),
+            "media_s": float(pts[-1] - pts[0]) / 1e6,
             "age_s": age_s, "dropped": source.dropped_n, "threads": sorted(sink.threads),
             "lumas": len(sink.lumas), "luma_shape": luma.y.shape,
-            "metadata": (luma.exposure_us, luma.gain, luma.lux), "spread": float(frames[-1].std())}
+            "metadata": (luma.exposure_us, luma.gain, luma.lux, luma.focus), "spread": float(frames[-1].std())}
 
 
 def hides(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """A privacy mask over the middle of the picture."""
     show_footage(clock)
     sink = Keeper()
-    run(sink, 3, masks=[HIDDEN])
+    run(sink, 2.5, masks=[HIDDEN])
     frames, lumas = np.array(decoded(sink)), np.array([luma.y for luma in sink.lumas])
-
-    def inside(pictures: np.ndarray) -> float:
-        _, height, width = pictures.shape
-        return float(pictures[:, height // 4:height * 3 // 4, width // 4:width * 3 // 4].max())
-
-    return {"decoded": len(frames), "video": inside(frames), "luma": inside(lumas),
+    return {"decoded": len(frames), "video": float(_inside(frames).max()), "luma": float(_inside(lumas).max()),
             "outside": float(frames[:, :frames.shape[1] // 5].mean()),
             "luma_outside": float(lumas[:, :lumas.shape[1] // 5].mean())}
+
+
+def _inside(pictures: np.ndarray) -> np.ndarray:
+    """What HIDDEN covers of some pictures."""
+    _, height, width = pictures.shape
+    return pictures[:, height // 4:height * 3 // 4, width // 4:width * 3 // 4]
 
 
 def goes_blind(_: virtualcam.SensorClock) -> dict[str, Any]:
@@ -136,57 +85,63 @@ def goes_blind(_: virtualcam.SensorClock) -> dict[str, Any]:
         healthy(self, *arguments, **named)
 
     MappedArray.__init__ = map_array
-    threading.Timer(2, broken.set).start()
+    later(2, broken.set)
     told = failure(lambda: run(sink, 10, masks=[HIDDEN]))
     broken.clear()
     return {**told, "brightest": float(np.array(decoded(sink))[:, 100:260, 170:470].max()), **again()}
 
 
-def failure(call: Callable[[], Any]) -> dict[str, Any]:
-    """How the call ended, and after what time."""
-    began_s = time.monotonic()
-    try:
-        call()
-        told = {"error": None}
-    except SourceError as error:
-        told = {"error": type(error).__name__, "code": error.code, "text": str(error)}
-    except Exception as error:
-        told = {"error": type(error).__name__, "text": str(error)}
-    return {**told, "took_s": time.monotonic() - began_s}
+def encoder_raises(_: virtualcam.SensorClock) -> dict[str, Any]:
+    """x264 fails in the middle, in the camera's own event loop."""
+    sink, healthy, broken = Keeper(), SoftwareEncoder.encode, threading.Event()
 
+    def encode(self: SoftwareEncoder, *arguments: Any) -> bytes:
+        if broken.is_set():
+            raise RuntimeError("x264 is out of memory")
+        return healthy(self, *arguments)
 
-def again() -> dict[str, Any]:
-    """Whether a fresh source works afterwards."""
-    sink = Keeper()
-    run(sink, 1)
-    return {"packets_again": len(sink.packets)}
+    SoftwareEncoder.encode = encode
+    later(1.5, broken.set)
+    told = failure(lambda: run(sink, 10))
+    broken.clear()
+    return {**told, "packets": len(sink.packets), **again()}
 
 
 def stalls(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """After two seconds no frame comes any more, and no error either."""
-    sink = Keeper()
-    threading.Timer(2, lambda: setattr(clock, "stalled", True)).start()
+    from agent.capture.source.picamera.session import Session
+    sink, fell_silent_s, gave_up_s, close = Keeper(), [], [], Session.close
+
+    def stall() -> None:
+        clock.stalled = True
+        fell_silent_s.append(time.monotonic())
+
+    def note_and_close(self: Session) -> None:
+        gave_up_s.append(time.monotonic())
+        close(self)
+
+    Session.close = note_and_close
+    later(2, stall)
     told = failure(lambda: run(sink, 30))
-    clock.stalled = False
-    return {**told, "packets": len(sink.packets), **again()}
+    silent_s, clock.stalled = time.monotonic() - fell_silent_s[0], False
+    return {**told, "packets": len(sink.packets), "told_s": gave_up_s[0] - fell_silent_s[0], "silent_s": silent_s,
+            **again()}
 
 
 def meets_errors(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """One second of spoilt frames in the middle."""
     sink = Keeper()
-    for at_s, spoilt in ((2, True), (3, False)):
-        threading.Timer(at_s, lambda spoilt=spoilt: setattr(clock, "error_frames", spoilt)).start()
-    told = failure(lambda: run(sink, 5))
-    steps = np.diff([packet.pts_us for packet in sink.packets])
-    return {**told, "packets": len(sink.packets), "decoded": len(decoded(sink)),
-            "longest_step_s": float(steps.max()) / 1e6}
+    for at_s, spoilt in ((1.5, True), (2.5, False)):
+        later(at_s, lambda spoilt=spoilt: setattr(clock, "error_frames", spoilt))
+    told = failure(lambda: run(sink, 4))
+    return {**told, "packets": len(sink.packets), "decoded": len(decoded(sink)), "longest_step_s": max(steps_s(sink))}
 
 
 def bad_sink(_: virtualcam.SensorClock) -> dict[str, Any]:
     """The sink breaks its promise and raises."""
     sink = Keeper()
 
-    def raise_at_ten(packet: Packet) -> None:
+    def raise_at_ten(packet: Any) -> None:
         sink.packets.append(packet)
         if len(sink.packets) == 10:
             raise ZeroDivisionError("a bug in the sink")
@@ -199,23 +154,27 @@ def slow_sink(_: virtualcam.SensorClock) -> dict[str, Any]:
     """The sink sleeps for two seconds once; the camera must not wait for it."""
     sink, slept = Keeper(), []
 
-    def sleep_once(packet: Packet) -> None:
+    def sleep_once(packet: Any) -> None:
         sink.packets.append(packet)
         if len(sink.packets) == 10:
             time.sleep(2)
             slept.append(1)
 
     sink.packet = sleep_once
-    source = run(sink, 5)
-    steps = np.diff([packet.pts_us for packet in sink.packets])
-    return {"slept": len(slept), "longest_step_s": float(steps.max()) / 1e6, "dropped": source.dropped_n}
+    source = run(sink, 4.5)
+    return {"slept": len(slept), "longest_step_s": max(steps_s(sink)), "dropped": source.dropped_n}
 
 
 def no_encoder(_: virtualcam.SensorClock) -> dict[str, Any]:
-    """The board tells of an encoder whose device can't be opened; twice, for the camera must be free again."""
+    """The board tells of an encoder whose device can't be opened; the camera must be free again each time."""
     machine = Board(model=None, ram_b=416 << 20, serial=None, encoder=Path("/dev/video11"))
-    tries = [failure(lambda: run(Keeper(), 5, PicameraSource(camera(), 0, SystemClock(), machine))) for _ in range(2)]
-    return {"tries": tries, "threads": threading.active_count(), **again()}
+
+    def source() -> PicameraSource:
+        return PicameraSource(camera(), 0, SystemClock(), machine)
+
+    tries, sink = [failure(lambda: run(Keeper(), 5, source())) for _ in range(effort.HARDWARE_TRIES_N)], Keeper()
+    run(sink, 1.5, source())
+    return {"tries": tries, "then": sink.formats(), "packets": len(sink.packets)}
 
 
 def no_camera(_: virtualcam.SensorClock) -> dict[str, Any]:
@@ -243,19 +202,123 @@ def hangs(_: virtualcam.SensorClock) -> dict[str, Any]:
 
 
 def reopens(_: virtualcam.SensorClock) -> dict[str, Any]:
-    """Ten sessions one after the other."""
-    opened, frames, threads = [], [], []
-    for _ in range(10):
-        sink = Keeper()
-        run(sink, 0.6)
-        frames.append(len(sink.packets))
-        opened.append(len(os.listdir("/proc/self/fd")))
-        threads.append(threading.active_count())
-    return {"files": opened, "packets": frames, "threads": threads}
+    """Fifty sessions one after the other, each ended after three frames."""
+    import psutil
+    me, seen = psutil.Process(), []
+    for _ in range(50):
+        sink = Keeper(enough_n=3)
+        run(sink, 20, fps=30)
+        seen.append((len(sink.packets), me.num_fds(), me.num_threads(), me.memory_info().rss))
+    packets, files, threads, rss_b = zip(*seen, strict=True)
+    return {"packets": packets, "files": files, "threads": threads, "rss_mb": [each / 1e6 for each in rss_b]}
 
 
-SCENARIOS = {call.__name__: call for call in (records, hides, goes_blind, stalls, meets_errors, bad_sink, slow_sink,
-                                              no_encoder, no_camera, in_use, hangs, reopens)}
+def adjusts(clock: virtualcam.SensorClock) -> dict[str, Any]:
+    """Other settings at run time, from another thread: a mask, exposure, focus, the pace at night."""
+    show_footage(clock)
+    sink, source = Keeper(), PicameraSource(camera(), 0, SystemClock(), SOFTWARE)
+    wanted = camera(masks=[HIDDEN], sensor=Sensor(exposure_ev=1, focus="fixed", focus_m=2, night_fps=5))
+    answers: dict[str, Any] = {}
+
+    def adjust() -> None:
+        answers["before"] = dict(clock.told)
+        began_s = time.monotonic()
+        answers["larger"] = source.adjust(camera(width=1280, height=720))
+        answers["flipped"] = source.adjust(camera(sensor=Sensor(flip="both")))
+        answers["took_over"] = source.adjust(wanted)
+        answers["took_s"] = time.monotonic() - began_s
+
+    later(2, adjust)
+    run(sink, 4.5, source)
+    frames = np.array(decoded(sink))
+    return {**answers, "after": clock.told, "longest_step_s": max(steps_s(sink)), "infos": sink.formats(),
+            "first": float(_inside(frames[:5]).max()), "last": float(_inside(frames[-15:]).max()),
+            "first_luma": float(_inside(sink.lumas[0].y[None]).max()),
+            "last_luma": float(_inside(sink.lumas[-1].y[None]).max())}
+
+
+def darkens(clock: virtualcam.SensorClock) -> dict[str, Any]:
+    """Night falls, and frames take three times as long."""
+    sink = Keeper()
+    later(2, lambda: setattr(clock, "dark", True))
+    run(sink, 7, sensor=Sensor(night_fps=5))
+    steps, keys = steps_s(sink), [packet.pts_us for packet in sink.packets if packet.key]
+    return {"day_s": float(np.median(steps[:12])), "night_s": float(np.median(steps[-10:])),
+            "decoded": len(decoded(sink)), "packets": len(sink.packets),
+            "longest_gop_s": max(np.diff(keys)) / 1e6, "longest_step_s": max(steps),
+            "age_s": SystemClock().mono_s() - sink.packets[-1].pts_us / 1e6}
+
+
+def steps_down(_: virtualcam.SensorClock) -> dict[str, Any]:
+    """A machine on which hardly anything fits."""
+    headroom.CORE_SHARE_MAX = 1e-6
+    sink = Keeper()
+    run(sink, 1.5, width=1280, height=720)
+    return {"infos": sink.formats(), "asked": sink.infos[0].reduced_from, "packets": len(sink.packets)}
+
+
+def lags(_: virtualcam.SensorClock) -> dict[str, Any]:
+    """Encoding takes longer than measured, but for the smallest picture."""
+    effort.WINDOW_S = 1.5
+    healthy = SoftwareEncoder.encode
+
+    def encode(self: SoftwareEncoder, frame: Any, pts_us: int) -> bytes:
+        time.sleep(1.2 / FPS if frame.width > 640 else 0)
+        return healthy(self, frame, pts_us)
+
+    SoftwareEncoder.encode = encode
+    sink = Keeper()
+    told = failure(lambda: run(sink, 9, width=960, height=540))
+    return {**told, "infos": sink.formats(), "longest_step_s": max(steps_s(sink))}
+
+
+def flips_and_tunes(_: virtualcam.SensorClock) -> dict[str, Any]:
+    """The picture upside down, by a tuning file of our own; then as it comes, by libcamera's."""
+    import libcamera
+    from picamera2 import Picamera2
+    looked, seen = [], []
+    look = libcamera.CameraManager.singleton
+
+    def singleton() -> Any:             # libcamera reads the variable when it looks for cameras
+        looked.append(os.environ.get("LIBCAMERA_RPI_TUNING_FILE"))
+        return look()
+
+    def see() -> None:
+        transform = Picamera2._cm.cameras[0].camera_config["transform"]
+        seen.append((bool(transform.hflip), bool(transform.vflip)))
+
+    libcamera.CameraManager.singleton = singleton
+    for sensor in (Sensor(flip="both", tuning=__file__), Sensor(tuning="/no/such.json"), Sensor()):
+        later(1, see)
+        run(Keeper(), 1.5, sensor=sensor)
+        looked.append("closed")
+    return {"seen": seen, "looked": looked}
+
+
+def odd_sizes(clock: virtualcam.SensorClock) -> dict[str, Any]:
+    """Sizes that no camera has, and a picture format in which no mask can be painted."""
+    import libcamera
+    odd, adjusted = Keeper(enough_n=5), Keeper(enough_n=5)
+    run(odd, 20, width=641, height=361)
+    run(adjusted, 20, width=800, height=600)        # the virtual camera makes its largest of that
+    libcamera.StreamConfiguration.pixel_format = property(lambda _: libcamera.PixelFormat("NV12"), lambda *_: None)
+    return {"odd": odd.formats(), "adjusted": adjusted.formats(), **failure(lambda: run(Keeper(), 5))}
+
+
+def films_an_event(clock: virtualcam.SensorClock) -> dict[str, Any]:
+    """The whole capture role: a still yard, people crossing it, the still yard again."""
+    walk_by(clock, 7, 11)
+    db = capture_role(40, lambda db: db.execute("SELECT 1 FROM clip WHERE state = 'done'").fetchone() is not None,
+                      pre_roll_s=3, post_roll_s=1, merge_gap_s=1)
+    events = db.execute("SELECT state, mono_ms, dur_ms FROM event").fetchall()
+    (clip,) = db.execute("SELECT state, mono_ms, dur_ms, frames, width, height FROM clip").fetchall()
+    return {"events": [tuple(event) for event in events], "clip": tuple(clip)}
+
+
+SCENARIOS: dict[str, Callable[[virtualcam.SensorClock], dict[str, Any]]] = {
+    call.__name__: call for call in (
+        records, hides, goes_blind, encoder_raises, stalls, meets_errors, bad_sink, slow_sink, no_encoder, no_camera,
+        in_use, hangs, reopens, adjusts, darkens, steps_down, lags, flips_and_tunes, odd_sizes, films_an_event)}
 
 
 def main(name: str) -> None:

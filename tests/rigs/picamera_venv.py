@@ -7,30 +7,34 @@ import shutil
 import subprocess
 from pathlib import Path
 
-FOLDER = Path.home() / ".cache" / "taimat" / "venv-picamera"
+CACHE = Path.home() / ".cache" / "taimat"
 CAMERAS = Path("/usr/share/libcamera/pipeline/virtual/virtual.yaml")
 SYSTEM_PYTHON = "/usr/bin/python3"
 FROM_DEBIAN = {"libcamera": "python3-libcamera", "prctl": "python3-prctl"}
 FROM_PYPI = {"picamera2": "picamera2", "av": "av", "numpy": "numpy", "msgspec": "msgspec",
              "cv2": "opencv-python-headless"}
+WHEELS = ("av", "opencv-python-headless")       # what our packages for devices bring along, Debian's being far larger
 
 
 class NoPicamera(Exception):
     """picamera2 can't run on this machine; the message says what is missing."""
 
 
-def python() -> Path:
-    """The interpreter, made on first use. Raises NoPicamera."""
-    FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    interpreter = FOLDER / "bin" / "python"
-    with (FOLDER.parent / "venv-picamera.lock").open("w") as lock:
+def python(wheels: bool = False) -> Path:
+    """The interpreter, made on first use; with `wheels`, one whose memory is a device's. Raises NoPicamera."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    folder = CACHE / ("venv-picamera-wheels" if wheels else "venv-picamera")
+    interpreter = folder / "bin" / "python"
+    with (CACHE / "venv-picamera.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         absent = _absent(SYSTEM_PYTHON, FROM_DEBIAN)
         if absent:
             raise NoPicamera(f"apt install {' '.join(absent)}")
         _show_virtual_camera()
         if not interpreter.exists():
-            _run(SYSTEM_PYTHON, "-m", "venv", "--system-site-packages", str(FOLDER))
+            _run(SYSTEM_PYTHON, "-m", "venv", "--system-site-packages", str(folder))
+            if wheels:
+                _run(str(interpreter), "-m", "pip", "install", "-q", "--ignore-installed", "--no-deps", *WHEELS)
         absent = _absent(str(interpreter), FROM_PYPI)
         if absent:
             _run(str(interpreter), "-m", "pip", "install", "-q", *absent)

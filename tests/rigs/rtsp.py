@@ -27,9 +27,9 @@ def missing() -> str:
 class RtspCamera:
     """Serves `main` at /main and, if given, `sub` at /sub. A context manager; starts on entry, is gone after it."""
 
-    def __init__(self, main: Path, sub: Path | None = None, login: str = "") -> None:
-        """`login` is "user:password", "" to let everybody in."""
-        self._files = {"/main": main, **({"/sub": sub} if sub else {})}
+    def __init__(self, main: Path, sub: Path | None = None, login: str = "", sound: bool = False) -> None:
+        """`login` is "user:password", "" to let everybody in; with `sound`, that of `main` is served, too."""
+        self._files = {"/main+" if sound else "/main": main, **({"/sub": sub} if sub else {})}
         self._login = login
         self.port = free_port()
         self._server: subprocess.Popen[str] | None = None

@@ -3,6 +3,8 @@
 
     rtsp_server.py PORT USER:PASSWORD|- PATH=FILE.mp4 [PATH=FILE.mp4 ...]
 
+`PATH+=FILE.mov` serves the file's sound, too.
+
 Needs Debian's gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-good and -bad. Ends when its standard input
 ends, so it never outlives the test that started it.
 """
@@ -13,11 +15,15 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstApp, GstRtspServer  # noqa: E402, F401
+from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa: E402, F401
 
 PAY = {"video/x-h264": "h264parse config-interval=-1 ! rtph264pay",
-       "video/x-h265": "h265parse config-interval=-1 ! rtph265pay"}
+       "video/x-h265": "h265parse config-interval=-1 ! rtph265pay",
+       "audio/mpeg": "aacparse ! rtpmp4gpay",
+       "audio/x-alaw": "rtppcmapay max-ptime=40000000",
+       "audio/x-mulaw": "rtppcmupay max-ptime=40000000"}
 READ_NS = 5_000_000_000      # a file that can't be read gives neither a frame nor an end
 
 
@@ -31,10 +37,12 @@ class Unit(NamedTuple):
 
 
 class Film:
-    """A file's packets, all in memory."""
+    """A file's packets of one kind, all in memory."""
 
-    def __init__(self, path: str) -> None:
-        pipeline = Gst.parse_launch(f'filesrc location="{path}" ! qtdemux ! appsink name=out sync=false')
+    def __init__(self, path: str, kind: str = "video") -> None:
+        """`kind` is "video" or "audio"."""
+        pipeline = Gst.parse_launch(f'filesrc location="{path}" ! qtdemux name=demux '
+                                    f'demux.{kind}_0 ! appsink name=out sync=false')
         pipeline.set_state(Gst.State.PLAYING)
         out = pipeline.get_by_name("out")
         self.units: list[Unit] = []
@@ -47,7 +55,7 @@ class Film:
         ended = out.is_eos()
         pipeline.set_state(Gst.State.NULL)
         if not (ended and self.units):
-            sys.exit(f"{path}: is no MP4 with a video that can be read")
+            sys.exit(f"{path}: is no MP4 with {kind} that can be read")
         first_ns = self.units[0].dts_ns
         self.units = [unit._replace(pts_ns=unit.pts_ns - first_ns, dts_ns=unit.dts_ns - first_ns)
                       for unit in self.units]
@@ -58,35 +66,42 @@ class Film:
 class Channel(GstRtspServer.RTSPMediaFactory):
     """One path of the server; all clients share one run of the film, as they share a camera."""
 
-    def __init__(self, film: Film) -> None:
+    def __init__(self, *films: Film) -> None:
+        """A video, and a sound if there is to be one."""
         super().__init__()
-        self.film = film
+        self.films = films
         self.set_shared(True)
-        pay = PAY[film.caps.get_structure(0).get_name()]
-        self.set_launch(f"( appsrc name=film is-live=true format=time ! {pay} name=pay0 pt=96 )")
+        pays = (PAY[film.caps.get_structure(0).get_name()] for film in films)
+        self.set_launch("( " + " ".join(f"appsrc name=film{n} is-live=true format=time ! {pay} name=pay{n} pt={96 + n}"
+                                        for n, pay in enumerate(pays)) + " )")
 
     def do_configure(self, media: GstRtspServer.RTSPMedia) -> None:
         """Called by the server when the first client comes: a fresh run of the film."""
-        source = media.get_element().get_by_name_recurse_up("film")
-        source.set_property("caps", self.film.caps)
-        position = iter(range(sys.maxsize))
-        source.connect("need-data", lambda source, _: self._push(source, next(position)))
+        for number, film in enumerate(self.films):
+            source = media.get_element().get_by_name_recurse_up(f"film{number}")
+            source.set_property("caps", film.caps)
+            source.connect("need-data", lambda source, _, film, place: self._push(source, film, next(place)),
+                           film, iter(range(sys.maxsize)))
 
-    def _push(self, source: GstApp.AppSrc, number: int) -> None:
-        rounds, index = divmod(number, len(self.film.units))
-        unit, offset_ns = self.film.units[index], rounds * self.film.long_ns
+    def _push(self, source: GstApp.AppSrc, film: Film, number: int) -> None:
+        """All films of a channel begin anew when the first of them, the video, has ended."""
+        long_ns = self.films[0].long_ns
+        units_n = sum(unit.dts_ns < long_ns for unit in film.units)
+        rounds, index = divmod(number, units_n)
+        unit, offset_ns = film.units[index], rounds * long_ns
         buffer = Gst.Buffer.new_wrapped(unit.data)
-        buffer.pts, buffer.dts, buffer.duration = unit.pts_ns + offset_ns, unit.dts_ns + offset_ns, self.film.step_ns
+        buffer.pts, buffer.dts, buffer.duration = unit.pts_ns + offset_ns, unit.dts_ns + offset_ns, film.step_ns
         if not unit.key:
             buffer.set_flags(Gst.BufferFlags.DELTA_UNIT)
         source.emit("push-buffer", buffer)
 
 
 def only_for(login: str, server: GstRtspServer.RTSPServer, channels: list[Channel]) -> None:
-    """Ask every client for this "user:password"."""
+    """Ask every client for this "user:password", by Digest."""
     auth, token, allowed = GstRtspServer.RTSPAuth(), GstRtspServer.RTSPToken(), GstRtspServer.RTSPPermissions()
     token.set_string("media.factory.role", "viewer")
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(*login.split(":", 1)), token)
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+    auth.add_digest(*login.split(":", 1), token)
     server.set_auth(auth)
     allowed.add_permission_for_role("viewer", "media.factory.access", True)
     allowed.add_permission_for_role("viewer", "media.factory.construct", True)
@@ -102,7 +117,9 @@ def main(port: str, login: str, *channels: str) -> None:
     server.set_service(port)
     made = []
     for path, _, file in (channel.partition("=") for channel in channels):
-        made.append(Channel(Film(file)))
+        films = [Film(file), Film(file, "audio")] if path.endswith("+") else [Film(file)]
+        path = path.removesuffix("+")
+        made.append(Channel(*films))
         server.get_mount_points().add_factory(path, made[-1])
     if login != "-":
         only_for(login, server, made)

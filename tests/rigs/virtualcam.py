@@ -23,7 +23,9 @@ class SensorClock:
     """A sensor's pace: lets one queued request a frame period through to libcamera. Without one, the frame is lost."""
 
     def __init__(self, fps: float) -> None:
-        self.period_us = 1e6 / fps
+        self.limits_us = 1e6 / fps, 1e6 / fps   # of a frame's time, as the controls set them
+        self.told: dict[str, Any] = {}          # all controls that it was given, by name
+        self.dark = False                       # frames take as long as the limits allow, as in the dark
         self.stalled = False            # no frames and no error: what "Camera frontend has timed out" looks like
         self.error_frames = False       # frames come, marked as spoilt
         self.dropped_n = 0              # frame periods in which no request was waiting
@@ -32,6 +34,11 @@ class SensorClock:
         self.lock = threading.Lock()
         self.waiting: deque[Any] = deque()
         self._let_through: Callable[[Any], None] | None = None
+
+    @property
+    def period_us(self) -> float:
+        """What a frame takes now."""
+        return self.limits_us[1 if self.dark else 0]
 
     @property
     def running(self) -> bool:
@@ -66,13 +73,14 @@ class SensorClock:
 
 
 def install(fps: float = 30) -> SensorClock:
-    """Fill all the gaps in this process and return the sensor's clock."""
+    """Fill all the gaps in this process and return the sensor's clock. The sensor has a lens with a motor."""
     _stand_in_for_pykms()
     import libcamera
 
     clock = SensorClock(fps)
     _answer_raw_role(libcamera)
     _pace(libcamera, clock)
+    _add_controls(libcamera)
     _complete_metadata(libcamera, clock)
     _allocate_in_memory(libcamera)
     _say_yuv420(libcamera, clock)
@@ -108,8 +116,9 @@ def _pace(libcamera: Any, clock: SensorClock) -> None:
     set_control = libcamera.Request.set_control
 
     def note(control: Any, value: Any) -> None:
+        clock.told[control.name] = value
         if control == libcamera.controls.FrameDurationLimits:
-            clock.period_us = max(1.0, float(value[0]))
+            clock.limits_us = max(1.0, float(value[0])), max(1.0, float(value[1]))
 
     def camera_start(camera: Any, controls: dict[Any, Any] | None = None) -> None:
         for control, value in (controls or {}).items():
@@ -133,12 +142,22 @@ def _pace(libcamera: Any, clock: SensorClock) -> None:
     libcamera.Camera.queue_request, libcamera.Request.set_control = queue_request, request_set_control
 
 
+def _add_controls(libcamera: Any) -> None:
+    """The virtual pipeline has no exposure and no lens; what is set for them is noted by the clock, and ignored."""
+    own, controls = libcamera.Camera.controls.fget, libcamera.controls
+    added = {control: types.SimpleNamespace(min=low, max=high, default=low) for control, low, high in (
+        (controls.ExposureValue, -8.0, 8.0), (controls.AfMode, 0, 2), (controls.AfTrigger, 0, 1),
+        (controls.LensPosition, 0.0, 32.0))}
+    libcamera.Camera.controls = property(lambda camera: {**dict(own(camera).items()), **added})
+
+
 def _complete_metadata(libcamera: Any, clock: SensorClock) -> None:
     """Adds what a sensor tells, and a frame's status, which 0.4.0 leaves uninitialised (it is set from 0.5.0 on)."""
     controls, frame_status = libcamera.controls, libcamera.FrameMetadata.Status
     own, completion = libcamera.Request.metadata.fget, libcamera.Request.status.fget
     clock.metadata = {controls.ExposureTime: 9000, controls.AnalogueGain: 1.5, controls.DigitalGain: 2.0,
-                      controls.Lux: 120.0, controls.ColourTemperature: 4500, controls.AeLocked: True}
+                      controls.Lux: 120.0, controls.ColourTemperature: 4500, controls.AeLocked: True,
+                      controls.FocusFoM: 700}
 
     def metadata(request: Any) -> dict[Any, Any]:
         return {**clock.metadata, controls.FrameDuration: int(clock.period_us), **dict(own(request).items())}

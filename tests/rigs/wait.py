@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, never for a time; and ports that nobody uses."""
+"""Waiting in tests: for a condition, never for a time; and ports: those that nobody uses, those that somebody does."""
 import socket
 import time
 from collections.abc import Callable
@@ -19,3 +19,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens on this TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -17,7 +17,7 @@ def environment(home: Path) -> dict[str, str]:
 def taimat(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `taimat` with these arguments to its end."""
     return subprocess.run([sys.executable, "-m", "agent", *map(str, arguments)], cwd=home, env=environment(home),
-                          capture_output=True, text=True, timeout=RUN_S)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_S)
 
 
 def write_config(folder: Path, camera: str = "", more: str = "") -> Path:

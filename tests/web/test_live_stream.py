@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.web import live
+from agent.web import channel, live
 from agent.web.live import Pace
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, until
@@ -59,6 +59,18 @@ def test_the_stream_is_the_recorded_video_as_it_comes(house, cam, tmp_path):
     assert 20 <= int(stream["nb_read_frames"]) <= 40      # 2.5 s at 10 a second and the GOP before them
 
 
+def test_many_viewers_are_one_to_the_camera_and_none_is_none(house, cam):
+    """Each sees the stream from a keyframe on, whenever it came; the camera's process has one connection for all."""
+    answers = [watch(house) for _ in range(12)]
+    assert all(answer.status == 200 and answer.read1(65536)[4:8] == b"ftyp" for answer in answers)
+    assert len(cam.live._viewers) == 1
+    answers.pop().close()
+    assert take(answers[0], 0.5)
+    for answer in answers:
+        answer.close()
+    until(lambda: not [viewer for viewer in cam.live._viewers if not viewer.gone])
+
+
 def test_a_viewer_that_leaves_gives_its_place_back(house, cam):
     answers = [watch(house) for _ in range(live.VIEWERS_N_MAX)]
     assert watch(house).status == 503
@@ -68,7 +80,7 @@ def test_a_viewer_that_leaves_gives_its_place_back(house, cam):
 
 
 def test_a_viewer_that_takes_nothing_loses_whole_gops_and_holds_up_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr("agent.capture.live.QUEUE_BYTES_MAX", 600_000)
+    monkeypatch.setattr(channel, "QUEUE_B_MAX", 600_000)
     info, packets = movie()
     filler = (100_000).to_bytes(4, "big") + b"\x0c" + bytes(99_999)           # NAL type 12: a decoder steps over it
     heavy = [replace(packet, data=packet.data + filler) for packet in packets]     # 16 Mbit/s at 20 a second
@@ -102,7 +114,7 @@ def test_no_picture_is_told_with_its_reason(house, camera, status, reason):
 
 
 def test_a_camera_without_a_picture_yet_is_told_too(house, monkeypatch):
-    monkeypatch.setattr(live, "FIRST_WORD_S", 0.2)
+    monkeypatch.setattr(channel, "FIRST_WORD_S", 0.2)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(house.runtime / "live-gate.sock"))
         silent.listen(1)

@@ -6,7 +6,7 @@ from agent.core.facts import Beat, CameraFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
-from agent.web import words
+from agent.web import hearing, words
 from agent.web.status import status
 from agent.web.tile import tiles
 
@@ -94,3 +94,20 @@ def test_the_details_in_units_that_people_know(hand_clock):
         ("Thẻ nhớ", "còn 1,5 GB trên 62 GB, đủ cho khoảng 2,5 ngày nữa"), ("Đồng hồ", "chưa chắc đúng"),
         ("Mạng", "không có mạng"), ("Phường", "không liên lạc được, 7 tin chờ gửi"), ("Chạy liên tục", "1 ngày 2 giờ"),
         ("Ghi hình", "chạy, đã khởi động lại 2 lần")]
+
+
+@pytest.mark.parametrize(("state", "heard", "vi", "en"), [
+    ("starting", None, "có ghi", "on"), ("ok", "aac 16000 Hz", "có ghi", "on"),
+    ("ok", "aac 16000 Hz, silent", "camera báo là có", "none comes"),
+    ("paused", "aac 16000 Hz, silent", "có ghi", "on"),
+    ("ok", "none", "camera không gửi", "sends none"), ("ok", "unsupported g726", "camera gửi dạng g726", "sends g726")])
+def test_a_camera_that_is_to_have_sound_says_whether_it_has(state: str, heard: str | None, vi: str, en: str):
+    gate = Camera(name="gate", source="rtsp://10.0.0.5/1", audio=True)
+    seen = report(CameraFacts(camera="gate", state=state, audio=heard))
+    assert vi in hearing.told(gate, seen, VI) and en in hearing.told(gate, seen, EN)
+    assert (hearing.told(gate, seen, EN) == EN("sound.on")) == (en == "on")
+
+
+def test_of_sound_that_nobody_asked_for_nothing_is_said():
+    assert hearing.told(GATE, report(CameraFacts(camera="gate", state="ok", audio="off")), EN) == ""
+    assert hearing.told(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")

@@ -4,7 +4,8 @@ One attempt inside, one retry outside: a source returns or raises, and only `cap
 """
 from typing import Protocol
 
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.config.settings import Camera
+from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.stop import Stop
 
 
@@ -33,6 +34,16 @@ class Sink(Protocol):
     def packet(self, packet: Packet) -> None:
         """One packet in decode order, its times on the source's own clock (microseconds)."""
 
+    def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
+        """How the sound is encoded that follows; None if there is none that can be kept as it is.
+
+        Called only by a source that was told to bring sound, before the first `sound`, and again whenever the format
+        changes. `unsupported` names the codec that can't be kept, for example "g726"; "" if there is no sound at all.
+        """
+
+    def sound(self, sound: Sound) -> None:
+        """The next stretch of sound, its time on the sound's own clock, which needs not be the picture's."""
+
     def wants_luma(self, mono_s: float) -> bool:
         """Whether motion would look at a picture now; asked before one is made."""
 
@@ -48,3 +59,12 @@ class Source(Protocol):
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """One attempt: returns when the stream has ended or `stop` is set; raises SourceError."""
+
+    def adjust(self, camera: Camera) -> bool:
+        """Take over changed settings while running, soon and without a gap. Quick, never blocks; for any thread.
+
+        True also when nothing that is this source's business has changed: motion, recording and names are not. False
+        when only a fresh source can have them; nothing is taken over then, and the caller ends this one. Most sources
+        inherit this answer, for what they do is all in how they were opened.
+        """
+        return False

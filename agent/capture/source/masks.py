@@ -40,6 +40,26 @@ class Masks:
             y[2 * rows.start:2 * rows.stop, 2 * columns.start:2 * columns.stop] = BLACK
 
 
+class Veil:
+    """The masks for small pictures of a stream that nobody encodes: only motion ever sees them."""
+
+    def __init__(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """Without polygons it hides nothing."""
+        self._polygons = polygons
+        self._shape: tuple[int, ...] = ()
+        self._masks: Masks | None = None
+
+    def over(self, y: np.ndarray) -> np.ndarray:
+        """The brightness plane as motion may see it: painted in a copy, for a decoder still needs the original."""
+        if not self._polygons:
+            return y
+        if self._masks is None or y.shape != self._shape:
+            self._shape, self._masks = y.shape, Masks(self._polygons, y.shape[1], y.shape[0])
+        veiled = y.copy()
+        self._masks.paint_luma(veiled)
+        return veiled
+
+
 def _grown(plane: np.ndarray) -> np.ndarray:
     """Every covered sample and its eight neighbours."""
     wide = plane.copy()
@@ -52,14 +72,29 @@ def _grown(plane: np.ndarray) -> np.ndarray:
 
 
 def _rectangles(plane: np.ndarray) -> Iterator[tuple[slice, slice]]:
-    """The covered samples as rows x columns; equal rows below each other make one rectangle."""
-    top, spans = 0, _spans(plane[0])
+    """The covered samples as rows x columns, and a little beside them: few rectangles are quickly filled.
+
+    Rows below each other make one rectangle as long as their ends differ by no more than a 240th of the width.
+    """
+    slack = plane.shape[1] // 240
+    top, rows = 0, [_spans(plane[0])]
     for row in range(1, len(plane) + 1):
-        below = _spans(plane[row]) if row < len(plane) else None
-        if below != spans:
-            for left, right in spans:
+        rows.append(_spans(plane[row]) if row < len(plane) else [])
+        if row == len(plane) or not _alike(rows, slack):
+            for left, right in _around(rows[:-1]):
                 yield slice(top, row), slice(left, right)
-            top, spans = row, below or []
+            top, rows = row, rows[-1:]
+
+
+def _alike(rows: Sequence[list[tuple[int, int]]], slack: int) -> bool:
+    """Whether these rows have as many spans each, whose ends lie within `slack` of each other."""
+    return len({len(spans) for spans in rows}) == 1 and all(
+        max(ends) - min(ends) <= slack for spans in zip(*rows, strict=True) for ends in zip(*spans, strict=True))
+
+
+def _around(rows: Sequence[list[tuple[int, int]]]) -> list[tuple[int, int]]:
+    """The spans that cover those of all rows."""
+    return [(min(left for left, _ in spans), max(right for _, right in spans)) for spans in zip(*rows, strict=True)]
 
 
 def _spans(row: np.ndarray) -> list[tuple[int, int]]:

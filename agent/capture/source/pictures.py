@@ -15,25 +15,23 @@ RAW = {"YUYV": ("yuyv422", 2, 1), "UYVY": ("uyvy422", 2, 1), "NV12": ("nv12", 1,
 class Darkroom:
     """Develops the pictures of one camera."""
 
-    def __init__(self, fourcc: str, width: int, height: int, row_b: int,
-                 polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """`row_b` is the distance of rows in raw pictures; `polygons` are the privacy masks."""
+    def __init__(self, fourcc: str, width: int, height: int, row_b: int) -> None:
+        """`row_b` is the distance of rows in raw pictures."""
         self._fourcc, self._width, self._height, self._row_b = fourcc, width, height, row_b
-        self._polygons = polygons
-        self._masks: tuple[tuple[int, int], Masks] | None = None
+        self._masks: tuple[object, tuple[int, int], Masks] | None = None
         self._range = ColorRange.JPEG if fourcc in JPEG else ColorRange.MPEG        # 0..255, or 16..235 as in video
         self._jpeg = av.CodecContext.create("mjpeg", "r") if fourcc in JPEG else None
 
-    def develop(self, data: bytes) -> av.VideoFrame | None:
-        """The picture as yuv420p with its masks painted; None for one that is damaged, as USB's now and then are."""
+    def develop(self, data: bytes, polygons: Sequence[Sequence[tuple[float, float]]]) -> av.VideoFrame | None:
+        """The picture as yuv420p, these masks painted; None for one that is damaged, as USB's now and then are."""
         frame = self._read(data)
         if frame is None:
             return None
         frame = frame.reformat(format="yuv420p", src_color_range=self._range, dst_color_range=ColorRange.MPEG)
         size = frame.width, frame.height
-        if self._masks is None or self._masks[0] != size:
-            self._masks = size, Masks(self._polygons, *size)
-        self._masks[1].paint(*planes(frame))
+        if self._masks is None or self._masks[0] is not polygons or self._masks[1] != size:
+            self._masks = polygons, size, Masks(polygons, *size)
+        self._masks[2].paint(*planes(frame))
         return frame
 
     def _read(self, data: bytes) -> av.VideoFrame | None:

@@ -1,26 +1,33 @@
-"""A USB webcam, or any camera with a V4L2 node: its own H.264 as it comes, else its pictures encoded by x264 here."""
+"""A USB webcam, or any camera with a V4L2 node: its own H.264 as it comes, else its pictures encoded here."""
 import contextlib
 import errno
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 import av
 
 from agent.capture.source import Sink, SourceError, SourceStuck
 from agent.capture.source.deadline import TooLate, within
+from agent.capture.source.effort import HEADROOM, Effort
 from agent.capture.source.encode import AccessUnits, SoftwareEncoder
+from agent.capture.source.handover import Unit
+from agent.capture.source.hardware import HardwareEncoder
 from agent.capture.source.pictures import JPEG, RAW, Darkroom, planes
 from agent.capture.source.videodev import Format, Shot, VideoDevice
 from agent.config.settings import Camera
+from agent.core.headroom import HARDWARE, Level
 from agent.core.model import Luma
 from agent.core.nal import BitstreamError
+from agent.host import board
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 
 OPEN_S, CLOSE_S = 15.0, 10.0        # USB's own time limits are 5 s a request
-NO_FRAMES_S = 5.0
+NO_FRAMES_S = 4.5                   # with GRAB_S and a frame, silence is told within five seconds
 GRAB_S = 0.25                       # how soon a stop is noticed
+START = attrgetter("source", "width", "height", "fps", "bitrate_kbps")     # what only a fresh start changes
 RAW_PIXELS_MAX = 640 * 480          # beyond, USB 2 has no room for raw pictures at 15 a second and more
 
 _log = logging.getLogger(__name__)
@@ -60,28 +67,50 @@ class V4l2Source:
     """One webcam."""
 
     def __init__(self, camera: Camera, device: str, clock: Clock,
-                 open_device: Callable[[str], Grabber] = VideoDevice) -> None:
-        """`device` is a node, best one of /dev/v4l/by-id/, for the numbers of /dev/video* change."""
+                 open_device: Callable[[str], Grabber] = VideoDevice, machine: board.Board | None = None) -> None:
+        """`device` is a node, best one of /dev/v4l/by-id/, for the numbers of /dev/video* change.
+
+        `machine` is read from this one if not given.
+        """
         self._camera, self._device, self._clock, self._open_device = camera, device, clock, open_device
+        self._machine = machine or board.read()
         self._name = f"v4l2:{device}"
+        self._encodes = False               # and so can paint other masks at any moment
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """Hand on what the camera gives until `stop` is set.
+        """Hand on what the camera gives until `stop` is set; one that we can't encode in time is opened again, smaller.
 
         Raises SourceError, or SourceStuck when only the process's end frees the camera.
         """
-        with self._errors():
-            grabber = within(OPEN_S, lambda: self._open_device(self._device))
-            try:
-                given = self._start(grabber)
-                take = self._pass_on(sink) if given.fourcc == "H264" else self._encode(given, sink)
-                self._grab(grabber, take, stop)
-            finally:
-                within(CLOSE_S, grabber.close)
+        while not stop.is_set():
+            with self._errors():
+                grabber = within(OPEN_S, lambda: self._open_device(self._device))
+                try:
+                    self._serve(grabber, sink, stop)
+                finally:
+                    within(CLOSE_S, grabber.close)
 
-    def _start(self, grabber: Grabber) -> Format:
-        camera, fourcc = self._camera, self._choose(grabber.offered())
-        given = within(OPEN_S, lambda: grabber.start(fourcc, camera.width, camera.height, camera.fps))
+    def adjust(self, camera: Camera) -> bool:
+        """Take over other masks from the next picture on. Returns False where only a fresh source will do."""
+        if START(camera) != START(self._camera) or not (self._encodes or camera.masks == self._camera.masks):
+            return False
+        self._camera = camera
+        return True
+
+    def _serve(self, grabber: Grabber, sink: Sink, stop: Stop) -> None:
+        """One camera that is open, until `stop` or until it is to be opened again, smaller."""
+        camera, effort = self._camera, Effort(self._camera.fps)
+        asked = camera.width, camera.height, camera.fps, self._machine.encoder is not None
+        fourcc = self._choose(grabber.offered())
+        self._encodes = fourcc != "H264"
+        level = HEADROOM.level(self._name, *asked) if self._encodes else Level("", camera.width, camera.height)
+        given = self._start(grabber, fourcc, level)
+        take = self._encode(given, level, effort, sink) if self._encodes else self._pass_on(sink)
+        self._grab(grabber, take, lambda: effort.falls_behind(self._clock.mono_s())
+                   and HEADROOM.lower(self._name, *asked), stop)
+
+    def _start(self, grabber: Grabber, fourcc: str, level: Level) -> Format:
+        given = within(OPEN_S, lambda: grabber.start(fourcc, level.width, level.height, self._camera.fps))
         if given.fourcc != fourcc:      # above all not H.264 where masks are to be painted
             raise SourceError("camera_stream_bad", f"{self._name}: offers {fourcc} but gives {given.fourcc}; "
                                                    f"choose another size, or take another camera")
@@ -98,44 +127,55 @@ class V4l2Source:
             raise SourceError("camera_stream_bad", f"{self._name}: offers {', '.join(offered) or 'nothing'}; {need}")
         return fourcc
 
-    def _grab(self, grabber: Grabber, take: Callable[[Shot], bool], stop: Stop) -> None:
+    def _grab(self, grabber: Grabber, take: Callable[[Shot], bool], ended: Callable[[], bool], stop: Stop) -> None:
         """Picture after picture. `take` tells whether it was of use: a camera that only sends rubbish is silent."""
         last_mono_s, last_pts_us = self._clock.mono_s(), -1
-        while not stop.is_set():
+        while not stop.is_set() and not ended():
             shot = grabber.grab(GRAB_S)
             now_mono_s = self._clock.mono_s()
             if shot is not None and shot.pts_us > last_pts_us and take(shot):       # else the camera's clock is broken
                 last_mono_s, last_pts_us = now_mono_s, shot.pts_us
             elif now_mono_s - last_mono_s > NO_FRAMES_S:
-                raise SourceError("camera_no_frames", f"{self._name}: gives no picture for {NO_FRAMES_S:.0f} s and is "
+                raise SourceError("camera_no_frames", f"{self._name}: gives no picture for {NO_FRAMES_S:g} s and is "
                                                       f"being restarted; if it recurs, check cable and power supply")
 
-    def _encode(self, given: Format, sink: Sink) -> Callable[[Shot], bool]:
+    def _encode(self, given: Format, level: Level, effort: Effort, sink: Sink) -> Callable[[Shot], bool]:
         """For pictures: mask, show to motion, encode."""
-        darkroom = Darkroom(given.fourcc, given.width, given.height, given.row_b, self._camera.masks)
-        encoder = SoftwareEncoder(given.width, given.height, self._camera.fps, self._camera.bitrate_kbps)
-        access_units, pace = AccessUnits(), Pace(self._camera.fps)
+        camera = self._camera
+        darkroom = Darkroom(given.fourcc, given.width, given.height, given.row_b)
+        encode = self._encoder(given, level)
+        access_units = AccessUnits(level.encoder, level.reduced_from(camera.width, camera.height))
+        pace = Pace(camera.fps)
 
         def take(shot: Shot) -> bool:
             if not pace.due(shot.pts_us):
                 return True
-            frame = darkroom.develop(shot.data)
-            if frame is None or (frame.width, frame.height) != (given.width, given.height):
-                _log.warning("%s: left out a damaged picture", self._name)
-                return False
-            self._show(sink, frame)
-            access_units.give(sink, encoder.encode(frame, shot.pts_us), shot.pts_us)
+            with effort:
+                frame = darkroom.develop(shot.data, self._camera.masks)
+                if frame is None or (frame.width, frame.height) != (given.width, given.height):
+                    _log.warning("%s: left out a damaged picture", self._name)
+                    return False
+                self._show(sink, frame)
+                units = encode(frame, shot.pts_us)
+            for unit in units:
+                access_units.give(sink, unit.data, unit.pts_us)
             return True
         return take
 
+    def _encoder(self, given: Format, level: Level) -> Callable[[av.VideoFrame, int], list[Unit]]:
+        """Encodes a picture of this time, and gives what is ready."""
+        asked = given.width, given.height, self._camera.fps, self._camera.bitrate_kbps
+        if level.encoder == HARDWARE:
+            return HardwareEncoder(self._name, *asked).encode
+        x264 = SoftwareEncoder(*asked, level.preset, threads_n=1)
+        return lambda frame, pts_us: [Unit(x264.encode(frame, pts_us), pts_us)]
+
     def _pass_on(self, sink: Sink) -> Callable[[Shot], bool]:
-        """For a camera's own H.264: nothing is decoded but what motion wants to see."""
-        access_units, eye = AccessUnits(), _Eye()
+        """For a camera's own H.264."""
+        access_units = AccessUnits()
 
         def take(shot: Shot) -> bool:
             access_units.give(sink, shot.data, shot.pts_us)
-            for frame in eye.look(shot.data, sink.wants_main_luma()):
-                self._show(sink, frame)
             return True
         return take
 
@@ -175,27 +215,6 @@ class Pace:
             return False
         self._next_us = max(self._next_us + self._period_us, pts_us + self._period_us // 2)
         return True
-
-
-class _Eye:
-    """Decodes a camera's own H.264 while motion looks at it: from a keyframe on, without the loop filter."""
-
-    def __init__(self) -> None:
-        self._decoder: av.VideoCodecContext | None = None
-
-    def look(self, data: bytes, wanted: bool) -> Sequence[av.VideoFrame]:
-        """The frames of an access unit, none while `wanted` is False."""
-        if not wanted:
-            self._decoder = None
-            return ()
-        if self._decoder is None:
-            self._decoder = av.CodecContext.create("h264", "r")
-            self._decoder.thread_count = 1
-            self._decoder.options = {"skip_loop_filter": "all"}
-        try:
-            return self._decoder.decode(av.Packet(data))
-        except av.error.FFmpegError:        # before the first keyframe, and what USB has damaged
-            return ()
 
 
 def choose_format(offered: Sequence[str], pixels_n: int, masked: bool) -> str | None:

@@ -2,6 +2,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.core.ladder import NO_CURE
+
 Severity = Literal["info", "warn", "alarm"]
 RANK = {"info": 0, "warn": 1, "alarm": 2}
 
@@ -20,7 +22,7 @@ ROLE = ("role_down", "role_restarting")
 CARD = ("card_missing", "card_hung", "card_io", "card_read_only")
 NETWORK = ("network_down", "clock_unset")       # TLS needs a clock that is not before its certificates
 CAMERA = ("camera_not_found", "camera_unreachable", "camera_auth", "camera_stream_bad", "camera_no_frames",
-          "camera_frozen", "encoder_missing")
+          "camera_frozen", "camera_given_up", "encoder_missing")
 CAMERA_AFTER_WIRE = ("power_low",)              # a Pi or USB camera falls off the bus when the voltage drops
 CAMERA_AFTER_NETWORK = ("network_down",)
 
@@ -48,10 +50,15 @@ CODES: dict[str, Code] = {
     "camera_auth": Code("alarm", 5, 20, ROLE),
     "camera_unreachable": Code("alarm", 10, 20, ROLE),
     "camera_not_found": Code("alarm", 5, 20, ROLE),
-    "camera_no_frames": Code("alarm", 10, 20, ROLE),
+    "camera_no_frames": Code("alarm", 10, 20, (*ROLE, "camera_given_up")),
     "camera_frozen": Code("alarm", 5, 30, ROLE),
     "camera_stream_bad": Code("alarm", 5, 20, ROLE),
     "encoder_missing": Code("alarm", 5, 20, ROLE),
+    "camera_recovering": Code("info", 0, 10, (*ROLE, *NO_CURE)),       # their own words say what a person can do
+    "camera_given_up": Code("alarm", 0, 20, (*ROLE, *NO_CURE)),
+    "pause_unreadable": Code("warn", 0, 5),
+    "hours_unknown": Code("warn", 60, 10),      # long enough for the network to bring the time
+    "encoder_reduced": Code("info", 0, 20, (*ROLE, *CAMERA)),
     "camera_slow": Code("warn", 60, 60, (*ROLE, *CAMERA, "power_low", "hot", "throttled")),
     "not_recording": Code("alarm", 15, 20, (*ROLE, *CARD, "card_full", "inodes_low", *CAMERA)),
     "motion_blind": Code("warn", 30, 30, (*ROLE, *CAMERA)),

@@ -88,6 +88,21 @@ VI = {
     "encoder_missing": Text(
         "Máy không có bộ nén hình",
         "Hãy chọn độ phân giải thấp hơn, hoặc dùng camera tự nén H.264."),
+    "encoder_reduced": Text(
+        "Hình nhỏ hơn mức đã đặt",
+        "Máy này không nén kịp hình lớn hơn; hãy đặt ít khung hình mỗi giây hơn, hoặc dùng máy mạnh hơn."),
+    "camera_recovering": Text(
+        "Máy đang tự cứu camera",
+        "Bạn chưa cần làm gì: máy khởi động lại phần ghi hình, rồi trình điều khiển của camera, rồi cả máy."),
+    "camera_given_up": Text(
+        "Máy không tự cứu được camera",
+        "Hãy tắt máy, rút nguồn, cắm lại dây camera cho chắc rồi bật lên; nếu vẫn mất hình thì thay dây hoặc camera."),
+    "pause_unreadable": Text(
+        "Không đọc được lệnh tạm dừng camera",
+        "Để giữ sự riêng tư, mọi camera đang tắt; hãy cho camera chạy lại, và kiểm tra thẻ nhớ nếu việc này lặp lại."),
+    "hours_unknown": Text(
+        "Chưa thể tắt camera theo giờ đã hẹn",
+        "Đồng hồ chưa chắc đúng nên camera giữ như trước; hãy nối máy với mạng một lần, hoặc gắn đồng hồ có pin."),
     "camera_slow": Text(
         "Hình bị giật, thiếu khung hình",
         "Hãy giảm độ phân giải hoặc số khung hình mỗi giây của camera."),
@@ -187,6 +202,21 @@ EN = {
     "encoder_missing": Text(
         "This device has no video encoder",
         "Choose a lower resolution, or use a camera that sends H.264 itself."),
+    "encoder_reduced": Text(
+        "The picture is smaller than set",
+        "This device can't encode a larger one in time; set fewer pictures per second, or use a faster device."),
+    "camera_recovering": Text(
+        "The recorder is reviving the camera",
+        "Nothing to do yet: it restarts its own part, then the camera's driver, then the whole device."),
+    "camera_given_up": Text(
+        "The camera could not be revived",
+        "Unplug the device, seat the camera's cable firmly and plug it in again, or else replace cable or camera."),
+    "pause_unreadable": Text(
+        "What is paused can't be read",
+        "To be safe all cameras see nothing; resume them, and check the card if this happens again."),
+    "hours_unknown": Text(
+        "The camera's weekly hours can't be kept",
+        "The clock may be wrong, so it stays as it was; connect the network once, or fit a clock with a battery."),
     "camera_slow": Text(
         "The picture stutters",
         "Lower the camera's resolution or its pictures per second."),

@@ -8,6 +8,7 @@ from agent.core.health.conditions import Finding, finding
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.levels import Raised, above, below
 
+PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
 NO_FRAME_S = 10.0
 FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
 WRITE_FAULTS = (*CARD, "card_full", "inodes_low")
@@ -22,7 +23,7 @@ def roles(facts: Facts, raised: Raised) -> Iterator[Finding]:
         severity: Severity = "alarm" if unit.role == "capture" else "warn"
         if unit.silent:
             yield finding("role_down", unit=unit.unit, severity=severity)
-        if unit.restarting:
+        if unit.restarting and not _climbs(unit):
             yield finding("role_restarting", unit=unit.unit, severity=severity)
 
 
@@ -37,6 +38,8 @@ def config(facts: Facts, raised: Raised) -> Iterator[Finding]:
 def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
     """What is wrong with each camera: one fault at most, then what follows for its picture rate and for motion."""
     for unit, camera in _cameras(facts):
+        if camera.state == PAUSED:
+            continue
         name = camera.camera
         where: dict[str, Any] = {"unit": unit.unit, "camera": name}
         if code := _fault(unit, camera):
@@ -45,8 +48,27 @@ def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
             before = raised("camera_slow", unit.unit, name) is not None
             if below(camera.fps / camera.fps_set, 0.6, 0.8, before):
                 yield finding("camera_slow", detail=f"{camera.fps:.1f}/{camera.fps_set:.0f}", **where)
+        if camera.reduced_from:
+            yield finding("encoder_reduced", detail=f"{camera.width}x{camera.height}/{camera.reduced_from}", **where)
         if camera.luma_fps is not None and camera.luma_fps <= 0:
             yield finding("motion_blind", **where)
+
+
+def recovery(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """What is done for a camera that stays dead, or that nothing more can be done."""
+    for unit, camera in _cameras(facts):
+        if camera.ladder is not None:
+            code = "camera_given_up" if camera.ladder == "spent" else "camera_recovering"
+            yield finding(code, unit=unit.unit, camera=camera.camera, detail=f"{camera.ladder} {camera.ladder_n}")
+
+
+def pauses(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """A pause is no fault; not to know whether one is wanted is."""
+    for unit, camera in _cameras(facts):
+        if camera.paused_by == "unreadable":
+            yield finding("pause_unreadable")
+        if camera.hours_unknown:
+            yield finding("hours_unknown", unit=unit.unit, camera=camera.camera)
 
 
 def recording(facts: Facts, raised: Raised) -> Iterator[Finding]:
@@ -54,7 +76,8 @@ def recording(facts: Facts, raised: Raised) -> Iterator[Finding]:
     for unit, camera in _cameras(facts):
         if camera.write_fault in WRITE_FAULTS:
             yield finding(camera.write_fault)
-        if camera.write_fault or (camera.recording is False and camera.camera in facts.continuous):
+        idle = camera.recording is False and camera.state != PAUSED
+        if camera.write_fault or (idle and camera.camera in facts.continuous):
             yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
 
 
@@ -82,7 +105,9 @@ def network(facts: Facts, raised: Raised) -> Iterator[Finding]:
 
 
 def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
-    """The code that says best why this camera gives no picture, or None when it does."""
+    """The code that says best why this camera gives no picture, or None when it does or is not to."""
+    if camera.state == PAUSED:
+        return None
     if camera.fault in CAMERA:
         return camera.fault
     if camera.state in ("retrying", "stalled", "failed"):
@@ -106,4 +131,9 @@ def _cameras(facts: Facts) -> Iterator[tuple[UnitFacts, CameraFacts]]:
     return ((unit, camera) for unit in _heard(facts) for camera in unit.beat.cameras)
 
 
-RULES = (roles, config, cameras, recording, ward, network)
+def _climbs(unit: UnitFacts) -> bool:
+    """Whether its starts are steps of the ladder, which tells of itself."""
+    return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
+
+
+RULES = (roles, config, cameras, recovery, pauses, recording, ward, network)

@@ -24,7 +24,7 @@ class MotionSettings:
     surround_px: int = 15              # side of the square that brightness is compared with
     dark_level: float = 12.0           # grey levels added to the surroundings, so that noise in the dark weighs less
     step_min_s: float = 0.04           # pictures that come faster than this are skipped
-    gap_max_s: float = 2.0             # a longer gap means that the scene is learned anew
+    gap_max_s: float = 12.0            # a longer gap means that the scene is learned anew; keyframes may be 10 s apart
 
     # a pixel
     grow_deviations: float = 2.8       # a changed pixel beside stronger ones

@@ -53,6 +53,11 @@ class Stays:
         self._size = size
         self.places: list[Place] = []
 
+    @property
+    def stirring_n(self) -> int:
+        """The places in which the latest picture has something that may keep moving."""
+        return sum(place.lively_mono_s is not None for place in self.places)
+
     def remember(self, tracks: Iterable[Track], now_mono_s: float) -> None:
         """Note where `tracks`, confirmed and in sight now, have come to rest; forget places where nothing happened."""
         self.places = [p for p in self.places if now_mono_s < p.until_mono_s]

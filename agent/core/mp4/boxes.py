@@ -1,11 +1,13 @@
 """What the writer and the reader of our fragmented MP4 share: boxes, a fragment's exact layout, the error.
 
-Formats: ISO/IEC 14496-12 (boxes), §8.8 (fragments). We read only what we write, so a fragment is one fixed struct, and
-a lie in any size or type shows at once.
+Formats: ISO/IEC 14496-12 (boxes), §8.8 (fragments). We read only what we write, so a fragment is one or two fixed
+structs with their rows, and a lie in any size or type shows at once.
 """
 import struct
+from collections.abc import Sequence
+from typing import NamedTuple
 
-TRACK = 1
+TRACK, SOUND_TRACK = 1, 2
 SECONDS_1904_TO_1970 = 2_082_844_800
 
 
@@ -26,17 +28,41 @@ def full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
 
 BOX = struct.Struct(">I4s")                 # size with these 8 bytes, type
 
-# moof > mfhd (sequence), traf > tfhd (track; offsets count from moof), tfdt (64-bit base time), trun (signed offsets)
-MOOF = struct.Struct(">I4s" "I4sII" "I4s" "I4sII" "I4sIQ" "I4sIII")
+# moof > mfhd (sequence), then a traf for each track that has samples here, the picture's first
+MOOF = struct.Struct(">I4s" "I4sII")
+# traf > tfhd (track; offsets count from moof), tfdt (64-bit base time), trun (signed offsets)
+TRAF = struct.Struct(">I4s" "I4sII" "I4sIQ" "I4sIII")
 ROW = struct.Struct(">IIIi")                # a sample: duration, size, flags, composition offset
 TRUN_FIELDS = 0x01_000F01                   # version 1; data offset; duration, size, flags and offset of each sample
 SYNC, NO_SYNC = 0x0200_0000, 0x0101_0000    # sample flags: leans on no other sample / leans on others
 FIRST_MOOF = struct.pack(">4sI4sII", b"moof", 16, b"mfhd", 0, 1)    # how the first fragment begins, behind its size
 
 
-def moof(samples_n: int, sequence: int, base: int) -> bytes:
-    """The head of a fragment up to its sample rows; `base` is the decode time of its first sample."""
-    rows_b = ROW.size * samples_n
-    return MOOF.pack(MOOF.size + rows_b, b"moof", 16, b"mfhd", 0, sequence, MOOF.size - 24 + rows_b, b"traf",
-                     16, b"tfhd", 0x020000, TRACK, 20, b"tfdt", 0x0100_0000, base,
-                     20 + rows_b, b"trun", TRUN_FIELDS, samples_n, MOOF.size + rows_b + BOX.size)
+class Run(NamedTuple):
+    """A track's share of a fragment; its samples follow one another without a hole in the file."""
+
+    track: int
+    base: int               # when its first sample is decoded, in the track's ticks
+    rows: Sequence[int]     # four numbers a sample, as in ROW
+
+
+def traf_b(rows_n: int) -> int:
+    """Bytes of a track's box in the fragment's head."""
+    return TRAF.size + ROW.size * rows_n
+
+
+def traf(track: int, base: int, rows_n: int, data_at: int) -> bytes:
+    """A track's box up to its sample rows; its data begins `data_at` bytes behind the start of moof."""
+    rows_b = ROW.size * rows_n
+    return TRAF.pack(TRAF.size + rows_b, b"traf", 16, b"tfhd", 0x020000, track, 20, b"tfdt", 0x0100_0000, base,
+                     20 + rows_b, b"trun", TRUN_FIELDS, rows_n, data_at)
+
+
+def moof(sequence: int, runs: Sequence[Run]) -> bytes:
+    """The whole head of a fragment, mdat's own included. Raises struct.error where a number exceeds its field."""
+    moof_b = MOOF.size + sum(traf_b(len(run.rows) // 4) for run in runs)
+    parts, data_at = [MOOF.pack(moof_b, b"moof", 16, b"mfhd", 0, sequence)], moof_b + BOX.size
+    for track, base, rows in runs:
+        parts += traf(track, base, len(rows) // 4, data_at), struct.pack(">" + "IIIi" * (len(rows) // 4), *rows)
+        data_at += sum(rows[1::4])
+    return b"".join((*parts, BOX.pack(data_at - moof_b, b"mdat")))

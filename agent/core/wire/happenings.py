@@ -80,9 +80,10 @@ class CameraData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "security": something that should not have happened; storms are counted, not repeated."""
+    """kind "security": what should not have happened, counted instead of repeated; or who answers for a camera's masks.
+    """
 
-    code: str                           # oversize, rejected, bad_payload, retained, elsewhere, ...
+    code: str                           # oversize, rejected, bad_payload, retained, elsewhere, mask_by_camera, ...
     n: int = 1                          # how often since the last such message
     detail: str | None = None
     seq: int | None = None              # the message concerned

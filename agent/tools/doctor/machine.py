@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.config.privacy import transcodes
 from agent.config.settings import Camera
 from agent.config.source import RAW, parse_source
 from agent.core.health.texts import EN
@@ -89,6 +90,8 @@ def encoder(cameras: Sequence[Camera]) -> Verdict:
     """Which H.264 encoder there is, where one is needed."""
     device = boards.read().encoder
     if not any(parse_source(each.source).scheme in RAW for each in cameras):
+        if any(transcodes(each) for each in cameras):
+            return ok("masks are painted by transcoding, with x264 in software: see what each camera takes")
         return ok(f"none needed: these cameras send encoded video ({device or 'software only'} here)")
     if device is None:
         return ok("none in this board's hardware: H.264 is made in software, which costs about a core a camera")

@@ -66,6 +66,7 @@ export class Screen {
       if (error instanceof Unplayable) return this.#say("codec", error.message);
     }
     if (going.signal.aborted && going.reason !== "silence") return;
+    if (reason === "paused") this.#forget();
     this.#say(reason);
     const wait = WAITS_MS[Math.min(this.tries++, WAITS_MS.length - 1)];
     this.retry = setTimeout(() => this.#connect(), wait);
@@ -76,6 +77,13 @@ export class Screen {
     clearInterval(this.pace);
     this.going?.abort();
     this.badge.hidden = true;
+  }
+
+  // What a paused camera saw last is not to stand there.
+  #forget() {
+    this.video.removeAttribute("src");
+    this.video.removeAttribute("poster");
+    this.video.load();
   }
 
   async #play(answer, going) {
@@ -133,10 +141,12 @@ export class Screen {
     }
   }
 
+  // The video's own controls would show through the note.
   #say(what, codec = "") {
     const text = what ? this.box.dataset[what] ?? this.box.dataset.reconnecting : "";
     this.note.textContent = text.replace("CODEC", codec);
     this.note.hidden = !text;
+    this.video.controls = !text && "large" in this.box.dataset;
   }
 }
 

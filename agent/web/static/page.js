@@ -40,6 +40,7 @@ async function freshen() {
     const newer = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-fresh]")) {
       const fresh = newer.getElementById(old.id);
+      if (old.querySelector("details[open]")) continue;       // somebody is about to choose
       if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
     }
   } catch { /* the recorder is out of reach: the screens say so */ }

@@ -1,4 +1,4 @@
-"""An IP camera over RTSP: recorded as it comes, never re-encoded (libav through PyAV, TCP)."""
+"""The other reader: libav through PyAV, for what ours does not know. Recorded as it comes, never re-encoded."""
 import contextlib
 from collections.abc import Iterator
 from typing import Any
@@ -6,43 +6,64 @@ from urllib.parse import urlsplit
 
 import av
 
-from agent.capture.source import Sink, SourceError
-from agent.capture.source.demux import ANY_METADATA, Eye, Packets, video_stream
+from agent.capture.source import Sink, Source, SourceError
+from agent.capture.source.demux import ANY_METADATA, Packets, video_stream
+from agent.capture.source.sounds import Sounds
+from agent.core.instep import InStep
 from agent.core.model import StreamInfo
 from agent.core.nal import BitstreamError
-from agent.host.clock import Clock
 from agent.host.log import redact
 from agent.host.stop import Stop
 
-# libav waits about twice the value before it gives up (measured: 4 s became 8.2 s);
+# libav waits about twice the value before it gives up (measured: 4 s became 8.2 s, 2.2 s 4.6 s);
 # the other way to say it, `stimeout`, is ignored.
-OPTIONS = {"rtsp_transport": "tcp", "timeout": "2500000", "analyzeduration": "0", "probesize": "32"}
+OPTIONS = {"timeout": "2200000", "analyzeduration": "0", "probesize": "32"}
+TRANSPORTS = {"tcp": {"rtsp_transport": "tcp"}, "udp": {"rtsp_transport": "udp"}, "any": {"rtsp_flags": "prefer_tcp"}}
+
+NO_VIDEO_US = 8_000_000     # of sound alone: while that comes, libav does not notice that the picture stands still
 
 
-class RtspSource:
-    """One RTSP stream. With `luma_only` nothing but pictures for motion is made of it (a camera's sub-stream)."""
+class LibavSource(Source):
+    """One RTSP stream. Its sound is left out unless `audio`."""
 
-    def __init__(self, url: str, clock: Clock, luma_only: bool = False) -> None:
-        self._url, self._clock, self._luma_only = url, clock, luma_only
-        self._name = redact(url)
+    def __init__(self, url: str, transport: str, audio: bool = False) -> None:
+        """`transport` is one of TRANSPORTS."""
+        self._url, self._name, self._audio = url, redact(url), audio
+        self._options = {**OPTIONS, **TRANSPORTS[transport]}
+        self.delivered = False          # video has come
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError."""
-        with self._errors(), av.open(self._url, options=OPTIONS, timeout=(5.0, 2.5),
+        with self._errors(), av.open(self._url, options=self._options, timeout=(5.0, 2.5),
                                      **ANY_METADATA) as container:
             stream = video_stream(container, self._name)
-            packets, eye = Packets(stream), Eye(stream, self._clock, always=self._luma_only)
-            if packets.info is not None and not self._luma_only:
+            packets = Packets(stream)
+            if packets.info is not None:
                 sink.stream(packets.info)
-            for packet in container.demux(stream):
+            sounds = Sounds(container) if self._audio else None
+            if sounds is not None:
+                sounds.announce(sink)
+            step, unseen_us = InStep(), 0
+            for packet in container.demux(*filter(None, (stream, sounds and sounds.stream))):
                 if stop.is_set():
                     return
                 if packet.size == 0:        # libav's mark for the end; packets without a time are real ones
                     continue
-                if not self._luma_only:
-                    _hand_on(packets, packet, sink)
-                eye.look(packet, sink)
+                if packet.stream_index == stream.index:
+                    _hand_on(packets, packet, sink, step)
+                    self.delivered = True
+                    unseen_us = 0
+                elif sounds is not None and (sound := sounds.take(packet)):
+                    long_us = sounds.end_us(sound) - sound.pts_us
+                    for due in step.take(sound, long_us):
+                        sink.sound(due)
+                    unseen_us += long_us
+                    self._demand_video(unseen_us)
         raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection; it may be restarting")
+
+    def _demand_video(self, unseen_us: int) -> None:
+        if unseen_us > NO_VIDEO_US:
+            raise SourceError("camera_no_frames", f"{self._name}: sends sound but no picture; restart the camera")
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -62,6 +83,9 @@ class RtspSource:
         except (av.error.ExitError, TimeoutError):
             raise SourceError("camera_unreachable", f"{self._name}: {host} does not answer; "
                                                    "check its power and network") from None
+        except av.error.InvalidDataError:       # this is also what a camera comes to that hangs while it is asked
+            raise SourceError("camera_unreachable", f"{self._name}: {host} gives no answer that makes sense; "
+                                                   "is it a camera? If so, restart it") from None
         except BitstreamError as error:
             raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error}); "
                                                  "restart the camera") from None
@@ -71,9 +95,11 @@ class RtspSource:
                                                    "check the camera's power, address and network") from None
 
 
-def _hand_on(packets: Packets, packet: Any, sink: Sink) -> None:
+def _hand_on(packets: Packets, packet: Any, sink: Sink, step: InStep) -> None:
+    """libav tells a picture when the next one comes; of sound, only AAC's last stretch waits so."""
     for item in packets.take(packet):
         if isinstance(item, StreamInfo):
             sink.stream(item)
         else:
+            step.picture(item.dts_us)
             sink.packet(item)

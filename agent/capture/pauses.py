@@ -1,0 +1,55 @@
+"""What is paused now: the household's word from the store, and each camera's weekly hours."""
+import os
+import time
+from collections.abc import Collection
+
+from agent.config.settings import Camera
+from agent.core.hours import all_hours
+from agent.core.pause import TRUSTED, UNREADABLE, Paused, paused
+from agent.host.clock import Clock, Instant
+from agent.store import pause
+from agent.store.folders import Folders
+
+
+class PauseWatch:
+    """Asked once a second. It costs a `stat` of a file that the kernel has at hand; read is only what has changed."""
+
+    def __init__(self, folders: Folders, clock: Clock, were_off: Collection[str]) -> None:
+        """`were_off` are the cameras that their weekly hours had paused when they were last heard of."""
+        self._folders, self._clock = folders, clock
+        self._were_off = frozenset(were_off)
+        self._stamp: tuple[int, int, int] | None = None
+        self._pauses = pause.load(folders)
+        self._trusted = False           # the wall clock, once it was right since we look: it needs no network to go on
+
+    def look(self) -> None:
+        """See whether somebody has paused or resumed."""
+        stamp = self._read_stamp()
+        # A file that was there and is not any more is no word of anybody: the card may be gone.
+        if self._pauses is UNREADABLE or (stamp is not None and stamp != self._stamp):
+            self._stamp, self._pauses = stamp, pause.load(self._folders)
+
+    def _read_stamp(self) -> tuple[int, int, int] | None:
+        try:
+            seen = os.stat(pause.path(self._folders))
+        except OSError:
+            return None
+        return seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+    def of(self, camera: Camera) -> Paused | None:
+        """Whether this camera is to see nothing now."""
+        now = self._clock.now()
+        self._trusted = self._trusted or now.clock in TRUSTED
+        week_min = _week_min(now) if self._trusted and camera.off else None
+        return paused(camera.name, self._pauses, all_hours(camera.off), week_min, now, camera.name in self._were_off)
+
+    def guesses(self, camera: Camera) -> bool:
+        """Whether the camera has weekly hours that nobody can tell, for the clock is not to be relied upon."""
+        return bool(camera.off) and not self._trusted
+
+
+def _week_min(now: Instant) -> int:
+    """Minutes since Monday 0:00 in the device's time zone, which may be set while we run."""
+    time.tzset()
+    local = time.localtime(now.wall_ms / 1000)
+    return local.tm_wday * 1440 + local.tm_hour * 60 + local.tm_min

@@ -1,0 +1,70 @@
+"""A camera's picture of now, for whoever asks on its socket (core.stillwire has the language). Nobody asks: no work.
+
+It is made of the newest packets in memory, so it shows what a recording shows: masks are in it, and while the camera
+is paused there is none.
+"""
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agent.capture.still import jpeg, last_picture
+from agent.core.model import Packet, StreamInfo
+from agent.core.stillwire import Still, answer
+from agent.host.clock import Clock
+from agent.host.door import close_door, open_door
+
+ASKERS_MAX = 8              # that wait; one is served at a time
+SAME_S = 1.0                # who asks so soon after another gets the same picture
+DECODE_S = 0.5              # on a slow board the picture reached by then counts: a little older, but in time
+SEND_TIMEOUT_S = 2.0
+QUALITY = 85
+
+Newest = Callable[[], tuple[StreamInfo, Sequence[Packet]] | None]
+
+
+class Snapshots:
+    """One camera's snapshot socket."""
+
+    def __init__(self, path: Path, newest: Newest, clock: Clock) -> None:
+        """Listen on `path`; `newest` gives the newest GOP so far, or None. Raises OSError."""
+        self._newest, self._clock = newest, clock
+        self._made = b""                            # the last answer, and when it was made
+        self._made_mono_s = float("-inf")
+        self._door = open_door(path, ASKERS_MAX)
+        self._closed = threading.Event()
+        threading.Thread(target=self._serve, name="snapshot", daemon=True).start()
+
+    def _serve(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection = self._door.accept()[0]
+            except OSError:                         # out of descriptors, or closed
+                self._closed.wait(1.0)
+                continue
+            connection.settimeout(SEND_TIMEOUT_S)
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(self._answer())
+
+    def _answer(self) -> bytes:
+        found, now_mono_s = self._newest(), self._clock.mono_s()
+        if found is None:                           # a picture of just before must not outlive the camera's pause
+            self._made_mono_s = float("-inf")
+            return answer(Still(state="no_picture"))
+        if now_mono_s - self._made_mono_s >= SAME_S:
+            self._made, self._made_mono_s = self._picture(*found, now_mono_s), now_mono_s
+        return self._made
+
+    def _picture(self, info: StreamInfo, packets: Sequence[Packet], now_mono_s: float) -> bytes:
+        until_mono_s = now_mono_s + DECODE_S
+        picture = last_picture(info, packets, lambda: self._clock.mono_s() < until_mono_s)
+        data = None if picture is None else jpeg(picture, QUALITY)
+        if picture is None or data is None:
+            return answer(Still(state="no_picture"))
+        age_ms = None if picture.pts is None else max(0, int(now_mono_s * 1000) - picture.pts // 1000)
+        return answer(Still(state="ok", age_ms=age_ms, width=picture.width, height=picture.height), data)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closed.set()
+        close_door(self._door)

@@ -1,0 +1,60 @@
+"""`[camera_defaults]`: what is the same for all cameras, said once; a camera's own keys come before it."""
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from agent.config.check import Problem, check_table
+from agent.config.settings import Camera
+
+TABLE = "camera_defaults"
+OWN = ("name", "source")        # what no two cameras share
+
+Toml = dict[str, Any]
+
+
+def apart(table: Toml) -> tuple[Toml, Any]:
+    """The parsed file without its defaults, and these (anything that TOML can hold; {} when there are none)."""
+    return {key: value for key, value in table.items() if key != TABLE}, table.get(TABLE, {})
+
+
+def check_common(common: Any) -> Iterator[Problem]:
+    """What is wrong with the defaults by themselves."""
+    path = (TABLE,)
+    for problem in check_table(common, Camera, path):
+        if problem.path not in ((TABLE, key) for key in OWN):
+            yield problem
+    if isinstance(common, dict):
+        for key in OWN:
+            if key in common:
+                yield Problem((*path, key), "belongs to one camera: give it in its [[camera]]")
+
+
+def merged(own: Toml, common: Toml) -> Toml:
+    """The file as if each camera had said it all itself. Both have been checked."""
+    if "camera" not in own:
+        return own
+    return {**own, "camera": [_over(camera, common) for camera in own["camera"]]}
+
+
+def _over(camera: Toml, common: Toml) -> Toml:
+    inner = {key: _over(camera[key], value) for key, value in common.items()
+             if isinstance(value, dict) and key in camera}
+    return {**common, **camera, **inner}
+
+
+def placed(problem: Problem, own: Toml, common: Toml) -> Problem:
+    """The same problem, at the place where its value was written: a camera's, or the defaults'."""
+    if len(problem.path) < 3 or problem.path[0] != "camera":
+        return problem
+    rest = problem.path[2:]
+    if not _has(own["camera"][problem.path[1]], rest) and _has(common, rest):
+        return replace(problem, path=(TABLE, *rest))
+    return problem
+
+
+def _has(table: Any, path: tuple[str | int, ...]) -> bool:
+    for key in path:
+        if not isinstance(table, dict) or key not in table:
+            return False
+        table = table[key]
+    return True

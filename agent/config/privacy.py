@@ -1,0 +1,17 @@
+"""Who hides what the household masks: we before encoding, we by transcoding, or the camera by the household's word."""
+from agent.config.settings import Camera, Polygon
+
+
+def transcodes(camera: Camera) -> bool:
+    """Whether encoded video is decoded, painted and encoded anew. False where there is nothing to paint."""
+    return bool(camera.masks) and camera.privacy_mask == "transcode"
+
+
+def declared(camera: Camera) -> bool:
+    """Whether the household declares that the camera hides these areas itself: then we paint nothing."""
+    return bool(camera.masks) and camera.privacy_mask == "camera"
+
+
+def silenced(camera: Camera) -> list[Polygon]:
+    """Areas where motion does not count: those named as such, and what the camera hides itself."""
+    return [*camera.motion.ignore, *(camera.masks if declared(camera) else [])]

@@ -1,0 +1,48 @@
+"""Packet sizes as a hint: more bytes than a quiet scene needs mean that something may be going on. Pure."""
+from dataclasses import dataclass
+from math import exp, log2
+
+WINDOW_S = 0.4          # one large packet is nothing yet
+LEARN_S = 10.0          # in which the quiet level follows
+FIRST_N = 3             # packets after which the level is known at all
+QUIET_SHARE = 0.3       # the level is the one that this share of packets stays below
+SPREAD_MIN = 0.1        # in doublings; no encoder hits a size more closely
+SPREAD_FIRST = 0.2
+FAR = 3.0               # one packet tells of the spread no more than this many spreads
+STEP = 4.0              # spreads that the level wanders in LEARN_S when all packets are on one side of it
+
+
+@dataclass(slots=True)
+class PacketSizes:
+    """How much larger packets are than in the scene's quiet moments. Only for looking closer, never for looking away.
+
+    An encoder with a fixed bit rate makes all packets alike whatever happens, and rain is as loud as people:
+    docs/design/pictures.md tells how much such a hint is worth. The level is a low quantile of the sizes' logarithm,
+    followed step by step; the spread is that of the packets below it, for those above it may be the event.
+    """
+
+    level: float = 0.0              # log2 of bytes
+    spread: float = SPREAD_FIRST
+    loudness: float = 0.0           # of the last moments, in spreads above the level
+    seen_n: int = 0
+    last_mono_s: float = 0.0
+    after_key: bool = False
+
+    def step(self, size_b: int, key: bool, mono_s: float) -> float:
+        """Take the next packet; returns the loudness. Keyframes and what directly follows them say nothing."""
+        since_s, self.last_mono_s = max(0.0, mono_s - self.last_mono_s), mono_s
+        if key or self.after_key:
+            self.after_key = key
+            return self.loudness
+        self.seen_n += 1
+        size = log2(max(1, size_b))
+        if self.seen_n == 1:
+            self.level = size
+            return self.loudness
+        off, spread = size - self.level, max(self.spread, SPREAD_MIN)
+        self.loudness += (1 - exp(-since_s / WINDOW_S)) * (off / spread - self.loudness)
+        new = max(1 - exp(-since_s / LEARN_S), 1 / (self.seen_n + FIRST_N))
+        self.level += STEP * new * spread * (QUIET_SHARE if off > 0 else QUIET_SHARE - 1)
+        if off < 0:
+            self.spread += min(1.0, 2 * new) * (1.5 * min(-off, FAR * spread) - self.spread)
+        return self.loudness

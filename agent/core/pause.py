@@ -1,0 +1,94 @@
+"""When a camera is to see nothing: by a person's word or by its weekly hours. Pure: times and the word are handed in.
+
+Whenever it can't be known whether a pause is over, it is not: a minute too long costs video, one too short costs trust.
+"""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from agent.core.hours import Stretch, ends_in_min
+
+By = Literal["page", "command", "schedule", "unreadable"]
+TRUSTED = ("rtc", "ntp")        # states of the wall clock by which times of day can be told
+
+
+class Moment(Protocol):
+    """A moment as the device stores it (host.clock.Instant)."""
+
+    boot: str
+    mono_ms: int
+    wall_ms: int
+    clock: str
+
+
+class Pause(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Somebody's word that a camera is to see nothing, and the moment when it was given."""
+
+    by: By
+    boot: str = ""
+    mono_ms: int = 0
+    wall_ms: int = 0
+    clock: str = "unset"
+    until_wall_ms: int | None = None        # None: until somebody lifts it
+    reason: str = ""                        # a person's own words; they never leave the device
+
+    def lasts(self, now: Moment) -> bool:
+        """Whether it is still on. It ends by the clock that can be relied upon, and lasts longer where none can.
+
+        In the boot that it was given in, that is the monotonic clock: an hour is an hour, whatever the wall clock does.
+        After a restart it is the wall clock; if that was not to be relied upon when the word was given, "until"
+        is worth no more than a length, and that counts from the machine's start.
+        """
+        if self.until_wall_ms is None:
+            return True
+        length_ms = self.until_wall_ms - self.wall_ms
+        if now.boot == self.boot:
+            return now.mono_ms - self.mono_ms < length_ms
+        if self.clock in TRUSTED:
+            return now.wall_ms < self.until_wall_ms
+        return now.mono_ms < length_ms
+
+
+class Pauses(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """All words that were given. The newest about a camera counts, so a camera may be named as not paused (None)."""
+
+    everything: Pause | None = None
+    cameras: dict[str, Pause | None] = {}
+
+    def of(self, camera: str, now: Moment) -> Pause | None:
+        """The word on this camera, while it lasts."""
+        word = self.cameras.get(camera, self.everything)
+        return word if word is not None and word.lasts(now) else None
+
+
+UNREADABLE = Pauses(everything=Pause(by="unreadable"))
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A camera is to see nothing, and why."""
+
+    by: By
+    until_wall_ms: int | None = None        # None: nobody knows
+
+
+def paused(camera: str, pauses: Pauses, off: Sequence[Stretch], week_min: int | None, now: Moment,
+           was_off: bool) -> Paused | None:
+    """Whether `camera` is to see nothing at `now`.
+
+    `off` are its weekly hours and `week_min` the minutes since Monday 0:00 on the device's clock on the wall, None as
+    long as that can't be relied upon. Then its hours leave things as they are: `was_off`, as it was last known.
+    """
+    if word := pauses.of(camera, now):
+        return Paused(word.by, word.until_wall_ms)
+    if not off:
+        return None
+    if week_min is None:
+        return Paused("schedule") if was_off else None
+    left_min = ends_in_min(off, week_min)
+    if left_min is None:
+        return None
+    whole_min_ms = now.wall_ms // 60_000 * 60_000
+    return Paused("schedule", whole_min_ms + left_min * 60_000 if left_min else None)

@@ -1,0 +1,60 @@
+"""How a capture process asks for what takes root: a file in a folder of its own, `driver.gate` or `reboot.gate`.
+
+In it is when it was asked for, so that a request that nobody took is void soon and does not wait for its day.
+"""
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.host.clock import Instant
+
+FOLDER = Path("/run/taimat-rescue")     # tmpfiles makes it: capture's own, and whoever acts on requests is root
+FRESH_MS = 60_000
+TAKEN_MAX_N = 16
+LARGEST_B = 64
+
+
+def ask(folder: Path, what: str, camera: str, now: Instant) -> None:
+    """Ask for `what` ("driver" or "reboot") for a camera. Raises OSError."""
+    part = folder / f".{what}.{camera}"
+    part.write_text(f"{now.boot} {now.mono_ms}")
+    part.rename(folder / f"{what}.{camera}")
+
+
+def take(folder: Path, what: str, now: Instant) -> list[str]:
+    """The cameras that `what` was asked for just now; all such requests are gone then. Nothing in them is believed.
+
+    A request counts if it is a plain file of the folder's owner, and fresh. Raises OSError without the folder.
+    """
+    owner = folder.stat().st_uid
+    entries = sorted(folder.glob(f"{what}.*"))[:TAKEN_MAX_N]
+    return [entry.name.removeprefix(f"{what}.") for entry in entries if _is_fresh(_take(entry, owner), now)]
+
+
+def _take(entry: Path, owner: int) -> str:
+    """What is in the request, which is removed; "" when it is not what it should be."""
+    with _removed(entry), contextlib.suppress(OSError, UnicodeDecodeError):
+        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            seen = os.fstat(handle)
+            if stat.S_ISREG(seen.st_mode) and seen.st_uid == owner:
+                return os.read(handle, LARGEST_B).decode()
+        finally:
+            os.close(handle)
+    return ""
+
+
+@contextlib.contextmanager
+def _removed(entry: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            entry.rmdir() if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def _is_fresh(text: str, now: Instant) -> bool:
+    boot, _, mono_ms = text.partition(" ")
+    return boot == now.boot and mono_ms.isascii() and mono_ms.isdigit() and 0 <= now.mono_ms - int(mono_ms) <= FRESH_MS

@@ -1,0 +1,140 @@
+"""What the household has paused: one small file in the store, `pause.json`, that outlives restarts and power cuts.
+
+Whoever pauses (the page, the command line) writes it here; capture looks at it once a second, and before it opens a
+camera. A file that can't be read pauses everything: nobody may be filmed because a card is failing.
+"""
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from agent.core import wire
+from agent.core.pause import UNREADABLE, By, Pause, Pauses
+from agent.host.clock import Instant
+from agent.host.files import write_durably
+from agent.store import meta, outbox
+from agent.store.database import StoreError
+from agent.store.folders import Folders
+
+FILE = "pause.json"
+CODE = "paused"             # of the camera event that tells of it
+LARGEST_B = 65_536
+REASON_CHARS_MAX = 200
+
+
+def path(folders: Folders) -> Path:
+    """Where it lies; its `stat` changes whenever somebody pauses or resumes."""
+    return folders.root / FILE
+
+
+def load(folders: Folders) -> Pauses:
+    """All pauses; none when there is no file, everything when it can't be read or understood. Never raises."""
+    try:
+        with path(folders).open("rb") as file:
+            return msgspec.json.decode(file.read(LARGEST_B), type=Pauses)
+    except FileNotFoundError:
+        return Pauses()
+    except (OSError, msgspec.DecodeError):
+        return UNREADABLE
+
+
+def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | None, by: By, now: Instant,
+        reason: str = "") -> Pauses:
+    """Pause these cameras, or all there are and will be (None), until `until_wall_ms` or until it is lifted (None).
+
+    On the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError.
+    """
+    word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock,
+                 until_wall_ms=until_wall_ms, reason=reason[:REASON_CHARS_MAX])
+
+    def change(known: Pauses) -> Pauses:
+        if cameras is None:
+            return Pauses(everything=word)
+        return Pauses(everything=known.everything, cameras={**known.cameras, **dict.fromkeys(cameras, word)})
+
+    return _change(folders, change)
+
+
+def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
+    """Let these cameras, or all of them (None), see again; the hours of a camera's `off` stay as they are.
+
+    Returns what is paused now. Raises StoreError.
+    """
+    def change(known: Pauses) -> Pauses:
+        if cameras is None:
+            return Pauses()
+        if known.everything is None:
+            names = set(cameras)
+            return Pauses(cameras={name: word for name, word in known.cameras.items() if name not in names})
+        return Pauses(everything=known.everything, cameras={**known.cameras, **dict.fromkeys(cameras)})
+
+    return _change(folders, change)
+
+
+def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
+    target = path(folders)
+    try:
+        with _alone(folders.root):
+            changed = change(load(folders))
+            data = msgspec.json.encode(changed)
+            if len(data) > LARGEST_B:
+                raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause anew")
+            # One that was cut short by another user's process can't be written by ours, only removed.
+            target.with_name(FILE + ".part").unlink(missing_ok=True)
+            write_durably(target, data, 0o660)
+    except OSError as error:
+        raise StoreError(f"{target}: {error.strerror}; check that this user may write there and the card is not full "
+                         f"or read-only (taimat doctor)") from error
+    return changed
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process changes the file meanwhile: a lock on its folder, which the kernel releases with us."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
+    """Have the ward told that `camera` sees nothing from `now` on, or sees again (None); each once, in the transaction.
+
+    Only by what word: page, command, schedule or unreadable; never by whom.
+    """
+    known = _noted(db, camera)
+    if (known.by if known else None) == by:
+        return
+    if known is not None:
+        gap_s = _apart_ms(known, now) / 1000
+        _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_s, 1)))
+    if by is not None:
+        _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
+    word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
+    meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
+
+
+def was_off(db: sqlite3.Connection, camera: str) -> bool:
+    """Whether it was its weekly hours that paused the camera when that was last noted."""
+    known = _noted(db, camera)
+    return known is not None and known.by == "schedule"
+
+
+def _noted(db: sqlite3.Connection, camera: str) -> Pause | None:
+    text = meta.get(db, f"paused.{camera}")
+    return msgspec.json.decode(text, type=Pause | None) if text else None
+
+
+def _tell(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:
+    outbox.append(db, "camera", camera, now, wire.encode(data))
+
+
+def _apart_ms(then: Pause, now: Instant) -> int:
+    """How long ago `then` was: by the monotonic clock within a boot, else as far as the wall clock tells."""
+    return now.mono_ms - then.mono_ms if now.boot == then.boot else max(0, now.wall_ms - then.wall_ms)

@@ -1,0 +1,41 @@
+"""The household's word that a camera hides areas itself: remembered, and told to the ward once each time it changes."""
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from agent.core import wire
+from agent.host.clock import Instant
+from agent.store import meta, outbox
+from agent.store.database import transaction
+
+KEY = "masks_by_camera."
+DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
+
+Areas = Sequence[Sequence[tuple[float, float]]]
+
+
+def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant) -> list[str]:
+    """Take down which cameras are declared now, with the areas that each hides; returns what has changed, in words.
+
+    Rows and messages are committed together. It is the household's word alone: nobody here can see whether it is true.
+    """
+    known = {row["key"].removeprefix(KEY): row["value"] for row in
+             db.execute("SELECT key, value FROM meta WHERE key GLOB ? AND value != ''", (KEY + "*",))}
+    changed = []
+    with transaction(db):
+        for camera, areas in declared.items():
+            mark = hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
+            if known.pop(camera, "") != mark:
+                meta.put(db, KEY + camera, mark)
+                changed.append(_tell(db, camera, DECLARED, f"{len(areas)} areas, by the household's word", now))
+        for camera in known:
+            meta.put(db, KEY + camera, "")
+            changed.append(_tell(db, camera, WITHDRAWN, "the household's word no longer holds", now))
+    return changed
+
+
+def _tell(db: sqlite3.Connection, camera: str, code: str, detail: str, now: Instant) -> str:
+    outbox.append(db, "security", camera, now, wire.encode(wire.SecurityData(code=code, detail=detail)))
+    return f"{camera}: {code} ({detail})"

@@ -1,0 +1,52 @@
+"""Glass to page: how old the picture is that a browser shows, by the number that is in it."""
+import statistics
+import time
+
+import pytest
+
+from agent.core.model import Packet
+from tests.rigs.clockcam import FPS, READ_NUMBER, clock_movie
+from tests.rigs.household import Household, until
+from tests.rigs.livecam import LiveCam
+from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+
+pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
+              pytest.mark.timeout(180)]
+
+DELAY_MAX_S = 3.0
+PICTURES_N = 12
+
+
+class Logged(LiveCam):
+    """Notes when each picture left the camera."""
+
+    def __init__(self, house: Household) -> None:
+        info, packets = clock_movie()
+        self._numbers = {packet.data: number for number, packet in enumerate(packets)}
+        self.sent_ms: dict[int, float] = {}
+        super().__init__(house.runtime, "gate", info, packets, 1_000_000 // FPS)
+        self._hand_on, self.live.packet = self.live.packet, self._note
+
+    def _note(self, packet: Packet) -> None:
+        self.sent_ms[self._numbers[packet.data]] = time.time() * 1000
+        self._hand_on(packet)
+
+
+def test_the_page_shows_a_picture_that_is_less_than_three_seconds_old(tmp_path):
+    with Household(tmp_path) as house, Browser(tmp_path / "profile", mobile=True) as browser:
+        cam = Logged(house)
+        browser.open(f"{house.url}/live/gate")
+        browser.until("!document.querySelector('.badge').hidden")
+        delays_s: dict[int, float] = {}
+        until(lambda: _look(browser, cam, delays_s) >= PICTURES_N, 60)
+        cam.close()
+    print(f"glass to page: median {statistics.median(delays_s.values()):.2f} s, worst {max(delays_s.values()):.2f} s")
+    assert 0 < statistics.median(delays_s.values()) < DELAY_MAX_S
+
+
+def _look(browser: Browser, cam: Logged, delays_s: dict[int, float]) -> int:
+    """Note the picture that the page shows and how long ago it left the camera; returns how many were seen."""
+    number, shown_ms = browser.run(READ_NUMBER)
+    if number in cam.sent_ms:
+        delays_s.setdefault(number, (shown_ms - cam.sent_ms[number]) / 1000)
+    return len(delays_s)

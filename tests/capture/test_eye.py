@@ -1,0 +1,328 @@
+"""From encoded packets to events: little is decoded while nothing happens, and what happens is not missed for it."""
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from agent.capture.eye.decoder import Decoder, luma_of
+from agent.capture.eye.main import MainEye
+from agent.capture.eye.sub import SubEye
+from agent.capture.eye.watcher import Watcher
+from agent.capture.live import Live
+from agent.capture.pipe import Pipe
+from agent.capture.recorder import Recorder
+from agent.capture.source.demux import Packets
+from agent.config.settings import Camera, Motion
+from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.motion import Look
+from agent.host.datagram import Outlet
+from agent.store import events
+from agent.store.folders import Folders
+from tests.conftest import HandClock
+from tests.rigs import footage
+from tests.rigs.h264 import encoded, movie
+from tests.rigs.wait import until
+from tests.scenes import Walk, noise, pictures, rain
+
+FPS, GOP = 10, 20
+GOP_S = GOP / FPS
+BEGIN_MONO_S = HandClock().mono
+
+VISITOR = Walk(start_s=20.6, stop_s=26)     # comes between two keyframes
+
+Film = tuple[StreamInfo, Sequence[Packet]]
+
+
+def film(seconds: float, *happenings, gop: int = GOP) -> Film:
+    """A scene as a camera sends it."""
+    frames = (av.VideoFrame.from_ndarray(luma.y, "gray").reformat(format="yuv420p")
+              for luma in pictures(seconds, FPS, *happenings, noise(1.5)))
+    return encoded(frames, FPS, gop, b="300k", maxrate="450k", bufsize="600k")
+
+
+class NotingPipe(Pipe):
+    """The real pipe, and which pictures its detector got, and said of them."""
+
+    def __init__(self, *parts) -> None:
+        super().__init__(*parts)
+        self.seen: list[tuple[float, Look]] = []
+        self.shapes: set[tuple[int, ...]] = set()
+
+    def luma(self, picture: Luma) -> Look:
+        look = super().luma(picture)
+        self.seen.append((picture.mono_s - BEGIN_MONO_S, look))
+        self.shapes.add(picture.y.shape)
+        return look
+
+    def moving_s(self) -> list[float]:
+        """When something moved, in seconds of the film."""
+        return [at_s for at_s, look in self.seen if look.moving]
+
+
+@dataclass
+class Stage:
+    """A camera's pipe with its real recorder, and time that goes on with the film."""
+
+    folders: Folders
+    clock: HandClock
+    place: Path
+    lives: list[Live] = field(default_factory=list)
+    recorders: list[Recorder] = field(default_factory=list)
+
+    def pipe(self, has_sub: bool = False, **keys) -> NotingPipe:
+        """Another camera with these settings."""
+        name = f"gate-{len(self.lives)}"
+        camera = Camera(name=name, source="rtsp://h/1", sub="rtsp://h/2" if has_sub else "", **keys)
+        self.lives.append(Live(self.place / f"{name}.sock"))
+        self.recorders.append(Recorder(name, self.folders, self.clock, Outlet(self.place), 1, always=False,
+                                       keeps_events_longer=False, pre_roll_s=camera.pre_roll_s))
+        self.recorders[-1].start()
+        return NotingPipe(camera, self.recorders[-1], self.lives[-1], self.clock)
+
+    def coming(self, packets: Sequence[Packet]) -> Iterator[Packet]:
+        """The film's packets, each at its time."""
+        for packet in packets:
+            self.clock.mono = BEGIN_MONO_S + packet.dts_us / 1e6
+            yield packet
+
+    def watched(self, shown: Film, pipe: Pipe) -> list[int]:
+        """Show it to a watcher that is never late; the packets that it decoded as each one came."""
+        watcher = Watcher(shown[0], pipe, BEGIN_MONO_S)
+        decoded = []
+        pipe.stream(shown[0])
+        for packet in self.coming(shown[1]):
+            pipe.packet(packet)
+            watcher.take(packet, self.clock.mono)
+            decoded.append(sum(iter(watcher.step, False)))
+        return decoded
+
+    def finish(self) -> None:
+        for live in self.lives:
+            live.close()
+        for recorder in self.recorders:
+            recorder.finish(10)
+
+
+@pytest.fixture
+def stage(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(folders, hand_clock, tmp_path)
+    yield made
+    made.finish()
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Film:
+    return film(40)
+
+
+@pytest.fixture(scope="module")
+def visit() -> Film:
+    """A yard with a visitor."""
+    return film(40, VISITOR)
+
+
+def whole(decoded: Sequence[int], since_s: float) -> int:
+    """How many packets were decoded from then on."""
+    return sum(decoded[round(since_s * FPS):])
+
+
+# The main stream.
+
+def test_of_a_quiet_scene_only_keyframes_are_decoded(stage: Stage, quiet: Film):
+    pipe = stage.pipe()
+    decoded = stage.watched(quiet, pipe)
+    assert whole(decoded, 8) == (40 - 8) / GOP_S
+    assert not pipe.moving_s()
+
+
+@pytest.mark.parametrize("weather", [(), (rain(60),)], ids=["dry", "rain"])
+def test_who_comes_is_seen_from_where_full_decoding_sees_them_and_told_within_a_gop(stage: Stage, weather):
+    cheap, full, visit = stage.pipe(), stage.pipe(), film(30, VISITOR, *weather)
+    watcher, found_s = Watcher(visit[0], cheap, BEGIN_MONO_S), None
+    eye = SubEye(full, stage.clock)
+    eye.stream(visit[0])
+    for packet in stage.coming(visit[1]):
+        watcher.take(packet, stage.clock.mono)
+        while watcher.step():
+            pass
+        eye.packet(packet)
+        if found_s is None and cheap.moving_s():
+            found_s = stage.clock.mono - BEGIN_MONO_S
+    assert cheap.moving_s()[0] == pytest.approx(full.moving_s()[0], abs=0.4)
+    assert cheap.moving_s()[-1] == pytest.approx(full.moving_s()[-1], abs=0.4)
+    assert found_s - full.moving_s()[0] <= GOP_S
+
+
+def test_the_event_has_its_pre_roll_and_its_picture(stage: Stage, visit: Film, db):
+    pipe = stage.pipe()
+    decoded = stage.watched(visit, pipe)
+    pipe.finish()
+    stage.recorders[0].finish(10)
+    event, = events.latest(db)
+    assert (event.state, event.tracks_n >= 1) == ("done", True)
+    assert BEGIN_MONO_S + 20.6 < event.mono_ms / 1000 < BEGIN_MONO_S + 22.6
+    assert event.clip and event.thumb
+    assert whole(decoded, 38) <= 2
+
+
+@pytest.mark.parametrize("gop", [10, 40])
+def test_pictures_of_one_look_come_in_their_order_and_at_motions_pace(stage: Stage, gop: int):
+    pipe = stage.pipe()
+    stage.watched(film(30, Walk(start_s=15.3, stop_s=20), gop=gop), pipe)
+    times = np.array([at_s for at_s, _ in pipe.seen])
+    burst = np.diff(times[(times > 16) & (times < 24)])
+    assert np.all(np.diff(times) > 0) and burst.min() >= 0.1 and burst.max() < 0.35
+
+
+def test_a_pause_of_the_decoder_loses_whole_gops_and_never_memory(stage: Stage, caplog):
+    info, packets = movie(gop=10)
+    pipe = stage.pipe()
+    watcher = Watcher(info, pipe, BEGIN_MONO_S)
+    with caplog.at_level(logging.WARNING):
+        for number in range(2000):          # nobody decodes
+            packet = packets[number % len(packets)]
+            watcher.take(packet, BEGIN_MONO_S + number / FPS)
+    told = [record for record in caplog.records if "too slow to decode" in record.message]
+    assert 1 <= len(told) <= 2000 / FPS / 60 + 1
+    assert sum(iter(watcher.step, False)) <= 2 * 10
+
+
+def test_what_is_no_video_disturbs_nobody(stage: Stage, visit: Film):
+    info, packets = visit
+    pipe = stage.pipe()
+    junk = [replace(packet, data=packet.data[:4] + bytes(len(packet.data) - 4)) if number % 50 > 40 else packet
+            for number, packet in enumerate(packets)]
+    stage.watched((info, junk), pipe)
+    assert any(20.6 < at_s < 26.5 for at_s in pipe.moving_s())
+
+
+# The main stream's sink, with its thread.
+
+def eyes_n() -> int:
+    """How many watchers are at work."""
+    return sum(thread.name == "eye" for thread in threading.enumerate())
+
+
+def test_the_sink_watches_in_a_thread_of_its_own_until_the_run_ends(stage: Stage):
+    before_n, pipe, (info, packets) = eyes_n(), stage.pipe(), movie()
+    eye = MainEye(pipe, stage.clock)
+    eye.stream(info)
+    for packet in stage.coming(packets):
+        eye.packet(packet)
+    until(lambda: pipe.seen)
+    assert eyes_n() == before_n + 1 and pipe.facts().width == info.width
+    eye.end_run()
+    until(lambda: eyes_n() == before_n)
+
+
+def test_another_format_gets_another_decoder(stage: Stage):
+    before_n, pipe = eyes_n(), stage.pipe()
+    eye = MainEye(pipe, stage.clock)
+    for size in ((320, 180), (640, 360)):
+        info, packets = movie(size=size)
+        eye.stream(info)
+        for packet in packets:
+            stage.clock.advance(1 / FPS)
+            eye.packet(packet)
+        until(partial(pipe.shapes.__contains__, size[::-1]))
+    until(lambda: eyes_n() == before_n + 1)
+    eye.end_run()
+    until(lambda: eyes_n() == before_n)
+
+
+@pytest.mark.parametrize("why", ["small stream", "source's own pictures", "no motion"])
+def test_nothing_is_decoded_that_nobody_needs(stage: Stage, why: str):
+    before_n, (info, packets) = eyes_n(), movie()
+    pipe = stage.pipe(has_sub=why == "small stream", motion=Motion(enabled=why != "no motion"))
+    eye, small = MainEye(pipe, stage.clock), SubEye(pipe, stage.clock)
+    eye.stream(info)
+    small.stream(info)
+    for packet in stage.coming(packets):
+        if why == "small stream":
+            small.packet(packet)
+        if why == "source's own pictures":
+            assert eye.wants_main_luma()
+        eye.packet(packet)
+        assert eyes_n() == before_n
+    assert pipe.facts().fps != 0
+
+
+def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
+    before_n, pipe, (info, packets) = eyes_n(), stage.pipe(has_sub=True), movie(seconds=20)
+    eye, small = MainEye(pipe, stage.clock), SubEye(pipe, stage.clock)
+    eye.stream(info)
+    small.stream(info)
+    watched = []
+    for number, packet in enumerate(stage.coming(packets)):
+        if not 50 <= number < 150:
+            small.packet(packet)
+        pipe.tick()
+        eye.packet(packet)
+        watched.append(eyes_n() > before_n)
+    assert watched[98:101] == [False, False, True] and all(watched[101:150])       # silent for more than 5 s
+    assert not any(watched[:98])
+    until(lambda: eyes_n() == before_n)
+
+
+# The small stream.
+
+def test_every_picture_of_the_small_stream_is_decoded_at_once(stage: Stage, visit: Film):
+    pipe = stage.pipe(has_sub=True)
+    eye = SubEye(pipe, stage.clock)
+    eye.stream(visit[0])
+    for packet in stage.coming(visit[1]):
+        eye.packet(packet)
+    assert len(pipe.seen) == pytest.approx(40 * 5, abs=5)
+    assert 20.6 < pipe.moving_s()[0] < 22
+
+
+def test_motion_is_blind_under_a_mask_of_the_small_stream(stage: Stage, visit: Film):
+    pipe = stage.pipe(has_sub=True)
+    eye = SubEye(pipe, stage.clock, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
+    eye.stream(visit[0])
+    for packet in stage.coming(visit[1]):
+        eye.packet(packet)
+    assert len(pipe.seen) > 100 and not pipe.moving_s()
+
+
+# The decoder.
+
+def demuxed(path: Path) -> Film:
+    """A file's packets."""
+    with av.open(str(path)) as container:
+        packets = Packets(container.streams.video[0])
+        found = [item for packet in container.demux(video=0) if packet.size for item in packets.take(packet)]
+        return packets.info, [item for item in found if isinstance(item, Packet)]
+
+
+CLIPS = [{"codec": "h264"}, {"codec": "h264", "b_frames": 2}, {"codec": "h265"}]
+
+
+@pytest.mark.parametrize("kind", CLIPS, ids=str)
+def test_a_keyframe_alone_gives_its_own_picture_and_then_the_stream_goes_on(kind: dict):
+    path = footage.clip(320, 180, 10, 10, 300, seconds=3, **kind)
+    info, packets = demuxed(path)
+    truth = [luma_of(frame.reformat(format="yuv420p")).astype(int) for frame in av.open(str(path)).decode(video=0)]
+    keys = [number for number, packet in enumerate(packets) if packet.key]
+    decoder = Decoder(info)
+    for key in keys[1:]:
+        alone = luma_of(decoder.decode_alone(packets[key])).astype(int)
+        assert np.abs(alone - truth[key]).mean() < 3        # no loop filter
+        assert decoder.decode(packets[key + 1]) is None     # it must begin anew
+        followed = [decoder.decode(packet) for packet in packets[key:key + 8]]
+        last = luma_of([picture for picture in followed if picture is not None][-1]).astype(int)
+        assert min(np.abs(last - picture).mean() for picture in truth[key:key + 8]) < 4
+
+
+def test_after_damage_it_goes_on_with_the_next_keyframe():
+    info, packets = movie(gop=10)
+    decoder = Decoder(info)
+    broken = [replace(packet, data=b"\0\0\0\2\xff") if number == 4 else packet for number, packet in enumerate(packets)]
+    came = [decoder.decode(packet) is not None for packet in broken[:12]]
+    assert came == [True] * 4 + [False] * 6 + [True] * 2

@@ -1,0 +1,202 @@
+"""A pause, from the household's word to a camera that sees nothing: at once, told once, whatever dies meanwhile."""
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.capture.pauses import PauseWatch
+from agent.core.pause import UNREADABLE, Pause, Paused, Pauses
+from agent.host.clock import SystemClock
+from agent.store import pause
+from agent.store.database import StoreError, connect
+from agent.store.folders import Folders
+from tests.capture.crews import Shift, film, shift
+from tests.conftest import HandClock
+
+HOUR_MS = 3_600_000
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Shift]:
+    """Two cameras of one process that record."""
+    with shift(tmp_path, CLOCK) as made:
+        made.obey(film("gate", motion={"enabled": False}), film("yard"))
+        made.tick_until(lambda: made.recording("gate") and made.recording("yard"), "both record")
+        yield made
+
+
+def look(shift: Shift, name: str) -> socket.socket:
+    """A viewer of the live picture."""
+    viewer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    viewer.settimeout(10)
+    viewer.connect(str(shift.runtime / f"live-{name}.sock"))
+    return viewer
+
+
+def drain(viewer: socket.socket) -> int:
+    """Bytes until the stream ends."""
+    seen_b = 0
+    while data := viewer.recv(65536):
+        seen_b += len(data)
+    return seen_b
+
+
+def readers_n() -> int:
+    """How often this process has the film open that plays the cameras."""
+    film_path = film("any").source.removeprefix("file:")
+    handles = Path("/proc/self/fd").iterdir()
+    return sum(handle.is_symlink() and os.readlink(handle) == film_path for handle in list(handles))
+
+
+def test_a_paused_camera_closes_its_clip_and_lets_go_and_the_others_go_on(two: Shift):
+    yard, gate, viewer = two.recording("yard"), two.recording("gate"), look(two, "gate")
+    assert viewer.recv(1)
+    pause.put(two.folders, ["gate"], None, "page", CLOCK.now())
+    began_s = time.monotonic()
+    two.until(lambda facts: facts["gate"].state == "paused", "the word is heard")
+    two.tick_until(lambda: readers_n() == 1, "the source is closed")
+    assert time.monotonic() - began_s < 2
+    two.tick_until(lambda: not gate.exists() and two.clips("gate"), "the clip is closed")
+    assert drain(viewer) >= 0                                       # it ends, and comes to its end at once
+    assert look(two, "gate").recv(1) == b""                         # nobody new is let in
+    facts = two.facts()["gate"]
+    assert (facts.paused_by, facts.fault, facts.recording, facts.last_frame_age_s) == ("page", None, False, None)
+    assert two.recording("yard") == yard and two.facts()["yard"].state == "ok"
+    two.tick_until(lambda: two.told("gate") == [("paused", "start", "page")], "the ward knows")
+
+
+def test_what_is_resumed_records_again_and_the_ward_knows_since_when(two: Shift):
+    pause.put(two.folders, None, None, "command", CLOCK.now())
+    two.until(lambda facts: all(each.state == "paused" for each in facts.values()), "all are paused")
+    two.tick_until(lambda: not two.recording("gate") and not two.recording("yard"), "both are closed")
+    pause.lift(two.folders, ["yard"])
+    two.tick_until(lambda: two.recording("yard"), "it records again")
+    assert two.facts()["gate"].state == "paused" and two.facts()["yard"].paused_by is None
+    two.tick_until(lambda: ("paused", "end", "command") in two.told("yard"), "the end is told")
+    assert [phase for _, phase, _ in two.told("yard")] == ["start", "end"]
+    before, after = two.clips("yard")[-1], two.recording("yard")
+    assert before.name not in after.name
+
+
+def test_a_camera_that_is_paused_when_the_process_starts_is_never_opened(tmp_path: Path):
+    folders = Folders(tmp_path / "store").create()
+    pause.put(folders, ["gate"], CLOCK.now().wall_ms + HOUR_MS, "page", CLOCK.now(), reason="guests")
+    with shift(tmp_path, CLOCK) as made:
+        made.obey(film("gate"), film("yard"))
+        made.tick_until(lambda: made.recording("yard") and made.told("gate"), "the other records")
+        assert readers_n() == 1 and made.facts()["gate"].state == "paused"
+        assert made.facts()["gate"].paused_until_ms > CLOCK.now().wall_ms
+    with shift(tmp_path, CLOCK) as made:
+        made.obey(film("gate"))
+        made.until(lambda facts: facts["gate"].state == "paused", "still")
+    assert made.told("gate") == [("paused", "start", "page")]       # told once, though two processes were paused
+    assert "guests" not in str(made.told("gate"))
+    pause.lift(folders, None)
+    with shift(tmp_path, CLOCK) as made:
+        made.obey(film("gate"))
+        made.tick_until(lambda: len(made.told("gate")) == 2, "the end, though nobody was there at it")
+    assert made.told("gate")[1] == ("paused", "end", "page")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"everything": 3}', '{"cameras": {"gate": {"by": "nobody"}}}'])
+def test_a_broken_file_pauses_everything_until_somebody_resumes(folders: Folders, text: str):
+    pause.path(folders).write_text(text)
+    assert pause.load(folders) is UNREADABLE
+    now = CLOCK.now()
+    changed = pause.lift(folders, ["yard"])
+    assert changed.of("yard", now) is None and changed.of("gate", now).by == "unreadable"
+    assert pause.lift(folders, None) == Pauses() == pause.load(folders)
+
+
+def test_words_of_several_people_at_once_are_all_kept(folders: Folders):
+    names = [f"camera-{number}" for number in range(8)]
+    threads = [threading.Thread(target=pause.put, args=(folders, [name], None, "page", CLOCK.now())) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(pause.load(folders).cameras) == names
+
+
+def test_a_pause_that_can_not_be_kept_is_one_clear_line(tmp_path: Path):
+    with pytest.raises(StoreError, match=r"pause\.json: .*check that this user may write there"):
+        pause.put(Folders(tmp_path / "gone"), None, None, "command", CLOCK.now())
+
+
+def test_the_ward_is_told_of_another_reason_and_of_how_long_it_was(folders: Folders, hand_clock: HandClock):
+    with connect(folders.root) as db:
+        for by, seconds in (("page", 0), ("page", 60), ("schedule", 30), (None, 10), (None, 5)):
+            hand_clock.advance(seconds)
+            pause.note(db, "gate", by, hand_clock.now())
+        rows = db.execute("SELECT data FROM outbox ORDER BY seq").fetchall()
+    assert [row["data"] for row in rows] == [
+        '{"code":"paused","phase":"start","detail":"page"}',
+        '{"code":"paused","phase":"end","detail":"page","gap_s":90.0}',
+        '{"code":"paused","phase":"start","detail":"schedule"}',
+        '{"code":"paused","phase":"end","detail":"schedule","gap_s":10.0}']
+
+
+@pytest.fixture
+def hanoi(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The device's time zone is UTC+7."""
+    monkeypatch.setenv("TZ", "UTC-7")
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+MONDAY_1201 = 1_794_805_260_000      # 2026-11-16 12:01 in UTC+7
+
+
+def test_weekly_hours_are_those_of_the_clock_on_the_wall(folders: Folders, hand_clock: HandClock, hanoi: None):
+    hand_clock.wall_ms = MONDAY_1201
+    camera, watch = film("gate", off=["Mon 12:00-13:00"]), PauseWatch(folders, hand_clock, ())
+    assert watch.of(camera) == Paused("schedule", MONDAY_1201 + 59 * 60_000)
+    hand_clock.state = "saved"                  # the network is gone: the clock goes on
+    hand_clock.advance(59 * 60)
+    assert watch.of(camera) is None and not watch.guesses(camera)
+
+
+@pytest.mark.parametrize(("were_off", "found"), [((), None), (("gate",), Paused("schedule"))])
+def test_until_the_clock_is_right_a_camera_stays_as_it_was(folders: Folders, hand_clock: HandClock, hanoi: None,
+                                                           were_off: tuple[str, ...], found: Paused | None):
+    hand_clock.wall_ms, hand_clock.state = MONDAY_1201, "saved"
+    camera, watch = film("gate", off=["Mon 12:00-13:00"]), PauseWatch(folders, hand_clock, were_off)
+    assert watch.of(camera) == found and watch.guesses(camera)
+    hand_clock.state = "ntp"
+    assert watch.of(camera).until_wall_ms is not None and not watch.guesses(camera)
+
+
+def test_a_word_that_vanishes_with_the_card_holds(folders: Folders, hand_clock: HandClock):
+    watch = PauseWatch(folders, hand_clock, ())
+    assert watch.of(film("gate")) is None
+    pause.put(folders, None, None, "page", hand_clock.now())
+    watch.look()
+    pause.path(folders).unlink()
+    watch.look()
+    assert watch.of(film("gate")) == Paused("page")
+    pause.lift(folders, None)
+    watch.look()
+    assert watch.of(film("gate")) is None
+
+
+def test_a_file_that_gets_readable_again_is_believed(folders: Folders, hand_clock: HandClock):
+    pause.path(folders).write_text("{")
+    watch = PauseWatch(folders, hand_clock, ())
+    assert watch.of(film("gate")) == Paused("unreadable")
+    pause.put(folders, ["yard"], None, "page", hand_clock.now())
+    pause.lift(folders, ["gate"])
+    watch.look()
+    assert watch.of(film("gate")) is None and watch.of(film("other")) == Paused("unreadable")
+
+
+def test_only_the_word_is_kept_and_the_file_stays_small(folders: Folders):
+    kept = pause.put(folders, ["gate"], None, "page", CLOCK.now(), reason="x" * 1000)
+    assert isinstance(kept.cameras["gate"], Pause) and len(kept.cameras["gate"].reason) == pause.REASON_CHARS_MAX
+    with pytest.raises(StoreError, match="too many cameras"):
+        pause.put(folders, [f"c{number}" for number in range(2000)], None, "page", CLOCK.now())

@@ -1,0 +1,86 @@
+"""What a camera asks of any reader: a password, encryption, a sign of life; and that nobody waits for it for ever."""
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.rigs import footage
+from tests.rigs.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.pki import Authority
+from tests.rigs.reading import read
+from tests.rigs.wait import until
+
+FILM = footage.clip(320, 180, 10, 10, 300, seconds=4)
+NASTY = "p@s:s/w?o#r[d]%41&'=+ ü$"        # all that an address gives a meaning to, and what no address may hold
+
+
+@pytest.fixture(params=["own", "libav"])
+def reader(request: pytest.FixtureRequest) -> str:
+    """Everything here is asked of both."""
+    return request.param
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="odd"', 'Digest realm="odd", nonce="{nonce}"',
+                                       'Digest realm="odd", nonce="{nonce}", algorithm=MD5, qop="auth"'],
+                         ids=["basic", "digest", "digest-qop"])
+def test_any_password_is_proved_and_never_shown(reader: str, challenge: str, caplog: pytest.LogCaptureFixture,
+                                                capfd: pytest.CaptureFixture[str]):
+    caplog.set_level("DEBUG")
+    login = f"me:{quote(NASTY, safe='')}"
+    camera = OddCamera(FILM, Habits(login=f"me:{NASTY}", challenge=challenge))
+    with read(camera, login=login, reader=reader) as reading:
+        reading.has(3)
+    with read(OddCamera(FILM, Habits(login="me:another", challenge=challenge)), login=login, reader=reader) as refused:
+        code, text = refused.fails()
+    assert code == "camera_auth" and "user name or password" in text
+    told = text + caplog.text + "".join(capfd.readouterr()) + b"".join(camera.heard).decode("latin-1")
+    assert not any(form in told for form in (NASTY, quote(NASTY, safe=""), quote(NASTY)))
+
+
+def test_a_camera_with_a_certificate_of_its_own_is_read_through_tls(reader: str, tmp_path: Path):
+    camera = OddCamera(FILM, Habits(pace=4), Authority(tmp_path, "self").issue("camera", days=-1))
+    with read(camera, reader=reader) as reading:
+        assert [packet.data[-100:] for packet in reading.has(30)[:30]] == [
+            units[-1][-100:] for units in camera.film.frames[:30]]
+
+
+@pytest.mark.parametrize("words", [b"", b"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n", b"RTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n"],
+                         ids=["nothing", "half-an-answer", "another-answer"])
+def test_a_camera_that_does_not_answer_is_given_up_in_time(reader: str, words: bytes):
+    with read(OddCamera(FILM, Habits(answers={"DESCRIBE": words})), reader=reader) as reading:
+        code, text = reading.fails(15)
+        told = {"own": "does not answer", "libav": "gives no answer that makes sense"}
+        assert code == "camera_unreachable" and told[reader] in text
+        assert reading.ended_s - reading.began_s < 9
+
+
+def test_a_camera_that_answers_for_ever_is_given_up_in_time(reader: str):
+    forever = b"RTSP/1.0 100 Continue\r\nCSeq: {cseq}\r\n\r\n" * 100
+    camera = OddCamera(FILM, Habits(answers={"DESCRIBE": forever}, piece_b=100, piece_s=0.5))
+    with read(camera, reader=reader) as reading:
+        assert reading.fails(20)[0] == "camera_unreachable" and reading.ended_s - reading.began_s < 9
+
+
+@pytest.mark.parametrize("says", [b"", b"OPTIONS rtsp://x RTSP/1.0\r\nCSeq: 9\r\n\r\n"], ids=["silent", "talks"])
+def test_a_picture_that_stands_still_has_an_end(reader: str, says: bytes):
+    fell_silent_s = []
+
+    def silent(viewer: Viewer) -> None:
+        fell_silent_s.append(time.monotonic())
+        while True:
+            time.sleep(0.5)
+            viewer.send(says)
+
+    with read(OddCamera(FILM, Habits(acts={10: silent})), reader=reader) as reading:
+        # libav does not tell a camera that still talks from a silent one.
+        assert reading.fails(30)[0] == ("camera_no_frames" if says and reader == "own" else "camera_unreachable")
+        assert 3.5 < reading.ended_s - fell_silent_s[0] < 12
+
+
+def test_libav_keeps_a_session_alive():
+    """Ours has a test of its own, with all that it says."""
+    camera = OddCamera(FILM, Habits(session_s=3))
+    with read(camera, reader="libav") as reading:
+        until(lambda: camera.frames_n > 60 or reading.ended_s, 20)
+        assert reading.ended_s is None, reading.error

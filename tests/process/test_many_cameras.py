@@ -1,0 +1,126 @@
+"""Many cameras, one process: whatever happens to one of them, its neighbours miss no frame."""
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from agent.core.facts import Beat, CameraFacts
+from agent.host.clock import SystemClock
+from agent.host.datagram import Inbox
+from agent.store import boots, clips
+from agent.store.database import connect, transaction
+from tests.process.agent import Agent
+from tests.rigs import footage
+from tests.rigs.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.rtsp import RtspCamera, missing
+from tests.rigs.wait import until
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+
+CONFIG = """
+[camera_defaults]
+record = "continuous"
+max_clip_s = 10
+[camera_defaults.motion]
+enabled = false
+"""
+JUNK_FROM = 20                      # the frame before which that camera goes mad, in every connection anew
+
+
+def camera(name: str, source: str, more: str = "") -> str:
+    """A [[camera]] of the configuration."""
+    return f'[[camera]]\nname = "{name}"\nsource = "{source}"\n{more}\n'
+
+
+def go_mad(viewer: Viewer) -> None:
+    """Send what is neither RTSP nor RTP, then what looks like it."""
+    viewer.send(os.urandom(50_000) + b"$\0\xff\xff" + bytes(70_000) + b"RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n")
+
+
+class Listener:
+    """Hears what the capture processes tell of their cameras."""
+
+    def __init__(self, runtime: Path) -> None:
+        runtime.mkdir()
+        self._inbox = Inbox(runtime / "link.sock")
+        self._facts: dict[str, CameraFacts] = {}
+
+    def until(self, true: Callable[[CameraFacts], Any], *names: str) -> None:
+        """Listen until this is true of the newest facts of all these cameras; older ones count no more."""
+        self._facts.clear()
+        until(lambda: self._all(true, names), 30, f"of {', '.join(names)}")
+
+    def _all(self, true: Callable[[CameraFacts], Any], names: tuple[str, ...]) -> bool:
+        if isinstance(beat := self._inbox.receive(0.5), Beat):
+            self._facts |= {facts.camera: facts for facts in beat.cameras}
+        return all(name in self._facts and true(self._facts[name]) for name in names)
+
+
+def hang_card(agent: Agent, name: str) -> Callable[[], None]:
+    """Have the camera's recorder hang in a real system call: its first look at a clip that it left open.
+
+    A pipe lies in that clip's place. Returns what ends the wait.
+    """
+    now = SystemClock().now()
+    with contextlib.closing(connect(agent.folders.create().root)) as db, transaction(db):
+        boots.remember(db, now.boot)
+        pipe = agent.folders.clip(*clips.open_row(db, name, "continuous", now, "h264", 640, 360))
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+
+    def answer() -> None:
+        aside = pipe.rename(agent.place / "aside")
+        os.close(os.open(aside, os.O_WRONLY | os.O_NONBLOCK))       # ENXIO if nobody hangs there
+    return answer
+
+
+def assert_nothing_is_missing(agent: Agent, name: str, film: Path) -> None:
+    """The camera's clips leave no time out and show the film frame by frame, over and over."""
+    with av.open(str(film)) as container:
+        film_tails = [bytes(packet)[-100:] for packet in container.demux(video=0) if packet.size]
+    own = [clip for clip in agent.clips() if clip.camera == name]
+    for clip, following in zip(own, own[1:], strict=False):
+        assert abs(clip.mono_ms + clip.dur_ms - following.mono_ms) <= 2
+    tails = []
+    for clip in own:
+        with av.open(str(agent.folders.clip(clip.seq, clip.name))) as container:
+            tails += [bytes(packet)[-100:] for packet in container.demux(video=0) if packet.size]
+    first = film_tails.index(tails[0])
+    assert len(own) > 1 and len(tails) > 100
+    assert tails == [film_tails[(first + number) % len(film_tails)] for number in range(len(tails))]
+
+
+def test_neighbours_of_a_sick_camera_miss_no_frame(tmp_path: Path):
+    film = footage.clip(640, 360, 10, 10, 500)
+    with RtspCamera(film) as good, RtspCamera(film) as freezing, RtspCamera(film) as dying, \
+            OddCamera(film, Habits(acts={JUNK_FROM: go_mad})) as mad:
+        agent = Agent(tmp_path, CONFIG + camera("gate", good.url, 'reader = "own"')
+                      + camera("yard", good.url, 'reader = "libav"') + camera("freezing", freezing.url)
+                      + camera("dying", dying.url) + camera("mad", mad.address()) + camera("slow", good.url)
+                      + camera("apart", f"file:{film}", "loop = true"))
+        answer = hang_card(agent, "slow")
+        listener = Listener(agent.runtime)
+        with agent.capture("--camera", "apart") as apart:
+            listener.until(lambda facts: facts.recording, "apart")
+            with agent.capture("--network") as network:
+                listener.until(lambda facts: facts.recording, "gate", "yard", "freezing", "dying")
+                freezing.freeze()
+                dying.kill()
+                apart.send_signal(signal.SIGSTOP)       # maybe in the middle of a commit: all wait for it then
+                listener.until(lambda facts: facts.state == "retrying", "freezing", "dying")
+                listener.until(lambda facts: facts.state == "ok" and not facts.recording, "slow")
+                assert mad.methods.count("PLAY") > 1
+                freezing.thaw()
+                dying.start()
+                answer()
+                apart.send_signal(signal.SIGCONT)
+                listener.until(lambda facts: facts.recording, "gate", "yard", "freezing", "dying", "slow", "apart")
+                network.terminate()
+                assert network.wait(20) == 0
+    for name in ("gate", "yard"):
+        assert_nothing_is_missing(agent, name, film)

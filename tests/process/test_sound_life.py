@@ -1,0 +1,27 @@
+"""A capture process that is killed at any moment leaves a clip with its sound."""
+import os
+import signal
+from pathlib import Path
+
+import av
+
+from tests.process.agent import Agent
+from tests.process.test_life import config
+from tests.rigs import footage
+from tests.rigs.wait import until
+
+
+def test_a_clip_that_sigkill_tore_is_recovered_with_its_sound(tmp_path: Path):
+    film = footage.clip(640, 360, 10, 10, 500)
+    with_sound = config().replace(str(film), str(footage.with_sound(film, "aac"))).replace(
+        'record = "continuous"', 'record = "continuous"\naudio = true')
+    with Agent(tmp_path, with_sound) as agent:
+        part = until(lambda: list(agent.folders.clips.glob("*/*.part")), 30, "recording")[0]
+        until(lambda: part.stat().st_size > 200_000, 30, "some seconds on the card")
+        os.kill(agent.pids()["capture"], signal.SIGKILL)
+        clip = until(lambda: [clip for clip in agent.clips() if clip.state == "recovered"], 30, "recovered")[0]
+        with av.open(str(agent.folders.clip(clip.seq, clip.name))) as container:
+            frames_n = sum(1 for _ in container.decode(video=0))
+        with av.open(str(agent.folders.clip(clip.seq, clip.name))) as container:
+            heard_s = sum(frame.samples for frame in container.decode(audio=0)) / 16_000
+        assert frames_n == clip.frames and abs(heard_s - clip.dur_ms / 1000) < 0.5

@@ -1,0 +1,64 @@
+"""A reader of network cameras at work by itself, without pump and recorder, and all that it gives."""
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from agent.capture.source import Source, SourceError
+from agent.capture.source.rtsp.libav import LibavSource
+from agent.capture.source.rtsp.own import OwnSource
+from agent.core.model import Packet
+from agent.host.clock import SystemClock
+from agent.host.stop import Stop
+from tests.rigs.odd_camera import OddCamera
+from tests.rigs.wait import until
+from tests.rigs.watcher import Watcher
+
+
+class Reading:
+    """One attempt in a thread of its own, as under a pump. `began_s` and `ended_s` are on the monotonic clock."""
+
+    def __init__(self, url: str, watcher: Watcher | None = None, reader: str = "own") -> None:
+        """`reader` is "own" or "libav"."""
+        source: Source = OwnSource(url, SystemClock()) if reader == "own" else LibavSource(url, "tcp")
+        self.watcher, self.stop = watcher or Watcher(), Stop()
+        self.error: Exception | None = None
+        self.began_s = time.monotonic()
+        self.ended_s: float | None = None
+        self._thread = threading.Thread(target=self._run, args=(source,), daemon=True)
+        self._thread.start()
+
+    def _run(self, source: Source) -> None:
+        try:
+            source.run(self.watcher, self.stop)
+        except Exception as error:
+            self.error = error
+        self.ended_s = time.monotonic()
+
+    def has(self, count: int, within_s: float = 20) -> list[Packet]:
+        """Wait for so many packets."""
+        until(lambda: len(self.watcher.packets) >= count or self.ended_s, within_s, f"{count} packets")
+        assert len(self.watcher.packets) >= count, self.error
+        return self.watcher.packets
+
+    def ends(self, within_s: float = 20) -> Exception | None:
+        """Wait for the end, and return what it was for."""
+        self._thread.join(within_s)
+        assert self.ended_s is not None, "it goes on"
+        return self.error
+
+    def fails(self, within_s: float = 20) -> tuple[str, str]:
+        """Wait for its end by a SourceError; returns code and text."""
+        error = self.ends(within_s)
+        assert isinstance(error, SourceError), error
+        return error.code, str(error)
+
+
+@contextlib.contextmanager
+def read(camera: OddCamera, path: str = "/live", login: str | None = None, reader: str = "own") -> Iterator[Reading]:
+    """A camera that is switched on and read, until the end of the block."""
+    with camera:
+        reading = Reading(camera.address(path, login), reader=reader)
+        yield reading
+        reading.stop.set()
+        reading.ends()
