@@ -19,6 +19,7 @@ SUITE = "trixie"
 PACKAGES = "systemd-sysv,dbus,python3,iproute2"
 TOOLS = ("systemd-nspawn", "debootstrap", "nsenter")
 BOOTED = ("running", "degraded")
+RESTARTS = 133              # how systemd-nspawn tells whoever keeps it that the machine wants to be started again
 
 
 class NoMachine(Exception):
@@ -121,6 +122,11 @@ class Machine:
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self.until_true(self._is_up, f"boot, see {self._console}", within_s=30)
+
+    def until_restarting(self, within_s: float) -> None:
+        """Wait until the machine has gone down to start again; `boot` has it do so."""
+        self.until_true(lambda: self._nspawn.poll() is not None, "down", within_s)
+        assert self._nspawn.returncode == RESTARTS, f"it ended with {self._nspawn.returncode}"
 
     def _leader(self) -> str:
         pid = self._nspawn.pid

@@ -86,6 +86,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "settings_write": lambda: write(Path("/etc/taimat/probe")),
     "clips_list": lambda: os.listdir(STORE / "clips"),
     "clips_write": lambda: write(STORE / "clips" / f"probe-{os.getuid()}"),
+    "rescue_ask": lambda: write(Path("/run/taimat-rescue/probe")),
     "key_read": (STORE / "keys" / "signing.key").read_bytes,
     "keys_swap": swap_keys,
     "execute": execute_from_store,

@@ -139,7 +139,7 @@ def stem(part: Path) -> str:
 def until_recording(machine: Machine, but: Path | None = None) -> Path:
     """Wait until a clip other than `but` is open and has pictures on the card; returns its file."""
     def grown() -> list[Path]:
-        return [part for part, size_b in open_parts(machine) if part != but and size_b > 50_000]
+        return [part for part, size_b in open_parts(machine) if part != but and size_b > 100_000]
     machine.until_true(lambda: bool(grown()), "recording", within_s=15)
     return grown()[0]
 
@@ -178,6 +178,19 @@ def test_a_wrong_setting_keeps_the_last_good_ones_and_is_told(machine: Machine) 
     assert told and told.startswith(f"{SETTINGS}:5: camera[1].lop: unknown key; did you mean loop")
     until_recording(machine)
     machine.write(SETTINGS, CONFIG)
+
+
+def test_settings_are_read_again_by_the_same_process(machine: Machine) -> None:
+    def cameras() -> set[str]:
+        return {part.name.partition("-")[0] for part, _ in open_parts(machine)}
+
+    pid, gate, ward = machine.show(NETWORK, "MainPID"), *CONFIG.split("[ward]")
+    for settings, expected in ((gate + gate.replace("gate", "yard", 1) + "[ward]" + ward, {"gate", "yard"}),
+                               (CONFIG, {"gate"})):
+        machine.write(SETTINGS, settings)
+        machine.run("systemctl", "reload", NETWORK)
+        machine.until_true(lambda expected=expected: cameras() == expected, f"{expected} record", within_s=15)
+    assert machine.show(NETWORK, "MainPID") == pid
 
 
 def test_a_camera_of_its_own_records_without_any_network(machine: Machine) -> None:

@@ -118,15 +118,17 @@ NO_NETWORK = dict.fromkeys(("inet", "lan", "internet", "listen"), "EAFNOSUPPORT"
 HOUSE_ONLY = {"inet": "ok", "lan": "ok", "internet": "EPERM", "listen": "ok", "isolated": "EISCONN",
               "udev": "EAFNOSUPPORT"}
 NO_DEVICES = {"device": "ENOENT", "mailbox": "ENOENT"}
+NO_HELP = {"rescue_ask": "EACCES"}
 NO_KEY = {"key_read": "EACCES", "keys_swap": "EBUSY", "credential": "ENOENT"}
 CLIPS = {"clips_list": "ok", "clips_write": "ok"}
 SANDBOXES = {
-    CAMERA: {**NO_NETWORK, **NO_KEY, **CLIPS, "udev": "ok", "device": "EPERM", "mailbox": "EACCES"},
-    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **CLIPS},
-    KEEPER: {**NO_NETWORK, **NO_DEVICES, **CLIPS, "udev": "EAFNOSUPPORT",
+    CAMERA: {**NO_NETWORK, **NO_KEY, **CLIPS, "udev": "ok", "device": "EPERM", "mailbox": "EACCES", "rescue_ask": "ok"},
+    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **CLIPS},
+    KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **CLIPS, "udev": "EAFNOSUPPORT",
              "key_read": "ok", "keys_swap": "ok", "credential": "ok"},
-    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, "internet": "ok", "clips_list": "EACCES", "clips_write": "EACCES"},
-    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, "clips_list": "ok", "clips_write": "EROFS"},
+    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, "internet": "ok",
+           "clips_list": "EACCES", "clips_write": "EACCES"},
+    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, "clips_list": "ok", "clips_write": "EROFS"},
 }
 
 
