@@ -1,0 +1,86 @@
+"""The networks that this computer is in, and who has a camera's port open there."""
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+import psutil
+import typer
+
+HOSTS_MAX_N = 256           # a /24: nobody's household is larger, and a ward's network is not ours to search
+NETWORKS_MAX_N = 4
+SMALLEST_PREFIX = 24
+VIRTUAL = ("docker", "br-", "virbr", "veth")        # of containers and virtual machines
+RTSPS_PORT = 322
+RTSP_PORTS = (554, 8554, RTSPS_PORT)
+CONNECT_S, AT_ONCE_N = 1.0, 256
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One address of this computer."""
+
+    name: str
+    address: IPv4Address
+    network: IPv4Network        # narrowed to HOSTS_MAX_N addresses around ours
+
+
+def interfaces() -> list[Interface]:
+    """Those with a private IPv4 address that lead out of this computer."""
+    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
+    found = []
+    for name, addresses in psutil.net_if_addrs().items():
+        for each in addresses:
+            if each.family == socket.AF_INET and name in up and not name.startswith(VIRTUAL):
+                address = IPv4Address(each.address)
+                prefix = max(SMALLEST_PREFIX, IPv4Network(f"0.0.0.0/{each.netmask or '255.255.255.0'}").prefixlen)
+                if address.is_private and not address.is_loopback:
+                    found.append(Interface(name, address, IPv4Network((int(address), prefix), strict=False)))
+    return found[:NETWORKS_MAX_N]
+
+
+def network(text: str) -> IPv4Network:
+    """A network that was asked for. Raises BadParameter where it is none, or none to be searched."""
+    try:
+        found = IPv4Network(text, strict=False)
+    except ValueError:
+        raise typer.BadParameter(f"{text}: write a network as in 192.168.1.0/24") from None
+    if found.num_addresses > HOSTS_MAX_N:
+        raise typer.BadParameter(f"{text}: is too large, at most {HOSTS_MAX_N} addresses (/24) are searched")
+    if not found.is_private:
+        raise typer.BadParameter(f"{text}: is not a private network; only your own is searched")
+    return found
+
+
+def addresses(networks: Iterable[IPv4Network], own: Iterable[IPv4Address]) -> list[str]:
+    """Every address to look at, once."""
+    ours = set(own)
+    return list(dict.fromkeys(str(host) for each in networks for host in each.hosts() if host not in ours))
+
+
+def scan(hosts: Iterable[str], ports: Iterable[int] = RTSP_PORTS) -> dict[str, list[int]]:
+    """Which of the ports each host has open, a few connections at a time; hosts with none are left out."""
+    return asyncio.run(_scan([(host, port) for port in ports for host in hosts]))
+
+
+async def _scan(doors: list[tuple[str, int]]) -> dict[str, list[int]]:
+    turnstile = asyncio.Semaphore(AT_ONCE_N)
+    opened = await asyncio.gather(*(_open(host, port, turnstile) for host, port in doors))
+    found: dict[str, list[int]] = {}
+    for (host, port), is_open in zip(doors, opened, strict=True):
+        if is_open:
+            found.setdefault(host, []).append(port)
+    return found
+
+
+async def _open(host: str, port: int, turnstile: asyncio.Semaphore) -> bool:
+    async with turnstile:
+        with contextlib.suppress(OSError, TimeoutError):
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_S)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            return True
+    return False
