@@ -90,8 +90,9 @@ def ours_alone(server: RtspCamera, place: Path) -> AbstractContextManager[int]:
 FLOOR = Rival("ffmpeg copy (F)", "yard", floor, True)
 OURS, THEIRS = Rival("taimat, people", "yard", ours, True), Rival("motion, people", "yard", motion, False)
 OURS_QUIET, THEIRS_QUIET = Rival("taimat, quiet", "quiet", ours, True), Rival("motion, quiet", "quiet", motion, False)
-ALONE = Rival("taimat, no sub-stream", "yard", ours_alone, True)
-RIVALS = (FLOOR, OURS, THEIRS, OURS_QUIET, THEIRS_QUIET, ALONE)
+ALONE = Rival("taimat, no sub-stream, people", "yard", ours_alone, True)
+ALONE_QUIET = Rival("taimat, no sub-stream, quiet", "quiet", ours_alone, True)
+RIVALS = (FLOOR, OURS, THEIRS, OURS_QUIET, THEIRS_QUIET, ALONE, ALONE_QUIET)
 
 
 def run(plan: Plan) -> Iterator[Table]:
@@ -138,6 +139,7 @@ def tabulate(turns: dict[str, list[Turn]], long_s: float) -> Table:
         ours_f, against = spent[mine.name].over(unit), spent[mine.name].over(spent[theirs.name])
         table.verdicts += [Verdict(mine.name, 4, "F", ours_f.median),
                            Verdict(f"{mine.name} against {theirs.name}", 1, "x", against.median)]
+    table.verdicts.append(Verdict(ALONE_QUIET.name, 5, "F", spent[ALONE_QUIET.name].over(unit).median))
     table.notes.append(f"{len(unit.values)} rounds of {long_s:g} s each; medians (min-max), ratios pair by pair; "
                        "taimat records all the time, motion while something moves")
     return table
