@@ -7,7 +7,7 @@ it has to be found, and a rule that looked away for some seconds in between save
 from agent.core.motion import Look, Reason
 
 START_S = 5.0               # the detector learns a new scene in this time
-CHANGED_MIN = 0.0004        # of the picture: a keyframe in which so little has changed may be all that is left of somebody
+CHANGED_MIN = 0.0004        # of the picture: so little change in a keyframe may be what is left of somebody
 CALM_S = 2.0                # seen nothing for this long, the closer look is over
 LOUD = 1.5                  # packets so many spreads above their quiet level are a hint,
 LOUD_MAX = 24.0             # twice as many after each one in vain,
