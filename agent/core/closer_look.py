@@ -15,7 +15,7 @@ LOUD_HALVES_S = 120.0       # and half as many again after this time
 BLIND_MAX_S = 11.0          # where no keyframe comes for so long, the stream is decoded until one does
 
 
-def lively(look: Look) -> bool:
+def _lively(look: Look) -> bool:
     """Whether the detector has found anything that the next pictures might make an object of."""
     return look.moving or look.tracks_n > 0 or Reason.GLOBAL_CHANGE in look.reasons
 
@@ -53,7 +53,7 @@ class CloserLook:
     def keyframe(self, look: Look, now_mono_s: float) -> bool:
         """Take what the detector says about a keyframe, between closer looks; whether one begins with it."""
         self._seen_mono_s = now_mono_s
-        if self.wanted or not (lively(look) or look.score >= CHANGED_MIN):
+        if self.wanted or not (_lively(look) or look.score >= CHANGED_MIN):
             return False
         self._begin(now_mono_s, by_size=False)
         self._take(look, now_mono_s)
@@ -71,7 +71,7 @@ class CloserLook:
         if look.moving:
             self._fruitful = True
             self._until_mono_s = now_mono_s + max(CALM_S, self._event_s)
-        elif lively(look):
+        elif _lively(look):
             self._until_mono_s = max(self._until_mono_s, now_mono_s + CALM_S)
 
     def _end(self, now_mono_s: float) -> None:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from agent.core.closer_look import (
     BLIND_MAX_S,
     CALM_S,
+    CHANGED_MIN,
     LOUD,
     LOUD_HALVES_S,
     LOUD_MAX,
     START_S,
     CloserLook,
-    lively,
 )
 from agent.core.motion import Look, Reason
 
@@ -21,6 +21,7 @@ EVENT_S = 8.0
 STEP_S = 0.2            # between the pictures of a closer look
 NOTHING, SOMETHING = Look(False), Look(False, score=0.02, tracks_n=1)
 MOVING = Look(True, score=0.02, tracks_n=1)
+LEFTOVER = Look(False, score=CHANGED_MIN)           # where somebody was a moment ago
 
 
 @dataclass
@@ -67,14 +68,20 @@ def test_a_quiet_scene_is_never_decoded_in_full(camera: Camera):
     assert camera.show(600, NOTHING) == 0
 
 
-@pytest.mark.parametrize("look", [MOVING, SOMETHING, Look(False, reasons=(Reason.GLOBAL_CHANGE,))])
+@pytest.mark.parametrize("look", [MOVING, SOMETHING, LEFTOVER, Look(False, reasons=(Reason.GLOBAL_CHANGE,))])
 def test_a_keyframe_with_something_in_it_begins_one(camera: Camera, look: Look):
-    assert lively(look) and camera.closer.keyframe(look, camera.mono_s) and camera.closer.wanted
+    assert camera.closer.keyframe(look, camera.mono_s) and camera.closer.wanted
 
 
-@pytest.mark.parametrize("look", [NOTHING, Look(False, score=0.4), Look(False, reasons=(Reason.SETTLING, Reason.BUSY))])
+@pytest.mark.parametrize("look", [NOTHING, Look(False, score=0.9 * CHANGED_MIN),
+                                  Look(False, reasons=(Reason.SETTLING, Reason.BUSY))])
 def test_a_keyframe_without_does_not(camera: Camera, look: Look):
-    assert not lively(look) and not camera.closer.keyframe(look, camera.mono_s) and not camera.closer.wanted
+    assert not camera.closer.keyframe(look, camera.mono_s) and not camera.closer.wanted
+
+
+def test_what_no_object_will_come_of_does_not_prolong_it(camera: Camera):
+    camera.closer.keyframe(LEFTOVER, camera.mono_s)
+    assert camera.show(camera.gop_s, LEFTOVER) == pytest.approx(CALM_S, abs=2 * STEP_S)
 
 
 @pytest.mark.parametrize("event_s", [0.0, EVENT_S, 60.0])
@@ -124,7 +131,7 @@ def test_a_stream_without_keyframes_is_decoded_until_one_comes(fresh: Camera):
     assert fresh.show(60, NOTHING) <= fresh.gop_s + CALM_S
 
 
-looks = st.sampled_from([NOTHING, SOMETHING, MOVING, Look(False, score=0.3, reasons=(Reason.GLOBAL_CHANGE,)),
+looks = st.sampled_from([NOTHING, SOMETHING, MOVING, LEFTOVER, Look(False, score=0.3, reasons=(Reason.GLOBAL_CHANGE,)),
                          Look(False, score=0.3, reasons=(Reason.SETTLING,))])
 scenes = st.lists(st.tuples(st.floats(0.2, 40), looks, st.floats(0, 40)), max_size=12)
 

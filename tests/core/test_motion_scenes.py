@@ -1,6 +1,7 @@
 """What the detector sees and what leaves it cold, on small generated scenes."""
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -94,6 +95,12 @@ def test_somebody_who_stopped_is_seen_to_sway(fps):
     swaying = watch(pictures(22, fps, stand._replace(sway_px=2), noise(1)))
     assert not any(look.moving for t, look in still if t > 14)
     assert sum(look.moving for t, look in swaying if t > 14) > 0.7 * 8 * fps
+
+
+def test_somebody_who_stirs_is_followed_before_it_counts_as_motion():
+    looks = watch(pictures(40, 5, Walk(start_s=5, rest_s=9, sway_px=2), noise(1.5)))
+    before = [look for (_, look), (_, later) in pairwise(looks) if later.moving and not look.moving]
+    assert len(before) > 2 and all(look.tracks_n for look in before)
 
 
 def test_what_leaves_after_a_long_stay_leaves_nothing_behind():

@@ -255,6 +255,7 @@ def test_what_all_roles_have_made_together_is_open_to_those_who_need_it(machine:
         user = ["setpriv", "--reuid", machine.show(unit, "User"), "--regid", "taimat", "--init-groups"]
         return json.loads(machine.run(*inside, *user, "python3", "-c", MAY, *paths))
     database, *rest = ACCESS[unit]
+    machine.until_true(lambda: machine.show(unit, "MainPID") != "0", f"{unit} runs", within_s=20)
     assert may(*(f"{STORE}/{name}" for name in ("clips", "thumbs", "keys")), SETTINGS) == rest
     assert may(*(f"{STORE}/taimat.db{part}" for part in ("", "-wal", "-shm"))) == [database] * 3
     assert may(clips(machine)[0]["file"])[0].startswith("r") == rest[0].startswith("r")

@@ -84,8 +84,8 @@ class Scene:
             self._boxes = tuple(sorted(map(self._box, objects), key=lambda box: -box.w * box.h))
         moving = now <= self._moving_mono_s
         boxes = self._boxes if moving else ()
-        return Look(moving, change.share, boxes, self._reasons(whole, now),
-                    len(self._tracker.tracks) + self._stays.stirring_n)
+        followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
+        return Look(moving, change.share, boxes, self._reasons(whole, now), followed_n)
 
     def _idle(self, now_mono_s: float) -> bool:
         """True if the latest full look found nothing that the next picture might continue."""
