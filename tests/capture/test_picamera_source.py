@@ -58,8 +58,8 @@ def saw(request: pytest.FixtureRequest, started: dict[str, Future[Saw]]) -> Any:
 @plays("reopens")
 def test_opening_and_closing_fifty_times_leaks_nothing(saw: Saw) -> None:
     assert len(saw["packets"]) == 50 and min(saw["packets"]) >= 3
-    assert max(saw["files"][5:]) <= max(saw["files"][:5])
-    assert max(saw["threads"][5:]) <= max(saw["threads"][:5])
+    for kind in ("files", "threads"):       # one may just be ending when they are counted; what leaks is there to stay
+        assert min(saw[kind][-10:]) <= max(saw[kind][:5])
     early_mb, late_mb = saw["rss_mb"][10:25], saw["rss_mb"][35:]
     assert min(late_mb) - min(early_mb) < 4         # where it settles; it goes up and down by more. A frame is 0.3 MB
 
