@@ -51,4 +51,5 @@ class Detector:
     def _begin(self, luma: Luma) -> None:
         size = work_size(luma.y.shape, self._s.work_px)
         self._shape = luma.y.shape
-        self._scene = Scene(luma, size, covered(self._ignore, size), self._s)
+        first_number = self._scene.next_number if self._scene else 1
+        self._scene = Scene(luma, size, covered(self._ignore, size), self._s, first_number)

@@ -1,6 +1,7 @@
 """What the detector says about one picture."""
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from agent.core.model import Box
 
@@ -15,17 +16,29 @@ class Reason(Enum):
     BUSY = "busy"                      # weather, insects or leaves: confirming an object takes longer
 
 
+class Seen(NamedTuple):
+    """One confirmed object in sight."""
+
+    number: int     # the same as long as it is followed; never used again by the same detector
+    box: Box
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One observation: is something moving, where, and if not, why that may be."""
 
     moving: bool
     score: float = 0.0                     # share of the picture that has changed, confirmed or not, 0..1
-    boxes: tuple[Box, ...] = ()            # confirmed objects, largest first; empty unless moving
+    objects: tuple[Seen, ...] = ()         # confirmed, largest first; empty unless moving
     reasons: tuple[Reason, ...] = ()
     tracks_n: int = 0                      # things followed, confirmed or not
 
     @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The boxes of the objects, largest first."""
+        return tuple([seen.box for seen in self.objects])
+
+    @property
     def largest(self) -> Box | None:
         """The largest confirmed object, for choosing a thumbnail; None if nothing moves."""
-        return self.boxes[0] if self.boxes else None
+        return self.objects[0].box if self.objects else None

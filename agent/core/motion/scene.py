@@ -6,10 +6,10 @@ from agent.core.model import Box, Luma
 from agent.core.motion.background import Background, Pace
 from agent.core.motion.blobs import Blob, find_blobs, strong_min
 from agent.core.motion.glance import Glance
-from agent.core.motion.look import Look, Reason
+from agent.core.motion.look import Look, Reason, Seen
 from agent.core.motion.picture import Picture, Size, prepare, shrunken
 from agent.core.motion.settings import MotionSettings
-from agent.core.motion.stays import Stays
+from agent.core.motion.stays import Place, Stays
 from agent.core.motion.track import Edges, Track
 from agent.core.motion.tracks import Tracker
 
@@ -29,23 +29,32 @@ def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
 class Scene:
     """Begins with its first picture; a gap in time or another size needs a new one."""
 
-    def __init__(self, luma: Luma, size: Size, ignored: np.ndarray | None, settings: MotionSettings) -> None:
-        """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None."""
+    def __init__(self, luma: Luma, size: Size, ignored: np.ndarray | None, settings: MotionSettings,
+                 first_number: int) -> None:
+        """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None.
+
+        Objects are numbered from `first_number` on.
+        """
         self._s = settings
         self._size = size
         self._picture = prepare(shrunken(luma.y, size), settings)
         self._background = Background(self._picture, settings, ignored)
-        self._tracker = Tracker(settings)
+        self._tracker = Tracker(settings, first_number)
         self._stays = Stays(settings, size)
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
         self._settled_mono_s = float("-inf")
         self._fresh_mono_s = luma.mono_s                           # when a full look last saw another picture
         self._moving_mono_s = float("-inf")                        # "moving" is held until then
-        self._boxes: tuple[Box, ...] = ()
+        self._objects: tuple[Seen, ...] = ()
         self._full_mono_s = luma.mono_s                            # the latest full look
         self._look = Look(False, reasons=(Reason.SETTLING,))       # and what it said
         self._glance: Glance | None = None                         # what a first look compares with; None: it won't do
+
+    @property
+    def next_number(self) -> int:
+        """The first number that no object has had."""
+        return self._tracker.next_number
 
     def look(self, luma: Luma, dt_s: float) -> Look:
         """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it.
@@ -76,16 +85,17 @@ class Scene:
         blobs = [] if whole else find_blobs(change, self._blob_min_px, s.blobs_max)
         self._tracker.step(blobs, self._background.busy, now, dt_s)
         confirmed = [t for t in self._tracker.tracks if t.confirmed and t.seen_mono_s == now]
-        objects = [] if whole else self._objects(picture, confirmed, now)
+        seen = [] if whole else self._seen(picture, confirmed, now)
         loose = _outside(change.mask, [t.blob for t in confirmed])
         self._background.learn(picture, change, loose, pace, now < self._settled_mono_s)
-        if objects and now >= self._started_mono_s:
+        if seen and now >= self._started_mono_s:
             self._moving_mono_s = now + s.hold_s
-            self._boxes = tuple(sorted(map(self._box, objects), key=lambda box: -box.w * box.h))
+            found = [Seen(each.number, self._box(each.edges)) for each in seen]
+            self._objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
         moving = now <= self._moving_mono_s
-        boxes = self._boxes if moving else ()
+        objects = self._objects if moving else ()
         followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
-        return Look(moving, change.share, boxes, self._reasons(whole, now), followed_n)
+        return Look(moving, change.share, objects, self._reasons(whole, now), followed_n)
 
     def _idle(self, now_mono_s: float) -> bool:
         """True if the latest full look found nothing that the next picture might continue."""
@@ -93,10 +103,10 @@ class Scene:
         return (now_mono_s > max(learned_mono_s, self._moving_mono_s) and not self._stays.places
                 and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
-    def _objects(self, picture: Picture, confirmed: list[Track], now_mono_s: float) -> list[Edges]:
+    def _seen(self, picture: Picture, confirmed: list[Track], now_mono_s: float) -> list[Track | Place]:
         """The `confirmed` tracks, all in sight, that move now, and the places where somebody stands who does."""
         self._stays.remember(confirmed, now_mono_s)
-        found = [t.edges for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
+        found: list[Track | Place] = [t for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
         if self._stays.places:
             uneasy = self._background.uneasy(picture)
             lively = self._stays.lively(uneasy, self._blob_min_px, now_mono_s)

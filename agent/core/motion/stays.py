@@ -21,6 +21,7 @@ _OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest 
 class Place:
     """A rectangle in which somebody stopped, in pixels of the analysed picture."""
 
+    number: int                               # of the object that stopped there
     left: int
     top: int
     right: int
@@ -64,11 +65,11 @@ class Stays:
         for t in tracks:
             if not t.resting and t.speed_px_per_s < self._s.rest_sizes_per_s * t.size_px:
                 t.resting = True
-                place = self._place(t.edges, now_mono_s)
+                place = self._place(t, now_mono_s)
                 others = [p for p in self.places if not p.overlaps(place)]
                 self.places = [*others, place][-_PLACES_MAX:]
 
-    def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[Edges]:
+    def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[Place]:
         """The places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while ago."""
         s = self._s
         marks = uneasy.view(np.uint8)
@@ -83,11 +84,11 @@ class Stays:
                 place.lively_mono_s = now_mono_s
             elif now_mono_s - place.lively_mono_s > s.sway_s:
                 place.until_mono_s = now_mono_s + s.stay_memory_s
-                found.append(place.edges)
+                found.append(place)
         return found
 
-    def _place(self, edges: Edges, now_mono_s: float) -> Place:
+    def _place(self, t: Track, now_mono_s: float) -> Place:
         w, h = self._size
-        left, top, right, bottom = edges
-        return Place(max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),
+        left, top, right, bottom = t.edges
+        return Place(t.number, max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),
                      now_mono_s + self._s.stay_memory_s)

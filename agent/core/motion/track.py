@@ -23,6 +23,7 @@ def edges(blob: Blob) -> Edges:
 class Track:
     """Lengths are pixels of the analysed picture; averages give the latest sights more weight."""
 
+    number: int                    # never used twice
     blob: Blob                     # the latest sight
     edges: Edges                   # its box, which grows at once and shrinks slowly
     x0: float                      # where it was first seen
@@ -43,9 +44,9 @@ class Track:
     resting: bool = False          # its place has been noted since it last moved
 
     @classmethod
-    def begin(cls, blob: Blob, now_mono_s: float) -> "Track":
+    def begin(cls, number: int, blob: Blob, now_mono_s: float) -> "Track":
         """A track of one sight."""
-        return cls(blob, edges(blob), blob.cx, blob.cy, now_mono_s, now_mono_s, now_mono_s,
+        return cls(number, blob, edges(blob), blob.cx, blob.cy, now_mono_s, now_mono_s, now_mono_s,
                    float(blob.area), float(max(blob.w, blob.h)))
 
     @property

@@ -20,9 +20,10 @@ _DOUBTFUL = 0.5                   # a track that is not confirmed counts half as
 class Tracker:
     """All tracks of one camera, at most `tracks_max`."""
 
-    def __init__(self, settings: MotionSettings) -> None:
-        """Start with nothing in sight."""
+    def __init__(self, settings: MotionSettings, first_number: int) -> None:
+        """Start with nothing in sight; tracks are numbered from `first_number` on."""
         self._s = settings
+        self.next_number = first_number
         self.tracks: list[Track] = []
         self.clutter = 0.0             # blobs a picture that belong to nothing, averaged over a second
 
@@ -44,7 +45,9 @@ class Tracker:
         doubtful_n = sum(not self.tracks[i].confirmed for i in links)
         self.clutter += weight(dt_s, _CLUTTER_S) * (len(loose) + _DOUBTFUL * doubtful_n - self.clutter)
         kept = [t for t in self.tracks if now_mono_s - t.seen_mono_s <= dt_s + self._patience_s(t)]
-        self.tracks = kept + [Track.begin(blob, now_mono_s) for blob in loose[:s.tracks_max - len(kept)]]
+        new = loose[:s.tracks_max - len(kept)]
+        self.tracks = kept + [Track.begin(self.next_number + i, blob, now_mono_s) for i, blob in enumerate(new)]
+        self.next_number += len(new)
 
     def _patience_s(self, t: Track) -> float:
         return self._s.lost_confirmed_s if t.confirmed else self._s.lost_s
