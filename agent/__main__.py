@@ -68,6 +68,26 @@ Tune = Annotated[bool, typer.Option("--tune", help="Change the cameras: each sma
 WriteTo = Annotated[Path | None, typer.Option(
     "--write", metavar="FILE", show_default=False, help="Add new cameras to this configuration, with the password.")]
 ShowPassword = Annotated[bool, typer.Option("--show-password", help="Print the password instead of a placeholder.")]
+Films = Annotated[list[Path] | None, typer.Argument(
+    metavar="FILE", show_default=False, help="Recordings of ours, or any other video.")]
+LastClips = Annotated[str | None, typer.Option(
+    "--last", metavar="LENGTH", show_default=False,
+    help="Instead of files: a camera's clips of the last 24h, 90m or 2d.")]
+TunedCamera = Annotated[str | None, typer.Option(
+    "--camera", metavar="NAME", show_default=False,
+    help="Whose clips, and whose settings. Without it, files are looked at with the default settings.")]
+Sensitivity = Annotated[str | None, typer.Option(
+    "--sensitivity", metavar="WORD", show_default=False, help="What if it were low, normal or high?")]
+Smallest = Annotated[float | None, typer.Option(
+    "--smallest", metavar="PCT", min=0.001, max=50, show_default=False,
+    help="What if the smallest object were so many percent of the picture?")]
+LookFps = Annotated[float | None, typer.Option(
+    "--fps", metavar="N", min=1, max=15, show_default=False, help="What if motion looked so often in a second?")]
+Ignore = Annotated[list[str] | None, typer.Option(
+    "--ignore", metavar="AREA", show_default=False,
+    help="What if this area were ignored, too? Corners as fractions: '0,0 1,0 1,0.3 0,0.3'.")]
+Plot = Annotated[Path | None, typer.Option(
+    "--plot", metavar="FILE", show_default=False, help="Also draw it, as FILE.svg or FILE.png.")]
 
 app = typer.Typer(
     name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -214,6 +234,16 @@ def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At
     from agent.tools.discover import Wishes, discover
     raise typer.Exit(discover(Wishes(user, password_file, at or [], network or [], tune, write, show_password, json,
                                      config)))
+
+
+@app.command(rich_help_panel=SET_UP)
+def tune(files: Films = None, last: LastClips = None, camera: TunedCamera = None, sensitivity: Sensitivity = None,
+         smallest: Smallest = None, fps: LookFps = None, ignore: Ignore = None, plot: Plot = None, json: Json = False,
+         config: Config = None) -> None:
+    """Look at recorded footage again: which events, why not more, and what other settings would have made of it."""
+    from agent.tools.tune import Wishes, tune
+    raise typer.Exit(tune(Wishes(files or [], last, camera, sensitivity, smallest, fps, ignore or [], plot, json,
+                                 config)))
 
 
 @app.command(rich_help_panel=SET_UP)

@@ -26,9 +26,9 @@ from agent.store.folders import Folders
 
 TELL_GAP_AFTER_S = 10.0     # a reconnect is told when it is over; a camera that stays away is told before
 # Settings that take no new source: of whoever pauses the camera, of the pipe while it runs, of a pipe made anew.
-OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion"}
-OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "max_clip_s",
-                 "audio"}
+OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion", "zone"}
+OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "cool_down_s",
+                 "max_clip_s", "audio"}
 
 
 def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False) -> Source:
@@ -138,8 +138,7 @@ class Camera:
             return False
         if not changed <= OF_NOBODY | OF_THE_PIPE and not (self.pump is not None and self.pump.adjust(camera)):
             return False
-        if changed & OF_THE_PIPE:
-            self._pipe.adjust(camera)
+        self._pipe.adjust(camera)
         self.settings = camera
         return True
 

@@ -2,6 +2,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.core.eventnotes import Summary
 from agent.core.model import Box, Packet, StreamInfo
 
 
@@ -37,9 +38,9 @@ class ClipLost:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The strongest look of an event, and the packets its picture is decoded from (the last one is that picture)."""
+    """The best look at an event's objects, and the packets its picture is decoded from (the last one is that picture).
+    """
 
-    score: float
     boxes: Sequence[Box]
     info: StreamInfo | None
     packets: Sequence[Packet]
@@ -53,6 +54,7 @@ class EventOpen:
     score: float
     boxes: Sequence[Box]
     continues: bool         # the event before this one, which was too long, goes on in it
+    zones: Sequence[str] = ()       # that are fulfilled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ class EventClose:
 
     last_motion_us: int
     peak: Sight
-    tracks_n: int
+    summary: Summary
     detector: str           # the version that saw it
+    settings: str           # and what it was set to: config.digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,25 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 from agent.capture.ear import Ear
-from agent.capture.jobs import CameraGap, EventClose, EventOpen, Pausing, Sight
+from agent.capture.jobs import CameraGap, EventClose, EventOpen, Pausing
 from agent.capture.live import Live
 from agent.capture.meter import Rate
 from agent.capture.pump import Gap
 from agent.capture.recorder import Recorder
 from agent.capture.scribe import Scribe, without_picture
+from agent.capture.story import Story
+from agent.config.digest import digest
 from agent.config.privacy import silenced
 from agent.config.settings import Camera
+from agent.config.zones import points, zones_of
 from agent.core.event import EventMachine, Order
 from agent.core.facts import CameraFacts
-from agent.core.model import AudioInfo, Luma, Packet, Point, Sound, StreamInfo
-from agent.core.motion import DETECTOR_VERSION, Detector, Look, MotionSettings
+from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.motion import Detector, Look, MotionSettings
 from agent.core.ring import Ring
 from agent.core.segmenter import KEEP, Action, End, Segmenter, Turn, Write
 from agent.core.timeline import Jump, Timeline
+from agent.core.zones import Counted, Zones
 from agent.host.clock import Clock
 
 RING_BYTES_MAX = 16_000_000
@@ -31,7 +35,6 @@ CONFIRM_S = 2.0             # the detector confirms motion up to this long after
 CONTINUOUS_CLIP_S = 60.0    # short enough that retention can be fair, long enough to cost few commits
 LUMA_LATE_S = 5.0           # a small stream without pictures for this long is not relied upon
 LUMA_MEAN_EVERY_S = 5.0     # brightness is only told in the heartbeat
-NO_SIGHT = Sight(0.0, (), None, ())
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +47,14 @@ class Pipe:
         self._ring = Ring(camera.pre_roll_s + CONFIRM_S, RING_BYTES_MAX)
         self._segmenter = _segmenter(camera, self._ring)
         self._scribe, self._ear = Scribe(camera, recorder, clock, self._ring), Ear(camera.name, camera.audio)
-        self._machine, self._detector = _machine(camera), _detector(camera)
+        self._machine, self._detector, self._zones = _machine(camera), _detector(camera), Zones(zones_of(camera))
+        self._digest = digest(camera)
         self._lock, self._looking = threading.Lock(), threading.Lock()
         self._timeline = Timeline()
         self._info: StreamInfo | None = None
         self._look: Look | None = None
-        self._peak, self._tracks_n = NO_SIGHT, 0
+        self._counted = Counted()               # what of it counts
+        self._story: Story | None = None        # of the event that is going on
         self._frames, self._bytes, self._lumas = Rate(), Rate(), Rate()
         self._last_frame_mono_s: float | None = None
         self._last_luma_mono_s = float("-inf")
@@ -142,11 +147,10 @@ class Pipe:
         with self._lock:
             if self._away_by:
                 return look
-            self._look = look
             self._lumas.total += 1
             if picture.mono_s - self._luma_mean_mono_s >= LUMA_MEAN_EVERY_S:
                 self._luma_mean, self._luma_mean_mono_s = float(picture.y[::16, ::16].mean()), picture.mono_s
-            self._step(look, picture.mono_s)
+            self._see(look, picture)
         return look
 
     # What the pump and the main loop call.
@@ -176,8 +180,7 @@ class Pipe:
             if not self._away_by:
                 self._end_run()
                 self._obey(self._segmenter.close())
-                if self._peak is not NO_SIGHT:
-                    self._scribe.tell(without_picture(self._event_end()))
+                self._scribe.tell(*map(without_picture, self._event_end()))
                 self._forget()
                 self._live.look_away()
             self._tell_away(by)
@@ -188,9 +191,14 @@ class Pipe:
             self._tell_away(None)
 
     def adjust(self, camera: Camera) -> None:
-        """Look for motion by other settings; the recording goes on."""
+        """Go on by other settings. If motion is to be looked for by others, it is learned anew; the recording goes on.
+        """
         with self._looking, self._lock:
-            self._camera, self._detector = camera, _detector(camera)
+            before, self._camera, self._digest = self._digest, camera, digest(camera)
+            if self._digest != before:
+                self._detector, self._zones = _detector(camera), Zones(zones_of(camera))
+                if self._story is not None:
+                    self._story.renumber()
 
     def tick(self) -> None:
         """Let time pass for what stopped coming: an event's pictures, a clip's sound. Called about once a second."""
@@ -200,7 +208,7 @@ class Pipe:
             self._scribe.lose_patience(int(now_mono_s * 1e6))
             self._send()
             if now_mono_s - self._last_luma_mono_s > 1.0:
-                self._step(None, now_mono_s)
+                self._step(Counted(), now_mono_s)
 
     def newest(self) -> tuple[StreamInfo, list[Packet]] | None:
         """The newest GOP as far as it has come, on the device's clock; None without a picture."""
@@ -212,9 +220,8 @@ class Pipe:
         """Close what is open, because we stop."""
         with self._lock:
             self._end_run()
-            if self._peak is not NO_SIGHT:
-                self._scribe.tell(self._event_end())
-                self._send()
+            self._scribe.tell(*self._event_end())
+            self._send()
 
     def facts(self) -> CameraFacts:
         """What is known of the camera now, for the heartbeat; the pump adds how the source fares."""
@@ -248,6 +255,7 @@ class Pipe:
     def _forget(self) -> None:
         self._info = self._scribe.info = self._look = self._last_frame_mono_s = self._luma_mean = None
         self._machine, self._detector = _machine(self._camera), _detector(self._camera)
+        self._zones, self._counted = Zones(zones_of(self._camera)), Counted()
         self._frames, self._bytes, self._lumas = Rate(), Rate(), Rate()
 
     def _keep(self, packet: Packet) -> None:
@@ -274,12 +282,18 @@ class Pipe:
         self._timeline = Timeline()
         self._ear.restart()
 
-    def _step(self, look: Look | None, now_mono_s: float) -> None:
-        moving = look is not None and look.moving
-        self._machine, order = self._machine.step(moving, now_mono_s)
+    def _see(self, look: Look, picture: Luma) -> None:
+        """What the detector said of a picture: what of it counts makes events, and is noted with the one going on."""
+        self._look, self._counted = look, self._zones.step(look, picture.mono_s)
+        self._step(self._counted, picture.mono_s)
+        if self._story is not None and self._counted.objects:
+            self._story.take(self._counted, look.score, picture, self._info)
+
+    def _step(self, counted: Counted, now_mono_s: float) -> None:
+        self._machine, order = self._machine.step(bool(counted.objects), now_mono_s)
         now_us = int(now_mono_s * 1e6)
         if order is Order.OPEN:
-            self._scribe.tell(self._event_begin(look, now_us, continues=False))
+            self._scribe.tell(self._event_begin(now_us, continues=False))
             self._obey(self._segmenter.open(now_us))
         elif order is Order.EXTEND:
             self._obey(self._segmenter.extend(now_us))
@@ -287,29 +301,17 @@ class Pipe:
             self._obey(self._segmenter.turn(now_us))
         elif order is Order.CLOSE:
             self._obey(self._segmenter.close())
-            self._scribe.tell(self._event_end())
-        self._note_peak(look, now_us)
+            self._scribe.tell(*self._event_end())
         self._send()
 
-    def _event_begin(self, look: Look | None, now_us: int, continues: bool) -> EventOpen:
-        self._peak, self._tracks_n = Sight(0.0, (), self._info, ()), 0
-        return EventOpen(now_us, look.score if look else 0.0, look.boxes if look else (), continues)
+    def _event_begin(self, now_us: int, continues: bool) -> EventOpen:
+        self._story = Story(now_us, self._ring)
+        return self._story.begin(self._counted, self._look.score if self._look else 0.0, continues)
 
-    def _event_end(self) -> EventClose:
-        peak, self._peak = self._peak, NO_SIGHT
-        return EventClose(int(self._machine.last_motion_mono_s * 1e6), peak, self._tracks_n, DETECTOR_VERSION)
-
-    def _note_peak(self, look: Look | None, now_us: int) -> None:
-        """Keep the packets of the strongest look: the event's picture is decoded from them at its end.
-
-        An eye that catches up looks at what came a while ago.
-        """
-        if look is None or not look.moving or self._peak is NO_SIGHT:
-            return
-        self._tracks_n = max(self._tracks_n, look.tracks_n)
-        if look.score > self._peak.score or not self._peak.packets:
-            gop = [packet for packet in self._ring.since(now_us) if packet.dts_us <= now_us]
-            self._peak = Sight(look.score, look.boxes, self._info, gop)
+    def _event_end(self) -> list[EventClose]:
+        """The job that closes the event, if one is going on."""
+        story, self._story = self._story, None
+        return [] if story is None else [story.end(self._machine.last_motion_mono_s, self._digest)]
 
     def _obey(self, actions: Sequence[Action]) -> None:
         """The segmenter's actions; a clip begins with its first packet, which tells its time."""
@@ -321,7 +323,7 @@ class Pipe:
                 case End():
                     self._scribe.end(action.until_us)
                 case Turn():
-                    self._scribe.tell(self._event_end(), self._event_begin(self._look, action.at_us, continues=True))
+                    self._scribe.tell(*self._event_end(), self._event_begin(action.at_us, continues=True))
 
     def _send(self) -> None:
         if not self._scribe.send():
@@ -329,12 +331,12 @@ class Pipe:
 
 
 def _machine(camera: Camera) -> EventMachine:
-    return EventMachine(max(camera.post_roll_s, camera.merge_gap_s), camera.max_clip_s)
+    return EventMachine(max(camera.post_roll_s, camera.merge_gap_s), camera.max_clip_s, camera.cool_down_s)
 
 
 def _detector(camera: Camera) -> Detector:
     return Detector(MotionSettings.for_people(camera.motion.sensitivity, camera.motion.smallest_pct),
-                    [[Point(*corner) for corner in area] for area in silenced(camera)])
+                    [points(area) for area in silenced(camera)])
 
 
 def _segmenter(camera: Camera, ring: Ring) -> Segmenter:

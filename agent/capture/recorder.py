@@ -262,13 +262,14 @@ class Recorder(threading.Thread):
         shown = self._shown(event.start)
 
         def insert(db: sqlite3.Connection) -> None:
-            event.id = events.open_row(db, self._camera, "motion", event.start)
+            event.id = events.open_row(db, self._camera, "motion", event.start, job.zones)
             event.continues = before.id if before else None
             for seq in shown:
                 events.tie(db, event.id, seq)
                 if self._keeps_events_longer:
                     clips.mark_kind(db, seq, "motion")
-            announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, event.continues)
+            announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, job.zones,
+                                  event.continues)
 
         self._remember(insert)
 
@@ -287,12 +288,13 @@ class Recorder(threading.Thread):
         name, now = self._write_thumbnail(job.peak, event) if picture else None, self._clock.now()
         self._event = None
         # Without the video in it: the change may have to wait for long.
-        score, boxes, tracks_n, detector = job.peak.score, job.peak.boxes, job.tracks_n, job.detector
+        summary, boxes, detector, settings = job.summary, job.peak.boxes, job.detector, job.settings
 
         def finish(db: sqlite3.Connection) -> None:
             if event.id is None:
                 return
-            events.finish(db, event.id, dur_ms, score, tracks_n, boxes, detector, name)
+            events.finish(db, event.id, dur_ms, summary.score, summary.tracks_n, boxes, detector, name,
+                          zones=summary.zones, path=summary.path, settings=settings)
             row = events.get(db, event.id)
             assert row is not None
             announce.motion_end(db, row, now, event.continues)

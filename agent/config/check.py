@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from agent.config import zones
 from agent.config.positions import Path
-from agent.config.settings import Sensor, Settings
+from agent.config.settings import Polygon, Sensor, Settings
 from agent.config.source import RAW, parse_source
 from agent.core.hours import all_hours
 
@@ -31,6 +32,11 @@ def key_name(path: Path) -> str:
     for part in path:
         name += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if name else part
     return name
+
+
+def _header(path: Path) -> str:
+    """The same in a table's header, which counts nothing: camera.motion."""
+    return ".".join(part for part in path if isinstance(part, str))
 
 
 def _stem(key: str) -> str:
@@ -59,6 +65,8 @@ def expects(key: str, kind: Any) -> str:
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
     if kind == list[str]:
         return "a list of texts in quotes"
+    if kind == Polygon:
+        return "a list of [x, y] corners with 0 <= x, y <= 1"
     if get_origin(kind) is list:
         return "a list of areas, each a list of [x, y] corners with 0 <= x, y <= 1"
     text = TYPES.get(kind, str(kind))
@@ -81,7 +89,7 @@ def expects(key: str, kind: Any) -> str:
 def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iterator[Problem]:
     """Unknown keys and wrong values of `table` (parsed TOML), in it and below it."""
     if not isinstance(table, dict):
-        yield Problem(path, f"must be a table: write [{key_name(path)}]")
+        yield Problem(path, f"must be a table: write [{_header(path)}]")
         return
     hints = typing.get_type_hints(kind, include_extras=True)
     for key, value in table.items():
@@ -112,7 +120,7 @@ def _check_value(value: Any, kind: Any, here: Path) -> Iterator[Problem]:
     bare, _ = _split(kind)
     if get_origin(bare) is list and _is_table(bare):
         if not isinstance(value, list):
-            yield Problem(here, f"is one of several: write [[{key_name(here)}]]")
+            yield Problem(here, f"is one of several: write [[{_header(here)}]]")
             return
         for index, item in enumerate(value):
             yield from check_table(item, get_args(bare)[0], (*here, index))
@@ -189,3 +197,5 @@ def _check_camera(camera: Any, path: Path) -> Iterator[Problem]:
                               "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
                               "(0, 0 is the top left of the picture)")
                 break
+    for key, text in zones.faults(camera):
+        yield Problem((*path, *key), text)

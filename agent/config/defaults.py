@@ -1,6 +1,7 @@
 """`[camera_defaults]`: what is the same for all cameras, said once; a camera's own keys come before it."""
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from agent.config.check import Problem, check_table
@@ -46,9 +47,9 @@ def placed(problem: Problem, own: Toml, common: Toml) -> Problem:
     """The same problem, at the place where its value was written: a camera's, or the defaults'."""
     if len(problem.path) < 3 or problem.path[0] != "camera":
         return problem
-    rest = problem.path[2:]
+    rest = tuple(takewhile(lambda part: isinstance(part, str), problem.path[2:]))      # lists are replaced as a whole
     if not _has(own["camera"][problem.path[1]], rest) and _has(common, rest):
-        return replace(problem, path=(TABLE, *rest))
+        return replace(problem, path=(TABLE, *problem.path[2:]))
     return problem
 
 

@@ -14,4 +14,5 @@ def declared(camera: Camera) -> bool:
 
 def silenced(camera: Camera) -> list[Polygon]:
     """Areas where motion does not count: those named as such, and what the camera hides itself."""
-    return [*camera.motion.ignore, *(camera.masks if declared(camera) else [])]
+    ignored = [zone.area for zone in camera.zone if zone.rule == "ignore"]
+    return [*camera.motion.ignore, *ignored, *(camera.masks if declared(camera) else [])]

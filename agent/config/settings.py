@@ -10,6 +10,8 @@ Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the p
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$",
                            description="lower-case letters, digits and '-', at most 24")]
+ZoneName = Annotated[str, Meta(pattern=r"^\w([\w .-]{0,18}\w)?\Z",
+                               description="letters, digits, spaces, '-' and '.', at most 20")]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 
 
@@ -42,6 +44,17 @@ class Motion(Struct, kw_only=True, forbid_unknown_fields=True):
     ignore: list[Polygon] = field(default_factory=list)
 
 
+class Zone(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A part of one camera's picture, and what has to happen there for motion to count."""
+
+    name: ZoneName
+    rule: Literal["watch", "ignore", "enter", "dwell", "cross"] = "watch"
+    area: Polygon = field(default_factory=list)
+    line: Polygon = field(default_factory=list)
+    direction: Literal["both", "left", "right"] = "both"
+    dwell_s: Annotated[float, Meta(ge=0, le=600)] = 0
+
+
 class Sensor(Struct, kw_only=True, forbid_unknown_fields=True):
     """How a Raspberry Pi camera looks at the scene."""
 
@@ -72,11 +85,13 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
     pre_roll_s: Annotated[float, Meta(ge=0, le=30)] = 5
     post_roll_s: Annotated[float, Meta(ge=0, le=120)] = 5
     merge_gap_s: Annotated[float, Meta(ge=0, le=120)] = 8
+    cool_down_s: Annotated[float, Meta(ge=0, le=3600)] = 0
     max_clip_s: Annotated[float, Meta(ge=10, le=900)] = 300
     audio: bool = False
     masks: list[Polygon] = field(default_factory=list)
     privacy_mask: Literal["paint", "transcode", "camera"] = "paint"
     motion: Motion = field(default_factory=Motion)
+    zone: list[Zone] = field(default_factory=list)
     sensor: Sensor = field(default_factory=Sensor)
 
 

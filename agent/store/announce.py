@@ -8,9 +8,13 @@ from agent.host.clock import Instant
 from agent.store import events, outbox
 from agent.store.clips import Clip
 
+BOXES_MAX = 8           # the largest are told
 
-def _rounded(boxes: Sequence[Sequence[float]]) -> list[list[float]]:
-    return [[round(value, 3) for value in box] for box in boxes]
+Boxes = Sequence[Sequence[float]]       # largest first
+
+
+def _rounded(boxes: Boxes) -> list[list[float]]:
+    return [[round(value, 3) for value in box] for box in boxes[:BOXES_MAX]]
 
 
 def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
@@ -23,19 +27,20 @@ def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
 
 
 def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, score: float,
-                 boxes: Sequence[Sequence[float]], continues: int | None) -> None:
+                 boxes: Boxes, zones: Sequence[str], continues: int | None) -> None:
     """Motion is confirmed, or goes on as another event."""
     data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4),
-                           boxes=_rounded(boxes), continues=continues)
+                           zones=list(zones), boxes=_rounded(boxes), continues=continues)
     outbox.append(db, "motion", camera, start, wire.encode(data))
 
 
 def motion_end(db: sqlite3.Connection, event: events.Event, when: Instant, continues: int | None = None) -> None:
     """The event is over, or a dead process had left it open; `event` is its row as it is now."""
     data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
-                           score=None if event.score is None else round(event.score, 4), tracks_n=event.tracks_n,
-                           boxes=_rounded(event.boxes), clip=_reference(db, event.clip), continues=continues,
-                           cut=event.state == "cut")
+                           score=None if event.score is None else round(event.score, 4), zones=event.zones,
+                           tracks_n=event.tracks_n, boxes=_rounded(event.boxes), path=event.path,
+                           clip=_reference(db, event.clip), continues=continues, cut=event.state == "cut",
+                           detector=event.detector, settings=event.settings)
     outbox.append(db, "motion", event.camera, when, wire.encode(data))
 
 

@@ -23,16 +23,19 @@ class Event:
     dur_ms: int | None
     score: float | None
     tracks_n: int | None
-    boxes: list[list[float]]
+    boxes: list[list[float]]            # in its picture
     detector: str | None
     thumb: str | None
     clip: str | None                    # name of the first clip that shows it and still exists
     clip_offset_ms: int | None          # where in that clip it begins
+    zones: list[str]                    # fulfilled, in the order in which they first were
+    path: list[list[int]]               # where its objects were: core.eventnotes.Sample
+    settings: str | None                # what the detector was set to
 
 
 COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
            " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
-           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms")
+           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings")
 SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
@@ -40,15 +43,20 @@ SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
 
 def _event(row: sqlite3.Row) -> Event:
     values = dict(row)
-    values["boxes"] = json.loads(values["boxes"] or "[]")
+    for column in ("boxes", "zones", "path"):
+        values[column] = json.loads(values[column] or "[]")
     return Event(**values)
 
 
-def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant) -> int:
-    """Note that something has begun; returns the event's id. Within the caller's transaction."""
-    cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock) "
-                        "VALUES (?, ?, 'open', ?, ?, ?, ?)",
-                        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock))
+def _json(value: Sequence[object]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, zones: Sequence[str] = ()) -> int:
+    """Note that something has begun, in `zones` if any; returns the event's id. Within the caller's transaction."""
+    cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock, zones) "
+                        "VALUES (?, ?, 'open', ?, ?, ?, ?, ?)",
+                        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, _json(zones)))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
@@ -59,11 +67,13 @@ def tie(db: sqlite3.Connection, event_id: int, clip_seq: int) -> None:
 
 
 def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tracks_n: int,
-           boxes: Sequence[Sequence[float]], detector: str, thumb: str | None) -> None:
-    """The event is over; what was seen at its peak is kept."""
-    rounded = json.dumps([[round(v, 4) for v in box] for box in boxes])
+           boxes: Sequence[Sequence[float]], detector: str, thumb: str | None, *, zones: Sequence[str] = (),
+           path: Sequence[Sequence[int]] = (), settings: str | None = None) -> None:
+    """The event is over; what was seen of it is kept."""
+    rounded = _json([[round(v, 4) for v in box] for box in boxes])
     db.execute("UPDATE event SET state = 'done', dur_ms = ?, score = ?, tracks_n = ?, boxes = ?, detector = ?, "
-               "thumb = ? WHERE id = ?", (dur_ms, score, tracks_n, rounded, detector, thumb, event_id))
+               "thumb = ?, zones = ?, path = ?, settings = ? WHERE id = ?",
+               (dur_ms, score, tracks_n, rounded, detector, thumb, _json(zones), _json(path), settings, event_id))
 
 
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:

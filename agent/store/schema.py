@@ -92,4 +92,8 @@ CREATE TABLE browser (                    -- paired browsers of the household
     name TEXT NOT NULL,
     paired_wall_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+""", """
+ALTER TABLE event ADD COLUMN zones TEXT;      -- JSON ["gate", ...]: fulfilled, in the order in which they first were
+ALTER TABLE event ADD COLUMN path TEXT;       -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.eventnotes
+ALTER TABLE event ADD COLUMN settings TEXT;   -- what the detector was set to: config.digest
 """]

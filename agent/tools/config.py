@@ -122,9 +122,8 @@ def show(config: Path | None) -> None:
 def document(settings: Settings) -> Iterator[str]:
     """The lines of a configuration file with these settings, each key with its note; passwords are still in them."""
     for section in settings.__struct_fields__:
-        value = getattr(settings, section)
-        for item in value if isinstance(value, list) else [value]:
-            yield f"[[{section}]]" if isinstance(value, list) else f"[{section}]"
+        for header, item in _headed(getattr(settings, section), section):
+            yield header
             yield from _table(item, section)
             yield ""
 
@@ -134,7 +133,7 @@ def _table(values: msgspec.Struct, name: str) -> Iterator[str]:
     told, inner = notes(), []
     for field in msgspec.structs.fields(type(values)):
         value = getattr(values, field.name)
-        if isinstance(value, msgspec.Struct):
+        if _holds_tables(value):
             inner.append((value, f"{name}.{field.name}"))
             continue
         note = told.get(f"{name}.{field.name}", "")
@@ -143,8 +142,21 @@ def _table(values: msgspec.Struct, name: str) -> Iterator[str]:
             note += f" (default: {toml(default)})"
         yield f"{f'{field.name} = {toml(value)}':<{COMMENT_COLUMN}} # {note}".rstrip(" #")
     for value, inner_name in inner:
-        yield f"[{inner_name}]"
-        yield from _table(value, inner_name)
+        for header, item in _headed(value, inner_name):
+            yield header
+            yield from _table(item, inner_name)
+
+
+def _holds_tables(value: Any) -> bool:
+    return isinstance(value, msgspec.Struct) or isinstance(value, list) and any(map(_holds_tables, value))
+
+
+def _headed(value: Any, name: str) -> Iterator[tuple[str, msgspec.Struct]]:
+    """A table with its header, or each of several."""
+    if isinstance(value, list):
+        yield from ((f"[[{name}]]", item) for item in value)
+    else:
+        yield f"[{name}]", value
 
 
 def toml(value: Any) -> str:

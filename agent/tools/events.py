@@ -2,7 +2,7 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from agent.tools.terminal import MARKS, console, json_line, length, table, when
 
 LOOK_EVERY_S = 0.25
 WATCHED_N = 100             # events that may still change: the newest ones
-COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip")
+COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip", "zones")
 
 
 def show(config: Path | None, camera: str | None, last_n: int, follow: bool, as_json: bool) -> None:
@@ -22,7 +22,17 @@ def show(config: Path | None, camera: str | None, last_n: int, follow: bool, as_
     Raises ConfigError, StoreError.
     """
     _, _, db = open_store(config)
-    shown = events.latest(db, camera, last_n)[::-1]
+    with contextlib.suppress(KeyboardInterrupt):
+        _list(db, events.latest(db, camera, last_n)[::-1], as_json)
+        if follow:
+            for event in changes(db, camera, threading.Event()):
+                if as_json:
+                    json_line(asdict(event))
+                else:
+                    _line(db, event)
+
+
+def _list(db: sqlite3.Connection, shown: Sequence[Event], as_json: bool) -> None:
     if as_json:
         for event in shown:
             json_line(asdict(event))
@@ -33,13 +43,6 @@ def show(config: Path | None, camera: str | None, last_n: int, follow: bool, as_
         table(COLUMNS, rows, right=("id", "long", "score"))
         if console().is_terminal and any(row[0].startswith(("~", "?")) for row in rows):
             console().print(f"[dim]{MARKS}[/dim]")
-    if follow:
-        with contextlib.suppress(KeyboardInterrupt):
-            for event in changes(db, camera, threading.Event()):
-                if as_json:
-                    json_line(asdict(event))
-                else:
-                    _line(db, event)
 
 
 def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -> Iterator[Event]:
@@ -69,14 +72,15 @@ def _row(db: sqlite3.Connection, event: Event) -> tuple[str, ...]:
     dated = boots.offset_ms(db, event.boot) is not None
     long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
     return (when(event.wall_ms, event.mono_ms, event.clock, dated), str(event.id), event.camera, event.kind, long,
-            "" if event.score is None else f"{event.score:.3f}", event.clip or "")
+            "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))
 
 
 def _line(db: sqlite3.Connection, event: Event) -> None:
     """One change as one line, like the table's."""
-    began, number, camera, kind, long, score, clip = _row(db, event)
+    began, number, camera, kind, long, score, clip, zones = _row(db, event)
     out = console()
     if out.is_terminal:
-        out.print(f"{began}  {number:>4}  {camera}  {kind}  [bold]{long:>8}[/bold]  {score}  {clip}", soft_wrap=True)
+        out.print(f"{began}  {number:>4}  {camera}  {kind}  [bold]{long:>8}[/bold]  {score}  {clip}  {zones}",
+                  soft_wrap=True)
     else:
-        print("\t".join((began.strip(), number, camera, kind, long, score, clip)), flush=True)
+        print("\t".join((began.strip(), number, camera, kind, long, score, clip, zones)), flush=True)

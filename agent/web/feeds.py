@@ -48,7 +48,7 @@ def _event(event: Event, unsure: bool) -> dict[str, Any]:
         "id": event.id, "camera": event.camera, "kind": event.kind, "state": event.state,
         "began": datetime.fromtimestamp(event.wall_ms / 1000).astimezone().isoformat(timespec="milliseconds"),
         "time_sure": not unsure, "boot": event.boot, "mono_ms": event.mono_ms, "dur_ms": event.dur_ms,
-        "score": event.score, "boxes": event.boxes,
+        "score": event.score, "zones": event.zones, "tracks_n": event.tracks_n, "boxes": event.boxes,
         "thumb": f"/thumbs/{event.id}.jpg" if event.thumb else None,
         "clip": f"/clips/{event.clip}.mp4" if event.clip else None, "clip_offset_ms": event.clip_offset_ms}
 

@@ -19,6 +19,7 @@ class Sighting:
     id: int
     camera: str
     kind: str
+    zones: str                  # names, "" without any
     day: str
     clock: str
     clock_s: str                # with seconds
@@ -47,6 +48,7 @@ def sighting(event: Event, is_unsure: bool, now: Instant, words: Words) -> Sight
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
     return Sighting(
         id=event.id, camera=event.camera, kind=words(KINDS.get(event.kind, "event.other")),
+        zones=words("event.zones", zones=", ".join(event.zones)) if event.zones else "",
         day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
         lasted=words.span(event.dur_ms) if event.dur_ms is not None else "",

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
-from types import ModuleType
 from typing import NamedTuple
 
 import av
@@ -32,8 +31,8 @@ from agent.core.motion import Look
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.store.folders import Folders
-from scripts.benches.motion import load_scorer
 from scripts.benches.plan import tell
+from scripts.benches.score import Report, Score, score_clip, total
 from scripts.benches.table import Table, Verdict
 from tests.rigs.h264 import encoded
 
@@ -137,7 +136,7 @@ class Seen(NamedTuple):
     """One way's look at one film."""
 
     events: list[Event]
-    score: dict             # the clips' own scorer's
+    score: Score
     decoded_n: int
 
 
@@ -180,21 +179,21 @@ def frames(path: Path) -> list[av.VideoFrame]:
         return [frame.reformat(format="yuv420p") for frame in container.decode(video=0)]
 
 
-def look(way: str, still_s: float, film: tuple[StreamInfo, Sequence[Packet]], truth: dict, scorer: ModuleType) -> Seen:
+def look(way: str, still_s: float, film: tuple[StreamInfo, Sequence[Packet]], truth: dict) -> Seen:
     """Show one film to one eye."""
     clock, camera = StageClock(), Camera(name="clip", source="file:clip", post_roll_s=still_s, merge_gap_s=still_s)
     with tempfile.TemporaryDirectory(prefix="eye") as place:
         pipe = NotingPipe(camera, Path(place), clock)
         decoded_n = WAYS[way](pipe, clock, *film)
-    rows = [{"t": at_s, "motion": said.moving} for at_s, said, _ in pipe.said]
-    return Seen(pipe.events(), scorer.score_clip(truth, rows), decoded_n)
+    reports = [Report(at_s, said.moving) for at_s, said, _ in pipe.said]
+    return Seen(pipe.events(), score_clip(truth, reports), decoded_n)
 
 
 COLUMNS = ("", "full", "ours", "lost", "extra", "begins later s, mean/max", "found later s, mean/max", "late",
            "decoded %", "hits full", "hits ours", "of", "false full", "false ours")
 
 
-def tabulate(still_s: float, tallies: dict[str, Tally], scorer: ModuleType) -> Table:
+def tabulate(still_s: float, tallies: dict[str, Tally]) -> Table:
     """One stillness' table."""
     table = Table(f"Events by full decoding and by keyframes and bursts; {still_s:g} s of stillness end one", COLUMNS)
     gops = []       # what finding an event takes longer, in GOPs
@@ -202,14 +201,14 @@ def tabulate(still_s: float, tallies: dict[str, Tally], scorer: ModuleType) -> T
         begins = [ours.began_s - full.began_s for full, ours in tally.matched()]
         found = [ours.found_s - full.found_s for full, ours in tally.matched()]
         late_n = sum(later_s > tally.gop_s + PICTURE_S for later_s in found)
-        full, ours = (scorer.total([ways[way].score for ways in tally.seen.values()]) for way in WAYS)
+        full, ours = (total([ways[way].score for ways in tally.seen.values()]) for way in WAYS)
         lost_n, extra_n = tally.alone_n("full", "ours"), tally.alone_n("ours", "full")
         table.rows.append((
             name, str(tally.events_n("full")), str(tally.events_n("ours")), str(lost_n), str(extra_n), _spread(begins),
-            _spread(found), str(late_n), f"{100 * tally.share():.0f}", str(full["hits"]), str(ours["hits"]),
-            str(full["events"]), str(full["false_events"]), str(ours["false_events"])))
+            _spread(found), str(late_n), f"{100 * tally.share():.0f}", str(full.hits), str(ours.hits),
+            str(full.events), str(full.false_events), str(ours.false_events)))
         table.figures[name] = {"lost_n": lost_n, "extra_n": extra_n, "begins_later_s": begins, "found_later_s": found,
-                               "decoded_share": tally.share(), "full": full, "ours": ours}
+                               "decoded_share": tally.share(), "full": vars(full), "ours": vars(ours)}
         gops += [later_s / tally.gop_s for later_s in found]
     lost_n = sum(figures["lost_n"] for figures in table.figures.values())
     table.verdicts += [Verdict("events lost, all in all", 0, "", lost_n),
@@ -232,14 +231,14 @@ def tell_clips(tallies: dict[str, Tally]) -> None:
 def _told(seen: Seen) -> str:
     events = [f"{one.began_s:.1f}-{one.ended_s:.1f}@{one.found_s:.1f}" for one in seen.events]
     score = seen.score
-    return (f"{' '.join(events) or '-'} ({score.get('hits', 0)}/{score.get('events', 0)} hits, "
-            f"{score.get('false_events', 0)} false, {seen.decoded_n} decoded)")
+    return (f"{' '.join(events) or '-'} ({score.hits}/{score.events} hits, "
+            f"{score.false_events} false, {seen.decoded_n} decoded)")
 
 
 def main(argv: list[str]) -> int:
     """Run the bench; 2 if the folder holds no labelled clips."""
     parser = argparse.ArgumentParser(prog="bench eye", description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=Path, required=True, help="folder with clips/, gt/ and score.py")
+    parser.add_argument("--clips", type=Path, required=True, help="folder with clips/ and gt/")
     parser.add_argument("--gop", type=float, nargs="+", default=[1, 2, 4], help="seconds between keyframes")
     parser.add_argument("--still", type=float, nargs="+", default=[8, 2], help="seconds of stillness that end an event")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=(), help="clips to look at; else all")
@@ -247,11 +246,10 @@ def main(argv: list[str]) -> int:
     wanted = parser.parse_args(argv)
     truths = [json.loads(path.read_text()) for path in sorted((wanted.clips / "gt").glob("*.json"))]
     truths = [truth for truth in truths if not wanted.only or truth["clip"] in wanted.only]
-    if not truths or not (wanted.clips / "score.py").is_file():
-        print(f"{wanted.clips}: needs score.py, gt/*.json and clips/*.mp4", file=sys.stderr)
+    if not truths:
+        print(f"{wanted.clips}: needs gt/*.json and clips/*.mp4", file=sys.stderr)
         return 2
     cv2.setNumThreads(1)
-    scorer = load_scorer(wanted.clips)
     tallies: dict[float, dict[str, Tally]] = {still_s: {} for still_s in wanted.still}
     for truth in truths:
         tell(f"eye: {truth['clip']}")
@@ -262,9 +260,9 @@ def main(argv: list[str]) -> int:
                 for still_s in wanted.still:
                     tally = tallies[still_s].setdefault(f"{rate}, GOP {gop_s:g} s", Tally(gop_s))
                     tally.packets_n += len(film[1])
-                    tally.seen[truth["clip"]] = {way: look(way, still_s, film, truth, scorer) for way in WAYS}
+                    tally.seen[truth["clip"]] = {way: look(way, still_s, film, truth) for way in WAYS}
     for still_s, found in tallies.items():
-        print(tabulate(still_s, found, scorer).text(), flush=True)
+        print(tabulate(still_s, found).text(), flush=True)
         if wanted.per_clip:
             tell_clips(found)
     return 0

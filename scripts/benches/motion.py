@@ -1,60 +1,82 @@
-"""Motion on labelled clips: our detector beside OpenCV's MOG2 in one run, by the clips' own scorer, with CPU time.
+"""Motion on labelled clips: our detector beside OpenCV's MOG2 and KNN in one run, with CPU time.
 
-    scripts/bench motion --clips DIR [--fps 10 5] [--per-clip]
+    scripts/bench motion (--clips DIR | --made) [--fps 10 5] [--per-clip]
 
-DIR holds clips/NAME.mp4, gt/NAME.json and score.py. MOG2 gets the same 320-pixel-wide luma; its mask is opened, and
-blobs of 40 pixels or more are motion. CPU is the thread's time without decoding, one detector's whole clip after the
-other's, in turns that swap from clip to clip.
+DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds). The peers get the same
+320-pixel-wide luma; their mask is opened, and blobs of 40 pixels or more are motion. They also get a row each in which
+motion counts only from the eighth picture in a row on, which spares them most of the weather. CPU is the thread's time
+without decoding, one detector's whole clip after the other's, in turns that swap from clip to clip.
 """
 import argparse
-import importlib.util
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 
 from agent.core.model import Luma
 from agent.core.motion import DETECTOR_VERSION, Detector, MotionSettings
+from scripts.benches.plan import tell
+from scripts.benches.score import Report, Score, score_clip, total
+from tests.rigs.worlds import worlds
 
 WIDE = 320
 BLOB_MIN_PX = 40
+IN_A_ROW = 8
 
-Report = tuple[bool, list[list[float]]]             # motion, boxes as fractions
-Judge = Callable[[Luma], Report]
+Boxes = list[tuple[float, ...]]                     # as fractions of the picture
+Judge = Callable[[Luma], tuple[bool, Boxes]]        # motion, and where
 
 
 def ours() -> Judge:
     """Our detector as a household gets it."""
     detector = Detector(MotionSettings.for_people())
 
-    def judge(luma: Luma) -> Report:
+    def judge(luma: Luma) -> tuple[bool, Boxes]:
         look = detector.step(luma)
-        return look.moving, [list(box) for box in look.boxes]
+        return look.moving, [tuple(box) for box in look.boxes]
 
     return judge
 
 
 def mog2() -> Judge:
     """OpenCV's Gaussian mixture with its default settings, shadows not counted."""
-    background = cv2.createBackgroundSubtractorMOG2()
+    return _blobs(cv2.createBackgroundSubtractorMOG2())
+
+
+def knn() -> Judge:
+    """OpenCV's nearest neighbours, likewise."""
+    return _blobs(cv2.createBackgroundSubtractorKNN())
+
+
+def _blobs(background: cv2.BackgroundSubtractor) -> Judge:
     kernel = np.ones((3, 3), np.uint8)
 
-    def judge(luma: Luma) -> Report:
+    def judge(luma: Luma) -> tuple[bool, Boxes]:
         mask = cv2.morphologyEx((background.apply(luma.y) == 255).astype(np.uint8), cv2.MORPH_OPEN, kernel)
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
         h, w = luma.y.shape
-        boxes = [[x / w, y / h, bw / w, bh / h] for x, y, bw, bh, area in stats[1:].tolist() if area >= BLOB_MIN_PX]
+        boxes = [(x / w, y / h, bw / w, bh / h) for x, y, bw, bh, area in stats[1:].tolist() if area >= BLOB_MIN_PX]
         return bool(boxes), boxes
 
     return judge
 
 
-DETECTORS = {"taimat": ours, "cv2 MOG2": mog2}
+DETECTORS = {"taimat": ours, "cv2 MOG2": mog2, "cv2 KNN": knn}
+PATIENT = f", {IN_A_ROW} in a row"
+
+
+def patient(reports: list[Report]) -> list[Report]:
+    """Motion only where it has lasted for IN_A_ROW pictures."""
+    lasted, out = 0, []
+    for report in reports:
+        lasted = lasted + 1 if report.motion else 0
+        out.append(report if lasted >= IN_A_ROW else Report(report.at_s, False))
+    return out
 
 
 def decoded(path: Path, clip_fps: float, fps: float) -> Iterator[Luma]:
@@ -73,30 +95,44 @@ def decoded(path: Path, clip_fps: float, fps: float) -> Iterator[Luma]:
         yield Luma(cv2.resize(y, (WIDE, tall), interpolation=cv2.INTER_AREA), at_s)
 
 
-def turn(judge: Judge, lumas: list[Luma], truth: dict) -> tuple[list[dict], float]:
-    """One detector over one clip: the reports the scorer wants, and the CPU seconds it took."""
+def turn(judge: Judge, lumas: list[Luma], truth: dict) -> tuple[list[Report], float]:
+    """One detector over one clip: its reports, boxes in the clip's pixels, and the CPU seconds it took."""
     begun_s = time.thread_time()
-    reports = [judge(luma) for luma in lumas]
+    said = [judge(luma) for luma in lumas]
     cpu_s = time.thread_time() - begun_s
     scale = [truth["width"], truth["height"]] * 2
-    rows = []
-    for luma, (motion, boxes) in zip(lumas, reports, strict=True):
-        in_pixels = [[v * s for v, s in zip(box, scale, strict=True)] for box in boxes]
-        rows.append({"t": luma.mono_s, "motion": motion, "boxes": in_pixels})
-    return rows, cpu_s
+    return [Report(luma.mono_s, motion, [[v * s for v, s in zip(box, scale, strict=True)] for box in boxes])
+            for luma, (motion, boxes) in zip(lumas, said, strict=True)], cpu_s
 
 
-def measure(folder: Path, fps: float, scorer: ModuleType) -> dict[str, dict]:
-    """For each detector: the scorer's result for each clip, CPU seconds and pictures."""
-    found = {name: {"clips": {}, "cpu_s": 0.0, "pictures_n": 0} for name in DETECTORS}
+@dataclass
+class Result:
+    """One row of the table: its score in each clip, and what it cost."""
+
+    clips: dict[str, Score] = field(default_factory=dict)
+    cpu_s: float = 0.0
+    pictures_n: int = 0
+
+    def add(self, truth: dict, reports: list[Report], cpu_s: float) -> None:
+        """Count one clip."""
+        self.clips[truth["clip"]] = score_clip(truth, reports)
+        self.cpu_s += cpu_s
+        self.pictures_n += len(reports)
+
+
+def measure(folder: Path, fps: float) -> dict[str, Result]:
+    """Each detector on each clip."""
+    found: dict[str, Result] = {}
+    for name in DETECTORS:
+        found |= {name: Result()} if name == "taimat" else {name: Result(), name + PATIENT: Result()}
     for number, path in enumerate(sorted((folder / "gt").glob("*.json"))):
         truth = json.loads(path.read_text())
         lumas = list(decoded(folder / "clips" / f"{truth['clip']}.mp4", truth["fps"], fps))
         for name in list(DETECTORS)[::1 if number % 2 else -1]:
-            rows, cpu_s = turn(DETECTORS[name](), lumas, truth)
-            found[name]["clips"][truth["clip"]] = scorer.score_clip(truth, rows)
-            found[name]["cpu_s"] += cpu_s
-            found[name]["pictures_n"] += len(lumas)
+            reports, cpu_s = turn(DETECTORS[name](), lumas, truth)
+            found[name].add(truth, reports, cpu_s)
+            if name + PATIENT in found:
+                found[name + PATIENT].add(truth, patient(reports), cpu_s)
     return found
 
 
@@ -105,55 +141,69 @@ def figure(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-COLUMNS = ("event F1", "hits", "false", "false in quiet clips", "active", "delay s, median/p90", "box centre",
+COLUMNS = ("event F1", "hits", "false", "in quiet clips", "active %", "delay s, median/p90", "frame F1", "box centre",
            "box IoU", "CPU ms")
+NAME_WIDE = max(len(name + PATIENT) for name in DETECTORS)
 
 
-def row(result: dict, scorer: ModuleType) -> list[str]:
+def percent(share: float | None) -> str:
+    """A share for the table."""
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def row(result: Result) -> list[str]:
     """One detector's cells of the table."""
-    t = scorer.total(result["clips"].values())
-    quiet_n = sum(r.get("false_events", 0) for r in result["clips"].values() if r["nuisance_only"])
-    delay = f"{figure(t['latency_median_s'], 2)}/{figure(t['latency_p90_s'], 2)}"
-    return [figure(t["event_f1"]), f"{t['hits']}/{t['events']}", str(t["false_events"]), str(quiet_n),
-            figure(t["false_active_share"]), delay, figure(t["box_centre_recall"], 2), figure(t["box_iou"], 2),
-            figure(1000 * result["cpu_s"] / result["pictures_n"], 2)]
+    t = total(result.clips.values())
+    delay = f"{figure(t.delay_s(0.5), 2)}/{figure(t.delay_s(0.9), 2)}"
+    return [figure(t.event_f1), f"{t.hits}/{t.events}", str(t.false_events), str(t.quiet_clips_false_events),
+            percent(t.active_share), delay, figure(t.frame_f1), figure(t.box_centre_recall, 2), figure(t.box_iou, 2),
+            figure(1000 * result.cpu_s / result.pictures_n, 2)]
 
 
-def show(fps: float, found: dict[str, dict], scorer: ModuleType, per_clip: bool) -> None:
-    """Print the table for one rate."""
+def show(fps: float, found: dict[str, Result], per_clip: bool) -> None:
+    """Print the tables for one rate."""
     print(f"{fps:g} pictures a second (taimat's detector is version {DETECTOR_VERSION})")
-    print(f"{'':10}" + "".join(f"  {column}" for column in COLUMNS))
+    print(" " * NAME_WIDE + "".join(f"  {column}" for column in COLUMNS))
     for name, result in found.items():
-        cells = zip(row(result, scorer), COLUMNS, strict=True)
-        print(f"{name:10}" + "".join(f"  {cell:>{len(column)}}" for cell, column in cells))
-        for clip, r in result["clips"].items() if per_clip else ():
-            print(f"    {clip:36} {r.get('hits', 0)}/{r.get('events', 0)} hits, {r.get('false_events', 0)} false")
-    mine, theirs = (found[name]["cpu_s"] for name in DETECTORS)
+        cells = zip(row(result), COLUMNS, strict=True)
+        print(f"{name:{NAME_WIDE}}" + "".join(f"  {cell:>{len(column)}}" for cell, column in cells))
+    mine, theirs = found["taimat"].cpu_s, found["cv2 MOG2"].cpu_s
     print(f"CPU of taimat / CPU of MOG2: {mine / theirs:.2f}\n")
+    if per_clip:
+        show_clips(found)
 
 
-def load_scorer(folder: Path) -> ModuleType:
-    """The clips' own score.py as a module."""
-    spec = importlib.util.spec_from_file_location("clip_scorer", folder / "score.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def show_clips(found: dict[str, Result]) -> None:
+    """Print each clip's events, and for each detector hits, false events and the share of quiet reported as motion."""
+    wide = max(len(name) for name in found)
+    print(f"{'hits, false, active %':32} of" + "".join(f"  {name:>{wide}}" for name in found))
+    for clip, score in found["taimat"].clips.items():
+        cells = (f"{one.hits:4} {one.false_events:4} {percent(one.active_share):>6}"
+                 for one in (result.clips[clip] for result in found.values()))
+        print(f"{clip:32} {score.events:2}" + "".join(f"  {cell:>{wide}}" for cell in cells))
+    print()
 
 
 def main(argv: list[str]) -> int:
-    """Run the bench; 2 if the folder holds no labelled clips."""
+    """Run the bench; 2 if there are no labelled clips."""
     parser = argparse.ArgumentParser(prog="bench motion", description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=Path, required=True, help="folder with clips/, gt/ and score.py")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--clips", type=Path, metavar="DIR", help="folder with clips/ and gt/")
+    where.add_argument("--made", action="store_true", help="clips made out of opencv-doc and seeds (minutes, once)")
     parser.add_argument("--fps", type=float, nargs="+", default=[10.0, 5.0], help="pictures a second to analyse")
     parser.add_argument("--per-clip", action="store_true", help="also print each clip")
     wanted = parser.parse_args(argv)
-    if not (wanted.clips / "score.py").is_file() or not any((wanted.clips / "gt").glob("*.json")):
-        print(f"{wanted.clips}: needs score.py, gt/*.json and clips/*.mp4", file=sys.stderr)
+    try:
+        folder = worlds(tell=lambda name: tell(f"motion: making {name}")) if wanted.made else wanted.clips
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not any((folder / "gt").glob("*.json")):
+        print(f"{folder}: needs gt/*.json and clips/*.mp4", file=sys.stderr)
         return 2
     cv2.setNumThreads(1)
-    scorer = load_scorer(wanted.clips)
     for fps in wanted.fps:
-        show(fps, measure(wanted.clips, fps, scorer), scorer, wanted.per_clip)
+        show(fps, measure(folder, fps), wanted.per_clip)
     return 0
 
 

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from agent.capture import recorder as recorder_module
 from agent.capture.clipfile import ClipFile
 from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
 from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder, fault_of
+from agent.core.eventnotes import Summary
 from agent.core.fragments import Fragmenter
 from agent.core.model import Packet
 from agent.host.datagram import Outlet
@@ -26,7 +28,8 @@ from tests.rigs.wait import until
 
 START_US = 1_000_000_000        # where the hand clock stands
 MOTION = EventOpen(START_US + 1_000_000, 0.5, (), False)
-STILL = EventClose(START_US + 3_000_000, Sight(0.5, (), None, ()), 1, "1")
+NO_PICTURE, SUMMARY = Sight((), None, ()), Summary(0.5, tracks_n=1)
+STILL = EventClose(START_US + 3_000_000, NO_PICTURE, SUMMARY, "1", "")
 GAP = CameraGap("camera_unreachable", "h: off", 9.0, over=True)
 
 
@@ -134,7 +137,7 @@ def test_a_clip_whose_end_was_refused_is_closed_by_the_next_one(recorder, folder
 
 def test_the_queue_is_bounded_in_pictures_of_events(recorder):
     gop = [Packet(bytes(1_000_000), n, n, n == 0) for n in range(4)]
-    end_of_event = EventClose(START_US, Sight(0.5, (), movie()[0], gop), 1, "1")
+    end_of_event = EventClose(START_US, Sight((), movie()[0], gop), SUMMARY, "1", "")
     assert sum(recorder.offer([end_of_event]) for _ in range(50)) == QUEUE_BYTES_MAX // 4_000_000
 
 
@@ -151,7 +154,7 @@ def test_an_event_that_waits_for_a_card_holds_no_video(recorder, db, hand_clock,
     obey(recorder, clip()[0])
     gop = Gop(movie()[1])
     watched = weakref.ref(gop)
-    obey(recorder, [MOTION, EventClose(START_US + 3_000_000, Sight(0.5, (), movie()[0], gop), 1, "1")])
+    obey(recorder, [MOTION, EventClose(START_US + 3_000_000, Sight((), movie()[0], gop), SUMMARY, "1", "")])
     del gop
     gc.collect()
     assert watched() is None
@@ -177,7 +180,7 @@ def test_an_event_after_an_hours_gap_is_not_shown_by_the_clip_before_it(folders,
     hand_clock.advance(3600)
     back_us = START_US + 3_600_000_000
     begin, end = clip(back_us)
-    motion, still = EventOpen(back_us + 1_000_000, 0.5, (), False), EventClose(back_us + 2_000_000, STILL.peak, 1, "1")
+    motion, still = EventOpen(back_us + 1_000_000, 0.5, (), False), replace(STILL, last_motion_us=back_us + 2_000_000)
     obey(recorder, begin, [motion], [*end, still])
     assert in_events(db) == [("done", clips.finished(db)[0].name, 1000)]
 

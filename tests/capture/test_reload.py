@@ -47,6 +47,15 @@ def test_motion_and_hours_change_without_a_cut(two: Shift):
     two.until(lambda facts: gate.stat().st_size > size_b + 5_000 and facts["gate"].reopens_n == 0, "it records on")
 
 
+def test_zones_change_without_a_cut_and_a_cool_down_with_one(two: Shift):
+    gate, yard = two.recording("gate"), two.recording("yard")
+    zone = [{"name": "path", "area": [[0, 0], [1, 0], [1, 1]]}]
+    two.obey(film("gate", zone=zone), film("yard", cool_down_s=5))
+    size_b = gate.stat().st_size
+    two.until(lambda facts: gate.stat().st_size > size_b + 5_000 and facts["gate"].reopens_n == 0, "it records on")
+    two.tick_until(lambda: two.recording("yard") not in (None, yard), "another clip")
+
+
 def test_a_source_that_takes_the_settings_over_goes_on(two: Shift, monkeypatch: pytest.MonkeyPatch):
     told: list[Camera] = []
     monkeypatch.setattr(FileSource, "adjust", lambda self, camera: told.append(camera) or True, raising=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.config.check import Problem, check_table
 from agent.config.load import TEMPLATE, ConfigError, keep_as_good, load, load_or_last_good, parse
 from agent.config.positions import positions
-from agent.config.settings import Settings
+from agent.config.settings import Settings, Zone
 
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://u:secret@host/1"\n'
 
@@ -80,12 +80,13 @@ def test_the_template_has_every_key_with_its_default():
             assert name in given, f"{name} is not in default.toml"
             if isinstance(value, msgspec.Struct):
                 compare(given[name], value)
-            elif name not in ("name", "source", "camera"):
+            elif name not in ("name", "source", "camera", "zone"):
                 assert given[name] == value, name
 
     compare({k: v for k, v in table.items() if k != "camera"} | {"camera": []}, Settings())
     kind = Settings.__annotations__["camera"].__args__[0]
     compare(camera, msgspec.convert({"name": camera["name"], "source": camera["source"]}, kind))
+    compare(camera["zone"][0], Zone(name=camera["zone"][0]["name"]))
 
 
 def test_a_typo_does_not_darken_a_camera_that_ran_before(tmp_path: Path):

@@ -37,18 +37,47 @@ def test_an_event_that_is_too_long_goes_on_as_another():
     assert [order for _, order in orders(machine, [(float(t), True) for t in range(25)])].count(Order.TURN) == 2
 
 
-@given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=80))
-def test_opens_and_closes_alternate_whatever_happens(steps: list[tuple[float, bool]]):
-    machine, now, is_open = EventMachine(5, 20), 0.0, False
+def test_after_an_event_motion_opens_no_other_one_until_it_has_cooled_down():
+    machine = EventMachine(over_after_s=5, longest_s=100, cool_down_s=10)
+    story = [(1, True), (6, False), (7, True), (12, False), (15.9, True), (16, True), (17, True)]
+    assert orders(machine, story) == [(1, Order.OPEN), (6, Order.CLOSE), (16, Order.OPEN), (17, Order.EXTEND)]
+
+
+def test_what_returns_within_the_merge_gap_and_what_is_too_long_are_not_cooled_down():
+    machine = EventMachine(over_after_s=5, longest_s=10, cool_down_s=60)
+    story = [(1, True), (4, False), (5.5, True), (11, True), (12, True), (17, False)]
+    assert orders(machine, story) == [
+        (1, Order.OPEN), (5.5, Order.EXTEND), (11, Order.TURN), (12, Order.EXTEND), (17, Order.CLOSE)]
+
+
+def test_what_each_sight_does_in_each_state():
+    """Whatever is seen: motion opens or extends, stillness closes once it is long, and nothing else is done."""
+    opens = {(State.QUIET, seen) for seen in (Seen.MOTION, Seen.TOO_LONG)}
+    busy = (State.ACTIVE, State.TRAILING)
+    assert {pair for pair, (_, order) in TABLE.items() if order is Order.OPEN} == opens
+    assert {pair for pair, (_, order) in TABLE.items() if order is Order.CLOSE} == {(s, Seen.OVER) for s in busy}
+    assert {pair for pair, (_, order) in TABLE.items() if order is Order.TURN} == {(s, Seen.TOO_LONG) for s in busy}
+    assert {pair for pair, (_, order) in TABLE.items() if order is Order.EXTEND} == set(
+        product(busy, (Seen.MOTION, Seen.TOO_SOON)))
+    for (state, seen), (after, order) in TABLE.items():
+        moving = seen in (Seen.MOTION, Seen.TOO_LONG) or seen is Seen.TOO_SOON and state is not State.QUIET
+        assert (after is State.ACTIVE) == moving
+        assert (after is State.QUIET) == (order is Order.CLOSE or state is State.QUIET and not moving)
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=80), st.floats(0, 60))
+def test_opens_and_closes_alternate_whatever_happens(steps: list[tuple[float, bool]], cool_down_s: float):
+    machine, now, is_open, closed = EventMachine(5, 20, cool_down_s), 0.0, False, float("-inf")
     for wait, moving in steps:
         now += wait
         machine, order = machine.step(moving, now)
         if order is Order.OPEN:
-            assert not is_open
+            assert not is_open and now - closed >= cool_down_s
             is_open = True
         elif order is Order.CLOSE:
             assert is_open and now - machine.last_motion_mono_s >= 5
-            is_open = False
+            is_open, closed = False, now
         elif order is not None:
             assert is_open
+        assert is_open or not moving or now - closed < cool_down_s
     assert is_open == (machine.state is not State.QUIET)

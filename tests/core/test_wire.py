@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,16 @@ def test_an_event_is_a_cloudevent_as_the_contract_shows_it():
         "data": {"mono_ms": 864123400, "kind": "motion", "event": 9, "phase": "end", "start_ms": 864103400,
                  "dur_ms": 20000, "score": 0.42, "zones": ["gate"],
                  "clip": {"id": "cam0-9f2c1a7e-000412", "bytes": 3145728}, "hist": False}}
+
+
+def test_an_event_s_end_reads_back_as_it_was_and_so_does_one_from_before_zones():
+    full = wire.MotionData(event=9, phase="end", start_ms=5, dur_ms=7, score=0.5, zones=["gate", "cổng"], tracks_n=2,
+                           boxes=[[0.1, 0.2, 0.3, 0.4]], path=[[0, 1, 100, 200, 50, 90]], detector="1",
+                           settings="0123456789ab")
+    assert msgspec.json.decode(wire.encode(full), type=wire.MotionData) == full
+    before = b'{"event":9,"phase":"end","start_ms":5,"boxes":[[0.1,0.2,0.3,0.4]]}'
+    old = msgspec.json.decode(before, type=wire.MotionData)
+    assert (old.zones, old.path, old.detector, old.settings) == ([], [], None, None)
 
 
 def test_without_a_clock_there_is_no_time_but_boot_and_monotonic():

@@ -13,7 +13,12 @@ import av
 import numpy as np
 
 CACHE = Path.home() / ".cache" / "taimat" / "footage"
-INSTALLED = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
+PACKAGE = Path("/usr/share/doc/opencv-doc")
+INSTALLED = PACKAGE / "examples" / "data" / "vtest.avi"
+STILLS = tuple(PACKAGE / name for name in (
+    "examples/alphamat/input_images/plant.jpg", "examples/data/left.jpg", "examples/hfs/data/001.jpg",
+    "examples/hfs/data/002.jpg", *(f"examples/text/scenetext0{n}.jpg" for n in range(2, 7)),
+    "opencv4/html/studentsSample_input.jpg"))
 DOWNLOAD_S = 300
 TRANSCODE_S = 600
 SCENE_SIZE, SCENE_FPS, SCENE_S = (768, 576), 10, 30      # the generated scene has the real one's shape
@@ -30,6 +35,11 @@ def original() -> Path:
         except (OSError, subprocess.SubprocessError):
             return _once(generated, _generate)
     return real if real.exists() else generated
+
+
+def stills() -> Path:
+    """Folder of the package's photographs that show what a camera might. Raises OSError or SubprocessError."""
+    return _once(CACHE / "stills", _download_stills)
 
 
 def clip(width: int = 1280, height: int = 720, fps: int = 15, gop: int = 30, kbps: int = 2000, codec: str = "h264",
@@ -81,15 +91,29 @@ def _once(target: Path, make: Callable[[Path], None]) -> Path:
 def _download(target: Path) -> None:
     """Take vtest.avi out of the package without installing it. Raises OSError or SubprocessError."""
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        subprocess.run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "opencv-doc"],
-                       cwd=folder, check=True, capture_output=True, timeout=DOWNLOAD_S)
-        package = next(Path(folder).glob("opencv-doc_*.deb"), None)
-        if package is None:
-            raise FileNotFoundError("apt-get downloaded no opencv-doc")
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as unpack:
-            subprocess.run(["tar", "-x", "-C", folder, f".{INSTALLED}"], stdin=unpack.stdout, check=True,
-                           timeout=DOWNLOAD_S)
-        shutil.move(Path(folder, *INSTALLED.parts[1:]), target)
+        shutil.move(_unpacked(Path(folder), INSTALLED)[0], target)
+
+
+def _download_stills(target: Path) -> None:
+    """The same for the photographs; those of an installed package are copied."""
+    target.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        there = all(path.exists() for path in STILLS)
+        for path in STILLS if there else _unpacked(Path(folder), *STILLS):
+            shutil.copy(path, target)
+
+
+def _unpacked(folder: Path, *members: Path) -> list[Path]:
+    """These files of the package opencv-doc, below `folder`. Raises OSError or SubprocessError."""
+    subprocess.run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "opencv-doc"],
+                   cwd=folder, check=True, capture_output=True, timeout=DOWNLOAD_S)
+    package = next(folder.glob("opencv-doc_*.deb"), None)
+    if package is None:
+        raise FileNotFoundError("apt-get downloaded no opencv-doc")
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as unpack:
+        subprocess.run(["tar", "-x", "-C", folder, *(f".{member}" for member in members)], stdin=unpack.stdout,
+                       check=True, timeout=DOWNLOAD_S)
+    return [Path(folder, *member.parts[1:]) for member in members]
 
 
 def _generate(target: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,14 +46,14 @@ def write_clip(path: Path, info: StreamInfo, packets: tuple[Packet, ...], frame_
 
 def happen(folders: Folders, start: Instant, camera: str = "gate", *,
            video: tuple[StreamInfo, tuple[Packet, ...]] | None = None,
-           offset_ms: int = 1000, dur_ms: int = 2000, done: bool = True) -> int:
+           offset_ms: int = 1000, dur_ms: int = 2000, done: bool = True, zones: Sequence[str] = ()) -> int:
     """One event and its clip, stored as capture stores them; returns the event's id."""
     info, packets = video or movie()
     db = connect(folders.root)
     with transaction(db):
         seq, name = clips.open_row(db, camera, "motion", start, info.codec, info.width, info.height)
         sight = Instant(start.boot, start.mono_ms + offset_ms, start.wall_ms + offset_ms, start.clock)
-        event_id = events.open_row(db, camera, "motion", sight)
+        event_id = events.open_row(db, camera, "motion", sight, zones)
         events.tie(db, event_id, seq)
     if done:
         size_b = write_clip(folders.clip(seq, name), info, packets)
@@ -61,7 +62,8 @@ def happen(folders: Folders, start: Instant, camera: str = "gate", *,
         with transaction(db):
             length_us = packets[-1].pts_us - packets[0].pts_us + FRAME_US
             clips.finish(db, seq, "done", length_us // 1000, size_b, len(packets))
-            events.finish(db, event_id, dur_ms, 0.2, 1, [[0.4, 0.3, 0.2, 0.4]], "test/1", thumb)
+            events.finish(db, event_id, dur_ms, 0.2, 1, [[0.4, 0.3, 0.2, 0.4]], "test/1", thumb,
+                          zones=zones)
     db.close()
     return event_id
 

@@ -33,7 +33,7 @@ def add_event(db: sqlite3.Connection, camera: str, start: Instant, clip_seq: int
         if clip_seq is not None:
             events.tie(db, number, clip_seq)
         if done:
-            events.finish(db, number, 7_100, 0.042, 1, [[0.1, 0.2, 0.3, 0.4]], "1", None)
+            events.finish(db, number, 7_100, 0.042, 1, [[0.1, 0.2, 0.3, 0.4]], "1", None, zones=("gate", "path"))
     return number
 
 
@@ -80,7 +80,7 @@ def test_events_are_listed_with_the_clip_that_shows_them(tmp_path: Path, folders
     add_event(db, "gate", NTP, None, done=False)
     config = write_config(tmp_path)
     rows = [line.split("\t") for line in taimat(tmp_path, "events", "-c", config).stdout.splitlines()]
-    assert rows[0][1:] == ["1", "gate", "motion", "7.1 s", "0.042", name]
+    assert rows[0][1:] == ["1", "gate", "motion", "7.1 s", "0.042", name, "gate, path"]
     assert rows[1][4] == "goes on"
     event = json.loads(taimat(tmp_path, "events", "-c", config, "--json").stdout.splitlines()[0])
     assert (event["dur_ms"], event["clip"], event["boxes"]) == (7100, name, [[0.1, 0.2, 0.3, 0.4]])

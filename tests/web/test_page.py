@@ -44,6 +44,13 @@ def test_an_event_has_its_player_at_the_right_moment_and_its_neighbours(house):
     assert house.get("/events/99").status == 404
 
 
+def test_the_zones_of_an_event_are_named(house):
+    event_id = happen(house.folders, house.clock.now(), zones=["cổng", "sân"])
+    assert house.get("/events").text.count("Vùng: cổng, sân") == house.get("/").text.count("Vùng: cổng, sân") == 1
+    assert "· Zone: cổng, sân" in house.get(f"/events/{event_id}?lang=en").text
+    assert json.loads(house.get("/events.json?limit=1").body)["events"][0]["zones"] == ["cổng", "sân"]
+
+
 def test_a_time_that_may_be_wrong_is_marked_until_the_boot_is_dated(house):
     event_id = happen(house.folders, replace(house.clock.now(), boot="00000bad", clock="unset"), "gate")
     assert "Giờ chưa chắc đúng" in house.get(f"/events/{event_id}").text

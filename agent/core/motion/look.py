@@ -34,6 +34,11 @@ class Look:
     tracks_n: int = 0                      # things followed, confirmed or not
 
     @property
+    def blind(self) -> bool:
+        """True while nothing can be told from the rest of the picture: that somebody is not seen means nothing then."""
+        return bool({Reason.NO_PICTURE, Reason.SETTLING, Reason.GLOBAL_CHANGE}.intersection(self.reasons))
+
+    @property
     def boxes(self) -> tuple[Box, ...]:
         """The boxes of the objects, largest first."""
         return tuple([seen.box for seen in self.objects])

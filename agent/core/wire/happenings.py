@@ -26,12 +26,15 @@ class MotionData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     start_ms: int
     dur_ms: int | None = None           # with phase "end"
     score: float | None = None          # the peak, 0..1
-    zones: list[str] = []
-    tracks_n: int | None = None
-    boxes: list[list[float]] = []       # [x, y, w, h] at the peak, fractions of the picture
+    zones: list[str] = []               # fulfilled, in the order in which they first were; at the start: so far
+    tracks_n: int | None = None         # objects
+    boxes: list[list[float]] = []       # [x, y, w, h] of the largest in its picture, fractions of the picture
+    path: list[list[int]] = []          # [ds since the start, object (from 1 on), x, y, w, h], in thousandths
     clip: ClipRef | None = None         # the first clip that shows it
     continues: int | None = None        # the event that this one goes on from: longer than a clip may be
     cut: bool = False                   # the recorder died before the end: dur_ms is what is on the card
+    detector: str | None = None         # version of the detector
+    settings: str | None = None         # what it was set to, as a hash: the same one, the same settings
 
 
 class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):

@@ -1,0 +1,115 @@
+"""The watch over one camera: luma pictures in, changes out. It looks about once a second and knows only seconds.
+
+What it knows is how the view usually is, learned while nothing is wrong. So it cannot tell a lens that was covered
+before the start, a wall without structure, or a dark room from one with a lid on the camera; it stays silent then.
+"""
+from math import isfinite
+
+from agent.core.model import Luma
+from agent.core.tamper import words
+from agent.core.tamper.fit import Fit
+from agent.core.tamper.hold import Hold
+from agent.core.tamper.lately import Lately
+from agent.core.tamper.settings import TamperSettings
+from agent.core.tamper.sight import Eye, Sight
+from agent.core.tamper.still import Still
+from agent.core.tamper.tampering import Kind, Phase, Tampering
+from agent.core.tamper.verdict import strength, verdict
+from agent.core.tamper.view import View
+from agent.core.tamper.views import Newcomer, Views
+
+_OF_THE_VIEW = tuple(kind for kind in Kind if kind is not Kind.FROZEN)
+_NOTHING: tuple[Tampering, ...] = ()
+
+
+class TamperWatch:
+    """Give it every picture of one camera, in order."""
+
+    def __init__(self, settings: TamperSettings | None = None) -> None:
+        """Start knowing nothing: for the first 20 s only a blinded or a hanging camera is told."""
+        self._s = settings or TamperSettings()
+        self._holds = {kind: Hold(kind, self._s) for kind in Kind}
+        self._shape: tuple[int, ...] = ()
+        self._mono_s = float("-inf")
+
+    @property
+    def now(self) -> frozenset[Kind]:
+        """The kinds that hold."""
+        return frozenset(kind for kind, hold in self._holds.items() if hold.holds)
+
+    def step(self, luma: Luma) -> tuple[Tampering, ...]:
+        """Look at one picture of any size, at any time; returns what has changed, usually nothing. It never raises.
+
+        A picture of another size begins anew. After a gap or when the clock goes back, what was seen just before it
+        does not count; what is known of the view does.
+        """
+        if luma.y.size == 0 or not isfinite(luma.mono_s):
+            return _NOTHING
+        dt_s = luma.mono_s - self._mono_s
+        if luma.y.shape != self._shape:
+            return self._begin(luma)
+        if 0 <= dt_s < self._s.look_s:
+            return _NOTHING
+        sight = self._eye.sight(luma)
+        self._mono_s = luma.mono_s
+        if not 0 < dt_s <= self._s.gap_max_s:
+            self._resume(sight)
+            return _NOTHING
+        self._lately.see(sight)
+        return self._look(sight, dt_s)
+
+    def _begin(self, luma: Luma) -> tuple[Tampering, ...]:
+        over = [self._end(kind, luma.mono_s, words.RESIZED) for kind in Kind if self._holds[kind].holds]
+        self._shape, self._mono_s = luma.y.shape, luma.mono_s
+        self._eye = Eye(luma.y.shape, self._s)
+        sight = self._eye.sight(luma)
+        self._views = Views(View(sight, self._s), self._s)
+        self._newcomer: Newcomer | None = None
+        self._resume(sight)
+        return tuple(over)
+
+    def _resume(self, sight: Sight) -> None:
+        """Nothing has been seen lately but this."""
+        self._lately, self._still = Lately(sight, self._s), Still(self._s)
+        for hold in self._holds.values():
+            hold.forget()
+
+    def _look(self, sight: Sight, dt_s: float) -> tuple[Tampering, ...]:
+        changes = self._hanging(sight, dt_s)
+        fit = self._views.fit(self._lately)
+        seen = verdict(fit, self._s, self._s.ease if self.now else 1.0)
+        changes += self._view(seen, fit, sight, dt_s)
+        if self._newcomer and self._newcomer.see(sight, self._lately, dt_s):
+            self._views = Views(self._newcomer.view, self._s)
+            changes.append(self._end(Kind.MOVED, sight.mono_s, words.adopted(self._s.adopt_s)))
+        if not self._holds[Kind.MOVED].holds:
+            self._newcomer = None
+        elif self._newcomer is None:
+            self._newcomer = Newcomer(sight, self._s)
+        if seen or self.now:
+            self._views.doubt()
+        else:
+            self._views.learn(sight, dt_s, fit)
+        return tuple(changes)
+
+    def _hanging(self, sight: Sight, dt_s: float) -> list[Tampering]:
+        hold, since_mono_s = self._holds[Kind.FROZEN], self._still.since(sight.grain, sight.mono_s)
+        phase = hold.step(since_mono_s is not None, sight.mono_s, dt_s)
+        if phase is Phase.START:
+            hold.since_mono_s = since_mono_s
+            return [Tampering(Kind.FROZEN, phase, since_mono_s, 1.0, words.FROZEN)]
+        return [Tampering(Kind.FROZEN, phase, hold.since_mono_s, 0.0, words.ALIVE)] if phase else []
+
+    def _view(self, seen: Kind | None, fit: Fit, sight: Sight, dt_s: float) -> list[Tampering]:
+        changes = []
+        for kind in _OF_THE_VIEW:
+            hold = self._holds[kind]
+            phase = hold.step(seen is kind, sight.mono_s, dt_s)
+            if phase is Phase.START:
+                changes.append(Tampering(kind, phase, hold.since_mono_s, strength(kind, fit), words.start(kind, fit)))
+            elif phase:
+                changes.append(Tampering(kind, phase, hold.since_mono_s, 0.0, words.BACK))
+        return changes
+
+    def _end(self, kind: Kind, mono_s: float, detail: str) -> Tampering:
+        return Tampering(kind, self._holds[kind].switch(mono_s), mono_s, 0.0, detail)

@@ -1,0 +1,76 @@
+"""The whole of a replay: what footage, which variants, what came of it."""
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+import cv2
+from rich.console import Console
+
+from agent.core.replay import Outcome, Replay
+from agent.host.footage import reel, whatif
+from agent.host.footage.film import FootageError
+from agent.host.footage.reel import Played, Take
+from agent.tools.terminal import console, length
+from agent.tools.tune import picture, show
+from agent.tools.tune.choose import Choice, choose
+from agent.tools.tune.times import FileTimes, Times, WallTimes
+from agent.tools.tune.wishes import Wishes, variants
+
+EXIT_OK, EXIT_TOLD = 0, 1
+
+
+def tune(wishes: Wishes) -> int:
+    """Replay, print and draw; returns 1 if some of the footage could not be looked at, and says which.
+
+    Raises typer.BadParameter for wishes that can't be, ConfigError, StoreError.
+    """
+    if wishes.plot:
+        picture.kind(wishes.plot)
+    try:
+        choice = choose(wishes)
+    except FootageError as error:
+        return _tell([str(error)])
+    cv2.setNumThreads(1)        # the recorder may be at work beside us
+    replay = whatif.replay(choice.camera, variants(wishes, whatif.as_set(choice.camera)))
+    played = list(_played(choice, replay, quiet=wishes.json))
+    outcomes, seen = replay.end(), [each for each in played if each.ended_s > each.began_s]
+    if seen:
+        _show(wishes, choice, replay, outcomes, _times(choice, seen))
+    return _tell([each.trouble for each in played if each.trouble])
+
+
+def _played(choice: Choice, replay: Replay, quiet: bool) -> Iterator[Played]:
+    out = console()
+    with _telling(out, choice, quiet or not out.is_terminal) as tell:
+        yield from reel.play(choice.takes, replay, tell)
+
+
+@contextlib.contextmanager
+def _telling(out: Console, choice: Choice, quiet: bool) -> Iterator[Callable[[Take, float], None]]:
+    """How far it is, on a terminal."""
+    if quiet:
+        yield lambda take, done_s: None
+        return
+    numbers = {take: number for number, take in enumerate(choice.takes, 1)}
+    with out.status(" replaying ...") as status:
+        yield lambda take, done_s: status.update(
+            f" replaying {numbers[take]} of {len(numbers)}, {length(int(done_s * 1000))} ...")
+
+
+def _times(choice: Choice, seen: list[Played]) -> Times:
+    return FileTimes(seen) if choice.wall_s is None else WallTimes(choice.wall_s)
+
+
+def _show(wishes: Wishes, choice: Choice, replay: Replay, outcomes: list[Outcome], times: Times) -> None:
+    if wishes.json:
+        show.as_json(outcomes, times)
+    else:
+        show.as_tables(choice.title, outcomes, replay.stretches, times)
+    if wishes.plot:
+        picture.draw(wishes.plot, choice.title, outcomes, replay.stretches, times)
+
+
+def _tell(troubles: list[str]) -> int:
+    for line in troubles:
+        print(line, file=sys.stderr)
+    return EXIT_TOLD if troubles else EXIT_OK

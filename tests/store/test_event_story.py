@@ -1,0 +1,100 @@
+"""What an event carries, in its row and its messages; and rows from before there was such a thing."""
+import json
+import sqlite3
+
+import pytest
+
+from agent.config.zones import ZONES_MAX
+from agent.core import wire
+from agent.core.eventnotes import PATH_MAX
+from agent.core.wire import Entry
+from agent.host.clock import Instant
+from agent.store import announce, clips, events, outbox
+from agent.store.database import FILE, connect, transaction
+from agent.store.folders import Folders
+from agent.store.schema import MIGRATIONS
+from tests.conftest import HandClock
+
+PATH = [[0, 1, 100, 200, 50, 90], [2, 1, 110, 200, 50, 90]]
+MESSAGE_B_MAX = 4096
+
+
+def finished(db: sqlite3.Connection, start: Instant, **keys: object) -> events.Event:
+    """An event that is over."""
+    number = events.open_row(db, "gate", "motion", start, ["path"])
+    events.finish(db, number, 5000, 0.5, 1, [[0.1, 0.2, 0.3, 0.4]], "1", None, **keys)
+    found = events.get(db, number)
+    assert found is not None
+    return found
+
+
+def test_a_row_keeps_zones_path_and_settings(db, hand_clock: HandClock):
+    event = finished(db, hand_clock.now(), zones=["path", "cổng"], path=PATH, settings="0123456789ab")
+    assert (event.zones, event.path, event.settings) == (["path", "cổng"], PATH, "0123456789ab")
+
+
+def test_an_event_that_goes_on_or_was_cut_has_the_zones_that_opened_it(db, hand_clock: HandClock):
+    number = events.open_row(db, "gate", "motion", hand_clock.now(), ["gate"])
+    assert events.get(db, number).zones == ["gate"]
+    events.cut(db, number, 100)
+    announce.motion_end(db, events.get(db, number), hand_clock.now())
+    told, = (json.loads(row["data"]) for row in outbox.after(db, 0, 10))
+    assert (told["cut"], told["zones"]) == (True, ["gate"]) and not {"path", "detector", "settings"} & told.keys()
+
+
+def test_the_message_of_its_end_tells_them(db, hand_clock: HandClock):
+    announce.motion_end(db, finished(db, hand_clock.now(), zones=["a", "b"], path=PATH, settings="0123456789ab"),
+                        hand_clock.now())
+    told, = (json.loads(row["data"]) for row in outbox.after(db, 0, 10))
+    assert told == {"event": 1, "phase": "end", "start_ms": 1_000_000, "dur_ms": 5000, "score": 0.5,
+                    "zones": ["a", "b"], "tracks_n": 1, "boxes": [[0.1, 0.2, 0.3, 0.4]], "path": PATH, "detector": "1",
+                    "settings": "0123456789ab"}
+
+
+def test_the_largest_message_of_an_event_is_small(db, hand_clock: HandClock):
+    hand_clock.advance(9_000_000)
+    zones = [f"{'ổ' * 18}{number}" for number in range(10, 10 + ZONES_MAX)]
+    seq, _ = clips.open_row(db, "c" * 24, "motion", hand_clock.now(), "h264", 1920, 1080)
+    clips.finish(db, seq, "done", 900_123, 123_456_789, 9000)
+    clips.put_digest(db, seq, "0" * 64)
+    number = events.open_row(db, "c" * 24, "motion", hand_clock.now(), zones)
+    events.tie(db, number, seq)
+    events.finish(db, number, 900_123, 0.98765, 987, [[0.1234, 0.2345, 0.3456, 0.4567]] * 24, "1.2.3", None,
+                  zones=zones, path=[[98_765, 987, 987, 876, 765, 654]] * PATH_MAX, settings="0123456789ab")
+    announce.motion_end(db, events.get(db, number), hand_clock.now(), continues=98_765)
+    row, = outbox.after(db, 0, 10)
+    entry = Entry(**{name: row[name] for name in Entry._fields})._replace(seq=12_345_678)
+    assert len(wire.cloud_event("w" * 24, "c-7f3a9c21b04d", entry, hist=True)) <= MESSAGE_B_MAX
+
+
+# From before.
+
+@pytest.fixture
+def old_folders(folders: Folders) -> Folders:
+    """A store of the first version, with an event in it."""
+    old = sqlite3.connect(folders.root / FILE)
+    old.executescript(MIGRATIONS[0])
+    old.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock, dur_ms, score, tracks_n, "
+                "boxes, detector) VALUES ('gate', 'motion', 'done', '0b007001', 5, 6, 'ntp', 7, 0.5, 1, "
+                "'[[0.1, 0.2, 0.3, 0.4]]', '1')")
+    old.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock) "
+                "VALUES ('gate', 'motion', 'open', '0b007001', 9, 10, 'ntp')")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    return folders
+
+
+def test_a_store_of_the_first_version_is_read_and_written_on(old_folders: Folders, hand_clock: HandClock):
+    db = connect(old_folders.root)
+    going_on, over = events.latest(db)
+    assert (over.zones, over.path, over.settings, over.boxes) == ([], [], None, [[0.1, 0.2, 0.3, 0.4]])
+    assert (going_on.state, going_on.zones) == ("open", [])
+    with transaction(db):
+        events.finish(db, going_on.id, 5, 0.1, 1, [], "1", None, zones=["gate"])
+        announce.motion_end(db, over, hand_clock.now())
+    assert events.get(db, going_on.id).zones == ["gate"]
+    told, = (json.loads(row["data"]) for row in outbox.after(db, 0, 10))
+    assert "zones" not in told and told["detector"] == "1"
+    assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    db.close()
