@@ -9,7 +9,7 @@ from agent.core.motion.glance import Glance
 from agent.core.motion.picture import Picture
 from agent.core.motion.settings import MotionSettings
 
-_CLOSE = np.ones((3, 3), np.uint8)
+_CLOSE = np.ones((5, 3), np.uint8)      # people are taller than wide: their parts lie over each other
 _FIRST_DEVIATION = 0.03
 _EARLIER_DEVIATIONS = 2.5    # as close as this to the earlier background is that background
 _REST_DEVIATIONS = 1.5       # a pixel this close to a moment ago keeps still
@@ -17,6 +17,7 @@ _MOVE_DEVIATIONS = 2.2       # this far from a moment ago it moves
 _OUTLIER_DEVIATIONS = 4.0    # one picture widens the deviation by no more than this
 _WIDEN_UNDER = 0.35          # and by this share of the usual speed under something that is seen
 _BRIGHTNESS_WEIGHT = 2.0     # what truly changed differs less in brightness than in contrast
+_GREY_SHARE = 0.4            # of the usual spread of contrast
 _FORGIVE = 3.0               # a pixel that moves loses its time of rest so many times faster than it gained it
 _WAY_PX_PER_S = 10.0         # a walker's way: what had changed is widened by it when pictures come slowly,
 _WAY_FREE_S = 0.1            # but not when they are this close in time
@@ -41,6 +42,10 @@ class Pace(NamedTuple):
     seen_s: float            # for which what is seen now has been there; shorter if the pictures between showed nothing
 
 
+def _spread(contrast: np.ndarray) -> float:
+    return float(cv2.meanStdDev(contrast)[1][0, 0])
+
+
 def weight(dt_s: float, time_constant_s: float) -> float:
     """Share of the new value in an exponential average after `dt_s`."""
     return 1.0 - exp(-dt_s / time_constant_s)
@@ -54,7 +59,7 @@ class Background:
         self._s = settings
         self._ignored = ignored
         self._shake = np.ones((2 * settings.shake_px + 1,) * 2, np.uint8)
-        self._brightness = picture.brightness.copy()
+        self.brightness = picture.brightness.copy()
         self._mean = picture.contrast.copy()
         self._earlier = picture.contrast.copy()
         self._recent = picture.contrast.copy()
@@ -64,9 +69,16 @@ class Background:
         self._before = np.zeros(self._mean.shape, np.uint8)
         none = self._before.view(bool)
         self._nothing = Change(self._before, none, none, none, self._before, 0.0)
-        self._age_s = 0.0
+        self.age_s = 0.0                           # learned for so long
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
         self._derive()
+
+    def resume(self, picture: Picture) -> None:
+        """Go on after a while in which other pictures were seen; `picture` is the first that belongs here again."""
+        self._recent = picture.contrast.copy()
+        self._lately = picture.contrast.copy()
+        self._still_s.fill(0)
+        self._before = np.zeros_like(self._before)
 
     def _derive(self) -> None:
         """What follows from what has been learned, for the next picture."""
@@ -74,6 +86,16 @@ class Background:
         self._threshold = cv2.multiply(self._usual, self.busy + 1.0)
         self._lowest = cv2.erode(self._mean, self._shake)
         self._highest = cv2.dilate(self._mean, self._shake)
+
+    def calm(self) -> None:
+        """Forget where it has been restless."""
+        self.busy.fill(0)
+        self._derive()
+
+    def expect_noise(self, times: float) -> None:
+        """The camera's noise has just become `times` what it was."""
+        self._deviation *= times
+        self._derive()
 
     def compare(self, picture: Picture, dt_s: float) -> Change:
         """Tell what in `picture` is not background, `dt_s` after the picture before.
@@ -84,7 +106,7 @@ class Background:
         """
         s, contrast = self._s, picture.contrast
         nearest = cv2.min(cv2.max(contrast, self._lowest), self._highest)
-        lighter = cv2.divide(cv2.absdiff(picture.brightness, self._brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
+        lighter = cv2.divide(cv2.absdiff(picture.brightness, self.brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
         excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._threshold)
         grown = excess > s.grow_deviations
         if not cv2.countNonZero(grown.view(np.uint8)):
@@ -101,6 +123,14 @@ class Background:
         way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
         return self._before if way_px < 1 else cv2.dilate(self._before, np.ones((2 * way_px + 1,) * 2, np.uint8))
 
+    def fills(self, picture: Picture) -> bool:
+        """False if there is much less to see in `picture` than in the background: a grey picture."""
+        return _spread(picture.contrast) > _GREY_SHARE * _spread(self._mean)
+
+    def as_before(self, picture: Picture) -> np.ndarray:
+        """Bool plane of pixels that look as they did before what is there now came and was learned."""
+        return cv2.absdiff(picture.contrast, self._earlier) < _EARLIER_DEVIATIONS * self._usual
+
     def uneasy(self, picture: Picture) -> np.ndarray:
         """Bool plane of pixels that differ from a while ago, with no tolerance for leaves or a shaken camera."""
         off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._threshold
@@ -114,8 +144,8 @@ class Background:
         """
         evidence = share * self._s.seed_deviations * self._threshold
         off = picture.scale * evidence / _BRIGHTNESS_WEIGHT
-        high = np.maximum(self._brightness + off, picture.scale * (self._highest + evidence))
-        low = np.minimum(self._brightness - off, picture.scale * (self._lowest - evidence))
+        high = np.maximum(self.brightness + off, picture.scale * (self._highest + evidence))
+        low = np.minimum(self.brightness - off, picture.scale * (self._lowest - evidence))
         return Glance.between(low - self._s.dark_level, high - self._s.dark_level, self._ignored)
 
     def learn(self, picture: Picture, change: Change, loose: np.ndarray, pace: Pace, settling: bool) -> None:
@@ -125,8 +155,8 @@ class Background:
         `settling` everything is learned at once.
         """
         s = self._s
-        self._age_s += pace.since_s
-        fast = max(weight(pace.since_s, s.learn_s), pace.since_s / self._age_s)
+        self.age_s += pace.since_s
+        fast = max(weight(pace.since_s, s.learn_s), pace.since_s / self.age_s)
         slow = weight(pace.seen_s, s.learn_under_s)
         if settling:
             fast = slow = max(fast, weight(pace.since_s, s.relearn_s))
@@ -134,7 +164,7 @@ class Background:
         unseen = change.mask ^ 1 if change.share else None
         for average, value, under in ((self._deviation, off, _WIDEN_UNDER * weight(pace.seen_s, s.learn_s)),
                                       (self._mean, picture.contrast, slow),
-                                      (self._brightness, picture.brightness, slow)):
+                                      (self.brightness, picture.brightness, slow)):
             cv2.accumulateWeighted(value, average, fast, mask=unseen)
             if change.share:
                 cv2.accumulateWeighted(value, average, under, mask=change.mask)
@@ -158,7 +188,7 @@ class Background:
             done = self._still_s > self._s.absorb_s
             self._earlier[done] = self._mean[done]
             self._mean[done] = picture.contrast[done]
-            self._brightness[done] = picture.brightness[done]
+            self.brightness[done] = picture.brightness[done]
             self._still_s[done] = 0
 
     def _stir(self, change: Change, loose: np.ndarray, pace: Pace) -> None:

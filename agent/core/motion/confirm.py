@@ -25,7 +25,8 @@ def is_object(t: Track, restless: float, clutter: float, now_mono_s: float, dt_s
     age_s = now_mono_s - t.born_mono_s + _ROUNDING_S
     if age_s < s.confirm_s + s.clutter_s * clutter:
         return False
-    return (t.overlap > overlap_min and _travels(t, restless, age_s, s)) or _stays(t, restless, age_s, s)
+    return ((t.overlap > overlap_min and _travels(t, restless, age_s, s)) or _stays(t, restless, age_s, s)
+            or _drives(t, clutter, s))
 
 
 def buzzes(t: Track, now_mono_s: float, s: MotionSettings) -> bool:
@@ -50,6 +51,14 @@ def _travels(t: Track, restless: float, age_s: float, s: MotionSettings) -> bool
     surprise_max_px = _surprise_max_px(t, s) * (s.fast_surprise if _is_fast(t, age_s, s) else 1.0)
     way_min_px = (s.travel_px + s.travel_sizes * t.size_px) * (1 + restless)
     return t.net_px > way_min_px and t.net_px > s.straight * t.path_px and t.surprise_px < surprise_max_px
+
+
+def _drives(t: Track, clutter: float, s: MotionSettings) -> bool:
+    """Too fast to overlap itself, but large, and with equal steps in one direction, where little else goes on."""
+    step_px = t.path_px / (t.hits_n - 1)
+    return (t.blob.share > s.drive_pct / 100 and clutter < s.drive_clutter
+            and step_px > s.drive_step_sizes * t.size_px and t.surprise_px < s.drive_surprise * step_px
+            and t.net_px > s.drive_straight * t.path_px)
 
 
 def _stays(t: Track, restless: float, age_s: float, s: MotionSettings) -> bool:

@@ -12,7 +12,7 @@ from agent.core.motion.picture import work_size
 from agent.core.motion.scene import Scene
 from agent.core.motion.settings import MotionSettings
 
-DETECTOR_VERSION: str = "1"      # another one whenever other things are detected; goes into the records of events
+DETECTOR_VERSION: str = "2"      # another one whenever other things are detected; goes into the records of events
 
 
 class Detector:
@@ -47,6 +47,24 @@ class Detector:
             self._begin(luma)
             self._last = Look(False, reasons=(Reason.SETTLING,))
         return self._last
+
+    def busy(self, columns: int, rows: int) -> list[list[float]]:
+        """Where the picture has been restless, with leaves or a flag: 0 calm .. 1, the most in each cell, row by row.
+
+        Motion there takes more to be confirmed. Empty before the first picture.
+        """
+        if self._scene is None:
+            return []
+        restless = self._scene.restless / self._s.busy_max
+        h, w = restless.shape
+        return [[round(float(restless[h * row // rows:-(-h * (row + 1) // rows),
+                                      w * column // columns:-(-w * (column + 1) // columns)].max()), 2)
+                 for column in range(columns)] for row in range(rows)]
+
+    def forget_busy(self) -> None:
+        """Take every place for a calm one again: the tree has been cut, the camera turned."""
+        if self._scene is not None:
+            self._scene.calm()
 
     def _begin(self, luma: Luma) -> None:
         size = work_size(luma.y.shape, self._s.work_px)

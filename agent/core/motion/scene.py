@@ -3,18 +3,25 @@ import cv2
 import numpy as np
 
 from agent.core.model import Box, Luma
-from agent.core.motion.background import Background, Pace
+from agent.core.motion.background import Background, Change, Pace
 from agent.core.motion.blobs import Blob, find_blobs, strong_min
+from agent.core.motion.crisp import Focus
+from agent.core.motion.gain import Gain
 from agent.core.motion.glance import Glance
 from agent.core.motion.look import Look, Reason, Seen
+from agent.core.motion.outline import Outlines, Part
 from agent.core.motion.picture import Picture, Size, prepare, shrunken
+from agent.core.motion.rect import Edges
 from agent.core.motion.settings import MotionSettings
-from agent.core.motion.stays import Place, Stays
-from agent.core.motion.track import Edges, Track
+from agent.core.motion.stays import Stays
+from agent.core.motion.track import Track
 from agent.core.motion.tracks import Tracker
+from agent.core.motion.upheaval import Extent, Upheaval
+from agent.core.motion.views import Views
 
 _GLANCE_SHARE = 0.75      # of the evidence that a strong pixel needs: from here on the first look asks the full one
 _CLUTTER_IDLE = 0.05      # with fewer blobs a picture than this, averaged, nothing is going on
+_HIDDEN_PX = 0.5          # the background's tolerance hides the outermost part of what is before it
 
 
 def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
@@ -39,11 +46,13 @@ class Scene:
         self._size = size
         self._picture = prepare(shrunken(luma.y, size), settings)
         self._background = Background(self._picture, settings, ignored)
+        self._views, self._upheaval = Views(settings), Upheaval(settings)
+        self._gain = Gain()
         self._tracker = Tracker(settings, first_number)
-        self._stays = Stays(settings, size)
+        self._stays, self._outlines = Stays(settings, size), Outlines(settings)
+        self._focus = Focus()
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
-        self._settled_mono_s = float("-inf")
         self._fresh_mono_s = luma.mono_s                           # when a full look last saw another picture
         self._moving_mono_s = float("-inf")                        # "moving" is held until then
         self._objects: tuple[Seen, ...] = ()
@@ -56,6 +65,17 @@ class Scene:
         """The first number that no object has had."""
         return self._tracker.next_number
 
+    @property
+    def restless(self) -> np.ndarray:
+        """How restless each pixel of the analysed picture is: float32, 0..busy_max. Not to be written to."""
+        return self._background.busy
+
+    def calm(self) -> None:
+        """Forget where it has been restless."""
+        self._background.calm()
+        self._views.forget()
+        self._glance = None
+
     def look(self, luma: Luma, dt_s: float) -> Look:
         """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it.
 
@@ -64,6 +84,9 @@ class Scene:
         every `calm_s`.
         """
         small = shrunken(luma.y, self._size)
+        if (noise_times := self._gain.noise_times(luma)) > 1.0:
+            self._background.expect_noise(noise_times)
+            self._glance = None
         since_s = luma.mono_s - self._full_mono_s
         calm = self._glance is not None and self._glance.outside_n(small) < strong_min(self._blob_min_px)
         if not calm or since_s > self._s.calm_s:
@@ -74,51 +97,71 @@ class Scene:
         return self._look
 
     def _full(self, picture: Picture, now: float, dt_s: float, pace: Pace) -> Look:
-        s = self._s
         if cv2.norm(picture.small, self._picture.small, cv2.NORM_INF):
             self._fresh_mono_s = now
         self._picture = picture
+        change = self._compare(picture, dt_s)
+        blank = change.share > self._s.global_share and not self._background.fills(picture)
+        settled_mono_s = self._upheaval.settled_mono_s
+        extent = self._upheaval.judge(change.share, blank, now)
+        if extent is Extent.WHOLE and now >= settled_mono_s:
+            self._views.keep(self._background)
+        if extent is not Extent.DOUBT:
+            self._take(picture, change, extent, now, dt_s, pace)
+        moving = now <= self._moving_mono_s
+        followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
+        return Look(moving, change.share, self._objects if moving else (), self._reasons(extent, now), followed_n)
+
+    def _compare(self, picture: Picture, dt_s: float) -> Change:
+        """What differs from the background; if nearly all does and another view is known that fits, from that one."""
         change = self._background.compare(picture, dt_s)
-        whole = change.share > s.global_share
-        if whole:
-            self._settled_mono_s = now + s.settle_s
-        blobs = [] if whole else find_blobs(change, self._blob_min_px, s.blobs_max)
-        self._tracker.step(blobs, self._background.busy, now, dt_s)
+        if change.share > self._s.global_share:
+            view = self._views.exchange(self._background, picture)
+            if view is not None:
+                self._background = view
+                change = view.compare(picture, dt_s)
+        return change
+
+    def _take(self, picture: Picture, change: Change, extent: Extent, now: float, dt_s: float, pace: Pace) -> None:
+        """Follow what changed, note what moves, and learn."""
+        s, part = self._s, extent is Extent.PART
+        blobs = find_blobs(change, self._blob_min_px, s.blobs_max) if part else []
+        self._tracker.step(blobs, self._background.busy, self._crispness, now, dt_s)
         confirmed = [t for t in self._tracker.tracks if t.confirmed and t.seen_mono_s == now]
-        seen = [] if whole else self._seen(picture, confirmed, now)
+        seen = self._seen(picture, confirmed, now) if part else []
         loose = _outside(change.mask, [t.blob for t in confirmed])
-        self._background.learn(picture, change, loose, pace, now < self._settled_mono_s)
+        self._background.learn(picture, change, loose, pace, now < self._upheaval.settled_mono_s)
         if seen and now >= self._started_mono_s:
             self._moving_mono_s = now + s.hold_s
-            found = [Seen(each.number, self._box(each.edges)) for each in seen]
+            found = [Seen(number, self._box(edges)) for number, edges in self._outlines.whole(seen, change.mask, now)]
             self._objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
-        moving = now <= self._moving_mono_s
-        objects = self._objects if moving else ()
-        followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
-        return Look(moving, change.share, objects, self._reasons(whole, now), followed_n)
+
+    def _crispness(self, blob: Blob) -> float:
+        return self._focus.crispness(blob, self._picture, self._background)
 
     def _idle(self, now_mono_s: float) -> bool:
         """True if the latest full look found nothing that the next picture might continue."""
-        learned_mono_s = max(self._started_mono_s + self._s.learn_s, self._settled_mono_s)
+        learned_mono_s = max(self._started_mono_s + self._s.learn_s, self._upheaval.settled_mono_s)
         return (now_mono_s > max(learned_mono_s, self._moving_mono_s) and not self._stays.places
                 and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
-    def _seen(self, picture: Picture, confirmed: list[Track], now_mono_s: float) -> list[Track | Place]:
+    def _seen(self, picture: Picture, confirmed: list[Track], now_mono_s: float) -> list[Part]:
         """The `confirmed` tracks, all in sight, that move now, and the places where somebody stands who does."""
         self._stays.remember(confirmed, now_mono_s)
-        found: list[Track | Place] = [t for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
+        found = [Part(t.number, t.edges, t.speed_px_per_s)
+                 for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
         if self._stays.places:
-            uneasy = self._background.uneasy(picture)
-            lively = self._stays.lively(uneasy, self._blob_min_px, now_mono_s)
-            if now_mono_s >= self._settled_mono_s:
-                found += lively
+            self._stays.forget_left(self._background.as_before(picture), now_mono_s)
+            lively = self._stays.lively(self._background.uneasy(picture), self._blob_min_px, now_mono_s)
+            if now_mono_s >= self._upheaval.settled_mono_s:
+                found += [Part(place.number, place.edges, 0.0) for place in lively]
         return found
 
-    def _reasons(self, whole: bool, now_mono_s: float) -> tuple[Reason, ...]:
+    def _reasons(self, extent: Extent, now_mono_s: float) -> tuple[Reason, ...]:
         s = self._s
         holds = (
-            (Reason.SETTLING, now_mono_s < self._started_mono_s or now_mono_s < self._settled_mono_s),
-            (Reason.GLOBAL_CHANGE, whole),
+            (Reason.SETTLING, now_mono_s < max(self._started_mono_s, self._upheaval.settled_mono_s)),
+            (Reason.GLOBAL_CHANGE, extent is not Extent.PART),
             (Reason.FROZEN, now_mono_s - self._fresh_mono_s > s.frozen_s),
             (Reason.BUSY, self._tracker.clutter > s.busy_clutter),
         )
@@ -126,6 +169,5 @@ class Scene:
 
     def _box(self, edges: Edges) -> Box:
         w, h = self._size
-        left, top, right, bottom = edges
-        x, y = max(left / w, 0.0), max(top / h, 0.0)
-        return Box(x, y, min(right / w, 1.0) - x, min(bottom / h, 1.0) - y)
+        x, y = max((edges.left - _HIDDEN_PX) / w, 0.0), max((edges.top - _HIDDEN_PX) / h, 0.0)
+        return Box(x, y, min((edges.right + _HIDDEN_PX) / w, 1.0) - x, min((edges.bottom + _HIDDEN_PX) / h, 1.0) - y)

@@ -37,7 +37,12 @@ class MotionSettings:
     calm_s: float = 1.0                # while nothing is going on, the scene is learned no more often than this
     learn_under_s: float = 25.0        # and under something that is seen
     relearn_s: float = 0.35            # and while settling
+    doubt_s: float = 0.5               # a global change over sooner than this was a flash or a broken picture
+    blank_s: float = 3.0               # and a grey picture, as after lost packets, sooner than this
     settle_s: float = 1.0              # silence after a global change
+    views_max: int = 2                 # other views, such as by night, that are remembered
+    view_age_s: float = 10.0           # once they have been learned for this long
+    view_share: float = 0.08           # a picture that differs less than this from one of them belongs to it
     start_s: float = 1.5               # silence after a start, a gap or a new picture size
     absorb_s: float = 4.0              # what changed and then kept still this long becomes background
     recent_s: float = 0.15             # time constant of "a moment ago"
@@ -64,19 +69,25 @@ class MotionSettings:
     overlap: float = 0.5               # share of the blob that was already changed in the picture before
     hollow_px: float = 20.0            # something this large may show its outline only, so its box is taken for it
     surprise_px: float = 1.0           # mean distance from where it was expected, plus
-    surprise_sizes: float = 0.2        # this many times its own size
+    surprise_sizes: float = 0.26       # this many times its own size
     speed_sizes_per_s: float = 2.0     # own sizes a second that no person and few vehicles reach, insects do
     fast_surprise: float = 0.3         # what is that fast may surprise by this share of what others may
     big_pct: float = 1.0               # percent of the picture from which a solid blob needs only `confirm_hits_n`
     big_solid: float = 0.5             # share of strong pixels in such a blob
+    drive_pct: float = 0.8             # percent of the picture from which something need not overlap itself,
+    drive_step_sizes: float = 0.3      # if its steps are longer than this, in own sizes,
+    drive_surprise: float = 0.3        # differ by no more than this share of their length
+    drive_straight: float = 0.9        # and lead this straight on (net way over walked way),
+    drive_clutter: float = 1.5         # with no more blobs a picture than this that belong to nothing
     stay_s: float = 1.2                # something that moves in place this long counts too
     stay_overlap: float = 0.62         # with this overlap
     stay_busy_max: float = 0.8         # where the restlessness is no higher
     lost_s: float = 0.25               # unseen this long, an unconfirmed track ends
     lost_confirmed_s: float = 0.5      # and a confirmed one
+    crisp_min: float = 0.78            # crispness of an object's edges over that of the scene's own, at the least
     rest_s: float = 0.7                # a confirmed object of which nothing has moved this long does not move
     shrink_s: float = 0.5              # time constant with which a box follows an object that shows less of itself
-    hold_s: float = 0.8                # "moving" lasts this long after the last sight
+    hold_s: float = 0.7                # "moving" lasts this long after the last sight
 
     # somebody who stopped
     rest_sizes_per_s: float = 0.1      # a confirmed object slower than this, in own sizes, has come to rest
@@ -84,6 +95,7 @@ class MotionSettings:
     stay_memory_s: float = 30.0        # its place is watched more closely for this long after the last movement
     sway_deviations: float = 1.6       # there a pixel counts that is this far from a while ago,
     sway_s: float = 0.15               # if enough of them do for this long
+    left_s: float = 1.5                # walked out of, and as before for this long, it is forgotten
 
     @classmethod
     def for_people(cls, sensitivity: Sensitivity = "normal", smallest_pct: float = 0.1) -> "MotionSettings":

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 
 from agent.core.motion.picture import Size
+from agent.core.motion.rect import Edges
 from agent.core.motion.settings import MotionSettings
-from agent.core.motion.track import Edges, Track
+from agent.core.motion.track import Track
 
 _PLACES_MAX = 6
+_LEFT_SHARE = 0.92         # of its pixels look as before somebody came: they have left
 _OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest of the picture, pixel for pixel
 
 
@@ -27,22 +29,23 @@ class Place:
     right: int
     bottom: int
     until_mono_s: float                       # forgotten then, unless something moves
+    taken_mono_s: float                       # somebody may have been there until then
+    crossed: bool = False                     # somebody has walked out of it, or through it
     lively_mono_s: float | None = None        # lively without a break since then; None while calm
 
     @property
     def edges(self) -> Edges:
         """Its four sides."""
-        return self.left, self.top, self.right, self.bottom
+        return Edges(self.left, self.top, self.right, self.bottom)
 
     @property
     def area(self) -> int:
         """Its pixels."""
         return (self.right - self.left) * (self.bottom - self.top)
 
-    def overlaps(self, other: "Place") -> bool:
-        """True if the two share a pixel."""
-        return (self.left < other.right and other.left < self.right
-                and self.top < other.bottom and other.top < self.bottom)
+    def marked_n(self, marks: np.ndarray) -> int:
+        """How many of its pixels are marked in a plane (uint8) of the picture's shape."""
+        return cv2.countNonZero(marks[self.top:self.bottom, self.left:self.right])
 
 
 class Stays:
@@ -61,19 +64,31 @@ class Stays:
 
     def remember(self, tracks: Iterable[Track], now_mono_s: float) -> None:
         """Note where `tracks`, confirmed and in sight now, have come to rest; forget places where nothing happened."""
+        s = self._s
         self.places = [p for p in self.places if now_mono_s < p.until_mono_s]
         for t in tracks:
-            if not t.resting and t.speed_px_per_s < self._s.rest_sizes_per_s * t.size_px:
+            if t.speed_px_per_s > s.walk_sizes_per_s * t.size_px:
+                for place in self.places:
+                    place.crossed |= place.edges.touches(t.edges)
+            elif not t.resting and t.speed_px_per_s < s.rest_sizes_per_s * t.size_px:
                 t.resting = True
                 place = self._place(t, now_mono_s)
-                others = [p for p in self.places if not p.overlaps(place)]
+                others = [p for p in self.places if not p.edges.touches(place.edges)]
                 self.places = [*others, place][-_PLACES_MAX:]
+
+    def forget_left(self, as_before: np.ndarray, now_mono_s: float) -> None:
+        """Forget the places that somebody walked out of and that have looked as before (bool plane) for a while."""
+        marks = as_before.view(np.uint8)
+        for p in self.places:
+            if not p.crossed or p.lively_mono_s is not None or p.marked_n(marks) < _LEFT_SHARE * p.area:
+                p.taken_mono_s = now_mono_s
+        self.places = [p for p in self.places if now_mono_s - p.taken_mono_s < self._s.left_s]
 
     def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[Place]:
         """The places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while ago."""
         s = self._s
         marks = uneasy.view(np.uint8)
-        counts = [cv2.countNonZero(marks[p.top:p.bottom, p.left:p.right]) for p in self.places]
+        counts = [place.marked_n(marks) for place in self.places]
         outside = max(0, cv2.countNonZero(marks) - sum(counts)) / marks.size
         found = []
         for place, count in zip(self.places, counts, strict=True):
@@ -84,6 +99,7 @@ class Stays:
                 place.lively_mono_s = now_mono_s
             elif now_mono_s - place.lively_mono_s > s.sway_s:
                 place.until_mono_s = now_mono_s + s.stay_memory_s
+                place.crossed = False
                 found.append(place)
         return found
 
@@ -91,4 +107,4 @@ class Stays:
         w, h = self._size
         left, top, right, bottom = t.edges
         return Place(t.number, max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),
-                     now_mono_s + self._s.stay_memory_s)
+                     now_mono_s + self._s.stay_memory_s, now_mono_s)

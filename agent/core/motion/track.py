@@ -3,9 +3,8 @@ from dataclasses import dataclass
 from math import exp, hypot
 
 from agent.core.motion.blobs import Blob
+from agent.core.motion.rect import Edges
 from agent.core.motion.settings import MotionSettings
-
-Edges = tuple[float, float, float, float]      # left, top, right, bottom in pixels of the analysed picture
 
 _NEW = 0.3              # weight of a new sight in area and size
 _NEW_SPEED = 0.4
@@ -16,7 +15,7 @@ _MOVING_MIN_PX = 2
 
 def edges(blob: Blob) -> Edges:
     """The sides of a blob's box."""
-    return float(blob.x), float(blob.y), float(blob.x + blob.w), float(blob.y + blob.h)
+    return Edges(float(blob.x), float(blob.y), float(blob.x + blob.w), float(blob.y + blob.h))
 
 
 @dataclass(slots=True)
@@ -40,6 +39,7 @@ class Track:
     path_px: float = 0.0           # way walked, all turns included
     overlap: float = 0.0           # share that was already there in the picture before, averaged
     surprise_px: float = 0.0       # distance from where it was expected, averaged
+    crispness: float | None = None     # of its edges, averaged; None until it has been asked for
     confirmed: bool = False
     resting: bool = False          # its place has been noted since it last moved
 
@@ -77,6 +77,10 @@ class Track:
             self.resting = False
         self.blob = blob
 
+    def take_crispness(self, crispness: float) -> None:
+        """Take how crisp the latest sight is."""
+        self.crispness = crispness if self.crispness is None else self.crispness + _NEW * (crispness - self.crispness)
+
     def _follow(self, blob: Blob, since_s: float, shrink_s: float) -> None:
         dx, dy = blob.cx - self.blob.cx, blob.cy - self.blob.cy
         new = max(_NEW_SPEED, 1 / self.hits_n)
@@ -87,8 +91,8 @@ class Track:
         right, bottom = blob.x + blob.w, blob.y + blob.h
         x, y = since_s * self.vx, since_s * self.vy
         left0, top0, right0, bottom0 = self.edges                  # carried along, then drawn in towards the blob's
-        self.edges = (blob.x + keep * min(0.0, left0 + x - blob.x), blob.y + keep * min(0.0, top0 + y - blob.y),
-                      right + keep * max(0.0, right0 + x - right), bottom + keep * max(0.0, bottom0 + y - bottom))
+        self.edges = Edges(blob.x + keep * min(0.0, left0 + x - blob.x), blob.y + keep * min(0.0, top0 + y - blob.y),
+                           right + keep * max(0.0, right0 + x - right), bottom + keep * max(0.0, bottom0 + y - bottom))
 
     def _average(self, blob: Blob, surprise_px: float, hollow_px: float) -> None:
         overlap = blob.overlap
