@@ -6,6 +6,7 @@ from agent.core.motion.track import Track
 
 _CLOSE_S = 0.1            # pictures this close in time overlap as the settings ask
 _OVERLAP_FADE_S = 0.5     # with more time between them, less can be asked
+_SLOW_S = 0.15           # pictures this far apart in time show more of the way: a big blob needs one sight less
 _BIG_OVERLAP = 0.9        # a big solid blob needs this much of the overlap the others need
 _ROUNDING_S = 0.01        # times are sums of fractions
 _IN_SIGHT_SHARE = 0.75    # what stays in place has been in sight for this share of its life
@@ -17,10 +18,11 @@ def is_object(t: Track, restless: float, clutter: float, now_mono_s: float, dt_s
     `restless` is how restless its place is (0..busy_max), `clutter` how many blobs a picture belong to nothing,
     `dt_s` the time since the picture before.
     """
-    if t.hits_n < s.confirm_hits_n:
+    big = _is_big(t, s)
+    if t.hits_n < s.confirm_hits_n - (big and dt_s > _SLOW_S):
         return False
     overlap_min = s.overlap * exp(-max(0.0, dt_s - _CLOSE_S) / _OVERLAP_FADE_S)
-    if _is_big(t, s) and t.overlap > _BIG_OVERLAP * overlap_min:
+    if big and t.overlap > _BIG_OVERLAP * overlap_min:
         return True
     age_s = now_mono_s - t.born_mono_s + _ROUNDING_S
     if age_s < s.confirm_s + s.clutter_s * clutter:
