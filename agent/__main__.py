@@ -37,6 +37,8 @@ Length = Annotated[str | None, typer.Option(
 Until = Annotated[str | None, typer.Option(
     "--until", metavar="HH:MM", show_default=False, help="Until it is next that time of day.")]
 Listed = Annotated[bool, typer.Option("--list", help="Pause nothing: show what is paused, by whom and until when.")]
+Forget = Annotated[bool, typer.Option(
+    "--forget", help="Take every place for a calm one again: the tree is cut, the camera has been turned.")]
 Network = Annotated[bool, typer.Option("--network", help="All network cameras and files together.")]
 Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="How many, the newest ones.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
@@ -86,6 +88,8 @@ LookFps = Annotated[float | None, typer.Option(
 Ignore = Annotated[list[str] | None, typer.Option(
     "--ignore", metavar="AREA", show_default=False,
     help="What if this area were ignored, too? Corners as fractions: '0,0 1,0 1,0.3 0,0.3'.")]
+WithoutZones = Annotated[bool, typer.Option(
+    "--without-zones", help="What if no zone decided what counts? What is ignored stays so.")]
 Plot = Annotated[Path | None, typer.Option(
     "--plot", metavar="FILE", show_default=False, help="Also draw it, as FILE.svg or FILE.png.")]
 
@@ -174,6 +178,13 @@ def snapshot(camera: Camera, output: Output = None, config: Config = None) -> No
 
 
 @app.command(rich_help_panel=LOOK)
+def busy(camera: Camera, forget: Forget = False, json: Json = False, config: Config = None) -> None:
+    """Show where a camera's picture is restless, as with leaves in the wind, and why it tells of no motion now."""
+    from agent.tools import busy as tool
+    tool.show(config, camera, forget, json)
+
+
+@app.command(rich_help_panel=LOOK)
 def pause(cameras: Cameras = None, length: Length = None, until: Until = None, listed: Listed = False,
           config: Config = None) -> None:
     """Pause cameras: within two seconds they see, record and send nothing. Without names, all of them."""
@@ -238,12 +249,12 @@ def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At
 
 @app.command(rich_help_panel=SET_UP)
 def tune(files: Films = None, last: LastClips = None, camera: TunedCamera = None, sensitivity: Sensitivity = None,
-         smallest: Smallest = None, fps: LookFps = None, ignore: Ignore = None, plot: Plot = None, json: Json = False,
-         config: Config = None) -> None:
+         smallest: Smallest = None, fps: LookFps = None, ignore: Ignore = None, without_zones: WithoutZones = False,
+         plot: Plot = None, json: Json = False, config: Config = None) -> None:
     """Look at recorded footage again: which events, why not more, and what other settings would have made of it."""
     from agent.tools.tune import Wishes, tune
-    raise typer.Exit(tune(Wishes(files or [], last, camera, sensitivity, smallest, fps, ignore or [], plot, json,
-                                 config)))
+    raise typer.Exit(tune(Wishes(files or [], last, camera, sensitivity, smallest, fps, ignore or [], without_zones,
+                                 plot, json, config)))
 
 
 @app.command(rich_help_panel=SET_UP)

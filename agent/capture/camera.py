@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from agent.capture.busy import busy_desk
 from agent.capture.eye.main import MainEye
 from agent.capture.eye.sub import SubEye
 from agent.capture.live import Live
@@ -26,7 +27,7 @@ from agent.store.folders import Folders
 
 TELL_GAP_AFTER_S = 10.0     # a reconnect is told when it is over; a camera that stays away is told before
 # Settings that take no new source: of whoever pauses the camera, of the pipe while it runs, of a pipe made anew.
-OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion", "zone"}
+OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion", "tamper", "zone"}
 OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "cool_down_s",
                  "max_clip_s", "audio"}
 
@@ -73,6 +74,7 @@ class Camera:
         self._live = Live(runtime / f"live-{camera.name}.sock")
         self._pipe = Pipe(camera, self._recorder, self._live, clock)
         self._snapshots = Snapshots(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)
+        self._busy = busy_desk(runtime / f"busy-{camera.name}.sock", self._pipe.busy, self._pipe.forget_busy)
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
         self._stop = Stop()                     # of these; set while the camera is to see nothing
@@ -167,5 +169,6 @@ class Camera:
         self._recorder.finish(timeout_s)
         self._live.close()
         self._snapshots.close()
+        self._busy.close()
         for pump in self._pumps:
             pump.join(timeout_s)

@@ -1,6 +1,7 @@
 """What the capturing thread asks of the recorder; batches of these are the only thing that crosses to its thread."""
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.core.eventnotes import Summary
 from agent.core.model import Box, Packet, StreamInfo
@@ -79,13 +80,26 @@ class CameraGap:
 
 
 @dataclass(frozen=True, slots=True)
+class Tamper:
+    """Something has been done to the camera, or that is over; or it is looked at no longer, and nobody can tell."""
+
+    code: str               # what, as in core.tamper.Kind
+    phase: Literal["start", "end", "cut"]
+    at_us: int              # when that which is told began
+    strength: float         # how much of the view is affected, 0..1
+    detail: str
+    shown_until_us: int     # a clip that begins before this belongs to it
+
+
+@dataclass(frozen=True, slots=True)
 class Pausing:
     """The camera is to see nothing from now on, or sees again."""
 
     by: str | None          # by whose word, as in core.pause; None: it may see
 
 
-Job = Pausing | CameraGap | ClipBegin | Block | ClipEnd | ClipLost | EventOpen | EventClose
+Happening = Pausing | CameraGap | Tamper | EventOpen | EventClose
+Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
 
 
 def size_b(batch: Sequence[Job]) -> int:

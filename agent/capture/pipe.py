@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 from agent.capture.ear import Ear
+from agent.capture.guard import CHANGED, PAUSED, STOPPED, Changes, Guard, concerns
 from agent.capture.jobs import CameraGap, EventClose, EventOpen, Pausing
 from agent.capture.live import Live
 from agent.capture.meter import Rate
@@ -17,13 +18,15 @@ from agent.capture.recorder import Recorder
 from agent.capture.scribe import Scribe, without_picture
 from agent.capture.story import Story
 from agent.config.digest import digest
-from agent.config.privacy import silenced
+from agent.config.looking import as_set, machine
 from agent.config.settings import Camera
-from agent.config.zones import points, zones_of
-from agent.core.event import EventMachine, Order
+from agent.core.busywire import COLUMNS, ROWS, Busy
+from agent.core.event import Order
 from agent.core.facts import CameraFacts
 from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
-from agent.core.motion import Detector, Look, MotionSettings
+from agent.core.motion import Detector, Look
+from agent.core.replay.silence import SILENCES, silences
+from agent.core.replay.turns import Turns
 from agent.core.ring import Ring
 from agent.core.segmenter import KEEP, Action, End, Segmenter, Turn, Write
 from agent.core.timeline import Jump, Timeline
@@ -35,6 +38,7 @@ CONFIRM_S = 2.0             # the detector confirms motion up to this long after
 CONTINUOUS_CLIP_S = 60.0    # short enough that retention can be fair, long enough to cost few commits
 LUMA_LATE_S = 5.0           # a small stream without pictures for this long is not relied upon
 LUMA_MEAN_EVERY_S = 5.0     # brightness is only told in the heartbeat
+LOOK_OLD_S = 12.0           # an older look tells nothing of now; keyframes may be all we look at, 10 s apart
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +51,9 @@ class Pipe:
         self._ring = Ring(camera.pre_roll_s + CONFIRM_S, RING_BYTES_MAX)
         self._segmenter = _segmenter(camera, self._ring)
         self._scribe, self._ear = Scribe(camera, recorder, clock, self._ring), Ear(camera.name, camera.audio)
-        self._machine, self._detector, self._zones = _machine(camera), _detector(camera), Zones(zones_of(camera))
-        self._digest = digest(camera)
+        self._machine, self._guard, self._digest = machine(camera), Guard(camera), digest(camera)
+        self._detector, self._zones = _looking(camera)
+        self._turns = Turns(camera.motion.fps)
         self._lock, self._looking = threading.Lock(), threading.Lock()
         self._timeline = Timeline()
         self._info: StreamInfo | None = None
@@ -60,7 +65,6 @@ class Pipe:
         self._last_luma_mono_s = float("-inf")
         self._sub_mono_s = float("-inf")         # when the small stream last had a picture
         self._sub_silent = True
-        self._next_luma_mono_s = float("-inf")
         self._luma_mean: float | None = None
         self._luma_mean_mono_s = float("-inf")
         self._away_by: str | None = None        # whose word pauses the camera
@@ -116,8 +120,8 @@ class Pipe:
             self._send()
 
     def wants_luma(self, mono_s: float) -> bool:
-        """Whether it is time for motion to look; a little early is in time, for frames jitter."""
-        return self._camera.motion.enabled and not self._away_by and mono_s >= self._next_luma_mono_s
+        """Whether it is time for motion to look."""
+        return self._camera.motion.enabled and not self._away_by and self._turns.due(mono_s)
 
     def wants_main_luma(self) -> bool:
         """Whether the main stream has to be decoded for motion: there is no small one, or it is silent."""
@@ -139,11 +143,10 @@ class Pipe:
 
     def luma(self, picture: Luma) -> Look:
         """A small picture for motion, no older than the last one; returns what the detector says of it."""
-        period_s = 1 / self._camera.motion.fps
-        self._next_luma_mono_s = max(self._next_luma_mono_s + period_s, picture.mono_s + period_s / 2)
+        self._turns.took(picture.mono_s)
         self._last_luma_mono_s = picture.mono_s
         with self._looking:         # the small stream's thread and, right after it fell silent, the main one's
-            look = self._detector.step(picture)
+            look, changes = self._detector.step(picture), self._guard.look(picture)
         with self._lock:
             if self._away_by:
                 return look
@@ -151,6 +154,8 @@ class Pipe:
             if picture.mono_s - self._luma_mean_mono_s >= LUMA_MEAN_EVERY_S:
                 self._luma_mean, self._luma_mean_mono_s = float(picture.y[::16, ::16].mean()), picture.mono_s
             self._see(look, picture)
+            if changes:
+                self._heed(changes, picture)
         return look
 
     # What the pump and the main loop call.
@@ -179,8 +184,10 @@ class Pipe:
         with self._lock:
             if not self._away_by:
                 self._end_run()
+                self._segmenter.kept_until_us = None
                 self._obey(self._segmenter.close())
-                self._scribe.tell(*map(without_picture, self._event_end()))
+                self._scribe.tell(*map(without_picture, self._event_end()),
+                                  *self._guard.begin_anew(self._camera, PAUSED, self._now_us()))
                 self._forget()
                 self._live.look_away()
             self._tell_away(by)
@@ -194,9 +201,12 @@ class Pipe:
         """Go on by other settings. If motion is to be looked for by others, it is learned anew; the recording goes on.
         """
         with self._looking, self._lock:
+            if concerns(self._camera, camera):
+                self._scribe.tell(*self._guard.begin_anew(camera, CHANGED, self._now_us()))
+                self._send()
             before, self._camera, self._digest = self._digest, camera, digest(camera)
             if self._digest != before:
-                self._detector, self._zones = _detector(camera), Zones(zones_of(camera))
+                (self._detector, self._zones), self._turns = _looking(camera), Turns(camera.motion.fps)
                 if self._story is not None:
                     self._story.renumber()
 
@@ -216,11 +226,28 @@ class Pipe:
             gop = self._ring.newest_gop()
             return (self._info, gop) if self._info is not None and gop else None
 
+    def busy(self) -> Busy:
+        """Where the picture has been restless lately, and why motion is silent; nothing of it while paused."""
+        with self._looking:
+            grid = tuple(map(tuple, self._detector.busy(COLUMNS, ROWS)))
+        with self._lock:
+            old = self._clock.mono_s() - self._last_luma_mono_s > LOOK_OLD_S
+            if self._away_by or old or self._look is None or self._info is None or not grid:
+                return Busy(state="no_picture")
+            why = silences(self._look, self._counted, told=self._story is not None)
+            return Busy(state="ok", grid=grid, width=self._info.width, height=self._info.height,
+                        moving=bool(self._counted.objects), silences=tuple(sorted(why, key=SILENCES.index)))
+
+    def forget_busy(self) -> None:
+        """Take every place for a calm one again."""
+        with self._looking:
+            self._detector.forget_busy()
+
     def finish(self) -> None:
         """Close what is open, because we stop."""
         with self._lock:
             self._end_run()
-            self._scribe.tell(*self._event_end())
+            self._scribe.tell(*self._event_end(), *self._guard.begin_anew(self._camera, STOPPED, self._now_us()))
             self._send()
 
     def facts(self) -> CameraFacts:
@@ -238,7 +265,7 @@ class Pipe:
                     now_mono_s - self._last_frame_mono_s if self._last_frame_mono_s is not None else None),
                 luma_fps=_rounded(self._lumas.per_s(now_mono_s)) if self._camera.motion.enabled else None,
                 luma_mean=_rounded(self._luma_mean), score=_rounded(self._look.score if self._look else None, 4),
-                recording=self._recorder.recording, events_n=self._recorder.events_n,
+                tampered=self._guard.now, recording=self._recorder.recording, events_n=self._recorder.events_n,
                 audio=self._ear.state(now_mono_s),
                 sound_dropped_n=self._ear.dropped_n + self._scribe.sound_lost_n if self._camera.audio else None,
                 dropped_n=self._ring.overflow_n + self._scribe.refused_n + self._recorder.dropped_n,
@@ -254,8 +281,8 @@ class Pipe:
 
     def _forget(self) -> None:
         self._info = self._scribe.info = self._look = self._last_frame_mono_s = self._luma_mean = None
-        self._machine, self._detector = _machine(self._camera), _detector(self._camera)
-        self._zones, self._counted = Zones(zones_of(self._camera)), Counted()
+        self._machine, self._counted = machine(self._camera), Counted()
+        self._detector, self._zones = _looking(self._camera)
         self._frames, self._bytes, self._lumas = Rate(), Rate(), Rate()
 
     def _keep(self, packet: Packet) -> None:
@@ -288,6 +315,16 @@ class Pipe:
         self._step(self._counted, picture.mono_s)
         if self._story is not None and self._counted.objects:
             self._story.take(self._counted, look.score, picture, self._info)
+
+    def _heed(self, changes: Changes, picture: Luma) -> None:
+        """What the tamper watch found: told, and recorded, for what led to it is worth seeing."""
+        now_us = int(picture.mono_s * 1e6)
+        until_us = now_us + int(self._camera.post_roll_s * 1e6)
+        jobs = self._guard.tell(changes, until_us)
+        self._scribe.tell(*jobs)
+        if any(job.phase == "start" for job in jobs):
+            self._obey(self._segmenter.keep(now_us, until_us))
+        self._send()
 
     def _step(self, counted: Counted, now_mono_s: float) -> None:
         self._machine, order = self._machine.step(bool(counted.objects), now_mono_s)
@@ -325,18 +362,18 @@ class Pipe:
                 case Turn():
                     self._scribe.tell(*self._event_end(), self._event_begin(action.at_us, continues=True))
 
+    def _now_us(self) -> int:
+        return int(self._clock.mono_s() * 1e6)
+
     def _send(self) -> None:
         if not self._scribe.send():
             self._segmenter.lost()
 
 
-def _machine(camera: Camera) -> EventMachine:
-    return EventMachine(max(camera.post_roll_s, camera.merge_gap_s), camera.max_clip_s, camera.cool_down_s)
-
-
-def _detector(camera: Camera) -> Detector:
-    return Detector(MotionSettings.for_people(camera.motion.sensitivity, camera.motion.smallest_pct),
-                    [points(area) for area in silenced(camera)])
+def _looking(camera: Camera) -> tuple[Detector, Zones]:
+    """What has seen nothing so far, and what of it will count."""
+    now = as_set(camera)
+    return now.detector(), now.counting()
 
 
 def _segmenter(camera: Camera, ring: Ring) -> Segmenter:

@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.capture.clipfile import ClipFile
@@ -23,8 +23,10 @@ from agent.capture.jobs import (
     Job,
     Pausing,
     Sight,
+    Tamper,
     size_b,
 )
+from agent.capture.tampers import RowChange, Tampers
 from agent.capture.thumbs import thumbnail
 from agent.core.facts import Poke
 from agent.host.clock import Clock, Instant, at
@@ -44,8 +46,6 @@ PROBE_B = 65_536                # what a card must take before it is trusted aga
 FAULTS = {errno.ENOSPC: "card_full", errno.EDQUOT: "card_full", errno.EROFS: "card_read_only"}
 
 _log = logging.getLogger(__name__)
-
-RowChange = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(slots=True)
@@ -86,6 +86,7 @@ class Recorder(threading.Thread):
         self._clip: OpenClip | None = None
         self._event: OpenEvent | None = None
         self._last_event: OpenEvent | None = None
+        self._tampers = Tampers(camera, keeps_events_longer)
         self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
         self._needs_recovery = True
         self._retry_mono_s = 0.0
@@ -166,14 +167,10 @@ class Recorder(threading.Thread):
                     self.dropped_blocks_n += 1
                 case ClipBegin():
                     self.clip_lost.set()
-                case EventOpen():
-                    self._open_event(job)
                 case EventClose():
                     self._close_event(job, picture=False)
-                case CameraGap():
-                    self._note_gap(job)
-                case Pausing():
-                    self._note_pause(job)
+                case _:
+                    self._note(job)
 
     def _ready(self) -> None:
         """Have a database, and nothing left over from an earlier life or an error."""
@@ -190,7 +187,8 @@ class Recorder(threading.Thread):
 
     def _recover(self, db: sqlite3.Connection) -> None:
         self._commit()      # what is known to be finished is not to be found torn
-        recover_camera(db, self._folders, self._camera, self._clock, going_on=self._event.id if self._event else None)
+        motion = {self._event.id} if self._event and self._event.id is not None else set()
+        recover_camera(db, self._folders, self._camera, self._clock, going_on=motion | self._tampers.ids)
         self._needs_recovery = False
 
     def _obey(self, job: Job) -> None:
@@ -203,10 +201,18 @@ class Recorder(threading.Thread):
                 self._end(job)
             case ClipLost():
                 self._lose()
-            case EventOpen():
-                self._open_event(job)
             case EventClose():
                 self._close_event(job)
+            case _:
+                self._note(job)
+
+    def _note(self, job: Job) -> None:
+        """What takes nothing but rows, so that a card that is unwell only delays it."""
+        match job:
+            case EventOpen():
+                self._open_event(job)
+            case Tamper():
+                self._remember(self._tampers.note(job, self._clock.now()))
             case CameraGap():
                 self._note_gap(job)
             case Pausing():
@@ -228,6 +234,7 @@ class Recorder(threading.Thread):
             made.append(clips.open_row(db, self._camera, kind, start, job.info.codec, job.info.width, job.info.height))
             if self._event is not None and self._event.id is not None:
                 events.tie(db, self._event.id, made[0][0])
+            self._tampers.begins(db, made[0][0], start)
 
         self._remember(insert)
         try:

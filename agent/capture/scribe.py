@@ -5,7 +5,7 @@ waits for the rest of its sound as long as a fragment takes; what is to be done 
 """
 from dataclasses import replace
 
-from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, ClipLost, EventClose, EventOpen, Job, Pausing
+from agent.capture.jobs import Block, ClipBegin, ClipEnd, ClipLost, EventClose, Happening, Job
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera
 from agent.core.fragments import LONGEST_US, Fragmenter
@@ -116,7 +116,7 @@ class Scribe:
 
 def _happenings(jobs: list[Job]) -> list[Job]:
     """What a refused batch tells besides its video; an event's end goes without the packets of its picture."""
-    kept = [job for job in jobs if isinstance(job, CameraGap | Pausing | EventOpen | EventClose)]
+    kept = [job for job in jobs if isinstance(job, Happening)]
     return [without_picture(job) if isinstance(job, EventClose) else job for job in kept]
 
 

@@ -3,8 +3,6 @@
 It is made of the newest packets in memory, so it shows what a recording shows: masks are in it, and while the camera
 is paused there is none.
 """
-import contextlib
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,12 +10,10 @@ from agent.capture.still import jpeg, last_picture
 from agent.core.model import Packet, StreamInfo
 from agent.core.stillwire import Still, answer
 from agent.host.clock import Clock
-from agent.host.door import close_door, open_door
+from agent.host.desk import Desk
 
-ASKERS_MAX = 8              # that wait; one is served at a time
 SAME_S = 1.0                # who asks so soon after another gets the same picture
 DECODE_S = 0.5              # on a slow board the picture reached by then counts: a little older, but in time
-SEND_TIMEOUT_S = 2.0
 QUALITY = 85
 
 Newest = Callable[[], tuple[StreamInfo, Sequence[Packet]] | None]
@@ -31,20 +27,7 @@ class Snapshots:
         self._newest, self._clock = newest, clock
         self._made = b""                            # the last answer, and when it was made
         self._made_mono_s = float("-inf")
-        self._door = open_door(path, ASKERS_MAX)
-        self._closed = threading.Event()
-        threading.Thread(target=self._serve, name="snapshot", daemon=True).start()
-
-    def _serve(self) -> None:
-        while not self._closed.is_set():
-            try:
-                connection = self._door.accept()[0]
-            except OSError:                         # out of descriptors, or closed
-                self._closed.wait(1.0)
-                continue
-            connection.settimeout(SEND_TIMEOUT_S)
-            with connection, contextlib.suppress(OSError):
-                connection.sendall(self._answer())
+        self._desk = Desk(path, "snapshot", lambda _: self._answer())
 
     def _answer(self) -> bytes:
         found, now_mono_s = self._newest(), self._clock.mono_s()
@@ -66,5 +49,4 @@ class Snapshots:
 
     def close(self) -> None:
         """Stop listening."""
-        self._closed.set()
-        close_door(self._door)
+        self._desk.close()

@@ -90,6 +90,7 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
     audio: bool = False
     masks: list[Polygon] = field(default_factory=list)
     privacy_mask: Literal["paint", "transcode", "camera"] = "paint"
+    tamper: bool = True
     motion: Motion = field(default_factory=Motion)
     zone: list[Zone] = field(default_factory=list)
     sensor: Sensor = field(default_factory=Sensor)

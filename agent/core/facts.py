@@ -27,6 +27,7 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     luma_fps: float | None = None         # pictures a second that motion saw
     luma_mean: float | None = None        # 0 black .. 255 white
     score: float | None = None            # the latest motion score, 0..1
+    tampered: tuple[str, ...] = ()        # what holds of core.tamper.Kind, oldest first
     recording: bool | None = None
     events_n: int | None = None           # since this process started, like every count below
     gaps_n: int | None = None             # runs that ended without being asked to

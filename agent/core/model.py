@@ -86,3 +86,4 @@ class Luma:
     gain: float | None = None
     lux: float | None = None
     focus: float | None = None      # how sharp the camera finds the picture; it means something only beside itself
+    key_mono_s: float | None = None     # of the keyframe that it leans on; None for a picture from before any encoder

@@ -58,6 +58,7 @@ class Segmenter:
     longest_us: int                     # clips are cut at the first keyframe after this
     withheld_bytes_max: int = 16_000_000
     wanted_until_us: int | None = None  # while an event is open: the end of the post-roll as far as known
+    kept_until_us: int | None = None    # what `keep` asked for, while it has not come to its end
     clip_start_us: int | None = None    # while a clip is open
     last_dts_us: int | None = None      # of this run
     last_step_us: int = 0
@@ -90,17 +91,26 @@ class Segmenter:
         self.cut_asked = self.turn_asked = True
         return self.extend(now_us)
 
+    def keep(self, now_us: int, until_us: int) -> list[Action]:
+        """Something is to be seen, event or not: record from the pre-roll on, and go on until then."""
+        self.kept_until_us = until_us
+        if self.always or self.clip_start_us is not None:
+            return self._release()
+        return self._begin(self.ring.since(now_us - self.pre_roll_us))
+
     def cut(self) -> None:
         """What is recorded changes its form: from the next keyframe on, it goes to another clip."""
         self.cut_asked = self.clip_start_us is not None
 
     def close(self) -> list[Action]:
-        """The event is over."""
+        """The event is over; what is to be kept goes on."""
         self.wanted_until_us = None
-        return [] if self.always else self.end()
+        return [] if self.always or self.kept_until_us is not None else self.end()
 
     def packet(self, packet: Packet) -> Sequence[Action]:
         """The next packet in decode order; it is in the ring already."""
+        if self.kept_until_us is not None and packet.pts_us > self.kept_until_us:
+            return self._let_go(packet)
         actions = self._at_key(packet) if packet.key else None
         if actions is None:
             actions = NOTHING if self.clip_start_us is None else self._go_on(packet)
@@ -126,6 +136,13 @@ class Segmenter:
         self._withheld, self._withheld_bytes, self.clip_start_us = [], 0, None
         self.cut_asked = self.turn_asked = False
 
+    def _let_go(self, packet: Packet) -> Sequence[Action]:
+        """What was to be kept is complete: the clip ends before this packet, unless there is another reason for it."""
+        self.kept_until_us = None
+        if self.always or self.wanted_until_us is not None:
+            return self.packet(packet)
+        return [*self.end(), *self.packet(packet)]
+
     def _at_key(self, packet: Packet) -> Sequence[Action] | None:
         """Where a clip may begin; None if nothing begins or ends here."""
         if self.clip_start_us is None:
@@ -143,7 +160,9 @@ class Segmenter:
         return self._release() if self._withheld_bytes > self.withheld_bytes_max else NOTHING
 
     def _wanted(self, pts_us: int) -> bool:
-        return self.always or (self.wanted_until_us is not None and pts_us <= self.wanted_until_us)
+        if self.always or (self.wanted_until_us is not None and pts_us <= self.wanted_until_us):
+            return True
+        return self.kept_until_us is not None and pts_us <= self.kept_until_us
 
     def _cut(self, packet: Packet) -> list[Action]:
         released = self._release()

@@ -44,6 +44,29 @@ def motion_end(db: sqlite3.Connection, event: events.Event, when: Instant, conti
     outbox.append(db, "motion", event.camera, when, wire.encode(data))
 
 
+def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, code: str, strength: float,
+                 detail: str) -> None:
+    """Something has been done to the camera; `code` is one of core.tamper.Kind."""
+    data = wire.TamperData(event=event_id, code=code, phase="start", start_ms=start.mono_ms,
+                           strength=round(strength, 2), detail=detail)
+    outbox.append(db, "tamper", camera, start, wire.encode(data))
+
+
+def tamper_end(db: sqlite3.Connection, event: events.Event, when: Instant, detail: str | None = None) -> None:
+    """That is over, or nobody can tell: its row is cut; `event` is that row as it is now."""
+    assert event.code is not None
+    data = wire.TamperData(event=event.id, code=event.code, phase="end", start_ms=event.mono_ms,
+                           dur_ms=event.dur_ms, strength=None if event.score is None else round(event.score, 2),
+                           detail=detail, clip=_reference(db, event.clip), cut=event.state == "cut")
+    outbox.append(db, "tamper", event.camera, when, wire.encode(data))
+
+
+def event_cut(db: sqlite3.Connection, event: events.Event, when: Instant) -> None:
+    """A dead process had left an event open; `event` is its row, which is cut now."""
+    end = tamper_end if event.kind == "tamper" else motion_end
+    end(db, event, when)
+
+
 def camera(db: sqlite3.Connection, name: str, when: Instant, code: str, detail: str, gap_s: float, over: bool) -> None:
     """A camera delivers nothing, or delivers again."""
     data = wire.CameraData(code=code, phase="end" if over else "start", detail=detail, gap_s=round(gap_s, 1))

@@ -82,6 +82,15 @@ def mark_kind(db: sqlite3.Connection, seq: int, kind: str) -> None:
     db.execute("UPDATE clip SET kind = ? WHERE seq = ?", (kind, seq))
 
 
+def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8) -> list[int]:
+    """Seqs of the camera's newest clips that show `start` or what came after it, the open one among them."""
+    rows = db.execute("SELECT seq FROM (SELECT seq, mono_ms, dur_ms FROM clip WHERE camera = ? AND boot = ? "
+                      "AND state IN ('open', 'done', 'recovered') ORDER BY seq DESC LIMIT ?) "
+                      "WHERE dur_ms IS NULL OR mono_ms + dur_ms >= ? ORDER BY seq",
+                      (camera, start.boot, limit, start.mono_ms))
+    return [row["seq"] for row in rows]
+
+
 def condemn(db: sqlite3.Connection, seqs: list[int], why: str) -> None:
     """Say, before the files go, that they are to go: a cut in between leaves no row without a file."""
     db.executemany("UPDATE clip SET state = 'deleting', why = ? WHERE seq = ?", ((why, seq) for seq in seqs))

@@ -31,11 +31,12 @@ class Event:
     zones: list[str]                    # fulfilled, in the order in which they first were
     path: list[list[int]]               # where its objects were: core.eventnotes.Sample
     settings: str | None                # what the detector was set to
+    code: str | None                    # of kind "tamper": what was done to the camera, as in core.tamper.Kind
 
 
 COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
            " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
-           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings")
+           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings, code")
 SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
@@ -52,11 +53,13 @@ def _json(value: Sequence[object]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, zones: Sequence[str] = ()) -> int:
+def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, zones: Sequence[str] = (), *,
+             code: str | None = None, score: float | None = None) -> int:
     """Note that something has begun, in `zones` if any; returns the event's id. Within the caller's transaction."""
-    cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock, zones) "
-                        "VALUES (?, ?, 'open', ?, ?, ?, ?, ?)",
-                        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, _json(zones)))
+    cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock, zones, code, score) "
+                        "VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
+                        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, _json(zones), code,
+                         score))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
@@ -76,8 +79,13 @@ def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tra
                (dur_ms, score, tracks_n, rounded, detector, thumb, _json(zones), _json(path), settings, event_id))
 
 
+def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
+    """The event is over; all that was to be known of it is in its row since it began."""
+    db.execute("UPDATE event SET state = 'done', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
+
+
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
-    """The process died before the event's end; `dur_ms` is how much of it is on the card."""
+    """Nobody saw the event's end: the process died, or looked away; `dur_ms` is how long it was seen."""
     db.execute("UPDATE event SET state = 'cut', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
 
 

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+from collections.abc import Container
 from pathlib import Path
 
 from agent.core.mp4.boxes import Mp4Error
@@ -24,8 +25,8 @@ _log = logging.getLogger(__name__)
 
 
 def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock: Clock,
-                   going_on: int | None = None) -> None:
-    """Close everything of `camera` that is open, but for the event `going_on`.
+                   going_on: Container[int] = ()) -> None:
+    """Close everything of `camera` that is open, but for the events `going_on`.
 
     Only the camera's own recorder may call this while it runs. Raises OSError and sqlite3.Error where the card
     does not play along; calling again later is safe.
@@ -34,7 +35,7 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
         if not _close_clip(db, folders, clip, clock):
             return
     for event in events.unfinished(db, camera):
-        if event.id != going_on:
+        if event.id not in going_on:
             _cut_event(db, event, clock)
 
 
@@ -108,4 +109,4 @@ def _cut_event(db: sqlite3.Connection, event: events.Event, clock: Clock) -> Non
         events.cut(db, event.id, dur_ms)
         now = events.get(db, event.id)
         assert now is not None
-        announce.motion_end(db, now, clock.now())
+        announce.event_cut(db, now, clock.now())

@@ -96,4 +96,31 @@ CREATE TABLE browser (                    -- paired browsers of the household
 ALTER TABLE event ADD COLUMN zones TEXT;      -- JSON ["gate", ...]: fulfilled, in the order in which they first were
 ALTER TABLE event ADD COLUMN path TEXT;       -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.eventnotes
 ALTER TABLE event ADD COLUMN settings TEXT;   -- what the detector was set to: config.digest
+""", """
+ALTER TABLE event ADD COLUMN code TEXT;       -- of a tamper event: core.tamper.Kind
+""", """
+CREATE TABLE deed (                       -- acts that the keeper has not signed yet, written in the act's transaction
+    id INTEGER PRIMARY KEY AUTOINCREMENT,     -- without a gap: a row that vanishes here leaves one in the ledger
+    kind TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    body TEXT NOT NULL                    -- canonical JSON: core.ledger
+) STRICT;
+
+CREATE TABLE ledger (                     -- what the device did, chained and signed: docs/design/evidence.md
+    n INTEGER PRIMARY KEY,
+    doc BLOB NOT NULL,                    -- the very bytes that are hashed and signed
+    prev BLOB NOT NULL,
+    hash BLOB NOT NULL,                   -- SHA-256 of prev and doc
+    sig BLOB NOT NULL                     -- Ed25519
+) STRICT;
+CREATE TRIGGER ledger_keeps_its_rows BEFORE DELETE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+CREATE TRIGGER ledger_keeps_its_words BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+
+-- Signed is what is on the card now, not what was written of it before there were signatures.
+UPDATE clip SET sha256 = NULL WHERE state IN ('done', 'recovered');
 """]

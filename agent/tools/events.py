@@ -71,7 +71,8 @@ def _version(db: sqlite3.Connection) -> int:
 def _row(db: sqlite3.Connection, event: Event) -> tuple[str, ...]:
     dated = boots.offset_ms(db, event.boot) is not None
     long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
-    return (when(event.wall_ms, event.mono_ms, event.clock, dated), str(event.id), event.camera, event.kind, long,
+    kind = f"{event.kind}: {event.code}" if event.code else event.kind
+    return (when(event.wall_ms, event.mono_ms, event.clock, dated), str(event.id), event.camera, kind, long,
             "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))
 
 

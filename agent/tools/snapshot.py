@@ -1,21 +1,14 @@
 """`taimat snapshot`: a camera's picture of now, into a file."""
-import socket
 import sys
 import time
 from pathlib import Path
 
-import typer
-
 from agent.config.load import load
 from agent.core.stillwire import LARGEST_B, StillError, parse
-from agent.host.clock import SystemClock
-from agent.store import pause
 from agent.store.database import StoreError
-from agent.store.folders import Folders
+from agent.tools.asking import ask, seeing, unanswered
 from agent.tools.place import config_path
 from agent.tools.terminal import console, size
-
-ANSWER_S = 5.0
 
 
 def take(config: Path | None, camera: str, output: Path | None) -> None:
@@ -24,11 +17,7 @@ def take(config: Path | None, camera: str, output: Path | None) -> None:
     Raises ConfigError, and StoreError when there is no picture or it can't be written.
     """
     settings = load(config_path(config))
-    names = [each.name for each in settings.camera if each.enabled]
-    if camera not in names:
-        raise typer.BadParameter(f"there is no enabled camera called {camera}; known: {', '.join(names) or 'none'}")
-    if pause.load(Folders(Path(settings.store.folder))).of(camera, SystemClock().now()):
-        raise StoreError(f"{camera}: is paused, so there is no picture; to see again: taimat resume {camera}")
+    seeing(settings, camera, "no picture")
     jpeg, age_ms = _ask(camera, Path(settings.store.runtime) / f"snap-{camera}.sock")
     target = output or Path(time.strftime(f"{camera}-%Y%m%d-%H%M%S.jpg"))
     if str(target) == "-":
@@ -43,17 +32,10 @@ def take(config: Path | None, camera: str, output: Path | None) -> None:
 
 
 def _ask(camera: str, path: Path) -> tuple[bytes, int | None]:
-    data = bytearray()
     try:
-        with socket.socket(socket.AF_UNIX) as asker:
-            asker.settimeout(ANSWER_S)
-            asker.connect(str(path))
-            while len(data) <= LARGEST_B and (piece := asker.recv(65536)):
-                data += piece
-        still, jpeg = parse(bytes(data))
+        still, jpeg = parse(ask(path, LARGEST_B))
     except (OSError, StillError) as error:
-        raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; is Taimat running (taimat run), and "
-                         "may this user ask it (sudo)?") from error
+        raise unanswered(path, error) from error
     if still.state != "ok":
         raise StoreError(f"{camera}: has no picture now, or is off by its weekly hours; taimat doctor looks at it")
     return jpeg, still.age_ms

@@ -13,6 +13,7 @@ from agent.host.clock import Clock
 from agent.store.folders import Folders
 from agent.web.doorman import Doorman
 from agent.web.feeds import Feeds
+from agent.web.forgetting import BusyAreas
 from agent.web.guard import Guard, is_loopback_name
 from agent.web.live import Hall
 from agent.web.media import Media
@@ -42,7 +43,8 @@ def build(parts: Parts) -> ASGIApp:
     """The whole page, guarded."""
     settings = parts.settings
     renderer = Renderer(settings.device.language, settings.device.site)
-    pages = Pages(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock)
+    busy = BusyAreas(settings, renderer)
+    pages = Pages(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock, busy)
     views = Views(settings, parts.workers, parts.watch, parts.hall, parts.folders, parts.clock)
     pausing = Pausing(settings, parts.workers, parts.folders, parts.clock)
     feeds = Feeds(parts.workers, parts.watch, parts.clock)
@@ -60,6 +62,7 @@ def build(parts: Parts) -> ASGIApp:
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
         Route("/pause", pausing.change, methods=["POST"]),
+        Route("/busy/forget", busy.forget, methods=["POST"]),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.enter, methods=["POST"]),
         Route("/static/{name}", renderer.static),

@@ -45,7 +45,7 @@ def events_of(found: Listing) -> list[dict[str, Any]]:
 
 def _event(event: Event, unsure: bool) -> dict[str, Any]:
     return {
-        "id": event.id, "camera": event.camera, "kind": event.kind, "state": event.state,
+        "id": event.id, "camera": event.camera, "kind": event.kind, "code": event.code, "state": event.state,
         "began": datetime.fromtimestamp(event.wall_ms / 1000).astimezone().isoformat(timespec="milliseconds"),
         "time_sure": not unsure, "boot": event.boot, "mono_ms": event.mono_ms, "dur_ms": event.dur_ms,
         "score": event.score, "zones": event.zones, "tracks_n": event.tracks_n, "boxes": event.boxes,

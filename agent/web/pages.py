@@ -12,7 +12,8 @@ from agent.host.clock import Clock
 from agent.store import events, pause
 from agent.store.events import Event
 from agent.store.folders import Folders
-from agent.web import hearing, masking, sighting, status, switch, tile
+from agent.web import hearing, masking, restless, sighting, status, switch, tile
+from agent.web.forgetting import BusyAreas
 from agent.web.render import Renderer
 from agent.web.sighting import Sighting
 from agent.web.switch import paused_of
@@ -76,9 +77,9 @@ class Pages:
     """The handlers of a person's addresses."""
 
     def __init__(self, settings: Settings, workers: Workers, watch: Watch, folders: Folders, renderer: Renderer,
-                 clock: Clock) -> None:
+                 clock: Clock, busy: BusyAreas) -> None:
         self._cameras, self._workers, self._watch = settings.camera, workers, watch
-        self._folders, self._renderer, self._clock = folders, renderer, clock
+        self._folders, self._renderer, self._clock, self._busy = folders, renderer, clock, busy
         self._names = [camera.name for camera in settings.camera]
 
     async def home(self, request: Request) -> Response:
@@ -124,8 +125,11 @@ class Pages:
         except CardTrouble:
             latest, pauses = None, None
         paused = paused_of([camera] if camera.enabled else [], report, pauses, now)
+        looks = self._busy.has(camera.name) and paused[camera.name] is None
+        busy = restless.restless(await self._busy.of(camera.name), said) if looks else None
         return self._renderer.page(request, "live.html", tile=tile.tiles([camera], report, now, said, paused)[0],
                                    cameras=self._names, events=latest, masks=masking.masks(camera, report),
+                                   busy=busy, busy_open="busy" in request.query_params,
                                    sound=hearing.told(camera, report, said),
                                    switch=switch.of_camera(camera, paused.get(camera.name), now, said))
 

@@ -47,7 +47,7 @@ def sighting(event: Event, is_unsure: bool, now: Instant, words: Words) -> Sight
     """The event in the words of one language."""
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
     return Sighting(
-        id=event.id, camera=event.camera, kind=words(KINDS.get(event.kind, "event.other")),
+        id=event.id, camera=event.camera, kind=_kind(event, words),
         zones=words("event.zones", zones=", ".join(event.zones)) if event.zones else "",
         day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
@@ -55,3 +55,9 @@ def sighting(event: Event, is_unsure: bool, now: Instant, words: Words) -> Sight
         length=words.length(event.dur_ms) if event.dur_ms is not None else "", note=note,
         going_on=event.state == "open", thumb=event.thumb is not None, clip=event.clip,
         starts_s=(event.clip_offset_ms or 0) / 1000, file_name=f"{event.camera}-{words.stamp(event.wall_ms)}.mp4")
+
+
+def _kind(event: Event, words: Words) -> str:
+    """What happened; of tampering, what was done if there is a word for it."""
+    done = f"tamper.{event.code}"
+    return words(done if done in words.texts else KINDS.get(event.kind, "event.other"))

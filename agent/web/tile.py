@@ -50,7 +50,7 @@ def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, no
         return Tile(camera.name, True, "paused", told(paused, now, words), remedy)
     if worst:
         said = text(worst.code, words.language)
-        if worst.code in CAMERA:
+        if worst.code in CAMERA and worst.code != "camera_frozen":      # which has a picture, an old one
             lost = _lost_since(facts, worst, now, words)
             return Tile(camera.name, True, "alarm", lost, f"{said.title}. {said.remedy}")
         return Tile(camera.name, True, TONES[worst.severity], said.title, said.remedy)

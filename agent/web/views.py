@@ -14,6 +14,7 @@ from agent.core.stillwire import LARGEST_B, StillError
 from agent.host.clock import Clock
 from agent.store import pause
 from agent.store.folders import Folders
+from agent.web.asking import ask
 from agent.web.channel import NotLive
 from agent.web.live import Hall
 from agent.web.switch import paused_of
@@ -58,7 +59,7 @@ class Views:
             return JSONResponse({"reason": "paused"}, 409)
         try:
             async with asyncio.timeout(STILL_S):
-                still, jpeg = stillwire.parse(await _ask(self._runtime / f"snap-{camera.name}.sock"))
+                still, jpeg = stillwire.parse(await ask(self._runtime / f"snap-{camera.name}.sock", LARGEST_B))
         except (OSError, TimeoutError, StillError):
             return JSONResponse({"reason": "camera_off"}, 503)
         if still.state != "ok":
@@ -79,15 +80,3 @@ class Views:
 
 def _pauses(db: sqlite3.Connection, folders: Folders) -> Pauses:
     return pause.load(folders)
-
-
-async def _ask(socket: Path) -> bytes:
-    """What capture answers, to its end, of a bounded length. Raises OSError."""
-    reader, writer = await asyncio.open_unix_connection(socket)
-    try:
-        data = bytearray()
-        while len(data) <= LARGEST_B and (piece := await reader.read(65536)):
-            data += piece
-        return bytes(data)
-    finally:
-        writer.close()

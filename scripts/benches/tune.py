@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import psutil
 
+from agent.config.looking import as_set
 from agent.config.settings import Camera
 from agent.core.replay import Variant
 from agent.host.footage import reel, whatif
@@ -27,7 +28,7 @@ FEW_N, MANY_N = 6, 40       # films; a few fill the traces
 def run(plan: Plan) -> Iterator[Table]:
     """Measure, and give the table."""
     cv2.setNumThreads(1)
-    now = whatif.as_set(CAMERA)
+    now = as_set(CAMERA)
     ways = {1: [now], 6: [now, *whatif.usual(now), now]}
     table = Table("taimat tune: footage looked at again", ("footage", "variants", "CPU s for a minute", "x real time"))
     for width, height, fps, kbps in SHAPES:

@@ -34,16 +34,19 @@ def small_card(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def rig_on(place: Path, tmp_path: Path) -> Rig:
-    folders = Folders(place / "store").create()
+@pytest.fixture
+def rig(small_card: Path, tmp_path: Path) -> Iterator[Rig]:
+    """A recorder whose store is on the small card; whatever becomes of the test, it ends before the card goes."""
+    folders = Folders(small_card / "store").create()
     runtime = tmp_path / "run"
     runtime.mkdir()
-    return Rig(folders, runtime, connect(folders.root))
+    rig = Rig(folders, runtime, connect(folders.root))
+    yield rig
+    rig.finish()
 
 
 @needs_root
-def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(small_card: Path, tmp_path: Path):
-    rig = rig_on(small_card, tmp_path)
+def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(rig: Rig, small_card: Path):
     keeper = Inbox(rig.runtime / "keeper.sock")
     stranger = small_card / "holiday.bin"
     stranger.write_bytes(bytes(8_000_000))
@@ -62,8 +65,7 @@ def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(small_car
 
 
 @needs_root
-def test_retention_makes_room_on_a_card_filled_by_clips(small_card: Path, tmp_path: Path):
-    rig = rig_on(small_card, tmp_path)
+def test_retention_makes_room_on_a_card_filled_by_clips(rig: Rig):
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET,
               max_clip_s=10)
     gone, deadline = [], time.monotonic() + 40
@@ -78,8 +80,7 @@ def test_retention_makes_room_on_a_card_filled_by_clips(small_card: Path, tmp_pa
 
 
 @needs_root
-def test_a_card_that_turns_read_only_is_named_and_taken_up_again(small_card: Path, tmp_path: Path):
-    rig = rig_on(small_card, tmp_path)
+def test_a_card_that_turns_read_only_is_named_and_taken_up_again(rig: Rig, small_card: Path):
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 500)}", loop=True, record="continuous", motion=QUIET,
               max_clip_s=600)
     until(lambda: rig.facts().recording, 10)

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.eye.decoder import Decoder, luma_of
+from agent.capture.eye.decoder import Decoder
 from agent.capture.eye.main import MainEye
 from agent.capture.eye.sub import SubEye
 from agent.capture.eye.watcher import Watcher
@@ -22,6 +22,7 @@ from agent.config.settings import Camera, Motion
 from agent.core.model import Luma, Packet, StreamInfo
 from agent.core.motion import Look
 from agent.host.datagram import Outlet
+from agent.host.plane import luma_of
 from agent.store import events
 from agent.store.folders import Folders
 from tests.conftest import HandClock

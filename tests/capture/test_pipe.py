@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.eye.decoder import luma_of
 from agent.capture.eye.sub import SubEye
 from agent.capture.jobs import Block
 from agent.capture.live import Live
@@ -22,12 +21,13 @@ from agent.core.fragments import Fragmenter
 from agent.core.livewire import Parser
 from agent.core.model import Luma, Packet, StreamInfo
 from agent.host.datagram import Outlet
+from agent.host.plane import luma_of
 from agent.store import clips, events
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
 from tests.rigs.wait import until
-from tests.scenes import Walk, pictures
+from tests.scenes import Walk, noise, pictures
 
 INFO, MOVIE = movie()
 
@@ -43,7 +43,7 @@ class Yard:
 
     def see(self, seconds: float, walk: Walk | None = None) -> None:
         """Let time pass before the camera, 10 packets and 5 pictures a second, with somebody who walks or nobody."""
-        for picture in pictures(seconds, 5, *([walk] if walk else [])):
+        for picture in pictures(seconds, 5, *([walk] if walk else []), noise(1.5)):
             for _ in range(2):
                 at_us = self.frames_n * 100_000
                 self.pipe.packet(replace(MOVIE[self.frames_n % len(MOVIE)], pts_us=at_us, dts_us=at_us))

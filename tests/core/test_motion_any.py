@@ -1,5 +1,6 @@
 """The detector never raises and never leaves its bounds, whatever arrives."""
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from agent.core.motion import Detector, MotionSettings
 
 TIMES = st.one_of(st.floats(0.001, 3.0), st.floats(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e300]))
 CHANGES = st.sampled_from(["noise", "black", "white", "same", "blocks", "strided"])
+GAINS = st.one_of(st.none(), st.floats(1, 16), st.floats())
 SIZES = st.tuples(st.integers(0, 70), st.integers(0, 90))
+STATE_MAX_BYTES = 3_000_000     # a day's test holds a picture of the usual size to the same
 
 
 def picture(change: str, shape: tuple[int, int], before: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -33,21 +36,24 @@ def picture(change: str, shape: tuple[int, int], before: np.ndarray, rng: np.ran
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(CHANGES, st.one_of(st.just((48, 64)), SIZES), TIMES), max_size=40), st.integers(0, 2**32 - 1))
+@given(st.lists(st.tuples(CHANGES, st.one_of(st.just((48, 64)), SIZES), TIMES, GAINS), max_size=40),
+       st.integers(0, 2**32 - 1))
 def test_any_pictures_at_any_times(steps, seed):
     rng = np.random.default_rng(seed)
     detector = Detector(MotionSettings.for_people("high", 0.01))
     mono_s, y = 100.0, np.zeros((48, 64), np.uint8)
-    for change, shape, dt_s in steps:
+    for change, shape, dt_s, gain in steps:
         mono_s = mono_s + dt_s if math.isfinite(mono_s) else 100.0
         y = picture(change, shape, y, rng)
-        look = detector.step(Luma(y, mono_s))
+        look = detector.step(Luma(y, mono_s, gain=gain))
         assert 0.0 <= look.score <= 1.0
         assert bool(look.boxes) == look.moving
         assert 0 <= look.tracks_n <= MotionSettings().tracks_max
         for box in look.boxes:
             assert box.x >= 0 and box.y >= 0 and box.w > 0 and box.h > 0
             assert box.x + box.w <= 1 + 1e-9 and box.y + box.h <= 1 + 1e-9
+        assert all(0.0 <= cell <= 1.0 for row in detector.busy(5, 4) for cell in row)
+    assert len(pickle.dumps(detector)) <= STATE_MAX_BYTES
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,5 +1,4 @@
 """What the detector sees and what leaves it cold, on small generated scenes."""
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,26 +6,10 @@ import numpy as np
 import pytest
 
 from agent.core.model import Luma, Point
-from agent.core.motion import Detector, Look, MotionSettings, Reason
+from agent.core.motion import Detector, MotionSettings, Reason
 from tests import scenes
+from tests.core.motion_material import RATES, USUAL, inside, moving_from, watch
 from tests.scenes import Walk, noise, pictures
-
-USUAL = MotionSettings.for_people()
-RATES = pytest.mark.parametrize("fps", [5.0, 10.0])
-
-
-def watch(scene: Iterable[Luma], ignore: tuple = (), settings: MotionSettings = USUAL) -> list[tuple[float, Look]]:
-    """(seconds since the start, look) for each picture."""
-    detector = Detector(settings, ignore)
-    return [(luma.mono_s - scenes.START_MONO_S, detector.step(luma)) for luma in scene]
-
-
-def moving_from(looks: list[tuple[float, Look]]) -> float | None:
-    return next((t for t, look in looks if look.moving), None)
-
-
-def inside(look: Look, x: float, y: float) -> bool:
-    return any(b.x <= x <= b.x + b.w and b.y <= y <= b.y + b.h for b in look.boxes)
 
 
 @RATES

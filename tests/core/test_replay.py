@@ -14,19 +14,24 @@ from agent.core.model import Box, Luma, Point
 from agent.core.motion import Detector, Look, MotionSettings, Reason, Seen
 from agent.core.motion.picture import shrunken, work_size
 from agent.core.replay import Event, Outcome, Replay, Stretch, Variant, differences
+from agent.core.replay.silence import silences
 from agent.core.replay.story import Story
+from agent.core.replay.trace import Point as TracePoint
 from agent.core.replay.trace import Trace
 from agent.core.replay.turns import Turns
+from agent.core.zones import Counted, Rule, Zone, Zones
 from tests.scenes import START_MONO_S, Walk, noise, pictures
 
 NOW = Variant("now", "normal", 0.1, 5)
 LOW = Variant("low", "low", 0.1, 5)
 OFTEN = Variant("often", "normal", 0.1, 10)
 UPPER = ((Point(0, 0), Point(1, 0), Point(1, 1), Point(0, 1)),)
+RIGHT = (Point(0.35, 0), Point(1, 0), Point(1, 1), Point(0.35, 1))
+MACHINE = EventMachine(over_after_s=2, longest_s=300)
 
 
-def replayed(scene: Iterable[Luma], *variants: Variant) -> list[Outcome]:
-    replay = Replay(variants, over_after_s=2, longest_s=300)
+def replayed(scene: Iterable[Luma], *variants: Variant, machine: EventMachine = MACHINE) -> list[Outcome]:
+    replay = Replay(variants, machine)
     for luma in scene:
         if replay.wants(luma.mono_s):
             replay.look(luma)
@@ -59,6 +64,44 @@ def test_it_is_the_same_as_the_detector_and_the_machine_by_themselves(walk):
     (now,) = replayed(walk, NOW)
     assert [event.began_s for event in now.events] == opened
     assert now.events[-1].ended_s == machine.last_motion_mono_s
+
+
+def zone(rule: Rule, area: tuple[Point, ...] = RIGHT, dwell_s: float = 0.0) -> Zone:
+    return Zone(rule.value, rule, area, dwell_s=dwell_s)
+
+
+def test_with_zones_only_who_fulfils_one_makes_an_event(walk):
+    free, enter, both, never = replayed(
+        walk, NOW, replace(NOW, zones=(zone(Rule.ENTER),)), replace(NOW, zones=(zone(Rule.WATCH), zone(Rule.ENTER))),
+        replace(NOW, zones=(zone(Rule.DWELL, dwell_s=60),)))
+    (first,), (event,) = free.events, enter.events
+    assert first.zones == () and event.zones == ("enter",) and both.events[0].zones == ("watch", "enter")
+    assert first.began_s + 1 < event.began_s < event.ended_s <= first.ended_s
+    assert event.largest.x + event.largest.w > 0.35 and never.events == ()
+    assert enter.silent_s["no_zone"] + enter.moving_s == pytest.approx(free.moving_s)
+    assert never.silent_s["no_zone"] == pytest.approx(free.moving_s) and "no_zone" not in free.silent_s
+
+
+def test_it_is_what_zones_and_machine_say_by_themselves(walk):
+    areas = (zone(Rule.ENTER), Zone("door", Rule.CROSS, line=(Point(0.3, 1), Point(0.3, 0))))
+    detector, zones, machine, turns, opened = Detector(MotionSettings.for_people()), Zones(areas), MACHINE, Turns(5), []
+    for luma in walk:
+        if turns.due(luma.mono_s):
+            turns.took(luma.mono_s)
+            counted = zones.step(detector.step(luma), luma.mono_s)
+            machine, order = machine.step(bool(counted.objects), luma.mono_s)
+            opened += [luma.mono_s] if order is Order.OPEN else []
+    (now,) = replayed(walk, replace(NOW, zones=areas))
+    assert opened and [event.began_s for event in now.events] == opened
+    assert now.events[-1].ended_s == machine.last_motion_mono_s
+
+
+def test_what_comes_too_soon_after_an_event_is_no_other_one(walk):
+    later = (replace(luma, mono_s=luma.mono_s + 14.1) for luma in walk)
+    (cool,) = replayed([*walk, *later], NOW, machine=replace(MACHINE, cool_down_s=60))
+    (event,) = cool.events
+    assert event.ended_s - START_MONO_S < 12 and 4 <= cool.silent_s["cool_down"] <= 6
+    assert cool.moving_s == pytest.approx(event.ended_s - event.began_s + cool.silent_s["cool_down"], abs=0.5)
 
 
 def test_variants_together_are_what_each_is_alone(walk):
@@ -106,9 +149,9 @@ MOVING = Look(True, 0.02, (Seen(1, Box(0.1, 0.1, 0.2, 0.2)),))
 
 
 def told(looks: Sequence[tuple[float, Look]], over_after_s: float = 8, longest_s: float = 300) -> list[Event]:
-    story = Story(over_after_s, longest_s)
+    story = Story(EventMachine(over_after_s, longest_s))
     for at_s, look in looks:
-        story.step(at_s, look)
+        story.step(at_s, look, Counted(look.objects))
     story.close()
     assert story.events_n == len(story.events)
     return story.events
@@ -124,42 +167,50 @@ def test_an_event_that_is_too_long_goes_on_in_another_one():
     assert [(e.began_s, e.ended_s, e.continues) for e in events] == [(0, 10, False), (10, 20, True), (20, 24, True)]
 
 
-LOOKS = st.lists(st.tuples(
-    st.floats(0.01, 30), st.builds(Look, st.booleans(), st.floats(0, 1), reasons=st.sampled_from(
-        [(), (Reason.SETTLING,), (Reason.BUSY, Reason.FROZEN)]), tracks_n=st.integers(0, 1))), max_size=300)
+def test_each_silence_has_its_name():
+    nothing, counts = Counted(), Counted(MOVING.objects)
+    assert silences(MOVING, counts, told=True) == silences(Look(False), nothing, told=True) == set()
+    assert silences(MOVING, counts, told=False) == {"cool_down"} and silences(MOVING, nothing, told=True) == {"no_zone"}
+    assert silences(Look(False, tracks_n=1), nothing, told=False) == {"unconfirmed"}
+    unsure = Look(False, reasons=(Reason.BUSY, Reason.FROZEN), tracks_n=1)
+    assert silences(unsure, nothing, told=False) == {"busy", "frozen"}
 
 
-def dated(steps: list[tuple[float, Look]]) -> list[tuple[float, Look]]:
-    times = np.cumsum([step_s for step_s, _ in steps]).tolist()
-    return [(at_s, look) for at_s, (_, look) in zip(times, steps, strict=True)]
+def dated(steps: list[tuple[float, float, bool, frozenset[str]]]) -> list[TracePoint]:
+    times = np.cumsum([step[0] for step in steps]).tolist()
+    return [TracePoint(at_s, at_s, *said) for at_s, (_, *said) in zip(times, steps, strict=True)]
+
+
+LOOKS = st.lists(st.tuples(st.floats(0.01, 30), st.floats(0, 1), st.booleans(), st.frozensets(
+    st.sampled_from(["settling", "busy", "no_zone"]))), max_size=300).map(dated)
 
 
 @settings(max_examples=60)
 @given(LOOKS, st.integers(4, 40))
-def test_a_thinned_trace_is_bounded_and_keeps_every_peak(steps, points_max):
-    looks, trace = dated(steps), Trace(points_max)
-    for at_s, look in looks:
-        trace.add(at_s, look)
+def test_a_thinned_trace_is_bounded_and_keeps_every_peak(looks, points_max):
+    trace = Trace(points_max)
+    for look in looks:
+        trace.add(look)
     points = trace.points
     assert len(points) <= points_max
     assert all(point.ended_s < after.began_s for point, after in zip(points, points[1:], strict=False))
-    for at_s, look in looks:
-        (point,) = [point for point in points if point.began_s <= at_s <= point.ended_s]
-        assert point.score >= look.score and point.moving >= look.moving and point.reasons >= set(look.reasons)
-    assert max((p.score for p in points), default=0) == max((look.score for _, look in looks), default=0)
+    for look in looks:
+        (point,) = [point for point in points if point.began_s <= look.began_s <= point.ended_s]
+        assert point.score >= look.score and point.moving >= look.moving and point.silences >= look.silences
+    assert max((p.score for p in points), default=0) == max((look.score for look in looks), default=0)
 
 
 @settings(max_examples=40)
 @given(LOOKS, st.integers(4, 40))
-def test_thinning_on_the_way_is_thinning_at_the_end(steps, points_max):
-    looks, trace = dated(steps), Trace(points_max)
-    for at_s, look in looks:
-        trace.add(at_s, look)
+def test_thinning_on_the_way_is_thinning_at_the_end(looks, points_max):
+    trace = Trace(points_max)
+    for look in looks:
+        trace.add(look)
     for bucket_s in (0.0, *(0.25 * 2**n for n in range(20))):
         groups = [list(g) for _, g in groupby(looks, lambda one: floor(one[0] / bucket_s) if bucket_s else one[0])]  # noqa: B023
         if len(groups) <= points_max:
             break
-    assert [(g[0][0], g[-1][0], max(look.score for _, look in g)) for g in groups] == [p[:3] for p in trace.points]
+    assert [(g[0][0], g[-1][0], max(look.score for look in g)) for g in groups] == [p[:3] for p in trace.points]
 
 
 SPANS = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 20)), max_size=20).map(
@@ -177,7 +228,7 @@ def test_what_is_missed_one_way_is_added_the_other_way(now, other):
 
 
 def test_stretches_tell_where_there_was_footage(walk):
-    replay = Replay([NOW], 2, 300)
+    replay = Replay([NOW], MACHINE)
     for luma in [*walk, *(replace(luma, mono_s=luma.mono_s + 100) for luma in walk)]:
         replay.look(luma)
     begin, end = START_MONO_S, walk[-1].mono_s

@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.motion import Reason
 from agent.core.replay import Event, Outcome, Point, Stretch, Variant
 from agent.core.replay.plot import ENGLISH, Clock, plot, svg
 from agent.core.replay.plot.axis import LABEL_PX, TimeAxis
@@ -19,15 +18,15 @@ STRETCHES = st.lists(st.tuples(st.floats(3.1, 1e5), st.floats(0, 1e4)), min_size
     lambda pairs: [Stretch(*span) for span in np.cumsum(np.ravel(pairs)).reshape(-1, 2).tolist()])
 
 
-def outcome(variant: Variant, *events: Event, reasons: frozenset[Reason] = frozenset()) -> Outcome:
-    points = tuple(Point(at_s, at_s, at_s / 100, False, reasons) for at_s in range(60))
+def outcome(variant: Variant, *events: Event, silences: frozenset[str] = frozenset()) -> Outcome:
+    points = tuple(Point(at_s, at_s, at_s / 100, False, silences) for at_s in range(60))
     return Outcome(variant, events, len(events), 60, 0.0, {}, points)
 
 
 def drawn(title: str = "a film") -> tuple:
     first, second, third = Event(5, 9), Event(20, 21), Event(40, 44)
-    drawing = plot(title, [outcome(NOW, first, second, reasons=frozenset({Reason.BUSY})), outcome(HIGH, first, third)],
-                   [Stretch(0, 30), Stretch(35, 59)], CLOCK, ENGLISH)
+    now, high = outcome(NOW, first, second, silences=frozenset({"busy", "no_zone"})), outcome(HIGH, first, third)
+    drawing = plot(title, [now, high], [Stretch(0, 30), Stretch(35, 59)], CLOCK, ENGLISH)
     return drawing, [shape for shape in drawing.shapes if isinstance(shape, Bar)]
 
 
@@ -37,7 +36,7 @@ def test_events_are_bands_and_differences_are_told_by_shape_too():
     assert [(bar.fill, bar.edge) for bar in below if bar.fill in (KEPT, ADDED) or bar.edge == MISSED] == [
         (KEPT, ""), (KEPT, ""), ("", MISSED), (KEPT, ""), (ADDED, "#1f2328")]
     labels = [shape.text for shape in drawing.shapes if isinstance(shape, Label)]
-    assert {"now: 2", "sensitivity high: 2", "busy", "nothing recorded"} <= set(labels)
+    assert {"now: 2", "sensitivity high: 2", "busy", "in no zone", "nothing recorded"} <= set(labels)
     assert "frozen" not in labels and "counts from 0.042 % on" in labels
 
 

@@ -1,6 +1,7 @@
 """Which packets become which clip."""
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,7 +157,38 @@ def test_b_frames_around_the_post_roll_stay_in_decode_order(b_frames: int, opene
     assert last_us - (1 + b_frames) * STEP_US <= clip[-1] <= last_us
 
 
-story = st.lists(st.sampled_from(["play", "open", "extend", "close", "turn", "end", "lost"]), max_size=60)
+def test_what_is_to_be_kept_is_recorded_without_an_event():
+    camera = Camera()
+    camera.play(10)
+    camera.obey(camera.segmenter.keep(camera.now_us, camera.now_us + 4_000_000))       # at 9.9 s
+    camera.play(10)
+    assert camera.clips == [list(range(7_000_000, 13_900_001, STEP_US))] and camera.ends == [14_000_000]
+
+
+@pytest.mark.parametrize(("kept_s", "ends_s"), [(1, 8.0), (8, 14.0)])
+def test_an_event_and_what_is_to_be_kept_are_one_clip_that_lasts_as_long_as_either(kept_s: int, ends_s: float):
+    camera = Camera()
+    camera.play(5)
+    camera.obey(camera.segmenter.open(camera.now_us))
+    camera.play(1)
+    camera.obey(camera.segmenter.keep(camera.now_us, camera.now_us + kept_s * 1_000_000 + STEP_US))
+    camera.play(5)
+    camera.obey(camera.segmenter.close())
+    camera.play(6)
+    clip, = camera.clips
+    assert clip == list(range(clip[0], clip[-1] + 1, STEP_US))
+    assert camera.ends == [pytest.approx(ends_s * 1e6, abs=STEP_US)]
+
+
+def test_keeping_changes_nothing_where_everything_is_recorded():
+    camera = Camera(always=True)
+    camera.play(3)
+    camera.obey(camera.segmenter.keep(camera.now_us, camera.now_us + 1_000_000))
+    camera.play(3)
+    assert camera.clips == [list(range(0, 6_000_000, STEP_US))] and camera.ends == []
+
+
+story = st.lists(st.sampled_from(["play", "open", "extend", "close", "turn", "keep", "end", "lost"]), max_size=60)
 
 
 @given(story, st.booleans(), st.integers(0, 2))
@@ -176,6 +208,8 @@ def test_every_clip_begins_with_a_keyframe_and_has_no_hole(steps: list[str], alw
             camera.obey(segmenter.close())
         elif step == "turn":
             camera.obey(segmenter.turn(camera.now_us))
+        elif step == "keep":
+            camera.obey(segmenter.keep(camera.now_us, camera.now_us + 1_500_000))
         elif step == "end":
             camera.obey(segmenter.end())
         elif step == "lost":

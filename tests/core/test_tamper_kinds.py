@@ -120,6 +120,15 @@ def test_a_camera_that_starts_blinded_or_hanging_is_told_at_once():
     assert starts(watch(Luma(still, START_MONO_S + i) for i in range(18))) == [Kind.FROZEN]
 
 
+def test_out_of_a_decoder_it_hangs_if_the_pictures_on_new_keyframes_are_the_same():
+    still = next(iter(pictures(1, 1, noise(2)))).y
+    refined = [still // 2 * 2, still]
+    for gop_s, kinds in ((4, [Kind.FROZEN]), (1000, [])):
+        film = [Luma(refined[i % 4 > 0], START_MONO_S + i, key_mono_s=START_MONO_S + i // gop_s * gop_s)
+                for i in range(60)]
+        assert starts(watch(film)) == kinds
+
+
 def test_a_flat_view_can_still_be_blinded():
     flat = [Luma(np.full((90, 160), 120 if i < 60 else 255, np.uint8) - (i % 2), START_MONO_S + i) for i in range(90)]
     assert Kind.BLINDED in starts(watch(flat))

@@ -43,6 +43,14 @@ def test_an_event_s_end_reads_back_as_it_was_and_so_does_one_from_before_zones()
     assert (old.zones, old.path, old.detector, old.settings) == ([], [], None, None)
 
 
+def test_tampering_reads_back_as_it_was():
+    full = wire.TamperData(event=9, code="covered", phase="end", start_ms=5, dur_ms=7, strength=0.97, detail="Gone.",
+                           clip=wire.ClipRef(id="cam0-9f2c1a7e-000412"), cut=True)
+    assert msgspec.json.decode(wire.encode(full), type=wire.TamperData) == full
+    start = wire.TamperData(event=9, code="moved", phase="start", start_ms=5)
+    assert json.loads(wire.encode(start)) == {"event": 9, "code": "moved", "phase": "start", "start_ms": 5}
+
+
 def test_without_a_clock_there_is_no_time_but_boot_and_monotonic():
     event = json.loads(wire.cloud_event("w07", TOPICS.dev, entry(clock="unset", camera=None), hist=True))
     assert "time" not in event

@@ -96,10 +96,22 @@ def test_an_open_event_ends_with_the_last_frame_that_shows_it(db, folders, hand_
     assert [(m["event"], m["cut"], m["clip"]["id"]) for m in messages(db, "motion")] == [(event, True, name)]
 
 
+def test_open_tampering_is_cut_by_its_own_message_and_that_which_goes_on_is_not(db, folders, hand_clock, open_clip):
+    over, going_on = (events.open_row(db, "gate", "tamper", hand_clock.now(), code=code, score=0.5)
+                      for code in ("covered", "moved"))
+    events.tie(db, over, open_clip[0])
+    write_clip(folders, *open_clip, finished=False)
+    recover_camera(db, folders, "gate", hand_clock, going_on={going_on})
+    (told,) = messages(db, "tamper")
+    assert (told["event"], told["code"], told["phase"], told["cut"]) == (over, "covered", "end", True)
+    assert told["clip"]["id"] == open_clip[1] and 3000 <= told["dur_ms"] <= 4000 and messages(db, "motion") == []
+    assert [event.id for event in events.unfinished(db, "gate")] == [going_on]
+
+
 def test_another_camera_and_the_event_that_goes_on_are_left_alone(db, folders, hand_clock, open_clip):
     event = events.open_row(db, "gate", "motion", hand_clock.now())
     clips.open_row(db, "yard", "motion", hand_clock.now(), "h264", 320, 180)
-    recover_camera(db, folders, "gate", hand_clock, going_on=event)
+    recover_camera(db, folders, "gate", hand_clock, going_on={event})
     assert [clip.camera for clip in clips.in_state(db, "open")] == ["yard"]
     assert [e.id for e in events.unfinished(db, "gate")] == [event]
 

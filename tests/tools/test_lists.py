@@ -86,6 +86,13 @@ def test_events_are_listed_with_the_clip_that_shows_them(tmp_path: Path, folders
     assert (event["dur_ms"], event["clip"], event["boxes"]) == (7100, name, [[0.1, 0.2, 0.3, 0.4]])
 
 
+def test_tampering_is_listed_by_what_was_done(tmp_path: Path, db: sqlite3.Connection):
+    with transaction(db):
+        events.end(db, events.open_row(db, "gate", "tamper", NTP, code="covered", score=0.9), 25_000)
+    rows = [line.split("\t") for line in taimat(tmp_path, "events", "-c", write_config(tmp_path)).stdout.splitlines()]
+    assert rows[0][1:] == ["1", "gate", "tamper: covered", "25.0 s", "0.900", "", ""]
+
+
 def test_changes_tell_the_begin_the_end_and_the_clip_of_an_event_once_each(folders: Folders, db: sqlite3.Connection):
     add_event(db, "gate", NTP, None)
     stop, told = threading.Event(), []

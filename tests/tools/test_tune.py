@@ -1,5 +1,6 @@
 """`taimat tune` on real footage: files and the store's own clips, as tables, JSON and pictures."""
 import json
+import re
 import shutil
 import sqlite3
 import time
@@ -100,6 +101,51 @@ def test_no_event_is_explained(tmp_path: Path, short: Path):
     assert [line.split("\t")[0] for line in said.stdout.splitlines()][-1] == "nothing ignored"
 
 
+def zoned(folder: Path, *zones: str, more: str = "") -> Path:
+    """The camera "yard" with zones; each is the keys of one."""
+    config = write_config(folder, "rtsp://yard")
+    config.write_text(config.read_text() + more + "".join(f"[[camera.zone]]\n{zone}\n" for zone in zones))
+    return config
+
+
+WATCHED = 'name = "yard"\narea = [[0, 0], [1, 0], [1, 1], [0, 1]]'
+LONG = 'name = "bench"\nrule = "dwell"\ndwell_s = 500\narea = [[0, 0], [1, 0], [1, 1], [0, 1]]'
+IGNORED = 'name = "tree"\nrule = "ignore"\narea = [[0, 0], [1, 0], [1, 1], [0, 1]]'
+
+
+def test_zones_are_told_and_it_is_told_what_there_would_be_without_them(tmp_path: Path, film: Path):
+    config = zoned(tmp_path, WATCHED, LONG)
+    now, *others = lines(taimat(tmp_path, "tune", film, "--json", "-c", config, "--camera", "yard").stdout)
+    assert now["zones"] == ["yard", "bench"] and {tuple(event["zones"]) for event in now["events"]} == {("yard",)}
+    assert (others[-1]["variant"], others[-1]["zones"]) == ("without zones", [])
+    assert others[-1]["missed"] == others[-1]["added"] == [] and others[-1]["events"][0]["zones"] == []
+
+
+def test_no_event_is_explained_by_zones_and_they_can_be_left_out(tmp_path: Path, short: Path):
+    config = zoned(tmp_path, LONG)
+    said = taimat(tmp_path, "tune", short, "-c", config, "--camera", "yard", "--without-zones")
+    assert "zones: bench" in said.stdout
+    assert re.search(r"no event: something moved for \d\.\d s, but nothing fulfilled a zone", said.stdout)
+    last = said.stdout.splitlines()[-1].split("\t")
+    assert last[:2] == ["without zones", "1"] and last[4].startswith(short.name)
+
+
+def test_what_a_zone_ignores_is_ignored(tmp_path: Path, short: Path):
+    config = zoned(tmp_path, IGNORED)
+    now, *others = lines(taimat(tmp_path, "tune", short, "--json", "-c", config, "--camera", "yard").stdout)
+    assert now["events"] == now["zones"] == [] and len(now["ignore"]) == 1
+    assert others[-1]["variant"] == "nothing ignored" and len(others[-1]["added"]) == 1
+
+
+def test_a_camera_that_cools_down_tells_fewer_events(tmp_path: Path, folders: Folders, db: sqlite3.Connection,
+                                                     short: Path):
+    for ago_s in (600, 500, 100):
+        put_clip(folders, db, short, ago_s)
+    config = zoned(tmp_path, more="cool_down_s = 300\n")
+    now = lines(taimat(tmp_path, "tune", "--last", "1h", "--json", "-c", config).stdout)[0]
+    assert [round(event["began_s"], -1) for event in now["events"]] == [0, 500] and now["silent_s"]["cool_down"] > 0.5
+
+
 def test_clips_of_the_last_hours_are_told_in_the_time_of_day(tmp_path: Path, folders: Folders, db: sqlite3.Connection,
                                                              short: Path):
     for ago_s in (9 * 3600, 3600, 1800):
@@ -132,6 +178,7 @@ MISTAKES = {
     "stranger": (["--last", "2h", "--camera", "gate"], 2, "there is no camera called gate; known: yard"),
     "none": (["--last", "2h"], 1, "no clip of yard is from the last 2h"),
     "word": (["FILM", "--sensitivity", "most"], 2, "--sensitivity takes low, normal, high"),
+    "no zones": (["FILM", "--without-zones"], 2, "--without-zones is about a camera with zones that decide"),
     "area": (["FILM", "--ignore", "0,0 1,1"], 2, "--ignore takes three or more corners"),
     "outside": (["FILM", "--ignore", "0,0 1,1 0,nan"], 2, "--ignore takes three or more corners"),
     "picture": (["FILM", "--plot", "why.pdf"], 2, "--plot takes a file that ends in .svg or .png"),

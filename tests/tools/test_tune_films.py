@@ -7,9 +7,11 @@ import av
 import numpy as np
 import pytest
 
+from agent.core.event import EventMachine
 from agent.core.replay import Replay, Variant
 from agent.host.footage import reel
-from agent.host.footage.film import Film, FootageError, luma_of
+from agent.host.footage.film import Film, FootageError
+from agent.host.plane import luma_of
 from tests.rigs import footage
 
 SECONDS, FPS = 4, 10
@@ -82,6 +84,12 @@ def test_other_wrappings_show_the_same(whole: Path, tmp_path: Path, name: str, h
     assert all(later > earlier for earlier, later in pairwise(times))
 
 
+def test_a_title_in_a_foreign_alphabet_is_no_obstacle(whole: Path, tmp_path: Path):
+    film = converted(whole, tmp_path / "film.mkv", "-metadata", "title=caffe")
+    film.write_bytes(film.read_bytes().replace(b"caffe", b"caf\xe9s"))
+    assert seen(film)[1] == ""
+
+
 def test_times_that_leap_back_go_on(whole: Path, tmp_path: Path):
     once = converted(whole, tmp_path / "film.ts").read_bytes()
     twice = tmp_path / "twice.ts"
@@ -121,7 +129,7 @@ def test_sound_alone_has_nothing_to_look_at(tmp_path: Path):
 
 
 def test_files_follow_each_other_on_one_line_of_time(whole: Path, tmp_path: Path):
-    replay = Replay([Variant("now", "normal", 0.1, 5)], 8, 300)
+    replay = Replay([Variant("now", "normal", 0.1, 5)], EventMachine(8, 300))
     takes = [reel.Take(whole), reel.Take(tmp_path / "gone.mp4"), reel.Take(whole), reel.Take(whole, 5000.0),
              reel.Take(whole, 5002.0)]
     first, gone, second, third, fourth = reel.play(takes, replay, lambda take, done_s: None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.store import boots, clips
+from agent.store import boots, clips, events
 from agent.store.database import connect, transaction
 from tests.rigs.household import Household, happen, until
 
@@ -49,6 +49,21 @@ def test_the_zones_of_an_event_are_named(house):
     assert house.get("/events").text.count("Vùng: cổng, sân") == house.get("/").text.count("Vùng: cổng, sân") == 1
     assert "· Zone: cổng, sân" in house.get(f"/events/{event_id}?lang=en").text
     assert json.loads(house.get("/events.json?limit=1").body)["events"][0]["zones"] == ["cổng", "sân"]
+
+
+@pytest.mark.parametrize(("kind", "code", "vi", "en"), [
+    ("tamper", "covered", "Camera bị che", "Camera covered"), ("tamper", "frozen", "Hình bị đứng", "Picture frozen"),
+    ("tamper", "unheard-of", "Camera bị che hoặc xoay", "Camera covered or turned"),
+    ("fire", None, "Sự kiện", "Event")])
+def test_tampering_is_named_by_what_was_done(house, kind: str, code: str | None, vi: str, en: str):
+    db = connect(house.folders.root)
+    with transaction(db):
+        event_id = events.open_row(db, "gate", kind, house.clock.now(), code=code)
+        events.end(db, event_id, 25_000)
+    db.close()
+    assert f"· {vi}<" in house.get("/events").text
+    assert f"<h1>{en} at gate</h1>" in house.get(f"/events/{event_id}?lang=en").text
+    assert json.loads(house.get("/events.json?limit=1").body)["events"][0]["code"] == code
 
 
 def test_a_time_that_may_be_wrong_is_marked_until_the_boot_is_dated(house):

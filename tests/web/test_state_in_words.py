@@ -6,6 +6,7 @@ from agent.core.facts import Beat, CameraFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
+from agent.core.health.texts import text
 from agent.web import hearing, words
 from agent.web.status import status
 from agent.web.tile import tiles
@@ -42,6 +43,13 @@ def test_a_lost_picture_says_since_when_and_what_to_do(hand_clock):
     tile = tiles([GATE], report(lost, conditions=(wrong("camera_unreachable", camera="gate"),)), now, EN)[0]
     assert tile.tone == "alarm" and tile.state == f"No picture since {EN.clock(now.wall_ms - 900_000)}"
     assert tile.remedy.startswith("The camera can't be reached. Check the camera's power")
+
+
+@pytest.mark.parametrize("code", ["camera_frozen", "camera_tampered"])
+def test_a_camera_that_shows_the_wrong_thing_is_not_said_to_show_nothing(hand_clock, code):
+    seen = CameraFacts(camera="gate", state="ok", last_frame_age_s=0.1)
+    tile = tiles([GATE], report(seen, conditions=(wrong(code, camera="gate"),)), hand_clock.now(), EN)[0]
+    assert (tile.tone, tile.state) == ("alarm", text(code, "en").title) and tile.remedy == text(code, "en").remedy
 
 
 def test_without_a_last_picture_it_is_lost_since_it_was_noticed(hand_clock):

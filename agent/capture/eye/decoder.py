@@ -1,10 +1,10 @@
-"""One stream's decoder, for looking and not for showing: one thread, no loop filter, brightness only."""
+"""One stream's decoder, for looking and not for showing."""
 import logging
 
 import av
-import numpy as np
 
 from agent.core.model import Packet, StreamInfo
+from agent.host.plane import for_looking
 
 NAMES = {"h264": "h264", "h265": "hevc"}
 
@@ -17,9 +17,7 @@ class Decoder:
     def __init__(self, info: StreamInfo) -> None:
         self._codec = av.CodecContext.create(NAMES[info.codec], "r")
         self._codec.extradata = info.config
-        self._codec.thread_count = 1        # more threads cost more time in sum, and delay each picture
-        self._codec.thread_type = "NONE"
-        self._codec.options = {"skip_loop_filter": "all"}       # a quarter of the time; motion does not mind blocks
+        for_looking(self._codec)
         self._whole = False
 
     def decode(self, packet: Packet) -> av.VideoFrame | None:
@@ -47,11 +45,3 @@ class Decoder:
             self._whole = False
             return None
         return frames[-1] if frames else None
-
-
-def luma_of(frame: av.VideoFrame) -> np.ndarray:
-    """The brightness plane of a decoded picture, a view (height, width) of its own memory where the format has one."""
-    if not frame.format.name.startswith(("yuv", "nv", "gray")) or frame.format.components[0].bits != 8:
-        return frame.to_ndarray(format="gray")
-    plane = frame.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]

@@ -2,12 +2,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.capture.eye.decoder import Decoder, luma_of
+from agent.capture.eye.decoder import Decoder
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Gap
 from agent.capture.source.masks import Veil
 from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import Clock
+from agent.host.plane import luma_of
 
 
 class SubEye:
@@ -17,6 +18,7 @@ class SubEye:
         """`masks` are hidden from motion, for this stream comes from the camera with everything in it."""
         self._pipe, self._clock, self._veil = pipe, clock, Veil(masks)
         self._decoder: Decoder | None = None
+        self._key_mono_s: float | None = None
 
     def stream(self, info: StreamInfo) -> None:
         """Another format, another decoder."""
@@ -26,8 +28,10 @@ class SubEye:
         """Decode it in the thread that received it, which costs less than to hand it to another one."""
         picture = self._decoder.decode(packet) if self._decoder is not None else None
         now_mono_s = self._clock.mono_s()
+        if packet.key:
+            self._key_mono_s = now_mono_s
         if picture is not None and self.wants_luma(now_mono_s):
-            self._pipe.luma(Luma(self._veil.over(luma_of(picture)), now_mono_s))
+            self._pipe.luma(Luma(self._veil.over(luma_of(picture)), now_mono_s, key_mono_s=self._key_mono_s))
 
     def wants_luma(self, mono_s: float) -> bool:
         """Asked for each picture, so the small stream is alive."""

@@ -6,12 +6,13 @@ times only keyframes cross from one to the other, which is what makes it cheap.
 import logging
 import threading
 
-from agent.capture.eye.decoder import Decoder, luma_of
+from agent.capture.eye.decoder import Decoder
 from agent.capture.eye.gops import Gops, Shot
 from agent.capture.pipe import Pipe
 from agent.core.closer_look import CloserLook
 from agent.core.model import Luma, Packet, StreamInfo
 from agent.core.packet_sizes import PacketSizes
+from agent.host.plane import luma_of
 
 GLANCE_EVERY_S = 0.9        # where keyframes come faster than this, some are left out
 TELL_EVERY_S = 60.0
@@ -29,6 +30,7 @@ class Watcher:
         self._gops.follow()
         self._key: Shot | None = None               # the newest keyframe, if nobody has glanced at it
         self._glanced_mono_s = float("-inf")
+        self._looked_key_mono_s: float | None = None    # when the keyframe came that a closer look goes on from
         self._over = False
         self._told_n, self._told_mono_s = 0, now_mono_s
 
@@ -92,7 +94,7 @@ class Watcher:
         picture = self._decoder.decode_alone(shot.packet)
         if picture is None or self._over or not self._pipe.wants_luma(shot.mono_s):
             return
-        luma = Luma(luma_of(picture), shot.mono_s)
+        luma = Luma(luma_of(picture), shot.mono_s, key_mono_s=shot.mono_s)
         look = self._pipe.peek(luma)
         with self._changed:
             if self._closer.keyframe(look, shot.mono_s):
@@ -103,9 +105,11 @@ class Watcher:
     def _look(self, shot: Shot) -> None:
         """Decode a packet during a closer look, and show the detector as many pictures as it wants."""
         picture = self._decoder.decode(shot.packet)
+        if shot.packet.key:
+            self._looked_key_mono_s = shot.mono_s
         if picture is None or self._over or not self._pipe.wants_luma(shot.mono_s):
             return
-        look = self._pipe.luma(Luma(luma_of(picture), shot.mono_s))
+        look = self._pipe.luma(Luma(luma_of(picture), shot.mono_s, key_mono_s=self._looked_key_mono_s))
         with self._changed:
             self._closer.looked(look, shot.mono_s)
             if not self._closer.wanted:

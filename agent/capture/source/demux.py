@@ -2,16 +2,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import av
-
 from agent.capture.source import SourceError
 from agent.core import nal
 from agent.core.model import Packet, StreamInfo
 from agent.core.nal import BitstreamError
 from agent.core.parameter_sets import ParameterSets
-
-# A title that is not UTF-8 must keep nobody from the video; from PyAV 19 on it does not, and can't be told so.
-ANY_METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 CODECS = {"h264": "h264", "hevc": "h265"}
 DTS_WAIT_N = 16         # packets without a decode time that may come first (B-frames: 3, as far as seen)

@@ -7,11 +7,12 @@ from typing import Any
 import av
 
 from agent.capture.source import Sink, Source, SourceError
-from agent.capture.source.demux import ANY_METADATA, Packets, video_stream
+from agent.capture.source.demux import Packets, video_stream
 from agent.capture.source.sounds import Sounds
 from agent.core.model import Packet, Sound, StreamInfo
 from agent.core.nal import BitstreamError
 from agent.host.clock import Clock
+from agent.host.footage.opening import ANY_METADATA
 from agent.host.stop import Stop
 
 INTERLEAVED_US = 1_500_000      # how far apart in a file picture and sound of one moment may lie

@@ -23,6 +23,7 @@ class Workshop:
         self._encoder: SoftwareEncoder | None = None
         self._size = (0, 0)
         self._last_us: int | None = None
+        self._key_mono_s: float | None = None
 
     def stream(self, info: StreamInfo) -> None:
         """Another format follows: what the old decoder still holds comes out first."""
@@ -31,6 +32,8 @@ class Workshop:
 
     def packet(self, packet: Packet) -> None:
         """Decode, paint, show, encode, hand on. Raises SourceError where there is no encoder."""
+        if packet.key:
+            self._key_mono_s = self._clock.mono_s()
         if self._painter is not None:
             for frame, pts_us in self._painter.take(packet):
                 self._hand_on(frame, pts_us)
@@ -54,7 +57,7 @@ class Workshop:
         """Let motion look, before the packet comes: so nobody decodes what has been decoded here."""
         now_mono_s = self._clock.mono_s()
         if self._sink.wants_main_luma() and self._sink.wants_luma(now_mono_s):
-            self._sink.luma(Luma(planes(frame)[0], now_mono_s))
+            self._sink.luma(Luma(planes(frame)[0], now_mono_s, key_mono_s=self._key_mono_s))
 
     def _encoder_for(self, frame: av.VideoFrame, pts_us: int) -> SoftwareEncoder:
         """The encoder; a fresh one for another size, and when the camera's clock has fallen back."""

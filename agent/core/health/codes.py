@@ -52,6 +52,7 @@ CODES: dict[str, Code] = {
     "camera_not_found": Code("alarm", 5, 20, ROLE),
     "camera_no_frames": Code("alarm", 10, 20, (*ROLE, "camera_given_up")),
     "camera_frozen": Code("alarm", 5, 30, ROLE),
+    "camera_tampered": Code("alarm", 0, 20, (*ROLE, *CAMERA)),      # it has a picture, but not of what it is there for
     "camera_stream_bad": Code("alarm", 5, 20, ROLE),
     "encoder_missing": Code("alarm", 5, 20, ROLE),
     "camera_recovering": Code("info", 0, 10, (*ROLE, *NO_CURE)),       # their own words say what a person can do

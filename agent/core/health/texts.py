@@ -82,6 +82,9 @@ VI = {
     "camera_frozen": Text(
         "Hình của camera bị đứng",
         "Hãy tắt camera rồi bật lại; nếu hay bị đứng thì kiểm tra nguồn và dây của nó."),
+    "camera_tampered": Text(
+        "Camera bị che, bị xoay hoặc bị mờ",
+        "Hãy xem hình trực tiếp, lau ống kính, chỉnh lại camera; nếu bạn tự xoay nó thì báo này tự hết sau 10 phút."),
     "camera_stream_bad": Text(
         "Luồng hình của camera không đọc được",
         "Hãy kiểm tra địa chỉ luồng hình, và đặt camera ở chế độ nén H.264 hoặc H.265."),
@@ -196,6 +199,9 @@ EN = {
     "camera_frozen": Text(
         "The camera's picture is frozen",
         "Switch the camera off and on again; if it happens often, check its power and its cable."),
+    "camera_tampered": Text(
+        "The camera is covered, turned or blurred",
+        "Look at its live picture, clean its lens, turn it back; if you turned it yourself, this goes in 10 minutes."),
     "camera_stream_bad": Text(
         "The camera's stream can't be read",
         "Check the stream's address, and set the camera to H.264 or H.265."),

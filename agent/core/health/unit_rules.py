@@ -9,6 +9,7 @@ from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.levels import Raised, above, below
 
 PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
+FROZEN = "frozen"                   # of core.tamper.Kind: no deed, but a camera that hangs
 NO_FRAME_S = 10.0
 FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
 WRITE_FAULTS = (*CARD, "card_full", "inodes_low")
@@ -44,6 +45,9 @@ def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
         where: dict[str, Any] = {"unit": unit.unit, "camera": name}
         if code := _fault(unit, camera):
             yield finding(code, detail=camera.detail, also_after=AFTER_SOURCE.get(camera.source, ()), **where)
+        if camera.tampered:
+            code = "camera_frozen" if FROZEN in camera.tampered else "camera_tampered"
+            yield finding(code, detail=", ".join(camera.tampered), **where)
         if camera.fps is not None and camera.fps_set:
             before = raised("camera_slow", unit.unit, name) is not None
             if below(camera.fps / camera.fps_set, 0.6, 0.8, before):

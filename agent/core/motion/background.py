@@ -15,6 +15,7 @@ _EARLIER_DEVIATIONS = 2.5    # as close as this to the earlier background is tha
 _REST_DEVIATIONS = 1.5       # a pixel this close to a moment ago keeps still
 _MOVE_DEVIATIONS = 2.2       # this far from a moment ago it moves
 _OUTLIER_DEVIATIONS = 4.0    # one picture widens the deviation by no more than this
+_NOISIEST = 0.2              # no gain is expected to make a pixel wander more
 _WIDEN_UNDER = 0.35          # and by this share of the usual speed under something that is seen
 _BRIGHTNESS_WEIGHT = 2.0     # what truly changed differs less in brightness than in contrast
 _GREY_SHARE = 0.4            # of the usual spread of contrast
@@ -94,7 +95,7 @@ class Background:
 
     def expect_noise(self, times: float) -> None:
         """The camera's noise has just become `times` what it was."""
-        self._deviation *= times
+        np.minimum(self._deviation * times, np.maximum(self._deviation, _NOISIEST), out=self._deviation)
         self._derive()
 
     def compare(self, picture: Picture, dt_s: float) -> Change:

@@ -6,7 +6,7 @@ from agent.core.motion.track import Track
 
 _CLOSE_S = 0.1            # pictures this close in time overlap as the settings ask
 _OVERLAP_FADE_S = 0.5     # with more time between them, less can be asked
-_SLOW_S = 0.15           # pictures this far apart in time show more of the way: a big blob needs one sight less
+_SLOW_S = 0.15            # pictures this far apart in time show more of the way: a big blob needs one sight less
 _BIG_OVERLAP = 0.9        # a big solid blob needs this much of the overlap the others need
 _ROUNDING_S = 0.01        # times are sums of fractions
 _IN_SIGHT_SHARE = 0.75    # what stays in place has been in sight for this share of its life
@@ -27,7 +27,7 @@ def is_object(t: Track, restless: float, clutter: float, now_mono_s: float, dt_s
     age_s = now_mono_s - t.born_mono_s + _ROUNDING_S
     if age_s < s.confirm_s + s.clutter_s * clutter:
         return False
-    return ((t.overlap > overlap_min and _travels(t, restless, age_s, s)) or _stays(t, restless, age_s, s)
+    return ((t.overlap > overlap_min and _travels(t, restless, age_s, s)) or _stays(t, restless, age_s, now_mono_s, s)
             or _drives(t, clutter, s))
 
 
@@ -63,7 +63,8 @@ def _drives(t: Track, clutter: float, s: MotionSettings) -> bool:
             and t.net_px > s.drive_straight * t.path_px)
 
 
-def _stays(t: Track, restless: float, age_s: float, s: MotionSettings) -> bool:
+def _stays(t: Track, restless: float, age_s: float, now_mono_s: float, s: MotionSettings) -> bool:
     """Keeps moving in one place that is calm otherwise."""
-    return (age_s > s.stay_s and t.overlap > s.stay_overlap and restless < s.stay_busy_max
+    return (age_s > s.stay_s and now_mono_s - t.moved_mono_s < s.rest_s
+            and t.overlap > s.stay_overlap and restless < s.stay_busy_max
             and t.unbroken_s > _IN_SIGHT_SHARE * age_s and not _is_fast(t, age_s, s))

@@ -20,6 +20,6 @@ class Gain:
         Less noise needs no haste: expecting too much for a moment raises nothing.
         """
         before, self._gain = self._gain, luma.gain
-        if not before or not luma.gain or luma.gain < before * _RISE_MIN:
+        if before is None or luma.gain is None or not 0 < before * _RISE_MIN <= luma.gain:
             return 1.0
         return min(sqrt(luma.gain / before), _TIMES_MAX)

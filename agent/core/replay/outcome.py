@@ -8,7 +8,6 @@ from agent.core.replay.trace import Point
 from agent.core.replay.variant import Variant
 
 ALIKE_S = 1.0               # events that are no further apart are one and the same
-UNCONFIRMED = "unconfirmed"     # beside the detector's reasons: something was followed, but not sure to be an object
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +18,8 @@ class Outcome:
     events: tuple[Event, ...]
     events_n: int                       # more than `events` if there were too many to keep
     looks_n: int
-    moving_s: float                     # with motion in sight
-    silent_s: dict[str, float]          # without: by the detector's reasons and UNCONFIRMED; they may overlap
+    moving_s: float                     # with motion in sight that counts
+    silent_s: dict[str, float]          # without an event for it: by SILENCES; they may overlap
     points: tuple[Point, ...]
 
     @property

@@ -3,12 +3,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from agent.core.event import EventMachine
 from agent.core.model import Luma
-from agent.core.motion import Look, MotionSettings
+from agent.core.motion import MotionSettings
 from agent.core.motion.picture import shrunken, work_size
-from agent.core.replay.outcome import UNCONFIRMED, Outcome
+from agent.core.replay.outcome import Outcome
+from agent.core.replay.silence import silences
 from agent.core.replay.story import Story
-from agent.core.replay.trace import GAP_S, Stretch, Stretches, Trace, unconfirmed
+from agent.core.replay.trace import GAP_S, Point, Stretch, Stretches, Trace
 from agent.core.replay.turns import Turns
 from agent.core.replay.variant import Variant
 
@@ -18,36 +20,34 @@ WORK_PX = MotionSettings().work_px      # every detector's; a picture that has t
 class _Run:
     """One variant on its way through the footage."""
 
-    def __init__(self, variant: Variant, over_after_s: float, longest_s: float) -> None:
+    def __init__(self, variant: Variant, machine: EventMachine) -> None:
         self.turns = Turns(variant.fps)
-        self._variant, self._detector = variant, variant.detector()
-        self._story, self._trace = Story(over_after_s, longest_s), Trace()
+        self._variant, self._detector, self._zones = variant, variant.detector(), variant.counting()
+        self._story, self._trace = Story(machine), Trace()
         self._silent_s: defaultdict[str, float] = defaultdict(float)
         self._looks_n, self._moving_s, self._last_s = 0, 0.0, float("-inf")
 
     def forget(self) -> None:
-        """What comes next is another scene to the detector."""
-        self._detector = self._variant.detector()
+        """What comes next is another scene to the detector, with other objects in it."""
+        self._detector, self._zones = self._variant.detector(), self._variant.counting()
 
     def step(self, luma: Luma) -> None:
         """Look at a picture whose turn it is."""
         self.turns.took(luma.mono_s)
         look = self._detector.step(luma)
-        self._looks_n += 1
-        self._trace.add(luma.mono_s, look)
-        self._story.step(luma.mono_s, look)
-        since_s, self._last_s = luma.mono_s - self._last_s, luma.mono_s
-        if since_s <= GAP_S:
-            self._count(look, since_s)
+        counted = self._zones.step(look, luma.mono_s)
+        self._story.step(luma.mono_s, look, counted)
+        self._note(Point(luma.mono_s, luma.mono_s, look.score, bool(counted.objects),
+                         silences(look, counted, self._story.told)))
 
-    def _count(self, look: Look, since_s: float) -> None:
-        if look.moving:
-            self._moving_s += since_s
-            return
-        for reason in look.reasons:
-            self._silent_s[reason.value] += since_s
-        if unconfirmed(look):
-            self._silent_s[UNCONFIRMED] += since_s
+    def _note(self, point: Point) -> None:
+        self._looks_n += 1
+        self._trace.add(point)
+        since_s, self._last_s = point.began_s - self._last_s, point.began_s
+        if since_s <= GAP_S:
+            self._moving_s += since_s * point.moving
+            for silence in point.silences:
+                self._silent_s[silence] += since_s
 
     def end(self) -> Outcome:
         """What came of it."""
@@ -59,9 +59,9 @@ class _Run:
 class Replay:
     """Footage seen by several variants at once. Memory is bounded by them, not by how long the footage is."""
 
-    def __init__(self, variants: Sequence[Variant], over_after_s: float, longest_s: float) -> None:
-        """Without motion for `over_after_s` an event is over; at `longest_s` another one continues it."""
-        self._runs = [_Run(variant, over_after_s, longest_s) for variant in variants]
+    def __init__(self, variants: Sequence[Variant], machine: EventMachine) -> None:
+        """`machine` has seen nothing so far: it says how long events last, and what lies between them."""
+        self._runs = [_Run(variant, machine) for variant in variants]
         self._stretches = Stretches()
         self._shape: tuple[int, ...] = ()
 

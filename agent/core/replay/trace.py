@@ -1,19 +1,12 @@
-"""What the detector said over time, as much of it as a picture can show: memory stays the same however long it was."""
+"""What was seen over time, as much of it as a picture can show: memory stays the same however long it was."""
 from itertools import groupby
 from math import floor
 from typing import NamedTuple
-
-from agent.core.motion import Look, Reason
 
 POINTS_MAX = 2048               # more than a wide screen has pixels
 FIRST_BUCKET_S = 0.25           # the first thinning; each further one doubles it
 GAP_S = 3.0                     # pictures further apart than this belong to two stretches of footage
 STRETCHES_MAX = 20_000          # beyond that gaps are no longer told apart
-
-
-def unconfirmed(look: Look) -> bool:
-    """Whether the detector follows something without being sure of it, and that alone keeps it silent."""
-    return bool(look.tracks_n) and not look.moving and not look.reasons
 
 
 class Point(NamedTuple):
@@ -22,14 +15,13 @@ class Point(NamedTuple):
     began_s: float
     ended_s: float
     score: float                # share of the picture that has changed, 0..1
-    moving: bool
-    reasons: frozenset[Reason]
-    unconfirmed: bool = False   # something was followed, but not sure to be an object
+    moving: bool                # something that counts
+    silences: frozenset[str]    # why there was no event for it: some of SILENCES
 
     def joined(self, later: "Point") -> "Point":
         """This one and the next as one; peaks stay."""
         return Point(self.began_s, later.ended_s, max(self.score, later.score), self.moving or later.moving,
-                     self.reasons | later.reasons, self.unconfirmed or later.unconfirmed)
+                     self.silences | later.silences)
 
 
 class Trace:
@@ -45,9 +37,8 @@ class Trace:
         """What is kept, in order of time."""
         return tuple(self._points)
 
-    def add(self, at_s: float, look: Look) -> None:
+    def add(self, point: Point) -> None:
         """Take the next look; times never go back."""
-        point = Point(at_s, at_s, look.score, look.moving, frozenset(look.reasons), unconfirmed(look))
         if self._points and self._bucket_s and self._bucket(self._points[-1]) == self._bucket(point):
             self._points[-1] = self._points[-1].joined(point)
             return

@@ -25,6 +25,7 @@ class Sight(NamedTuple):
     levels: np.ndarray      # brightness of the cells, grey levels
     white: np.ndarray       # share of blinded pixels in each cell
     lux: float | None       # what the camera tells
+    key_mono_s: float | None = None     # of the keyframe that it leans on, if it comes out of a decoder
 
 
 class Eye:
@@ -54,7 +55,7 @@ class Eye:
         white = grid(cv2.inRange(half, self._white, 255)) / 255
         grain = luma.y[::self._stride[0], ::self._stride[1]].copy()
         return Sight(luma.mono_s, grain, fine, common(fine, fine), cv2.merge((right, down)),
-                     cv2.merge((across, along)), grid(half), white, luma.lux)
+                     cv2.merge((across, along)), grid(half), white, luma.lux, luma.key_mono_s)
 
 
 def grid(plane: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ class TamperWatch:
         dt_s = luma.mono_s - self._mono_s
         if luma.y.shape != self._shape:
             return self._begin(luma)
-        if 0 <= dt_s < self._s.look_s:
+        if 0 <= dt_s < (self._s.look_s if luma.key_mono_s == self._compared.key_mono_s else self._s.key_look_s):
             return _NOTHING
         sight = self._eye.sight(luma)
         self._mono_s = luma.mono_s
@@ -70,12 +70,12 @@ class TamperWatch:
 
     def _resume(self, sight: Sight) -> None:
         """Nothing has been seen lately but this."""
-        self._lately, self._still = Lately(sight, self._s), Still(self._s)
+        self._lately, self._still, self._compared = Lately(sight, self._s), Still(self._s), sight
         for hold in self._holds.values():
             hold.forget()
 
     def _look(self, sight: Sight, dt_s: float) -> tuple[Tampering, ...]:
-        changes = self._hanging(sight, dt_s)
+        changes = self._hanging(sight)
         fit = self._views.fit(self._lately)
         seen = verdict(fit, self._s, self._s.ease if self.now else 1.0)
         changes += self._view(seen, fit, sight, dt_s)
@@ -92,7 +92,14 @@ class TamperWatch:
             self._views.learn(sight, dt_s, fit)
         return tuple(changes)
 
-    def _hanging(self, sight: Sight, dt_s: float) -> list[Tampering]:
+    def _hanging(self, sight: Sight) -> list[Tampering]:
+        """Out of a decoder, only the first sights on each keyframe are compared.
+
+        An encoder repeats a quiet scene to the last bit until its next keyframe, and refines a hanging one until then.
+        """
+        if sight.key_mono_s is not None and sight.key_mono_s == self._compared.key_mono_s:
+            return []
+        dt_s, self._compared = sight.mono_s - self._compared.mono_s, sight
         hold, since_mono_s = self._holds[Kind.FROZEN], self._still.since(sight.grain, sight.mono_s)
         phase = hold.step(since_mono_s is not None, sight.mono_s, dt_s)
         if phase is Phase.START:

@@ -14,6 +14,7 @@ from agent.core.wire.happenings import (
     MotionData,
     SecurityData,
     StorageData,
+    TamperData,
     encode,
 )
 from agent.core.wire.inbound import Ack, BadPayload, Command, Desired, Rejected, WardState, decode
@@ -33,8 +34,8 @@ VERSION = 1
 
 __all__ = [
     "VERSION", "Topics", "Entry", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
-    "MotionData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData", "CommandData",
-    "GapData", "Hour",
+    "MotionData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData",
+    "CommandData", "GapData", "Hour",
     "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "Response", "Reported",
     "Ack", "Rejected", "Command", "Desired", "WardState",
 ]

@@ -37,6 +37,20 @@ class MotionData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     settings: str | None = None         # what it was set to, as a hash: the same one, the same settings
 
 
+class TamperData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "tamper": something has been done to a camera. Two messages an event, tied by `event`."""
+
+    event: int                          # the device's own number of it
+    code: str                           # covered, sprayed, moved, defocused, blinded or frozen
+    phase: Phase
+    start_ms: int                       # when it began, which is some seconds before it was told
+    dur_ms: int | None = None           # with phase "end"
+    strength: float | None = None       # how much of the view is affected, 0..1
+    detail: str | None = None           # one line for a person
+    clip: ClipRef | None = None         # with phase "end": the first clip that shows it
+    cut: bool = False                   # nobody saw its end: the recorder died or stopped, or the camera was paused
+
+
 class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """kind "clip": a clip is on the card, whole and flushed."""
 
@@ -122,7 +136,7 @@ class GapData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     hours: list[Hour] = []
 
 
-Data = MotionData | ClipData | ClockData | StorageData | CameraData | SecurityData | CommandData | GapData
+Data = MotionData | TamperData | ClipData | ClockData | StorageData | CameraData | SecurityData | CommandData | GapData
 
 _encoder = msgspec.json.Encoder()
 

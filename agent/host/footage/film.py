@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import av
-import numpy as np
 
 from agent.core.model import Luma
+from agent.host.footage.opening import ANY_METADATA
+from agent.host.plane import for_looking, luma_of
 
 # What holds its video in itself: a playlist would lead into the network, or wait for more to come.
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,mjpeg,asf,ogg,ivf,dv"
@@ -29,7 +30,7 @@ class Film:
         self._path = path
         self._damaged_n, self._torn = 0, False
         try:
-            self._file = av.open(f"file:{os.path.abspath(path)}", options=OPTIONS, metadata_errors="replace")
+            self._file = av.open(f"file:{os.path.abspath(path)}", options=OPTIONS, **ANY_METADATA)
         except (av.error.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise FootageError(f"{path}: is no video that can be looked at ({reason}); "
@@ -76,7 +77,8 @@ class Film:
 
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Every picture that can be decoded; after damage from the next keyframe on."""
-        codec, whole = _for_looking(self._stream), True
+        codec, whole = self._stream.codec_context, True
+        for_looking(codec)
         for packet in self._packets():
             last = not packet.size
             whole = last or packet.is_keyframe or whole
@@ -120,23 +122,6 @@ class _Line:
         return self._at_s + self._step_s - self._began_s
 
 
-def _for_looking(stream: Any) -> Any:
-    """The stream's decoder: one thread, no loop filter (a quarter of the time; motion does not mind blocks)."""
-    codec = stream.codec_context
-    codec.thread_count = 1
-    codec.thread_type = "NONE"
-    codec.options = {"skip_loop_filter": "all"}
-    return codec
-
-
 def _frame_s(stream: Any) -> float:
     rate = stream.average_rate or stream.guessed_rate
     return float(1 / rate) if rate else FRAME_S
-
-
-def luma_of(frame: av.VideoFrame) -> np.ndarray:
-    """The brightness plane of a decoded picture, a view (height, width) of its own memory where the format has one."""
-    if not frame.format.name.startswith(("yuv", "nv", "gray")) or frame.format.components[0].bits != 8:
-        return frame.to_ndarray(format="gray")
-    plane = frame.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]

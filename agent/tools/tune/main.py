@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import cv2
 from rich.console import Console
 
+from agent.config.looking import as_set
 from agent.core.replay import Outcome, Replay
 from agent.host.footage import reel, whatif
 from agent.host.footage.film import FootageError
@@ -31,7 +32,7 @@ def tune(wishes: Wishes) -> int:
     except FootageError as error:
         return _tell([str(error)])
     cv2.setNumThreads(1)        # the recorder may be at work beside us
-    replay = whatif.replay(choice.camera, variants(wishes, whatif.as_set(choice.camera)))
+    replay = whatif.replay(choice.camera, variants(wishes, as_set(choice.camera)))
     played = list(_played(choice, replay, quiet=wishes.json))
     outcomes, seen = replay.end(), [each for each in played if each.ended_s > each.began_s]
     if seen:

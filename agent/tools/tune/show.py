@@ -5,11 +5,11 @@ from dataclasses import asdict
 from rich.markup import escape
 
 from agent.core.model import Box
-from agent.core.replay import Difference, Event, Outcome, Stretch, Variant, differences
+from agent.core.replay import NO_ZONE, Difference, Event, Outcome, Stretch, Variant, differences
 from agent.tools.terminal import console, json_line, length, table
 from agent.tools.tune.times import Times
 
-EVENTS = ("began", "long", "highest", "largest object")
+EVENTS = ("began", "long", "highest", "largest object", "zones")
 VARIANTS = ("looked at with", "events", "motion", "missed", "added", "silent, seconds")
 NAMED_N = 4                 # missed or added events whose time is told; of more, how many they are
 
@@ -22,8 +22,9 @@ def as_json(outcomes: Sequence[Outcome], times: Times) -> None:
         variant = outcome.variant
         json_line({
             "variant": variant.name, "sensitivity": variant.sensitivity, "smallest_pct": variant.smallest_pct,
-            "fps": variant.fps, "ignore": variant.ignore, "looks_n": outcome.looks_n, "events_n": outcome.events_n,
-            "moving_s": round(outcome.moving_s, 1), "silent_s": _rounded(outcome.silent_s),
+            "fps": variant.fps, "ignore": variant.ignore, "zones": [zone.name for zone in variant.zones],
+            "looks_n": outcome.looks_n, "events_n": outcome.events_n, "moving_s": round(outcome.moving_s, 1),
+            "silent_s": _rounded(outcome.silent_s),
             "events": [_plain(event, times) for event in outcome.events],
             "missed": [_plain(event, times) for event in missed], "added": [_plain(event, times) for event in added]})
 
@@ -55,13 +56,15 @@ def as_tables(title: str, outcomes: Sequence[Outcome], stretches: Sequence[Stret
 
 def _told(variant: Variant) -> str:
     ignored = f", areas ignored: {len(variant.ignore)}" if variant.ignore else ""
+    zones = f", zones: {', '.join(zone.name for zone in variant.zones)}" if variant.zones else ""
     return (f"sensitivity {variant.sensitivity}, smallest object {variant.smallest_pct:g} %, "
-            f"{variant.fps:g} pictures a second{ignored}")
+            f"{variant.fps:g} pictures a second{ignored}{zones}")
 
 
 def _event(event: Event, times: Times) -> tuple[str, ...]:
     return (times.full(event.began_s), length(round((event.ended_s - event.began_s) * 1000)),
-            f"{100 * event.score:.2f} %", _box(event.largest) + (", continues" if event.continues else ""))
+            f"{100 * event.score:.2f} %", _box(event.largest) + (", continues" if event.continues else ""),
+            ", ".join(event.zones))
 
 
 def _box(box: Box | None) -> str:
@@ -78,6 +81,9 @@ def _why(now: Outcome, times: Times) -> str:
     if peak is None or peak.score < least:
         most = f"never more than {100 * peak.score:.2g} % of the picture changed" if peak else "no picture came"
         return f"no event: {most}, and it takes {100 * least:.2g} % in one place"
+    if elsewhere_s := now.silent_s.get(NO_ZONE):
+        return (f"no event: something moved for {length(round(elsewhere_s * 1000))}, but nothing fulfilled a zone; "
+                "what there would be without them: --without-zones")
     return (f"no event: up to {100 * peak.score:.2g} % of the picture changed (at {times.full(peak.began_s)}), "
             "but nothing of it moved as an object does")
 

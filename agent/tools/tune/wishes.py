@@ -25,6 +25,7 @@ class Wishes:
     smallest_pct: float | None = None
     fps: float | None = None
     ignore: list[str] = field(default_factory=list)
+    without_zones: bool = False
     plot: Path | None = None
     json: bool = False
     config: Path | None = None
@@ -48,6 +49,9 @@ def variants(wishes: Wishes, now: Variant) -> list[Variant]:
     if wishes.ignore:
         changes["ignore"] = (*now.ignore, *map(_area, wishes.ignore))
         told.append(f"{len(wishes.ignore)} more ignored")
+    if wishes.without_zones:
+        changes["zones"] = _no_zones(now)
+        told.append("without zones")
     return [now, replace(now, name=", ".join(told), **changes)] if changes else [now, *whatif.usual(now)]
 
 
@@ -56,6 +60,13 @@ def _word(text: str) -> Sensitivity:
     if text not in words:
         raise typer.BadParameter(f"--sensitivity takes {', '.join(words)}; it is {text!r}")
     return text
+
+
+def _no_zones(now: Variant) -> tuple[()]:
+    if not now.zones:
+        raise typer.BadParameter("--without-zones is about a camera with zones that decide, and here are none; "
+                                 "say which camera with --camera NAME, or leave it out")
+    return ()
 
 
 def _area(text: str) -> Area:

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 import av
 
 from agent.capture.source import Sink, Source, SourceError
-from agent.capture.source.demux import ANY_METADATA, Packets, video_stream
+from agent.capture.source.demux import Packets, video_stream
 from agent.capture.source.sounds import Sounds
 from agent.core.instep import InStep
 from agent.core.model import StreamInfo
 from agent.core.nal import BitstreamError
+from agent.host.footage.opening import ANY_METADATA
 from agent.host.log import redact
 from agent.host.stop import Stop
 

@@ -3,11 +3,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import log10
 
-from agent.core.motion import Reason
-from agent.core.replay.outcome import UNCONFIRMED, Outcome, differences
+from agent.core.replay.outcome import Outcome, differences
 from agent.core.replay.plot.axis import Clock, TimeAxis
 from agent.core.replay.plot.drawing import Area, Bar, Drawing, Label, Line, Shape, Spot
 from agent.core.replay.plot.words import Words
+from agent.core.replay.silence import SILENCES
 from agent.core.replay.story import Event
 from agent.core.replay.trace import Point, Stretch
 
@@ -132,8 +132,7 @@ def _y(share: float) -> float:
 
 def _silences(points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
     """Each reason of silence that ever held, by its name, and when it did."""
-    kinds = [(reason.value, [point for point in points if reason in point.reasons]) for reason in Reason]
-    kinds.append((UNCONFIRMED, [point for point in points if point.unconfirmed]))
+    kinds = ((name, [point for point in points if name in point.silences]) for name in SILENCES)
     yield from (kind for kind in kinds if kind[1])
 
 

@@ -14,6 +14,8 @@ class Words(NamedTuple):
     missed: str
     gap: str
     unconfirmed: str
+    no_zone: str
+    cool_down: str
     settling: str
     global_change: str
     frozen: str
@@ -31,6 +33,8 @@ ENGLISH = Words(
     missed="missed: an event now",
     gap="nothing recorded",
     unconfirmed="not confirmed",
+    no_zone="in no zone",
+    cool_down="too soon after an event",
     settling="settling",
     global_change="global change",
     frozen="frozen",

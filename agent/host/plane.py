@@ -1,0 +1,22 @@
+"""Pictures decoded to be looked at and not shown, and the brightness out of them."""
+import av
+import numpy as np
+
+
+def for_looking(codec: av.CodecContext) -> None:
+    """Set up a decoder, not yet open, whose pictures are looked at and not shown: one thread, little loop filter.
+
+    More threads cost more time in sum, and delay each picture. Without any loop filter the blocks of a beam of light
+    look like edges (docs/design/motion.md); with that of keyframes alone they don't, at the price of none.
+    """
+    codec.thread_count = 1
+    codec.thread_type = "NONE"
+    codec.options = {"skip_loop_filter": "nokey"}
+
+
+def luma_of(frame: av.VideoFrame) -> np.ndarray:
+    """The brightness plane of a decoded picture, a view (height, width) of its own memory where the format has one."""
+    if not frame.format.name.startswith(("yuv", "nv", "gray")) or frame.format.components[0].bits != 8:
+        return frame.to_ndarray(format="gray")
+    plane = frame.planes[0]
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]

@@ -1,0 +1,34 @@
+"""Busy areas under a thumb: laid over the picture while they are open, where they belong, and gone when forgotten."""
+import pytest
+
+from agent.config.settings import Camera
+from tests.browser.test_page_in_chromium import SMALL_TARGETS
+from tests.rigs.busyrig import BusyCam, busy_at
+from tests.rigs.household import Household
+from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+
+pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
+              pytest.mark.timeout(180)]
+
+PLACE = """
+const screen = document.querySelector('.screen').getBoundingClientRect();
+const cell = document.querySelector('.heat rect').getBoundingClientRect();
+return [(cell.left - screen.left) / screen.width, (cell.top - screen.top) / screen.height, cell.width / screen.width]"""
+SHOWN = "getComputedStyle(document.querySelector('.heat')).display === 'block'"
+
+
+def test_the_areas_lie_over_the_picture_while_they_are_open_and_go_when_forgotten(tmp_path):
+    house = Household(tmp_path / "house", cameras=[Camera(name="gate", source="file:/gate.mp4")])
+    with house, BusyCam(house.runtime, "gate", busy_at([(12, 3, 0.4)])), \
+            Browser(tmp_path / "profile", mobile=True) as browser:
+        browser.open(f"{house.url}/live/gate")
+        assert not browser.run(f"return {SHOWN}")
+        browser.click(".busy summary")
+        browser.until(SHOWN)
+        assert browser.run(PLACE) == pytest.approx([12 / 16, 3 / 9, 1 / 16], abs=0.01)
+        assert browser.run(SMALL_TARGETS) == []
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        browser.click(".busy button")
+        browser.until("location.search === '?busy=open' && !document.querySelector('.heat rect')")
+        assert "Hiện không có chỗ nào hay động." in browser.run("return document.querySelector('.busy').innerText")
+        assert all("live" in line for line in browser.complaints())      # of the picture that is missing
