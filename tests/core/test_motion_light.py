@@ -1,4 +1,5 @@
 """Light and the camera's own faults: what changes the whole picture is no motion, and hides nobody for long."""
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,19 @@ def test_going_over_to_infrared_blinds_for_two_seconds_and_the_way_back_not_at_a
     looks = watch(pictures(40, fps, infrared(15, 30), noise(2)))
     assert 0.5 <= blind_s(looks, fps, from_s=15) <= 2
     assert blind_s(looks, fps, from_s=30) == 0
+
+
+def evenings(fps: float) -> Iterator[Luma]:
+    """Day, infrared, day, and infrared again: 15 s each."""
+    first, second = infrared(15, 30), infrared(45)
+    return pictures(60, fps, lambda picture, t_s, rng: (first if t_s < 40 else second)(picture, t_s, rng), noise(2))
+
+
+@RATES
+def test_the_second_evening_blinds_no_more(fps):
+    looks = watch(evenings(fps))
+    assert stretches(looks) == []
+    assert blind_s(looks, fps, from_s=45) <= 0.8         # while the filter is on its way
 
 
 @RATES

@@ -34,6 +34,7 @@ class Change(NamedTuple):
     resting: np.ndarray      # bool: the same as a moment ago
     before: np.ndarray       # uint8 0/1: the mask of the picture before, widened by a walker's way since then
     share: float             # changed share of the picture, 0..1; if 0, no plane marks anything
+    differs: float           # the same with what looks as it did earlier
 
 
 class Pace(NamedTuple):
@@ -69,7 +70,7 @@ class Background:
         self._still_s = np.zeros_like(self._mean)
         self._before = np.zeros(self._mean.shape, np.uint8)
         none = self._before.view(bool)
-        self._nothing = Change(self._before, none, none, none, self._before, 0.0)
+        self._nothing = Change(self._before, none, none, none, self._before, 0.0, 0.0)
         self.age_s = 0.0                           # learned for so long
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
         self._derive()
@@ -110,7 +111,8 @@ class Background:
         lighter = cv2.divide(cv2.absdiff(picture.brightness, self.brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
         excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._threshold)
         grown = excess > s.grow_deviations
-        if not cv2.countNonZero(grown.view(np.uint8)):
+        grown_n = cv2.countNonZero(grown.view(np.uint8))
+        if not grown_n:
             return self._nothing
         new = cv2.absdiff(contrast, self._earlier) >= _EARLIER_DEVIATIONS * self._usual
         if self._ignored is not None:
@@ -118,7 +120,7 @@ class Background:
         mask = cv2.morphologyEx((grown & new).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
         step = cv2.divide(cv2.absdiff(contrast, self._recent), self._threshold)
         return Change(mask, new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
-                      self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size)
+                      self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
 
     def _widened_before(self, dt_s: float) -> np.ndarray:
         way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))

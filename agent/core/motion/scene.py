@@ -101,7 +101,7 @@ class Scene:
             self._fresh_mono_s = now
         self._picture = picture
         change = self._compare(picture, dt_s)
-        blank = change.share > self._s.global_share and not self._background.fills(picture)
+        blank = change.share > 0 and not self._background.fills(picture)
         settled_mono_s = self._upheaval.settled_mono_s
         extent = self._upheaval.judge(change.share, blank, now)
         if extent is Extent.WHOLE and now >= settled_mono_s:
@@ -113,12 +113,13 @@ class Scene:
         return Look(moving, change.share, self._objects if moving else (), self._reasons(extent, now), followed_n)
 
     def _compare(self, picture: Picture, dt_s: float) -> Change:
-        """What differs from the background; if nearly all does and another view is known that fits, from that one."""
+        """What differs from the background; if much does, and another view is known that fits better, from that one."""
         change = self._background.compare(picture, dt_s)
-        if change.share > self._s.global_share:
-            view = self._views.exchange(self._background, picture)
+        if change.differs > self._s.view_ask_share:
+            view = self._views.exchange(self._background, picture, change.differs)
             if view is not None:
                 self._background = view
+                self._upheaval.over()
                 change = view.compare(picture, dt_s)
         return change
 

@@ -42,7 +42,8 @@ class MotionSettings:
     settle_s: float = 1.0              # silence after a global change
     views_max: int = 2                 # other views, such as by night, that are remembered
     view_age_s: float = 10.0           # once they have been learned for this long
-    view_share: float = 0.08           # a picture that differs less than this from one of them belongs to it
+    view_ask_share: float = 0.05       # with more than this share changed, they are asked,
+    view_share: float = 0.25           # and one of which less than this share of that differs fits better
     start_s: float = 1.5               # silence after a start, a gap or a new picture size
     absorb_s: float = 4.0              # what changed and then kept still this long becomes background
     recent_s: float = 0.15             # time constant of "a moment ago"
@@ -75,7 +76,7 @@ class MotionSettings:
     big_pct: float = 1.0               # percent of the picture from which a solid blob needs only `confirm_hits_n`
     big_solid: float = 0.5             # share of strong pixels in such a blob
     drive_pct: float = 0.8             # percent of the picture from which something need not overlap itself,
-    drive_step_sizes: float = 0.3      # if its steps are longer than this, in own sizes,
+    drive_step_sizes: float = 0.2      # if its steps are longer than this, in own sizes,
     drive_surprise: float = 0.3        # differ by no more than this share of their length
     drive_straight: float = 0.9        # and lead this straight on (net way over walked way),
     drive_clutter: float = 1.5         # with no more blobs a picture than this that belong to nothing

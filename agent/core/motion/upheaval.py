@@ -21,15 +21,22 @@ class Upheaval:
         self._since_mono_s: float | None = None
         self.settled_mono_s = float("-inf")        # the scene is being learned until then
 
+    def over(self) -> None:
+        """What came of it is known: there is nothing to learn anew."""
+        self._since_mono_s, self.settled_mono_s = None, float("-inf")
+
     def judge(self, share: float, blank: bool, now_mono_s: float) -> Extent:
         """Take which share of the picture has changed, and whether there is little to see in it."""
         s = self._s
-        if share <= s.global_share:
+        whole = share > s.global_share
+        if not whole and not blank:
             self._since_mono_s = None
             return Extent.PART
         if self._since_mono_s is None:
             self._since_mono_s = now_mono_s
         if now_mono_s - self._since_mono_s < (s.blank_s if blank else s.doubt_s):
             return Extent.DOUBT
+        if not whole:
+            return Extent.PART
         self.settled_mono_s = now_mono_s + s.settle_s
         return Extent.WHOLE

@@ -19,10 +19,14 @@ class Views:
         if background.age_s >= self._s.view_age_s:
             self._views = [*self._views, deepcopy(background)][-self._s.views_max:]
 
-    def exchange(self, background: Background, picture: Picture) -> Background | None:
-        """The view that `picture` belongs to, ready to go on, or None; `background`, which it does not fit, is kept."""
+    def exchange(self, background: Background, picture: Picture, differs: float) -> Background | None:
+        """The view that `picture` belongs to, ready to go on, or None.
+
+        `differs` is the share of the picture that differs from `background`, which is kept if another one fits better.
+        """
+        share_max = self._s.view_share * differs
         for view in reversed(self._views):
-            if view.compare(picture, 0.0).share < self._s.view_share:
+            if view.compare(picture, 0.0).share < share_max:
                 self._views.remove(view)
                 self.keep(background)
                 view.resume(picture)
