@@ -90,14 +90,35 @@ Ignore = Annotated[list[str] | None, typer.Option(
     help="What if this area were ignored, too? Corners as fractions: '0,0 1,0 1,0.3 0,0.3'.")]
 WithoutZones = Annotated[bool, typer.Option(
     "--without-zones", help="What if no zone decided what counts? What is ignored stays so.")]
+Card = Annotated[Path | None, typer.Argument(
+    metavar="[FOLDER]", show_default=False,
+    help="A store, as on a card in a reader. Without it, the one that the configuration names.")]
+Heads = Annotated[list[str] | None, typer.Option(
+    "--head", metavar="N:HEX", show_default=False,
+    help="A row's number and hash as somebody else has kept them, such as the ward; several times for several.")]
+KeyName = Annotated[str | None, typer.Option(
+    "--key", metavar="HEX", show_default=False, help="The fingerprint of the device's key, as somebody has kept it.")]
 Plot = Annotated[Path | None, typer.Option(
     "--plot", metavar="FILE", show_default=False, help="Also draw it, as FILE.svg or FILE.png.")]
+ClipName = Annotated[str | None, typer.Argument(
+    metavar="[CLIP]", show_default=False, help="All of this clip, instead of a time.")]
+OnesCamera = Annotated[str | None, typer.Option(
+    "--camera", metavar="NAME", show_default=False, help="Whose recordings. Not needed where there is only one.")]
+From = Annotated[str | None, typer.Option(
+    "--from", metavar="TIME", show_default=False, help="From when on: '2026-11-25 14:00', or 14:00 for today.")]
+To = Annotated[str | None, typer.Option(
+    "--to", metavar="TIME", show_default=False, help="Until when; 14:10 is on the day of --from. Without it, now.")]
+LastTime = Annotated[str | None, typer.Option(
+    "--last", metavar="LENGTH", show_default=False, help="The last 10m, 2h or 1d, instead of --from and --to.")]
+FilmTo = Annotated[Path | None, typer.Option(
+    "--output", "-o", metavar="FILE", show_default=False,
+    help="Where to. Without it, a file named after camera and time, here.")]
 
 app = typer.Typer(
     name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 config_app = typer.Typer(no_args_is_help=True, help="Make, check and show the configuration.")
-clips_app = typer.Typer(no_args_is_help=True, help="Look at the recordings.")
+clips_app = typer.Typer(invoke_without_command=True, help="Look at the recordings, and take them out.")
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(clips_app, name="clips", rich_help_panel=LOOK)
 
@@ -155,11 +176,28 @@ def web(config: Config = None) -> None:
     _become("agent.web", config)
 
 
+@clips_app.callback()
+def _clips(context: typer.Context, config: Config = None) -> None:
+    """Without a word after it: the list."""
+    if context.invoked_subcommand is None:
+        clips_list(config=config)
+    context.default_map = {"list": {"config": config}, "export": {"config": config}}
+
+
 @clips_app.command("list")
 def clips_list(camera: CameraName = None, last: Last = 20, json: Json = False, config: Config = None) -> None:
     """List the newest clips: when, how long, how large, and the file."""
     from agent.tools import clips as tool
     tool.show(config, camera, last, json)
+
+
+@clips_app.command("export")
+def clips_export(clip: ClipName = None, camera: OnesCamera = None, since: From = None, until: To = None,
+                 last: LastTime = None, output: FilmTo = None, force: Force = False, json: Json = False,
+                 config: Config = None) -> None:
+    """Write any time of a camera as one MP4: the pictures as they were recorded, from the keyframe before it on."""
+    from agent.tools.clips_export import Wishes, export
+    raise typer.Exit(export(Wishes(clip, camera, since, until, last, output, force, json, config)))
 
 
 @app.command(rich_help_panel=LOOK)
@@ -255,6 +293,14 @@ def tune(files: Films = None, last: LastClips = None, camera: TunedCamera = None
     from agent.tools.tune import Wishes, tune
     raise typer.Exit(tune(Wishes(files or [], last, camera, sensitivity, smallest, fps, ignore or [], without_zones,
                                  plot, json, config)))
+
+
+@app.command(rich_help_panel=LOOK)
+def verify(folder: Card = None, heads: Heads = None, key: KeyName = None, json: Json = False,
+           config: Config = None) -> None:
+    """Check that the recordings are what was recorded: every clip, and the signed ledger of all that was done."""
+    from agent.tools.verify import verify
+    raise typer.Exit(verify(config, folder, heads or [], key or "", json))
 
 
 @app.command(rich_help_panel=SET_UP)

@@ -31,7 +31,7 @@ class Story:
         """
         self._notes.take(counted.objects, counted.zones, score, picture.mono_s)
         if counted.objects != self._seen:
-            this_worth = worth(picture.y, counted.objects[0].box)
+            this_worth = worth(picture.y, counted.objects[0].box, self._best_worth)
             if this_worth > self._best_worth or not self._best.packets:
                 now_us = int(picture.mono_s * 1e6)
                 gop = [packet for packet in self._ring.since(now_us) if packet.dts_us <= now_us]

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from agent.config.privacy import declared
 from agent.core.clockwatch import DISTRUST_S, ClockWatch, Seen
 from agent.core.facts import Poke
+from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.host.role import Role
 from agent.host.role import main as live_as
 from agent.keeper.digest import hash_some
+from agent.keeper.key import KeyFault
 from agent.keeper.retain import finish_deletion, release_ballast, renew_ballast, retain
+from agent.keeper.seal import Sealer
+from agent.keeper.witness import Witness
 from agent.store import announce, boots, clips, events, meta, privacy
 from agent.store.database import connect, transaction
 from agent.store.recover import recover_camera
@@ -33,11 +37,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Keeper:
-    """The keeper's round: clock, digests, retention, and now and then the sweep."""
+    """The keeper's round: clock, retention, digests, now and then the sweep, and signatures for all that was done."""
 
     role: Role
     db: sqlite3.Connection
     outlet: Outlet
+    serial: str | None = None               # the board's
     watch: ClockWatch = field(default_factory=ClockWatch)
     next_retain_mono_s: float = 0.0
     next_sweep_mono_s: float = 0.0
@@ -45,6 +50,13 @@ class Keeper:
     deleted_n: int = 0
     fault: str | None = None
     recovered: bool = False
+    sealer: Sealer = field(init=False)
+    witness: Witness = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The parts that are made of what we were handed."""
+        self.sealer = Sealer(self.role.folders, self.role.clock, self.serial)
+        self.witness = Witness.of(self.role.settings.camera, self.serial)
 
     def recover(self) -> None:
         """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist.
@@ -80,13 +92,14 @@ class Keeper:
             self._watch_clock(now)
             if asked_for_space or now.mono_ms / 1000 >= self.next_retain_mono_s:
                 self._retain(now)
-            if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock):
+            if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock, self.witness):
                 self.totals = clips.totals(self.db)
             if now.mono_ms / 1000 >= self.next_sweep_mono_s:
                 sweep(self.db, self.role.folders, now)
                 self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
+            self.sealer.seal_some(self.db, self.role.stop.is_set)
             self.fault = None
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, KeyFault) as error:
             self.fault = str(error)
             _log.error("%s: %s; tried again", self.role.folders.root, error)
             if "full" in str(error) and release_ballast(self.role.folders):
@@ -125,7 +138,8 @@ class Keeper:
 
     def facts(self) -> dict[str, float | int | str | bool | None]:
         """The keeper's part of the heartbeat."""
-        return {"clips_n": self.totals[0], "clips_b": self.totals[1], "deleted_n": self.deleted_n, "fault": self.fault}
+        return {"clips_n": self.totals[0], "clips_b": self.totals[1], "deleted_n": self.deleted_n, "fault": self.fault,
+                **self.sealer.facts()}
 
 
 def serve(role: Role) -> None:
@@ -135,7 +149,7 @@ def serve(role: Role) -> None:
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     db = connect(role.folders.root)
-    keeper = Keeper(role, db, outlet)
+    keeper = Keeper(role, db, outlet, board.read().serial)
     while not role.stop.is_set():
         message = inbox.receive(LOOK_EVERY_S)
         keeper.round(asked_for_space=isinstance(message, Poke) and message.what == "space")

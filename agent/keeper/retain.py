@@ -47,15 +47,15 @@ def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Insta
         _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or lower the holds",
                      needed_b / 1e9, sum(clip.bytes for clip in doomed) / 1e9)
     for start in range(0, len(doomed), BATCH_N):
-        delete(db, folders, doomed[start:start + BATCH_N])
+        delete(db, folders, doomed[start:start + BATCH_N], now)
     return doomed
 
 
-def delete(db: sqlite3.Connection, folders: Folders, doomed: list[Doomed]) -> None:
+def delete(db: sqlite3.Connection, folders: Folders, doomed: list[Doomed], now: Instant) -> None:
     """Delete these clips and the pictures of events that no clip shows any more."""
     with transaction(db):
         for why in {clip.why for clip in doomed}:
-            clips.condemn(db, [clip.seq for clip in doomed if clip.why == why], why)
+            clips.condemn(db, [clip.seq for clip in doomed if clip.why == why], why, now)
     finish_deletion(db, folders)
 
 

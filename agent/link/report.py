@@ -25,6 +25,7 @@ def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Backlo
         cams=[_camera(each) for each in report.cameras],
         roles={name: role.state for name, role in report.roles.items()},
         restarts_n={name: role.restarts_n for name, role in report.roles.items() if role.restarts_n},
+        ledger=_ledger(report),
         cond=[wire.HealthCondition(code=each.code, sev=each.severity, c=each.camera, unit=each.unit)
               for each in report.conditions])
 
@@ -43,6 +44,16 @@ def _number(report: Report, key: str) -> int | None:
         value = unit.beat.facts.get(key) if unit.beat and not unit.silent else None
         if isinstance(value, int):
             return value
+    return None
+
+
+def _ledger(report: Report) -> wire.LedgerHead | None:
+    """The head that the keeper tells of."""
+    for unit in report.units:
+        facts = unit.beat.facts if unit.beat and not unit.silent else {}
+        match facts.get("ledger_n"), facts.get("ledger_head"), facts.get("ledger_key"):
+            case int(n), str(head), str(key):
+                return wire.LedgerHead(n=n, head=head, key=key)
     return None
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.core import wire
+from agent.core.ledger import ClockMoved
 from agent.host.clock import Instant
-from agent.store import events, outbox
+from agent.store import events, ledger, outbox
 from agent.store.clips import Clip
 
 BOXES_MAX = 8           # the largest are told
@@ -81,9 +82,11 @@ def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool,
 
 
 def clock(db: sqlite3.Connection, when: Instant, code: Literal["sync", "step"], step_ms: int | None = None) -> None:
-    """The wall clock became right ("sync") or was moved ("step")."""
-    data = wire.ClockData(code=code, utc_ms=when.wall_ms, offset_ms=when.wall_ms - when.mono_ms, step_ms=step_ms)
+    """The wall clock became right ("sync") or was moved ("step"): to the ward, and into the ledger."""
+    offset_ms = when.wall_ms - when.mono_ms
+    data = wire.ClockData(code=code, utc_ms=when.wall_ms, offset_ms=offset_ms, step_ms=step_ms)
     outbox.append(db, "clock", None, when, wire.encode(data))
+    ledger.note(db, when, ClockMoved(code=code, offset_ms=offset_ms, step_ms=step_ms))
 
 
 def _reference(db: sqlite3.Connection, name: str | None) -> wire.ClipRef | None:

@@ -2,17 +2,24 @@
 import hashlib
 import sqlite3
 
+from agent.core.ledger import Pairing, Unpairing
+from agent.host.clock import Instant
+from agent.store import ledger
+
+LEDGER_DIGITS = 12
+
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def pair(db: sqlite3.Connection, token: str, name: str, now_wall_ms: int, most_n: int = 50) -> None:
-    """Remember a browser by its token; the oldest beyond `most_n` are forgotten."""
+def pair(db: sqlite3.Connection, token: str, name: str, now: Instant, most_n: int = 50) -> None:
+    """Remember a browser by its token; the oldest beyond `most_n` are forgotten. Within the caller's transaction."""
     db.execute("INSERT OR REPLACE INTO browser (token_sha256, name, paired_wall_ms) VALUES (?, ?, ?)",
-               (_digest(token), name[:80], now_wall_ms))
+               (_digest(token), name[:80], now.wall_ms))
     db.execute("DELETE FROM browser WHERE token_sha256 NOT IN "
                "(SELECT token_sha256 FROM browser ORDER BY paired_wall_ms DESC LIMIT ?)", (most_n,))
+    ledger.note(db, now, Pairing(browser=_digest(token)[:LEDGER_DIGITS]))
 
 
 def knows(db: sqlite3.Connection, token: str) -> bool:
@@ -20,6 +27,8 @@ def knows(db: sqlite3.Connection, token: str) -> bool:
     return db.execute("SELECT 1 FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone() is not None
 
 
-def forget_all(db: sqlite3.Connection) -> int:
-    """Un-pair every browser, for a new pairing code. Returns how many there were."""
-    return db.execute("DELETE FROM browser").rowcount
+def forget_all(db: sqlite3.Connection, now: Instant) -> int:
+    """Un-pair every browser, for a new pairing code, within the caller's transaction. Returns how many there were."""
+    browsers_n = db.execute("DELETE FROM browser").rowcount
+    ledger.note(db, now, Unpairing(browsers_n=browsers_n))
+    return browsers_n

@@ -6,8 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.core.ledger import Deletion
 from agent.core.model import StreamInfo
 from agent.host.clock import Instant
+from agent.store import ledger
 from agent.store.boots import DATED
 
 FINISHED = "state IN ('done', 'recovered')"
@@ -91,9 +93,14 @@ def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8
     return [row["seq"] for row in rows]
 
 
-def condemn(db: sqlite3.Connection, seqs: list[int], why: str) -> None:
-    """Say, before the files go, that they are to go: a cut in between leaves no row without a file."""
+def condemn(db: sqlite3.Connection, seqs: list[int], why: str, now: Instant) -> None:
+    """Say, before the files go, that they are to go: a cut in between leaves no row without a file.
+
+    Within the caller's transaction, for it is also noted for the ledger.
+    """
     db.executemany("UPDATE clip SET state = 'deleting', why = ? WHERE seq = ?", ((why, seq) for seq in seqs))
+    names = [db.execute("SELECT name FROM clip WHERE seq = ?", (seq,)).fetchone()["name"] for seq in seqs]
+    ledger.note(db, now, Deletion(clips=names, why=why))
 
 
 def bury(db: sqlite3.Connection, seqs: list[int]) -> None:
@@ -104,6 +111,19 @@ def bury(db: sqlite3.Connection, seqs: list[int]) -> None:
 def put_digest(db: sqlite3.Connection, seq: int, sha256: str) -> None:
     """Remember the SHA-256 (hex) of the finished file."""
     db.execute("UPDATE clip SET sha256 = ? WHERE seq = ?", (sha256, seq))
+
+
+def as_written(db: sqlite3.Connection, seq: int) -> int:
+    """The wall time (ms) that was stored with the clip's first frame, whatever its boot's clock became."""
+    return db.execute("SELECT wall_ms FROM clip WHERE seq = ?", (seq,)).fetchone()["wall_ms"]
+
+
+def looked_by(db: sqlite3.Connection, seq: int) -> tuple[str | None, str | None]:
+    """The settings and the version of the detector, as the newest event tells that the clip shows."""
+    row = db.execute("SELECT settings, detector FROM event JOIN event_clip ON event.id = event_clip.event "
+                     "WHERE event_clip.clip = ? AND settings IS NOT NULL ORDER BY event.id DESC LIMIT 1",
+                     (seq,)).fetchone()
+    return (row["settings"], row["detector"]) if row else (None, None)
 
 
 def get(db: sqlite3.Connection, name: str) -> Clip | None:

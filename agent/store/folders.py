@@ -29,6 +29,11 @@ class Folders:
         """A file that is only there to be deleted first: a full database can't delete anything."""
         return self.root / "ballast"
 
+    @property
+    def keys(self) -> Path:
+        """The keeper's own folder, which no other role may enter: the key that signs the ledger."""
+        return self.root / "keys"
+
     def clip(self, seq: int, name: str) -> Path:
         """The finished clip's file."""
         return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{name}.mp4"

@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 
 from agent.core import wire
+from agent.core.ledger import Pausing
 from agent.core.pause import UNREADABLE, By, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
-from agent.store import meta, outbox
+from agent.store import ledger, meta, outbox
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 
@@ -104,7 +105,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
-    """Have the ward told that `camera` sees nothing from `now` on, or sees again (None); each once, in the transaction.
+    """Tell ward and ledger that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
 
     Only by what word: page, command, schedule or unreadable; never by whom.
     """
@@ -116,6 +117,8 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
         _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_s, 1)))
     if by is not None:
         _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
+    if word := by or (known.by if known else None):
+        ledger.note(db, now, Pausing(camera=camera, paused=by is not None, by=word))
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
     meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
 

@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from agent.core import wire
+from agent.core.ledger import MasksDeclared
 from agent.host.clock import Instant
-from agent.store import meta, outbox
+from agent.store import ledger, meta, outbox
 from agent.store.database import transaction
 
 KEY = "masks_by_camera."
 DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
 
 Areas = Sequence[Sequence[tuple[float, float]]]
+
+
+def mark(areas: Areas) -> str:
+    """A short hash of what is hidden, by which two sets of areas can be told apart."""
+    return hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
 
 
 def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant) -> list[str]:
@@ -26,13 +32,15 @@ def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant)
     changed = []
     with transaction(db):
         for camera, areas in declared.items():
-            mark = hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
-            if known.pop(camera, "") != mark:
-                meta.put(db, KEY + camera, mark)
+            hashed = mark(areas)
+            if known.pop(camera, "") != hashed:
+                meta.put(db, KEY + camera, hashed)
                 changed.append(_tell(db, camera, DECLARED, f"{len(areas)} areas, by the household's word", now))
+                ledger.note(db, now, MasksDeclared(camera=camera, code=DECLARED, areas=hashed))
         for camera in known:
             meta.put(db, KEY + camera, "")
             changed.append(_tell(db, camera, WITHDRAWN, "the household's word no longer holds", now))
+            ledger.note(db, now, MasksDeclared(camera=camera, code=WITHDRAWN))
     return changed
 
 

@@ -84,4 +84,4 @@ class Doorman:
 
 def _enter(db: sqlite3.Connection, token: str, browser: str, clock: Clock) -> None:
     with transaction(db):
-        browsers.pair(db, token, browser, clock.now().wall_ms)
+        browsers.pair(db, token, browser, clock.now())

@@ -12,8 +12,9 @@ import pytest
 
 from agent.core import nal
 from agent.core.mp4.write import Movie
+from tests.core.cut_material import films, record_all
 from tests.core.mp4_material import close, encode, write
-from tests.core.sound_material import record
+from tests.core.sound_material import hear, record
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
@@ -129,6 +130,22 @@ def test_a_clip_with_sound_plays_and_seeks(codec, tmp_path):
     assert said["duration"] == pytest.approx(5, abs=0.1) and said["middle"] == pytest.approx(2.55, abs=0.001)
     assert said["ended"] == pytest.approx(5, abs=0.2) and said["frames"] > 5
     assert said["heard_b"] > 0 or codec != "aac"        # not every build of Chromium has G.711
+
+
+@pytest.mark.parametrize(("name", "codec"), [("h264", "aac"), ("h264-b-frames-uneven", None), ("h264", "pcma")])
+def test_what_is_cut_out_of_clips_plays_and_seeks(name, codec, tmp_path):
+    stream, packets = encode(name)
+    audio, sounds = hear(codec) if codec else (None, ())
+    clips = record_all(stream, packets, [0, 15, 30, 60], packets[-1].dts_us + 66_667, audio, sounds)
+    del clips[2]
+    again = [clip._replace(begin_us=clip.begin_us + 60_000_000) for clip in clips]
+    ((film, data),) = films([*clips, *again], packets[16].pts_us, 1 << 50)
+    said = browse({"page": FILE_PAGE.replace("<video muted", "<video").encode(), "clip.mp4": data}, tmp_path)
+    assert "error" not in said
+    assert said["size"] == [stream.width, stream.height]
+    assert said["duration"] == pytest.approx(film.dur_us / 1e6, abs=0.01) and said["duration"] > 3
+    assert said["middle"] == pytest.approx(2.55, abs=0.001) and said["ready"] >= 2
+    assert said["ended"] == pytest.approx(film.dur_us / 1e6, abs=0.2) and said["frames"] > 5
 
 
 def test_an_open_clip_plays_too(tmp_path):

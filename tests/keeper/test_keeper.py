@@ -8,12 +8,14 @@ import pytest
 
 from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
+from agent.host.hashing import sha256
 from agent.host.heart import Heart
 from agent.host.role import Role
 from agent.host.stop import Stop
-from agent.keeper.digest import hash_some, sha256
+from agent.keeper.digest import hash_some
 from agent.keeper.main import Keeper
 from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
+from agent.keeper.witness import Witness
 from agent.store import clips, events, holds, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
@@ -50,7 +52,7 @@ def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, h
     first, gone, last = (add_clip(db, folders, hand_clock, size_b) for size_b in (10, 20, 3_000_000))
     name = clips.finished(db)[1].name
     folders.clip(gone, name).unlink()
-    assert hash_some(db, folders, Stop(), hand_clock) == 2
+    assert hash_some(db, folders, Stop(), hand_clock, Witness()) == 2
     digests = {clip.seq: clip.sha256 for clip in clips.finished(db)}
     assert digests == {first: hashlib.sha256(bytes(10)).hexdigest(), gone: None,
                        last: hashlib.sha256(bytes(3_000_000)).hexdigest()}
@@ -61,7 +63,7 @@ def test_many_clips_that_cannot_be_read_keep_no_new_one_from_its_digest(db, fold
         seq = add_clip(db, folders, hand_clock)
         folders.clip(seq, clips.finished(db)[0].name).unlink()
     seq = add_clip(db, folders, hand_clock)
-    assert hash_some(db, folders, Stop(), hand_clock) == 1
+    assert hash_some(db, folders, Stop(), hand_clock, Witness()) == 1
     assert [clip.seq for clip in clips.finished(db) if clip.sha256] == [seq]
 
 
@@ -92,7 +94,7 @@ def test_a_quota_takes_the_oldest(db, folders, hand_clock):
 def test_a_deletion_that_was_cut_is_finished_at_the_next_start(db, folders, hand_clock):
     seq = add_clip(db, folders, hand_clock)
     path = folders.clip(seq, clips.finished(db)[0].name)
-    clips.condemn(db, [seq], "space")
+    clips.condemn(db, [seq], "space", hand_clock.now())
     assert path.exists() and not clips.finished(db)
     finish_deletion(db, folders)
     assert not path.exists() and [clip.why for clip in clips.in_state(db, "deleted")] == ["space"]

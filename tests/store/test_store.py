@@ -77,12 +77,12 @@ def test_an_event_shows_its_first_clip_that_still_exists(db, hand_clock: HandClo
     events.finish(db, event, 5000, 0.5, 1, [[0.1, 0.2, 0.3, 0.4]], "1", "x.jpg")
     found = events.latest(db)[0]
     assert (found.clip, found.clip_offset_ms, found.boxes) == (names[0][1], 58_000, [[0.1, 0.2, 0.3, 0.4]])
-    clips.condemn(db, [names[0][0]], "age")
+    clips.condemn(db, [names[0][0]], "age", hand_clock.now())
     clips.bury(db, [names[0][0]])
     found = events.latest(db)[0]
     assert (found.clip, found.clip_offset_ms) == (names[1][1], 0)
     assert events.drop_orphaned_thumbs(db) == []
-    clips.condemn(db, [names[1][0]], "age")
+    clips.condemn(db, [names[1][0]], "age", hand_clock.now())
     clips.bury(db, [names[1][0]])
     assert events.drop_orphaned_thumbs(db) == ["x.jpg"]
 
@@ -101,7 +101,7 @@ def test_tables_of_the_past_stay_bounded(db, hand_clock: HandClock):
         seq, _ = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
         events.tie(db, events.open_row(db, "gate", "motion", hand_clock.now()), seq)
         events.finish(db, n + 1, 1, 0, 0, [], "1", f"{n}.jpg")
-        clips.condemn(db, [seq], "space")
+        clips.condemn(db, [seq], "space", hand_clock.now())
         clips.bury(db, [seq])
     assert events.forget(db, 10) == [f"{n}.jpg" for n in range(20)]
     assert clips.forget_deleted(db, 5) == 25
@@ -116,11 +116,11 @@ def test_counters_and_names_survive(db, folders):
     other.close()
 
 
-def test_a_paired_browser_is_known_by_its_token_alone(db):
-    browsers.pair(db, "token", "phone", 1)
+def test_a_paired_browser_is_known_by_its_token_alone(db, hand_clock: HandClock):
+    browsers.pair(db, "token", "phone", hand_clock.now())
     assert browsers.knows(db, "token") and not browsers.knows(db, "other")
     assert "token" not in str(db.execute("SELECT * FROM browser").fetchall()[0]["token_sha256"])
-    assert browsers.forget_all(db) == 1 and not browsers.knows(db, "token")
+    assert browsers.forget_all(db, hand_clock.now()) == 1 and not browsers.knows(db, "token")
 
 
 def test_two_connections_write_one_after_the_other(folders, db):

@@ -231,6 +231,12 @@ def test_a_clip_is_hashed_announced_and_shown(machine: Machine) -> None:
     assert served.split()[0] == clip["sha256"]
 
 
+def test_all_is_signed_while_it_goes_on_with_a_key_that_is_the_keeper_s_alone(machine: Machine) -> None:
+    result = json.loads(machine.run("taimat", "verify", "--json", "-c", SETTINGS).splitlines()[-1])
+    assert result["holds"] and result["clips_hold_n"] >= 1 and result["rows"] == [[1, result["last_n"]]]
+    assert machine.run("stat", "-c", "%a %U", f"{STORE}/keys/signing.key").split() == ["600", "taimat-keeper"]
+
+
 def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine) -> None:
     part = until_recording(machine)
     machine.run("systemctl", "kill", "--signal", "KILL", CAMERA)

@@ -63,7 +63,7 @@ def test_strangers_and_other_sites_forget_nothing(tmp_path):
     house = Household(tmp_path, listen="0.0.0.0", cameras=CAMERAS)
     db = connect(house.folders.root)
     with transaction(db):
-        browsers.pair(db, "known", "a phone", house.clock.now().wall_ms)
+        browsers.pair(db, "known", "a phone", house.clock.now())
     db.close()
     phone = {"host": "192.168.1.7:8088"}
     with house, BusyCam(house.runtime, "gate", WINDY) as cam:

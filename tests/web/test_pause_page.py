@@ -61,7 +61,7 @@ def test_strangers_and_other_sites_pause_nothing(tmp_path, hand_clock):
     house = Household(tmp_path, listen="0.0.0.0", clock=hand_clock)
     db = connect(house.folders.root)
     with transaction(db):
-        browsers.pair(db, "known", "a phone", hand_clock.wall_ms)
+        browsers.pair(db, "known", "a phone", hand_clock.now())
     db.close()
     with house:
         form = "camera=&for=open&next=/"

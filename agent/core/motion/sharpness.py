@@ -26,8 +26,12 @@ def sharpness(y: np.ndarray, box: Box) -> float:
     return edges / (edges + _HALF_SHARP)
 
 
-def worth(y: np.ndarray, box: Box) -> float:
-    """What a luma plane is worth as a picture of the object in `box`: how much of it that fills, if sharp and whole."""
+def worth(y: np.ndarray, box: Box, than: float = 0.0) -> float:
+    """What a luma plane is worth as a picture of the object in `box`: how much of it that fills, if sharp and whole.
+
+    0 without a look at it if it can't be worth more `than` that.
+    """
     whole = (box.x > _BORDER and box.y > _BORDER
              and box.x + box.w < 1 - _BORDER and box.y + box.h < 1 - _BORDER)
-    return box.w * box.h * sharpness(y, box) * (1.0 if whole else _CUT_OFF)
+    most = box.w * box.h * (1.0 if whole else _CUT_OFF)
+    return most * sharpness(y, box) if most > than else 0.0

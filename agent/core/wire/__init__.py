@@ -24,6 +24,7 @@ from agent.core.wire.reports import (
     Health,
     HealthCamera,
     HealthCondition,
+    LedgerHead,
     Reported,
     Response,
     Status,
@@ -36,6 +37,7 @@ __all__ = [
     "VERSION", "Topics", "Entry", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
     "MotionData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData",
     "CommandData", "GapData", "Hour",
-    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "Response", "Reported",
+    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",
+    "Reported",
     "Ack", "Rejected", "Command", "Desired", "WardState",
 ]

@@ -79,6 +79,14 @@ class HealthCondition(Struct, kw_only=True, omit_defaults=True, frozen=True):
     unit: str | None = None             # the process concerned
 
 
+class LedgerHead(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """The newest signed row: who keeps this is a witness that all rows up to it were there."""
+
+    n: int
+    head: str                           # first 32 hex digits of its hash
+    key: str                            # fingerprint of the key that signs
+
+
 class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """`health`: how the device is."""
 
@@ -113,6 +121,7 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     cams: list[HealthCamera] = []
     roles: dict[str, str] = {}          # ok | down | restarting, for each role heard of
     restarts_n: dict[str, int] = {}     # of the roles that were started again since boot
+    ledger: LedgerHead | None = None
     cond: list[HealthCondition] = []    # what is wrong: root causes only, not what follows from them
 
 

@@ -1,0 +1,28 @@
+"""The ledger: what the device did, row by row, each chained to the one before and signed. docs/design/evidence.md.
+
+Pure: signing and checking a signature are handed in, so nothing here needs a cryptography library.
+"""
+from agent.core.ledger.acts import (
+    Begin,
+    ClipSigned,
+    ClockMoved,
+    Deletion,
+    KeyChange,
+    MasksDeclared,
+    Pairing,
+    Pausing,
+    Unpairing,
+)
+from agent.core.ledger.chain import GENESIS, Head, fingerprint, follow, message
+from agent.core.ledger.check import Checked, Verifies, check
+from agent.core.ledger.clocks import moved_ms
+from agent.core.ledger.finding import Code, Finding
+from agent.core.ledger.row import Line, Moment, NotCanonical, Row, canonical, decode
+from agent.core.ledger.shelf import Found, Known, Shelf, check_shelf
+
+__all__ = [
+    "Begin", "ClipSigned", "ClockMoved", "Deletion", "KeyChange", "MasksDeclared", "Pairing", "Pausing", "Unpairing",
+    "GENESIS", "Head", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
+    "Code", "Finding", "Line", "Moment", "NotCanonical", "Row", "canonical", "decode",
+    "Found", "Known", "Shelf", "check_shelf",
+]

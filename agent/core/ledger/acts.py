@@ -1,0 +1,114 @@
+"""What the kinds of rows tell: the body of each. Absent means unknown, never 0. Further kinds need only another Struct.
+"""
+from typing import ClassVar, Literal
+
+from msgspec import Struct
+
+
+class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all bodies; `KIND` is the row's `kind`."""
+
+    KIND: ClassVar[str] = ""
+
+
+class Begin(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The first row: whose ledger this is, and what was there before it."""
+
+    KIND: ClassVar[str] = "begin"
+
+    key: str                        # the public key that signs, hex
+    serial: str | None = None       # the board's
+    clips_n: int = 0                # the highest number that a clip had by then: of these no rows need to exist
+    offset_ms: int | None = None    # of this boot, if its clock was right already
+
+
+class KeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The old key was lost: from this row on another one signs. Nothing but the row itself says that it is honest."""
+
+    KIND: ClassVar[str] = "key"
+
+    key: str
+    was: str
+
+
+class ClipSigned(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A finished clip: its digest, when it was filmed, and how the camera was set."""
+
+    KIND: ClassVar[str] = "clip"
+
+    clip: str                       # camera-boot-number
+    camera: str
+    bytes: int
+    sha256: str
+    type: str                       # motion | continuous
+    boot: str                       # of the first frame, like the next three
+    mono_ms: int
+    wall_ms: int
+    clock: str
+    dur_ms: int
+    frames: int
+    codec: str
+    width: int
+    height: int
+    offset_ms: int | None = None    # of its boot, if the clock was right by the time of the row
+    recovered: bool = False         # its recorder died; closed at the next start
+    settings: str | None = None     # hash of what the detector was set to, the same as in events
+    masks: str | None = None        # hash of the areas that are hidden
+    masked_by: str | None = None    # paint | transcode | camera: who hides them
+    detector: str | None = None     # its version, if the clip shows an event
+    serial: str | None = None       # the board's
+
+
+class Deletion(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """Clips that the device deleted, and why."""
+
+    KIND: ClassVar[str] = "deletion"
+
+    clips: list[str]
+    why: str
+
+
+class ClockMoved(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The wall clock became right ("sync") or was moved ("step"); `offset_ms` holds from then on."""
+
+    KIND: ClassVar[str] = "clock"
+
+    code: Literal["sync", "step"]
+    offset_ms: int
+    step_ms: int | None = None
+
+
+class Pausing(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A camera sees nothing from now on, or sees again."""
+
+    KIND: ClassVar[str] = "pause"
+
+    camera: str
+    paused: bool
+    by: str                         # page | command | schedule | unreadable: the word, never the person
+
+
+class MasksDeclared(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The household says that a camera hides areas itself, or says so no longer."""
+
+    KIND: ClassVar[str] = "masks"
+
+    camera: str
+    code: str
+    areas: str | None = None        # hash of them
+
+
+class Pairing(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A browser of the household was let in."""
+
+    KIND: ClassVar[str] = "pairing"
+
+    browser: str                    # digest of its token, shortened
+
+
+class Unpairing(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """All browsers were shut out."""
+
+    KIND: ClassVar[str] = "unpairing"
+
+    browsers_n: int

@@ -1,0 +1,130 @@
+"""What an export will hold, before anything is written: films, clips, and the time that is missing."""
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent.core.mp4.boxes import Mp4Error
+from agent.core.mp4.cut import Film, Strip, cut
+from agent.core.mp4.read import Head, read_head
+from agent.core.pause import TRUSTED
+from agent.store import boots
+from agent.store.clips import Clip
+from agent.store.export.errors import ExportError, spell
+from agent.store.export.files import ClipFiles
+from agent.store.export.find import cameras, places_us, reaching_into, recorded_ms
+from agent.store.folders import Folders
+
+GAP_US = 100_000            # less is no gap to anybody who watches
+LONGEST_MS = 2 * 86_400_000     # longer than any clip
+
+
+class Gap(NamedTuple):
+    """Time that was asked for and is not there; `why` is "" where nothing was recorded."""
+
+    begin_ms: int
+    end_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What `write` will write; wall times."""
+
+    camera: str
+    films: Sequence[Film]
+    clips: Sequence[Clip]       # by the numbers that the films tell
+    gaps: Sequence[Gap]
+    sure: bool                  # whether the wall clock was right, or has been found out since
+    folders: Folders
+
+
+def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int) -> Export:
+    """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error."""
+    found = reaching_into(db, camera, begin_ms, end_ms)
+    if not found:
+        raise ExportError(_nothing(db, camera, begin_ms, end_ms))
+    return _prepare(db, folders, found, (begin_ms, end_ms), end_ms)
+
+
+def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip) -> Export:
+    """The same for all of one clip."""
+    return _prepare(db, folders, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS), clip.wall_ms + (clip.dur_ms or 0))
+
+
+def _prepare(db: sqlite3.Connection, folders: Folders, found: list[Clip], span_ms: tuple[int, int],
+             promised_ms: int) -> Export:
+    """Footage that is not there by `promised_ms` is missing."""
+    camera, (begin_ms, end_ms) = found[0].camera, span_ms
+    places = places_us(found)
+    try:
+        heads = _heads(folders, found)
+        clips = [clip for clip, head in zip(found, heads, strict=True) if head]
+        with contextlib.closing(ClipFiles(folders, clips)) as files:
+            begins = (begin_us for begin_us, head in zip(places, heads, strict=True) if head)
+            strips = [Strip(files.reader(number), head, begin_us)
+                      for number, (head, begin_us) in enumerate(zip(filter(None, heads), begins, strict=True))]
+            films = cut(strips, begin_ms * 1000, end_ms * 1000)
+    except Mp4Error as error:
+        raise ExportError(f"{camera}: {error}") from error
+    except OSError as error:
+        raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; "
+                          "read it as a user who may read recordings (sudo), or see taimat doctor") from error
+    if not films:
+        whys = {_why(clip) for clip in found} - {""}
+        raise ExportError("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
+    sure = all(clip.clock in TRUSTED or boots.offset_ms(db, clip.boot) is not None for clip in clips)
+    first_us = strips[films[0].strips[0]].begin_us
+    gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, promised_ms * 1000)
+    return Export(camera, films, clips, gaps, sure, folders)
+
+
+def _heads(folders: Folders, found: Sequence[Clip]) -> list[Head | None]:
+    """None for a clip that can't be played at all. Raises OSError where that is no fault of the clip's."""
+    heads: list[Head | None] = []
+    with contextlib.closing(ClipFiles(folders, found)) as files:
+        for number in range(len(found)):
+            try:
+                heads.append(read_head(files.reader(number)))
+            except (Mp4Error, FileNotFoundError):
+                heads.append(None)
+    return heads
+
+
+def _gaps(films: Sequence[Film], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
+          end_us: int) -> list[Gap]:
+    """What lies between the stretches, before the first and after the last; a clip that should be there is named.
+
+    At `first_us` the first frame is decoded: with B-frames it is shown later, but nothing is missing before it.
+    """
+    stretches = [stretch for film in films for stretch in film.stretches]
+    ends = [begin_us, *(stretch.end_us for stretch in stretches)]
+    begins = [first_us, *(stretch.begin_us for stretch in stretches[1:]), min(end_us, _known_end_us(spans, end_us))]
+    return [Gap(gap_us // 1000, until_us // 1000, _reason(spans, gap_us, until_us))
+            for gap_us, until_us in zip(ends, begins, strict=True) if until_us - gap_us > GAP_US]
+
+
+def _known_end_us(spans: Sequence[tuple[Clip, int]], end_us: int) -> int:
+    """Nobody can say how long an open clip is, so nothing is missing behind it."""
+    clip, begin_us = spans[-1]
+    return end_us if clip.dur_ms is not None else begin_us
+
+
+def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int) -> str:
+    whys = (_why(clip) for clip, begin_us in spans
+            if begin_us + GAP_US < until_us and begin_us + (clip.dur_ms or 0) * 1000 - GAP_US > gap_us)
+    return "; ".join(filter(None, whys))
+
+
+def _why(clip: Clip) -> str:
+    """Why footage that its row promises may be missing."""
+    return f"clip {clip.name} is damaged or its file is gone" if clip.dur_ms is not None else ""
+
+
+def _nothing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> str:
+    known, span = cameras(db), recorded_ms(db, camera)
+    if span is None:
+        return f"there is no recording of a camera called {camera}; recorded here: {', '.join(known) or 'none'}"
+    return (f"{camera}: nothing was recorded between {spell(begin_ms)} and {spell(end_ms)}; what there is lies between "
+            f"{spell(span[0])} and {spell(span[1])}: taimat clips list")

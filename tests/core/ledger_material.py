@@ -1,0 +1,196 @@
+"""An honest device in memory: it films, pauses, deletes, reboots and signs as they do, and can be tampered with."""
+from dataclasses import dataclass, field, replace
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from agent.core.ledger import (
+    Begin,
+    Checked,
+    ClipSigned,
+    ClockMoved,
+    Deletion,
+    Finding,
+    Found,
+    Head,
+    Known,
+    Line,
+    Moment,
+    Pausing,
+    Row,
+    Shelf,
+    check,
+    check_shelf,
+    follow,
+    moved_ms,
+)
+from agent.core.ledger.clocks import STEP_MS
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+def public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes_raw()
+
+
+def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@dataclass
+class Device:
+    """Everything on its card, as plain values."""
+
+    dev: str = "c-000000000001"
+    serial: str | None = "10000000aaaaaaaa"
+    key: Ed25519PrivateKey = KEY
+    boot_n: int = 1
+    mono_ms: int = 60_000
+    offset_ms: int = 1_795_000_000_000
+    clock: str = "ntp"
+    lines: list[Line] = field(default_factory=list)
+    waiting: list[Row] = field(default_factory=list)
+    noted_n: int = 0
+    files: dict[str, Found] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
+    boots: dict[str, int] = field(default_factory=dict)
+    paused: bool = False
+    lag_ms: int = 0         # of a clock that is not right, behind the world
+
+    @property
+    def now(self) -> Moment:
+        return Moment(boot=f"0b00{self.boot_n:04d}", mono_ms=self.mono_ms, wall_ms=self.mono_ms + self.offset_ms,
+                      clock=self.clock)
+
+    def wait(self, ms: int) -> None:
+        self.mono_ms += ms
+        self.offset_ms += ms // 5_000           # 200 ppm: a crystal
+
+    def note(self, act) -> None:
+        self.noted_n += 1
+        self.waiting.append(Row(n=0, dev="", kind=act.KIND, deed=self.noted_n, at=self.now, sealed=self.now,
+                                body=msgspec.to_builtins(act)))
+
+    def film(self, sign: bool = True) -> None:
+        seq, began = len(self.known) + 1, self.now
+        self.wait(10_000)
+        name, sha256 = f"gate-{began.boot}-{seq:06d}", f"{seq:064x}"
+        self.files[name] = Found(1000 + seq, sha256)
+        self.known[name] = Known(seq, name, "gate", "done", began.boot, began.mono_ms, began.wall_ms, 10_000, None)
+        if sign:
+            self.hash(name)
+
+    def hash(self, name: str) -> None:
+        known, found = self.known[name], self.files[name]
+        self.known[name] = replace(known, sha256=found.sha256)
+        self.note(ClipSigned(clip=name, camera="gate", bytes=found.size_b, sha256=found.sha256, type="motion",
+                             boot=known.boot, mono_ms=known.mono_ms, wall_ms=known.wall_ms, clock="ntp",
+                             dur_ms=10_000, frames=150, codec="h264", width=1280, height=720, serial=self.serial))
+
+    def delete(self) -> None:
+        name = next((name for name in self.files if self.known[name].sha256), None)
+        if name:
+            self.note(Deletion(clips=[name], why="age"))
+            del self.files[name]
+            self.known[name] = replace(self.known[name], state="deleted")
+
+    def pause(self) -> None:
+        self.paused = not self.paused
+        self.note(Pausing(camera="gate", paused=self.paused, by="page"))
+
+    def move_clock(self, step_ms: int, seen: bool = True) -> None:
+        """By NTP, or by a hand, which the kernel tells from it; what no keeper saw is told when it next signs."""
+        self.offset_ms += step_ms
+        self.clock = self.clock if seen else "saved"
+        self.lag_ms -= step_ms if self.clock != "ntp" else 0
+        if seen:
+            self.boots[self.now.boot] = self.offset_ms
+            self.note(ClockMoved(code="step", offset_ms=self.offset_ms, step_ms=step_ms))
+
+    def reboot(self, clock: str, behind_ms: int = 0) -> None:
+        """A power cut: without a battery the clock stood still for a while."""
+        world_ms = self.now.wall_ms + self.lag_ms + 30_000
+        self.lag_ms = 0 if clock == "ntp" else self.lag_ms + behind_ms
+        wall_ms = world_ms - self.lag_ms
+        self.boot_n, self.mono_ms, self.clock = self.boot_n + 1, 5_000, clock
+        self.offset_ms = wall_ms - self.mono_ms
+
+    def seal(self, most: int = 64) -> None:
+        sealed, rows = self.now, self.waiting[:most]
+        if not self.lines:
+            begin = Begin(key=public(self.key).hex(), serial=self.serial)
+            rows = [self._own(begin), *rows]
+        elif self.sealed.boot == sealed.boot and moved_ms(self.sealed, sealed) and not self._tells_of(sealed.offset_ms):
+            step_ms = moved_ms(self.sealed, sealed)
+            rows = [self._own(ClockMoved(code="step", offset_ms=sealed.offset_ms, step_ms=step_ms)), *rows]
+        for row in rows:
+            self.append(Row(n=len(self.lines) + 1, dev=self.dev, kind=row.kind, deed=row.deed, at=row.at, sealed=sealed,
+                            body=row.body), self.key)
+        del self.waiting[:most]
+
+    @property
+    def sealed(self) -> Moment:
+        return self.row(len(self.lines)).sealed
+
+    def _tells_of(self, offset_ms: int) -> bool:
+        return any(abs(row.body["offset_ms"] - offset_ms) <= STEP_MS for row in self.waiting if row.kind == "clock")
+
+    def _own(self, act) -> Row:
+        return Row(n=0, dev="", kind=act.KIND, deed=0, at=self.now, sealed=self.now, body=msgspec.to_builtins(act))
+
+    def row(self, n: int) -> Row:
+        return msgspec.json.decode(self.lines[n - 1].doc, type=Row)
+
+    def append(self, row: Row, key: Ed25519PrivateKey) -> None:
+        """Chain and sign, as whoever holds `key` can."""
+        head = Head(self.lines[-1].n, self.lines[-1].hash) if self.lines else Head()
+        self.lines.append(follow(head, row, key.sign))
+
+    def change(self, n: int, **columns) -> None:
+        """Write into a stored row."""
+        line = self.lines[n - 1]
+        fields = {name: getattr(line, name) for name in ("n", "doc", "prev", "hash", "sig")}
+        self.lines[n - 1] = Line(**fields | columns)
+
+    def find(self, **anchors) -> tuple[Checked, list[Finding]]:
+        """What a check makes of it."""
+        checked = check(self.lines, verifies, told_key=public(self.key), waiting=self.waiting, noted_n=self.noted_n,
+                        **anchors)
+        return checked, [*checked.findings, *check_shelf(checked, Shelf(self.files, self.known, self.boots,
+                                                                        self.waiting))]
+
+    def codes(self, **anchors) -> set[tuple[str, int | str | None]]:
+        """Each finding's code, with its row or else its clip."""
+        return {(each.code.value, each.n or each.clip) for each in self.find(**anchors)[1]}
+
+
+def week() -> Device:
+    """A device with a little of everything: 12 rows."""
+    device = Device()
+    for _ in range(3):
+        device.film()
+        device.seal()
+    device.pause()
+    device.seal()
+    device.wait(60_000)
+    device.pause()
+    device.move_clock(-3_600_000)
+    device.film()
+    device.seal()
+    device.delete()
+    device.wait(5_000)
+    device.seal()
+    device.reboot("saved", behind_ms=100_000)
+    device.film()
+    device.film()
+    device.wait(2_000)
+    device.seal()
+    device.film()
+    device.seal()
+    return device

@@ -1,0 +1,324 @@
+"""The keeper signs what was done: in order, once, with its own key; after a kill at any moment the chain goes on."""
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.config.digest import digest
+from agent.config.settings import Camera, Settings, Store
+from agent.core.ledger import Pausing, decode
+from agent.host.clock import SystemClock
+from agent.host.datagram import Outlet
+from agent.host.heart import Heart
+from agent.host.role import Role
+from agent.host.stop import Stop
+from agent.keeper.key import FILE, KeyFault, load_or_make
+from agent.keeper.main import Keeper
+from agent.keeper.seal import BATCH_N, Sealer
+from agent.store import browsers, clips, events, ledger, meta, pause
+from agent.store.database import FILE as DB_FILE
+from agent.store.database import connect, transaction
+from agent.store.folders import Folders
+from agent.store.schema import MIGRATIONS
+from tests.conftest import HandClock
+from tests.rigs.cards import codes, film, look
+
+REPO = Path(__file__).parents[2]
+WINDY = Camera(name="gate", source="picamera:0", masks=[[(0, 0), (0.5, 0), (0.5, 0.5)]])
+
+
+def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, camera: Camera = WINDY) -> Keeper:
+    store = Store(folder=str(folders.root), free_floor_pct=1)
+    place = folders.root.parent
+    role = Role(Settings(store=store, camera=[camera]), None, folders, place, clock,
+                Heart("keeper", "keeper", place, clock), Stop(), None)
+    return Keeper(role, connect(folders.root), Outlet(place), serial)
+
+
+def rows(db: sqlite3.Connection) -> list:
+    return [decode(line.doc) for line in ledger.lines(db)]
+
+
+def kinds(db: sqlite3.Connection) -> list[str]:
+    return [row.kind for row in rows(db)]
+
+
+def test_a_clip_s_row_tells_what_was_filmed_and_how(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock, serial="10000000abcdef01")
+    name = film(keeper.db, folders, hand_clock, b"video")
+    seq = clips.get(keeper.db, name).seq
+    event = events.open_row(keeper.db, "gate", "motion", hand_clock.now())
+    events.tie(keeper.db, event, seq)
+    events.finish(keeper.db, event, 1000, 0.1, 1, [], "2", None, settings="0123456789ab")
+    keeper.round(asked_for_space=False)
+    (row,) = (row for row in rows(keeper.db) if row.kind == "clip")
+    told = row.body
+    assert (told["clip"], told["camera"], told["bytes"], told["serial"]) == (name, "gate", 5, "10000000abcdef01")
+    assert (told["boot"], told["mono_ms"], told["clock"], told["offset_ms"]) == (
+        "0b007001", 1_000_000, "ntp", hand_clock.wall_ms - int(hand_clock.mono * 1000))
+    assert (told["settings"], told["detector"]) == ("0123456789ab", "2")
+    assert "masks" not in told, "the camera was set to something that this keeper does not know"
+    assert clips.get(keeper.db, name).sha256 == told["sha256"] and codes(folders) == set()
+
+
+def test_a_clip_s_row_names_the_masks(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    film(keeper.db, folders, hand_clock, b"video")
+    keeper.round(asked_for_space=False)
+    told = rows(keeper.db)[-1].body
+    assert len(told["masks"]) == 16 and told["masked_by"] == "paint" and told["settings"] == digest(WINDY)
+
+
+def test_what_roles_do_is_a_row_and_its_act_waits_until_then(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock, camera=Camera(name="gate", source="rtsp://x/y", masks=WINDY.masks,
+                                                          privacy_mask="camera"))
+    db, now = keeper.db, hand_clock.now()
+    with transaction(db):
+        pause.note(db, "gate", "page", now)
+        pause.note(db, "gate", "page", now)
+        pause.note(db, "gate", None, now)
+        browsers.pair(db, "secret token", "a phone", now)
+        browsers.forget_all(db, now)
+    assert len(ledger.waiting(db)) == 4 and codes(folders) == set()
+    keeper.round(asked_for_space=False)
+    assert kinds(db) == ["begin", "pause", "pause", "pairing", "unpairing", "masks", "clock"]
+    assert [row.body.get("paused") for row in rows(db)[1:3]] == [True, False]
+    assert "token" not in str(rows(db)[3].body) and ledger.waiting(db) == []
+    hand_clock.advance(5)
+    hand_clock.wall_ms += 3_600_000
+    keeper.round(asked_for_space=False)
+    assert rows(db)[-1].body == {"code": "step", "offset_ms": hand_clock.wall_ms - int(hand_clock.mono * 1000),
+                                 "step_ms": 3_600_000}
+    assert codes(folders) == set()
+
+
+def test_a_deletion_is_a_row_with_all_clips_that_went_together(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    names = [film(keeper.db, folders, hand_clock, b"x" * n) for n in range(1, 4)]
+    keeper.round(asked_for_space=False)
+    hand_clock.advance(11 * 86_400)
+    keeper.round(asked_for_space=True)
+    assert rows(keeper.db)[-1].body == {"clips": names, "why": "age"}
+    assert codes(folders) == set() and not look(folders).shelf.files
+
+
+def test_an_act_that_is_rolled_back_is_none_and_leaves_no_gap(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    with pytest.raises(ZeroDivisionError), transaction(keeper.db) as db:
+        pause.note(db, "gate", "page", hand_clock.now())
+        raise ZeroDivisionError
+    with transaction(keeper.db) as db:
+        pause.note(db, "gate", "command", hand_clock.now())
+    keeper.round(asked_for_space=False)
+    assert kinds(keeper.db) == ["begin", "pause", "clock"] and codes(folders) == set()
+
+
+def test_the_key_is_the_keeper_s_alone_and_stays(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    keeper.round(asked_for_space=False)
+    path = folders.keys / FILE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(folders.keys.stat().st_mode) == 0o700
+    key = load_pem_private_key(path.read_bytes(), None).public_key().public_bytes_raw()
+    assert meta.get(keeper.db, ledger.KEY) == rows(keeper.db)[0].body["key"] == key.hex()
+    again = keeper_of(folders, hand_clock)
+    again.round(asked_for_space=False)
+    assert again.facts()["ledger_key"] == keeper.facts()["ledger_key"] and kinds(again.db).count("begin") == 1
+    assert path.read_bytes().count(b"PRIVATE KEY") == 2 and len(list(folders.keys.iterdir())) == 1
+
+
+def test_a_key_that_can_not_be_used_is_named_never_replaced_and_nothing_is_lost(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    keeper.round(asked_for_space=False)
+    good = (folders.keys / FILE).read_bytes()
+    (folders.keys / FILE).write_bytes(b"nonsense")
+    with pytest.raises(KeyFault, match="taimat verify"):
+        load_or_make(folders.keys)
+    again = keeper_of(folders, hand_clock)
+    film(again.db, folders, hand_clock, b"video")
+    again.round(asked_for_space=False)
+    assert "signing.key" in again.fault and clips.finished(again.db)[0].sha256
+    assert codes(folders) == set() and len(ledger.waiting(again.db)) >= 1
+    (folders.keys / FILE).write_bytes(good)
+    again.round(asked_for_space=False)
+    assert again.fault is None and ledger.waiting(again.db) == [] and codes(folders) == set()
+
+
+def test_another_key_is_told_in_the_ledger(folders, hand_clock):
+    keeper_of(folders, hand_clock).round(asked_for_space=False)
+    (folders.keys / FILE).unlink()
+    hand_clock.advance(5)
+    again = keeper_of(folders, hand_clock)
+    film(again.db, folders, hand_clock, b"video")
+    again.round(asked_for_space=False)
+    assert "key" in kinds(again.db) and codes(folders) == {"key_changed"}
+
+
+def test_a_step_while_no_keeper_was_there_is_told_by_the_next_one(folders, hand_clock):
+    hand_clock.state = "saved"
+    keeper = keeper_of(folders, hand_clock)
+    film(keeper.db, folders, hand_clock, b"video")
+    keeper.round(asked_for_space=False)
+    hand_clock.advance(60)
+    hand_clock.wall_ms -= 3_600_000
+    film(keeper.db, folders, hand_clock, b"more")
+    again = keeper_of(folders, hand_clock)
+    again.round(asked_for_space=False)
+    assert [row.body["step_ms"] for row in rows(again.db) if row.kind == "clock"] == [-3_600_000]
+    assert codes(folders) == set()
+
+
+def test_a_store_from_before_there_was_a_ledger_is_signed_as_it_is_found(folders, hand_clock):
+    old = next(number for number, script in enumerate(MIGRATIONS) if "CREATE TABLE ledger" in script)
+    db = sqlite3.connect(folders.root / DB_FILE)
+    db.row_factory = sqlite3.Row
+    for script in (*MIGRATIONS[:old], f"PRAGMA user_version = {old}"):
+        db.executescript(script)
+    names = [film(db, folders, hand_clock, content) for content in (b"kept", b"gone")]
+    for seq in (1, 2):
+        clips.put_digest(db, seq, "of another time")
+    folders.clip(2, names[1]).unlink()
+    db.execute("UPDATE clip SET state = 'deleted' WHERE seq = 2")
+    db.commit()
+    db.close()
+    keeper = keeper_of(folders, hand_clock)
+    assert codes(folders) == set()
+    keeper.round(asked_for_space=False)
+    assert [row.body["clip"] for row in rows(keeper.db) if row.kind == "clip"] == names[:1] and codes(folders) == set()
+
+
+def test_many_acts_are_signed_in_batches_that_hold_nobody_up(folders, hand_clock):
+    db = connect(folders.root)
+    with transaction(db):
+        for n in range(BATCH_N * 3 + 1):
+            ledger.note(db, hand_clock.now(), Pausing(camera="gate", paused=n % 2 == 0, by="page"))
+    assert Sealer(folders, hand_clock, None).seal_some(db) == BATCH_N * 3 + 2
+    assert codes(folders) == set()
+
+
+def test_an_act_that_is_no_json_holds_up_no_other(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    for body in ("{", "7", '{"a":0.5}'):
+        keeper.db.execute("INSERT INTO deed (kind, boot, mono_ms, wall_ms, clock, body) "
+                          "VALUES ('x', 'b', 1, 1, 'ntp', ?)", (body,))
+    keeper.round(asked_for_space=False)
+    assert keeper.fault is None
+    assert [row.body for row in rows(keeper.db)[1:4]] == [{"unreadable": body} for body in ("{", "7", '{"a":0.5}')]
+
+
+def test_rows_can_not_be_changed_by_mistake(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    keeper.round(asked_for_space=False)
+    for mistake in ("UPDATE ledger SET sig = x'00'", "DELETE FROM ledger"):
+        with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+            keeper.db.execute(mistake)
+
+
+LIFE = """
+import sys
+from pathlib import Path
+from agent.core.ledger import Pausing
+from agent.host.clock import SystemClock
+from agent.keeper.seal import Sealer
+from agent.store import ledger
+from agent.store.database import connect, transaction
+from agent.store.folders import Folders
+folders, clock = Folders(Path(sys.argv[1])), SystemClock()
+db, sealer, n = connect(folders.root), Sealer(folders, clock, None), 0
+while True:
+    with transaction(db):
+        ledger.note(db, clock.now(), Pausing(camera="gate", paused=n % 2 == 0, by="page"))
+    n += 1
+    if n % 3 == 0:
+        sealer.seal_some(db)
+        print(n, flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_chain_that_goes_on(folders):
+    for number in range(6):
+        life = subprocess.Popen([sys.executable, "-c", LIFE, folders.root], stdout=subprocess.PIPE, cwd=REPO)
+        assert life.stdout.readline()
+        threading.Event().wait(0.003 * number)
+        life.send_signal(signal.SIGKILL)
+        life.wait()
+        life.stdout.close()
+        assert codes(folders) == set()
+    db = connect(folders.root)
+    Sealer(folders, SystemClock(), None).seal_some(db)
+    last = rows(db)[-1]
+    assert (last.n, last.deed) == (ledger.head(db).n, ledger.noted_n(db)) and codes(folders) == set()
+    assert kinds(db).count("begin") == 1 and len(kinds(db)) == last.deed + 1
+
+
+def die_at(statement_n: int, folders: Folders, clock: HandClock) -> bool:
+    """One round of a keeper in a process of its own that is killed before its n-th statement. Whether it was."""
+    child = os.fork()
+    if child == 0:
+        left = iter(range(statement_n))
+        keeper = keeper_of(folders, clock)
+        keeper.db.set_trace_callback(lambda _: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL))
+        keeper.round(asked_for_space=True)
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def die_everywhere(root: str) -> None:
+    """Kill a keeper before its first statement, the next one before its second, until one gets through its round."""
+    folders, clock = Folders(Path(root)), HandClock()
+    db, statement_n, killed = connect(folders.root), 1, True
+    while killed:
+        if not clips.unhashed(db):
+            film(db, folders, clock, b"video %d" % statement_n)
+        killed = die_at(statement_n, folders, clock)
+        assert codes(folders) == set(), f"killed before statement {statement_n}"
+        clock.advance(3 * 86_400)
+        statement_n += 1
+    assert statement_n > 30 and ledger.waiting(db) == [] and "deletion" in kinds(db)
+    assert all(clip.sha256 for clip in clips.finished(db))
+
+
+def test_a_keeper_that_is_killed_before_any_statement_signs_all_the_same(folders):
+    code = f"from tests.keeper.test_seal import die_everywhere; die_everywhere({str(folders.root)!r})"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr      # a process of its own: one with threads must not fork
+
+
+STEPS = st.lists(st.one_of(st.sampled_from(["film", "pause", "pair", "round", "restart"]),
+                           st.integers(1, 4 * 86_400), st.integers(-100_000, -1)), min_size=3, max_size=20)
+
+
+@settings(max_examples=15)
+@given(steps=STEPS)
+def test_a_real_store_that_lived_honestly_holds(tmp_path_factory, steps):
+    clock, folders = HandClock(state="saved"), Folders(tmp_path_factory.mktemp("card") / "store").create()
+    keeper = keeper_of(folders, clock)
+    for n, step in enumerate(steps):
+        match step:
+            case "film":
+                film(keeper.db, folders, clock, bytes([n]) * 9)
+            case "pause":
+                with transaction(keeper.db):
+                    pause.note(keeper.db, "gate", "page" if n % 2 else None, clock.now())
+            case "pair":
+                with transaction(keeper.db):
+                    browsers.pair(keeper.db, str(n), "phone", clock.now())
+            case "round":
+                keeper.round(asked_for_space=True)
+            case "restart":
+                keeper.db.close()
+                keeper = keeper_of(folders, clock)
+            case int() if step > 0:
+                clock.advance(step)
+            case int():
+                clock.wall_ms += step * 1000
+        assert codes(folders) == set()
+    keeper.db.close()

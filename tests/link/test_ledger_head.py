@@ -1,0 +1,60 @@
+"""The ledger's head goes out with every health report, so that whoever keeps reports is a witness."""
+import msgspec
+
+from agent.config.settings import Camera, Settings, Ward
+from agent.core import wire
+from agent.core.facts import Beat, CameraFacts
+from agent.keeper.seal import Sealer
+from agent.link.bound import Backlog
+from agent.link.reporter import Reporter
+from agent.store.database import connect
+
+TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
+
+
+class Online:
+    """A session that is up, and remembers what was posted."""
+
+    up, connects_n = True, 1
+
+    def __init__(self) -> None:
+        self.posted: list[bytes] = []
+
+    def post(self, message) -> None:
+        self.posted.append(message.payload)
+
+
+def reports(folders, hand_clock, *beats: Beat) -> bytes:
+    """What goes out after these heartbeats."""
+    online = Online()
+    cameras = [Camera(name="gate", source="rtsp://x/y")]
+    reporter = Reporter(Settings(ward=Ward(enabled=True), camera=cameras), folders, hand_clock, online)
+    for beat in beats:
+        reporter.take(beat)
+    reporter.turn(online, TOPICS, Backlog())
+    return online.posted[-1]
+
+
+def beat(clock, unit: str, **more) -> Beat:
+    return Beat(role=unit.partition("@")[0].partition("-")[0], unit=unit, pid=1, mono_s=clock.mono_s(), up_s=1e5,
+                rss_b=10 ** 8, starts_n=1, **more)
+
+
+def test_a_report_names_the_newest_signed_row_and_stays_small(folders, hand_clock):
+    db, sealer = connect(folders.root), Sealer(folders, hand_clock, None)
+    sealer.seal_some(db)
+    facts = CameraFacts(camera="gate", source="rtsp", state="ok", fps=14.97, fps_set=15, dropped_n=12, kbps=2048,
+                        events_n=123, luma_mean=99, last_frame_age_s=0.1, gaps_n=2, gap_s=12.3, recording=True)
+    payload = reports(folders, hand_clock, beat(hand_clock, "keeper", facts={"clips_n": 12_345, "clips_b": 10 ** 10,
+                                                                             **sealer.facts()}),
+                      beat(hand_clock, "capture-network", cameras=[facts]), beat(hand_clock, "link"),
+                      beat(hand_clock, "web"))
+    told = msgspec.json.decode(payload, type=wire.Health).ledger
+    row = db.execute("SELECT n, lower(hex(hash)) AS hash FROM ledger").fetchone()
+    assert (told.n, told.head, told.key) == (1, row["hash"][:32], sealer.key) and len(told.key) == 16
+    assert len(payload) <= 800
+    db.close()
+
+
+def test_without_a_keeper_nothing_is_claimed(folders, hand_clock):
+    assert b"ledger" not in reports(folders, hand_clock, beat(hand_clock, "keeper"))

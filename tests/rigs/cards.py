@@ -1,0 +1,36 @@
+"""Stores to check: clips that are as good as real ones, and what a check makes of a card."""
+import sqlite3
+
+from agent.core.ledger import Finding, check, check_shelf
+from agent.host.clock import Clock
+from agent.store import clips
+from agent.store.folders import Folders
+from agent.tools.verify import card
+from agent.tools.verify.main import verifies
+
+
+def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes) -> str:
+    """A finished clip of a second with this content; returns its name."""
+    seq, name = clips.open_row(db, "gate", "motion", clock.now(), "h264", 320, 180)
+    path = folders.clip(seq, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    clips.finish(db, seq, "done", 1000, len(content), 10)
+    return name
+
+
+def look(folders: Folders) -> card.Card:
+    """The card as the check reads it."""
+    return card.read(folders.root, lambda clips_n: None)
+
+
+def findings(folders: Folders) -> list[Finding]:
+    """All that does not hold."""
+    seen = look(folders)
+    checked = check(seen.lines, verifies, told_key=seen.key, waiting=seen.waiting, noted_n=seen.noted_n)
+    return [*checked.findings, *check_shelf(checked, seen.shelf)]
+
+
+def codes(folders: Folders) -> set[str]:
+    """What kinds of things do not hold."""
+    return {finding.code.value for finding in findings(folders)}
