@@ -213,7 +213,7 @@ def test_the_watchdog_is_fed_while_it_records(machine: Machine) -> None:
 def test_a_camera_that_is_killed_or_hangs_is_back_and_its_clip_is_kept(
         machine: Machine, signal: str, within_s: float) -> None:
     part, pid = until_recording(machine), machine.show(CAMERA, "MainPID")
-    machine.run("systemctl", "kill", "--signal", signal, CAMERA)
+    machine.run("systemctl", "kill", "--kill-whom", "main", "--signal", signal, CAMERA)
     began_mono_s = time.monotonic()
     until_replaced(machine, CAMERA, pid)
     until_recording(machine, but=part)
@@ -239,7 +239,7 @@ def test_all_is_signed_while_it_goes_on_with_a_key_that_is_the_keeper_s_alone(ma
 
 def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine) -> None:
     part = until_recording(machine)
-    machine.run("systemctl", "kill", "--signal", "KILL", CAMERA)
+    machine.run("systemctl", "kill", "--kill-whom", "main", "--signal", "KILL", CAMERA)
     machine.run("systemctl", "stop", CAMERA)
     machine.write(SETTINGS, CONFIG.replace("gate", "yard", 1))
     machine.run("systemctl", "restart", KEEPER)
