@@ -104,6 +104,17 @@ def test_a_grey_picture_costs_next_to_nothing_of_the_next_walk(fps):
     assert usual <= after <= usual + 0.2
 
 
+@RATES
+@pytest.mark.parametrize("held_s", [0.8, 2.5, 8.0])
+def test_a_picture_that_is_wholly_grey_for_a_while_raises_nothing_and_hides_nobody_after(held_s, fps):
+    def grey(picture: np.ndarray, t_s: float, rng: np.random.Generator) -> np.ndarray:
+        return np.full_like(picture, 128) if 8 <= t_s < 8 + held_s else picture
+
+    walk = Walk(start_s=22)
+    looks = watch(pictures(25, fps, noise(2), walk, grey))
+    assert 22 <= moving_from(looks) <= 23.5
+
+
 def test_a_walker_is_still_one_walker_after_a_hanging_camera():
     looks = watch(pictures(14, 10, Walk(start_s=6), noise(2), scenes.frozen(8, 9)))
     (began_s, ended_s), = stretches(looks)

@@ -251,6 +251,8 @@ def test_nonsense_in_good_packets_is_survived(codec, packets):
     for step, later, marker, payload in packets:
         sequence, stamp = sequence + step, stamp + later * 3000
         items += receiver.feed(framed(0, rtp(payload, sequence, stamp, marker)))
-    units = units_of(items)
-    assert all(before.dts_us < after.dts_us for before, after in pairwise(units))
+    units_of(items)
     assert all(isinstance(item, Unit | Format) for item in items)
+    # Another format begins another run, with times of its own: nonsense may bring one within a single frame.
+    for before, after in pairwise(items):
+        assert isinstance(before, Format) or isinstance(after, Format) or before.dts_us < after.dts_us
