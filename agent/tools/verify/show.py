@@ -62,7 +62,7 @@ def _as_text(found: Results) -> None:
     out.print(f"{verdict}: {_stretches(checked)}; clips that hold: {good_n} of {all_n}", soft_wrap=True)
     if checked.rows:
         keys = ", ".join(fingerprint(key) for key in checked.keys)
-        out.print(f"device {checked.rows[0].dev}, key {keys}, last row{_sealed(checked)}", soft_wrap=True)
+        out.print(f"device {checked.rows[0].dev}, key {keys}, last row {_sealed(checked)}", soft_wrap=True)
     if checked.waiting_n:
         out.print(f"{checked.waiting_n} acts wait for their signature", soft_wrap=True)
     if found.heads:
@@ -82,4 +82,4 @@ def _stretches(checked: Checked) -> str:
 
 def _sealed(checked: Checked) -> str:
     sealed = checked.rows[-1].sealed
-    return when(sealed.wall_ms, sealed.mono_ms, sealed.clock, dated=False)
+    return when(sealed.wall_ms, sealed.mono_ms, sealed.clock, dated=False).strip()
