@@ -6,6 +6,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from agent.tools import options as opt
+from agent.tools.export import options as out
+
 EXIT_CODES = " · ".join((
     "[bold]Exit codes[/bold]  0 all right",
     "1 warnings only, or the reason is printed",
@@ -17,102 +20,6 @@ EXIT_CODES = " · ".join((
     "78 the configuration is wrong"))
 HELP = "Taimat records a camera on this computer, keeps the clips, and tells the ward's broker what happened."
 ROLES, LOOK, SET_UP = "Record", "Look", "Set up and check"
-
-Config = Annotated[Path | None, typer.Option(
-    "--config", "-c", metavar="FILE", envvar="TAIMAT_CONFIG", show_default=False,
-    help="The configuration. Without it: your own ~/.config/taimat/taimat.toml, or else /etc/taimat/taimat.toml.")]
-CameraName = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="Only this camera.")]
-OneCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="One camera, by its name in the configuration.")]
-Camera = Annotated[str, typer.Argument(
-    metavar="CAMERA", show_default=False, help="Its name in the configuration.")]
-Cameras = Annotated[list[str] | None, typer.Argument(
-    metavar="CAMERA", show_default=False, help="Their names in the configuration.")]
-Output = Annotated[Path | None, typer.Option(
-    "--output", "-o", metavar="FILE", show_default=False,
-    help="Where to; '-' is the standard output. Without it, a file named after camera and time, here.")]
-Length = Annotated[str | None, typer.Option(
-    "--for", metavar="LENGTH", show_default=False, help="For so long: 30m, 2h, 1h30m, 1d.")]
-Until = Annotated[str | None, typer.Option(
-    "--until", metavar="HH:MM", show_default=False, help="Until it is next that time of day.")]
-Listed = Annotated[bool, typer.Option("--list", help="Pause nothing: show what is paused, by whom and until when.")]
-Forget = Annotated[bool, typer.Option(
-    "--forget", help="Take every place for a calm one again: the tree is cut, the camera has been turned.")]
-Network = Annotated[bool, typer.Option("--network", help="All network cameras and files together.")]
-Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="How many, the newest ones.")]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
-NewFile = Annotated[Path | None, typer.Argument(
-    metavar="[FILE]", show_default=False, help="Where to; without it, where taimat looks for it.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that is already there.")]
-Footage = Annotated[str | None, typer.Argument(
-    metavar="[SOURCE]", show_default=False,
-    help="A video file, rtsp://user:password@address/path, or /dev/video0. Without it: real surveillance footage.")]
-Broker = Annotated[str | None, typer.Option(
-    metavar="HOST:PORT", show_default=False, help="Use this MQTT 5 broker (without TLS) instead of starting one.")]
-Seconds = Annotated[float | None, typer.Option(
-    metavar="N", min=1, show_default=False, help="End after so long; without it, at Ctrl-C.")]
-Port = Annotated[int, typer.Option(
-    metavar="PORT", min=1, max=65535, help="Of the page; another one is taken if it is in use.")]
-CameraUser = Annotated[str | None, typer.Option(
-    "--user", "-u", metavar="NAME", show_default=False,
-    help="The user that the cameras know. The password is asked for, or taken from TAIMAT_CAMERA_PASSWORD.")]
-PasswordFile = Annotated[Path | None, typer.Option(
-    "--password-file", metavar="FILE", show_default=False, help="Take the password from the file's first line.")]
-At = Annotated[list[str] | None, typer.Option(
-    "--at", metavar="ADDRESS[:PORT]", show_default=False,
-    help="Look at this machine only; several times for several. Also finds cameras in other networks.")]
-Networks = Annotated[list[str] | None, typer.Option(
-    "--network", metavar="CIDR", show_default=False,
-    help="Knock at every address of this network, as in 192.168.1.0/24, instead of our own.")]
-Tune = Annotated[bool, typer.Option("--tune", help="Change the cameras: each small stream to 5 pictures a second.")]
-WriteTo = Annotated[Path | None, typer.Option(
-    "--write", metavar="FILE", show_default=False, help="Add new cameras to this configuration, with the password.")]
-ShowPassword = Annotated[bool, typer.Option("--show-password", help="Print the password instead of a placeholder.")]
-Films = Annotated[list[Path] | None, typer.Argument(
-    metavar="FILE", show_default=False, help="Recordings of ours, or any other video.")]
-LastClips = Annotated[str | None, typer.Option(
-    "--last", metavar="LENGTH", show_default=False,
-    help="Instead of files: a camera's clips of the last 24h, 90m or 2d.")]
-TunedCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False,
-    help="Whose clips, and whose settings. Without it, files are looked at with the default settings.")]
-Sensitivity = Annotated[str | None, typer.Option(
-    "--sensitivity", metavar="WORD", show_default=False, help="What if it were low, normal or high?")]
-Smallest = Annotated[float | None, typer.Option(
-    "--smallest", metavar="PCT", min=0.001, max=50, show_default=False,
-    help="What if the smallest object were so many percent of the picture?")]
-LookFps = Annotated[float | None, typer.Option(
-    "--fps", metavar="N", min=1, max=15, show_default=False, help="What if motion looked so often in a second?")]
-Ignore = Annotated[list[str] | None, typer.Option(
-    "--ignore", metavar="AREA", show_default=False,
-    help="What if this area were ignored, too? Corners as fractions: '0,0 1,0 1,0.3 0,0.3'.")]
-WithoutZones = Annotated[bool, typer.Option(
-    "--without-zones", help="What if no zone decided what counts? What is ignored stays so.")]
-Card = Annotated[Path | None, typer.Argument(
-    metavar="[FOLDER]", show_default=False,
-    help="A store, as on a card in a reader. Without it, the one that the configuration names.")]
-Heads = Annotated[list[str] | None, typer.Option(
-    "--head", metavar="N:HEX", show_default=False,
-    help="A row's number and hash as somebody else has kept them, such as the ward; several times for several.")]
-KeyName = Annotated[str | None, typer.Option(
-    "--key", metavar="HEX", show_default=False, help="The fingerprint of the device's key, as somebody has kept it.")]
-Plot = Annotated[Path | None, typer.Option(
-    "--plot", metavar="FILE", show_default=False, help="Also draw it, as FILE.svg or FILE.png.")]
-ClipName = Annotated[str | None, typer.Argument(
-    metavar="[CLIP]", show_default=False, help="All of this clip, instead of a time.")]
-OnesCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="Whose recordings. Not needed where there is only one.")]
-From = Annotated[str | None, typer.Option(
-    "--from", metavar="TIME", show_default=False, help="From when on: '2026-11-25 14:00', or 14:00 for today.")]
-To = Annotated[str | None, typer.Option(
-    "--to", metavar="TIME", show_default=False, help="Until when; 14:10 is on the day of --from. Without it, now.")]
-LastTime = Annotated[str | None, typer.Option(
-    "--last", metavar="LENGTH", show_default=False, help="The last 10m, 2h or 1d, instead of --from and --to.")]
-FilmTo = Annotated[Path | None, typer.Option(
-    "--output", "-o", metavar="FILE", show_default=False,
-    help="Where to. Without it, a file named after camera and time, here.")]
 
 app = typer.Typer(
     name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -145,13 +52,13 @@ def _top(version: Version = False) -> None:
 
 
 @app.command(rich_help_panel=ROLES)
-def run(config: Config = None) -> None:
+def run(config: opt.Config = None) -> None:
     """Run the whole recorder in the foreground, until Ctrl-C. On a device, systemd runs its parts instead."""
     _become("agent.tools.run", config)
 
 
 @app.command(rich_help_panel=ROLES)
-def capture(camera: OneCamera = None, network: Network = False, config: Config = None) -> None:
+def capture(camera: opt.OneCamera = None, network: opt.Network = False, config: opt.Config = None) -> None:
     """One part: take pictures from cameras, look for motion, write clips."""
     if network == (camera is not None):
         raise typer.BadParameter("say which cameras: --camera NAME, or --network for all that come over the network")
@@ -159,72 +66,116 @@ def capture(camera: OneCamera = None, network: Network = False, config: Config =
 
 
 @app.command(rich_help_panel=ROLES)
-def keeper(config: Config = None) -> None:
+def keeper(config: opt.Config = None) -> None:
     """One part: take care of the clips, and delete the oldest in time."""
     _become("agent.keeper", config)
 
 
 @app.command(rich_help_panel=ROLES)
-def link(config: Config = None) -> None:
+def link(config: opt.Config = None) -> None:
     """One part: send events and health to the ward's broker."""
     _become("agent.link", config)
 
 
 @app.command(rich_help_panel=ROLES)
-def web(config: Config = None) -> None:
+def web(config: opt.Config = None) -> None:
     """One part: the household's page."""
     _become("agent.web", config)
 
 
 @clips_app.callback()
-def _clips(context: typer.Context, config: Config = None) -> None:
+def _clips(context: typer.Context, config: opt.Config = None) -> None:
     """Without a word after it: the list."""
     if context.invoked_subcommand is None:
         clips_list(config=config)
-    context.default_map = {"list": {"config": config}, "export": {"config": config}}
+    context.default_map = {name: {"config": config} for name in context.command.commands}
 
 
 @clips_app.command("list")
-def clips_list(camera: CameraName = None, last: Last = 20, json: Json = False, config: Config = None) -> None:
+def clips_list(camera: opt.CameraName = None, last: opt.Last = 20, json: opt.Json = False,
+               config: opt.Config = None) -> None:
     """List the newest clips: when, how long, how large, and the file."""
     from agent.tools import clips as tool
     tool.show(config, camera, last, json)
 
 
 @clips_app.command("export")
-def clips_export(clip: ClipName = None, camera: OnesCamera = None, since: From = None, until: To = None,
-                 last: LastTime = None, output: FilmTo = None, force: Force = False, json: Json = False,
-                 config: Config = None) -> None:
+def clips_export(clip: opt.ClipName = None, camera: opt.OnesCamera = None, since: opt.From = None, until: opt.To = None,
+                 last: opt.LastTime = None, output: opt.FilmTo = None, force: opt.Force = False, json: opt.Json = False,
+                 household_key: opt.HouseholdKey = None, config: opt.Config = None) -> None:
     """Write any time of a camera as one MP4: the pictures as they were recorded, from the keyframe before it on."""
     from agent.tools.clips_export import Wishes, export
-    raise typer.Exit(export(Wishes(clip, camera, since, until, last, output, force, json, config)))
+    raise typer.Exit(export(Wishes(clip, camera, since, until, last, output, force, json, config, household_key)))
+
+
+@clips_app.command("erase")
+def clips_erase(camera: opt.ErasedCamera = None, since: opt.From = None, until: opt.To = None,
+                everything: opt.Everything = False, held: opt.AlsoHeld = False, yes: opt.Yes = False,
+                config: opt.Config = None) -> None:
+    """Erase recordings for good: at once from the page, and with a day's last one the key that opens what is left."""
+    from agent.tools.clips_erase import Wishes, run
+    raise typer.Exit(run(Wishes(camera, since, until, everything, held, yes, config)))
+
+
+@clips_app.command("hold")
+def clips_hold(reason: opt.Reason, clip: opt.ClipNames = None, camera: opt.HeldCamera = None, since: opt.From = None,
+               until: opt.To = None, length: opt.HoldLength = "90d", config: opt.Config = None) -> None:
+    """Keep recordings whatever the card needs, for a time and within the ceiling that hold_max_pct sets."""
+    from agent.tools.clips_hold import Wishes, hold
+    hold(Wishes(clip or (), camera, since, until, reason, length, config))
+
+
+@clips_app.command("release")
+def clips_release(clip: opt.HeldClips, reason: opt.OneReason = None, config: opt.Config = None) -> None:
+    """Let held recordings go when their time has come, like any other."""
+    from agent.tools import clips_hold as tool
+    tool.release(config, clip, reason)
+
+
+@clips_app.command("holds")
+def clips_holds(json: opt.Json = False, config: opt.Config = None) -> None:
+    """List what is held, what for and until when."""
+    from agent.tools import clips_hold as tool
+    tool.show(config, json)
 
 
 @app.command(rich_help_panel=LOOK)
-def events(camera: CameraName = None, last: Last = 20, follow: Follow = False, json: Json = False,
-           config: Config = None) -> None:
+def export(clip: opt.ClipName = None, camera: opt.OnesCamera = None, since: opt.From = None, until: opt.To = None,
+           last: opt.LastTime = None, case: out.Case = None, purpose: out.Purpose = None, officer: out.Officer = None,
+           recipient: out.Recipients = None, recipients_file: out.RecipientsFile = None, unsigned: out.Unsigned = False,
+           output: out.PackageTo = None, json: opt.Json = False, household_key: opt.HouseholdKey = None,
+           config: opt.Config = None) -> None:
+    """Hand recordings out: films, signed by the recorder, with all that it takes to check them anywhere."""
+    from agent.tools.export.main import Wishes, export
+    raise typer.Exit(export(Wishes(clip, camera, since, until, last, case, purpose, officer, recipient or (),
+                                   recipients_file, unsigned, output, json, household_key, config)))
+
+
+@app.command(rich_help_panel=LOOK)
+def events(camera: opt.CameraName = None, last: opt.Last = 20, follow: opt.Follow = False, json: opt.Json = False,
+           config: opt.Config = None) -> None:
     """List the newest events: what moved, when, and the clip that shows it."""
     from agent.tools import events as tool
     tool.show(config, camera, last, follow, json)
 
 
 @app.command(rich_help_panel=LOOK)
-def snapshot(camera: Camera, output: Output = None, config: Config = None) -> None:
+def snapshot(camera: opt.Camera, output: opt.Output = None, config: opt.Config = None) -> None:
     """Take a camera's picture of now: full size, with its masks, from the running recorder."""
     from agent.tools import snapshot as tool
     tool.take(config, camera, output)
 
 
 @app.command(rich_help_panel=LOOK)
-def busy(camera: Camera, forget: Forget = False, json: Json = False, config: Config = None) -> None:
+def busy(camera: opt.Camera, forget: opt.Forget = False, json: opt.Json = False, config: opt.Config = None) -> None:
     """Show where a camera's picture is restless, as with leaves in the wind, and why it tells of no motion now."""
     from agent.tools import busy as tool
     tool.show(config, camera, forget, json)
 
 
 @app.command(rich_help_panel=LOOK)
-def pause(cameras: Cameras = None, length: Length = None, until: Until = None, listed: Listed = False,
-          config: Config = None) -> None:
+def pause(cameras: opt.Cameras = None, length: opt.Length = None, until: opt.Until = None, listed: opt.Listed = False,
+          config: opt.Config = None) -> None:
     """Pause cameras: within two seconds they see, record and send nothing. Without names, all of them."""
     from agent.tools import pausing as tool
     if listed:
@@ -234,51 +185,58 @@ def pause(cameras: Cameras = None, length: Length = None, until: Until = None, l
 
 
 @app.command(rich_help_panel=LOOK)
-def resume(cameras: Cameras = None, config: Config = None) -> None:
+def resume(cameras: opt.Cameras = None, config: opt.Config = None) -> None:
     """Let paused cameras see again. Without names, all of them."""
     from agent.tools import pausing as tool
     tool.resume_cameras(config, cameras or [])
 
 
 @app.command(rich_help_panel=LOOK)
-def pair(config: Config = None) -> None:
+def pair(config: opt.Config = None) -> None:
     """Show the code (and a QR code) with which a phone of the household opens the page."""
     from agent.tools import pair as tool
     tool.show(config)
 
 
 @config_app.command("init")
-def config_init(path: NewFile = None, force: Force = False) -> None:
+def config_init(path: opt.NewFile = None, force: opt.Force = False) -> None:
     """Write a first configuration with every key explained, and say what to do next."""
     from agent.tools import config as tool
     tool.init(path, force)
 
 
 @config_app.command("check")
-def config_check(config: Config = None) -> None:
+def config_check(config: opt.Config = None) -> None:
     """Check the configuration and the files that it names; every mistake with its line and what would be right."""
     from agent.tools import config as tool
     raise typer.Exit(tool.check(config))
 
 
 @config_app.command("show")
-def config_show(config: Config = None) -> None:
+def config_show(config: opt.Config = None) -> None:
     """Show the settings in effect, defaults included, without passwords."""
     from agent.tools import config as tool
     tool.show(config)
 
 
+@app.command("household-key", rich_help_panel=SET_UP)
+def household_key(replace: opt.Replace = False, config: opt.Config = None) -> None:
+    """Make the household's own key to its encrypted recordings, and print it once."""
+    from agent.tools import household_key as tool
+    tool.make(config, replace)
+
+
 @app.command(rich_help_panel=SET_UP)
-def doctor(json: Json = False, config: Config = None) -> None:
+def doctor(json: opt.Json = False, config: opt.Config = None) -> None:
     """Examine this device: cameras, encoder, clock, card, broker, permissions. Each with a verdict and what to do."""
     from agent.tools.doctor import examine
     raise typer.Exit(examine(config, json))
 
 
 @app.command(rich_help_panel=SET_UP)
-def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At = None, network: Networks = None,
-             tune: Tune = False, write: WriteTo = None, show_password: ShowPassword = False, json: Json = False,
-             config: Config = None) -> None:
+def discover(user: opt.CameraUser = None, password_file: opt.PasswordFile = None, at: opt.At = None,
+             network: opt.Networks = None, tune: opt.Tune = False, write: opt.WriteTo = None,
+             show_password: opt.ShowPassword = False, json: opt.Json = False, config: opt.Config = None) -> None:
     """Find the cameras in the network, by ONVIF and by the paths of common makers, and show what to configure."""
     from agent.tools.discover import Wishes, discover
     raise typer.Exit(discover(Wishes(user, password_file, at or [], network or [], tune, write, show_password, json,
@@ -286,9 +244,10 @@ def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At
 
 
 @app.command(rich_help_panel=SET_UP)
-def tune(files: Films = None, last: LastClips = None, camera: TunedCamera = None, sensitivity: Sensitivity = None,
-         smallest: Smallest = None, fps: LookFps = None, ignore: Ignore = None, without_zones: WithoutZones = False,
-         plot: Plot = None, json: Json = False, config: Config = None) -> None:
+def tune(files: opt.Films = None, last: opt.LastClips = None, camera: opt.TunedCamera = None,
+         sensitivity: opt.Sensitivity = None, smallest: opt.Smallest = None, fps: opt.LookFps = None,
+         ignore: opt.Ignore = None, without_zones: opt.WithoutZones = False, plot: opt.Plot = None,
+         json: opt.Json = False, config: opt.Config = None) -> None:
     """Look at recorded footage again: which events, why not more, and what other settings would have made of it."""
     from agent.tools.tune import Wishes, tune
     raise typer.Exit(tune(Wishes(files or [], last, camera, sensitivity, smallest, fps, ignore or [], without_zones,
@@ -296,22 +255,23 @@ def tune(files: Films = None, last: LastClips = None, camera: TunedCamera = None
 
 
 @app.command(rich_help_panel=LOOK)
-def verify(folder: Card = None, heads: Heads = None, key: KeyName = None, json: Json = False,
-           config: Config = None) -> None:
+def verify(folder: opt.Card = None, heads: opt.Heads = None, key: opt.KeyName = None, json: opt.Json = False,
+           config: opt.Config = None) -> None:
     """Check that the recordings are what was recorded: every clip, and the signed ledger of all that was done."""
     from agent.tools.verify import verify
     raise typer.Exit(verify(config, folder, heads or [], key or "", json))
 
 
 @app.command(rich_help_panel=SET_UP)
-def demo(source: Footage = None, broker: Broker = None, seconds: Seconds = None, port: Port = 8088) -> None:
+def demo(source: opt.Footage = None, broker: opt.Broker = None, seconds: opt.Seconds = None,
+         port: opt.Port = 8088) -> None:
     """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
     from agent.tools.demo import play
     raise typer.Exit(play(source, broker, seconds, port))
 
 
 @app.command(hidden=True)
-def rescue(what: str, config: Config = None) -> None:
+def rescue(what: str, config: opt.Config = None) -> None:
     """What systemd starts as root for a capture process whose camera stays dead."""
     _become("agent.tools.rescue", config, what)
 

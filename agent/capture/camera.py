@@ -7,6 +7,7 @@ from agent.capture.busy import busy_desk
 from agent.capture.eye.main import MainEye
 from agent.capture.eye.sub import SubEye
 from agent.capture.live import Live
+from agent.capture.locksmith import hire
 from agent.capture.meter import Rate
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
@@ -70,7 +71,7 @@ class Camera:
         self._clock, self._stuck = clock, stuck
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
-                                  pre_roll_s=camera.pre_roll_s)
+                                  pre_roll_s=camera.pre_roll_s, locksmith=hire(settings.store.encrypt))
         self._live = Live(runtime / f"live-{camera.name}.sock")
         self._pipe = Pipe(camera, self._recorder, self._live, clock)
         self._snapshots = Snapshots(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)

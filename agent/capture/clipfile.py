@@ -6,11 +6,15 @@ import contextlib
 import ctypes
 import fcntl
 import os
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from agent.core.fragments import LONGEST_US
 from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
+
+if TYPE_CHECKING:
+    from agent.store.encryption.writer import Encrypter  # else only who encrypts pays for the library
 
 ROOM_B = 4 << 20            # taken at a time, so that not every flush changes the file system's books
 KEEP_SIZE = 1               # FALLOC_FL_KEEP_SIZE, fallocate(2)
@@ -21,45 +25,63 @@ _libc = ctypes.CDLL(None)
 class ClipFile:
     """An open `.part` file. Every method may raise OSError; then the file is left for the recovery."""
 
-    def __init__(self, part: Path, clock: Clock, sync_every_s: float) -> None:
+    def __init__(self, part: Path, clock: Clock, sync_every_s: float, encrypter: "Encrypter | None" = None) -> None:
         """Create the file; its folder is flushed only when new, for the file's first flush makes its name durable."""
-        self._part, self._clock, self._sync_every_s = part, clock, sync_every_s
+        self._part, self._clock, self._sync_every_s, self._encrypter = part, clock, sync_every_s, encrypter
         if not part.parent.exists():
             part.parent.mkdir(mode=0o770, parents=True, exist_ok=True)      # another camera may be quicker
             sync_folder(part.parent.parent)
         self._handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
         fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)        # whoever recovers sees that it is being written
-        self._synced_mono_s = clock.mono_s()
+        self._synced_mono_s = self._appended_mono_s = clock.mono_s()
         self._room_b = 0
         self.size_b = 0
         self.syncs_n = 0
+        if encrypter is not None:
+            self._write(encrypter.head)
 
-    def append(self, data: bytes) -> None:
-        """Add whole bytes of the clip; flush when the schedule says so."""
+    def append(self, data: bytes, end_us: int = 0, frames_n: int = 0) -> None:
+        """Add whole bytes of the clip, which with them lasts until `end_us` and has so many pictures.
+
+        Flush if, by the time that the next bytes have come, more than `sync_every_s` might not be flushed: fragments
+        before a keyframe are short, so the last gap tells little of the next.
+        """
+        self._write(data if self._encrypter is None else self._encrypter.body(data, end_us, frames_n))
+        now_mono_s = self._clock.mono_s()
+        gap_s, self._appended_mono_s = max(now_mono_s - self._appended_mono_s, LONGEST_US / 1e6), now_mono_s
+        if now_mono_s + gap_s - self._synced_mono_s > self._sync_every_s:
+            self.sync()
+
+    def _write(self, data: bytes) -> None:
         if self.size_b + len(data) > self._room_b:
             self._take_room(self.size_b + len(data))
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._handle, rest):]
         self.size_b += len(data)
-        if self._clock.mono_s() - self._synced_mono_s >= self._sync_every_s:
-            self.sync()
 
     def _take_room(self, needed_b: int) -> None:
-        """Reserve card beyond what is needed now. Where that can't be done, writing does without."""
+        """Reserve card beyond what is needed now. Where that can't be done, writing does without.
+
+        A card that is nearly full gives what it has left before it says so: it goes back, for the database needs it.
+        """
         self._room_b = (needed_b // ROOM_B + 1) * ROOM_B
-        _libc.fallocate(self._handle, KEEP_SIZE, ctypes.c_long(self.size_b), ctypes.c_long(self._room_b - self.size_b))
+        room_b = ctypes.c_long(self._room_b - self.size_b)
+        if _libc.fallocate(self._handle, KEEP_SIZE, ctypes.c_long(self.size_b), room_b):
+            os.ftruncate(self._handle, self.size_b)
 
     def sync(self) -> None:
         """Flush what was appended."""
+        self._synced_mono_s = self._clock.mono_s()      # what comes during the flush is not in it
         os.fdatasync(self._handle)
         self.syncs_n += 1
-        self._synced_mono_s = self._clock.mono_s()
 
-    def finish(self, patches: Iterable[tuple[int, bytes]], final: Path) -> None:
-        """Write the head's patches, flush, and give the clip its final name for good."""
-        for offset, data in patches:
-            os.pwrite(self._handle, data, offset)
+    def finish(self, head: bytes, final: Path, end_us: int = 0, frames_n: int = 0) -> None:
+        """Complete the clip with its final `head`, flush, and give it its final name for good."""
+        if self._encrypter is None:
+            os.pwrite(self._handle, head, 0)
+        else:
+            self._write(self._encrypter.final_head(head, end_us, frames_n))
         os.ftruncate(self._handle, self.size_b)         # gives back the room that was not needed
         self.sync()
         rename_durably(self._part, final)

@@ -18,16 +18,18 @@ class ClipBegin:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole bytes of the open clip: its head or a fragment."""
+    """Whole bytes of the open clip: its head or a fragment, and how far the clip has come with them."""
 
     data: bytes
+    dur_us: int = 0
+    frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ClipEnd:
-    """The clip is complete: patches of its head that a player wants, then its final name."""
+    """The clip is complete: the head that a player wants over its first one, then its final name."""
 
-    patches: Sequence[tuple[int, bytes]]    # offset, bytes
+    head: bytes
     dur_us: int
     frames: int
 

@@ -2,6 +2,7 @@
 import os
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 from agent.config.settings import Camera
 from agent.core.hours import all_hours
@@ -20,7 +21,8 @@ class PauseWatch:
         self._were_off = frozenset(were_off)
         self._stamp: tuple[int, int, int] | None = None
         self._pauses = pause.load(folders)
-        self._trusted = False           # the wall clock, once it was right since we look: it needs no network to go on
+        # Wall minus monotonic time, when the clock was last right: from then on it needs no network, no hand moves it.
+        self._offset_ms: int | None = None
 
     def look(self) -> None:
         """See whether somebody has paused or resumed."""
@@ -39,13 +41,16 @@ class PauseWatch:
     def of(self, camera: Camera) -> Paused | None:
         """Whether this camera is to see nothing now."""
         now = self._clock.now()
-        self._trusted = self._trusted or now.clock in TRUSTED
-        week_min = _week_min(now) if self._trusted and camera.off else None
+        if now.clock in TRUSTED:
+            self._offset_ms = now.wall_ms - now.mono_ms
+        elif self._offset_ms is not None:
+            now = replace(now, wall_ms=now.mono_ms + self._offset_ms)
+        week_min = _week_min(now) if self._offset_ms is not None and camera.off else None
         return paused(camera.name, self._pauses, all_hours(camera.off), week_min, now, camera.name in self._were_off)
 
     def guesses(self, camera: Camera) -> bool:
         """Whether the camera has weekly hours that nobody can tell, for the clock is not to be relied upon."""
-        return bool(camera.off) and not self._trusted
+        return bool(camera.off) and self._offset_ms is None
 
 
 def _week_min(now: Instant) -> int:

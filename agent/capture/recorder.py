@@ -3,7 +3,6 @@
 What it promises and in which order it does things for that is told in docs/design/storage.md.
 """
 import contextlib
-import errno
 import logging
 import sqlite3
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.capture.clipfile import ClipFile
+from agent.capture.faults import fault_of
 from agent.capture.jobs import (
     Block,
     CameraGap,
@@ -26,15 +26,18 @@ from agent.capture.jobs import (
     Tamper,
     size_b,
 )
+from agent.capture.locksmith import Locksmith
 from agent.capture.tampers import RowChange, Tampers
 from agent.capture.thumbs import thumbnail
 from agent.core.facts import Poke
 from agent.host.clock import Clock, Instant, at
 from agent.host.datagram import Outlet
-from agent.host.files import write_durably
+from agent.host.files import write_durably, write_once
 from agent.store import announce, boots, clips, events, pause
-from agent.store.database import StoreError, connect, transaction
+from agent.store.database import StoreError, connect, is_damage, transaction
+from agent.store.encryption.days import DayKey
 from agent.store.folders import Folders
+from agent.store.names import picture
 from agent.store.recover import recover_camera
 
 QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap cards stall for seconds, and it is memory
@@ -43,7 +46,6 @@ PENDING_MAX = 64                # row changes kept for a database that can't be 
 QUEUE_BATCHES_MAX = 20_000       # batches without video weigh next to nothing, but a card may hang for days
 BUSY_S = 120.0                  # another role's commit on a card that stalls: our queue fills, no clip is given up
 PROBE_B = 65_536                # what a card must take before it is trusted again
-FAULTS = {errno.ENOSPC: "card_full", errno.EDQUOT: "card_full", errno.EROFS: "card_read_only"}
 
 _log = logging.getLogger(__name__)
 
@@ -72,11 +74,11 @@ class Recorder(threading.Thread):
     """One camera's writer. `offer` is the only door for work; `fault` and the counters tell how it goes."""
 
     def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
-                 keeps_events_longer: bool, pre_roll_s: float) -> None:
+                 keeps_events_longer: bool, pre_roll_s: float, locksmith: Locksmith | None = None) -> None:
         super().__init__(name=f"recorder-{camera}", daemon=True)
         self._camera, self._folders, self._clock, self._outlet = camera, folders, clock, outlet
         self._sync_every_s, self._always, self._keeps_events_longer = sync_every_s, always, keeps_events_longer
-        self._pre_roll_ms = int(pre_roll_s * 1000)
+        self._pre_roll_ms, self._locksmith = int(pre_roll_s * 1000), locksmith or Locksmith()
         self._queue: deque[list[Job]] = deque()
         self._queued_b = 0
         self._wake = threading.Condition()
@@ -88,7 +90,7 @@ class Recorder(threading.Thread):
         self._last_event: OpenEvent | None = None
         self._tampers = Tampers(camera, keeps_events_longer)
         self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
-        self._needs_recovery = True
+        self._needs_recovery, self._left_open = True, False
         self._retry_mono_s = 0.0
         self.fault: str | None = None       # card_full | card_read_only | card_io, while it lasts
         self.clip_lost = threading.Event()  # set when the open clip can't be written on; cleared by who opens the next
@@ -132,6 +134,7 @@ class Recorder(threading.Thread):
                 self._pass_over(batch)
             else:
                 self._work(deque(batch))
+        self._let_go()
 
     def _work(self, jobs: deque[Job]) -> None:
         """Obey; when the card fails, pass over what is left: no event may vanish with it."""
@@ -174,7 +177,9 @@ class Recorder(threading.Thread):
 
     def _ready(self) -> None:
         """Have a database, and nothing left over from an earlier life or an error."""
+        self._folders.demand_volume()
         if self.fault:
+            self._folders.create()      # the card that is there now may be an empty one
             probe = self._folders.clips / f"{self._camera}.probe"
             write_durably(probe, bytes(PROBE_B))
             probe.unlink()
@@ -188,7 +193,8 @@ class Recorder(threading.Thread):
     def _recover(self, db: sqlite3.Connection) -> None:
         self._commit()      # what is known to be finished is not to be found torn
         motion = {self._event.id} if self._event and self._event.id is not None else set()
-        recover_camera(db, self._folders, self._camera, self._clock, going_on=motion | self._tampers.ids)
+        self._left_open = not recover_camera(db, self._folders, self._camera, self._clock,
+                                             going_on=motion | self._tampers.ids)
         self._needs_recovery = False
 
     def _obey(self, job: Job) -> None:
@@ -222,16 +228,19 @@ class Recorder(threading.Thread):
         if self._clip is None:
             self.dropped_blocks_n += 1
         else:
-            self._clip.file.append(job.data)
+            self._clip.file.append(job.data, job.dur_us, job.frames)
 
     def _begin(self, job: ClipBegin) -> None:
         self._lose()
+        self._folders.demand_volume()
         start = at(self._clock.now(), job.start_us // 1000)
         kind = "motion" if self._keeps_events_longer and self._event else job.kind
-        made: list[tuple[int, str]] = []
+        made: list[tuple[int, str, DayKey | None]] = []
 
         def insert(db: sqlite3.Connection) -> None:
-            made.append(clips.open_row(db, self._camera, kind, start, job.info.codec, job.info.width, job.info.height))
+            day, info = self._locksmith.day(db), job.info
+            made.append((*clips.open_row(db, self._camera, kind, start, info.codec, info.width, info.height,
+                                         day.id if day else None), day))
             if self._event is not None and self._event.id is not None:
                 events.tie(db, self._event.id, made[0][0])
             self._tampers.begins(db, made[0][0], start)
@@ -242,23 +251,23 @@ class Recorder(threading.Thread):
         except (OSError, sqlite3.Error, StoreError):
             self._pending.pop()
             raise
-        (seq, name), = made
-        file = ClipFile(self._folders.part(seq, name), self._clock, self._sync_every_s)
+        (seq, name, day), = made
+        file = ClipFile(self._folders.part(seq, name), self._clock, self._sync_every_s,
+                        self._locksmith.encrypter(day, name))
         self._clip = OpenClip(seq, name, file, kind, start)
 
     def _end(self, job: ClipEnd) -> None:
         clip = self._clip
         if clip is None:
             return
-        clip.file.finish(job.patches, self._folders.clip(clip.seq, clip.name))
+        clip.file.finish(job.head, self._folders.clip(clip.seq, clip.name), job.dur_us, job.frames)
         dur_ms, file_b, now = job.dur_us // 1000, clip.file.size_b, self._clock.now()
         self._clip, self._previous = None, (clip.seq, clip.start.mono_ms + dur_ms)
 
         def finish(db: sqlite3.Connection) -> None:
             clips.finish(db, clip.seq, "done", dur_ms, file_b, job.frames)
-            row = clips.get(db, clip.name)
-            assert row is not None
-            announce.clip_done(db, row, now)
+            if (row := clips.get(db, clip.name)) is not None:       # gone with a damaged database
+                announce.clip_done(db, row, now)
 
         self._remember(finish)
 
@@ -292,7 +301,8 @@ class Recorder(threading.Thread):
         if event is None:
             return
         dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
-        name, now = self._write_thumbnail(job.peak, event) if picture else None, self._clock.now()
+        day = self._locksmith.day(self._db) if picture and self._db else None
+        name, now = self._write_thumbnail(job.peak, event, day) if picture else None, self._clock.now()
         self._event = None
         # Without the video in it: the change may have to wait for long.
         summary, boxes, detector, settings = job.summary, job.peak.boxes, job.detector, job.settings
@@ -301,10 +311,9 @@ class Recorder(threading.Thread):
             if event.id is None:
                 return
             events.finish(db, event.id, dur_ms, summary.score, summary.tracks_n, boxes, detector, name,
-                          zones=summary.zones, path=summary.path, settings=settings)
-            row = events.get(db, event.id)
-            assert row is not None
-            announce.motion_end(db, row, now, event.continues)
+                          zones=summary.zones, path=summary.path, settings=settings, day_key=day.id if day else None)
+            if (row := events.get(db, event.id)) is not None:
+                announce.motion_end(db, row, now, event.continues)
 
         self._remember(finish)
 
@@ -317,18 +326,18 @@ class Recorder(threading.Thread):
         now = self._clock.now()
         self._remember(lambda db: pause.note(db, self._camera, job.by, now))
 
-    def _write_thumbnail(self, peak: Sight, event: OpenEvent) -> str | None:
+    def _write_thumbnail(self, peak: Sight, event: OpenEvent, day: DayKey | None) -> str | None:
         """The event's picture on the card; without one the event is worth as much."""
         image = thumbnail(peak.info, peak.packets) if peak.info is not None and peak.packets else None
         if image is None:
             return None
-        name = f"{self._camera}-{event.start.boot}-{event.start.mono_ms}.jpg"
+        name = picture(self._camera, event.start.boot, event.start.mono_ms)
         try:
-            write_durably(self._folders.thumbs / name, image)
+            write_once(self._folders.thumbs / f"{name}.jpg", self._locksmith.picture(day, image, name))
         except OSError as error:
             _log.warning("no thumbnail for an event of %s: %s", self._camera, error)
             return None
-        return name
+        return f"{name}.jpg"
 
     def _remember(self, change: RowChange) -> None:
         """Keep a row change for the next commit; the oldest of too many is given up, and counted."""
@@ -353,18 +362,24 @@ class Recorder(threading.Thread):
     def _failed(self, error: Exception) -> None:
         """Give the open clip up as far as it got; the recovery makes what it can of it once the card is well."""
         self.errors_n += 1
-        self.fault = fault_of(error)
+        self.fault = fault_of(error, self._folders.root)
         self._retry_mono_s = self._clock.mono_s() + RETRY_AFTER_S
         _log.error("recording of %s stopped: %s (%s); it is tried again every %g s",
                    self._camera, error, self.fault, RETRY_AFTER_S)
         self._abandon()
         self.clip_lost.set()
+        self._let_go()          # the card may come back as another file system
+        if self.fault in ("card_full", "inodes_low"):
+            self._outlet.send(Poke(what="space"), "keeper")
+        if is_damage(error):
+            self._outlet.send(Poke(what="database"), "keeper")
+
+    def _let_go(self) -> None:
+        """Close the database."""
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._db.close()        # the card may come back as another file system
+                self._db.close()
             self._db = None
-        if self.fault == "card_full":
-            self._outlet.send(Poke(what="space"), "keeper")
 
     def _abandon(self) -> None:
         """Let the open clip go as it is; the recovery closes it."""
@@ -374,19 +389,7 @@ class Recorder(threading.Thread):
         self._needs_recovery = True
 
     def _lose(self) -> None:
-        """The queue was full: of the open clip, if there is one, nothing more comes."""
-        if self._clip is not None and self._db is not None:
+        """Of the open clip, if there is one, nothing more comes; what could not be closed before may be by now."""
+        if self._db is not None and (self._clip is not None or self._left_open):
             self._abandon()
             self._recover(self._db)
-
-
-def fault_of(error: Exception) -> str:
-    """The condition behind an error of the card or of the database on it."""
-    if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__         # its own text names remedies, and so every fault
-    if isinstance(error, OSError) and error.errno in FAULTS:
-        return FAULTS[error.errno]
-    text = str(error)
-    if "is full" in text:
-        return "card_full"
-    return "card_read_only" if "readonly" in text or "read-only" in text else "card_io"

@@ -41,7 +41,7 @@ class Scribe:
             self._open = self._begin(self.info, packet)
         fragment = self._open.add(packet)
         if fragment is not None:
-            self.batch.append(Block(fragment))
+            self.batch.append(_block(fragment, self._open))
 
     def _begin(self, info: StreamInfo, first: Packet) -> Fragmenter:
         wall_ms = at(self._clock.now(), first.dts_us // 1000).wall_ms
@@ -67,7 +67,7 @@ class Scribe:
             return
         self.close()
         self._closing, self._closing_mono_s, self._open = self._open, self._clock.mono_s(), None
-        self.batch.append(Block(self._closing.end(until_us)))
+        self.batch.append(_block(self._closing.end(until_us), self._closing))
         self._ready_n = len(self.batch)
         if not self._closing.awaits_sound():
             self.close()
@@ -83,9 +83,9 @@ class Scribe:
         clip, self._closing = self._closing, None
         if clip is None:
             return
-        late, patches = clip.close(clip.until_us)
-        jobs: list[Job] = [Block(late)] if late else []
-        jobs.append(ClipEnd(patches, clip.dur_us, clip.frames_n))
+        late, head = clip.close(clip.until_us)
+        jobs: list[Job] = [_block(late, clip)] if late else []
+        jobs.append(ClipEnd(head, clip.dur_us, clip.frames_n))
         self.batch[self._ready_n:self._ready_n] = jobs
         self._ready_n = 0
 
@@ -112,6 +112,10 @@ class Scribe:
         """The open clip can't be written on, nor one that waits; what happened besides is still to be told."""
         self._open = self._closing = None
         self.batch, self._ready_n = _happenings(self.batch), 0
+
+
+def _block(data: bytes, clip: Fragmenter) -> Block:
+    return Block(data, clip.dur_us, clip.frames_n)
 
 
 def _happenings(jobs: list[Job]) -> list[Job]:

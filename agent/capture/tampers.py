@@ -56,9 +56,8 @@ class Tampers:
                 return
             close = events.end if job.phase == "end" else events.cut
             close(db, event.id, max(0, job.at_us // 1000 - event.start.mono_ms))
-            row = events.get(db, event.id)
-            assert row is not None
-            announce.tamper_end(db, row, now, job.detail)
+            if (row := events.get(db, event.id)) is not None:       # gone with a damaged database
+                announce.tamper_end(db, row, now, job.detail)
 
         return finish
 

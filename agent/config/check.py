@@ -14,7 +14,8 @@ from agent.config.source import RAW, parse_source
 from agent.core.hours import all_hours
 
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
-         "_gb": "gigabytes", "_kbps": "kilobits a second", "_days": "days", "fps": "pictures a second"}
+         "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days",
+         "fps": "pictures a second"}
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
 

@@ -27,11 +27,15 @@ class Store(Struct, kw_only=True, forbid_unknown_fields=True):
 
     folder: str = "/var/lib/taimat"
     runtime: str = "/run/taimat"
+    volume: Annotated[str, Meta(max_length=64)] = ""
     keep_days: Annotated[float, Meta(gt=0, le=365)] = 10
     keep_continuous_days: Annotated[float, Meta(gt=0, le=365)] = 3
     quota_gb: Annotated[float, Meta(ge=0)] = 0
     free_floor_pct: Annotated[float, Meta(ge=1, le=50)] = 10
-    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1.5
+    hold_max_pct: Annotated[float, Meta(ge=0, le=90)] = 30
+    card_endurance_tb: Annotated[float, Meta(ge=0)] = 0
+    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1.85
+    encrypt: Literal["auto", "on", "off"] = "auto"
 
 
 class Motion(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -89,11 +89,9 @@ class Fragmenter:
         """Whether sound of the clip's time may still come, now that its pictures are complete."""
         return self.audio is not None and self._heard_us < self.until_us
 
-    def close(self, until_us: int) -> tuple[bytes, list[tuple[int, bytes]]]:
-        """What `end` gives, if it was not called, and the sound that came since; then the patches of the head.
-
-        A patch is (offset, bytes).
+    def close(self, until_us: int) -> tuple[bytes, bytes]:
+        """What `end` gives, if it was not called, and the sound that came since; then what takes the place of `head`.
         """
         tail = self.end(until_us) if self._pending else b""
         late = self._sounds_until(self.until_us)
-        return tail + (self._movie.coda(late) if late else b""), [(0, self._movie.final_head())]
+        return tail + (self._movie.coda(late) if late else b""), self._movie.final_head()

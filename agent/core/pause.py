@@ -38,15 +38,15 @@ class Pause(Struct, kw_only=True, omit_defaults=True, frozen=True):
         """Whether it is still on. It ends by the clock that can be relied upon, and lasts longer where none can.
 
         In the boot that it was given in, that is the monotonic clock: an hour is an hour, whatever the wall clock does.
-        After a restart it is the wall clock; if that was not to be relied upon when the word was given, "until"
-        is worth no more than a length, and that counts from the machine's start.
+        After a restart it is the wall clock, if that could be relied upon when the word was given, and can be now. Else
+        "until" is worth no more than a length, and that counts from the machine's start.
         """
         if self.until_wall_ms is None:
             return True
         length_ms = self.until_wall_ms - self.wall_ms
         if now.boot == self.boot:
             return now.mono_ms - self.mono_ms < length_ms
-        if self.clock in TRUSTED:
+        if self.clock in TRUSTED and now.clock in TRUSTED:
             return now.wall_ms < self.until_wall_ms
         return now.mono_ms < length_ms
 

@@ -23,15 +23,32 @@ def rename_durably(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
+def write_once(target: Path, data: bytes, mode: int = 0o640) -> None:
+    """Write a file that nobody knows of before this returns, with half the flushes of `write_durably`. Raises OSError.
+
+    The flush makes its name durable, too, as file systems with a journal do it; a cut before it may leave it torn.
+    """
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        _write_all(handle, data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    with memoryview(data) as rest:
+        done = 0
+        while done < len(rest):
+            done += os.write(handle, rest[done:])
+
+
 def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
     """Write `data` so that `target` holds the old or the new content whole, whenever the power goes. Raises OSError."""
     part = target.with_name(target.name + ".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        with memoryview(data) as rest:
-            done = 0
-            while done < len(rest):
-                done += os.write(handle, rest[done:])
+        _write_all(handle, data)
         os.fsync(handle)
     finally:
         os.close(handle)

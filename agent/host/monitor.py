@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.core.facts import Beat
-from agent.core.health import forecast
+from agent.core.health import forecast, wear
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.machine import HealthMachine
 from agent.core.health.report import Report, report
@@ -44,12 +44,16 @@ class Monitor:
     """Remembers the newest heartbeat of each unit and judges the device when asked. Belongs to one thread."""
 
     def __init__(self, probes: Probes, units: Mapping[str, str], *, now_mono_s: float, free_floor_pct: float = 10.0,
-                 continuous: Iterable[str] = ()) -> None:
-        """Expect `units` (unit -> role); `continuous` names the cameras that are to record all the time."""
+                 continuous: Iterable[str] = (), endurance_tb: float = 0) -> None:
+        """Expect `units` (unit -> role); `continuous` names the cameras that are to record all the time.
+
+        `endurance_tb` is what the card's maker promises, 0 for nothing.
+        """
         self._probes, self._expected = probes, frozenset(units)
         self._free_floor_pct, self._continuous = free_floor_pct, frozenset(continuous)
+        self._endurance_tb = endurance_tb
         self._units = {unit: Seen(role, now_mono_s) for unit, role in units.items()}
-        self._fill = forecast.FillRate()
+        self._free, self._written = forecast.Trend(), forecast.Trend()
         self._machine = HealthMachine()
         self.dropped_n = 0              # heartbeats of units that found no place
 
@@ -71,10 +75,15 @@ class Monitor:
     def _facts(self, now_mono_s: float) -> Facts:
         self._forget(now_mono_s)
         host = self._probes.read(now_mono_s)
-        self._fill = self._fill.add(host.disk_free_b, now_mono_s)
-        days_left = forecast.days_left(host.disk_free_b, host.disk_tot_b, self._free_floor_pct, self._fill.b_per_day)
+        self._free = self._free.add(host.disk_free_b, now_mono_s)
+        self._written = self._written.add(host.disk_wr_b, now_mono_s)
+        days_left = forecast.days_left(host.disk_free_b, host.disk_tot_b, self._free_floor_pct,
+                                       self._free.falls_b_per_day)
+        written_b_per_day = self._written.rises_b_per_day
         return Facts(host=host, units=tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items())),
-                     days_left=days_left, free_floor_pct=self._free_floor_pct, continuous=self._continuous)
+                     days_left=days_left, card_written_b_per_day=written_b_per_day,
+                     card_life_days=wear.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
+                     free_floor_pct=self._free_floor_pct, continuous=self._continuous)
 
     def _forget(self, now_mono_s: float) -> None:
         for unit, seen in list(self._units.items()):

@@ -14,6 +14,7 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.heart import Heart
 from agent.host.notify import notify
+from agent.host.probes.volume import Volume
 from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
@@ -53,7 +54,8 @@ def start(role: str, unit: str, config: Path) -> Role:
         keep_as_good(config)
     else:
         _log.error("the last good configuration is in use, because of: %s", problem)
-    folders = Folders(Path(settings.store.folder)).create()
+    store = Path(settings.store.folder)
+    folders = Folders(store, Volume(store, settings.store.volume)).create()
     runtime = Path(settings.store.runtime)
     try:
         runtime.mkdir(mode=0o770, parents=True, exist_ok=True)

@@ -3,25 +3,37 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from agent import __version__
+from agent.config.consent import agreed
+from agent.config.limits import limits
 from agent.config.privacy import declared
-from agent.core.clockwatch import DISTRUST_S, ClockWatch, Seen
 from agent.core.facts import Poke
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.host.role import Role
 from agent.host.role import main as live_as
+from agent.keeper import care, erasing
+from agent.keeper.canary import Canary
+from agent.keeper.daykeys import DayKeys
 from agent.keeper.digest import hash_some
+from agent.keeper.handout import Handouts
 from agent.keeper.key import KeyFault
-from agent.keeper.retain import finish_deletion, release_ballast, renew_ballast, retain
+from agent.keeper.keydesk import open_desk
+from agent.keeper.retain import PASS_N, drop_pictures, finish_deletion, release_ballast, renew_ballast, retain
 from agent.keeper.seal import Sealer
+from agent.keeper.tally import Tally
+from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.witness import Witness
-from agent.store import announce, boots, clips, events, meta, privacy
-from agent.store.database import connect, transaction
+from agent.store import clips, consent, events, privacy
+from agent.store.database import Connection, Replaced, StoreError, transaction
+from agent.store.encryption.keyring import Keyring
 from agent.store.recover import recover_camera
+from agent.store.space import Space
 from agent.store.sweep import sweep
 
 LOOK_EVERY_S = 2.0
@@ -29,7 +41,6 @@ RETAIN_EVERY_S = 60.0
 SWEEP_EVERY_S = 24 * 3600.0
 ROWS_OF_DELETED_CLIPS_MAX = 20_000
 EVENTS_MAX = 100_000
-DISTRUST = "clock_distrusted"   # meta key: boot and monotonic seconds until which age deletes nothing
 NICE = 10                       # recording comes first
 
 _log = logging.getLogger(__name__)
@@ -40,106 +51,137 @@ class Keeper:
     """The keeper's round: clock, retention, digests, now and then the sweep, and signatures for all that was done."""
 
     role: Role
-    db: sqlite3.Connection
+    db: Connection
     outlet: Outlet
     serial: str | None = None               # the board's
-    watch: ClockWatch = field(default_factory=ClockWatch)
+    timekeeper: Timekeeper = field(default_factory=Timekeeper)
     next_retain_mono_s: float = 0.0
+    helpless: bool = False                  # the last pass could not make the room that is to be free
     next_sweep_mono_s: float = 0.0
-    totals: tuple[int, int] = (0, 0)        # clips and their bytes, as of the last change
+    tally: Tally = field(default_factory=Tally)
     deleted_n: int = 0
     fault: str | None = None
+    key_fault: str | None = None            # why nothing can be signed
     recovered: bool = False
+    aside: str | None = None                # what a damaged database is called since this process has mended it
+    canary: Canary = field(init=False)
     sealer: Sealer = field(init=False)
+    handouts: Handouts = field(init=False)
+    day_keys: DayKeys = field(init=False)
     witness: Witness = field(init=False)
 
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
+        self.canary = Canary(self.role.folders)
         self.sealer = Sealer(self.role.folders, self.role.clock, self.serial)
+        self.handouts = Handouts(self.role.folders, self.sealer, self.role.clock)
+        self.day_keys = DayKeys(self.role.folders)
         self.witness = Witness.of(self.role.settings.camera, self.serial)
 
     def recover(self) -> None:
         """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist.
 
-        Note also what the household declares of its cameras' own masks.
+        Note also what the household agrees to, and what it declares of its cameras' own masks.
         """
         now = self.role.clock.now()
-        boots.remember(self.db, now.boot)
-        self.watch = self._remembered_watch(now)
+        self.timekeeper.recall(self.db, now)
         finish_deletion(self.db, self.role.folders)
         cameras = [camera for camera in self.role.settings.camera if camera.enabled]
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
         for change in privacy.declare(self.db, masks, now):
             _log.info("masks: %s", change)
+        consent.note_software(self.db, __version__, now)
+        consent.note(self.db, agreed(self.role.settings), now)
         known = {camera.name for camera in cameras}
         for camera in {clip.camera for clip in clips.in_state(self.db, "open")} - known:
             recover_camera(self.db, self.role.folders, camera, self.role.clock)
         self.recovered = True
 
-    def _remembered_watch(self, now: Instant) -> ClockWatch:
-        """A step of the clock is no older for our having started since; after a reboot the wait begins anew."""
-        boot, _, until = (meta.get(self.db, DISTRUST) or "").partition(" ")
-        if not until:
-            return ClockWatch()
-        return ClockWatch(distrusted_until_mono_s=float(until) if boot == now.boot else now.mono_ms / 1000 + DISTRUST_S)
-
     def round(self, asked_for_space: bool) -> None:
         """One look at everything; errors of the card are reported, not fatal: the next round tries again."""
         now = self.role.clock.now()
         try:
+            self._demand_ours()
             if not self.recovered:
                 self.recover()
-            self._watch_clock(now)
-            if asked_for_space or now.mono_ms / 1000 >= self.next_retain_mono_s:
+            if self.timekeeper.look(self.db, now):
+                self.outlet.send(Poke(what="outbox"), "link")
+            if asked_for_space or self._retention_is_due(now):
                 self._retain(now)
             if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock, self.witness):
-                self.totals = clips.totals(self.db)
+                self.tally.count(self.db)
             if now.mono_ms / 1000 >= self.next_sweep_mono_s:
-                sweep(self.db, self.role.folders, now)
+                sweep(self.db, self.role.folders, now, Keyring(self.role.folders).file_key)
                 self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
+            if self.role.settings.store.encrypt != "off":
+                self.day_keys.renew(self.db, now)
             self.sealer.seal_some(self.db, self.role.stop.is_set)
-            self.fault = None
-        except (OSError, sqlite3.Error, KeyFault) as error:
+            self.handouts.go_on(self.db, self.role.stop.is_set)
+            self.canary.look(self.db, now)
+            self.fault = self.key_fault = None
+        except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
             self.fault = str(error)
+            self.key_fault = self.fault if isinstance(error, KeyFault) else self.key_fault
             _log.error("%s: %s; tried again", self.role.folders.root, error)
             if "full" in str(error) and release_ballast(self.role.folders):
                 _log.warning("gave the ballast's space to the database")
                 self.next_retain_mono_s = 0.0
+            self._go_on(partial(care.successor, self.db, self.role.folders, now, error))
 
-    def _watch_clock(self, now: Instant) -> None:
-        newest_wall_ms = clips.newest_wall_ms(self.db) if self.watch.offset_ms is None else None
-        watch, seen, moved_ms = self.watch.step(now.mono_ms, now.wall_ms, now.clock, newest_wall_ms)
-        if seen is not None:
-            self._note_clock(now, seen, moved_ms, watch)
-        self.watch = watch          # only now: what could not be written is seen again at the next look
+    def _demand_ours(self) -> None:
+        """That we are on the right volume, and on the database that is there now. Raises StoreError and Replaced."""
+        self.role.folders.demand_volume()
+        if self.db.replaced():
+            raise Replaced(f"{self.db.path} has been replaced")
 
-    def _note_clock(self, now: Instant, seen: Seen, moved_ms: int, watch: ClockWatch) -> None:
-        _log.info("the clock %s", "is right now" if seen is Seen.SYNC else f"was moved by {moved_ms / 1000:+.0f} s")
-        with transaction(self.db) as db:
-            if now.clock in ("ntp", "rtc"):
-                boots.date(db, now.boot, now.wall_ms - now.mono_ms)
-            announce.clock(db, now, seen.value, moved_ms or None)
-            until_mono_s = watch.distrusted_until_mono_s
-            meta.put(db, DISTRUST, f"{now.boot} {until_mono_s:.0f}" if until_mono_s > now.mono_ms / 1000 else "")
-        self.outlet.send(Poke(what="outbox"), "link")
+    def examine(self) -> None:
+        """Somebody has met damage in the database."""
+        self._go_on(partial(care.examined, self.db, self.role.folders, self.role.clock.now()))
+
+    def _go_on(self, find: Callable[[], tuple[Connection, str | None] | None]) -> None:
+        """With another database, if `find` has one: recover and sweep what is in it."""
+        try:
+            found = find()
+        except (OSError, sqlite3.Error, StoreError) as error:
+            self.fault = str(error)
+            _log.error("the database can't be mended: %s; tried again", error)
+            return
+        if found is not None:
+            self.db, aside = found
+            self.aside = aside or self.aside
+            self.recovered, self.next_sweep_mono_s = False, 0.0
+            self.sealer = Sealer(self.role.folders, self.role.clock, self.serial)
+            self.handouts = Handouts(self.role.folders, self.sealer, self.role.clock)
+
+    def _retention_is_due(self, now: Instant) -> bool:
+        """Now and then, and at once when the card falls short: no recorder shall have to ask. Raises OSError."""
+        short = Space.of(self.role.folders).short(limits(self.role.settings.store))
+        return now.mono_ms / 1000 >= self.next_retain_mono_s or (short and not self.helpless)
 
     def _retain(self, now: Instant) -> None:
         self.next_retain_mono_s = now.mono_ms / 1000 + RETAIN_EVERY_S
         folders, settings = self.role.folders, self.role.settings.store
-        gone = retain(self.db, folders, settings, now, self.watch.may_delete(now.mono_ms / 1000, now.clock))
+        erasing.finish(self.db, folders, self.day_keys, now, every_file_has_its_row=self.next_sweep_mono_s > 0)
+        gone = retain(self.db, folders, settings, now, self.timekeeper.may_delete(now))
         self.deleted_n += len(gone)
+        if len(gone) >= PASS_N:
+            self.next_retain_mono_s = 0.0       # there may be more
         if gone:
             _log.info("deleted %d clips (%.1f MB)", len(gone), sum(clip.bytes for clip in gone) / 1e6)
         clips.forget_deleted(self.db, ROWS_OF_DELETED_CLIPS_MAX)
-        for name in events.forget(self.db, EVENTS_MAX):
-            (folders.thumbs / name).unlink(missing_ok=True)
+        with transaction(self.db):
+            drop_pictures(folders, events.forget(self.db, EVENTS_MAX))
         renew_ballast(folders, settings.free_floor_pct)
-        self.totals = clips.totals(self.db)
+        space = Space.of(folders)
+        self.helpless = space.short(limits(settings))
+        self.tally.count(self.db)
+        self.tally.weigh(self.db, space, settings, now)
 
     def facts(self) -> dict[str, float | int | str | bool | None]:
         """The keeper's part of the heartbeat."""
-        return {"clips_n": self.totals[0], "clips_b": self.totals[1], "deleted_n": self.deleted_n, "fault": self.fault,
-                **self.sealer.facts()}
+        return {"deleted_n": self.deleted_n, "fault": self.fault, "database_aside": self.aside,
+                "card_drops": self.canary.trouble, "key_fault": self.key_fault,
+                **self.tally.facts(), **self.timekeeper.facts(), **self.sealer.facts()}
 
 
 def serve(role: Role) -> None:
@@ -148,15 +190,20 @@ def serve(role: Role) -> None:
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
-    db = connect(role.folders.root)
-    keeper = Keeper(role, db, outlet, board.read().serial)
+    desk = open_desk(role.runtime, role.folders)
+    db, aside = care.open_database(role.folders, role.clock.now())
+    keeper = Keeper(role, db, outlet, board.read().serial, aside=aside)
     while not role.stop.is_set():
-        message = inbox.receive(LOOK_EVERY_S)
-        keeper.round(asked_for_space=isinstance(message, Poke) and message.what == "space")
+        message = inbox.receive(0.0 if keeper.handouts.at_work else LOOK_EVERY_S)
+        asked = message.what if isinstance(message, Poke) else None
+        if asked == "database":
+            keeper.examine()
+        keeper.round(asked_for_space=asked in ("space", "erase"))
         if role.heart.due():
             role.heart.beat(facts=keeper.facts())
+    desk.close()
     inbox.close()
-    db.close()
+    keeper.db.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

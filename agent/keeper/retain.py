@@ -3,49 +3,52 @@ import errno
 import logging
 import os
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 
 from agent.config.settings import Store
-from agent.core.retention import Doomed, Kept, Policy, plan, to_free_b
+from agent.core.retention import Doomed
 from agent.host.clock import Instant
-from agent.store import clips, events, holds
+from agent.host.files import sync_folder
+from agent.keeper import choose
+from agent.keeper.choose import PASS_N
+from agent.store import clips, events, holds, stock
 from agent.store.database import transaction
 from agent.store.folders import Folders
+from agent.store.space import Space
 
-DAY_MS = 24 * 3600 * 1000
 BATCH_N = 200                   # clips a transaction: bounds its size and how long others wait for it
 BALLAST_B = 8_000_000
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
-    """A file system's size as `df` tells it, in bytes."""
-
-    free_b: int
-    total_b: int
-
-    @classmethod
-    def of(cls, folders: Folders) -> "Space":
-        """Ask the file system of the store. Raises OSError."""
-        found = os.statvfs(folders.root)
-        return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
-
-
 def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant,
            may_delete_by_age: bool) -> list[Doomed]:
-    """One pass: delete what has to go. Returns what went. Raises OSError and sqlite3.Error."""
+    """One pass: delete what has to go, `PASS_N` clips at most for each reason. Returns what went.
+
+    Raises OSError and sqlite3.Error.
+    """
+    gone: list[Doomed] = []
+    sums_b = stock.bytes_by_camera(db)
     if may_delete_by_age:
-        holds.expire(db, now.wall_ms)
-    space, (_, used_b) = Space.of(folders), clips.totals(db)
-    needed_b = to_free_b(used_b, int(settings.quota_gb * 1e9), space.free_b, space.total_b, settings.free_floor_pct)
-    policy = Policy(int(settings.keep_days * DAY_MS), int(settings.keep_continuous_days * DAY_MS), needed_b)
-    kept = (Kept(*row) for row in clips.oldest_first(db))
-    doomed = list(plan(kept, policy, now.wall_ms if may_delete_by_age else None))
-    if needed_b > 0 and sum(clip.bytes for clip in doomed) < needed_b:
-        _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or lower the holds",
-                     needed_b / 1e9, sum(clip.bytes for clip in doomed) / 1e9)
+        holds.expire(db, now)
+        if gone := _delete_some(db, folders, choose.too_old(db, settings, sums_b, now), now):
+            sums_b = stock.bytes_by_camera(db)
+    missing = choose.need(settings, sums_b, Space.of(folders))
+    if max(missing) > 0:
+        for_space = _delete_some(db, folders, choose.for_space(db, settings, sums_b, missing), now)
+        if len(for_space) < PASS_N and (freed_b := sum(clip.bytes for clip in for_space)) < missing.bytes:
+            _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or release holds "
+                         "(taimat clips holds)", missing.bytes / 1e9, freed_b / 1e9)
+        gone += for_space
+    return gone
+
+
+def _delete_some(db: sqlite3.Connection, folders: Folders, plan: Iterator[Doomed], now: Instant) -> list[Doomed]:
+    """The plan reads the store as it goes along, so it is heard to the end before anything is changed."""
+    doomed = list(islice(plan, PASS_N))
     for start in range(0, len(doomed), BATCH_N):
         delete(db, folders, doomed[start:start + BATCH_N], now)
     return doomed
@@ -64,23 +67,38 @@ def finish_deletion(db: sqlite3.Connection, folders: Folders) -> None:
     condemned = clips.in_state(db, "deleting")
     if not condemned:
         return
-    gone = [clip.seq for clip in condemned if _unlink(folders, clip)]
+    gone = [clip for clip in condemned if _unlink(folders, clip)]
+    for folder in {folders.clip(clip.seq, clip.name).parent for clip in gone}:
+        if folder.exists():
+            sync_folder(folder)         # lest a cut gives a file back whose row says that it is gone
     with transaction(db):
-        clips.bury(db, gone)
-        thumbs = events.drop_orphaned_thumbs(db)
-    for name in thumbs:
-        (folders.thumbs / name).unlink(missing_ok=True)
+        seqs = [clip.seq for clip in gone]
+        clips.bury(db, seqs)
+        drop_pictures(folders, events.drop_orphaned_thumbs(db, seqs))
+
+
+def drop_pictures(folders: Folders, names: list[str]) -> None:
+    """Remove pictures for good, in the transaction that forgets them: a cut before its end repeats both."""
+    for name in names:
+        _remove(folders.thumbs / name)
+    if names:
+        sync_folder(folders.thumbs)
 
 
 def _unlink(folders: Folders, clip: clips.Clip) -> bool:
     """Remove a clip's files; one that won't go is tried again with the next deletion, and holds up no other."""
+    final, part = folders.clip(clip.seq, clip.name), folders.part(clip.seq, clip.name)
+    return _remove(final) and _remove(part)
+
+
+def _remove(path: Path) -> bool:
+    """Whether the file is gone now. Raises OSError on a card that has become read-only."""
     try:
-        folders.clip(clip.seq, clip.name).unlink(missing_ok=True)
-        folders.part(clip.seq, clip.name).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     except OSError as error:
         if error.errno == errno.EROFS:
             raise
-        _log.error("%s can't be deleted: %s", clip.name, error)
+        _log.error("%s can't be deleted: %s", path, error)
         return False
     return True
 

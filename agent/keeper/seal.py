@@ -26,7 +26,7 @@ from agent.core.ledger import (
     moved_ms,
 )
 from agent.core.ledger.acts import Act
-from agent.core.ledger.clocks import STEP_MS
+from agent.core.ledger.clocks import RIGHT, STEP_MS, went_back_ms
 from agent.host.clock import Clock
 from agent.keeper.key import load_or_make, public
 from agent.store import boots, ledger, meta
@@ -38,6 +38,16 @@ AT_A_TIME_S = 2.0
 HEAD_DIGITS = 32
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signs: for what goes with a row of the keeper's own."""
+
+    device: str
+    serial: str | None
+    public: bytes
+    sign: Callable[[bytes], bytes]
 
 
 @dataclass(slots=True)
@@ -63,6 +73,23 @@ class Sealer:
             sealed_n += batch_n
         return sealed_n
 
+    def close_with(self, db: sqlite3.Connection, act: Act, then: Callable[[Signer, Line], None]) -> None:
+        """Sign what waits, and behind it a row of the keeper's own; `then` completes its transaction.
+
+        Raises as `seal_some`.
+        """
+        private = self._ready(db)
+        while self._batch(db, private):
+            pass
+        with transaction(db):
+            newest, sealed = ledger.newest(db), self._now()
+            assert newest is not None       # a batch begins the ledger
+            rows = [*_moved_clock(db, newest, sealed), _own_row(act, sealed)]
+            lines = self._lines(Head(newest.n, newest.hash), rows, sealed, private)
+            ledger.append(db, lines)
+            then(Signer(self._device, self.serial, public(private), private.sign), lines[-1])
+        self.head = Head(lines[-1].n, lines[-1].hash)
+
     def facts(self) -> dict[str, int | str]:
         """The head as it goes into the health report: whoever keeps it is a witness of all rows up to it."""
         if not self.head.n:
@@ -82,8 +109,7 @@ class Sealer:
             return 0
         with transaction(db):
             noted = ledger.waiting(db, BATCH_N)
-            now = self.clock.now()          # after the acts were read, so none of them is later than its row
-            sealed = Moment(boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock)
+            sealed = self._now()            # after the acts were read, so none of them is later than its row
             newest = ledger.newest(db)
             own = self._own(db, private, newest, sealed) if newest else self._first(db, private, sealed)
             head = Head(newest.n, newest.hash) if newest else Head()
@@ -94,6 +120,10 @@ class Sealer:
         if lines:
             self.head = Head(lines[-1].n, lines[-1].hash)
         return len(lines)
+
+    def _now(self) -> Moment:
+        now = self.clock.now()
+        return Moment(boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock)
 
     def _lines(self, head: Head, rows: list[Row], sealed: Moment, private: Ed25519PrivateKey) -> list[Line]:
         lines = []
@@ -140,10 +170,22 @@ def _own_row(act: Act, sealed: Moment) -> Row:
 def _moved_clock(db: sqlite3.Connection, newest: Line, sealed: Moment) -> list[Row]:
     """A row for a step of the wall clock that came while no keeper was there to see it."""
     before = decode(newest.doc)         # None if somebody has spoilt it, which taimat verify tells of
-    if before is None or before.sealed.boot != sealed.boot or not (step_ms := moved_ms(before.sealed, sealed)):
+    if before is None:
+        return []
+    if before.sealed.boot != sealed.boot:
+        return _went_back(db, sealed)
+    if not (step_ms := moved_ms(before.sealed, sealed)):
         return []
     told = [row.body.get("offset_ms") for row in ledger.waiting(db) if row.kind == ClockMoved.KIND]
     if any(isinstance(each, int) and abs(each - sealed.offset_ms) <= STEP_MS for each in told):
+        return []
+    return [_own_row(ClockMoved(code="step", offset_ms=sealed.offset_ms, step_ms=step_ms), sealed)]
+
+
+def _went_back(db: sqlite3.Connection, sealed: Moment) -> list[Row]:
+    """A row for a clock that the network has set back since the machine was off: one of the two times was a lie."""
+    right = ledger.last_right(db) if sealed.clock == RIGHT else None
+    if not right or not (step_ms := went_back_ms(right, sealed)):
         return []
     return [_own_row(ClockMoved(code="step", offset_ms=sealed.offset_ms, step_ms=step_ms), sealed)]
 

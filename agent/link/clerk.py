@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.store.database import StoreError, connect
+from agent.store.database import Connection, StoreError, connect, current
 
 JOBS_MAX = 64
 ENDING_S = 1.0
@@ -105,10 +105,19 @@ class Clerk:
             self._opened.set()
         while (asked := self._jobs.get()) is not None:
             job, then = asked
+            db = self._up_to_date(db)
             self._done.append((then, self._try(db, job)))
             with contextlib.suppress(BlockingIOError):
                 self._bell.send(b"!")
         db.close()
+
+    def _up_to_date(self, db: Connection) -> Connection:
+        """The database that is there now, for a damaged one is replaced; the old one while there is none."""
+        try:
+            return current(db)
+        except StoreError as error:
+            self.fault = str(error)
+            return db
 
     def _try(self, db: sqlite3.Connection, job: Job) -> Any:
         try:

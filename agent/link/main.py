@@ -205,8 +205,12 @@ class Link:
 
 
 def _introduce(db: sqlite3.Connection, boot: str) -> str:
-    """Note this boot; returns the device's own id."""
-    boots.remember(db, boot)
+    """Note this boot; returns the device's own id. A card that can't be written is no reason not to tell of it."""
+    try:
+        boots.remember(db, boot)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY:
+            raise
     return meta.device_id(db)
 
 

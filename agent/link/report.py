@@ -13,16 +13,19 @@ def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Backlo
     return wire.Health(
         v=wire.VERSION, seq=seq, boot=now.boot, clock=now.clock, mono_ms=now.mono_ms, int_s=every_s,
         ts=None if now.clock == "unset" else now.wall_ms,
+        clk_err_ms=_number(report, "clock_err_ms"), clk_step_ms=_number(report, "clock_step_ms"),
         up_s=_rounded(host.up_s, 0), cpu_pct=_rounded(host.cpu_pct, 1), load1=_rounded(host.load1, 2),
         mem_avail_b=host.mem_avail_b,
         rss_b=sum(beat.rss_b for beat in beats if beat.rss_b) or None,
         soc_temp_c=_rounded(host.soc_temp_c, 1), throttle=host.throttle, volt_low=host.volt_low,
         disk_free_b=host.disk_free_b, disk_tot_b=host.disk_tot_b, disk_wr_b=host.disk_wr_b,
+        disk_wr_day_b=_whole(report.card_written_b_per_day),
+        card_life_d=report.card_life_days and (int(report.card_life_days[0]), int(report.card_life_days[1])),
         card_days_left=_rounded(report.card_days_left, 1),
         clips_n=_number(report, "clips_n"), clips_b=_number(report, "clips_b"),
         outbox_n=backlog.n, outbox_old_s=backlog.old_s, quarantine_n=backlog.quarantine_n or None,
         rssi_dbm=host.rssi_dbm, net_tx_b=host.net_tx_b, net_rx_b=host.net_rx_b, mqtt_rc_n=reconnects_n,
-        cams=[_camera(each) for each in report.cameras],
+        cams=[_camera(each, _told(report, f"kept_days.{each.camera}")) for each in report.cameras],
         roles={name: role.state for name, role in report.roles.items()},
         restarts_n={name: role.restarts_n for name, role in report.roles.items() if role.restarts_n},
         ledger=_ledger(report),
@@ -30,21 +33,31 @@ def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Backlo
               for each in report.conditions])
 
 
-def _camera(facts: CameraFacts) -> wire.HealthCamera:
+def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
     return wire.HealthCamera(
         c=facts.camera, st=facts.state, fault=facts.fault, fps=_rounded(facts.fps, 2), fps_set=facts.fps_set,
         drop_n=facts.dropped_n, kbps=_rounded(facts.kbps, 0), mot_n=facts.events_n, luma=_rounded(facts.luma_mean, 0),
         last_s=_rounded(facts.last_frame_age_s, 1),
-        gaps_n=facts.gaps_n, gap_s=_rounded(facts.gap_s, 1), rec=facts.recording)
+        gaps_n=facts.gaps_n, gap_s=_rounded(facts.gap_s, 1), rec=facts.recording,
+        kept_d=kept_days)
 
 
 def _number(report: Report, key: str) -> int | None:
-    """A number that one of the roles tells of the whole device."""
+    """A whole number that one of the roles tells of the whole device."""
+    return _whole(_told(report, key))
+
+
+def _told(report: Report, key: str) -> float | None:
+    """A number that one of the roles tells."""
     for unit in report.units:
         value = unit.beat.facts.get(key) if unit.beat and not unit.silent else None
-        if isinstance(value, int):
+        if isinstance(value, int | float):
             return value
     return None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _ledger(report: Report) -> wire.LedgerHead | None:

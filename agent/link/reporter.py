@@ -26,7 +26,8 @@ class Reporter:
         self._clock, self._pen, self._ward = clock, pen, settings.ward
         continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
         self._monitor = Monitor(Probes(folders.root), units(settings), now_mono_s=clock.mono_s(),
-                                free_floor_pct=settings.store.free_floor_pct, continuous=continuous)
+                                free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                                endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
         self._seq = 0
         self._thin_until_mono_s = 0.0

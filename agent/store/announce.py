@@ -81,12 +81,13 @@ def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool,
     outbox.append(db, "storage", None, when, wire.encode(data))
 
 
-def clock(db: sqlite3.Connection, when: Instant, code: Literal["sync", "step"], step_ms: int | None = None) -> None:
+def clock(db: sqlite3.Connection, when: Instant, code: Literal["sync", "step"], step_ms: int | None = None,
+          err_ms: int | None = None) -> None:
     """The wall clock became right ("sync") or was moved ("step"): to the ward, and into the ledger."""
     offset_ms = when.wall_ms - when.mono_ms
-    data = wire.ClockData(code=code, utc_ms=when.wall_ms, offset_ms=offset_ms, step_ms=step_ms)
+    data = wire.ClockData(code=code, utc_ms=when.wall_ms, offset_ms=offset_ms, step_ms=step_ms, err_ms=err_ms)
     outbox.append(db, "clock", None, when, wire.encode(data))
-    ledger.note(db, when, ClockMoved(code=code, offset_ms=offset_ms, step_ms=step_ms))
+    ledger.note(db, when, ClockMoved(code=code, offset_ms=offset_ms, step_ms=step_ms, err_ms=err_ms))
 
 
 def _reference(db: sqlite3.Connection, name: str | None) -> wire.ClipRef | None:

@@ -1,22 +1,66 @@
-"""The machine's starts, and the dating of what was stored before its clock was right."""
+"""The machine's starts, what the wall clock was found to be in each, and the dates that follow for its rows.
+
+A boot's number says for certain which came first, whatever their clocks told. docs/design/time.md tells the rest.
+"""
 import sqlite3
 
-# The wall time of a row: by its boot's offset once the clock was right in that boot, else as it was stored.
-DATED = "COALESCE((SELECT offset_ms FROM boot WHERE boot.id = {t}.boot) + {t}.mono_ms, {t}.wall_ms)"
+from agent.core.anchors import Anchor, dating
+
+# The wall time of a row: by the anchor in whose stretch it lies, once its boot's clock was right; else as written.
+DATED = ("COALESCE((SELECT dates_ms FROM anchor WHERE anchor.boot = {t}.boot AND from_mono_ms <= {t}.mono_ms "
+         "ORDER BY from_mono_ms DESC LIMIT 1) + {t}.mono_ms, {t}.wall_ms)")
+# Whether that is to be believed: the clock was right then, or later in the boot, and did not tell two times for right.
+SURE = ("CASE WHEN (SELECT doubtful FROM boot WHERE boot.id = {t}.boot) THEN 0 ELSE {t}.clock IN ('rtc', 'ntp') "
+        "OR EXISTS (SELECT 1 FROM anchor WHERE anchor.boot = {t}.boot AND dates_ms IS NOT NULL) END")
+ANCHORS_MAX = 200       # of a boot are weighed anew: a clock that is thrown about for days costs no more than this
 
 
 def remember(db: sqlite3.Connection, boot: str) -> None:
-    """Note that the machine has started; harmless when repeated."""
-    db.execute("INSERT OR IGNORE INTO boot (id) VALUES (?)", (boot,))
+    """Note that the machine has started, which gives the boot its number; harmless when repeated."""
+    if not db.execute("SELECT 1 FROM boot WHERE id = ?", (boot,)).fetchone():      # ignored, it would use up a number
+        db.execute("INSERT OR IGNORE INTO boot (id) VALUES (?)", (boot,))
 
 
-def date(db: sqlite3.Connection, boot: str, offset_ms: int) -> None:
-    """Date all rows of `boot`: wall time = monotonic time + `offset_ms`, known since the clock is right."""
-    db.execute("INSERT INTO boot (id, offset_ms) VALUES (?, ?) "
-               "ON CONFLICT (id) DO UPDATE SET offset_ms = excluded.offset_ms", (boot, offset_ms))
+def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 0, clock: str = "ntp",
+         err_ms: int | None = None) -> None:
+    """From `from_mono_ms` on the wall clock shows `offset_ms` more than the monotonic one; all rows are dated anew.
+
+    `clock` is how far it vouches for itself, `err_ms` how far off it may be. Within the caller's transaction.
+    """
+    remember(db, boot)
+    if not anchors(db, boot):
+        from_mono_ms = 0
+    db.execute("INSERT OR REPLACE INTO anchor (boot, from_mono_ms, offset_ms, clock, err_ms) VALUES (?, ?, ?, ?, ?)",
+               (boot, from_mono_ms, offset_ms, clock, err_ms))
+    settle(db, boot, from_mono_ms)
+
+
+def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
+    """Weigh again which time is believed, for one becomes credible by holding. Writes only what changes."""
+    known = anchors(db, boot)
+    found = dating([Anchor(row["from_mono_ms"], row["offset_ms"], row["clock"]) for row in known], now_mono_ms)
+    for row, offset_ms in zip(known, found.offsets_ms, strict=True):
+        if row["dates_ms"] != offset_ms:
+            db.execute("UPDATE anchor SET dates_ms = ? WHERE boot = ? AND from_mono_ms = ?",
+                       (offset_ms, boot, row["from_mono_ms"]))
+    db.execute("UPDATE boot SET doubtful = ?1 WHERE id = ?2 AND doubtful != ?1", (found.doubtful, boot))
+
+
+def anchors(db: sqlite3.Connection, boot: str) -> list[sqlite3.Row]:
+    """The boot's newest anchors, in order."""
+    rows = db.execute("SELECT * FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT ?", (boot, ANCHORS_MAX))
+    return rows.fetchall()[::-1]
 
 
 def offset_ms(db: sqlite3.Connection, boot: str) -> int | None:
-    """The boot's offset, or None while its clock was never right."""
-    row = db.execute("SELECT offset_ms FROM boot WHERE id = ?", (boot,)).fetchone()
-    return row["offset_ms"] if row else None
+    """The offset that dates what the boot records now, or None while its clock was never right."""
+    row = db.execute("SELECT dates_ms FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT 1",
+                     (boot,)).fetchone()
+    return row["dates_ms"] if row else None
+
+
+def is_sure(db: sqlite3.Connection, boot: str, clock: str) -> bool:
+    """Whether the date of a row of `boot` is to be believed, which was written while the clock was in that state."""
+    row = db.execute(f"SELECT {SURE.format(t='it')} AS sure FROM (SELECT ? AS boot, ? AS clock) AS it",
+                     (boot, clock)).fetchone()
+    return bool(row["sure"])

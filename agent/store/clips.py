@@ -3,16 +3,17 @@
 A row's life: open -> done | recovered | lost, then deleting -> deleted. docs/design/storage.md tells it in prose.
 """
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.core.ledger import Deletion
 from agent.core.model import StreamInfo
 from agent.host.clock import Instant
 from agent.store import ledger
-from agent.store.boots import DATED
+from agent.store.boots import DATED, SURE
 
 FINISHED = "state IN ('done', 'recovered')"
+UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,15 @@ COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="c
 
 
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant,
-             codec: str, width: int, height: int) -> tuple[int, str]:
-    """Note that a file is about to be written; returns its seq and name. Within the caller's transaction."""
+             codec: str, width: int, height: int, day_key: int | None = None) -> tuple[int, str]:
+    """Note that a file is about to be written, encrypted for `day_key` or for none; returns its seq and name.
+
+    Within the caller's transaction.
+    """
     cursor = db.execute(
-        "INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height) "
-        "VALUES ('', ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
-        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, codec, width, height))
+        "INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, day_key) "
+        "VALUES ('', ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
+        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, codec, width, height, day_key))
     seq = cursor.lastrowid
     assert seq is not None
     name = f"{camera}-{start.boot}-{seq:06d}"
@@ -63,15 +67,16 @@ def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: in
 
 
 def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: StreamInfo,
-          dur_ms: int, size_b: int, frames: int) -> None:
+          dur_ms: int, size_b: int, frames: int, day_key: int | None = None) -> None:
     """A row for a file that has lost its own.
 
     Its boot's clock is lost too, so it belongs to none and keeps the file's own date.
     """
     db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
-               "dur_ms, bytes, frames) VALUES (?, ?, ?, 'motion', 'recovered', 'lost', 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+               "dur_ms, bytes, frames, day_key) "
+               "VALUES (?, ?, ?, 'motion', 'recovered', 'lost', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                (seq, name, camera, wall_ms, "saved" if wall_ms else "unset",
-                stream.codec, stream.width, stream.height, dur_ms, size_b, frames))
+                stream.codec, stream.width, stream.height, dur_ms, size_b, frames, day_key))
 
 
 def lose(db: sqlite3.Connection, seq: int, why: str) -> None:
@@ -87,7 +92,7 @@ def mark_kind(db: sqlite3.Connection, seq: int, kind: str) -> None:
 def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8) -> list[int]:
     """Seqs of the camera's newest clips that show `start` or what came after it, the open one among them."""
     rows = db.execute("SELECT seq FROM (SELECT seq, mono_ms, dur_ms FROM clip WHERE camera = ? AND boot = ? "
-                      "AND state IN ('open', 'done', 'recovered') ORDER BY seq DESC LIMIT ?) "
+                      "AND state IN ('open', 'done', 'recovered') ORDER BY mono_ms DESC LIMIT ?) "
                       "WHERE dur_ms IS NULL OR mono_ms + dur_ms >= ? ORDER BY seq",
                       (camera, start.boot, limit, start.mono_ms))
     return [row["seq"] for row in rows]
@@ -96,11 +101,16 @@ def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8
 def condemn(db: sqlite3.Connection, seqs: list[int], why: str, now: Instant) -> None:
     """Say, before the files go, that they are to go: a cut in between leaves no row without a file.
 
-    Within the caller's transaction, for it is also noted for the ledger.
+    A hold that was placed since they were chosen is heeded. Within the caller's transaction, for it is also noted for
+    the ledger.
     """
-    db.executemany("UPDATE clip SET state = 'deleting', why = ? WHERE seq = ?", ((why, seq) for seq in seqs))
-    names = [db.execute("SELECT name FROM clip WHERE seq = ?", (seq,)).fetchone()["name"] for seq in seqs]
-    ledger.note(db, now, Deletion(clips=names, why=why))
+    names = []
+    for seq in seqs:
+        row = db.execute("UPDATE clip SET state = 'deleting', why = ? WHERE seq = ? "
+                         "AND seq NOT IN (SELECT clip FROM hold) RETURNING name", (why, seq)).fetchone()
+        names += [row["name"]] if row else []
+    if names:
+        ledger.note(db, now, Deletion(clips=names, why=why))
 
 
 def bury(db: sqlite3.Connection, seqs: list[int]) -> None:
@@ -134,8 +144,8 @@ def get(db: sqlite3.Connection, name: str) -> Clip | None:
 
 def in_state(db: sqlite3.Connection, state: str, camera: str | None = None) -> list[Clip]:
     """All clips in `state`, oldest first: for open, deleting and lost ones, which are few."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE state = ? AND (? IS NULL OR camera = ?) ORDER BY seq",
-                      (state, camera, camera))
+    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE state = ?1 AND {UNFINISHED} AND (?2 IS NULL OR camera = ?2) "
+                      "ORDER BY seq", (state, camera))
     return [Clip(**row) for row in rows]
 
 
@@ -148,16 +158,6 @@ def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100
     return [Clip(**row) for row in rows]
 
 
-def oldest_first(db: sqlite3.Connection) -> Iterator[tuple[int, str, str, int, int, str]]:
-    """(seq, camera, kind, wall_ms, bytes, clock) of every finished clip that no hold keeps, for the retention planner.
-
-    It is a cursor, so memory stays flat.
-    """
-    return iter(db.execute(
-        f"SELECT seq, camera, kind, {DATED.format(t='clip')} AS wall_ms, bytes, clock FROM clip "
-        f"WHERE {FINISHED} AND seq NOT IN (SELECT clip FROM hold) ORDER BY seq"))
-
-
 def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:
     """Finished clips without a digest, newest first: an old one that can't be read is in nobody's way."""
     rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE sha256 IS NULL AND {FINISHED} ORDER BY seq DESC LIMIT ?",
@@ -166,10 +166,18 @@ def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:
 
 
 def newest_wall_ms(db: sqlite3.Connection) -> int | None:
-    """When the newest clip began, as far as is known; None while there is none."""
-    row = db.execute(f"SELECT {DATED.format(t='clip')} AS wall_ms FROM clip WHERE clock != 'unset' "
-                     "ORDER BY seq DESC LIMIT 1").fetchone()
-    return row["wall_ms"] if row else None
+    """When the newest clip began of those whose date is sure, else of those that have one; None while there is none."""
+    for known in (SURE.format(t="clip"), "clock != 'unset'"):
+        row = db.execute(f"SELECT {DATED.format(t='clip')} AS wall_ms FROM clip WHERE {known} "
+                         "ORDER BY seq DESC LIMIT 1").fetchone()
+        if row:
+            return row["wall_ms"]
+    return None
+
+
+def hand_out(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
+    """The ward has the footage of these clips, by its receipt: they are the first to make room when that is needed."""
+    db.executemany("INSERT OR IGNORE INTO handed_out (clip) VALUES (?)", ((seq,) for seq in seqs))
 
 
 def totals(db: sqlite3.Connection) -> tuple[int, int]:
@@ -180,9 +188,11 @@ def totals(db: sqlite3.Connection) -> tuple[int, int]:
 
 def forget_deleted(db: sqlite3.Connection, keep_n: int) -> int:
     """Drop the oldest rows of deleted and lost clips beyond the newest `keep_n`, so that the table stays bounded."""
-    gone = "state IN ('deleted', 'lost')"
+    gone = f"state IN ('deleted', 'lost') AND {UNFINISHED}"
     last = db.execute(f"SELECT seq FROM clip WHERE {gone} ORDER BY seq DESC LIMIT 1 OFFSET ?", (keep_n,)).fetchone()
     if last is None:
         return 0
-    db.execute(f"DELETE FROM event_clip WHERE clip IN (SELECT seq FROM clip WHERE {gone} AND seq <= ?)", (last["seq"],))
+    forgotten = f"SELECT seq FROM clip WHERE {gone} AND seq <= ?"
+    for table in ("event_clip", "hold"):
+        db.execute(f"DELETE FROM {table} WHERE clip IN ({forgotten})", (last["seq"],))
     return db.execute(f"DELETE FROM clip WHERE {gone} AND seq <= ?", (last["seq"],)).rowcount

@@ -2,45 +2,126 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
+from agent.store.names import highest
 from agent.store.schema import MIGRATIONS
 
 FILE = "taimat.db"
+CLIPS = "clips"         # the folder beside it
+MENDED = "taimat.db.mended"     # see agent/store/mend.py: about to take the database's place
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
+JOURNAL_B = 8 << 20     # more than a journal has: one that was cut short grows again, and growing costs each commit
 BUSY_S = 10.0           # a stalled card holds a writer for seconds; nobody gives up because of that
+PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {JOURNAL_B}", "temp_store = MEMORY",
+           "cache_size = -1024", "trusted_schema = OFF")
 
 
 class StoreError(Exception):
     """The store can't be used; the text names the place and the remedy."""
 
 
-def connect(folder: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
+class Replaced(sqlite3.OperationalError):
+    """Another file has taken the place of the one that is open: open it again."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection that knows its file, for that may be replaced: by a mended one, or by a volume that came late."""
+
+    path: Path
+    inode: tuple[int, int]
+    read_only: bool             # its card was, when it was opened: so it stays, whatever becomes of the card
+
+    def replaced(self) -> bool:
+        """Whether `path` leads to another file by now, or to none, or to one that can be written at last."""
+        try:
+            found = os.stat(self.path)
+            if self.read_only and not _is_read_only(self.path):
+                return True
+        except FileNotFoundError:
+            return True
+        except OSError:             # a card that is unwell says nothing about that
+            return False
+        return (found.st_dev, found.st_ino) != self.inode
+
+
+def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> Connection:
     """Open (and if need be create or migrate) the database in `folder`; one connection a thread.
 
     Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut.
     Raises StoreError.
     """
-    path = folder / FILE
+    path = folder / file
+    if (folder / MENDED).exists() and file == FILE:
+        raise StoreError(f"{path} was damaged, and the keeper has not put the mended one in its place yet: "
+                         "see that it runs")
     try:
-        _create(path)
-        db = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
-        db.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "journal_size_limit = 1048576",
-                       "temp_store = MEMORY", "cache_size = -1024", "trusted_schema = OFF"):
-            db.execute(f"PRAGMA {pragma}")
-        _migrate(db, path)
+        return _opened(path, busy_s)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written "
                          f"and the card is not full or read-only (taimat doctor)") from error
+
+
+def _opened(path: Path, busy_s: float) -> Connection:
+    """Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then: its card may have to be taken away.
+    """
+    _create(path)
+    try:
+        return _prepared(path, str(path), busy_s, (f"page_size = {PAGE_B}", "journal_mode = WAL", *PRAGMAS))
+    except sqlite3.OperationalError:
+        if not _is_read_only(path):
+            raise
+    # After an orderly stop there is no log, and SQLite can't make one on a read-only card: nobody else can, either.
+    return _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, PRAGMAS)
+
+
+def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str]) -> Connection:
+    found = os.stat(path)       # before it is opened: if it is replaced in between, we only open it once more
+    with contextlib.ExitStack() as stack:
+        db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=Connection, uri=name != str(path))
+        stack.callback(db.close)
+        db.path, db.inode, db.read_only = path, (found.st_dev, found.st_ino), _is_read_only(path)
+        db.row_factory = sqlite3.Row
+        for pragma in pragmas:
+            db.execute(f"PRAGMA {pragma}")
+        _migrate(db, path)
+        stack.pop_all()
     return db
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether its file system is mounted so. Raises OSError."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def current(db: Connection) -> Connection:
+    """The same connection, or a new one if its file has been replaced. Raises StoreError."""
+    if not db.replaced():
+        return db
+    with contextlib.suppress(sqlite3.Error):
+        db.close()
+    return connect(db.path.parent)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file is not as it wrote it. Nothing but mending it helps then."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    return isinstance(cause, sqlite3.DatabaseError) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in DAMAGE
 
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All statements inside are committed together when the block ends, or none when it raises."""
+    """All statements inside are committed together when the block ends, or none when it raises.
+
+    Raises Replaced where they would go into a file that nobody reads any more.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
+        if isinstance(db, Connection) and db.replaced():
+            raise Replaced(f"{db.path} has been replaced")
         yield db
     except BaseException:
         with contextlib.suppress(sqlite3.Error):        # a full card may have rolled back already
@@ -72,6 +153,9 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             for statement in _statements(MIGRATIONS[number]):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {number + 1}")
+        if not version and (used := highest(path.parent / CLIPS)):
+            # Its predecessor is lost, and the card's clips keep their numbers: the sweep will adopt them.
+            db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('clip', ?)", (used,))
 
 
 def _statements(script: str) -> Iterator[str]:

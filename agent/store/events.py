@@ -65,18 +65,20 @@ def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, zon
 
 
 def tie(db: sqlite3.Connection, event_id: int, clip_seq: int) -> None:
-    """The clip shows (a part of) the event."""
-    db.execute("INSERT OR IGNORE INTO event_clip (event, clip) VALUES (?, ?)", (event_id, clip_seq))
+    """The clip shows (a part of) the event. Nothing where one of them went with a damaged database."""
+    db.execute("INSERT OR IGNORE INTO event_clip (event, clip) "
+               "SELECT event.id, clip.seq FROM event, clip WHERE event.id = ? AND clip.seq = ?", (event_id, clip_seq))
 
 
 def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tracks_n: int,
            boxes: Sequence[Sequence[float]], detector: str, thumb: str | None, *, zones: Sequence[str] = (),
-           path: Sequence[Sequence[int]] = (), settings: str | None = None) -> None:
-    """The event is over; what was seen of it is kept."""
+           path: Sequence[Sequence[int]] = (), settings: str | None = None, day_key: int | None = None) -> None:
+    """The event is over; what was seen of it is kept. Its picture is encrypted for `day_key`, or for none."""
     rounded = _json([[round(v, 4) for v in box] for box in boxes])
     db.execute("UPDATE event SET state = 'done', dur_ms = ?, score = ?, tracks_n = ?, boxes = ?, detector = ?, "
-               "thumb = ?, zones = ?, path = ?, settings = ? WHERE id = ?",
-               (dur_ms, score, tracks_n, rounded, detector, thumb, _json(zones), _json(path), settings, event_id))
+               "thumb = ?, zones = ?, path = ?, settings = ?, day_key = ? WHERE id = ?",
+               (dur_ms, score, tracks_n, rounded, detector, thumb, _json(zones), _json(path), settings, day_key,
+                event_id))
 
 
 def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
@@ -117,13 +119,19 @@ def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:
     return [row["event"] for row in rows]
 
 
-def drop_orphaned_thumbs(db: sqlite3.Connection) -> list[str]:
-    """Forget the pictures of events whose clips are all gone; returns their file names, for the files to follow."""
+def drop_orphaned_thumbs(db: sqlite3.Connection, seqs: Sequence[int]) -> list[str]:
+    """Forget the pictures of events whose clips are all gone, now that these are; returns their file names.
+
+    Clips that were lost on the way are looked at, too: nobody says so when that happens.
+    """
     rows = db.execute(
-        "SELECT id, thumb FROM event WHERE thumb IS NOT NULL AND state != 'open' "
-        "AND EXISTS (SELECT 1 FROM event_clip WHERE event_clip.event = event.id) "
+        "SELECT id, thumb FROM event WHERE id IN ("
+        "SELECT event FROM event_clip WHERE clip IN (SELECT value FROM json_each(?)) "
+        "UNION SELECT event FROM event_clip JOIN clip ON clip.seq = event_clip.clip "
+        "WHERE clip.state = 'lost' AND clip.state NOT IN ('done', 'recovered')) "
+        "AND thumb IS NOT NULL AND state != 'open' "
         "AND NOT EXISTS (SELECT 1 FROM event_clip JOIN clip ON clip.seq = event_clip.clip "
-        "WHERE event_clip.event = event.id AND clip.state NOT IN ('deleted', 'lost'))").fetchall()
+        "WHERE event_clip.event = event.id AND clip.state NOT IN ('deleted', 'lost'))", (json.dumps(seqs),)).fetchall()
     db.executemany("UPDATE event SET thumb = NULL WHERE id = ?", ((row["id"],) for row in rows))
     return [row["thumb"] for row in rows]
 

@@ -3,9 +3,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.host.probes.volume import Volume
 from agent.store.database import StoreError
 
 CLIPS_A_FOLDER = 1000       # keeps a folder small enough for a technician's file manager
+
+
+class VolumeMissing(StoreError):
+    """The volume that is to be recorded onto is not there, or another one is; the text names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +18,7 @@ class Folders:
     """The paths of one store; nothing else in the agent spells them out."""
 
     root: Path
+    volume: Volume | None = None        # the one to lie on; None: whichever is there
 
     @property
     def clips(self) -> Path:
@@ -55,6 +61,11 @@ class Folders:
             raise StoreError(f"{error.filename}: {error.strerror}; "
                              "make the folder or choose another one under [store] folder") from error
         return self
+
+    def demand_volume(self) -> None:
+        """Before anything is written that is to last. Raises VolumeMissing."""
+        if self.volume is not None and (trouble := self.volume.astray()):
+            raise VolumeMissing(trouble)
 
     def demand_writable(self) -> None:
         """For the roles that write clips. Raises StoreError with the remedy.

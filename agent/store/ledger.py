@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
-from agent.core.ledger import Head, Line, Moment, NotCanonical, Row, canonical
+from agent.core.ledger import Head, Line, Moment, NotCanonical, Row, canonical, decode
 from agent.core.ledger.acts import Act
+from agent.core.ledger.clocks import RIGHT
+from agent.core.ledger.row import WHOLE_MAX
 from agent.host.clock import Instant
 
 KEY = "ledger_key"              # in meta: the public key, hex; for the page and the health report, not for trust
@@ -66,6 +68,13 @@ def newest(db: sqlite3.Connection) -> Line | None:
     return Line(*row) if row else None
 
 
+def last_right(db: sqlite3.Connection) -> Moment | None:
+    """When the newest row was sealed by a clock that the network kept; None if there is none."""
+    docs = db.execute("SELECT doc FROM ledger WHERE INSTR(doc, ?) ORDER BY n DESC", (f'"clock":"{RIGHT}"'.encode(),))
+    moments = (row.sealed for (doc,) in docs if (row := decode(doc)))
+    return next((moment for moment in moments if moment.clock == RIGHT), None)
+
+
 def head(db: sqlite3.Connection) -> Head:
     """Where the next row follows."""
     line = newest(db)
@@ -75,3 +84,8 @@ def head(db: sqlite3.Connection) -> Head:
 def lines(db: sqlite3.Connection, after_n: int = 0) -> Iterator[Line]:
     """All rows behind `after_n`, in order."""
     return (Line(*row) for row in db.execute(f"SELECT {LINES} FROM ledger WHERE n > ? ORDER BY n", (after_n,)))
+
+
+def lines_back(db: sqlite3.Connection, before_n: int = WHOLE_MAX) -> Iterator[Line]:
+    """All rows before `before_n`, the newest first."""
+    return (Line(*row) for row in db.execute(f"SELECT {LINES} FROM ledger WHERE n < ? ORDER BY n DESC", (before_n,)))

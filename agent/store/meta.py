@@ -26,6 +26,8 @@ def count_up(db: sqlite3.Connection, key: str) -> int:
 
 def device_id(db: sqlite3.Connection) -> str:
     """This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good."""
+    if (known := get(db, "device")) is not None:
+        return known
     with transaction(db):
         db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('device', ?)", (f"c-{os.urandom(6).hex()}",))
         known = get(db, "device")

@@ -10,13 +10,15 @@ import sqlite3
 from collections.abc import Container
 from pathlib import Path
 
+from agent.core.encrypted import UNFLUSHED_B, DamagedError, Kept, is_encrypted, kept
 from agent.core.mp4.boxes import Mp4Error
-from agent.core.mp4.salvage import Salvaged, salvage
+from agent.core.mp4.salvage import salvage
 from agent.host.clock import Clock
-from agent.host.files import rename_durably
+from agent.host.files import rename_durably, sync_folder
 from agent.store import announce, clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
+from agent.store.names import PART, picture
 
 # What is wrong with one file and not with the card: it must not keep the camera from recording.
 UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
@@ -24,33 +26,43 @@ UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EACCES, errno.EPERM
 _log = logging.getLogger(__name__)
 
 
+class Unwritable(Exception):
+    """A clip can be read, but not be completed: nothing of it is lost, so its row stays open."""
+
+
 def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock: Clock,
-                   going_on: Container[int] = ()) -> None:
-    """Close everything of `camera` that is open, but for the events `going_on`.
+                   going_on: Container[int] = ()) -> bool:
+    """Close everything of `camera` that is open, but for the events `going_on`. Returns whether no clip is left open.
 
     Only the camera's own recorder may call this while it runs. Raises OSError and sqlite3.Error where the card
     does not play along; calling again later is safe.
     """
+    left_n = 0
     for clip in clips.in_state(db, "open", camera):
-        if not _close_clip(db, folders, clip, clock):
-            return
+        try:
+            if not _close_clip(db, folders, clip, clock):
+                return False
+        except Unwritable as error:
+            left_n += 1
+            _log.error("%s can't be completed: %s; the next clip tries again", clip.name, error)
     for event in events.unfinished(db, camera):
         if event.id not in going_on:
-            _cut_event(db, event, clock)
+            _cut_event(db, folders, event, clock)
+    return not left_n
 
 
 def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, clock: Clock) -> bool:
     """Whether the clip is closed now; False while a recorder still writes it."""
     part, final = folders.part(clip.seq, clip.name), folders.clip(clip.seq, clip.name)
     try:
-        kept = _mend(part, final) if part.exists() else _measure(final)
+        whole = complete(part, final) if part.exists() else _measure(final)
     except BlockingIOError:
         return False
     except FileNotFoundError:
         # Cut between the row and the file's first flush.
         clips.lose(db, clip.seq, "power went before its first second was on the card")
         return True
-    except Mp4Error as error:
+    except (Mp4Error, DamagedError) as error:
         part.unlink(missing_ok=True)
         clips.lose(db, clip.seq, f"nothing whole in it: {error}")
         return True
@@ -61,47 +73,66 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
         clips.lose(db, clip.seq, f"its file can't be read: {error.strerror}")
         return True
     with transaction(db):
-        clips.finish(db, clip.seq, "recovered", kept.duration_us // 1000, kept.size_b, kept.frames_n)
+        clips.finish(db, clip.seq, "recovered", whole.duration_us // 1000, whole.size_b, whole.frames_n)
         row = clips.get(db, clip.name)
         assert row is not None
         announce.clip_done(db, row, clock.now())
-    _log.info("recovered %s: %.1f s", clip.name, kept.duration_us / 1e6)
+    _log.info("recovered %s: %.1f s", clip.name, whole.duration_us / 1e6)
     return True
 
 
-def _salvage(handle: int) -> Salvaged:
-    return salvage(lambda offset, size: os.pread(handle, size, offset))
+def _whole(handle: int) -> tuple[Kept, bytes]:
+    """What is whole of a clip, and its completed head; an encrypted one gets its head from whoever can read it.
+
+    Raises Mp4Error, DamagedError and OSError.
+    """
+    def read_at(offset: int, size_b: int) -> bytes:
+        return os.pread(handle, size_b, offset)
+
+    file_b = os.fstat(handle).st_size
+    if is_encrypted(read_at):
+        return kept(read_at, file_b), b""
+    found = salvage(read_at, file_b - UNFLUSHED_B)
+    return Kept(found.size_b, found.duration_us, found.frames_n), found.head
 
 
-def _mend(part: Path, final: Path) -> Salvaged:
+def complete(part: Path, final: Path) -> Kept:
     """Cut a torn file off behind its last whole fragment, complete its head, and give it its final name.
 
-    Raises Mp4Error and OSError.
+    Raises Mp4Error, DamagedError, Unwritable and OSError.
     """
     handle = os.open(part, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        kept = _salvage(handle)
-        os.ftruncate(handle, kept.size_b)
-        os.pwrite(handle, kept.head, 0)
-        os.fsync(handle)
+        whole, head = _whole(handle)
+        try:
+            os.ftruncate(handle, whole.size_b)
+            os.pwrite(handle, head, 0)
+            os.fsync(handle)
+            rename_durably(part, final)
+        except OSError as error:
+            raise Unwritable(error.strerror) if error.errno in UNREADABLE else error from error
     finally:
         os.close(handle)
-    rename_durably(part, final)
-    return kept
+    return whole
 
 
-def _measure(final: Path) -> Salvaged:
-    """A file that has its final name already: the cut came before its row. Raises Mp4Error, OSError."""
+def _measure(final: Path) -> Kept:
+    """A file that has its final name already: the cut came before its row. Raises as `_mend`."""
     handle = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return _salvage(handle)
+        return _whole(handle)[0]
     finally:
         os.close(handle)
 
 
-def _cut_event(db: sqlite3.Connection, event: events.Event, clock: Clock) -> None:
-    """An event that a dead process left open ends with the last frame that shows it."""
+def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.Event, clock: Clock) -> None:
+    """An event that a dead process left open ends with the last frame that shows it.
+
+    A picture of it that no row had named yet would lie there for ever.
+    """
+    if event.kind == "motion":
+        _remove_picture(folders, event)
     row = db.execute("SELECT MAX(mono_ms + dur_ms) AS end FROM clip JOIN event_clip ON clip.seq = event_clip.clip "
                      "WHERE event_clip.event = ? AND dur_ms IS NOT NULL", (event.id,)).fetchone()
     dur_ms = max(0, row["end"] - event.mono_ms) if row["end"] is not None else None
@@ -110,3 +141,12 @@ def _cut_event(db: sqlite3.Connection, event: events.Event, clock: Clock) -> Non
         now = events.get(db, event.id)
         assert now is not None
         announce.event_cut(db, now, clock.now())
+
+
+def _remove_picture(folders: Folders, event: events.Event) -> None:
+    path = folders.thumbs / f"{picture(event.camera, event.boot, event.mono_ms)}.jpg"
+    left = [each for each in (path, path.with_name(path.name + PART)) if each.exists()]
+    for each in left:
+        each.unlink()
+    if left:
+        sync_folder(folders.thumbs)

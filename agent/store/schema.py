@@ -123,4 +123,51 @@ BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
 
 -- Signed is what is on the card now, not what was written of it before there were signatures.
 UPDATE clip SET sha256 = NULL WHERE state IN ('done', 'recovered');
+""", """
+CREATE TABLE day_key (                    -- what files are encrypted for; private halves are files of the keeper's
+    id INTEGER PRIMARY KEY,
+    public BLOB NOT NULL,                 -- X25519
+    boot TEXT NOT NULL,                   -- when it was made
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    for_household BLOB,                   -- the private half, wrapped for the household's key, if there is one
+    gone INTEGER NOT NULL DEFAULT 0       -- 1: destroyed, and with it all that was encrypted for it
+) STRICT;
+ALTER TABLE clip ADD COLUMN day_key INTEGER;    -- for which its file is encrypted; NULL: for none
+ALTER TABLE event ADD COLUMN day_key INTEGER;   -- likewise its thumbnail
+""", """
+DROP INDEX clip_by_camera;
+CREATE INDEX clip_by_camera ON clip (camera, seq, kind, bytes)     -- all that retention and the sums have to read
+    WHERE state IN ('done', 'recovered');
+CREATE INDEX clip_by_start ON clip (camera, boot, mono_ms, wall_ms)    -- which clips reach into a day: store.boots
+    WHERE state IN ('open', 'done', 'recovered');
+
+ALTER TABLE hold ADD COLUMN work INTEGER NOT NULL DEFAULT 0;   -- 1: the agent's own, as long as it reads the clip
+
+CREATE TABLE handed_out (                 -- clips whose footage the ward has, by its receipt: the first to make room
+    clip INTEGER PRIMARY KEY REFERENCES clip (seq) ON DELETE CASCADE
+) STRICT;
+""", """
+CREATE TABLE anchor (                     -- what the wall clock was found to be: docs/design/time.md
+    boot TEXT NOT NULL,
+    from_mono_ms INTEGER NOT NULL,        -- it held from here on; the first of a boot reaches back to its start: 0
+    offset_ms INTEGER NOT NULL,           -- wall minus monotonic
+    clock TEXT NOT NULL,                  -- unset | saved | rtc | ntp
+    err_ms INTEGER,                       -- how far off at most, by the kernel's word; NULL: unknown
+    dates_ms INTEGER,                     -- the offset that dates rows from here on; NULL: they stay as written
+    PRIMARY KEY (boot, from_mono_ms)
+) STRICT, WITHOUT ROWID;
+INSERT INTO anchor SELECT id, 0, offset_ms, 'ntp', NULL, offset_ms FROM boot WHERE offset_ms IS NOT NULL;
+ALTER TABLE boot DROP COLUMN offset_ms;
+ALTER TABLE boot ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;   -- 1: told two times, the last for less than a day
+""", """
+CREATE TABLE handout (                    -- exports that the keeper is asked to sign: store.handouts
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL CHECK (state IN ('asked', 'signed', 'refused')),
+    claim BLOB NOT NULL,                  -- canonical JSON: core.ledger.claim
+    why TEXT,                             -- it was refused
+    manifest BLOB,                        -- the very bytes that are signed
+    signatures TEXT                       -- JSON: base64 by file name
+) STRICT;
 """]

@@ -3,33 +3,36 @@
 A cut can't make such orphans (docs/design/storage.md);
 a lost database, a file system repair or a person with a card reader can.
 """
+import contextlib
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.core.encrypted import DamagedError, is_encrypted, read_file_head
 from agent.core.mp4.boxes import Mp4Error
 from agent.core.mp4.read import read_head
 from agent.core.mp4.salvage import salvage
 from agent.host.clock import Instant
 from agent.store import announce, clips
 from agent.store.database import transaction
+from agent.store.encryption.opening import FileKey, LockedError, open_clear
 from agent.store.folders import CLIPS_A_FOLDER, Folders
-
-OURS = re.compile(r"^(?P<camera>[a-z0-9][a-z0-9-]*)-(?P<boot>[0-9a-f]{8})-(?P<seq>[0-9]{6,12})\.mp4\Z")
-FOLDER = re.compile(r"^[0-9]{6}\Z")
+from agent.store.names import FOLDER, OURS, PART
+from agent.store.recover import complete
 
 _log = logging.getLogger(__name__)
 
 
-def sweep(db: sqlite3.Connection, folders: Folders, now: Instant) -> tuple[int, int]:
+def sweep(db: sqlite3.Connection, folders: Folders, now: Instant, file_key: FileKey) -> tuple[int, int]:
     """Adopt files without a row, and mark rows whose file is gone; returns how many of each.
 
-    Raises OSError and sqlite3.Error.
+    `file_key` opens encrypted ones. Raises OSError and sqlite3.Error.
     """
-    adopted = sum(_adopt(db, path, now) for path in _strays(db, folders))
+    for part in _strays(db, folders, PART):
+        _complete(db, part)
+    adopted = sum(_adopt(db, path, now, file_key) for path in _strays(db, folders))
     missing = list(_missing(db, folders))
     if missing:
         with transaction(db):
@@ -49,19 +52,34 @@ def _rows_in(db: sqlite3.Connection, folder: int) -> dict[str, tuple[int, str]]:
     return {row["name"]: (row["seq"], row["state"]) for row in rows}
 
 
-def _strays(db: sqlite3.Connection, folders: Folders) -> Iterator[Path]:
-    """Finished files of ours that no row knows; anything not named as ours is somebody else's and left alone."""
+def _strays(db: sqlite3.Connection, folders: Folders, ending: str = "") -> Iterator[Path]:
+    """Finished files of ours that no row knows, or unfinished ones, by their `ending`.
+
+    Anything not named as ours is somebody else's and left alone.
+    """
     ours = (entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name) and entry.is_dir())
     for folder in sorted(ours):
         known = _rows_in(db, int(folder))
         for entry in os.scandir(folders.clips / folder):
-            match = OURS.match(entry.name)
+            match = OURS.match(entry.name.removesuffix(ending)) if entry.name.endswith(ending) else None
             if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder)
-                    and entry.name.removesuffix(".mp4") not in known):
+                    and match[0].removesuffix(".mp4") not in known):
                 yield Path(entry.path)
 
 
-def _adopt(db: sqlite3.Connection, path: Path, now: Instant) -> bool:
+def _complete(db: sqlite3.Connection, part: Path) -> None:
+    """Finish a clip that was being written when its row was lost; one that still is has its lock, and a row."""
+    final = part.with_suffix("")
+    try:
+        if clips.get(db, final.stem) is None:
+            complete(part, final)
+    except BlockingIOError:
+        return
+    except (Mp4Error, DamagedError, OSError) as error:
+        _log.warning("%s: no row and nothing whole in it (%s); left alone", part, error)
+
+
+def _adopt(db: sqlite3.Connection, path: Path, now: Instant, file_key: FileKey) -> bool:
     """Make a row for a file whose row is lost; its own head tells when it was and what is in it."""
     match = OURS.match(path.name)
     assert match is not None
@@ -70,18 +88,25 @@ def _adopt(db: sqlite3.Connection, path: Path, now: Instant) -> bool:
         _log.warning("%s: another clip has its number; left alone", path)
         return False
     try:
-        with path.open("rb") as file:
-            def read_at(offset: int, size: int) -> bytes:
-                return os.pread(file.fileno(), size, offset)
-            plan, kept = read_head(read_at).plan, salvage(read_at)
-    except Mp4Error as error:
+        day_key = _day_key(path)
+        with contextlib.closing(open_clear(path, file_key)) as file:
+            plan, kept = read_head(file.read_at).plan, salvage(file.read_at)
+    except (Mp4Error, DamagedError, LockedError) as error:
         _log.warning("%s: no row and nothing whole in it (%s); left alone", path, error)
         return False
     with transaction(db):
         clips.adopt(db, seq, path.stem, match["camera"], plan.wall_s * 1000, plan.stream,
-                    kept.duration_us // 1000, kept.size_b, kept.frames_n)
+                    kept.duration_us // 1000, path.stat().st_size if day_key else kept.size_b, kept.frames_n, day_key)
     _log.warning("%s: its row was lost; adopted", path)
     return True
+
+
+def _day_key(path: Path) -> int | None:
+    """For which key a file is encrypted; None: for none. Raises OSError and DamagedError."""
+    with path.open("rb") as file:
+        def read_at(offset: int, size_b: int) -> bytes:
+            return os.pread(file.fileno(), size_b, offset)
+        return read_file_head(read_at).day if is_encrypted(read_at) else None
 
 
 def _missing(db: sqlite3.Connection, folders: Folders) -> Iterator[int]:

@@ -25,8 +25,7 @@ def show(config: Path | None, camera: str | None, last_n: int, as_json: bool) ->
     if not shown:
         console().print("[dim]no clips yet[/dim]")
         return
-    dated = {boot: boots.offset_ms(db, boot) is not None for boot in {clip.boot for clip in shown}}
-    rows = [_row(clip, folders, dated[clip.boot]) for clip in shown]
+    rows = [_row(clip, folders, boots.is_sure(db, clip.boot, clip.clock)) for clip in shown]
     table((" began", "camera", "kind", "long", "size", "file"), rows, right=("long", "size"), fold=("file",))
     _sum(db, rows)
 
@@ -39,9 +38,9 @@ def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
         before_seq = page[-1].seq
 
 
-def _row(clip: Clip, folders: Folders, dated: bool) -> tuple[str, ...]:
+def _row(clip: Clip, folders: Folders, sure: bool) -> tuple[str, ...]:
     kind = clip.kind if clip.state == "done" else f"{clip.kind}, recovered"
-    began = when(clip.wall_ms, clip.mono_ms, clip.clock, dated)
+    began = when(clip.wall_ms, clip.mono_ms, clip.clock, sure)
     file = str(folders.clip(clip.seq, clip.name))
     return began, clip.camera, kind, length(clip.dur_ms), size(clip.bytes), file
 

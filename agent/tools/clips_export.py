@@ -1,22 +1,19 @@
 """`taimat clips export`: any time out of the recordings, as an MP4 to hand on."""
-import contextlib
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import typer
 
 from agent.config.settings import Settings
-from agent.host.clock import SystemClock
-from agent.store import boots, clips
+from agent.store import clips
 from agent.store.database import StoreError
+from agent.store.encryption.opening import LockedError
 from agent.store.export import Export, ExportError, Written, prepare, prepare_clip, write
 from agent.store.export.errors import spell
-from agent.store.export.find import cameras
-from agent.store.export.write import Tell
 from agent.store.folders import Folders
-from agent.tools.moments import last_ms, moment_ms
+from agent.tools.footage import camera_of, demand_one_way, range_ms, telling
+from agent.tools.keyring import keyring
 from agent.tools.place import open_store
 from agent.tools.terminal import console, json_line, length, size
 
@@ -36,6 +33,7 @@ class Wishes:
     replace: bool
     as_json: bool
     config: Path | None
+    household_key: Path | None = None
 
 
 def export(wishes: Wishes) -> int:
@@ -47,9 +45,9 @@ def export(wishes: Wishes) -> int:
     try:
         found = _prepared(wishes, settings, folders, db)
         target = wishes.output or Path(_name(found))
-        with _telling(found, wishes.as_json) as tell:
+        with telling(found, wishes.as_json) as tell:
             written = write(found, target, wishes.replace, tell)
-    except ExportError as error:
+    except (ExportError, LockedError) as error:
         raise StoreError(str(error)) from error
     if wishes.as_json:
         for each in written:
@@ -60,58 +58,19 @@ def export(wishes: Wishes) -> int:
 
 
 def _prepared(wishes: Wishes, settings: Settings, folders: Folders, db: sqlite3.Connection) -> Export:
-    ways = [wishes.clip is not None, wishes.last is not None, wishes.since is not None or wishes.until is not None]
-    if sum(ways) != 1:
-        raise typer.BadParameter('say which time: --from "2026-11-25 14:00" --to 14:10, or --last 10m, '
-                                 "or the name of a clip")
+    file_key = keyring(settings, folders, db, wishes.household_key).file_key
+    demand_one_way(wishes.clip, wishes.since, wishes.until, wishes.last)
     if wishes.clip is not None:
         clip = clips.get(db, wishes.clip.removesuffix(".mp4"))
         if clip is None or clip.state not in ("open", "done", "recovered"):
             raise typer.BadParameter(f"there is no clip {wishes.clip}; taimat clips list tells which there are")
-        return prepare_clip(db, folders, clip)
-    camera = _camera(wishes.camera, settings, db)
-    return prepare(db, folders, camera, *_range_ms(wishes, db))
-
-
-def _camera(name: str | None, settings: Settings, db: sqlite3.Connection) -> str:
-    known = list(dict.fromkeys([*(camera.name for camera in settings.camera), *cameras(db)]))
-    if name is None and len(known) == 1:
-        return known[0]
-    if name not in known:
-        wrong = "say which camera: --camera NAME" if name is None else f"there is no camera called {name}"
-        raise typer.BadParameter(f"{wrong}; known: {', '.join(known) or 'none'}")
-    return name
-
-
-def _range_ms(wishes: Wishes, db: sqlite3.Connection) -> tuple[int, int]:
-    now = SystemClock().now()
-    offset_ms = boots.offset_ms(db, now.boot)
-    now_ms = now.wall_ms if offset_ms is None else now.mono_ms + offset_ms
-    if wishes.last is not None:
-        return now_ms - last_ms(wishes.last), now_ms
-    if wishes.since is None:
-        raise typer.BadParameter("--to needs --from: from when on?")
-    begin_ms = moment_ms(wishes.since, "--from", now_ms)
-    end_ms = now_ms if wishes.until is None else min(now_ms, moment_ms(wishes.until, "--to", begin_ms))
-    if end_ms <= begin_ms:
-        raise typer.BadParameter(f"nothing lies between {spell(begin_ms)} and {spell(end_ms)}; "
-                                 "--to comes after --from, and both in the past")
-    return begin_ms, end_ms
+        return prepare_clip(db, folders, clip, file_key)
+    camera = camera_of(wishes.camera, settings, db)
+    return prepare(db, folders, camera, *range_ms(wishes.since, wishes.until, wishes.last, db), file_key)
 
 
 def _name(found: Export) -> str:
     return f"{found.camera}-{spell(found.films[0].begin_ms, '%Y%m%d-%H%M%S')}.mp4"
-
-
-@contextlib.contextmanager
-def _telling(found: Export, quiet: bool) -> Iterator[Tell]:
-    """How far it is, on a terminal."""
-    out, all_b = console(), max(1, sum(film.size_b for film in found.films))
-    if quiet or not out.is_terminal:
-        yield lambda done_b: None
-        return
-    with out.status(" copying ...") as status:
-        yield lambda done_b: status.update(f" copying {size(all_b)}, {100 * done_b // all_b} % ...")
 
 
 def _plain(found: Export, each: Written) -> dict[str, object]:

@@ -69,10 +69,10 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def _row(db: sqlite3.Connection, event: Event) -> tuple[str, ...]:
-    dated = boots.offset_ms(db, event.boot) is not None
+    sure = boots.is_sure(db, event.boot, event.clock)
     long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
     kind = f"{event.kind}: {event.code}" if event.code else event.kind
-    return (when(event.wall_ms, event.mono_ms, event.clock, dated), str(event.id), event.camera, kind, long,
+    return (when(event.wall_ms, event.mono_ms, event.clock, sure), str(event.id), event.camera, kind, long,
             "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))
 
 

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-BELIEVED = ("ntp", "rtc")
 MARKS = "~ the clock was not sure of this time    ? the clock was not set: time since the machine was started"
 
 
@@ -17,16 +16,17 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
-def when(wall_ms: int, mono_ms: int, clock: str, dated: bool) -> str:
-    """A stored moment in local time, marked where the clock was not right and did not become so later (`dated`)."""
-    if clock in BELIEVED or dated:
-        return f" {_local(wall_ms)}"
+def when(wall_ms: int, mono_ms: int, clock: str, sure: bool) -> str:
+    """A stored moment in local time, marked where that is not `sure`; without a date, the time since the start."""
+    if sure:
+        return f" {local(wall_ms)}"
     if clock == "unset":
         return f"?{'+' + str(timedelta(seconds=mono_ms // 1000)):>19}"
-    return f"~{_local(wall_ms)}"
+    return f"~{local(wall_ms)}"
 
 
-def _local(wall_ms: int) -> str:
+def local(wall_ms: int) -> str:
+    """A moment in the machine's own zone."""
     return datetime.fromtimestamp(wall_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -1,5 +1,6 @@
 """All addresses of the page and who answers them."""
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,6 +16,7 @@ from agent.web.doorman import Doorman
 from agent.web.feeds import Feeds
 from agent.web.forgetting import BusyAreas
 from agent.web.guard import Guard, is_loopback_name
+from agent.web.handing import HandingOut
 from agent.web.live import Hall
 from agent.web.media import Media
 from agent.web.pages import Pages
@@ -48,7 +50,8 @@ def build(parts: Parts) -> ASGIApp:
     views = Views(settings, parts.workers, parts.watch, parts.hall, parts.folders, parts.clock)
     pausing = Pausing(settings, parts.workers, parts.folders, parts.clock)
     feeds = Feeds(parts.workers, parts.watch, parts.clock)
-    media = Media(parts.workers, parts.folders)
+    media = Media(parts.workers, parts.folders, Path(settings.store.runtime))
+    handing = HandingOut(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock)
     pairing = Pairing(settings.web, parts.doorman, renderer)
     routes = [
         Route("/", pages.home),
@@ -62,6 +65,8 @@ def build(parts: Parts) -> ASGIApp:
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
         Route("/pause", pausing.change, methods=["POST"]),
+        Route("/handout", handing.show, methods=["GET"]),
+        Route("/handout", handing.make, methods=["POST"]),
         Route("/busy/forget", busy.forget, methods=["POST"]),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.enter, methods=["POST"]),

@@ -1,5 +1,4 @@
 """The same facts for programs: /events.json and /health.json. Fields are described in docs/design/web.md."""
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from agent.host.clock import Clock, Instant
 from agent.store.events import Event
 from agent.web.pages import Listing, listing, number
 from agent.web.watch import Watch
+from agent.web.words import local
 from agent.web.workers import Workers
 
 EVENTS_N_MAX = 200
@@ -46,7 +46,7 @@ def events_of(found: Listing) -> list[dict[str, Any]]:
 def _event(event: Event, unsure: bool) -> dict[str, Any]:
     return {
         "id": event.id, "camera": event.camera, "kind": event.kind, "code": event.code, "state": event.state,
-        "began": datetime.fromtimestamp(event.wall_ms / 1000).astimezone().isoformat(timespec="milliseconds"),
+        "began": local(event.wall_ms).isoformat(timespec="milliseconds"),
         "time_sure": not unsure, "boot": event.boot, "mono_ms": event.mono_ms, "dur_ms": event.dur_ms,
         "score": event.score, "zones": event.zones, "tracks_n": event.tracks_n, "boxes": event.boxes,
         "thumb": f"/thumbs/{event.id}.jpg" if event.thumb else None,

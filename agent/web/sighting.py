@@ -9,7 +9,6 @@ from agent.store.events import Event
 from agent.web.words import Words
 
 KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
-SURE = ("ntp", "rtc")       # states of a clock that people may rely on
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Sighting:
     day: str
     clock: str
     clock_s: str                # with seconds
-    unsure: bool                # the clock was not right then, and the boot was never dated
+    unsure: bool                # the clock was not right then nor later in the boot, or told two times for right
     lasted: str                 # in words
     length: str                 # as players show it
     note: str
@@ -36,11 +35,7 @@ class Sighting:
 
 def unsure(db: sqlite3.Connection, events: Sequence[Event]) -> frozenset[int]:
     """Ids of those events whose time may be wrong."""
-    dated: dict[str, bool] = {}
-    for event in events:
-        if event.boot not in dated:
-            dated[event.boot] = boots.offset_ms(db, event.boot) is not None
-    return frozenset(event.id for event in events if event.clock not in SURE and not dated[event.boot])
+    return frozenset(event.id for event in events if not boots.is_sure(db, event.boot, event.clock))
 
 
 def sighting(event: Event, is_unsure: bool, now: Instant, words: Words) -> Sighting:

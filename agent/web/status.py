@@ -12,6 +12,8 @@ from agent.web.tile import TONES
 from agent.web.words import Words
 
 DAYS_MANY = 365
+DAYS_A_YEAR = 365.0
+KEPT = "kept_days."                     # and the camera's name: of the keeper's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,25 @@ def _card(report: Report, words: Words) -> Iterator[tuple[str, str]]:
                  else words("health.days_left", days=words.number(days_left, 0 if days_left >= 3 else 1)))
         space = f"{space}, {lasts}"
     yield words("health.card"), space
+    yield from _kept(report, words)
+    if report.card_written_b_per_day is not None and report.card_life_days is not None:
+        worst, best = (_figure(days / DAYS_A_YEAR, words) for days in report.card_life_days)
+        size = words.size(int(report.card_written_b_per_day))
+        yield words("health.wear"), words("health.wear_value", size=size, worst=worst, best=best)
+
+
+def _figure(value: float, words: Words) -> str:
+    """As exact as people want it."""
+    return words.number(value, 0 if value >= 10 else 1)
+
+
+def _kept(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+    """How long each camera's footage stays, by the keeper's word."""
+    told = {key.removeprefix(KEPT): days for unit in report.units if unit.beat and not unit.silent
+            for key, days in unit.beat.facts.items() if key.startswith(KEPT) and isinstance(days, int | float)}
+    if told:
+        yield words("health.kept"), "; ".join(words("health.kept_value", camera=camera, days=_figure(days, words))
+                                              for camera, days in sorted(told.items()))
 
 
 def _surroundings(report: Report, words: Words) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,8 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
     """A monitor that knows what these settings expect."""
     continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
     return Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
-                   free_floor_pct=settings.store.free_floor_pct, continuous=continuous)
+                   free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                   endurance_tb=settings.store.card_endurance_tb)
 
 
 class Watch:

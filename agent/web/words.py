@@ -1,4 +1,5 @@
 """What the page says, in Vietnamese and English: texts from i18n/, and numbers and times as people write them."""
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,16 +25,16 @@ class Words:
 
     def clock(self, wall_ms: int, seconds: bool = False) -> str:
         """The time of day at the device: 10:32."""
-        return f"{_local(wall_ms):%H:%M:%S}" if seconds else f"{_local(wall_ms):%H:%M}"
+        return f"{local(wall_ms):%H:%M:%S}" if seconds else f"{local(wall_ms):%H:%M}"
 
     @staticmethod
     def stamp(wall_ms: int) -> str:
         """A moment as file names have it: 20261125-103205."""
-        return f"{_local(wall_ms):%Y%m%d-%H%M%S}"
+        return f"{local(wall_ms):%Y%m%d-%H%M%S}"
 
     def day(self, wall_ms: int, now_wall_ms: int) -> str:
         """The day as people say it: today, yesterday, Wednesday 25 November."""
-        day, today = _local(wall_ms).date(), _local(now_wall_ms).date()
+        day, today = local(wall_ms).date(), local(now_wall_ms).date()
         ago_n = (today - day).days
         if ago_n in (0, 1):
             return self(("time.today", "time.yesterday")[ago_n])
@@ -41,7 +42,7 @@ class Words:
 
     def moment(self, wall_ms: int, now_wall_ms: int) -> str:
         """Time of day, with the day unless it is today's."""
-        today = _local(wall_ms).date() == _local(now_wall_ms).date()
+        today = local(wall_ms).date() == local(now_wall_ms).date()
         return self.clock(wall_ms) if today else f"{self.clock(wall_ms)}, {self.day(wall_ms, now_wall_ms)}"
 
     def span(self, ms: int) -> str:
@@ -78,7 +79,9 @@ class Words:
                     day=day.day, month=self(f"time.month.{day.month}"), year=day.year)
 
 
-def _local(wall_ms: int) -> datetime:
+def local(wall_ms: int) -> datetime:
+    """A moment in the device's time zone, which may be set while we run."""
+    time.tzset()
     return datetime.fromtimestamp(wall_ms / 1000).astimezone()
 
 

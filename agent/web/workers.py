@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from agent.store.database import StoreError, connect
+from agent.store.database import Connection, StoreError, connect, current
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -58,13 +58,13 @@ class Workers:
                 self._jobs.put_nowait(None)
 
     def _work(self) -> None:
-        db: sqlite3.Connection | None = None
+        db: Connection | None = None
         while (job := self._jobs.get()) is not None:
             done, act = job
             if not done.set_running_or_notify_cancel():     # its visitor has given up meanwhile
                 continue
             try:
-                db = db or connect(self._folder)
+                db = current(db) if db else connect(self._folder)
                 done.set_result(act(db))
             except Exception as error:                      # belongs to whoever asked
                 done.set_exception(error)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.rigs import broker, rtsp
+from tests.rigs.powercut import disk
 
 MOTION = shutil.which("motion") or shutil.which("motion", path="/usr/sbin:/usr/local/sbin")
 
@@ -39,6 +40,11 @@ def loop_mount() -> str:
         return "a card of its own is mounted from a file, which only root may: run it with sudo"
     ready = Path("/dev/loop-control").exists() and shutil.which("mkfs.ext4")
     return "" if ready else "no loop devices (modprobe loop), or no mkfs.ext4: apt install e2fsprogs"
+
+
+def logged_disk() -> str:
+    """A file system on a disk that remembers every write."""
+    return disk.missing()
 
 
 def demand(*checks: Callable[[], str]) -> None:

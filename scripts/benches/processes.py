@@ -100,16 +100,17 @@ def wakeups_n(pid: int) -> int:
     return total
 
 
-def syscalls_n(pid: int, during_s: float) -> int:
-    """How many system calls a process makes in this time, all its threads together, as the kernel counts them.
+def syscalls_n(pids: int | Sequence[int], during_s: float, calls: str = "raw_syscalls:sys_enter") -> int:
+    """How many system calls processes make in this time, all their threads together, as the kernel counts them.
 
-    Raises BenchError where the kernel does not let us.
+    `calls` are the kernel's names of what is counted, by default all. Raises BenchError where the kernel forbids it.
     """
-    count = ["perf", "stat", "-x", ";", "-e", "raw_syscalls:sys_enter", "-p", str(pid), "sleep", f"{during_s:g}"]
+    who = ",".join(map(str, [pids] if isinstance(pids, int) else pids))
+    count = ["perf", "stat", "-x", ";", "-e", calls, "-p", who, "sleep", f"{during_s:g}"]
     said = subprocess.run(count, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}).stderr
     try:
-        return int(said.splitlines()[-1].partition(";")[0])
-    except (IndexError, ValueError):
+        return sum(int(line.partition(";")[0]) for line in said.splitlines()[-calls.count(",") - 1:])
+    except ValueError:
         raise BenchError(f"perf counts no system calls (root may: sudo): {said[-300:]}") from None
 
 

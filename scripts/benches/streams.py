@@ -1,7 +1,8 @@
 """What the benches' camera shows: the real footage, its yard with nobody in it, and that yard with visits.
 
 The empty yard is the real footage's own: the median of its pictures, with a sensor's noise added (modelled: Gaussian).
-In the visits, four seconds of it and three of the real footage take turns, so people come and go. Every film loops.
+In the visits, four seconds of it and three of the real footage take turns, so people come and go; the rare ones are 22
+seconds apart, so that each is an event of its own with all settings as they are. Every film loops.
 """
 import contextlib
 import fcntl
@@ -20,17 +21,18 @@ MAIN, SUB = (1920, 1080, 15, 30, 2000), (640, 360, 5, 10, 160)      # width, hei
 NOISE_LEVELS = 1.5
 NOISES_N = 16               # different noise pictures: more repeat too late for any detector to notice
 PLATE_FROM_N = 40
-EMPTY_S, SHOWN_S = 4, 3
+EMPTY_S, RARE_S, SHOWN_S = 4, 22, 3     # before visits, before rare ones, and how long each is
 VISITS_N = 8
 QUIET_S = 60
 MAKE_S = 900
 
 
 @contextlib.contextmanager
-def camera(scene: str, with_sub: bool = True) -> Iterator[RtspCamera]:
-    """A camera that shows `scene`: "yard", "quiet" or "visits". Its films are made once and kept in the cache."""
-    make = {"yard": _yard, "quiet": _quiet, "visits": _visits}[scene]
-    with RtspCamera(make(*MAIN), make(*SUB) if with_sub else None) as server:
+def camera(scene: str, with_sub: bool = True, kbps: int = MAIN[4]) -> Iterator[RtspCamera]:
+    """A camera that shows `scene`: "yard", "quiet", "visits" or "rare". Its films are made once and kept in the cache.
+    """
+    make = {"yard": _yard, "quiet": _quiet, "visits": visits, "rare": _rare}[scene]
+    with RtspCamera(make(*MAIN[:4], kbps), make(*SUB) if with_sub else None) as server:
         yield server
 
 
@@ -42,15 +44,21 @@ def _quiet(*shape: int) -> Path:
     return _film("quiet", shape, lambda plate, fps: _noisy(plate for _ in range(QUIET_S * fps)))
 
 
-def _visits(*shape: int) -> Path:
-    def pictures(plate: np.ndarray, fps: int) -> Iterator[np.ndarray]:
-        real = footage.frames(plate.shape[1], plate.shape[0] * 2 // 3)
-        for _ in range(VISITS_N):
-            yield from _noisy(plate for _ in range(EMPTY_S * fps))
-            for _, picture in zip(range(SHOWN_S * fps), real, strict=False):
-                yield picture
+def visits(*shape: int) -> Path:
+    """The yard with visits, as a film of this width, height, rate, GOP (pictures) and kbit/s."""
+    return _film("visits", shape, lambda plate, fps: _visited(plate, fps, VISITS_N, EMPTY_S))
 
-    return _film("visits", shape, pictures)
+
+def _rare(*shape: int) -> Path:
+    return _film("rare", shape, lambda plate, fps: _visited(plate, fps, 2, RARE_S))
+
+
+def _visited(plate: np.ndarray, fps: int, visits_n: int, empty_s: int) -> Iterator[np.ndarray]:
+    real = footage.frames(plate.shape[1], plate.shape[0] * 2 // 3)
+    for _ in range(visits_n):
+        yield from _noisy(plate for _ in range(empty_s * fps))
+        for _, picture in zip(range(SHOWN_S * fps), real, strict=False):
+            yield picture
 
 
 def _noisy(pictures: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

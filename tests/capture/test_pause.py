@@ -200,3 +200,38 @@ def test_only_the_word_is_kept_and_the_file_stays_small(folders: Folders):
     assert isinstance(kept.cameras["gate"], Pause) and len(kept.cameras["gate"].reason) == pause.REASON_CHARS_MAX
     with pytest.raises(StoreError, match="too many cameras"):
         pause.put(folders, [f"c{number}" for number in range(2000)], None, "page", CLOCK.now())
+
+
+def test_no_hand_that_moves_the_clock_ends_the_weekly_hours(folders: Folders, hand_clock: HandClock, hanoi: None):
+    hand_clock.wall_ms = MONDAY_1201
+    camera, watch = film("gate", off=["Mon 12:00-13:00"]), PauseWatch(folders, hand_clock, ())
+    assert watch.of(camera) is not None
+    hand_clock.wall_ms, hand_clock.state = hand_clock.wall_ms + 6 * HOUR_MS, "saved"
+    assert watch.of(camera) == Paused("schedule", MONDAY_1201 + 59 * 60_000)
+    hand_clock.wall_ms, hand_clock.state = 0, "unset"
+    hand_clock.advance(59 * 60)
+    assert watch.of(camera) is None
+    hand_clock.wall_ms, hand_clock.state = MONDAY_1201 + 60_000, "ntp"      # the network has the last word
+    assert watch.of(camera) is not None
+
+
+SUNDAY_0000 = 1_792_879_200_000      # 2026-10-25 in Berlin, where at 03:00 it is 02:00 once more
+
+
+def test_weekly_hours_go_by_the_clock_on_the_wall_when_summer_ends_and_a_pause_by_its_length(
+        folders: Folders, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, hanoi: None):
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    hand_clock.wall_ms = SUNDAY_0000
+    camera, watch = film("gate", off=["Sun 02:00-04:00"]), PauseWatch(folders, hand_clock, ())
+    off_h = []
+    for half_hour in range(12):
+        off_h += [half_hour / 2] if watch.of(camera) else []
+        hand_clock.advance(1800)
+    assert off_h == [2.0, 2.5, 3.0, 3.5, 4.0, 4.5], "02:00 to 04:00 lasts three hours in this night"
+    hand_clock.advance(-6 * 3600)
+    pause.put(folders, ["gate"], hand_clock.wall_ms + 4 * HOUR_MS, "page", hand_clock.now())
+    watch.look()
+    hand_clock.advance(4 * 3600 - 1)
+    assert watch.of(camera).by == "page"
+    hand_clock.advance(1)
+    assert watch.of(camera).by == "schedule"

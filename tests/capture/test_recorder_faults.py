@@ -13,8 +13,9 @@ import pytest
 from agent.capture import clipfile
 from agent.capture import recorder as recorder_module
 from agent.capture.clipfile import ClipFile
+from agent.capture.faults import fault_of
 from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
-from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder, fault_of
+from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder
 from agent.core.eventnotes import Summary
 from agent.core.fragments import Fragmenter
 from agent.core.model import Packet
@@ -86,8 +87,8 @@ def clip(start_us: int = START_US) -> tuple[list[Job], list[Job]]:
     fragmenter = Fragmenter(info, packets[0], 0, 60)
     begin = [ClipBegin(info, start_us, "motion"), Block(fragmenter.head)]
     begin += [Block(fragment) for packet in packets if (fragment := fragmenter.add(packet))]
-    tail, patches = fragmenter.close(packets[-1].dts_us + 100_000)
-    return begin, [Block(tail), ClipEnd(patches, fragmenter.dur_us, fragmenter.frames_n)]
+    tail, head = fragmenter.close(packets[-1].dts_us + 100_000)
+    return begin, [Block(tail), ClipEnd(head, fragmenter.dur_us, fragmenter.frames_n)]
 
 
 def open_parts(folders: Folders) -> list[str]:
@@ -218,7 +219,7 @@ def test_a_fault_of_the_database_is_named_by_its_cause_not_by_the_remedies(tmp_p
     (tmp_path / "taimat.db").write_bytes(b"garbage" * 1000)
     with pytest.raises(StoreError, match="read-only") as told:
         connect(tmp_path)
-    assert fault_of(told.value) == "card_io"
+    assert fault_of(told.value, tmp_path) == "card_io"
 
 
 def test_a_clip_that_fails_at_its_end_closes_no_file_of_somebody_else(

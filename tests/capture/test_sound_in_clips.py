@@ -62,8 +62,7 @@ class Book:
                 case Block():
                     self.open += job.data
                 case ClipEnd():
-                    for at, data in job.patches:
-                        self.open[at:at + len(data)] = data
+                    self.open[:len(job.head)] = job.head
                     self.clips.append(Clip(bytes(self.open), job))
                     self.open = None
                 case ClipLost():

@@ -42,7 +42,7 @@ def record(stream: StreamInfo, packets: Sequence[Packet], until_us: int, audio: 
     if not finished:
         return Clip(data, packets[0].dts_us // 1000 * 1000)
     clip.until_us = until_us + packets[0].pts_us - packets[0].dts_us
-    tail, ((_, head),) = clip.close(until_us)
+    tail, head = clip.close(until_us)
     return Clip(head + (data + tail)[len(head):], packets[0].dts_us // 1000 * 1000)
 
 

@@ -59,7 +59,7 @@ class Device:
     noted_n: int = 0
     files: dict[str, Found] = field(default_factory=dict)
     known: dict[str, Known] = field(default_factory=dict)
-    boots: dict[str, int] = field(default_factory=dict)
+    boots: dict[str, set[int]] = field(default_factory=dict)
     paused: bool = False
     lag_ms: int = 0         # of a clock that is not right, behind the world
 
@@ -110,7 +110,7 @@ class Device:
         self.clock = self.clock if seen else "saved"
         self.lag_ms -= step_ms if self.clock != "ntp" else 0
         if seen:
-            self.boots[self.now.boot] = self.offset_ms
+            self.boots[self.now.boot] = {self.offset_ms}
             self.note(ClockMoved(code="step", offset_ms=self.offset_ms, step_ms=step_ms))
 
     def reboot(self, clock: str, behind_ms: int = 0) -> None:
@@ -122,17 +122,29 @@ class Device:
         self.offset_ms = wall_ms - self.mono_ms
 
     def seal(self, most: int = 64) -> None:
-        sealed, rows = self.now, self.waiting[:most]
+        rows = self.waiting[:most]
         if not self.lines:
             begin = Begin(key=public(self.key).hex(), serial=self.serial)
             rows = [self._own(begin), *rows]
-        elif self.sealed.boot == sealed.boot and moved_ms(self.sealed, sealed) and not self._tells_of(sealed.offset_ms):
-            step_ms = moved_ms(self.sealed, sealed)
-            rows = [self._own(ClockMoved(code="step", offset_ms=sealed.offset_ms, step_ms=step_ms)), *rows]
+        self.append_all([*self._moved_in_secret(), *rows])
+        del self.waiting[:most]
+
+    def tell(self, act) -> None:
+        """A row of the keeper's own."""
+        self.append_all([*self._moved_in_secret(), self._own(act)])
+
+    def append_all(self, rows: list[Row]) -> None:
+        sealed = self.now
         for row in rows:
             self.append(Row(n=len(self.lines) + 1, dev=self.dev, kind=row.kind, deed=row.deed, at=row.at, sealed=sealed,
                             body=row.body), self.key)
-        del self.waiting[:most]
+
+    def _moved_in_secret(self) -> list[Row]:
+        before, now = (self.sealed, self.now) if self.lines else (self.now, self.now)
+        step_ms = moved_ms(before, now) if before.boot == now.boot else 0
+        told = self._tells_of(now.offset_ms)
+        return [self._own(ClockMoved(code="step", offset_ms=now.offset_ms, step_ms=step_ms))] if step_ms and not told \
+            else []
 
     @property
     def sealed(self) -> Moment:

@@ -1,9 +1,9 @@
-"""Days left: silent until it knows, honest about a card that does not fill."""
+"""Days left and days kept: silent until they are known, honest about a card that does not fill."""
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.health.forecast import DAYS_MAX, SAMPLES_N_MAX, FillRate, days_left
+from agent.core.health.forecast import DAYS_MAX, SAMPLES_N_MAX, Flow, Trend, days_kept, days_left
 
 GB = 1_000_000_000
 HOUR_S = 3600.0
@@ -11,27 +11,27 @@ HOUR_S = 3600.0
 
 def filled(*looks):
     """The rate after looks at (hours, free gigabytes)."""
-    rate = FillRate()
+    rate = Trend()
     for hours, free_gb in looks:
         rate = rate.add(None if free_gb is None else int(free_gb * GB), hours * HOUR_S)
     return rate
 
 
 def test_under_an_hour_nothing_is_known():
-    assert filled().b_per_day is None
-    assert filled((0, 50), (0.5, 49), (0.95, 48)).b_per_day is None
+    assert filled().falls_b_per_day is None
+    assert filled((0, 50), (0.5, 49), (0.95, 48)).falls_b_per_day is None
     assert days_left(50 * GB, 64 * GB, 10, None) is None
 
 
 def test_a_card_that_fills_says_when_it_reaches_the_floor():
     rate = filled((0, 50), (6, 45), (12, 40))
-    assert rate.b_per_day == pytest.approx(20 * GB)
-    assert days_left(40 * GB, 100 * GB, 10, rate.b_per_day) == pytest.approx(1.5)
+    assert rate.falls_b_per_day == pytest.approx(20 * GB)
+    assert days_left(40 * GB, 100 * GB, 10, rate.falls_b_per_day) == pytest.approx(1.5)
 
 
 def test_a_card_that_does_not_fill_lasts_a_year_or_more():
-    assert days_left(7 * GB, 64 * GB, 10, filled((0, 7), (24, 7)).b_per_day) == DAYS_MAX
-    assert days_left(7 * GB, 64 * GB, 10, filled((0, 5), (24, 7)).b_per_day) == DAYS_MAX
+    assert days_left(7 * GB, 64 * GB, 10, filled((0, 7), (24, 7)).falls_b_per_day) == DAYS_MAX
+    assert days_left(7 * GB, 64 * GB, 10, filled((0, 5), (24, 7)).falls_b_per_day) == DAYS_MAX
 
 
 def test_below_the_floor_none_is_left():
@@ -40,15 +40,38 @@ def test_below_the_floor_none_is_left():
 
 def test_only_the_last_day_counts():
     rate = filled(*((hour, 100 - hour) for hour in range(48)), *((hour, 53) for hour in range(48, 80)))
-    assert abs(rate.b_per_day) < GB
+    assert abs(rate.falls_b_per_day) < GB
+
+
+def test_a_counter_that_rises_is_told_as_it_is():
+    assert filled((0, 50), (6, 45), (12, 40)).rises_b_per_day == pytest.approx(-20 * GB)
+    assert filled((0, 0), (12, 40)).rises_b_per_day == pytest.approx(80 * GB)
+
+
+def test_footage_stays_as_long_as_wanted_where_there_is_room():
+    flows = {"gate": Flow(1 * GB, 0), "yard": Flow(0, 4 * GB), "off": Flow(0, 0)}
+    assert days_kept(100 * GB, flows, 10, 3) == {"gate": 10, "yard": 3}
+
+
+def test_a_camera_that_records_much_shortens_its_own_days_and_no_other_s():
+    flows = {"gate": Flow(1 * GB, 0), "road": Flow(20 * GB, 0)}
+    assert days_kept(60 * GB, flows, 10, 3) == pytest.approx({"gate": 10, "road": 2.5})
+
+
+def test_days_of_events_are_told_where_there_are_any():
+    assert days_kept(20 * GB, {"gate": Flow(1 * GB, 10 * GB)}, 10, 3) == pytest.approx({"gate": 5})
+
+
+def test_without_room_nothing_stays():
+    assert days_kept(0, {"gate": Flow(1 * GB, 0)}, 10, 3) == {"gate": 0}
 
 
 @given(st.lists(st.tuples(st.floats(0, 7200), st.one_of(st.none(), st.integers(0, 10**12))), max_size=400))
 def test_memory_is_bounded_and_the_answer_is_a_number_of_days_or_none(steps):
-    rate, now_mono_s, latest = FillRate(), 0.0, None
+    rate, now_mono_s, latest = Trend(), 0.0, None
     for wait_s, free_b in steps:
         now_mono_s += wait_s
         rate, latest = rate.add(free_b, now_mono_s), free_b
     assert len(rate.samples) <= SAMPLES_N_MAX
-    days = days_left(latest, 10**12, 10, rate.b_per_day)
+    days = days_left(latest, 10**12, 10, rate.falls_b_per_day)
     assert days is None or 0 <= days <= DAYS_MAX

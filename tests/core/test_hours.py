@@ -137,3 +137,9 @@ def test_a_person_s_word_comes_before_the_schedule_and_an_unreadable_one_pauses_
     now = Now()
     assert see(8 * HOUR_MIN, pauses=Pauses(cameras={"gate": word(now)})) == Paused("page", now.wall_ms + HOUR_MS)
     assert see(6 * HOUR_MIN, pauses=UNREADABLE) == Paused("unreadable")
+
+
+def test_after_a_restart_a_clock_that_is_doubtful_now_does_not_end_a_pause_early():
+    begun = Now()
+    thrown = Now(boot="b2", mono_ms=5_000, wall_ms=begun.wall_ms + 30 * HOUR_MS, clock="saved")
+    assert word(begun).lasts(thrown) and not word(begun).lasts(replace(thrown, mono_ms=HOUR_MS))

@@ -84,6 +84,30 @@ def test_a_hole_of_zeros_ends_the_recording():
     assert salvage(read_at(bytes(part))).size_b == whole[7].offset
 
 
+@pytest.mark.parametrize("name", ["h264", "h265-b-frames-uneven"])
+def test_a_sector_that_never_got_to_the_card_ends_the_recording_before_its_fragment(name):
+    stream, packets = encode(name)
+    part = write(stream, packets)[1]
+    _, *others = fragments(read_at(part), read_head(read_at(part)))
+    for at in range(others[0].offset - others[0].offset % 512 + 512, len(part), 512):
+        torn = part[:at] + bytes(len(part[at:at + 512])) + part[at + 512:]
+        kept_b = salvage(read_at(torn), check_from=0).size_b
+        assert kept_b == max(each.offset for each in others if each.offset <= at)
+        whole = all_samples(torn[:kept_b])[1]
+        assert [torn[sample.offset:sample.offset + sample.size_b] for sample in whole] == [
+            packet.data for packet in packets[:len(whole)]]
+
+
+def test_what_was_flushed_long_ago_is_not_read_again():
+    part = bytearray(write(*encode("h264"))[1])
+    third = list(fragments(read_at(bytes(part)), read_head(read_at(bytes(part)))))[2]
+    end = third.offset + third.size_b
+    part[end - 40:end] = bytes(40)
+    assert salvage(read_at(bytes(part)), check_from=end - 1).size_b == third.offset
+    assert salvage(read_at(bytes(part))).size_b == len(part)
+    assert salvage(read_at(bytes(part)), check_from=end).size_b == len(part)
+
+
 def test_a_frame_that_claims_to_last_for_hours_ends_the_recording():
     part = bytearray(write(*encode("h264"))[1])
     last = list(fragments(read_at(bytes(part)), read_head(read_at(bytes(part)))))[-1]

@@ -36,3 +36,9 @@ def test_no_battery_no_network(tmp_path):
 def test_asking_the_kernel_sets_nothing():
     before = clockstate.read()
     assert [clockstate.read() for _ in range(100)] == [before] * 100
+
+
+def test_how_far_off_a_clock_may_be_is_told_while_somebody_keeps_it():
+    error_ms = clockstate.error_ms()
+    assert (error_ms is not None) == (clockstate.read() == "ntp")
+    assert error_ms is None or 0 <= error_ms <= 16_000, "the kernel gives the clock up beyond 16 s"

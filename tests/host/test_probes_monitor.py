@@ -1,4 +1,6 @@
 """The monitor: heartbeats and probes in, a report out."""
+import pytest
+
 from agent.core.facts import Beat, CameraFacts
 from agent.core.health.report import RoleReport
 from agent.host.monitor import FORGET_S, UNITS_N_MAX, Monitor
@@ -89,3 +91,14 @@ def test_a_card_that_fills_gets_its_forecast_after_an_hour(tmp_path):
     assert watch.look(1000.0).card_days_left is None
     assert watch.look(2000.0).card_days_left is None
     assert watch.look(4700.0).card_days_left is not None
+
+
+def test_what_is_written_in_a_day_and_how_long_the_card_takes_it(tmp_path):
+    watch = monitor(tmp_path)
+    watch.look(1000.0)
+    stat = next((tmp_path / "sys").rglob("mmcblk0/stat"))
+    words = stat.read_text().split()
+    stat.write_text(" ".join([*words[:6], str(int(words[6]) + 2_000_000), *words[7:]]))
+    report = watch.look(1000.0 + 7200)
+    assert report.card_written_b_per_day == pytest.approx(2_000_000 * 512 * 12)
+    assert report.card_life_days[1] == pytest.approx(2.5 * report.card_life_days[0])

@@ -16,7 +16,7 @@ from agent.keeper.digest import hash_some
 from agent.keeper.main import Keeper
 from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
 from agent.keeper.witness import Witness
-from agent.store import clips, events, holds, outbox
+from agent.store import boots, clips, events, holds, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -74,7 +74,7 @@ def test_a_digest_is_the_one_of_stock_tools(tmp_path: Path):
 
 def test_what_is_too_old_goes_with_its_picture_and_what_is_held_stays(db, folders, hand_clock):
     old, held = add_clip(db, folders, hand_clock), add_clip(db, folders, hand_clock)
-    holds.place(db, held, "case 1", None)
+    holds.place(db, [clips.finished(db)[0]], "case 1", None, hand_clock.now(), 10_000)
     hand_clock.advance(11 * DAY_S)
     young = add_clip(db, folders, hand_clock)
     gone = retain(db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
@@ -174,5 +174,5 @@ def test_a_clock_that_gets_right_while_the_database_is_locked_is_told_later(keep
     keeper.round(asked_for_space=False)
     told = [json.loads(row["data"])["code"] for row in outbox.after(db, 0, 10) if row["kind"] == "clock"]
     assert told == ["sync"] and keeper.fault is None
-    assert db.execute("SELECT offset_ms FROM boot").fetchone()["offset_ms"] is not None
+    assert boots.offset_ms(db, hand_clock.boot) == hand_clock.wall_ms - int(hand_clock.mono * 1000)
     other.close()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent import __version__
 from agent.config.digest import digest
 from agent.config.settings import Camera, Settings, Store
 from agent.core.ledger import Pausing, decode
@@ -24,7 +25,7 @@ from agent.host.stop import Stop
 from agent.keeper.key import FILE, KeyFault, load_or_make
 from agent.keeper.main import Keeper
 from agent.keeper.seal import BATCH_N, Sealer
-from agent.store import browsers, clips, events, ledger, meta, pause
+from agent.store import browsers, clips, consent, events, ledger, meta, pause
 from agent.store.database import FILE as DB_FILE
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
@@ -74,7 +75,7 @@ def test_a_clip_s_row_names_the_masks(folders, hand_clock):
     keeper = keeper_of(folders, hand_clock)
     film(keeper.db, folders, hand_clock, b"video")
     keeper.round(asked_for_space=False)
-    told = rows(keeper.db)[-1].body
+    (told,) = (row.body for row in rows(keeper.db) if row.kind == "clip")
     assert len(told["masks"]) == 16 and told["masked_by"] == "paint" and told["settings"] == digest(WINDY)
 
 
@@ -90,7 +91,8 @@ def test_what_roles_do_is_a_row_and_its_act_waits_until_then(folders, hand_clock
         browsers.forget_all(db, now)
     assert len(ledger.waiting(db)) == 4 and codes(folders) == set()
     keeper.round(asked_for_space=False)
-    assert kinds(db) == ["begin", "pause", "pause", "pairing", "unpairing", "masks", "clock"]
+    assert kinds(db) == ["begin", "pause", "pause", "pairing", "unpairing", "masks", "update", "consent", "clock",
+                         "day_key"]
     assert [row.body.get("paused") for row in rows(db)[1:3]] == [True, False]
     assert "token" not in str(rows(db)[3].body) and ledger.waiting(db) == []
     hand_clock.advance(5)
@@ -101,13 +103,26 @@ def test_what_roles_do_is_a_row_and_its_act_waits_until_then(folders, hand_clock
     assert codes(folders) == set()
 
 
+def test_what_the_household_agrees_to_and_what_software_it_is_are_rows_when_they_change(folders, hand_clock):
+    for keys in ({}, {}, {"audio": True, "off": ["Mon-Fri 07:00-17:00"]}, {"enabled": False}):
+        keeper = keeper_of(folders, hand_clock, camera=Camera(name="gate", source="picamera:0", **keys))
+        keeper.round(asked_for_space=False)
+    told = [row.body for row in rows(keeper.db) if row.kind == "consent"]
+    assert [body["cameras"]["gate"] for body in told] == [
+        "motion", "motion, with sound, off Mon-Fri 07:00-17:00", "off"]
+    assert told[0]["keep_h"] == 240 and "ward" not in told[0]
+    assert [row.body for row in rows(keeper.db) if row.kind == "update"] == [{"version": __version__}]
+    assert consent.note_software(keeper.db, "9.9", hand_clock.now())
+    assert ledger.waiting(keeper.db)[-1].body == {"version": "9.9", "was": __version__}
+
+
 def test_a_deletion_is_a_row_with_all_clips_that_went_together(folders, hand_clock):
     keeper = keeper_of(folders, hand_clock)
     names = [film(keeper.db, folders, hand_clock, b"x" * n) for n in range(1, 4)]
     keeper.round(asked_for_space=False)
     hand_clock.advance(11 * 86_400)
     keeper.round(asked_for_space=True)
-    assert rows(keeper.db)[-1].body == {"clips": names, "why": "age"}
+    assert [row.body for row in rows(keeper.db) if row.kind == "deletion"] == [{"clips": names, "why": "age"}]
     assert codes(folders) == set() and not look(folders).shelf.files
 
 
@@ -119,7 +134,7 @@ def test_an_act_that_is_rolled_back_is_none_and_leaves_no_gap(folders, hand_cloc
     with transaction(keeper.db) as db:
         pause.note(db, "gate", "command", hand_clock.now())
     keeper.round(asked_for_space=False)
-    assert kinds(keeper.db) == ["begin", "pause", "clock"] and codes(folders) == set()
+    assert kinds(keeper.db) == ["begin", "pause", "update", "consent", "clock", "day_key"] and codes(folders) == set()
 
 
 def test_the_key_is_the_keeper_s_alone_and_stays(folders, hand_clock):
@@ -132,7 +147,7 @@ def test_the_key_is_the_keeper_s_alone_and_stays(folders, hand_clock):
     again = keeper_of(folders, hand_clock)
     again.round(asked_for_space=False)
     assert again.facts()["ledger_key"] == keeper.facts()["ledger_key"] and kinds(again.db).count("begin") == 1
-    assert path.read_bytes().count(b"PRIVATE KEY") == 2 and len(list(folders.keys.iterdir())) == 1
+    assert path.read_bytes().count(b"PRIVATE KEY") == 2 and len(list(folders.keys.glob("*.key"))) == 1
 
 
 def test_a_key_that_can_not_be_used_is_named_never_replaced_and_nothing_is_lost(folders, hand_clock):
@@ -145,11 +160,11 @@ def test_a_key_that_can_not_be_used_is_named_never_replaced_and_nothing_is_lost(
     again = keeper_of(folders, hand_clock)
     film(again.db, folders, hand_clock, b"video")
     again.round(asked_for_space=False)
-    assert "signing.key" in again.fault and clips.finished(again.db)[0].sha256
+    assert "signing.key" in again.facts()["key_fault"] and clips.finished(again.db)[0].sha256
     assert codes(folders) == set() and len(ledger.waiting(again.db)) >= 1
     (folders.keys / FILE).write_bytes(good)
     again.round(asked_for_space=False)
-    assert again.fault is None and ledger.waiting(again.db) == [] and codes(folders) == set()
+    assert again.facts()["key_fault"] is None and ledger.waiting(again.db) == [] and codes(folders) == set()
 
 
 def test_another_key_is_told_in_the_ledger(folders, hand_clock):
@@ -182,9 +197,13 @@ def test_a_store_from_before_there_was_a_ledger_is_signed_as_it_is_found(folders
     db.row_factory = sqlite3.Row
     for script in (*MIGRATIONS[:old], f"PRAGMA user_version = {old}"):
         db.executescript(script)
-    names = [film(db, folders, hand_clock, content) for content in (b"kept", b"gone")]
-    for seq in (1, 2):
-        clips.put_digest(db, seq, "of another time")
+    names = ["gate-0b007001-000001", "gate-0b007001-000002"]
+    for seq, (name, content) in enumerate(zip(names, (b"kept", b"gone"), strict=True), 1):
+        folders.clip(seq, name).parent.mkdir(exist_ok=True)
+        folders.clip(seq, name).write_bytes(content)
+        db.execute("INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
+                   "dur_ms, bytes, frames, sha256) VALUES (?, 'gate', 'motion', 'done', '0b007001', 1000000, ?, 'ntp', "
+                   "'h264', 320, 180, 1000, 4, 10, 'of another time')", (name, hand_clock.wall_ms))
     folders.clip(2, names[1]).unlink()
     db.execute("UPDATE clip SET state = 'deleted' WHERE seq = 2")
     db.commit()

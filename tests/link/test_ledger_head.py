@@ -46,13 +46,17 @@ def test_a_report_names_the_newest_signed_row_and_stays_small(folders, hand_cloc
     facts = CameraFacts(camera="gate", source="rtsp", state="ok", fps=14.97, fps_set=15, dropped_n=12, kbps=2048,
                         events_n=123, luma_mean=99, last_frame_age_s=0.1, gaps_n=2, gap_s=12.3, recording=True)
     payload = reports(folders, hand_clock, beat(hand_clock, "keeper", facts={"clips_n": 12_345, "clips_b": 10 ** 10,
+                                                                             "clock_err_ms": 123,
+                                                                             "clock_step_ms": -10_800_000,
                                                                              **sealer.facts()}),
                       beat(hand_clock, "capture-network", cameras=[facts]), beat(hand_clock, "link"),
                       beat(hand_clock, "web"))
-    told = msgspec.json.decode(payload, type=wire.Health).ledger
+    report = msgspec.json.decode(payload, type=wire.Health)
+    assert (report.clock, report.clk_err_ms, report.clk_step_ms) == ("ntp", 123, -10_800_000)
+    told = report.ledger
     row = db.execute("SELECT n, lower(hex(hash)) AS hash FROM ledger").fetchone()
     assert (told.n, told.head, told.key) == (1, row["hash"][:32], sealer.key) and len(told.key) == 16
-    assert len(payload) <= 800
+    assert len(payload) <= 800, len(payload)
     db.close()
 
 

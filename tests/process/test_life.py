@@ -12,6 +12,7 @@ import pytest
 
 from tests.process.agent import ROOT, Agent
 from tests.rigs import footage
+from tests.rigs.clear import clear
 from tests.rigs.wait import free_port, until
 
 CAMERA = '''
@@ -39,7 +40,7 @@ def assert_announced_clips_are_whole(agent: Agent) -> None:
     for clip in rows:
         path = agent.folders.clip(clip.seq, clip.name)
         assert path.stat().st_size == clip.bytes == announced[clip.name]["bytes"]
-        with av.open(str(path)) as container:
+        with clear(agent.folders, clip) as video, av.open(video) as container:
             assert sum(1 for _ in container.decode(video=0)) == clip.frames
 
 

@@ -16,6 +16,7 @@ from agent.store import boots, clips
 from agent.store.database import connect, transaction
 from tests.process.agent import Agent
 from tests.rigs import footage
+from tests.rigs.clear import clear
 from tests.rigs.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.rtsp import RtspCamera, missing
 from tests.rigs.wait import until
@@ -88,7 +89,7 @@ def assert_nothing_is_missing(agent: Agent, name: str, film: Path) -> None:
         assert abs(clip.mono_ms + clip.dur_ms - following.mono_ms) <= 2
     tails = []
     for clip in own:
-        with av.open(str(agent.folders.clip(clip.seq, clip.name))) as container:
+        with clear(agent.folders, clip) as video, av.open(video) as container:
             tails += [bytes(packet)[-100:] for packet in container.demux(video=0) if packet.size]
     first = film_tails.index(tails[0])
     assert len(own) > 1 and len(tails) > 100

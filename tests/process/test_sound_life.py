@@ -8,6 +8,7 @@ import av
 from tests.process.agent import Agent
 from tests.process.test_life import config
 from tests.rigs import footage
+from tests.rigs.clear import clear
 from tests.rigs.wait import until
 
 
@@ -20,8 +21,8 @@ def test_a_clip_that_sigkill_tore_is_recovered_with_its_sound(tmp_path: Path):
         until(lambda: part.stat().st_size > 200_000, 30, "some seconds on the card")
         os.kill(agent.pids()["capture"], signal.SIGKILL)
         clip = until(lambda: [clip for clip in agent.clips() if clip.state == "recovered"], 30, "recovered")[0]
-        with av.open(str(agent.folders.clip(clip.seq, clip.name))) as container:
+        with clear(agent.folders, clip) as video, av.open(video) as container:
             frames_n = sum(1 for _ in container.decode(video=0))
-        with av.open(str(agent.folders.clip(clip.seq, clip.name))) as container:
+        with clear(agent.folders, clip) as video, av.open(video) as container:
             heard_s = sum(frame.samples for frame in container.decode(audio=0)) / 16_000
         assert frames_n == clip.frames and abs(heard_s - clip.dur_ms / 1000) < 0.5

@@ -11,6 +11,7 @@ import pytest
 from agent.capture.clipfile import ClipFile
 from agent.core.fragments import Fragmenter
 from agent.store import clips, events, outbox
+from agent.store.encryption.keyring import Keyring
 from agent.store.folders import Folders
 from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
@@ -27,13 +28,12 @@ def write_clip(folders: Folders, seq: int, name: str, *, finished: bool) -> Path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     if finished:
-        tail, patches = fragmenter.close(packets[-1].dts_us + 100_000)
+        tail, head = fragmenter.close(packets[-1].dts_us + 100_000)
         with path.open("r+b") as file:
             file.seek(0, os.SEEK_END)
             file.write(tail)
-            for offset, patch in patches:
-                file.seek(offset)
-                file.write(patch)
+            file.seek(0)
+            file.write(head)
     return path
 
 
@@ -152,6 +152,33 @@ def test_a_part_that_cannot_be_read_is_lost_and_holds_up_no_other(
     assert [(clip.seq, clip.state) for clip in clips.finished(db)] == [(good[0], "recovered")]
 
 
+def test_a_clip_that_can_be_read_but_not_completed_waits_for_a_better_moment(
+        db, folders, hand_clock, open_clip, monkeypatch):
+    part = write_clip(folders, *open_clip, finished=False)
+
+    def fail(handle: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as unwell:
+        unwell.setattr(os, "pwrite", fail)
+        assert not recover_camera(db, folders, "gate", hand_clock)
+    assert [clip.seq for clip in clips.in_state(db, "open")] == [open_clip[0]] and part.exists()
+    assert recover_camera(db, folders, "gate", hand_clock)
+    assert [clip.state for clip in clips.finished(db)] == ["recovered"]
+
+
+def test_a_picture_that_no_row_names_goes_with_the_event_that_was_cut(db, folders, hand_clock):
+    now = hand_clock.now()
+    name = f"gate-{now.boot}-{now.mono_ms}.jpg"
+    done, _ = events.open_row(db, "yard", "motion", now), events.open_row(db, "gate", "motion", now)
+    events.finish(db, done, 1000, 0.1, 1, [], "1", f"yard-{now.boot}-{now.mono_ms}.jpg")
+    for left in (name, f"{name}.part", f"yard-{now.boot}-{now.mono_ms}.jpg"):
+        (folders.thumbs / left).write_bytes(b"\xff\xd8")
+    recover_camera(db, folders, "gate", hand_clock)
+    recover_camera(db, folders, "yard", hand_clock)
+    assert [path.name for path in folders.thumbs.iterdir()] == [f"yard-{now.boot}-{now.mono_ms}.jpg"]
+
+
 def test_recovery_twice_announces_once(db, folders, hand_clock, open_clip):
     write_clip(folders, *open_clip, finished=False)
     for _ in range(2):
@@ -165,7 +192,7 @@ def test_the_sweep_adopts_files_whose_rows_are_lost_and_leaves_strangers_alone(d
                for name in ("holiday.mp4", "a\nb.mp4", "gate-9f2c1a7e-999999.mp4", "x.mp4.part")]
     for path in strange:
         path.write_bytes(b"mine")
-    assert sweep(db, folders, hand_clock.now()) == (1, 0)
+    assert sweep(db, folders, hand_clock.now(), Keyring(folders).file_key) == (1, 0)
     clip = clips.get(db, "gate-9f2c1a7e-000007")
     assert clip is not None and (clip.camera, clip.frames, clip.wall_ms) == ("gate", 40, 1_795_000_000_000)
     assert all(path.read_bytes() == b"mine" for path in strange)
@@ -174,6 +201,6 @@ def test_the_sweep_adopts_files_whose_rows_are_lost_and_leaves_strangers_alone(d
 
 def test_the_sweep_tells_of_files_that_are_gone(db, folders, hand_clock, open_clip):
     clips.finish(db, open_clip[0], "done", 1000, 10, 10)
-    assert sweep(db, folders, hand_clock.now()) == (0, 1)
+    assert sweep(db, folders, hand_clock.now(), Keyring(folders).file_key) == (0, 1)
     assert [clip.seq for clip in clips.in_state(db, "lost")] == [open_clip[0]]
     assert [m["lost_n"] for m in messages(db, "storage")] == [1]

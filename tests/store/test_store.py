@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from agent.store import boots, browsers, clips, events, holds, meta, outbox
+from agent.store import boots, browsers, clips, events, meta, outbox
 from agent.store.database import StoreError, connect, transaction
 from agent.store.folders import Folders
 from agent.store.schema import MIGRATIONS
@@ -81,19 +81,19 @@ def test_an_event_shows_its_first_clip_that_still_exists(db, hand_clock: HandClo
     clips.bury(db, [names[0][0]])
     found = events.latest(db)[0]
     assert (found.clip, found.clip_offset_ms) == (names[1][1], 0)
-    assert events.drop_orphaned_thumbs(db) == []
+    assert events.drop_orphaned_thumbs(db, [names[0][0]]) == []
     clips.condemn(db, [names[1][0]], "age", hand_clock.now())
     clips.bury(db, [names[1][0]])
-    assert events.drop_orphaned_thumbs(db) == ["x.jpg"]
+    assert events.drop_orphaned_thumbs(db, [names[1][0]]) == ["x.jpg"]
 
 
-def test_holds_keep_clips_from_the_planner_until_they_expire(db, hand_clock: HandClock):
+def test_the_picture_of_an_event_whose_clip_was_lost_goes_with_the_next_deletion(db, hand_clock: HandClock):
+    event = events.open_row(db, "gate", "motion", hand_clock.now())
+    events.finish(db, event, 5000, 0.5, 1, [], "1", "x.jpg")
     seq, _ = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
-    clips.finish(db, seq, "done", 1000, 10, 10)
-    holds.place(db, seq, "case 7", hand_clock.wall_ms + 1000)
-    assert list(clips.oldest_first(db)) == []
-    assert holds.expire(db, hand_clock.wall_ms + 1000) == 1
-    assert [row["seq"] for row in clips.oldest_first(db)] == [seq]
+    events.tie(db, event, seq)
+    clips.lose(db, seq, "the cut came first")
+    assert events.drop_orphaned_thumbs(db, []) == ["x.jpg"] and events.drop_orphaned_thumbs(db, []) == []
 
 
 def test_tables_of_the_past_stay_bounded(db, hand_clock: HandClock):

@@ -89,6 +89,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "rescue_ask": lambda: write(Path("/run/taimat-rescue/probe")),
     "key_read": (STORE / "keys" / "signing.key").read_bytes,
     "keys_swap": swap_keys,
+    "keys_ask": lambda: os.listdir("/run/taimat/keys"),
     "execute": execute_from_store,
     "device": lambda: os.close(os.open("/dev/net/tun", os.O_RDWR)),
     "mailbox": lambda: os.close(os.open("/dev/vcio", os.O_RDWR)),

@@ -121,15 +121,17 @@ HOUSE_ONLY = {"inet": "ok", "lan": "ok", "internet": "EPERM", "listen": "ok", "i
 NO_DEVICES = {"device": "ENOENT", "mailbox": "ENOENT"}
 NO_HELP = {"rescue_ask": "EACCES"}
 NO_KEY = {"key_read": "EACCES", "keys_swap": "EBUSY", "credential": "ENOENT"}
+MAY_ASK, MAY_NOT_ASK = {"keys_ask": "ok"}, {"keys_ask": "EACCES"}        # the keeper, for the key of a clip
 CLIPS = {"clips_list": "ok", "clips_write": "ok"}
 SANDBOXES = {
-    CAMERA: {**NO_NETWORK, **NO_KEY, **CLIPS, "udev": "ok", "device": "EPERM", "mailbox": "EACCES", "rescue_ask": "ok"},
-    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **CLIPS},
-    KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **CLIPS, "udev": "EAFNOSUPPORT",
+    CAMERA: {**NO_NETWORK, **NO_KEY, **MAY_NOT_ASK, **CLIPS, "udev": "ok", "device": "EPERM", "mailbox": "EACCES",
+             "rescue_ask": "ok"},
+    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **CLIPS},
+    KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **MAY_ASK, **CLIPS, "udev": "EAFNOSUPPORT",
              "key_read": "ok", "keys_swap": "ok", "credential": "ok"},
-    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, "internet": "ok",
+    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, "internet": "ok",
            "clips_list": "EACCES", "clips_write": "EACCES"},
-    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, "clips_list": "ok", "clips_write": "EROFS"},
+    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **MAY_ASK, "clips_list": "ok", "clips_write": "EROFS"},
 }
 
 

@@ -78,5 +78,6 @@ def test_users_and_folders_can_be_made(tmp_path: Path) -> None:
     assert folders.returncode == 0, folders.stderr
     if not dry:
         modes = {path: oct((tmp_path / path).stat().st_mode)[-4:] for path in
-                 ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/keys", "run/taimat", "etc/taimat")}
-        assert list(modes.values()) == ["2770", "2770", "0700", "2770", "0750"]
+                 ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/keys", "run/taimat", "run/taimat/keys",
+                  "etc/taimat")}
+        assert list(modes.values()) == ["2770", "2770", "0700", "2770", "2770", "0750"]

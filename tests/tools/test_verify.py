@@ -43,9 +43,9 @@ def test_a_card_that_holds_is_said_to_and_stays_as_it_is(tmp_path, card):
     before = snapshot(card.root)
     ran = taimat(tmp_path, "verify", card.root)
     assert ran.returncode == 0 and ran.stderr == ""
-    assert "all of it holds: signed rows: 1 to 5; clips that hold: 3 of 3" in ran.stdout and "--head" in ran.stdout
+    assert "all of it holds: signed rows: 1 to 8; clips that hold: 3 of 3" in ran.stdout and "--head" in ran.stdout
     (result,) = lines_of(taimat(tmp_path, "verify", "--json", "-c", write_config(tmp_path)).stdout)
-    assert (result["holds"], result["rows"], result["clips_hold_n"]) == (True, [[1, 5]], 3)
+    assert (result["holds"], result["rows"], result["clips_hold_n"]) == (True, [[1, 8]], 3)
     assert snapshot(card.root) == before
 
 
@@ -54,9 +54,9 @@ def test_what_does_not_hold_is_named_with_its_place(tmp_path, card):
     path.write_bytes(b"TWO")
     ran = taimat(tmp_path, "verify", card.root)
     assert ran.returncode == 1 and "clips that hold: 2 of 3" in ran.stdout
-    assert f"clip_edited\t4\t{path.stem}\t" in ran.stdout
+    assert f"clip_edited\t7\t{path.stem}\t" in ran.stdout
     finding, result = lines_of(taimat(tmp_path, "verify", card.root, "--json").stdout)
-    assert (finding["code"], finding["n"], finding["clip"]) == ("clip_edited", 4, path.stem)
+    assert (finding["code"], finding["n"], finding["clip"]) == ("clip_edited", 7, path.stem)
     assert not result["holds"] and result["clips_hold_n"] == 2
 
 
@@ -97,7 +97,7 @@ def test_a_card_from_a_recorder_that_died_is_read_with_what_is_in_its_log(tmp_pa
     for name in ("taimat.db", "taimat.db-wal"):
         (dead / name).write_bytes((card.root / name).read_bytes())
     live, copied = (lines_of(taimat(tmp_path, "verify", folder, "--json").stdout)[-1] for folder in (card.root, dead))
-    assert live == copied and live["holds"] and live["last_n"] == 6
+    assert live == copied and live["holds"] and live["last_n"] == 9
     assert sorted(path.name for path in dead.iterdir()) == ["clips", "taimat.db", "taimat.db-wal"]
     db.close()
 

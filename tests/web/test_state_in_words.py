@@ -1,4 +1,6 @@
 """What a household reads about its cameras and its device, from a report to sentences."""
+from dataclasses import replace
+
 import pytest
 
 from agent.config.settings import Camera
@@ -102,6 +104,17 @@ def test_the_details_in_units_that_people_know(hand_clock):
         ("Thẻ nhớ", "còn 1,5 GB trên 62 GB, đủ cho khoảng 2,5 ngày nữa"), ("Đồng hồ", "chưa chắc đúng"),
         ("Mạng", "không có mạng"), ("Phường", "không liên lạc được, 7 tin chờ gửi"), ("Chạy liên tục", "1 ngày 2 giờ"),
         ("Ghi hình", "chạy, đã khởi động lại 2 lần")]
+
+
+def test_the_details_tell_how_long_footage_stays_and_a_card_lasts(hand_clock):
+    keeper = Beat(role="keeper", unit="keeper", pid=1, mono_s=1, up_s=1,
+                  facts={"kept_days.yard": 10.0, "kept_days.gate": 2.5})
+    seen = replace(report(host=HostFacts(clock="ntp", disk_free_b=6_400_000_000, disk_tot_b=64_000_000_000),
+                          units=(UnitFacts("keeper", "keeper", 1.0, 0, keeper),)),
+                   card_written_b_per_day=21_600_000_000.0, card_life_days=(296.0, 741.0))
+    assert status(seen, hand_clock.now(), EN).details[1:3] == [
+        ("Recordings stay", "gate: 2.5 days; yard: 10 days"),
+        ("Card wear", "22 GB written a day; at that rate a new card lasts 0.8 to 2.0 years")]
 
 
 @pytest.mark.parametrize(("state", "heard", "vi", "en"), [

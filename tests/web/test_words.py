@@ -1,7 +1,10 @@
 """Both languages say everything, with the same gaps to fill, and people's dates and numbers are right."""
 import re
 import string
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -76,3 +79,27 @@ def test_a_moment_names_its_day_unless_it_is_today():
 def test_the_vietnamese_has_its_marks():
     """A text typed without diacritics would be plain ASCII; short ones may be."""
     assert not [text for text in VI.texts.values() if text.isascii() and len(text.split()) > 2 and "{" not in text]
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the device's time zone, as timedatectl does while the page runs."""
+    yield partial(monkeypatch.setenv, "TZ")
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(("name", "read"), [
+    ("UTC", "01:30, Sun 25 October"), ("UTC-7", "08:30, Sun 25 October"), ("UTC+12", "13:30, Sat 24 October"),
+    ("CET-1CEST,M3.5.0,M10.5.0/3", "02:30, Sun 25 October"), ("UTC-5:45", "07:15, Sun 25 October")])
+def test_what_is_stored_in_utc_is_read_in_the_zone_of_now(zone, name: str, read: str):
+    zone(name)
+    at_ms = 1_792_891_800_000
+    assert EN.moment(at_ms, at_ms + 30 * DAY_MS) == read
+    assert words.local(at_ms).timestamp() * 1000 == at_ms
+
+
+@pytest.mark.parametrize(("at_ms", "year"), [(-86_400_000, 1969), (2**31 * 1000, 2038), (4_200_000_000_000, 2103)])
+def test_any_year_can_be_read(zone, at_ms: int, year: int):
+    zone("UTC")
+    assert EN.day(at_ms, NOON).endswith(str(year)) and VI.stamp(at_ms).startswith(str(year))

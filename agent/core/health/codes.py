@@ -43,7 +43,11 @@ CODES: dict[str, Code] = {
     "card_read_only": Code("alarm", 0, 20, ("card_missing", "card_io")),
     "card_full": Code("alarm", 5, 60, CARD),
     "inodes_low": Code("warn", 30, 60, CARD),
+    "card_drops_writes": Code("alarm", 0, 20, ("card_missing",)),
+    "database_damaged": Code("warn", 0, 20),
+    "nothing_signed": Code("warn", 20, 20, CARD),
     "card_days_low": Code("warn", 600, 600, (*CARD, "card_full")),
+    "holds_over": Code("warn", 60, 60, CARD),
     "role_restarting": Code("warn", 0, 60),
     "role_down": Code("warn", 0, 5, ("role_restarting",)),      # an alarm for capture
     "config_rejected": Code("warn", 0, 10),

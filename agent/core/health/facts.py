@@ -67,5 +67,7 @@ class Facts:
     host: HostFacts = HostFacts()
     units: tuple[UnitFacts, ...] = ()
     days_left: float | None = None                      # see forecast.days_left
+    card_written_b_per_day: float | None = None         # by anybody, at the rate of the last day at most
+    card_life_days: tuple[float, float] | None = None   # see wear.life_days
     free_floor_pct: float = 10.0                        # what retention keeps free
     continuous: frozenset[str] = frozenset()            # cameras that are to record all the time

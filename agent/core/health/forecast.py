@@ -1,5 +1,9 @@
-"""How long the card lasts at the present rate. Pure, and silent as long as it does not know."""
+"""How long the card has room at the present rate, and how long footage stays then. Pure, silent until it knows."""
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent.core.retention import shares
 
 DAY_S = 86_400.0
 SAMPLE_EVERY_S = 600.0
@@ -9,25 +13,31 @@ DAYS_MAX = 365.0                    # "a year or more"; also what a card that do
 
 
 @dataclass(frozen=True, slots=True)
-class FillRate:
-    """How fast free space goes, over the last day at most; `add` returns the successor."""
+class Trend:
+    """How a number of bytes moves, over the last day at most; `add` returns the successor."""
 
-    samples: tuple[tuple[float, int], ...] = ()         # (mono_s, free bytes), oldest first
+    samples: tuple[tuple[float, int], ...] = ()         # (mono_s, bytes), oldest first
 
-    def add(self, free_b: int | None, now_mono_s: float) -> "FillRate":
-        """Take one look at the card; most are ignored, for a sample every ten minutes is enough."""
-        if free_b is None or (self.samples and now_mono_s - self.samples[-1][0] < SAMPLE_EVERY_S):
+    def add(self, count_b: int | None, now_mono_s: float) -> "Trend":
+        """Take one look; most are ignored, for a sample every ten minutes is enough."""
+        if count_b is None or (self.samples and now_mono_s - self.samples[-1][0] < SAMPLE_EVERY_S):
             return self
         recent = tuple(sample for sample in self.samples if now_mono_s - sample[0] <= DAY_S)
-        return FillRate((*recent, (now_mono_s, free_b))[-SAMPLES_N_MAX:])
+        return Trend((*recent, (now_mono_s, count_b))[-SAMPLES_N_MAX:])
 
     @property
-    def b_per_day(self) -> float | None:
-        """Bytes a day by which free space falls (below zero: it grows); None before an hour of samples."""
+    def falls_b_per_day(self) -> float | None:
+        """Bytes a day by which it falls (below zero: it rises); None before an hour of samples."""
+        rises = self.rises_b_per_day
+        return None if rises is None else -rises
+
+    @property
+    def rises_b_per_day(self) -> float | None:
+        """Bytes a day by which it rises (below zero: it falls); None before an hour of samples."""
         if not self.samples or self.samples[-1][0] - self.samples[0][0] < LEAST_SPAN_S:
             return None
         (then_s, then_b), (last_s, last_b) = self.samples[0], self.samples[-1]
-        return (then_b - last_b) / (last_s - then_s) * DAY_S
+        return (last_b - then_b) / (last_s - then_s) * DAY_S
 
 
 def days_left(free_b: int | None, total_b: int | None, floor_pct: float, b_per_day: float | None) -> float | None:
@@ -41,3 +51,23 @@ def days_left(free_b: int | None, total_b: int | None, floor_pct: float, b_per_d
         return DAYS_MAX
     room_b = max(free_b - total_b * floor_pct / 100, 0)
     return min(room_b / b_per_day, DAYS_MAX)
+
+
+class Flow(NamedTuple):
+    """What a camera records, bytes a day."""
+
+    motion_b: float
+    continuous_b: float
+
+
+def days_kept(room_b: float, flows: Mapping[str, Flow], keep_days: float,
+              keep_continuous_days: float) -> dict[str, float]:
+    """How many days each camera's footage stays, at what it records now: all that are wanted, if there is room for it.
+
+    Told are the days of its events; of a camera without any, those of its other video.
+    """
+    wanted_b = {camera: flow.motion_b * keep_days + flow.continuous_b * keep_continuous_days
+                for camera, flow in flows.items()}
+    got_b = shares(room_b, {camera: size_b for camera, size_b in wanted_b.items() if size_b > 0})
+    return {camera: got_b[camera] / wanted_b[camera] * (keep_days if flows[camera].motion_b else keep_continuous_days)
+            for camera in got_b}

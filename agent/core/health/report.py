@@ -30,12 +30,14 @@ class Report:
     cameras: tuple[CameraFacts, ...]
     card_days_left: float | None
     conditions: tuple[Condition, ...]
+    card_written_b_per_day: float | None = None
+    card_life_days: tuple[float, float] | None = None       # at worst and at best
 
 
 def report(facts: Facts, conditions: tuple[Condition, ...], now_mono_s: float) -> Report:
     """Put one look together."""
     return Report(now_mono_s, facts.host, facts.units, _roles(facts.units), tuple(_cameras(facts.units)),
-                  facts.days_left, conditions)
+                  facts.days_left, conditions, facts.card_written_b_per_day, facts.card_life_days)
 
 
 def unit_state(unit: UnitFacts) -> State | None:

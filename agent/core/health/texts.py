@@ -55,9 +55,21 @@ VI = {
     "inodes_low": Text(
         "Thẻ nhớ chứa quá nhiều tệp",
         "Hãy xoá các tệp không phải của máy ghi hình, nhất là những tệp nhỏ."),
+    "card_drops_writes": Text(
+        "Thẻ nhớ không giữ lại dữ liệu đã ghi",
+        "Hãy chép các đoạn hình cần giữ sang nơi khác và thay thẻ nhớ ngay, vì những gì mới ghi sẽ mất khi tắt máy."),
+    "database_damaged": Text(
+        "Danh mục bản ghi bị hỏng và đã được dựng lại",
+        "Máy vẫn ghi hình; nếu việc này lặp lại thì hãy chép các đoạn hình cần giữ sang nơi khác và thay thẻ nhớ."),
+    "nothing_signed": Text(
+        "Bản ghi không được ký xác nhận",
+        "Máy vẫn ghi hình, nhưng khoá ký không dùng được: kỹ thuật viên xem nhật ký của taimat-keeper."),
     "card_days_low": Text(
         "Thẻ nhớ sắp đầy",
         "Những đoạn hình cũ nhất sẽ sớm bị xoá; hãy dùng thẻ lớn hơn, hoặc giảm số ngày lưu và chất lượng hình."),
+    "holds_over": Text(
+        "Các đoạn hình được giữ chiếm quá nhiều chỗ",
+        "Chưa mất đoạn nào, nhưng hình mới còn ít chỗ; hãy bỏ giữ những đoạn không còn cần (taimat clips holds)."),
     "role_restarting": Text(
         "Một phần của máy cứ phải khởi động lại",
         "Hãy khởi động lại máy; nếu vẫn như vậy thì gửi nhật ký của máy cho kỹ thuật viên."),
@@ -172,9 +184,21 @@ EN = {
     "inodes_low": Text(
         "Too many files on the card",
         "Delete files that are not the recorder's, above all small ones."),
+    "card_drops_writes": Text(
+        "The card does not keep what is written to it",
+        "Copy the recordings you need to another place and replace the card now: a restart loses what is new on it."),
+    "database_damaged": Text(
+        "The list of recordings was damaged and rebuilt",
+        "Recording goes on; if it happens again, copy the recordings you need to another place and replace the card."),
+    "nothing_signed": Text(
+        "Recordings are not being signed",
+        "Recording goes on, but the signing key can't be used: a technician looks at the journal of taimat-keeper."),
     "card_days_low": Text(
         "The card will soon be full",
         "The oldest recordings will soon be deleted; use a larger card, or keep fewer days or a lower quality."),
+    "holds_over": Text(
+        "Recordings on hold take too much room",
+        "None is lost, but little room is left for new ones: release those no longer needed (taimat clips holds)."),
     "role_restarting": Text(
         "A part of the recorder keeps restarting",
         "Restart the device; if that does not help, send its log to a technician."),

@@ -79,10 +79,31 @@ def recording(facts: Facts, raised: Raised) -> Iterator[Finding]:
     """What capture could not write; a fault of the card is the device's, not each camera's."""
     for unit, camera in _cameras(facts):
         if camera.write_fault in WRITE_FAULTS:
-            yield finding(camera.write_fault)
+            yield finding(camera.write_fault, severity="alarm")
         idle = camera.recording is False and camera.state != PAUSED
         if camera.write_fault or (idle and camera.camera in facts.continuous):
             yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
+
+
+def holds(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """Clips on hold that take more of the card than they may, by the keeper's word: `holds_over` names the longest."""
+    for unit in _heard(facts):
+        if over := unit.beat.facts.get("holds_over"):
+            yield finding("holds_over", detail=over)
+
+
+def store(facts: Facts, raised: Raised) -> Iterator[Finding]:
+    """What the keeper found out: a card that does not keep what it took, a database that had to be made anew.
+
+    Also that it can sign nothing. These are `card_drops`, `database_aside` and `key_fault`.
+    """
+    for unit in _heard(facts):
+        if what := unit.beat.facts.get("card_drops"):
+            yield finding("card_drops_writes", detail=what)
+        if name := unit.beat.facts.get("database_aside"):
+            yield finding("database_damaged", detail=name)
+        if why := unit.beat.facts.get("key_fault"):
+            yield finding("nothing_signed", detail=why)
 
 
 def ward(facts: Facts, raised: Raised) -> Iterator[Finding]:
@@ -140,4 +161,4 @@ def _climbs(unit: UnitFacts) -> bool:
     return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
 
 
-RULES = (roles, config, cameras, recovery, pauses, recording, ward, network)
+RULES = (roles, config, cameras, recovery, pauses, recording, store, holds, ward, network)

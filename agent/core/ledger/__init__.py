@@ -3,26 +3,34 @@
 Pure: signing and checking a signature are handed in, so nothing here needs a cryptography library.
 """
 from agent.core.ledger.acts import (
+    Agreed,
     Begin,
     ClipSigned,
     ClockMoved,
+    DayKeyChange,
     Deletion,
+    Exported,
+    HoldPlaced,
+    HoldReleased,
     KeyChange,
     MasksDeclared,
     Pairing,
     Pausing,
     Unpairing,
+    Updated,
 )
 from agent.core.ledger.chain import GENESIS, Head, fingerprint, follow, message
 from agent.core.ledger.check import Checked, Verifies, check
 from agent.core.ledger.clocks import moved_ms
 from agent.core.ledger.finding import Code, Finding
+from agent.core.ledger.package import Package, Verdict, check_package
 from agent.core.ledger.row import Line, Moment, NotCanonical, Row, canonical, decode
 from agent.core.ledger.shelf import Found, Known, Shelf, check_shelf
 
 __all__ = [
-    "Begin", "ClipSigned", "ClockMoved", "Deletion", "KeyChange", "MasksDeclared", "Pairing", "Pausing", "Unpairing",
+    "Agreed", "Begin", "ClipSigned", "ClockMoved", "DayKeyChange", "Deletion", "Exported", "HoldPlaced", "HoldReleased",
+    "KeyChange", "MasksDeclared", "Pairing", "Pausing", "Unpairing", "Updated",
     "GENESIS", "Head", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "Code", "Finding", "Line", "Moment", "NotCanonical", "Row", "canonical", "decode",
-    "Found", "Known", "Shelf", "check_shelf",
+    "Found", "Known", "Shelf", "check_shelf", "Package", "Verdict", "check_package",
 ]

@@ -76,6 +76,38 @@ class ClockMoved(Act, frozen=True, kw_only=True, omit_defaults=True):
     code: Literal["sync", "step"]
     offset_ms: int
     step_ms: int | None = None
+    err_ms: int | None = None       # how far off it may be at most, where the kernel says so
+
+
+class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """What the household agrees to by its settings, from now on."""
+
+    KIND: ClassVar[str] = "consent"
+
+    cameras: dict[str, str]         # what is recorded of each: "motion, with sound", or "off"
+    keep_h: int                     # how long clips of events are kept
+    keep_continuous_h: int
+    ward: str | None = None         # who gets events and health; None: nobody
+    encrypt: str = "auto"
+
+
+class Updated(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """Another version of the agent works from now on."""
+
+    KIND: ClassVar[str] = "update"
+
+    version: str
+    was: str | None = None          # None: it is not known what was here before
+
+
+class DayKeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A key was made for which footage is encrypted, or destroyed, and with it all that it opens."""
+
+    KIND: ClassVar[str] = "day_key"
+
+    day: int
+    public: str                     # X25519, hex
+    code: Literal["made", "destroyed"]
 
 
 class Pausing(Act, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,9 +138,46 @@ class Pairing(Act, frozen=True, kw_only=True, omit_defaults=True):
     browser: str                    # digest of its token, shortened
 
 
+class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """Footage was signed to be handed out: which, to whom, on whose word."""
+
+    KIND: ClassVar[str] = "export"
+
+    camera: str
+    begin_ms: int                   # the time that was asked for, by the wall clock
+    end_ms: int
+    by: str                         # command | page | ward: the way it was asked
+    films: dict[str, str]           # SHA-256 by the film's name
+    claim: str                      # SHA-256 of all that the manifest says of the export
+    case: str | None = None
+    purpose: str | None = None
+    officer: str | None = None
+    recipients: list[str] = []      # public keys that it was sealed for; none: whoever has the file
+
+
 class Unpairing(Act, frozen=True, kw_only=True, omit_defaults=True):
     """All browsers were shut out."""
 
     KIND: ClassVar[str] = "unpairing"
 
     browsers_n: int
+
+
+class HoldPlaced(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """Retention must leave a clip alone."""
+
+    KIND: ClassVar[str] = "hold"
+
+    clip: str
+    reason: str
+    until_ms: int | None = None     # wall time; absent: until released
+
+
+class HoldReleased(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """Retention may have the clip again, as far as this reason goes."""
+
+    KIND: ClassVar[str] = "release"
+
+    clip: str
+    reason: str
+    why: Literal["released", "expired"]

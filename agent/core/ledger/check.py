@@ -3,12 +3,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.core.ledger.acts import Begin, KeyChange
-from agent.core.ledger.chain import GENESIS, chained, fingerprint, message
+from agent.core.ledger.chain import Head, chained, fingerprint, message
 from agent.core.ledger.clocks import check_clocks
 from agent.core.ledger.finding import Code, Finding
 from agent.core.ledger.row import Line, Row, decode
 
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
+NOTHING = Head()                                        # what the first row follows on
 
 
 @dataclass(slots=True)
@@ -35,37 +36,39 @@ class Checked:
 
 
 def check(lines: Iterable[Line], verifies: Verifies, *, heads: Mapping[int, str] | None = None, key: str = "",
-          told_key: bytes | None = None, waiting: Iterable[Row] = (), noted_n: int | None = None) -> Checked:
+          told_key: bytes | None = None, waiting: Iterable[Row] = (), noted_n: int | None = None,
+          after: Head = NOTHING) -> Checked:
     """Check the rows as they are stored, in the order of their numbers.
 
     `heads` are row numbers with the first hex digits of their hashes, as a ward has seen them; `key` is the public
     key's fingerprint, as somebody has kept it. `told_key` is what the database calls the key: it is tried where the
     row that should bring the key is spoilt. `waiting` are acts that are noted and not signed yet, and `noted_n` is how
-    many were noted in all. Without a head, nobody can tell whether the end is cut off.
+    many were noted in all. Without a head, nobody can tell whether the end is cut off. `after` is the row that a
+    stretch out of the ledger follows on; by itself it vouches for nothing.
     """
-    reader = _Reader(verifies, key, told_key)
+    reader = _Reader(verifies, key, told_key, after)
     reader.read(list(lines))
     checked, waiting = reader.checked, list(waiting)
     checked.waiting_n = len(waiting)
-    checked.findings += _order(reader.vouched, reader.numbers)
+    checked.findings += _order(reader.vouched, reader.numbers, after)
     checked.rows.sort(key=lambda row: row.n)
     checked.findings += _heads(reader.hashes, checked.last_n, heads or {})
-    checked.findings += _acts(checked, waiting, noted_n)
+    checked.findings += _acts(checked, waiting, noted_n, after.n)
     checked.findings += check_clocks(checked.rows, [*checked.rows, *waiting])
-    checked.findings += _device(checked.rows)
+    checked.findings += _device(checked.rows, is_whole=not after.n)
     return checked
 
 
 class _Reader:
     """Takes the lines one by one, and sorts out which of them the device vouches for."""
 
-    def __init__(self, verifies: Verifies, key: str, told_key: bytes | None) -> None:
+    def __init__(self, verifies: Verifies, key: str, told_key: bytes | None, after: Head) -> None:
         self._verifies, self._key = verifies, key
         self._spare = [told_key] if told_key else []
         self.checked = Checked()
         self.vouched: list[tuple[Row, Line]] = []
         self.numbers: set[int] = set()              # every number that some line claims
-        self.hashes: dict[int, bytes] = {}
+        self.hashes: dict[int, bytes] = {after.n: after.hash}
         self._doubtful: list[tuple[Row, Line]] = [] # whole, but not signed; a signed row behind them may vouch for them
 
     def read(self, lines: list[Line]) -> None:
@@ -160,27 +163,26 @@ def _key(row: Row) -> bytes | None:
         return None
 
 
-def _order(vouched: list[tuple[Row, Line]], numbers: set[int]) -> Iterator[Finding]:
+def _order(vouched: list[tuple[Row, Line]], numbers: set[int], after: Head) -> Iterator[Finding]:
     """Whether the rows lie where they belong, follow on each other, and none is missing."""
     highest = 0
     for row, _ in vouched:
         if row.n < highest:
             yield Finding(Code.ROWS_REORDERED, f"row {row.n} lies behind row {highest}", row.n)
         highest = max(highest, row.n)
-    for first, last in _gaps(numbers):
+    for first, last in _gaps(numbers, after.n + 1):
         rows = f"row {first} is" if first == last else f"rows {first} to {last} are"
         yield Finding(Code.ROW_REMOVED, f"{rows} missing", first)
     by_number = {row.n: line for row, line in vouched}
     for number, line in by_number.items():
         before = by_number.get(number - 1)
-        if line.prev != (before.hash if before else GENESIS) and (before or number == 1):
+        if line.prev != (before.hash if before else after.hash) and (before or number == after.n + 1):
             yield Finding(Code.CHAIN_BROKEN, f"row {number} follows on another row than the one before it: "
                                              "two histories were mixed", number)
 
 
-def _gaps(numbers: set[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each stretch of missing numbers, from 1 on."""
-    expected = 1
+def _gaps(numbers: set[int], expected: int) -> Iterator[tuple[int, int]]:
+    """First and last of each stretch of missing numbers, from `expected` on."""
     for number in sorted(numbers):
         if number > expected:
             yield expected, number - 1
@@ -196,9 +198,13 @@ def _heads(hashes: Mapping[int, bytes], last_n: int, heads: Mapping[int, str]) -
             yield Finding(Code.HEAD_DIFFERS, f"row {number} is not the one that others have seen", number)
 
 
-def _acts(checked: Checked, waiting: list[Row], noted_n: int | None) -> Iterator[Finding]:
-    """Whether every act that was noted is signed or waits for it; what rows that do not hold told is not asked for."""
-    held, deed, n = {row.n for row in checked.rows}, 0, 0
+def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: int) -> Iterator[Finding]:
+    """Whether every act that was noted is signed or waits for it; what rows that do not hold told is not asked for.
+
+    How many acts were noted before a stretch that begins in the midst, its first one tells.
+    """
+    held, n = {row.n for row in checked.rows}, after_n
+    deed = next((row.deed for row in checked.rows if row.deed), 1) - 1 if after_n else 0
     for row in [*(row for row in checked.rows if row.deed), *waiting]:
         row_n = row.n or checked.last_n + 1
         if row.deed != deed + 1 and held.issuperset(range(n + 1, row_n)):
@@ -209,9 +215,13 @@ def _acts(checked: Checked, waiting: list[Row], noted_n: int | None) -> Iterator
         yield Finding(Code.ACT_MISSING, f"{noted_n} acts were noted, but after act {deed} there is no row")
 
 
-def _device(rows: list[Row]) -> Iterator[Finding]:
-    """Whether all rows are of one device and one board; told once where that changes."""
-    device, serial = (rows[0].dev, rows[0].body.get("serial")) if rows else ("", None)
+def _device(rows: list[Row], is_whole: bool) -> Iterator[Finding]:
+    """Whether all rows are of one device and one board; told once where that changes.
+
+    A whole ledger's first row names the board, or there is none; a stretch's board is the first that is named.
+    """
+    device = rows[0].dev if rows else ""
+    serial = next((row.body["serial"] for row in (rows[:1] if is_whole else rows) if "serial" in row.body), None)
     for row in rows:
         here = row.body.get("serial", serial)
         if row.dev != device:

@@ -16,6 +16,12 @@ def moved_ms(before: Moment, after: Moment) -> int:
     return apart_ms if abs(apart_ms) > allowed_ms else 0
 
 
+def went_back_ms(right: Moment, after: Moment) -> int:
+    """By how much a right clock is behind the one that was right before a restart, as a number below 0; else 0."""
+    back_ms = after.wall_ms - right.wall_ms
+    return back_ms if after.clock == RIGHT and back_ms < -STEP_MS else 0
+
+
 def offsets(rows: Iterable[Row]) -> dict[str, set[int]]:
     """By boot: the offsets (ms) that rows about the clock tell."""
     told: dict[str, set[int]] = {}
@@ -57,10 +63,9 @@ def _between(right: Moment, act: Row, row: Row) -> bool:
 
 
 def _over_restart(row: Row, right: Moment) -> Iterator[Finding]:
-    back_ms = right.wall_ms - row.sealed.wall_ms
-    if row.sealed.clock == RIGHT and back_ms > STEP_MS:
+    if back_ms := went_back_ms(right, row.sealed):
         yield Finding(Code.WALL_BACK, f"the clock was right, and after the restart before row {row.n} it is "
-                                      f"{back_ms // 1000} s earlier", row.n)
+                                      f"{-back_ms // 1000} s earlier", row.n)
 
 
 def _within_boot(row: Row, before: Row, told: set[int]) -> Iterator[Finding]:

@@ -37,6 +37,19 @@ class Code(StrEnum):
     CLIP_UNREADABLE = "clip_unreadable"
     CLIP_WITHOUT_ROW = "clip_without_row"
     DELETION_WITHOUT_ROW = "deletion_without_row"
+    # with exports
+    MANIFEST_EDITED = "manifest_edited"         # its signature is for something else
+    MANIFEST_MALFORMED = "manifest_malformed"   # it can't be read, or tells less than a manifest has to
+    EXPORT_UNSIGNED = "export_unsigned"         # nobody vouches for it
+    EXPORT_WITHOUT_ROW = "export_without_row"   # the ledger does not end with this export
+    SEAL_BROKEN = "seal_broken"                 # one of the signatures in other formats is missing or damaged
+    KEY_FILE_DIFFERS = "key_file_differs"       # a file of the package brings another key than the manifest
+    FILE_EDITED = "file_edited"
+    FILE_TRUNCATED = "file_truncated"
+    FILE_SWAPPED = "file_swapped"               # it holds what another file of the export held
+    FILE_MISSING = "file_missing"
+    FILE_UNKNOWN = "file_unknown"               # no word of it in the manifest
+    SOURCE_WITHOUT_ROW = "source_without_row"   # a clip that the film was cut from is not signed as the manifest says
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +59,4 @@ class Finding:
     code: Code
     says: str
     n: int | None = None            # the row concerned
-    clip: str | None = None
+    clip: str | None = None         # or, in an export, the file

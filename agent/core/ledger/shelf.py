@@ -1,5 +1,5 @@
 """Compares what the ledger signed with what lies on the card: every clip's file, and what the database tells of it."""
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -44,7 +44,7 @@ class Shelf:
 
     files: Mapping[str, Found]
     known: Mapping[str, Known]
-    boots: Mapping[str, int] = field(default_factory=dict)      # offset_ms by boot, where the database has one
+    boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms by which a boot's rows are dated
     waiting: Sequence[Row] = ()                                 # acts that are noted and not signed yet
 
 
@@ -173,9 +173,9 @@ def _passed_over(known: Known, told: _Told) -> bool:
 
 
 def _boots(rows: Sequence[Row], shelf: Shelf) -> Iterator[Finding]:
-    """The offset that dates all clips of a boot must be one that a row tells."""
+    """The offsets that date the clips of a boot must be such as rows tell."""
     told = offsets([*rows, *shelf.waiting])
     seen = {row.sealed.boot for row in rows} | {row.at.boot for row in rows}
-    for boot, offset_ms in shelf.boots.items():
-        if boot in seen and offset_ms not in told.get(boot, set()):
+    for boot, offsets_ms in shelf.boots.items():
+        if boot in seen and not told.get(boot, set()).issuperset(offsets_ms):
             yield Finding(Code.BOOT_REDATED, f"the database dates the boot {boot} as no row does")

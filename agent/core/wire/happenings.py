@@ -69,13 +69,15 @@ class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 class ClockData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """kind "clock": the wall clock became right ("sync") or was moved by more than 2 s ("step").
 
-    utc = mono_ms + offset_ms holds for every event of the same boot, earlier ones included.
+    utc = mono_ms + offset_ms holds for every event of the same boot, earlier ones included, if the envelope's clock is
+    rtc or ntp. Where two of them contradict each other, docs/design/time.md says which one is believed.
     """
 
     code: Literal["sync", "step"]
     utc_ms: int
     offset_ms: int
     step_ms: int | None = None
+    err_ms: int | None = None           # how far off it may be at most, where the kernel says so
 
 
 class StorageData(Struct, kw_only=True, omit_defaults=True, frozen=True):

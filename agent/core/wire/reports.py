@@ -68,6 +68,7 @@ class HealthCamera(Struct, kw_only=True, omit_defaults=True, frozen=True):
     gaps_n: int | None = None
     gap_s: float | None = None
     rec: bool | None = None
+    kept_d: float | None = None         # days that its footage stays at the present rate
 
 
 class HealthCondition(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -97,6 +98,8 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     mono_ms: int
     int_s: int                          # the next one comes after this long
     ts: int | None = None
+    clk_err_ms: int | None = None       # how far off the wall clock may be at most, where the kernel says so
+    clk_step_ms: int | None = None      # by how much it was moved last in this boot
     up_s: float | None = None
     cpu_pct: float | None = None
     load1: float | None = None
@@ -108,6 +111,8 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     disk_free_b: int | None = None
     disk_tot_b: int | None = None
     disk_wr_b: int | None = None
+    disk_wr_day_b: int | None = None    # written to the card in a day, by anybody, at the present rate
+    card_life_d: tuple[int, int] | None = None      # days until a new card would be worn out, at worst and at best
     card_days_left: float | None = None
     clips_n: int | None = None
     clips_b: int | None = None

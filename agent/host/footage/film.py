@@ -2,7 +2,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import av
 
@@ -16,6 +16,7 @@ OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 TORN_S = 1.5                # so much less than the file promises, and its end is missing
 FRAME_S = 0.04              # between pictures where the file does not say
 Wants = Callable[[float], bool]
+Opened = Callable[[], BinaryIO]     # raises FootageError
 
 
 class FootageError(Exception):
@@ -25,12 +26,16 @@ class FootageError(Exception):
 class Film:
     """A file that is open; use it as a context."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises FootageError for what is no video."""
+    def __init__(self, path: Path, opened: Opened | None = None) -> None:
+        """`opened` reads the file where it is not to be read as it lies on the disk, as when it is encrypted.
+
+        Raises FootageError for what is no video.
+        """
         self._path = path
         self._damaged_n, self._torn = 0, False
         try:
-            self._file = av.open(f"file:{os.path.abspath(path)}", options=OPTIONS, **ANY_METADATA)
+            source = opened() if opened else f"file:{os.path.abspath(path)}"
+            self._file = av.open(source, options=OPTIONS, **ANY_METADATA)
         except (av.error.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise FootageError(f"{path}: is no video that can be looked at ({reason}); "

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.core.replay import Replay
-from agent.host.footage.film import Film, FootageError
+from agent.host.footage.film import Film, FootageError, Opened
 
 APART_S = 600.0             # between files that have nothing to do with each other: longer than any event waits
 TELL_EVERY_N = 64          # pictures
@@ -15,6 +15,7 @@ class Take(NamedTuple):
 
     path: Path
     began_s: float | None = None        # on the line of time that all share
+    opened: Opened | None = None        # see Film
 
 
 class Played(NamedTuple):
@@ -36,7 +37,7 @@ def play(takes: Iterable[Take], replay: Replay, tell: Callable[[Take, float], No
         began_s = ended_s + APART_S if take.began_s is None else max(take.began_s, ended_s)
         ended_s, trouble = began_s, ""
         try:
-            with Film(take.path) as film:
+            with Film(take.path, take.opened) as film:
                 for number, luma in enumerate(film.lumas(replay.wants, began_s)):
                     replay.look(luma)
                     ended_s = luma.mono_s

@@ -3,43 +3,67 @@ import errno
 import os
 from collections.abc import Sequence
 
+from agent.core.encrypted import DamagedError
 from agent.core.mp4.read import ReadAt
 from agent.store.clips import Clip
+from agent.store.encryption.opening import ClearFile, FileKey, PlainFile, open_clear, open_clip
 from agent.store.folders import Folders
+
+PIECE_B = 1 << 20
 
 
 class ClipFiles:
-    """Opens a clip when it is its turn. Use it as a context."""
+    """Opens a clip when it is its turn, in the clear. Use it as a context."""
 
-    def __init__(self, folders: Folders, clips: Sequence[Clip]) -> None:
+    def __init__(self, folders: Folders, clips: Sequence[Clip], file_key: FileKey) -> None:
         self._paths = [(folders.clip(clip.seq, clip.name), folders.part(clip.seq, clip.name)) for clip in clips]
-        self._open: tuple[int, int] | None = None       # whose, and its handle
+        self._file_key = file_key
+        self._open: tuple[int, ClearFile] | None = None     # whose, and its file
 
-    def handle(self, number: int) -> int:
-        """The open file of that clip, valid until another is asked for. Raises OSError."""
+    def file(self, number: int) -> ClearFile:
+        """The open file of that clip, valid until another is asked for. Raises OSError, LockedError and DamagedError.
+        """
         if self._open is None or self._open[0] != number:
             self.close()
             final, part = self._paths[number]
             try:
-                opened = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
+                opened = open_clip(final, self._file_key)
             except FileNotFoundError:
-                opened = os.open(part, os.O_RDONLY | os.O_CLOEXEC)      # it is being written
+                opened = open_clear(part, self._file_key)       # it is being written
             self._open = number, opened
         return self._open[1]
 
     def reader(self, number: int) -> ReadAt:
-        """How that clip is read. Where the card can't read it, it counts as ended; other OSErrors are raised."""
+        """How that clip is read. Where the card can't read it, or it was changed, it counts as ended.
+
+        Raises LockedError, and other OSErrors.
+        """
         def read_at(offset: int, size_b: int) -> bytes:
             try:
-                return os.pread(self.handle(number), size_b, offset)
+                return self.file(number).read_at(offset, size_b)
+            except DamagedError:
+                return b""
             except OSError as error:
                 if error.errno != errno.EIO:
                     raise
                 return b""
         return read_at
 
+    def copy(self, number: int, offset: int, size_b: int, target: int) -> int:
+        """Append some of that clip to the file `target`; returns how many bytes that were, 0 at the clip's end.
+
+        Raises OSError.
+        """
+        file = self.file(number)
+        if isinstance(file, PlainFile):
+            return os.sendfile(target, file.handle, offset, size_b)     # takes no bytes into the process
+        try:
+            return os.write(target, file.read_at(offset, min(size_b, PIECE_B)))
+        except DamagedError as error:
+            raise OSError(errno.EIO, str(error)) from error
+
     def close(self) -> None:
         """Close what is open; it is opened again when it is asked for."""
         if self._open is not None:
-            os.close(self._open[1])
+            self._open[1].close()
             self._open = None

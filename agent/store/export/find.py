@@ -10,14 +10,19 @@ from agent.store.clips import COLUMNS, Clip
 
 LOST = "lost"               # the boot of clips whose rows were lost: each stands alone
 SEEN = "camera = :camera AND state IN ('open', 'done', 'recovered')"
+LONGEST_MS = 3_600_000      # clips are far shorter
+# Numbers of clips that may lie in the range, out of the index alone: by an anchor's date, or by the one first written.
+NEAR = (f"SELECT seq FROM anchor CROSS JOIN clip ON clip.boot = anchor.boot WHERE {SEEN} "
+        "AND mono_ms BETWEEN :begin - dates_ms - :longest AND :end - dates_ms "
+        f"UNION ALL SELECT seq FROM clip WHERE {SEEN} AND wall_ms BETWEEN :begin - :longest AND :end")
 
 
 def reaching_into(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> list[Clip]:
     """The camera's clips with footage between these wall times, in the order of recording, open ones among them."""
     rows = db.execute(
-        f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE {SEEN}) "
+        f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE seq IN ({NEAR})) "
         "WHERE wall_ms < :end AND (dur_ms IS NULL OR wall_ms + dur_ms > :begin) ORDER BY seq",
-        {"camera": camera, "begin": begin_ms, "end": end_ms})
+        {"camera": camera, "begin": begin_ms, "end": end_ms, "longest": LONGEST_MS})
     return [Clip(**row) for row in rows]
 
 

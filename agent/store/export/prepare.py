@@ -8,9 +8,10 @@ from typing import NamedTuple
 from agent.core.mp4.boxes import Mp4Error
 from agent.core.mp4.cut import Film, Strip, cut
 from agent.core.mp4.read import Head, read_head
-from agent.core.pause import TRUSTED
 from agent.store import boots
 from agent.store.clips import Clip
+from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.opening import FileKey, LockedError
 from agent.store.export.errors import ExportError, spell
 from agent.store.export.files import ClipFiles
 from agent.store.export.find import cameras, places_us, reaching_into, recorded_ms
@@ -38,35 +39,41 @@ class Export:
     gaps: Sequence[Gap]
     sure: bool                  # whether the wall clock was right, or has been found out since
     folders: Folders
+    file_key: FileKey           # opens clips that are encrypted
 
 
-def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int) -> Export:
-    """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error."""
+def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int,
+            file_key: FileKey | None = None) -> Export:
+    """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error.
+
+    `file_key` opens clips that are encrypted; None: with the keys that this user may read.
+    """
     found = reaching_into(db, camera, begin_ms, end_ms)
     if not found:
         raise ExportError(_nothing(db, camera, begin_ms, end_ms))
-    return _prepare(db, folders, found, (begin_ms, end_ms), end_ms)
+    return _prepare(db, folders, file_key, found, (begin_ms, end_ms), end_ms)
 
 
-def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip) -> Export:
+def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
     """The same for all of one clip."""
-    return _prepare(db, folders, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS), clip.wall_ms + (clip.dur_ms or 0))
+    return _prepare(db, folders, file_key, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS),
+                    clip.wall_ms + (clip.dur_ms or 0))
 
 
-def _prepare(db: sqlite3.Connection, folders: Folders, found: list[Clip], span_ms: tuple[int, int],
-             promised_ms: int) -> Export:
+def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, found: list[Clip],
+             span_ms: tuple[int, int], promised_ms: int) -> Export:
     """Footage that is not there by `promised_ms` is missing."""
-    camera, (begin_ms, end_ms) = found[0].camera, span_ms
+    camera, (begin_ms, end_ms), file_key = found[0].camera, span_ms, key or Keyring(folders).file_key
     places = places_us(found)
     try:
-        heads = _heads(folders, found)
+        heads = _heads(folders, found, file_key)
         clips = [clip for clip, head in zip(found, heads, strict=True) if head]
-        with contextlib.closing(ClipFiles(folders, clips)) as files:
+        with contextlib.closing(ClipFiles(folders, clips, file_key)) as files:
             begins = (begin_us for begin_us, head in zip(places, heads, strict=True) if head)
             strips = [Strip(files.reader(number), head, begin_us)
                       for number, (head, begin_us) in enumerate(zip(filter(None, heads), begins, strict=True))]
             films = cut(strips, begin_ms * 1000, end_ms * 1000)
-    except Mp4Error as error:
+    except (Mp4Error, LockedError) as error:
         raise ExportError(f"{camera}: {error}") from error
     except OSError as error:
         raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; "
@@ -74,16 +81,16 @@ def _prepare(db: sqlite3.Connection, folders: Folders, found: list[Clip], span_m
     if not films:
         whys = {_why(clip) for clip in found} - {""}
         raise ExportError("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
-    sure = all(clip.clock in TRUSTED or boots.offset_ms(db, clip.boot) is not None for clip in clips)
+    sure = all(boots.is_sure(db, clip.boot, clip.clock) for clip in clips)
     first_us = strips[films[0].strips[0]].begin_us
     gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, promised_ms * 1000)
-    return Export(camera, films, clips, gaps, sure, folders)
+    return Export(camera, films, clips, gaps, sure, folders, file_key)
 
 
-def _heads(folders: Folders, found: Sequence[Clip]) -> list[Head | None]:
-    """None for a clip that can't be played at all. Raises OSError where that is no fault of the clip's."""
+def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[Head | None]:
+    """None for a clip that can't be played at all. Raises OSError and LockedError: that is no fault of the clip's."""
     heads: list[Head | None] = []
-    with contextlib.closing(ClipFiles(folders, found)) as files:
+    with contextlib.closing(ClipFiles(folders, found, file_key)) as files:
         for number in range(len(found)):
             try:
                 heads.append(read_head(files.reader(number)))

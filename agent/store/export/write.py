@@ -14,6 +14,7 @@ from agent.host.hashing import sha256
 from agent.store.export.errors import ExportError
 from agent.store.export.files import ClipFiles
 from agent.store.export.prepare import Export
+from agent.store.export.stream import head
 
 SPARE_B = 64_000_000        # stays free: a recorder may be writing to the same card
 FLUSH_EVERY_B = 16 << 20    # so that the recorder beside us never waits for more than this to reach the card
@@ -63,7 +64,12 @@ def _check(export: Export, paths: list[Path], replace: bool) -> None:
         raise ExportError(f"{there[0]} is a folder; say the file's name, too, as in {there[0] / 'film.mp4'}")
     if there and not replace:
         raise ExportError(f"{there[0]} is already there; choose another name, or let it be replaced with --force")
-    needs_b = sum(film.size_b for film in export.films) + SPARE_B
+    demand_room(folder, sum(film.size_b for film in export.films))
+
+
+def demand_room(folder: Path, size_b: int) -> None:
+    """See that there is room for so much, and some to spare. Raises ExportError."""
+    needs_b = size_b + SPARE_B
     disk = os.statvfs(folder)
     free_b = disk.f_bavail * disk.f_frsize
     if free_b < needs_b:
@@ -77,9 +83,8 @@ def _write(export: Export, film: Film, path: Path, tell: Tell) -> int:
     part = path.with_name(path.name + ".part")
     try:
         with _draft(part) as handle:
-            wall_s = film.begin_ms // 1000 if export.sure else 0
-            size_b = _fill(handle, film.head(wall_s))
-            with contextlib.closing(ClipFiles(export.folders, export.clips)) as files:
+            size_b = _fill(handle, head(export, film))
+            with contextlib.closing(ClipFiles(export.folders, export.clips, export.file_key)) as files:
                 size_b += _copy(handle, film, files, lambda copied_b: tell(size_b + copied_b))
             os.fsync(handle)
             rename_durably(part, path)
@@ -119,9 +124,9 @@ def _copy(handle: int, film: Film, files: ClipFiles, tell: Tell) -> int:
     """All that follows the head. Returns its bytes. Raises OSError."""
     copied_b = flushed_b = 0
     for run in film.runs:
-        source, offset, end = files.handle(run.strip), run.offset, run.offset + run.size_b
+        offset, end = run.offset, run.offset + run.size_b
         while offset < end:
-            sent_b = os.sendfile(handle, source, offset, end - offset)
+            sent_b = files.copy(run.strip, offset, end - offset, handle)
             if not sent_b:
                 raise OSError(errno.EIO, "a clip has become shorter while it was copied")
             offset += sent_b

@@ -100,7 +100,8 @@ def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: A
     runtime = stack.enter_context(tempfile.TemporaryDirectory(prefix="taimat-", dir=memory))
     host, broker_port = broker or ("127.0.0.1", 1883)
     return Settings(
-        device=Device(site="demo"), store=Store(folder=str(store), runtime=runtime, quota_gb=QUOTA_GB),
+        # Not encrypted: a first look is also to open a clip in any player.
+        device=Device(site="demo"), store=Store(folder=str(store), runtime=runtime, quota_gb=QUOTA_GB, encrypt="off"),
         camera=[Camera(name=CAMERA, source=film.source, loop=film.loop, record="motion", pre_roll_s=2, post_roll_s=2,
                        merge_gap_s=2, max_clip_s=12)],
         ward=Ward(enabled=broker is not None, ward=WARD, host=host, port=broker_port, tls=False, delivery="puback",

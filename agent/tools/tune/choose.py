@@ -1,16 +1,23 @@
 """Which footage, and whose settings."""
+import io
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO
 
 import typer
 
 from agent.config.load import load
 from agent.config.settings import Camera, Settings
+from agent.core.encrypted import DamagedError
 from agent.host.clock import SystemClock
 from agent.host.footage.film import FootageError
 from agent.host.footage.reel import Take
 from agent.store import boots
 from agent.store.clips import Clip
+from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.opening import ClearStream, FileKey, LockedError, open_clip
 from agent.tools.clips import newest
 from agent.tools.pausing import length_ms
 from agent.tools.place import config_path, open_store
@@ -56,8 +63,18 @@ def _of_store(wishes: Wishes, last: str) -> Choice:
         raise FootageError(f"no clip of {camera.name} is from the last {last}; ask for more, as in --last 7d, "
                            "or see what there is: taimat clips list")
     begin_ms = found[0].wall_ms
-    takes = [Take(folders.clip(clip.seq, clip.name), (clip.wall_ms - begin_ms) / 1000) for clip in found]
+    keys = Keyring(folders, Path(settings.store.runtime))
+    paths = ((folders.clip(clip.seq, clip.name), (clip.wall_ms - begin_ms) / 1000) for clip in found)
+    takes = [Take(path, began_s, partial(_opened, path, keys.file_key)) for path, began_s in paths]
     return Choice(camera, takes, f"{camera.name}, last {last}", begin_ms / 1000)
+
+
+def _opened(path: Path, file_key: FileKey) -> BinaryIO:
+    """A clip in the clear. Raises FootageError and OSError."""
+    try:
+        return io.BufferedReader(ClearStream(open_clip(path, file_key)))
+    except (LockedError, DamagedError) as error:
+        raise FootageError(str(error)) from error
 
 
 def _length_ms(last: str) -> int:

@@ -17,7 +17,7 @@ from agent.host.hashing import sha256
 from agent.store import ledger, meta
 from agent.store.database import FILE, StoreError
 from agent.store.folders import Folders
-from agent.store.sweep import FOLDER, OURS
+from agent.store.names import FOLDER, OURS
 
 KNOWN = "seq, name, camera, state, boot, mono_ms, wall_ms, dur_ms, sha256"
 
@@ -45,11 +45,19 @@ def read(folder: Path, tell: Callable[[int], None]) -> Card:
                              "start this version on it once")
         db.execute("BEGIN")
         known = {row["name"]: Known(**row) for row in db.execute(f"SELECT {KNOWN} FROM clip")}
-        boots = {row["id"]: row["offset_ms"] for row in db.execute("SELECT * FROM boot WHERE offset_ms IS NOT NULL")}
+        boots = _boots(db)
         lines, waiting, noted_n = list(ledger.lines(db)), ledger.waiting(db), ledger.noted_n(db)
         key = _key(db)
     _look_again(Folders(folder), known, files)
     return Card(lines, waiting, noted_n, key, Shelf(files, known, boots, waiting))
+
+
+def _boots(db: sqlite3.Connection) -> dict[str, frozenset[int]]:
+    """The offsets (ms) that date the rows of each boot; before schema 7 there was one for all of a boot."""
+    old = any(column["name"] == "offset_ms" for column in db.execute("PRAGMA table_info (boot)"))
+    rows = db.execute("SELECT id, offset_ms FROM boot WHERE offset_ms IS NOT NULL" if old else
+                      "SELECT boot, dates_ms FROM anchor WHERE dates_ms IS NOT NULL").fetchall()
+    return {boot: frozenset(each for of, each in rows if of == boot) for boot in {of for of, _ in rows}}
 
 
 def _key(db: sqlite3.Connection) -> bytes | None:

@@ -1,5 +1,6 @@
-"""The whole of a check: read the card, check rows and clips, say what holds."""
-from collections.abc import Sequence
+"""The whole of a check: read the card or the export, check rows and clips or films, say what holds."""
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -7,17 +8,17 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.config.load import load
-from agent.core.ledger import check, check_shelf
+from agent.core.ledger import check, check_package, check_shelf
 from agent.tools.place import config_path
 from agent.tools.terminal import console
-from agent.tools.verify import card, show
+from agent.tools.verify import card, package, show, show_export
 
 EXIT_HOLDS, EXIT_FOUND = 0, 1
 HEAD_DIGITS_MIN = 16
 
 
 def verify(config: Path | None, folder: Path | None, heads: Sequence[str], key: str, as_json: bool) -> int:
-    """Check a store and print what came of it; returns 1 if anything does not hold.
+    """Check a store or an export and print what came of it; returns 1 if anything does not hold.
 
     Raises typer.BadParameter for a head or key that is none, ConfigError, StoreError.
     """
@@ -25,17 +26,36 @@ def verify(config: Path | None, folder: Path | None, heads: Sequence[str], key: 
     if key and not _is_hex(key, 16):
         raise typer.BadParameter(f"{key} is no key's fingerprint: 16 hex digits, as in a health report",
                                  param_hint="--key")
-    out = console()
-    with out.status(" reading ...") as status:
-        if as_json or not out.is_terminal:
-            status.stop()
-        seen = card.read(folder or Path(load(config_path(config)).store.folder),
-                         lambda clips_n: status.update(f" {clips_n} clips read ..."))
+    place = folder or Path(load(config_path(config)).store.folder)
+    return (_export if package.is_one(place) else _card)(place, anchors, key, as_json)
+
+
+def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
+    with _reading(as_json) as tell:
+        seen = card.read(folder, tell)
     checked = check(seen.lines, verifies, heads=anchors, key=key, told_key=seen.key, waiting=seen.waiting,
                     noted_n=seen.noted_n)
     findings = [*checked.findings, *check_shelf(checked, seen.shelf)]
     show.results(show.Results(checked, findings, seen.shelf, anchors), as_json)
     return EXIT_FOUND if findings else EXIT_HOLDS
+
+
+def _export(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
+    with _reading(as_json) as tell:
+        seen = package.read(folder, tell)
+    verdict = check_package(seen, verifies, heads=anchors, key=key)
+    show_export.results(show_export.Results(verdict, anchors, bool(key)), as_json)
+    return EXIT_FOUND if verdict.findings else EXIT_HOLDS
+
+
+@contextlib.contextmanager
+def _reading(quiet: bool) -> Iterator[Callable[[int], None]]:
+    """How many files were read, on a terminal."""
+    out = console()
+    with out.status(" reading ...") as status:
+        if quiet or not out.is_terminal:
+            status.stop()
+        yield lambda files_n: status.update(f" {files_n} files read ...")
 
 
 def verifies(key: bytes, sig: bytes, message: bytes) -> bool:

@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from agent.core.ledger import Checked, ClipSigned, Finding, Shelf, fingerprint
+from agent.core.pause import TRUSTED
 from agent.tools.terminal import console, json_line, table, when
 
 NO_HEAD = ("From the card alone nobody can tell whether the ledger's end was cut off: "
@@ -53,13 +54,10 @@ def _as_json(found: Results) -> None:
 
 def _as_text(found: Results) -> None:
     out, checked = console(), found.checked
-    if found.findings:
-        table(("what", "row", "clip", "in words"), [_row(finding) for finding in found.findings], right=("row",),
-              fold=("clip", "in words"))
-        out.print()
+    list_findings(found.findings, "clip")
     good_n, all_n = found.clips_n
     verdict = "[red]not all of it holds[/red]" if found.findings else "[green]all of it holds[/green]"
-    out.print(f"{verdict}: {_stretches(checked)}; clips that hold: {good_n} of {all_n}", soft_wrap=True)
+    out.print(f"{verdict}: {stretches(checked)}; clips that hold: {good_n} of {all_n}", soft_wrap=True)
     if checked.rows:
         keys = ", ".join(fingerprint(key) for key in checked.keys)
         out.print(f"device {checked.rows[0].dev}, key {keys}, last row {_sealed(checked)}", soft_wrap=True)
@@ -71,15 +69,24 @@ def _as_text(found: Results) -> None:
         out.print(f"[dim]{NO_HEAD}[/dim]", soft_wrap=True)
 
 
+def list_findings(findings: Sequence[Finding], where: str) -> None:
+    """What does not hold, in a table; `where` says what a finding's place is beside its row."""
+    if findings:
+        table(("what", "row", where, "in words"), [_row(finding) for finding in findings], right=("row",),
+              fold=(where, "in words"))
+        console().print()
+
+
 def _row(finding: Finding) -> tuple[str, str, str, str]:
     return finding.code, "" if finding.n is None else str(finding.n), finding.clip or "", finding.says
 
 
-def _stretches(checked: Checked) -> str:
+def stretches(checked: Checked) -> str:
+    """Which rows hold."""
     told = ", ".join(f"{first} to {last}" if first < last else str(first) for first, last in checked.stretches)
     return f"signed rows: {told or 'none'}"
 
 
 def _sealed(checked: Checked) -> str:
     sealed = checked.rows[-1].sealed
-    return when(sealed.wall_ms, sealed.mono_ms, sealed.clock, dated=False).strip()
+    return when(sealed.wall_ms, sealed.mono_ms, sealed.clock, sure=sealed.clock in TRUSTED).strip()

@@ -1,0 +1,127 @@
+"""The keys of the days: made ahead of use, wrapped for the household, destroyed with the last file that they open.
+
+What goes first is always the file: a cut leaves a key without a row, which is entered at the next start, or a row whose
+key is gone already, which is told so at the next pass.
+"""
+import logging
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+
+from agent.core.ledger import DayKeyChange
+from agent.core.pause import TRUSTED
+from agent.host.clock import Instant
+from agent.host.files import sync_folder, write_durably
+from agent.store import ledger, meta
+from agent.store.database import transaction
+from agent.store.encryption import days
+from agent.store.encryption.days import DayKey
+from agent.store.folders import Folders
+
+DAY_MS = 24 * 3600 * 1000
+FILE = re.compile(r"^(?P<day>[0-9]{6,})\.key\Z")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DayKeys:
+    """The private halves are files that the keeper alone may read."""
+
+    folders: Folders
+
+    def renew(self, db: sqlite3.Connection, now: Instant) -> None:
+        """See that there is a key for today, and that the household could open every day's without us.
+
+        Raises OSError and sqlite3.Error.
+        """
+        newest = days.newest(db)
+        if newest is None:
+            self._enter_lost(db, now)
+            newest = days.newest(db)
+        if newest is None or not _of_today(newest, now):
+            self._make(db, now)
+        self._wrap_for_household(db)
+
+    def replace(self, db: sqlite3.Connection, now: Instant) -> None:
+        """Have another key for what is written from now on. Raises OSError and sqlite3.Error."""
+        self._make(db, now)
+        self._wrap_for_household(db)
+
+    def destroy_unused(self, db: sqlite3.Connection, now: Instant) -> int:
+        """Destroy the keys of days of which nothing is left, as far as the rows tell; returns how many.
+
+        The caller has seen that every file of ours has its row. Raises OSError and sqlite3.Error.
+        """
+        unused = days.unused(db)
+        for key in unused:
+            _shred(days.private_file(self.folders.keys, key.id).parent, key.id)
+            with transaction(db):
+                days.bury(db, key.id)
+                ledger.note(db, now, DayKeyChange(day=key.id, public=key.public.hex(), code="destroyed"))
+            _log.info("the key of day %d is destroyed: nothing is left that it opens", key.id)
+        return len(unused)
+
+    def _make(self, db: sqlite3.Connection, now: Instant) -> None:
+        from agent.store.encryption.ciphers import new_private, public_of
+
+        day = max(days.next_id(db), max(self._on_card(), default=0) + 1)
+        path, private = days.private_file(self.folders.keys, day), new_private()
+        self.folders.keys.mkdir(mode=0o700, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700)
+            sync_folder(path.parent.parent)
+        write_durably(path, private, mode=0o600)
+        self._enter(db, day, public_of(private), now)
+
+    def _enter(self, db: sqlite3.Connection, day: int, public: bytes, now: Instant) -> None:
+        with transaction(db):
+            days.add(db, day, public, now)
+            ledger.note(db, now, DayKeyChange(day=day, public=public.hex(), code="made"))
+
+    def _enter_lost(self, db: sqlite3.Connection, now: Instant) -> None:
+        """A database that was lost knows none of the keys on the card; their footage is adopted by the sweep."""
+        from agent.store.encryption.ciphers import public_of
+
+        for day in sorted(self._on_card()):
+            private = days.private_file(self.folders.keys, day).read_bytes()
+            self._enter(db, day, public_of(private), now)
+
+    def _on_card(self) -> list[int]:
+        folder = self.folders.keys / days.FOLDER
+        names = os.listdir(folder) if folder.is_dir() else []
+        return [int(match["day"]) for name in names if (match := FILE.match(name))]
+
+    def _wrap_for_household(self, db: sqlite3.Connection) -> None:
+        household = meta.get(db, days.HOUSEHOLD)
+        for key in days.living(db) if household else []:
+            if key.for_household is None and household:
+                from agent.store.encryption.ciphers import wrap
+
+                private = days.private_file(self.folders.keys, key.id).read_bytes()
+                days.put_for_household(db, key.id, b"".join(wrap(private, bytes.fromhex(household), f"day {key.id}")))
+
+
+def _of_today(key: DayKey, now: Instant) -> bool:
+    """Whether the key is younger than a day. Of another start of the machine only right clocks can tell."""
+    if key.boot == now.boot:
+        return now.mono_ms - key.mono_ms < DAY_MS
+    return key.clock in TRUSTED and now.clock in TRUSTED and 0 <= now.wall_ms - key.wall_ms < DAY_MS
+
+
+def _shred(folder: os.PathLike[str], day: int) -> None:
+    """Write over the key before its file goes. A card may keep the old bytes until it needs the block: it is 32 of them
+    and not the gigabytes that they open."""
+    path = os.path.join(folder, f"{day:06d}.key")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.pwrite(handle, os.urandom(os.fstat(handle).st_size), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.unlink(path)
+    sync_folder(folder)

@@ -1,0 +1,107 @@
+"""The keeper's eye on the wall clock: what it turns out to be is noted once, dates the index, and may forbid deletion.
+
+docs/design/time.md tells what is believed, and when.
+"""
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.core.anchors import RANK
+from agent.core.clockwatch import DISTRUST_S, ClockWatch, Seen
+from agent.host import clockstate
+from agent.host.clock import Instant
+from agent.store import announce, boots, clips, meta
+from agent.store.database import transaction
+
+DISTRUST = "clock_distrusted"   # meta key: boot, second until which age deletes nothing, second when that was written
+WEIGH_EVERY_S = 3600.0          # a time becomes credible by holding for a day
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Timekeeper:
+    """Looks at the clock of one boot."""
+
+    read_error_ms: Callable[[], int | None] = clockstate.error_ms
+    watch: ClockWatch = field(default_factory=ClockWatch)
+    step_ms: int | None = None          # the last one that we saw
+    next_weighing_mono_s: float = 0.0
+
+    def recall(self, db: sqlite3.Connection, now: Instant) -> None:
+        """Take up what earlier lives knew: what moves while nobody looks is seen by the next one. Raises sqlite3.Error.
+        """
+        boots.remember(db, now.boot)
+        known = boots.anchors(db, now.boot)
+        offset_ms = known[-1]["offset_ms"] if known else None
+        self.watch = ClockWatch(offset_ms, offset_ms, max((RANK.get(row["clock"], 0) for row in known), default=0),
+                                _distrusted_until_mono_s(db, now))
+
+    def look(self, db: sqlite3.Connection, now: Instant) -> Seen | None:
+        """Note what happened to the clock; returns what is told to the ward. Raises sqlite3.Error.
+
+        What could not be written is seen again at the next look.
+        """
+        newest_wall_ms = clips.newest_wall_ms(db) if self.watch.is_news(now.clock) else None
+        watch, seen, moved_ms = self.watch.step(now.mono_ms, now.wall_ms, now.clock, newest_wall_ms)
+        if watch.offset_ms != self.watch.offset_ms or seen:
+            self._note(db, now, watch, seen, moved_ms)
+        elif now.mono_ms / 1000 >= self.next_weighing_mono_s:
+            self._weigh(db, now, watch)
+        self.watch = watch
+        return seen
+
+    def may_delete(self, now: Instant) -> bool:
+        """Whether footage may be judged by its age now."""
+        return self.watch.may_delete(now.mono_ms / 1000, now.clock)
+
+    def facts(self) -> dict[str, int]:
+        """For the health report: how far off the clock may be, and by how much it was moved last; only what is known.
+        """
+        told = {"clock_err_ms": self.read_error_ms(), "clock_step_ms": self.step_ms}
+        return {name: value for name, value in told.items() if value is not None}
+
+    def _note(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch, seen: Seen | None, moved_ms: int) -> None:
+        error_ms = self.read_error_ms()
+        with transaction(db):
+            boots.date(db, now.boot, now.wall_ms - now.mono_ms, now.mono_ms, now.clock, error_ms)
+            if seen:
+                announce.clock(db, now, seen.value, moved_ms or None, error_ms)
+            _put_distrust(db, now, watch)
+        self.step_ms = moved_ms or self.step_ms
+        if seen:
+            moved = f", and was moved by {moved_ms / 1000:+.0f} s" if moved_ms else ""
+            _log.info("the clock is %s now%s", now.clock, moved)
+
+    def _weigh(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch) -> None:
+        """Once more before age may delete again: by then the dates must be those that are believed from then on."""
+        with transaction(db):
+            boots.settle(db, now.boot, now.mono_ms)
+            _put_distrust(db, now, watch)
+        now_mono_s, trusted_mono_s = now.mono_ms / 1000, watch.distrusted_until_mono_s
+        self.next_weighing_mono_s = now_mono_s + WEIGH_EVERY_S
+        if trusted_mono_s > now_mono_s:
+            self.next_weighing_mono_s = min(self.next_weighing_mono_s, trusted_mono_s)
+
+
+def _put_distrust(db: sqlite3.Connection, now: Instant, watch: ClockWatch) -> None:
+    until_mono_s, now_mono_s = watch.distrusted_until_mono_s, now.mono_ms / 1000
+    text = f"{now.boot} {until_mono_s:.0f} {now_mono_s:.0f}" if until_mono_s > now_mono_s else ""
+    if text != (meta.get(db, DISTRUST) or ""):
+        meta.put(db, DISTRUST, text)
+
+
+def _distrusted_until_mono_s(db: sqlite3.Connection, now: Instant) -> float:
+    """A step of the clock is no older for our having started since; a reboot stops the wait and does not begin it anew.
+
+    So a machine that loses its power every night gets through it, too.
+    """
+    match (meta.get(db, DISTRUST) or "").split():
+        case [boot, until_mono_s, _] if boot == now.boot:
+            return float(until_mono_s)
+        case [_, until_mono_s, written_mono_s]:
+            return now.mono_ms / 1000 + float(until_mono_s) - float(written_mono_s)
+        case [_, *_]:
+            return now.mono_ms / 1000 + DISTRUST_S      # written before it was known how much of it is over
+    return 0.0

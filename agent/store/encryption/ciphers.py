@@ -1,0 +1,70 @@
+"""The ciphers, and how a file's key is wrapped for a day's. The only place that asks the cryptography library.
+
+A file's key is wrapped by one that X25519 (RFC 7748) agrees on between the day's key and one made for this file alone,
+through HKDF-SHA256 (RFC 5869): who writes needs the day's public key only, and can't read what others wrote.
+"""
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from agent.core.encrypted import AES_GCM, CHACHA, DamagedError, FileHead
+
+KEY_B = EPHEMERAL_B = 32
+NONCE_B = 12
+ONCE = bytes(NONCE_B)       # a wrapping key is used for one message, so its nonce may be fixed
+Cipher = AESGCM | ChaCha20Poly1305
+
+_CLASSES: dict[int, type[AESGCM] | type[ChaCha20Poly1305]] = {AES_GCM: AESGCM, CHACHA: ChaCha20Poly1305}
+
+
+def cipher(kind: int, key: bytes) -> Cipher:
+    """What encrypts and decrypts the records of a file whose key this is."""
+    return _CLASSES[kind](key)
+
+
+def new_private() -> bytes:
+    """A new X25519 private key, raw."""
+    return X25519PrivateKey.generate().private_bytes_raw()
+
+
+def public_of(private: bytes) -> bytes:
+    """The public half, raw."""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def wrap(key: bytes, public: bytes, name: str) -> tuple[bytes, bytes]:
+    """Encrypt a key for whoever has the private half of `public`, bound to `name`: (ephemeral public key, wrapped)."""
+    ephemeral = X25519PrivateKey.generate()
+    own = ephemeral.public_key().public_bytes_raw()
+    shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))
+    return own, ChaCha20Poly1305(_wrapping_key(shared, own, public)).encrypt(ONCE, key, name.encode())
+
+
+def unwrap(ephemeral: bytes, wrapped: bytes, private: bytes, name: str) -> bytes:
+    """The key that `wrap` encrypted. Raises DamagedError when it was for another key or another name."""
+    own = X25519PrivateKey.from_private_bytes(private)
+    try:
+        shared = own.exchange(X25519PublicKey.from_public_bytes(ephemeral))
+        wrapping = _wrapping_key(shared, ephemeral, own.public_key().public_bytes_raw())
+        return ChaCha20Poly1305(wrapping).decrypt(ONCE, wrapped, name.encode())
+    except (InvalidTag, ValueError):
+        raise DamagedError(f"{name}: its key is not the one it was encrypted for, or it is another file") from None
+
+
+def new_file(kind: int, day: int, public: bytes, name: str) -> tuple[FileHead, bytes]:
+    """A file's head, with a new key wrapped for the day key `day`, and that key."""
+    key = secrets.token_bytes(KEY_B)
+    return FileHead(kind, day, *wrap(key, public, name)), key
+
+
+def file_key(head: FileHead, private: bytes, name: str) -> bytes:
+    """The key of the file `name` with that head. Raises DamagedError."""
+    return unwrap(head.ephemeral, head.wrapped, private, name)
+
+
+def _wrapping_key(shared: bytes, ephemeral: bytes, public: bytes) -> bytes:
+    return HKDF(SHA256(), KEY_B, salt=ephemeral + public, info=b"taimat file key 1").derive(shared)

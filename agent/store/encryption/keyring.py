@@ -1,0 +1,85 @@
+"""Where a reader gets a file's key from: the household's, the keeper's files where they may be read, or the keeper."""
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from agent.core.encrypted import DamagedError, FileHead
+from agent.store.encryption.days import private_file
+from agent.store.encryption.opening import LockedError
+from agent.store.folders import Folders
+
+DESK = "keys/desk.sock"     # where the keeper is asked, in the runtime folder
+QUESTION_B_MAX = 1024
+ANSWER_B_MAX = 1024
+PATIENCE_S = 3.0
+Household = Callable[[int], bytes]      # the private half of a day's key; raises LockedError
+
+
+class Question(msgspec.Struct):
+    """A file's head and name, to the keeper."""
+
+    day: int
+    ephemeral: bytes
+    wrapped: bytes
+    name: str
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """The file's key, or why there is none: "damaged", or "gone" when the day's key was destroyed."""
+
+    key: bytes = b""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Finds the keys of one store's files. Without `runtime` no keeper is asked."""
+
+    folders: Folders
+    runtime: Path | None = None
+    household: Household | None = None
+
+    def file_key(self, head: FileHead, name: str) -> bytes:
+        """Raises LockedError and DamagedError."""
+        if self.household is not None:
+            return _unwrapped(head, self.household(head.day), name)
+        try:
+            return _unwrapped(head, private_file(self.folders.keys, head.day).read_bytes(), name)
+        except OSError as error:
+            return self._asked(head, name, error.strerror or str(error))
+
+    def _asked(self, head: FileHead, name: str, reason: str) -> bytes:
+        if self.runtime is None:
+            raise LockedError(f"{name} is encrypted, and its day's key can't be read here ({reason}): try it as root, "
+                              "or with the household's key (--household-key)")
+        try:
+            answer = _ask(self.runtime / DESK, Question(head.day, head.ephemeral, head.wrapped, name))
+        except (OSError, msgspec.DecodeError) as error:
+            raise LockedError(f"{name} is encrypted, and the keeper, who has its key, does not answer ({error}): "
+                              "is it running (systemctl status taimat-keeper)? Else try it as root, or with the "
+                              "household's key (--household-key)") from error
+        if answer.why == "gone":
+            raise LockedError(f"{name} is encrypted, and the key of its day was destroyed: it was erased")
+        if answer.why:
+            raise DamagedError(f"{name}: {answer.why}")
+        return answer.key
+
+
+def _unwrapped(head: FileHead, private: bytes, name: str) -> bytes:
+    from agent.store.encryption.ciphers import file_key  # only here, see opening.py
+
+    return file_key(head, private, name)
+
+
+def _ask(desk: Path, question: Question) -> Answer:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(PATIENCE_S)
+        line.connect(str(desk))
+        line.sendall(msgspec.json.encode(question) + b"\n")
+        data = b""
+        while len(data) <= ANSWER_B_MAX and (piece := line.recv(ANSWER_B_MAX)):
+            data += piece
+    return msgspec.json.decode(data, type=Answer)

@@ -1,0 +1,121 @@
+"""An export as a package that a stranger can check: films, manifest, signatures, rows of the ledger, how to check it.
+
+As a folder, or sealed for named recipients as one file, which then never lies anywhere in the clear.
+"""
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from agent.core.ledger import fingerprint, seals, stretch
+from agent.core.ledger.claim import Claim, FileTold, Manifest, Wish
+from agent.host.files import write_durably
+from agent.store import ledger, meta
+from agent.store.export import age
+from agent.store.export.describe import describe
+from agent.store.export.draft import file_draft, folder_draft
+from agent.store.export.errors import spell
+from agent.store.export.prepare import Export
+from agent.store.export.rows import Signed, rows_of
+from agent.store.export.signing import Sign, told_by
+from agent.store.export.stream import stream
+from agent.store.export.summary import LANGUAGES, About, summary
+from agent.store.export.tape import Item, Reader, tar
+from agent.store.export.write import Tell, demand_room, write
+
+CHECKER = "verify.py"
+ENDING = ".tar.age"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A package that is whole and flushed."""
+
+    path: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Packer:
+    """Makes packages out of one store; `sign` gives the manifest, and `is_signed` says whether that has signatures."""
+
+    db: sqlite3.Connection
+    sign: Sign
+    is_signed: bool = True
+
+    def folder(self, found: Export, wish: Wish, target: Path, tell: Tell = lambda done_b: None) -> Made:
+        """Write the package as the folder `target`, which must not be there. `tell` hears how many bytes are done.
+
+        Raises ExportError, and sqlite3.Error; then nothing is left.
+        """
+        with folder_draft(target) as draft:
+            written = write(found, draft / f"{name(found)}.mp4", tell=tell)
+            films = [FileTold(file=each.path.name, bytes=each.size_b, sha256=each.sha256) for each in written]
+            manifest, papers = self._papers(found, wish, films)
+            for file, data in papers.items():
+                write_durably(draft / file, data)
+        return Made(target, manifest)
+
+    def sealed(self, found: Export, wish: Wish, target: Path, tell: Tell = lambda done_b: None) -> Made:
+        """The same as one file, NAME.tar.age, that only the wish's recipients can open."""
+        age.demand_keys(wish.recipients)
+        with file_draft(target) as draft:
+            demand_room(target.parent, sum(film.size_b for film in found.films))
+            manifest, items = self.items(found, wish, tell)
+            pieces = tar(target.name.removesuffix(ENDING), items, wish.end_ms // 1000)
+            age.seal(Reader(pieces), draft, wish.recipients)
+        return Made(target, manifest)
+
+    def items(self, found: Export, wish: Wish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
+        """The same to be sent on, signed already; its films are read when they are taken.
+
+        Raises ExportError, OSError and sqlite3.Error.
+        """
+        films = _hashed(found, tell)
+        manifest, papers = self._papers(found, wish, films)
+        return manifest, [*(Item(file, len(data), [data]) for file, data in papers.items()),
+                          *(Item(each.file, each.bytes, stream(found, film))
+                            for each, film in zip(films, found.films, strict=True))]
+
+    def _papers(self, found: Export, wish: Wish, films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
+        """All files but the films."""
+        signed = rows_of(self.db, {clip.name for clip in found.clips})
+        claim = describe(found, wish, films, signed, demand_rows=self.is_signed)
+        explained = self._explained(claim, signed)
+        answer = self.sign(msgspec.structs.replace(claim, files=[
+            FileTold(file=file, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            for file, data in explained.items()]))
+        manifest = told_by(answer)
+        rows = stretch.write(line for line in ledger.lines(self.db, manifest.after.n) if line.n <= manifest.last.n)
+        keys = seals.keys(bytes.fromhex(manifest.key), manifest.dev) if manifest.key else {}
+        return manifest, {seals.MANIFEST: answer.manifest, stretch.FILE: rows, **explained, **answer.signatures, **keys}
+
+    def _explained(self, claim: Claim, signed: Signed) -> dict[str, bytes]:
+        """What helps people to understand and check it: the manifest names these files, too."""
+        serial = next((row.serial for _, row in signed.values() if row.serial), None)
+        key = bytes.fromhex(meta.get(self.db, ledger.KEY) or "")
+        about = About(meta.device_id(self.db), serial, fingerprint(key) if key else None, self.is_signed)
+        return {f"summary.{each}.html": summary(claim, about, each) for each in LANGUAGES} | {
+            CHECKER: Path(__file__).with_name(CHECKER).read_bytes()}
+
+
+def name(found: Export) -> str:
+    """What the export is called: its camera, and when its first frame was filmed, in the machine's own zone."""
+    return f"{found.camera}-{spell(found.films[0].begin_ms, '%Y%m%d-%H%M%S')}"
+
+
+def _hashed(found: Export, tell: Tell) -> list[FileTold]:
+    """The films as they would be written, and their digests."""
+    films, done_b = [], 0
+    for number, film in enumerate(found.films, 1):
+        digest, begun_b = hashlib.sha256(), done_b
+        for piece in stream(found, film):
+            digest.update(piece)
+            done_b += len(piece)
+            tell(done_b)
+        file = f"{name(found)}.mp4" if number == 1 else f"{name(found)}-{number}.mp4"
+        films.append(FileTold(file=file, bytes=done_b - begun_b, sha256=digest.hexdigest()))
+    return films

@@ -1,0 +1,66 @@
+"""Where the signature of an export comes from: the keeper, or nowhere."""
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from agent.core.facts import Poke
+from agent.core.ledger import canonical
+from agent.core.ledger.claim import Anchor, Claim, Manifest
+from agent.host.datagram import Outlet
+from agent.store import handouts, ledger, meta
+from agent.store.clips import Clip
+from agent.store.export.errors import ExportError
+from agent.store.export.rows import rows_of, stretch_after
+from agent.store.handouts import Answer
+
+LOOK_EVERY_S = 0.2
+NO_KEEPER = ("the keeper, who signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper), "
+             "or take the export with --unsigned, which nobody vouches for")
+
+Sign = Callable[[Claim], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class AskKeeper:
+    """Asks the keeper and waits; `is_there` tells whether there is one to wait for."""
+
+    db: sqlite3.Connection
+    outlet: Outlet
+    is_there: Callable[[], bool]
+
+    def __call__(self, claim: Claim) -> Answer:
+        """A signed manifest. Raises ExportError when the keeper refuses or ends, and sqlite3.Error."""
+        number = handouts.ask(self.db, claim)
+        try:
+            self.outlet.send(Poke(what="requests"), "keeper")
+            answer = self._wait(number)
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                handouts.take_back(self.db, number)
+        if answer.why:
+            raise ExportError(f"the keeper does not sign this: {answer.why}")
+        return answer
+
+    def _wait(self, number: int) -> Answer:
+        while (answer := handouts.answer(self.db, number)) is None:
+            if not self.is_there():
+                raise ExportError(NO_KEEPER)
+            time.sleep(LOOK_EVERY_S)
+        return answer
+
+
+def unsigned(db: sqlite3.Connection, clips: Sequence[Clip], claim: Claim) -> Answer:
+    """A manifest that says itself that nobody signed it, with the rows that there are. Raises sqlite3.Error."""
+    after, head = stretch_after(db, clips, rows_of(db, {clip.name for clip in clips})), ledger.head(db)
+    return Answer(canonical(Manifest(
+        dev=meta.device_id(db), key=meta.get(db, ledger.KEY) or "", claim=claim, signed=False,
+        after=Anchor(n=after.n, hash=after.hash.hex()), last=Anchor(n=head.n, hash=head.hash.hex()))))
+
+
+def told_by(answer: Answer) -> Manifest:
+    """The manifest that is signed."""
+    return msgspec.json.decode(answer.manifest, type=Manifest)

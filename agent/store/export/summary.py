@@ -1,0 +1,78 @@
+"""The page to print: what was exported, how to check it, what is missing, what the clock was, in words.
+
+HTML for A4, in Vietnamese and English: any browser prints it or makes a PDF of it, and nothing more is needed here.
+"""
+import functools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+
+from agent.core.ledger import seals
+from agent.core.ledger.claim import Claim, ClipTold
+
+LANGUAGES = ("vi", "en")
+HERE = Path(__file__).parent
+NEAR_MS = 2_000                     # less is no difference that matters to anybody
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whose export it is."""
+
+    device: str
+    serial: str | None              # the board's
+    key: str | None                 # fingerprint of the device's key
+    is_signed: bool
+
+
+def summary(claim: Claim, about: About, language: str) -> bytes:
+    """The page in that language."""
+    words = _words()[language]
+    page = _template().render(
+        language=language, words=words, claim=claim, about=about, files=seals, clocks=_clocks(claim.clips, words),
+        purposes=[(words[each], getattr(claim.wish, each)) for each in ("case", "purpose", "officer")])
+    return page.encode()
+
+
+@functools.cache
+def _words() -> Mapping[str, Mapping[str, str]]:
+    return {each: tomllib.loads((HERE / f"summary.{each}.toml").read_text()) for each in LANGUAGES}
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+                             trim_blocks=True, lstrip_blocks=True)
+    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes}
+    return env.get_template("summary.html")
+
+
+def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
+    """What is to be said of the clock: a sentence for each thing that was so while these clips were filmed."""
+    said = [words[f"clock_{state}"] for state in ("ntp", "rtc", "saved", "unset")
+            if any(clip.clock == state for clip in clips)]
+    off_ms = [clip.off_ms for clip in clips if abs(clip.off_ms) >= NEAR_MS]
+    if off_ms:
+        said.append(words["clock_off"].format(least=min(off_ms) // 1000, most=max(off_ms) // 1000))
+    return said
+
+
+def _local(wall_ms: int) -> str:
+    zoned = datetime.fromtimestamp(wall_ms / 1000).astimezone()
+    return f"{zoned:%Y-%m-%d %H:%M:%S %z}"
+
+
+def _utc(wall_ms: int) -> str:
+    return f"{datetime.fromtimestamp(wall_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _minutes(dur_ms: int) -> str:
+    return f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d}"
+
+
+def _megabytes(size_b: int) -> str:
+    return f"{size_b / 1e6:.1f} MB"

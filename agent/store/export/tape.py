@@ -1,0 +1,86 @@
+"""Files one after the other as a tar or zip archive, in pieces: nothing lies on a disk in between."""
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+BLOCK_B = tarfile.BLOCKSIZE
+
+
+class Item(NamedTuple):
+    """A file of the archive."""
+
+    name: str
+    size_b: int
+    pieces: Iterable[bytes]     # of that size in sum
+
+
+def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
+    """The tar archive of these items in the folder `folder`, made at `made_s` (Unix time)."""
+    for item in items:
+        head = tarfile.TarInfo(f"{folder}/{item.name}")
+        head.size, head.mtime, head.mode = item.size_b, made_s, 0o644
+        yield head.tobuf(tarfile.PAX_FORMAT)
+        yield from item.pieces
+        yield bytes(-item.size_b % BLOCK_B)
+    yield bytes(2 * BLOCK_B)
+
+
+def zipped(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
+    """The same as a zip archive, which every household's computer opens; nothing is compressed, for films are already.
+    """
+    sink, made = _Sink(), datetime.fromtimestamp(made_s)
+    with zipfile.ZipFile(sink, "w") as archive:
+        for item in items:
+            head = zipfile.ZipInfo(f"{folder}/{item.name}", made.timetuple()[:6])
+            head.external_attr = 0o644 << 16
+            with archive.open(head, "w", force_zip64=item.size_b >= zipfile.ZIP64_LIMIT) as file:
+                for piece in item.pieces:
+                    file.write(piece)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+class _Sink:
+    """Holds what was written until it is taken; zipfile sees that it can't go back in it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes, /) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """As zipfile asks of a file; there is nothing to do."""
+
+    def close(self) -> None:
+        """Likewise."""
+
+    def taken(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+class Reader:
+    """Pieces as something that is read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def read(self, size_b: int = -1) -> bytes:
+        """The next bytes, fewer than asked for only at the end."""
+        parts, have_b = [self._rest], len(self._rest)
+        while size_b < 0 or have_b < size_b:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            have_b += len(piece)
+        data = b"".join(parts)
+        end = len(data) if size_b < 0 else size_b
+        self._rest = data[end:]
+        return data[:end]

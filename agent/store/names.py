@@ -1,0 +1,29 @@
+"""How files of ours are called on the card; whatever is called otherwise is somebody else's."""
+import os
+import re
+from pathlib import Path
+
+OURS = re.compile(r"^(?P<camera>[a-z0-9][a-z0-9-]*)-(?P<boot>[0-9a-f]{8})-(?P<seq>[0-9]{6,12})\.mp4\Z")
+FOLDER = re.compile(r"^[0-9]{6}\Z")
+PART = ".part"
+
+
+def picture(camera: str, boot: str, mono_ms: int) -> str:
+    """An event's picture, without the ending, by when the event began."""
+    return f"{camera}-{boot}-{mono_ms}"
+
+
+def highest(clips: Path) -> int:
+    """The highest number that a clip on the card has, or may have been about to get; 0 where there is none.
+
+    Folders are of a thousand, so only the last one with a clip is read. Raises OSError.
+    """
+    if not clips.exists():
+        return 0
+    folders = sorted((entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir()),
+                     reverse=True)
+    for folder in folders:
+        matches = (OURS.match(name.removesuffix(PART)) for name in os.listdir(folder))
+        if found := max((int(match["seq"]) for match in matches if match), default=0):
+            return found
+    return 0

@@ -1,0 +1,1 @@
+"""`taimat export`: footage as a package that a stranger can check."""

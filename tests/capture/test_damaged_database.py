@@ -1,0 +1,59 @@
+"""The database is replaced beneath a recorder at work, and the rows of what it is in the middle of are gone with it."""
+from pathlib import Path
+
+import pytest
+
+from agent.capture import recorder as recorder_module
+from agent.keeper import care
+from agent.store import clips, events
+from agent.store.sweep import sweep
+from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
+from tests.rigs.spoil import spoil
+from tests.rigs.wait import until
+
+LATER_US = START_US + 20_000_000
+
+
+def no_key(head: object, name: str) -> bytes:
+    """Nothing here is encrypted."""
+    raise AssertionError
+
+
+def test_a_recorder_that_meets_the_damage_goes_on_in_the_new_one(folders, hand_clock, tmp_path: Path):
+    recorder = make(folders, hand_clock, tmp_path, always=True)
+    begin, end = clip()
+    obey(recorder, [*begin, MOTION])
+    spoil(folders, 1)
+    obey(recorder, [*end, STILL])
+    assert recorder.fault == "card_io" and not open_parts(folders)
+    db, aside = care.open_database(folders, hand_clock.now())
+    assert aside and not events.latest(db)
+    begin, end = clip(LATER_US)
+    retry(recorder, hand_clock, *begin, *end)
+    assert recorder.fault is None
+    sweep(db, folders, hand_clock.now(), no_key)
+    assert [(found.seq, found.state) for found in clips.finished(db)] == [(2, "done"), (1, "recovered")]
+    db.close()
+
+
+def test_a_recorder_that_has_the_old_one_open_is_told_by_its_next_commit(
+        folders, hand_clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recorder_module, "RETRY_AFTER_S", 0.0)
+    recorder = make(folders, hand_clock, tmp_path, always=True)
+    recorder.start()
+    begin, end = clip()
+    recorder.offer([*begin, MOTION])
+    until(lambda: recorder.recording and recorder.events_n)
+    spoil(folders, 1)
+    db, aside = care.open_database(folders, hand_clock.now())
+    assert aside
+    recorder.offer([*end, STILL])               # of rows that are in no database any more
+    until(lambda: recorder.errors_n and not recorder.fault)
+    begin, end = clip(LATER_US)
+    recorder.offer([*begin, *end])
+    recorder.finish(5)
+    assert recorder.fault is None and recorder.errors_n == 1 and not open_parts(folders)
+    assert [(found.seq, found.state) for found in clips.finished(db)] == [(2, "done")]
+    sweep(db, folders, hand_clock.now(), no_key)
+    assert [found.seq for found in clips.finished(db)] == [2, 1]
+    db.close()

@@ -1,0 +1,112 @@
+"""Exports of the honest device in memory, as plain values, and what a check makes of them once somebody was at them."""
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+
+from agent.core.ledger import Code, Found, Head, Package, Row, Verdict, canonical, check_package, follow, seals, stretch
+from agent.core.ledger.claim import Anchor, Claim, ClipTold, FileTold, FilmTold, GapTold, Manifest, StretchTold, Wish
+from tests.core.ledger_material import Device, public, verifies
+
+OF_EXPORTS = {Code.MANIFEST_EDITED, Code.MANIFEST_MALFORMED, Code.EXPORT_UNSIGNED, Code.EXPORT_WITHOUT_ROW,
+              Code.SEAL_BROKEN, Code.KEY_FILE_DIFFERS, Code.FILE_EDITED, Code.FILE_TRUNCATED, Code.FILE_SWAPPED,
+              Code.FILE_MISSING, Code.FILE_UNKNOWN, Code.SOURCE_WITHOUT_ROW}
+CASE = {"case": "12/2026", "purpose": "a theft at the gate", "officer": "Lê Văn Tám"}
+
+
+def hand_out(device: Device, first: int = 0, last: int | None = None, after_n: int = 0,
+             signed: bool = True) -> "Parcel":
+    """The clips from `first` to `last`, by the order of their rows, in two films; the rows begin behind `after_n`."""
+    while device.waiting:
+        device.seal()
+    rows = [device.row(n) for n in range(1, len(device.lines) + 1)]
+    filmed = [row for row in rows if row.kind == "clip"][first:last]
+    boots = {row.body["boot"] for row in filmed}        # the rows that date them go along
+    after_n = min([after_n, *(row.n - 1 for row in rows if row.kind == "clock" and row.at.boot in boots),
+                   *(row.n - 1 for row in filmed)])
+    clips = [_clip(device, row) for row in filmed]
+    half = (len(clips) + 1) // 2
+    films = [_film(f"film-{n}.mp4", part) for n, part in enumerate((clips[:half], clips[half:]), 1) if part]
+    claim = Claim(wish=Wish(camera="gate", begin_ms=clips[0].begin_ms if clips else 0, end_ms=2_000_000_000_000,
+                            by="command", **CASE), films=films, clips=clips, gaps=[GapTold(begin_ms=5, end_ms=9)],
+                  sure=True, software="1.0", files=[FileTold(file="summary.vi.html", bytes=900, sha256="5" * 64),
+                                                    FileTold(file="verify.py", bytes=5000, sha256="6" * 64)])
+    if signed:
+        device.tell(claim.act())
+    return Parcel.of(device, claim, after_n, signed)
+
+
+def _clip(device: Device, row: Row) -> ClipTold:
+    begin_ms = row.body["mono_ms"] + max(device.boots.get(row.body["boot"],
+                                                          {row.body["wall_ms"] - row.body["mono_ms"]}))
+    return ClipTold(clip=row.body["clip"], n=row.n, sha256=row.body["sha256"], begin_ms=begin_ms,
+                    dur_ms=row.body["dur_ms"], clock=row.body["clock"], off_ms=begin_ms - row.body["wall_ms"])
+
+
+def _film(name: str, clips: list[ClipTold]) -> FilmTold:
+    content = "".join(clip.sha256 for clip in clips).encode()
+    stretches = [StretchTold(begin_ms=clip.begin_ms, end_ms=clip.begin_ms + clip.dur_ms, at_ms=0) for clip in clips]
+    return FilmTold(file=name, bytes=1000 * len(clips), sha256=hashlib.sha256(content).hexdigest(),
+                    dur_ms=10_000 * len(clips), frames=150, sounds=0, codec="h264", width=1280, height=720,
+                    clips=[clip.clip for clip in clips], stretches=stretches)
+
+
+@dataclass
+class Parcel:
+    """What lies in the folder, to be tampered with."""
+
+    device: Device
+    manifest: bytes
+    ledger: list[bytes]
+    small: dict[str, bytes]
+    files: dict[str, Found]
+    heads: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, device: Device, claim: Claim, after_n: int, signed: bool) -> "Parcel":
+        key, lines = public(device.key), device.lines[after_n:]
+        after = Head(after_n, device.lines[after_n - 1].hash) if after_n else Head()
+        last = lines[-1] if lines else after
+        manifest = canonical(Manifest(dev=device.dev, key=key.hex(), serial=device.serial,
+                                      after=Anchor(n=after.n, hash=after.hash.hex()),
+                                      last=Anchor(n=last.n, hash=last.hash.hex()), claim=claim, signed=signed))
+        small = seals.keys(key, device.dev) | seals.signatures(manifest, key, device.key.sign) if signed else {}
+        files = {each.file: Found(each.bytes, each.sha256) for each in [*claim.films, *claim.files]}
+        return cls(device, manifest, stretch.write(lines).splitlines(keepends=True), small, files)
+
+    def told(self) -> Manifest:
+        return msgspec.json.decode(self.manifest, type=Manifest)
+
+    def change_manifest(self, sign_with=None, **fields) -> None:
+        """Write it anew; `sign_with` is a key with which its signatures are, too."""
+        self.manifest = canonical(msgspec.structs.replace(self.told(), **fields))
+        if sign_with:
+            self.small |= seals.signatures(self.manifest, public(sign_with), sign_with.sign)
+
+    def change_claim(self, sign_with=None, **fields) -> None:
+        self.change_manifest(sign_with, claim=msgspec.structs.replace(self.told().claim, **fields))
+
+    def change_row(self, n: int, old: bytes, new: bytes) -> None:
+        """In the text of the file, where quotes within a row are escaped."""
+        at = n - self.told().after.n - 1
+        assert old in self.ledger[at]
+        self.ledger[at] = self.ledger[at].replace(old, new)
+
+    def sign_rows_anew(self, change) -> None:
+        """What a device does that lies: each row that `change` gives back, chained and signed with its own key."""
+        first = self.told().after
+        head, lines = Head(first.n, bytes.fromhex(first.hash)), []
+        for line in stretch.read(b"".join(self.ledger)):
+            row = change(msgspec.json.decode(line.doc, type=Row))
+            lines.append(follow(head, row, self.device.key.sign))
+            head = Head(row.n, lines[-1].hash)
+        self.ledger = stretch.write(lines).splitlines(keepends=True)
+        self.change_manifest(self.device.key, last=Anchor(n=head.n, hash=head.hash.hex()))
+
+    def check(self, **anchors) -> Verdict:
+        package = Package(self.manifest, b"".join(self.ledger), self.small, self.files)
+        return check_package(package, verifies, **{"heads": self.heads} | anchors)
+
+    def codes(self, **anchors) -> set[tuple[str, int | str | None]]:
+        """Each finding's code, with its row or else its file."""
+        return {(each.code.value, each.n or each.clip) for each in self.check(**anchors).findings}

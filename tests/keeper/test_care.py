@@ -1,0 +1,120 @@
+"""A damaged database is set aside by the keeper, rebuilt from what can be read and from the files, and told of."""
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.config.settings import Camera, Settings, Store
+from agent.host.datagram import Outlet
+from agent.host.heart import Heart
+from agent.host.probes.volume import Volume
+from agent.host.role import Role
+from agent.host.stop import Stop
+from agent.keeper import care
+from agent.keeper.main import Keeper
+from agent.store import clips, events, mend, outbox
+from agent.store.database import connect
+from agent.store.folders import Folders
+from tests.conftest import HandClock
+from tests.core.cut_material import record
+from tests.rigs import shelf
+from tests.rigs.h264 import movie
+from tests.rigs.spoil import OTHER, pages, spoil
+
+Start = Callable[..., Keeper]
+
+
+@pytest.fixture
+def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[Start]:
+    """Starts a keeper as its role does."""
+    made: list[Keeper] = []
+
+    def begin(at: Folders = folders) -> Keeper:
+        settings = Settings(store=Store(folder=str(at.root), free_floor_pct=1),
+                            camera=[Camera(name="gate", source="picamera:0")])
+        heart = Heart("keeper", "keeper", tmp_path, hand_clock)
+        role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
+        db, aside = care.open_database(at, hand_clock.now())
+        made.append(Keeper(role, db, Outlet(tmp_path), aside=aside))
+        return made[-1]
+
+    yield begin
+    for keeper in made:
+        keeper.db.close()
+
+
+def film(folders: Folders, clips_n: int = 3) -> list[str]:
+    """Clips that play; returns their names."""
+    info, packets = movie()
+    with contextlib.closing(connect(folders.root)) as db:
+        recorded = record(info, packets, packets[-1].dts_us + 100_000)
+        return [name for name, _ in shelf.put_all(db, folders, [recorded] * clips_n)]
+
+
+def told(db: sqlite3.Connection) -> list[str]:
+    """Codes of the troubles of the card that the ward is told of."""
+    return [json.loads(row["data"])["code"] for row in outbox.after(db, 0, 1000) if row["kind"] == "storage"]
+
+
+def test_a_database_of_which_nothing_can_be_read_is_rebuilt_from_the_files(start, folders):
+    names = film(folders)
+    spoil(folders, 1)
+    keeper = start()
+    keeper.round(asked_for_space=False)
+    assert keeper.fault is None and keeper.facts()["database_aside"] == "taimat.db.damaged-1"
+    kept = clips.finished(keeper.db)[::-1]
+    assert [(clip.name, clip.frames) for clip in kept] == [(name, 40) for name in names]
+    assert told(keeper.db) == [mend.CODE]
+    assert (folders.root / "taimat.db.damaged-1").read_bytes().startswith(OTHER)
+    assert start().facts()["database_aside"] is None
+
+
+def test_damage_that_the_keeper_meets_at_work_is_mended_and_its_round_goes_on(start, folders):
+    names = film(folders)
+    keeper = start()
+    keeper.round(asked_for_space=False)
+    spoil(folders, *pages(folders, "clip"))
+    keeper.round(asked_for_space=True)
+    assert keeper.fault is not None and keeper.aside
+    keeper.round(asked_for_space=False)
+    assert keeper.fault is None and [clip.name for clip in clips.finished(keeper.db)[::-1]] == names
+    assert told(keeper.db) == [mend.CODE]
+
+
+def test_damage_that_another_role_meets_is_mended_when_it_says_so(start, folders, hand_clock):
+    with contextlib.closing(connect(folders.root)) as db:
+        for _ in range(200):
+            events.open_row(db, "yard", "motion", hand_clock.now())
+    keeper = start()
+    damaged = pages(folders, "event")
+    spoil(folders, damaged[len(damaged) // 2])
+    keeper.examine()
+    left = [event.id for event in events.latest(keeper.db, limit=1000)]
+    assert keeper.aside and 50 < len(left) < 200 and {left[0], left[-1]} == {1, 200}
+    keeper.examine()            # nothing is wrong with the new one
+    assert len(list(folders.root.glob(f"{mend.ASIDE}[0-9]"))) == 1
+
+
+def test_a_volume_that_is_mounted_late_is_taken_up_with_what_is_on_it(start, folders, tmp_path):
+    """The keeper began on what was there; then the store's folder is another one."""
+    keeper = start()
+    keeper.round(asked_for_space=False)
+    late = Folders(tmp_path / "late").create()
+    names = film(late)
+    folders.root.rename(tmp_path / "was")
+    late.root.rename(folders.root)
+    keeper.round(asked_for_space=False)
+    keeper.round(asked_for_space=False)
+    assert keeper.fault is None and not keeper.aside
+    assert [clip.name for clip in clips.finished(keeper.db)[::-1]] == names
+
+
+def test_a_keeper_on_the_wrong_volume_touches_nothing(start, folders):
+    keeper = start(Folders(folders.root, Volume(folders.root, "TAIMAT")))       # which is not mounted here
+    names = film(folders)
+    keeper.round(asked_for_space=True)
+    assert "TAIMAT" in keeper.fault and "not mounted" in keeper.fault
+    assert [clip.sha256 for clip in clips.finished(keeper.db)] == [None] * len(names) and told(keeper.db) == []
