@@ -34,7 +34,7 @@ from agent.host.clock import Clock, Instant, at
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably, write_once
 from agent.store import announce, boots, clips, events, pause
-from agent.store.database import StoreError, connect, is_damage, transaction
+from agent.store.database import StoreError, connect, is_damage, number_on, transaction
 from agent.store.encryption.days import DayKey
 from agent.store.folders import Folders
 from agent.store.names import picture
@@ -185,6 +185,7 @@ class Recorder(threading.Thread):
             probe.unlink()
         if self._db is None:
             self._db = connect(self._folders.root, BUSY_S)
+            number_on(self._db)
             boots.remember(self._db, self._clock.now().boot)
         if self._needs_recovery:
             self._recover(self._db)

@@ -153,9 +153,30 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             for statement in _statements(MIGRATIONS[number]):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {number + 1}")
-        if not version and (used := highest(path.parent / CLIPS)):
-            # Its predecessor is lost, and the card's clips keep their numbers: the sweep will adopt them.
-            db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('clip', ?)", (used,))
+        if not version:
+            with contextlib.suppress(PermissionError):      # the link may not look at clips, and numbers none
+                _number_on(db, path)
+
+
+def number_on(db: Connection) -> None:
+    """See that clips get numbers behind those on the card, before the first one gets its own.
+
+    Raises OSError and sqlite3.Error.
+    """
+    if _unnumbered(db):
+        with transaction(db):
+            _number_on(db, db.path)
+
+
+def _unnumbered(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'clip'").fetchone() is None
+
+
+def _number_on(db: sqlite3.Connection, path: Path) -> None:
+    """Where the database is new and its predecessor lost: the card's clips keep their numbers, the sweep adopts them.
+    """
+    if _unnumbered(db):
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('clip', ?)", (highest(path.parent / CLIPS),))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,10 +1,14 @@
 """The store's rows: promises that hang on the database itself."""
+import contextlib
+import os
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from agent.store import boots, browsers, clips, events, meta, outbox
-from agent.store.database import StoreError, connect, transaction
+from agent.store.database import StoreError, connect, number_on, transaction
 from agent.store.folders import Folders
 from agent.store.schema import MIGRATIONS
 from tests.conftest import HandClock
@@ -94,6 +98,26 @@ def test_the_picture_of_an_event_whose_clip_was_lost_goes_with_the_next_deletion
     events.tie(db, event, seq)
     clips.lose(db, seq, "the cut came first")
     assert events.drop_orphaned_thumbs(db, []) == ["x.jpg"] and events.drop_orphaned_thumbs(db, []) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
+def test_a_database_made_by_who_may_not_look_at_clips_numbers_none_again(hand_clock: HandClock):
+    with tempfile.TemporaryDirectory() as place:
+        folders = Folders(Path(place)).create()
+        left = folders.clip(41, "gate-0b007001-000041")
+        left.parent.mkdir()
+        left.touch()
+        os.chmod(place, 0o777)
+        os.chmod(folders.clips, 0o700)
+        os.seteuid(65534)
+        try:
+            connect(folders.root).close()
+        finally:
+            os.seteuid(0)
+        with contextlib.closing(connect(folders.root)) as db:
+            number_on(db)
+            number_on(db)
+            assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)[0] == 42
 
 
 def test_tables_of_the_past_stay_bounded(db, hand_clock: HandClock):

@@ -36,16 +36,16 @@ def check_clocks(rows: Sequence[Row], acts: Sequence[Row]) -> Iterator[Finding]:
     told = offsets(acts)
     back = [row for row in acts if row.kind == "clock" and _steps_back(row)]
     last: dict[str, Row] = {}               # the latest of each boot
-    right: Moment | None = None             # the latest one whose clock was right
+    right: Row | None = None                # the latest one that was sealed by a right clock
     for row in rows:
         if row.at.boot == row.sealed.boot and row.at.mono_ms > row.sealed.mono_ms:
             yield Finding(Code.MONO_BACK, f"row {row.n} was sealed before what it tells of", row.n)
         if before := last.get(row.sealed.boot):
             yield from _within_boot(row, before, told.get(row.sealed.boot, set()))
         elif right and not any(_between(right, act, row) for act in back):
-            yield from _over_restart(row, right)
+            yield from _over_restart(row, right.sealed)
         last[row.sealed.boot] = row
-        right = row.sealed if row.sealed.clock == RIGHT else right
+        right = row if row.sealed.clock == RIGHT else right
 
 
 def _steps_back(row: Row) -> bool:
@@ -53,13 +53,13 @@ def _steps_back(row: Row) -> bool:
     return isinstance(step_ms, int) and step_ms < 0
 
 
-def _between(right: Moment, act: Row, row: Row) -> bool:
+def _between(right: Row, act: Row, row: Row) -> bool:
     """Whether it was between `right` and `row` that this act moved the clock; it may be signed later than the row."""
-    if act.at.boot == right.boot:
-        return act.at.mono_ms >= right.mono_ms
+    if act.at.boot == right.sealed.boot:
+        return act.at.mono_ms >= right.sealed.mono_ms
     if act.at.boot == row.sealed.boot:
         return act.at.mono_ms <= row.sealed.mono_ms
-    return not act.n or act.sealed.boot == row.sealed.boot
+    return not act.n or right.n < act.n <= row.n or act.sealed.boot == row.sealed.boot
 
 
 def _over_restart(row: Row, right: Moment) -> Iterator[Finding]:

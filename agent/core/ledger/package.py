@@ -76,7 +76,8 @@ def _manifest(data: bytes) -> Manifest | None:
     try:
         told = _decoder.decode(data)
         canonical(told)
-        if any(len(bytes.fromhex(text)) != KEY_OR_HASH_B for text in (told.key, told.after.hash, told.last.hash)):
+        if any(len(bytes.fromhex(text)) != KEY_OR_HASH_B
+               for text in (told.key, told.after.hash, told.last.hash) if told.signed):
             return None
     except (msgspec.DecodeError, ValueError):       # NotCanonical among them
         return None
