@@ -32,7 +32,7 @@ class Agent:
         self.folders = Folders(place / "store")
         self.runtime = place / "run"
         self.path.write_text(f'[store]\nfolder = "{self.folders.root}"\nruntime = "{self.runtime}"\n'
-                             f'sync_every_s = 0.5\n{config}')
+                             f'sync_every_s = 0.5\nfree_floor_pct = 1\n{config}')
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         self.log_path = place / "log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -24,7 +24,8 @@ def write_config(folder: Path, camera: str = "", more: str = "") -> Path:
     """A configuration whose store lies below `folder`; `camera` is a `source`, "" for no camera."""
     path = folder / "taimat.toml"
     cameras = f'[[camera]]\nname = "yard"\nsource = "{camera}"\n' if camera else ""
-    store = f'[store]\nfolder = "{folder}/store"\nruntime = "{folder}/run"\n'
+    # However full this machine is, no keeper is to make room.
+    store = f'[store]\nfolder = "{folder}/store"\nruntime = "{folder}/run"\nfree_floor_pct = 1\n'
     path.write_text(f"{store}[web]\nenabled = false\n{cameras}{more}")
     path.chmod(0o600)
     return path

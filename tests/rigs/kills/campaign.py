@@ -17,6 +17,7 @@ CONFIG = """
 [store]
 folder = "{place}/store"
 runtime = "{place}/run"
+free_floor_pct = 1
 encrypt = "off"
 [web]
 port = {web}
