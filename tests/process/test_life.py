@@ -108,7 +108,7 @@ def test_bad_configuration_exits_78_with_file_line_key_and_nearest_name(tmp_path
     agent = Agent(tmp_path, config() + 'prot = 1\n')
     with agent:
         assert agent.process.wait(10) == 78
-        assert f"{agent.path}:16: web.prot: unknown key; did you mean port" in agent.log
+        assert f"{agent.path}:17: web.prot: unknown key; did you mean port" in agent.log
         assert "Traceback" not in agent.log
 
 

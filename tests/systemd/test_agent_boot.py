@@ -34,9 +34,6 @@ PYTHONSAFEPATH=1 PYTHONPATH=/usr/lib/taimat exec /usr/bin/python3 -m agent "$@"
 """
 LIBRARIES = "av, cv2, jinja2, msgspec, paho.mqtt, psutil, rich, starlette, typer, uvicorn"
 CONFIG = """
-[store]
-free_floor_pct = 1
-
 [[camera]]
 name = "gate"
 source = "file:/srv/gate.mp4"

@@ -68,8 +68,8 @@ def test_check_names_files_that_are_not_there_and_warns(tmp_path: Path):
     path = write_config(tmp_path, f"file:{tmp_path}/none.mp4", f'[ward]\nenabled = true\nca = "{tmp_path}/no-ca.pem"\n')
     said = taimat(tmp_path, "config", "check", "-c", path)
     assert said.returncode == 1
-    assert f"{path}:8: camera[1].source: {tmp_path}/none.mp4: there is no such file" in said.stderr
-    assert f"{path}:11: ward.ca: {tmp_path}/no-ca.pem: there is no such file" in said.stderr
+    assert f"{path}:9: camera[1].source: {tmp_path}/none.mp4: there is no such file" in said.stderr
+    assert f"{path}:12: ward.ca: {tmp_path}/no-ca.pem: there is no such file" in said.stderr
 
 
 def test_check_warns_when_nothing_would_be_recorded(tmp_path: Path):
