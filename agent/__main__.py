@@ -13,13 +13,14 @@ EXIT_CODES = " · ".join((
     "[bold]Exit codes[/bold]  0 all right",
     "1 warnings only, or the reason is printed",
     "2 doctor found something bad, or the command was not understood",
-    "69 the page's address can't be had",
+    "69 an address to listen at can't be had, or a library is not installed",
     "70 a camera does not let go",
     "73 the store can't be read or written",
     "75 another Taimat works on this store",
     "78 the configuration is wrong"))
 HELP = "Taimat records a camera on this computer, keeps the clips, and tells the ward's broker what happened."
-ROLES, LOOK, SET_UP = "Record", "Look", "Set up and check"
+ROLES, LOOK, SET_UP, WARD = "Record", "Look", "Set up and check", "Run a ward"
+WARD_CONFIG = Path("/etc/taimat/ward.toml")
 
 app = typer.Typer(
     name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -28,6 +29,10 @@ config_app = typer.Typer(no_args_is_help=True, help="Make, check and show the co
 clips_app = typer.Typer(invoke_without_command=True, help="Look at the recordings, and take them out.")
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(clips_app, name="clips", rich_help_panel=LOOK)
+ward_app = typer.Typer(no_args_is_help=True, help="The ward's end: take in what its devices tell, and watch them.")
+app.add_typer(ward_app, name="ward", rich_help_panel=WARD)
+home_app = typer.Typer(no_args_is_help=True, help="The recorder in the household's Home Assistant.")
+app.add_typer(home_app, name="home", rich_help_panel=SET_UP)
 
 
 def _become(module: str, config: Path | None, *more: str) -> NoReturn:
@@ -219,6 +224,13 @@ def config_show(config: opt.Config = None) -> None:
     tool.show(config)
 
 
+@home_app.command("remove")
+def home_remove(config: opt.Config = None) -> None:
+    """Take the recorder out of Home Assistant, once [home] is switched off. The link does it, too, when it starts."""
+    from agent.tools import home as tool
+    raise typer.Exit(tool.remove_here(config))
+
+
 @app.command("household-key", rich_help_panel=SET_UP)
 def household_key(replace: opt.Replace = False, config: opt.Config = None) -> None:
     """Make the household's own key to its encrypted recordings, and print it once."""
@@ -268,6 +280,27 @@ def demo(source: opt.Footage = None, broker: opt.Broker = None, seconds: opt.Sec
     """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
     from agent.tools.demo import play
     raise typer.Exit(play(source, broker, seconds, port))
+
+
+@ward_app.command("init")
+def ward_init(force: opt.Force = False, config: opt.WardConfig = WARD_CONFIG) -> None:
+    """Write a first configuration of the ward's ingest, with every key explained."""
+    from agent.tools import ward as tool
+    tool.become("init", config, [("--force", force)])
+
+
+@ward_app.command("ingest")
+def ward_ingest(config: opt.WardConfig = WARD_CONFIG) -> None:
+    """Take in what the devices of a ward tell, keep it in a database, and send receipts for it."""
+    from agent.tools import ward as tool
+    tool.become("ingest", config)
+
+
+@ward_app.command("watch")
+def ward_watch(once: opt.Once = False, json: opt.Json = False, config: opt.WardConfig = WARD_CONFIG) -> None:
+    """Show which devices of the ward are there, and why others are not: live, from the ingest's database."""
+    from agent.tools import ward as tool
+    tool.become("watch", config, [("--once", once), ("--json", json)])
 
 
 @app.command(hidden=True)

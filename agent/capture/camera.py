@@ -12,7 +12,7 @@ from agent.capture.meter import Rate
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
-from agent.capture.snapshot import Snapshots
+from agent.capture.snapshot import SMALL_WIDE, Snapshots
 from agent.capture.source import Source
 from agent.capture.source.transcode import Transcoding
 from agent.config.privacy import transcodes
@@ -74,7 +74,10 @@ class Camera:
                                   pre_roll_s=camera.pre_roll_s, locksmith=hire(settings.store.encrypt))
         self._live = Live(runtime / f"live-{camera.name}.sock")
         self._pipe = Pipe(camera, self._recorder, self._live, clock)
-        self._snapshots = Snapshots(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)
+        self._snapshots = [Snapshots(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)]
+        if settings.home.snapshots:
+            self._snapshots.append(Snapshots(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
+                                             SMALL_WIDE))
         self._busy = busy_desk(runtime / f"busy-{camera.name}.sock", self._pipe.busy, self._pipe.forget_busy)
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
@@ -169,7 +172,8 @@ class Camera:
         self._pipe.finish()
         self._recorder.finish(timeout_s)
         self._live.close()
-        self._snapshots.close()
+        for snapshots in self._snapshots:
+            snapshots.close()
         self._busy.close()
         for pump in self._pumps:
             pump.join(timeout_s)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from agent.config import zones
+from agent.config import home, zones
 from agent.config.positions import Path
 from agent.config.settings import Polygon, Sensor, Settings
 from agent.config.source import RAW, parse_source
@@ -148,6 +148,8 @@ def check_whole(settings: Settings) -> Iterator[Problem]:
     if settings.ward.user and not settings.ward.password_file:
         yield Problem(("ward", "user"),
                       "needs password_file: a file that holds the password alone, readable by the link role only")
+    for key, text in home.faults(settings):
+        yield Problem(("home", key), text)
     if len(settings.store.runtime) > 70:
         yield Problem(("store", "runtime"), "is too long for a socket's name: at most 70 characters")
 

@@ -12,6 +12,8 @@ Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$",
                            description="lower-case letters, digits and '-', at most 24")]
 ZoneName = Annotated[str, Meta(pattern=r"^\w([\w .-]{0,18}\w)?\Z",
                                description="letters, digits, spaces, '-' and '.', at most 20")]
+Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,3}\Z",
+                             description="levels of a topic: letters, digits, '-' and '_', with '/' between them")]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 
 
@@ -113,9 +115,24 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     key: str = ""
     user: str = ""
     password_file: str = ""
+    command_key: str = ""
     delivery: Literal["receipt", "puback"] = "receipt"
     health_every_s: Annotated[int, Meta(ge=5, le=300)] = 30
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+
+
+class Home(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The household's own broker, where Home Assistant listens."""
+
+    enabled: bool = False
+    host: str = ""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    tls: bool = False
+    ca: str = ""
+    user: str = ""
+    password_file: str = ""
+    prefix: Prefix = "homeassistant"
+    snapshots: bool = False
 
 
 class Web(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -146,6 +163,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     store: Store = field(default_factory=Store)
     camera: list[Camera] = field(default_factory=list)
     ward: Ward = field(default_factory=Ward)
+    home: Home = field(default_factory=Home)
     web: Web = field(default_factory=Web)
     recovery: Recovery = field(default_factory=Recovery)
     log: Log = field(default_factory=Log)

@@ -36,7 +36,7 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     dropped_n: int | None = None          # packets given up to stay inside a bound
     write_errors_n: int | None = None
     write_fault: str | None = None        # card_full | card_read_only | card_io, while it lasts
-    paused_by: str | None = None          # page | command | schedule | unreadable, while it is paused
+    paused_by: str | None = None          # core.pause.By, while it is paused
     paused_until_ms: int | None = None    # on the wall clock, where that is known
     hours_unknown: bool | None = None     # it has weekly hours to be off, and no clock to tell them by
     ladder: str | None = None             # the step last taken against its silence: process | driver | reboot | spent

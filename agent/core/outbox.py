@@ -103,6 +103,12 @@ class Offers:
         for offer in self._out.values():
             offer.due_mono_s = min(offer.due_mono_s, now_mono_s + self.pace.again_s)
 
+    def again(self, first: int, last: int, now_mono_s: float) -> None:
+        """The ward misses these: what is out of them is due now. What lies behind the cursor comes anyway."""
+        for seq, offer in self._out.items():
+            if first <= seq <= last:
+                offer.due_mono_s = min(offer.due_mono_s, now_mono_s)
+
     def wait_s(self, now_mono_s: float, more: bool) -> float:
         """Seconds until there is something to offer; `more` says that new messages wait behind the cursor."""
         dues = [offer.due_mono_s for offer in self._out.values() if not offer.flying]
@@ -137,6 +143,24 @@ def fold(entries: Sequence[Entry]) -> tuple[GapData, int]:
             hours[key] = _count(hours.get(key), entry)
         folded_n += 1
     return GapData(code="outbox_full", missing=stretches, n=folded_n, hours=list(hours.values())), folded_n
+
+
+def not_kept(first: int, last: int, kept: Iterable[int]) -> tuple[GapData | None, int]:
+    """A gap message for the seqs of first..last that are not among `kept` (ascending), and how far it reaches.
+
+    None where none is missing. It reaches less far than `last` where more stretches are missing than fit.
+    """
+    stretches: list[tuple[int, int]] = []
+    at = first
+    for seq in [*kept, last + 1]:
+        if at < seq:
+            if len(stretches) == STRETCHES_MAX:
+                last = at - 1
+                break
+            stretches.append((at, seq - 1))
+        at = seq + 1
+    missing_n = sum(end - begin + 1 for begin, end in stretches)
+    return GapData(code="not_kept", missing=stretches, n=missing_n) if stretches else None, last
 
 
 def _count(hour: Hour | None, entry: Entry) -> Hour:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from agent.core.hours import Stretch, ends_in_min
 
-By = Literal["page", "command", "schedule", "unreadable"]
+By = Literal["page", "command", "home", "schedule", "unreadable"]
 TRUSTED = ("rtc", "ntp")        # states of the wall clock by which times of day can be told
 
 

@@ -18,7 +18,7 @@ class Still(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
 
     state: Literal["ok", "no_picture"]
     age_ms: int | None = None           # since the camera took it, as far as can be told
-    width: int | None = None
+    width: int | None = None            # of the camera's picture; a small one is made from it
     height: int | None = None
 
 

@@ -1,18 +1,23 @@
 """The heartbeat of a role: facts to the others, and food for systemd's watchdog, both only while there is progress."""
 import contextlib
+import logging
 import os
 import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agent.core.facts import Beat, CameraFacts
+from agent.host import restart
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.notify import notify
+from agent.host.stop import Stop
 
 EVERY_S = 2.0
 LISTENERS = ("link", "web", "run")
 PAGE_B = resource.getpagesize()
+
+_log = logging.getLogger(__name__)
 
 
 def count_start(runtime: Path, unit: str) -> int:
@@ -34,8 +39,9 @@ class Heart:
     The first beat is the role's READY=1: whatever a slow card or a long recovery holds up before it counts as starting.
     """
 
-    def __init__(self, role: str, unit: str, runtime: Path, clock: Clock) -> None:
-        self._role, self._unit, self._clock = role, unit, clock
+    def __init__(self, role: str, unit: str, runtime: Path, clock: Clock, stop: Stop | None = None) -> None:
+        """`stop` is set when somebody asks for a new start of this unit."""
+        self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
         self._outlet = Outlet(runtime)
         self._born_mono_s = clock.mono_s()
         self._due_mono_s = self._born_mono_s
@@ -59,6 +65,9 @@ class Heart:
             cameras=list(cameras), facts=dict(facts or {})), *LISTENERS)
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
+        if self._stop and restart.is_asked(self._runtime, self._unit, self._clock.now()):
+            _log.warning("asked to start anew: ending")
+            self._stop.set()
 
 
 def _rss_b() -> int | None:

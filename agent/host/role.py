@@ -67,9 +67,9 @@ def start(role: str, unit: str, config: Path) -> Role:
     except OSError as error:
         raise StoreError(f"{error.filename}: {error.strerror}; look at the card and at who may write there "
                          f"(taimat doctor)") from error
-    clock = SystemClock()
-    heart = Heart(role, unit, runtime, clock)
-    return Role(settings, problem, folders, runtime, clock, heart, Stop().on_signals(), lock)
+    clock, stop = SystemClock(), Stop().on_signals()
+    heart = Heart(role, unit, runtime, clock, stop)
+    return Role(settings, problem, folders, runtime, clock, heart, stop, lock)
 
 
 def live(role: str, unit: str, config: Path, serve: Callable[[Role], None]) -> int:

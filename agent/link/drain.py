@@ -7,13 +7,13 @@ from typing import Literal
 
 from agent.core import wire
 from agent.core.outbox import LARGEST_B, Offers, Pace, is_late
+from agent.host.broker.connection import Outgoing
+from agent.host.broker.fault import LinkFault
+from agent.host.broker.session import Session
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
 from agent.link.bound import Backlog, keep, measure
 from agent.link.clerk import Clerk
-from agent.link.fault import LinkFault
-from agent.link.mqtt import Outgoing
-from agent.link.session import Session
 from agent.store import outbox
 from agent.store.database import transaction
 
@@ -99,6 +99,11 @@ class Drain:
     def hurry(self) -> None:
         """The ward's ingest is at work again."""
         self.offers.hurry(self._clock.mono_s())
+
+    def again(self, first: int, last: int) -> None:
+        """The ward misses these seqs: offer what is there of them at once."""
+        self.offers.again(first, last, self._clock.mono_s())
+        self.poke()
 
     def lost(self) -> None:
         """The connection is gone."""

@@ -16,20 +16,26 @@ from agent.core import wire
 from agent.core.backoff import Backoff, Waits
 from agent.core.facts import Beat, Poke
 from agent.core.outbox import Pace
+from agent.host.broker.connection import Arrived, Connection
+from agent.host.broker.credentials import Credentials, load
+from agent.host.broker.session import Down, Session, Taken, Told, Up
 from agent.host.datagram import Inbox
 from agent.host.role import Role
 from agent.host.role import main as live_as
 from agent.link.audit import Audit
 from agent.link.clerk import Clerk
-from agent.link.credentials import Credentials, load
+from agent.link.deeds import Deeds
+from agent.link.desk import Desk
 from agent.link.drain import Drain
+from agent.link.home.place import WAITS, Place
+from agent.link.home.thread import Home
 from agent.link.inbound import Inbound
-from agent.link.mqtt import Arrived, Connection
 from agent.link.pen import Pen
 from agent.link.presence import Presence
+from agent.link.record import close_interrupted
 from agent.link.reporter import Reporter
-from agent.link.session import Down, Session, Taken, Told, Up
-from agent.store import boots, meta
+from agent.link.verifier import Verifier
+from agent.store import boots, home, meta
 from agent.store.database import StoreError
 
 TICK_S = 1.0
@@ -48,6 +54,7 @@ class Tempo:
     waits: Waits = field(default_factory=Waits)
     pace: Pace = field(default_factory=Pace)
     will_delay_s: int = 30
+    home: Waits = WAITS
 
 
 class Link:
@@ -62,14 +69,18 @@ class Link:
             raise StoreError(f"{role.folders.root}: {self._clerk.fault}; see: taimat doctor")
         self._own_id = own_id
         self._ear = Inbox(role.runtime / "link.sock")
+        self._home = self._at_home(draw)
         self._pen = Pen(self._clerk, self._clock, lambda: self._drain.poke())
         self._audit = Audit(self._pen, self._clock)
         self._drain = Drain(self._clerk, self._clock, self._audit, self._ward.delivery, tempo.pace)
         self._presence = Presence(role.settings, self._clock)
         self._reporter = Reporter(role.settings, role.folders, self._clock, self._pen)
+        self._deeds = Deeds(role.settings, role.runtime, self._clock, self._drain, self._reporter, self._presence,
+                            self._facts, self._want_birth)
+        self._clerk.ask(functools.partial(close_interrupted, now=self._clock.now()))
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
-        self._birth_mono_s = 0.0
+        self._birth_mono_s, self._birth_wanted = 0.0, False
         self._session: Session | None = None
         if self._ward.enabled:
             self._session = Session(self._connect, self._clock, Backoff(tempo.waits), draw)
@@ -79,11 +90,17 @@ class Link:
         if self._session is None:
             _log.info("ward disabled: events wait on the card; see [ward] enabled")
         signal.set_wakeup_fd(self._clerk.bell(), warn_on_full_buffer=False)
+        if self._home:
+            self._home.start()
         while not self._role.stop.is_set():
             self._turn()
         signal.set_wakeup_fd(-1)
+        if self._home:
+            self._home.end()
         if self._session:
             self._leave(self._session)
+        if self._home:
+            self._home.leave()
         self._clerk.close()
         self._ear.close()
 
@@ -93,6 +110,8 @@ class Link:
         self._drain.measure()
         self._audit.turn()
         self._reporter.turn(self._session, self._topics, self._drain.backlog)
+        if self._home:
+            self._home.report(self._reporter.report)
         if self._session and self._topics and self._session.up:
             self._speak(self._session, self._topics)
         if self._role.heart.due():
@@ -104,7 +123,8 @@ class Link:
         readers: list[Any] = [self._ear, self._clerk]
         writers: list[Any] = []
         if session:
-            timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n))
+            timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n),
+                            self._inbound.desk.wait_s() if self._inbound else timeout_s)
             if socket := session.socket():
                 readers.append(socket)
                 writers += [socket] if session.wants_write() else []
@@ -121,7 +141,10 @@ class Link:
     def _listen(self) -> None:
         """Heartbeats and pokes of the other roles."""
         for _ in range(HEARD_A_TURN):
-            match self._ear.receive(0):
+            heard = self._ear.receive(0)
+            if self._home and heard:
+                self._home.hear(heard)
+            match heard:
                 case Beat() as beat:
                     self._reporter.take(beat)
                 case Poke(what="outbox"):
@@ -135,6 +158,8 @@ class Link:
                 self._be_born(session, session.connection.credentials, self._topics)
                 session.post(self._presence.online(self._topics))
                 self._reporter.hurry()
+                if self._inbound:
+                    self._inbound.desk.up()
             case Down(fault):
                 self._drain.lost()
                 if fault.code == "taken_over":
@@ -143,6 +168,8 @@ class Link:
                 self._drain.taken(tag, reason)
             case Taken(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
+            case Taken(str(topic), reason) if reason == 0 and self._inbound:
+                self._inbound.taken(topic)
             case Arrived() if self._inbound:
                 for answer in self._inbound.take(told):
                     session.post(answer)
@@ -153,16 +180,20 @@ class Link:
             session.post(self._presence.online(topics))
         report = self._reporter.report
         due = self._clock.mono_s() >= self._birth_mono_s
-        if report and session.connection and due and self._presence.changed(report.cameras):
+        changed = report is not None and due and self._presence.changed(report.cameras)
+        if session.connection and (changed or self._birth_wanted):
             self._be_born(session, session.connection.credentials, topics)
-        for answer in self._inbound.due() if self._inbound else []:
+        for answer in self._inbound.desk.due() if self._inbound else []:
             session.post(answer)
         self._drain.turn(session, topics)
 
     def _be_born(self, session: Session, credentials: Credentials, topics: wire.Topics) -> None:
-        self._birth_mono_s = self._clock.mono_s() + BIRTH_EVERY_S
+        self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
         report = self._reporter.report
         session.post(self._presence.birth(topics, credentials, report.cameras if report else (), self._drain.backlog))
+
+    def _want_birth(self) -> None:
+        self._birth_wanted = True
 
     def _connect(self) -> Connection:
         """Prepare the next connection, counted and with its will. Raises LinkFault."""
@@ -170,10 +201,13 @@ class Link:
         topics = wire.Topics(self._ward.ward, credentials.dev)
         if topics != self._topics:
             self._topics = topics
-            self._inbound = Inbound(topics, self._clock, self._audit, self._drain, self._reporter, self._pen)
+            desk = Desk(topics, self._clock, self._audit, self._clerk, self._deeds,
+                        Verifier(self._ward.command_key, self._clock), self._drain.poke)
+            self._inbound = Inbound(topics, self._audit, self._drain, self._reporter, desk)
         counted = self._clerk.wait_for(_count, COUNT_WITHIN_S)
         return Connection(self._ward.host, self._ward.port, credentials, self._ward.keepalive_s,
-                          topics, self._presence.next_connection(topics, counted), self._tempo.will_delay_s)
+                          topics, self._presence.next_connection(topics, counted), self._tempo.will_delay_s,
+                          confirm_later=True)
 
     def _leave(self, session: Session) -> None:
         """Say that this is a planned stop, and wait a little until the broker has heard it."""
@@ -185,6 +219,13 @@ class Link:
                 break
         session.close()
 
+    def _at_home(self, draw: Callable[[], float]) -> Home | None:
+        """The home sink, where the household wants one, or did until now: what was shown must be taken away again."""
+        role = self._role
+        if not role.settings.home.enabled and self._clerk.wait_for(home.shown, COUNT_WITHIN_S) is None:
+            return None
+        return Home(Place(role.settings, role.folders, role.runtime, self._clock, self._own_id, self._tempo.home, draw))
+
     def _facts(self) -> dict[str, float | int | str | bool | None]:
         """The link's part of the heartbeat."""
         session, drain, backlog = self._session, self._drain, self._drain.backlog
@@ -193,6 +234,8 @@ class Link:
             "outbox_n": backlog.n, "outbox_oldest_s": backlog.old_s,
             "outbox_b": backlog.bytes, "quarantine_n": backlog.quarantine_n, "security_n": self._audit.seen_n,
             "store_fault": self._clerk.fault, "clerk_dropped_n": self._clerk.dropped_n}
+        if self._home:
+            facts |= self._home.facts()
         if session:
             trouble = session.fault or (drain.fault if session.up else None)
             facts |= {

@@ -12,10 +12,10 @@ from agent.config.settings import Settings
 from agent.core import wire
 from agent.core.facts import CameraFacts
 from agent.host import board, log
+from agent.host.broker.connection import Outgoing
+from agent.host.broker.credentials import Credentials
 from agent.host.clock import Clock
 from agent.link.bound import Backlog
-from agent.link.credentials import Credentials
-from agent.link.mqtt import Outgoing
 
 ONLINE_EXPIRY_S = 1200          # an "online" that nobody refreshes goes: the broker may die together with the device
 REFRESH_S = 600.0
@@ -72,6 +72,10 @@ class Presence:
             cfg_sha256=self._settings_sha256,
             cert_not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if not_after else None,
             schemas=SCHEMAS, caps=[], cams=self._cameras)), retain=True)
+
+    def versions(self) -> dict[str, str]:
+        """Of agent, system and board, as far as known."""
+        return {"agent": __version__, "os": self._os, **({"hw": self._hw} if self._hw else {})}
 
     def _status(self, topics: wire.Topics, online: bool, why: str | None = None, dated: bool = True) -> Outgoing:
         now = self._clock.now()

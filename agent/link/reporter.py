@@ -4,14 +4,14 @@ from agent.config.units import units
 from agent.core import wire
 from agent.core.facts import Beat
 from agent.core.health.report import Report
+from agent.host.broker.connection import Outgoing
+from agent.host.broker.session import Session
 from agent.host.clock import Clock
 from agent.host.monitor import Monitor
 from agent.host.probes import Probes
 from agent.link.bound import Backlog
-from agent.link.mqtt import Outgoing
 from agent.link.pen import Pen
 from agent.link.report import health
-from agent.link.session import Session
 from agent.store.folders import Folders
 
 HISTORY_EVERY_S = 300.0
@@ -29,6 +29,7 @@ class Reporter:
                                 free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
+        self.told: wire.Health | None = None        # what was made of it for the ward, last
         self._seq = 0
         self._thin_until_mono_s = 0.0
         self._due_mono_s = clock.mono_s()
@@ -72,4 +73,6 @@ class Reporter:
 
     def _health(self, report: Report, session: Session, backlog: Backlog) -> wire.Health:
         self._seq += 1
-        return health(report, self._clock.now(), self._seq, self._every_s, backlog, max(0, session.connects_n - 1))
+        self.told = health(report, self._clock.now(), self._seq, self._every_s, backlog,
+                           max(0, session.connects_n - 1))
+        return self.told

@@ -22,6 +22,12 @@ def after(db: sqlite3.Connection, seq: int, limit: int) -> list[sqlite3.Row]:
     return db.execute(f"SELECT {FIELDS} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)).fetchall()
 
 
+def seqs(db: sqlite3.Connection, first: int, last: int, limit: int) -> list[int]:
+    """Which of the seqs first..last are still there, ascending; the first `limit` of them."""
+    rows = db.execute("SELECT seq FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", (first, last, limit))
+    return [row["seq"] for row in rows]
+
+
 def settle(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
     """The receipt (or the broker, where no ward ingest is) has these: forget them. Returns how many were known."""
     cursor = db.executemany("DELETE FROM outbox WHERE seq = ?", ((seq,) for seq in seqs))

@@ -107,7 +107,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
     """Tell ward and ledger that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
 
-    Only by what word: page, command, schedule or unreadable; never by whom.
+    Only by what word (core.pause.By); never by whom.
     """
     known = _noted(db, camera)
     if (known.by if known else None) == by:

@@ -170,4 +170,21 @@ CREATE TABLE handout (                    -- exports that the keeper is asked to
     manifest BLOB,                        -- the very bytes that are signed
     signatures TEXT                       -- JSON: base64 by file name
 ) STRICT;
+""", """
+CREATE TABLE command (                    -- what the ward has ordered, and the answer: store.commands
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,              -- the asker's ULID
+    name TEXT NOT NULL,
+    asker TEXT,                           -- `by` of the command
+    state TEXT NOT NULL,                  -- accepted, until it is carried out; then done, failed, refused or expired
+    answer TEXT NOT NULL,                 -- the very payload that is sent
+    signed INTEGER NOT NULL,              -- 1: by the ward's key; kept longest where room is short
+    who TEXT NOT NULL,                    -- where the answer goes: rsp/{who}/{id}
+    correlation BLOB,
+    told INTEGER NOT NULL DEFAULT 0,      -- 1: the broker has the answer
+    boot TEXT NOT NULL,                   -- when it came
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL
+) STRICT;
 """]

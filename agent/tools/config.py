@@ -95,6 +95,10 @@ def _missing(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
         named = getattr(settings.ward, key)
         if settings.ward.enabled and named and (trouble := _trouble(named)):
             yield ("ward", key), trouble
+    for key in ("ca", "password_file"):
+        named = getattr(settings.home, key)
+        if settings.home.enabled and named and (trouble := _trouble(named)):
+            yield ("home", key), trouble
 
 
 def _trouble(name: str) -> str | None:

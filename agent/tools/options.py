@@ -118,3 +118,6 @@ OneReason = Annotated[str | None, typer.Option(
     "--reason", metavar="TEXT", show_default=False, help="Only what is held for this. Without it, for any reason.")]
 HoldLength = Annotated[str, typer.Option("--for", metavar="LENGTH", help="How long: 12h, 30d.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Make another key; the old one opens nothing any more.")]
+WardConfig = Annotated[Path, typer.Option(
+    "--config", "-c", metavar="FILE", envvar="TAIMAT_WARD_CONFIG", help="The configuration of the ward's ingest.")]
+Once = Annotated[bool, typer.Option("--once", help="Show it as it is now, and end.")]

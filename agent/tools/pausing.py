@@ -18,7 +18,8 @@ from agent.tools.terminal import console, table
 
 LENGTH = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,3})h)?(?:(\d{1,4})(?:m|min)?)?", re.ASCII)
 TIME = re.compile(r"(\d\d?):(\d\d)", re.ASCII)
-BY = {"page": "the page", "command": "this command", "unreadable": "caution: pause.json can't be read"}
+BY = {"page": "the page", "command": "this command", "home": "Home Assistant",
+      "unreadable": "caution: pause.json can't be read"}
 
 
 def length_ms(text: str) -> int:

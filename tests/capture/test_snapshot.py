@@ -9,11 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.capture.camera import Camera
 from agent.capture.snapshot import Snapshots
-from agent.config.settings import Motion
+from agent.config.settings import Camera as CameraSettings
+from agent.config.settings import Home, Motion, Settings
 from agent.core.model import Packet
 from agent.core.stillwire import Still, StillError, parse
 from agent.host.clock import SystemClock
+from agent.host.datagram import Outlet
+from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
 from tests.rigs import footage
@@ -121,6 +125,25 @@ def test_a_running_camera_answers_many_within_a_second_and_none_after_its_end(ri
     assert time.monotonic() - began_s < 5           # one second each, on a machine that does other things, too
     until(lambda: rig.facts().state == "ended", 20)
     until(lambda: ask(path)[0].state == "no_picture", 10)
+
+
+@pytest.mark.parametrize(("wide_max", "wide"), [(INFO.width // 2, INFO.width // 2), (INFO.width + 2, INFO.width)])
+def test_a_small_picture_is_made_smaller_and_never_larger(tmp_path: Path, hand_clock: HandClock, shop: Shop,
+                                                          wide_max: int, wide: int):
+    made = Snapshots(tmp_path / "small.sock", shop.newest, hand_clock, wide_max)
+    assert seen(ask(tmp_path / "small.sock")[1]).shape[:2] == (INFO.height * wide // INFO.width, wide)
+    made.close()
+
+
+def test_a_camera_makes_small_pictures_only_if_the_household_sends_them_home(tmp_path: Path, folders: Folders):
+    camera = CameraSettings(name="gate", source="file:/film.mp4")
+    for wanted in (False, True):
+        (runtime := tmp_path / f"{wanted}").mkdir()
+        made = Camera(camera, Settings(home=Home(snapshots=wanted)), folders, runtime, SystemClock(), Outlet(runtime),
+                      lambda: None)
+        made.start()
+        assert (runtime / "small-gate.sock").exists() is wanted and (runtime / "snap-gate.sock").exists()
+        made.finish(1.0)
 
 
 def test_a_real_clock_is_no_future(tmp_path: Path):

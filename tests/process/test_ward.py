@@ -9,6 +9,7 @@ from typing import Any
 from tests.process.agent import Agent
 from tests.rigs import footage
 from tests.rigs.broker import Broker
+from tests.rigs.contract import Ear, breaches
 from tests.rigs.wait import free_port, until
 from tests.rigs.ward import Ingest
 
@@ -77,8 +78,8 @@ def test_events_reach_the_ward_once_through_kills_of_broker_link_and_capture(tmp
 
 
 def test_a_plain_broker_gets_health_with_every_role_and_events_in_order(tmp_path: Path):
-    with Broker(tmp_path) as broker, Ingest(broker.port, tmp_path, receipts=False) as ingest, \
-            Agent(tmp_path, config(broker.port, "puback")):
+    with Broker(tmp_path) as broker, Ear(broker.port) as ear, \
+            Ingest(broker.port, tmp_path, receipts=False) as ingest, Agent(tmp_path, config(broker.port, "puback")):
         health = until(lambda: (h := ingest.last("health")) and len(h.get("roles", {})) >= 4 and sees(h) and h,
                        40, "health of all roles, with a camera that is past its start")
         assert set(health["roles"].values()) == {"ok"} and health["cams"][0]["st"] == "ok"
@@ -88,3 +89,4 @@ def test_a_plain_broker_gets_health_with_every_role_and_events_in_order(tmp_path
         assert seqs == list(range(1, len(seqs) + 1))
         assert ingest.last("status")["online"] is True
         assert until(lambda: ingest.last("birth")["cams"], 20, "a birth that knows the camera")[0]["codec"] == "h264"
+        assert not breaches(ear.heard), "what the contract in docs/reference does not say"

@@ -90,6 +90,11 @@ class Broker:
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 
+    def reload(self) -> None:
+        """Have it read its lists again: of rights, of the revoked."""
+        assert self._process
+        self._process.send_signal(signal.SIGHUP)
+
     def thaw(self) -> None:
         """Let it go on."""
         assert self._process

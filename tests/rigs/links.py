@@ -22,14 +22,15 @@ from agent.store.database import connect, transaction
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
-              pace=Pace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1)
+              pace=Pace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1,
+              home=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)))
 
 
 class LinkRig:
     """A store, a configuration, and a link process on them that can be killed."""
 
-    def __init__(self, folder: Path, port: int, ward: str = "") -> None:
-        """`ward` is TOML for the [ward] table beyond the usual."""
+    def __init__(self, folder: Path, port: int, ward: str = "", more: str = "") -> None:
+        """`ward` is TOML for the [ward] table beyond the usual, `more` further tables."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.config = folder, folder / "taimat.toml"
         self.runtime = Path(tempfile.mkdtemp(prefix="taimat-"))         # a socket's name must be short
@@ -39,7 +40,7 @@ class LinkRig:
         lines = [f"{key} = {value}" for key, value in usual.items() if key not in given]
         self.config.write_text("\n".join([
             "[device]", 'site = "HH-07-0412"', "[store]", f'folder = "{folder}/store"', f'runtime = "{self.runtime}"',
-            "[web]", "enabled = false", "[ward]", *lines, ward, ""]))
+            "[web]", "enabled = false", "[ward]", *lines, ward, more, ""]))
         (folder / "store").mkdir(exist_ok=True)
         self.db = connect(folder / "store")
         self.clock = SystemClock()

@@ -36,6 +36,19 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         return paths
 
+    def revoke(self, *certificates: Path) -> Path:
+        """The list of the revoked: these and no others."""
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder(
+            self._subject, last_update=now - timedelta(days=1), next_update=now + timedelta(days=30))
+        for path in certificates:
+            serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+            revoked = x509.RevokedCertificateBuilder(serial, now - timedelta(hours=1)).build()
+            builder = builder.add_revoked_certificate(revoked)
+        self.crl = self._folder / "crl.pem"
+        self.crl.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return self.crl
+
 
 def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

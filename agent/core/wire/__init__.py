@@ -2,7 +2,7 @@
 
 Everything here is pure and light: the link role and capture import it, neither numpy nor a network library comes along.
 """
-from agent.core.wire.event import Entry, cloud_event, rfc3339
+from agent.core.wire.event import CloudEvent, Entry, cloud_event, rfc3339
 from agent.core.wire.happenings import (
     CameraData,
     ClipData,
@@ -18,6 +18,7 @@ from agent.core.wire.happenings import (
     encode,
 )
 from agent.core.wire.inbound import Ack, BadPayload, Command, Desired, Rejected, WardState, decode
+from agent.core.wire.kinds import KINDS
 from agent.core.wire.reports import (
     Birth,
     BirthCamera,
@@ -34,7 +35,7 @@ from agent.core.wire.topics import Topics
 VERSION = 1
 
 __all__ = [
-    "VERSION", "Topics", "Entry", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
+    "VERSION", "KINDS", "Topics", "Entry", "CloudEvent", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
     "MotionData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData",
     "CommandData", "GapData", "Hour",
     "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",

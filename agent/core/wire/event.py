@@ -27,16 +27,16 @@ class Entry(NamedTuple):
 class CloudEvent(Struct, kw_only=True, frozen=True):
     """What a subscriber receives on `evt`. `seq`, `boot` and `clock` are extension attributes of ours."""
 
-    specversion: str = "1.0"
+    specversion: str = "1.0"            # of CloudEvents
     id: str                             # dev/seq: a message with the same id is the same message
     source: str                         # /cam/{ward}/{dev}, and the camera if it is one camera's matter
     type: str                           # cam.{kind}.v1
     time: str | UnsetType = UNSET       # left out while the clock is unset: the ward dates it by boot and mono_ms
-    datacontenttype: str = "application/json"
-    seq: int
+    datacontenttype: str = "application/json"  # of data
+    seq: int                            # counts the device's events, never reset
     boot: str
     clock: str
-    data: dict[str, Any]
+    data: dict[str, Any]                # what is told, by its kind
 
 
 _encoder = msgspec.json.Encoder()

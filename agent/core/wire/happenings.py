@@ -14,7 +14,7 @@ class ClipRef(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """A clip by name, and as much as is known of it."""
 
     id: str                             # camera-boot-number
-    bytes: int | None = None
+    bytes: int | None = None            # size of its file
     sha256: str | None = None           # hex
 
 
@@ -54,14 +54,14 @@ class TamperData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """kind "clip": a clip is on the card, whole and flushed."""
 
-    id: str
+    id: str                             # camera-boot-number
     start_ms: int
     dur_ms: int
-    bytes: int
-    frames: int
+    bytes: int                          # size of its file
+    frames: int                         # pictures in it
     codec: str | None = None
-    width: int | None = None
-    height: int | None = None
+    width: int | None = None            # of the picture, in pixels
+    height: int | None = None           # of the picture, in pixels
     events: list[int] = []              # events that it shows
     recovered: bool = False             # its recorder died; closed at the next start
 
@@ -74,9 +74,9 @@ class ClockData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """
 
     code: Literal["sync", "step"]
-    utc_ms: int
-    offset_ms: int
-    step_ms: int | None = None
+    utc_ms: int                         # the wall clock at mono_ms
+    offset_ms: int                      # UTC less mono_ms
+    step_ms: int | None = None          # by how much it was moved
     err_ms: int | None = None           # how far off it may be at most, where the kernel says so
 
 
@@ -95,7 +95,7 @@ class CameraData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     code: str                           # camera_unreachable, camera_auth, camera_stalled, ...
     phase: Phase
     detail: str | None = None
-    gap_s: float | None = None
+    gap_s: float | None = None          # how long there was no video
 
 
 class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -111,11 +111,11 @@ class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 class CommandData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """kind "command": a command came, and what became of it."""
 
-    id: str
-    name: str
+    id: str                             # the command's
+    name: str                           # as in the topic
     st: str                             # as in the response
     code: str | None = None
-    by: str | None = None
+    by: str | None = None               # who ordered it, as the command says
 
 
 class Hour(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -130,15 +130,13 @@ class Hour(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class GapData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "gap": these messages will not come; what they would have told, in short."""
+    """kind "gap": these messages will not come; what they would have told, in short, if they gave way to this one."""
 
-    code: Literal["outbox_full"]
+    code: Literal["outbox_full", "not_kept"]    # the latter answers a `replay`: settled, set aside or folded before
     missing: list[tuple[int, int]]      # first and last seq of each stretch
     n: int                              # messages in them
-    hours: list[Hour] = []
+    hours: list[Hour] = []              # what the folded motion came to
 
-
-Data = MotionData | TamperData | ClipData | ClockData | StorageData | CameraData | SecurityData | CommandData | GapData
 
 _encoder = msgspec.json.Encoder()
 

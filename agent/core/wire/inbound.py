@@ -20,46 +20,51 @@ class BadPayload(Exception):
 class Rejected(Struct, kw_only=True, frozen=True):
     """A message that the ward will never take, and why."""
 
-    seq: Seq
+    seq: Seq                            # of the message
     code: Word
 
 
 class Ack(Struct, kw_only=True, frozen=True):
     """`ack`: the ward's ingest has committed these messages. Sent after its commit, never before."""
 
-    upto: Seq
-    also: Annotated[list[Seq], Meta(max_length=REFUSED_MAX)] = []
-    reject: Annotated[list[Rejected], Meta(max_length=REFUSED_MAX)] = []
+    upto: Seq                           # all messages up to this seq are committed
+    also: Annotated[list[Seq], Meta(max_length=REFUSED_MAX)] = []  # and these
+    reject: Annotated[list[Rejected], Meta(max_length=REFUSED_MAX)] = []  # these will never be taken
     v: int = 1
 
 
 class Command(Struct, kw_only=True, frozen=True):
-    """`cmd/{name}`: an order. `exp` bounds its life; `sig` is Ed25519 over the RFC 8785 form without `sig`."""
+    """`cmd/{name}`: an order. `exp` bounds its life; `sig` is Ed25519 over the RFC 8785 form without `sig`.
 
-    id: Ulid
-    iat: UtcMs
-    exp: UtcMs
-    by: Word | None = None
-    args: dict[str, Any] = {}
-    kid: Word | None = None
-    sig: Annotated[str, Meta(max_length=128)] | None = None
+    A signed one also says what it orders and of whom: the topic alone could be changed by whoever holds the broker.
+    """
+
+    id: Ulid                            # a ULID: the same one gets the same answer
+    iat: UtcMs                          # when it was ordered, UTC in ms
+    exp: UtcMs                          # from then on it is refused, UTC in ms
+    dev: Word | None = None             # the device's id
+    name: Word | None = None            # as in the topic
+    by: Word | None = None              # who ordered it
+    args: dict[str, Any] = {}           # by its name
+    kid: Word | None = None             # the key of sig
+    sig: Annotated[str, Meta(max_length=128)] | None = None  # Ed25519, in base64
     v: int = 1
 
 
 class Desired(Struct, kw_only=True, frozen=True):
     """`cfg/desired`: a whole configuration, signed."""
 
-    ver: Seq
-    cfg: dict[str, Any]
-    kid: Word | None = None
-    sig: Annotated[str, Meta(max_length=128)] | None = None
+    ver: Seq                            # its number: the answer names it
+    cfg: dict[str, Any]                 # the whole configuration
+    kid: Word | None = None             # the key of sig
+    sig: Annotated[str, Meta(max_length=128)] | None = None  # Ed25519, in base64
     v: int = 1
 
 
 class WardState(Struct, kw_only=True, frozen=True):
     """`_ward/state`: whether the ward's ingest is at work."""
 
-    online: bool
+    online: bool                        # whether receipts can be expected
     v: int = 1
 
 

@@ -10,7 +10,7 @@ class Status(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """`status`: online or not. Ignore an offline with an older `conn` than the latest online: it is of the past."""
 
     v: int
-    online: bool
+    online: bool                        # whether it is there
     boot: str
     conn: int                           # counts CONNECTs, never reset
     why: str | None = None              # lost (the will's) | shutdown | update | consent_withdrawn
@@ -23,9 +23,9 @@ class BirthCamera(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """One camera in `birth`."""
 
     c: str
-    src: str | None = None
-    w: int | None = None
-    h: int | None = None
+    src: str | None = None              # rtsp | file | v4l2 | picamera
+    w: int | None = None                # of the picture, in pixels
+    h: int | None = None                # of the picture, in pixels
     fps_set: float | None = None
     codec: str | None = None
 
@@ -38,36 +38,36 @@ class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
     conn: int
     mono_ms: int
     clock: str
-    agent: str
-    schemas: dict[str, int]
-    caps: list[str]
-    cams: list[BirthCamera]
+    agent: str                          # version of the software
+    schemas: dict[str, int]             # version of each payload's form that it speaks
+    caps: list[str]                     # what it can do beyond the contract's minimum
+    cams: list[BirthCamera]             # what cameras it has
     ts: int | None = None
     seq_next: int | None = None         # what the next event will get
     outbox_n: int | None = None         # events that wait
-    os: str | None = None
-    hw: str | None = None
-    site: str | None = None
+    os: str | None = None               # distribution, kernel and machine
+    hw: str | None = None               # the board's model
+    site: str | None = None             # where it hangs: the place stays when the device is replaced
     cfg_sha256: str | None = None       # of the settings in use
-    cert_not_after: str | None = None
+    cert_not_after: str | None = None   # RFC 3339; from then on its certificate is refused
 
 
 class HealthCamera(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """One camera in `health`."""
 
     c: str
-    st: str                             # starting | ok | retrying | stalled | failed | silent
-    fault: str | None = None
-    fps: float | None = None
+    st: str                             # ok | starting | retrying | stalled | paused | ended | failed (its process)
+    fault: str | None = None            # why there is no video: a code as in cond
+    fps: float | None = None            # measured over the last seconds
     fps_set: float | None = None
-    drop_n: int | None = None
+    drop_n: int | None = None           # packets given up to stay inside a bound, since its process started
     kbps: float | None = None
-    mot_n: int | None = None
-    luma: float | None = None
+    mot_n: int | None = None            # events, since its process started
+    luma: float | None = None           # mean brightness: 0 black .. 255 white
     last_s: float | None = None         # age of the last frame
-    gaps_n: int | None = None
-    gap_s: float | None = None
-    rec: bool | None = None
+    gaps_n: int | None = None           # breaks of the video, since its process started
+    gap_s: float | None = None          # time without video, in sum
+    rec: bool | None = None             # whether it is recording now
     kept_d: float | None = None         # days that its footage stays at the present rate
 
 
@@ -83,7 +83,7 @@ class HealthCondition(Struct, kw_only=True, omit_defaults=True, frozen=True):
 class LedgerHead(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """The newest signed row: who keeps this is a witness that all rows up to it were there."""
 
-    n: int
+    n: int                              # the row's number
     head: str                           # first 32 hex digits of its hash
     key: str                            # fingerprint of the key that signs
 
@@ -102,31 +102,31 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     clk_step_ms: int | None = None      # by how much it was moved last in this boot
     up_s: float | None = None
     cpu_pct: float | None = None
-    load1: float | None = None
+    load1: float | None = None          # processes that want to run, mean of a minute
     mem_avail_b: int | None = None
     rss_b: int | None = None
     soc_temp_c: float | None = None
-    throttle: int | None = None
-    volt_low: bool | None = None
+    throttle: int | None = None         # the firmware's bits: 0-3 now, 16-19 since boot
+    volt_low: bool | None = None        # the supply voltage is too low now
     disk_free_b: int | None = None
     disk_tot_b: int | None = None
     disk_wr_b: int | None = None
     disk_wr_day_b: int | None = None    # written to the card in a day, by anybody, at the present rate
     card_life_d: tuple[int, int] | None = None      # days until a new card would be worn out, at worst and at best
-    card_days_left: float | None = None
-    clips_n: int | None = None
+    card_days_left: float | None = None  # days until the free space has come down to its floor, at the present rate
+    clips_n: int | None = None          # clips on the card
     clips_b: int | None = None
     outbox_n: int | None = None
     outbox_old_s: int | None = None
-    quarantine_n: int | None = None
+    quarantine_n: int | None = None     # messages that nobody would take, set aside
     rssi_dbm: int | None = None
     net_tx_b: int | None = None
     net_rx_b: int | None = None
     mqtt_rc_n: int | None = None        # connections after the first
-    cams: list[HealthCamera] = []
+    cams: list[HealthCamera] = []       # each camera
     roles: dict[str, str] = {}          # ok | down | restarting, for each role heard of
     restarts_n: dict[str, int] = {}     # of the roles that were started again since boot
-    ledger: LedgerHead | None = None
+    ledger: LedgerHead | None = None    # newest row of what the device has signed
     cond: list[HealthCondition] = []    # what is wrong: root causes only, not what follows from them
 
 
@@ -134,18 +134,19 @@ class Response(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """`rsp/{who}/{id}`: what became of a command."""
 
     v: int
-    id: str
+    id: str                             # the command's
     st: CommandState
     code: str | None = None
     ts: int | None = None
+    data: dict[str, Any] | None = None  # with "done", what the command asked for
 
 
 class Reported(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """`cfg/reported`: what became of the desired configuration."""
 
     v: int
-    ver: int
+    ver: int                            # of the configuration that was asked for
     st: Literal["applied", "refused"]
     code: str | None = None
-    cfg: dict[str, Any] | None = None
-    clamped: dict[str, str] | None = None
+    cfg: dict[str, Any] | None = None   # what is in effect
+    clamped: dict[str, str] | None = None  # keys whose value was moved into its bounds, and to what

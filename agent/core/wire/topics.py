@@ -72,6 +72,11 @@ class Topics:
                 return topic[len(prefix):], to_all
         return None
 
+    def answered(self, topic: str) -> str | None:
+        """The id of the command whose answer goes to `topic`, or None when no answer does."""
+        prefix = f"{self.root}/rsp/"
+        return topic.removeprefix(prefix).partition("/")[2] if topic.startswith(prefix) else None
+
     def asker(self, response_topic: str) -> str | None:
         """Who asked, by the Response Topic of a command; None when that lies outside the device's own answers."""
         prefix = f"{self.root}/rsp/"

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 
-from agent.config.settings import Ward
+from agent.config.settings import Home, Ward
+from agent.host.broker import credentials
+from agent.host.broker.credentials import Credentials
+from agent.host.broker.fault import LinkFault, of_error, of_reason
 from agent.host.clock import SystemClock
-from agent.link import credentials
-from agent.link.credentials import Credentials
-from agent.link.fault import LinkFault, of_error, of_reason
+from agent.host.command_key import KeyProblem
+from agent.host.command_key import load as load_command_key
 from agent.store import meta, outbox
 from agent.store.database import FILE, StoreError, connect
 from agent.tools.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
@@ -33,18 +35,18 @@ def examine(ward: Ward, store: Path) -> Verdict:
         return skipped("the ward is switched off: events stay here", "to send them, set [ward] enabled = true")
     where = f"{ward.host}:{ward.port}"
     try:
-        known = credentials.load(ward, _own_id(store))
+        known = credentials.load(ward, own_id(store))
         holder = at_work(store).get("link")
         if holder:
             return _beside(ward, known, where, holder, store)
-        return _found(ward, known, _connect(ward, known, where))
+        return _found(ward, known, greet(ward, known))
     except LinkFault as fault:
         return bad(str(fault), REMEDIES[fault.kind])
     except StoreError as error:
         return bad(str(error), "see permissions; run this as root (sudo)")
 
 
-def _own_id(store: Path) -> str:
+def own_id(store: Path) -> str:
     """The device's id at the ward as long as no certificate says it; nothing is made up where no store is yet."""
     if not os.path.exists(store / FILE):
         return "taimat-doctor"
@@ -54,8 +56,9 @@ def _own_id(store: Path) -> str:
         return "taimat-doctor"
 
 
-def _connect(ward: Ward, known: Credentials, where: str) -> str:
+def greet(broker: Ward | Home, known: Credentials) -> str:
     """Connect, wait for CONNACK, say goodbye. Returns what was found; raises LinkFault."""
+    where = f"{broker.host}:{broker.port}"
     answers: list[int] = []
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=known.dev, protocol=paho.MQTTv5,
                          reconnect_on_failure=False)
@@ -67,7 +70,7 @@ def _connect(ward: Ward, known: Credentials, where: str) -> str:
     client.on_connect = lambda _client, _data, _flags, reason, _properties: answers.append(reason.value)
     began_s = time.monotonic()
     try:
-        client.connect(ward.host, ward.port, ward.keepalive_s, clean_start=False)
+        client.connect(broker.host, broker.port, clean_start=False)
         tls = getattr(client.socket(), "version", lambda: None)()
         while not answers and time.monotonic() - began_s < CONNECT_S and client.loop(0.2) == paho.MQTT_ERR_SUCCESS:
             pass
@@ -115,6 +118,11 @@ def _found(ward: Ward, known: Credentials, text: str) -> Verdict:
         left_days = (known.cert_not_after.timestamp() - SystemClock().now().wall_ms / 1000) / 86_400
         if left_days < CERT_SOON_DAYS:
             verdicts.append(warn(f"this device's certificate ends in {left_days:.0f} days", "enrol it again"))
+    if ward.command_key:
+        try:
+            load_command_key(ward.command_key)
+        except KeyProblem as problem:
+            verdicts.append(warn(str(problem), "until then each signed command of the ward is refused"))
     if not ward.tls and ward.host not in OWN:
         verdicts.append(warn("nothing is encrypted on the way", "set tls = true, unless all of it is your own network"))
     return worst(verdicts)

@@ -4,12 +4,40 @@ import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
-from agent.config.settings import Ward
 from agent.core import certificate
-from agent.link.fault import LinkFault
+from agent.host.broker.fault import LinkFault
 
 NAME = re.compile(r"[a-z0-9-]{1,64}")
+
+
+class Ward(Protocol):
+    """What the settings of either end say about who it is to the broker."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether TLS is spoken."""
+
+    @property
+    def ca(self) -> str:
+        """Whom to believe about the broker; "" means the system's authorities."""
+
+    @property
+    def cert(self) -> str:
+        """Our certificate, or ""."""
+
+    @property
+    def key(self) -> str:
+        """Its key, or ""."""
+
+    @property
+    def user(self) -> str:
+        """A user name, or ""."""
+
+    @property
+    def password_file(self) -> str:
+        """A file that holds that user's password, or ""."""
 
 
 @dataclass(frozen=True, slots=True)

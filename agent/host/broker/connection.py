@@ -4,11 +4,12 @@ A connection is used once: no queue of the library's outlives it, for the outbox
 it through `turn`; only `dial`, which may block, belongs on another. The library's callbacks do nothing but write down.
 """
 import contextlib
+import functools
 import struct
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import paho.mqtt.client as paho
 from paho.mqtt import MQTTException
@@ -18,13 +19,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from agent.core.wire import Topics
 from agent.core.wire.inbound import LARGEST_B
-from agent.link.credentials import Credentials
-from agent.link.fault import LinkFault, of_error
+from agent.host.broker.credentials import Credentials
+from agent.host.broker.fault import LinkFault, of_error
 
 CONNECT_TIMEOUT_S = 15.0        # a broker that serves a whole ward at once needs it (docs/design/mqtt.md)
-SESSION_S = 3600                # so long the broker keeps commands and receipts for us
+SESSION_S = 3600                # so long the broker keeps commands and receipts for a device
 IN_FLIGHT_MAX = 20
 OVERHEAD_B = 256                # of a PUBLISH around topic and payload, our properties included
 PACKET_MAX_B = 268_435_455      # MQTT 5.0, 1.5.5
@@ -32,6 +32,14 @@ READS_A_TURN = 50
 # What the library raises over packets that are none.
 BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
 Tag = int | str
+
+
+class Listener(Protocol):
+    """Who wants to hear what."""
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Topic filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,8 @@ class Arrived:
     retained: bool
     response_topic: str | None
     correlation: bytes | None
+    expiry_s: int | None = None         # what is left of its life
+    confirm: Callable[[], object] = lambda: None    # tells the broker that it is safe with us: see `confirm_later`
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +126,14 @@ class Client(paho.Client):
 class Connection:
     """One connection to the broker."""
 
-    def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Topics, will: Outgoing,
-                 will_delay_s: int) -> None:
-        """Prepare it; nothing is sent yet."""
+    def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Listener,
+                 will: Outgoing, will_delay_s: int, session_s: int = SESSION_S, confirm_later: bool = False) -> None:
+        """Prepare it; nothing is sent yet. The broker keeps our session for `session_s` when we are away.
+
+        With `confirm_later` each message comes again on the next connection until its `confirm` has been called.
+        """
         self.host, self.port, self.credentials, self._topics = host, port, credentials, topics
+        self._session_s, self._confirm_later = session_s, confirm_later
         self.keepalive_s, self.in_flight_max = keepalive_s, IN_FLIGHT_MAX       # as long as CONNACK has not said less
         self.packet_max_b, self.retains = PACKET_MAX_B, True
         self._unacked: dict[int, Tag] = {}
@@ -129,7 +143,7 @@ class Connection:
 
     def _build(self, will: Outgoing, will_delay_s: int) -> Client:
         client = Client(paho.CallbackAPIVersion.VERSION2, client_id=self.credentials.dev, protocol=paho.MQTTv5,
-                             reconnect_on_failure=False)
+                        reconnect_on_failure=False, manual_ack=self._confirm_later)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(IN_FLIGHT_MAX)
         if self.credentials.tls:
@@ -151,7 +165,7 @@ class Connection:
         """
         try:
             self._client.connect(self.host, self.port, self.keepalive_s, clean_start=False, properties=_properties(
-                PacketTypes.CONNECT, SessionExpiryInterval=SESSION_S, ReceiveMaximum=IN_FLIGHT_MAX,
+                PacketTypes.CONNECT, SessionExpiryInterval=self._session_s, ReceiveMaximum=IN_FLIGHT_MAX,
                 MaximumPacketSize=LARGEST_B + OVERHEAD_B))
         except OSError as error:
             raise of_error(error, f"{self.host}:{self.port}", self.credentials.tls is not None) from error
@@ -250,7 +264,9 @@ class Connection:
         properties = message.properties
         self._happenings.append(Arrived(message.topic, bytes(message.payload), message.retain,
                                         getattr(properties, "ResponseTopic", None),
-                                        getattr(properties, "CorrelationData", None)))
+                                        getattr(properties, "CorrelationData", None),
+                                        getattr(properties, "MessageExpiryInterval", None),
+                                        functools.partial(self._client.ack, message.mid, message.qos)))
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, _reason: object, _none: object) -> None:
         self._happenings.append(Ended(self._client.end_reason, self._complaint))

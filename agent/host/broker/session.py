@@ -10,9 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.core.backoff import HOPELESS, Backoff
+from agent.host.broker.connection import (
+    Accepted,
+    Arrived,
+    Connection,
+    Ended,
+    Happening,
+    Outgoing,
+    Refused,
+    Subscribed,
+    Tag,
+    Taken,
+)
+from agent.host.broker.fault import LinkFault, of_reason, of_text
 from agent.host.clock import Clock
-from agent.link.fault import LinkFault, of_reason, of_text
-from agent.link.mqtt import Accepted, Arrived, Connection, Ended, Happening, Outgoing, Refused, Subscribed, Tag, Taken
 
 ANSWER_S = 15.0             # for CONNACK and for SUBACK
 DIALLING_TICK_S = 0.1
@@ -59,9 +70,12 @@ class Session:
     """Keeps one connection up. The owner's loop calls `turn` when `socket` is readable, or after `wait_s`."""
 
     def __init__(self, connect: Callable[[], Connection], clock: Clock, backoff: Backoff,
-                 draw: Callable[[], float]) -> None:
-        """`connect` prepares a connection, raising LinkFault where it can't; `draw` is chance, from [0, 1)."""
-        self._connect, self._clock, self._draw = connect, clock, draw
+                 draw: Callable[[], float], worded: Callable[[LinkFault], LinkFault] = lambda fault: fault) -> None:
+        """`connect` prepares a connection, raising LinkFault where it can't; `draw` is chance, from [0, 1).
+
+        `worded` puts a fault into the words of whoever this broker belongs to.
+        """
+        self._connect, self._clock, self._draw, self._worded = connect, clock, draw, worded
         self._backoff, wait_s = backoff.start(draw())
         self._due_mono_s = clock.mono_s() + wait_s
         self._dial: Dial | None = None
@@ -210,8 +224,8 @@ class Session:
         self._wait(fault, wait_s, now_mono_s)
 
     def _wait(self, fault: LinkFault, wait_s: float, now_mono_s: float) -> None:
-        self.fault, self._due_mono_s = fault, now_mono_s + wait_s
-        _log.warning("%s", fault)
+        self.fault, self._due_mono_s = self._worded(fault), now_mono_s + wait_s
+        _log.warning("%s", self.fault)
         _log.debug("next try in %.1f s", wait_s)
 
     def _flush(self, connection: Connection) -> None:

@@ -1,0 +1,92 @@
+"""The home sink's thread: whatever goes wrong at home, the ward's link goes on."""
+import logging
+import threading
+
+from agent.core.facts import Beat, Poke
+from agent.core.health.report import Report
+from agent.link.clerk import Clerk
+from agent.link.home.news import News
+from agent.link.home.place import Place
+from agent.link.home.removal import remove
+from agent.link.home.sink import Sink
+from agent.store import home
+from agent.store.database import StoreError
+
+AGAIN_S = 60.0
+MOVED_S = 30.0              # for a broker that is not ours any more
+PATIENT_S = 7 * 86_400.0    # for one that is switched off just now
+ENDING_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Home(threading.Thread):
+    """Shows the device to the household's Home Assistant; or, once that is switched off, takes it away again."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(name="home", daemon=True)
+        self._place, self._news, self._over = place, News(), threading.Event()
+        self._reported: Report | None = None
+        self._sink: Sink | None = None
+
+    def hear(self, piece: Beat | Poke) -> None:
+        """What another role has told."""
+        self._news.put(piece)
+
+    def report(self, report: Report | None) -> None:
+        """The latest report; told on when it is another."""
+        if report is not None and report is not self._reported:
+            self._reported = report
+            self._news.put(report)
+
+    def facts(self) -> dict[str, str | None]:
+        """For the heartbeat: whether we are at home, and why not."""
+        sink = self._sink
+        if sink is None:
+            return {"home": "off"}
+        return {"home": "unreachable" if sink.fault else "connected", "home_detail": sink.fault}
+
+    def end(self) -> None:
+        """Have the thread leave."""
+        self._over.set()
+        self._news.ring()
+
+    def leave(self) -> None:
+        """Wait until it has left; a broker that hangs is not waited for."""
+        self.end()
+        self.join(ENDING_S)
+
+    def run(self) -> None:
+        """Work until told to end. A fault of ours must not end the role that carries the ward's events."""
+        while not self._over.is_set():
+            try:
+                return self._work()
+            except StoreError as error:
+                _log.error("%s", error)
+            except Exception:
+                _log.exception("the home sink failed; it starts anew in %.0f s", AGAIN_S)
+            self._over.wait(AGAIN_S)
+        return None
+
+    def _work(self) -> None:
+        clerk = Clerk(self._place.folders.root)
+        try:
+            before, now = clerk.wait_for(home.shown, None), None
+            if self._place.home.enabled:
+                now = self._place.shown
+            if before and (now is None or now.where != before.where):
+                self._clear(before, MOVED_S if now else PATIENT_S)
+            if not self._over.is_set():
+                clerk.wait_for(lambda db: home.remember(db, now), None)
+                if now:
+                    self._sink = Sink(self._place, clerk, self._news, before)
+                    self._sink.run(self._over)
+        finally:
+            clerk.close()
+
+    def _clear(self, before: home.Shown, within_s: float) -> None:
+        fault = remove(self._place, before, self._over, within_s, f"taimat-{self._place.own_id}")
+        if fault is None:
+            _log.info("removed from Home Assistant at %s:%d", *before.where)
+        elif not self._over.is_set():
+            _log.warning("still shown by Home Assistant at %s:%d (%s): delete the device there", *before.where, fault)

@@ -1,0 +1,60 @@
+"""Whether a command may be carried out, by all that can be said without its signature."""
+from typing import NamedTuple
+
+from agent.core import wire
+from agent.core.wire.commands import AHEAD_MAX_MS, COMMANDS, Rule, args
+from agent.core.wire.reports import CommandState
+from agent.host.broker.connection import Arrived
+from agent.host.clock import Instant
+
+UNKNOWN = Rule()
+
+
+class Verdict(NamedTuple):
+    """The answer that a command gets without being carried out."""
+
+    state: CommandState
+    code: str | None = None
+
+
+def rule_of(name: str) -> Rule:
+    """What the command needs; of one that nobody knows: nothing, for it is refused anyway."""
+    return COMMANDS.get(name, UNKNOWN)
+
+
+def judge(command: wire.Command, name: str, message: Arrived, to_all: bool, topics: wire.Topics,
+          now: Instant) -> Verdict | None:
+    """Why it is not carried out; None if nothing speaks against it but maybe its signature."""
+    rule = rule_of(name)
+    if message.retained:
+        return Verdict("refused", "retained")
+    if message.response_topic and topics.asker(message.response_topic) is None:
+        return Verdict("refused", "elsewhere")
+    if to_all and not rule.to_all:
+        return Verdict("refused", "not_to_all")
+    if too_late := _by_the_clock(command, rule, now):
+        return too_late
+    if name not in COMMANDS:
+        return Verdict("refused", "unsupported")
+    try:
+        args(command, rule.args)
+    except wire.BadPayload:
+        return Verdict("refused", "bad_args")
+    return _by_its_form(command, name, topics) if rule.signed else None
+
+
+def _by_the_clock(command: wire.Command, rule: Rule, now: Instant) -> Verdict | None:
+    if now.clock == "unset":
+        return None if rule.without_clock else Verdict("refused", "clock_unset")
+    if now.wall_ms >= command.exp:
+        return Verdict("expired")
+    return Verdict("refused", "exp_too_far") if command.exp - now.wall_ms > AHEAD_MAX_MS else None
+
+
+def _by_its_form(command: wire.Command, name: str, topics: wire.Topics) -> Verdict | None:
+    """A signature is worth checking only over an order to do this, here."""
+    if command.sig is None:
+        return Verdict("refused", "unsigned")
+    if (command.dev, command.name) != (topics.dev, name):
+        return Verdict("refused", "other_order")
+    return None

@@ -1,0 +1,82 @@
+"""What the ward has ordered, and what it was answered: kept for 30 days, so that nothing is carried out twice.
+
+A command is recorded before it is carried out. What stands as accepted when a process starts was cut off by a kill.
+"""
+import sqlite3
+from dataclasses import dataclass
+
+from agent.host.clock import Instant
+from agent.store import boots
+
+KEPT_MS = 30 * 86_400_000
+KEPT_N = 2000               # however many come; signed ones go last: nobody but the ward can make them
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A command as it came, and the answer to it."""
+
+    id: str
+    name: str
+    by: str | None
+    state: str
+    answer: bytes               # payload
+    signed: bool
+    who: str
+    correlation: bytes | None
+    when: Instant
+
+
+def answer(db: sqlite3.Connection, command_id: str) -> bytes | None:
+    """The answer as it stands, final or not; None when no such command came."""
+    row = db.execute("SELECT answer FROM command WHERE id = ?", (command_id,)).fetchone()
+    return row["answer"].encode() if row else None
+
+
+def add(db: sqlite3.Connection, ordered: Ordered) -> None:
+    """Record a command that is new, and forget what is too old or too much; in the caller's transaction."""
+    when = ordered.when
+    db.execute("INSERT INTO command (id, name, asker, state, answer, signed, who, correlation, boot, mono_ms, wall_ms, "
+               "clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               (ordered.id, ordered.name, ordered.by, ordered.state, ordered.answer.decode(), ordered.signed,
+                ordered.who, ordered.correlation, when.boot, when.mono_ms, when.wall_ms, when.clock))
+    _forget(db, when)
+
+
+def finish(db: sqlite3.Connection, command_id: str, state: str, payload: bytes) -> bool:
+    """Its final answer, in the transaction of what it did. Returns whether it was still without one."""
+    return db.execute("UPDATE command SET state = ?, answer = ? WHERE id = ? AND state = 'accepted'",
+                      (state, payload.decode(), command_id)).rowcount == 1
+
+
+def unfinished(db: sqlite3.Connection) -> list[Ordered]:
+    """What was accepted and has no final answer."""
+    return _read(db, "state = 'accepted' ORDER BY n", KEPT_N)
+
+
+def untold(db: sqlite3.Connection, limit_n: int) -> list[Ordered]:
+    """Final answers that nobody has got, newest first: an asker who stays away must not hold up the others."""
+    return _read(db, "told = 0 AND state != 'accepted' ORDER BY n DESC", limit_n)
+
+
+def told(db: sqlite3.Connection, command_id: str) -> None:
+    """Somebody gets its final answer: the broker's word."""
+    db.execute("UPDATE command SET told = 1 WHERE id = ? AND state != 'accepted'", (command_id,))
+
+
+def _read(db: sqlite3.Connection, which: str, limit_n: int) -> list[Ordered]:
+    rows = db.execute(f"SELECT * FROM command WHERE {which} LIMIT ?", (limit_n,))
+    return [Ordered(row["id"], row["name"], row["asker"], row["state"], row["answer"].encode(), bool(row["signed"]),
+                    row["who"], row["correlation"],
+                    Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"])) for row in rows]
+
+
+def _forget(db: sqlite3.Connection, now: Instant) -> None:
+    """Within a boot the monotonic clock tells the age; across boots the wall clock, if both times are to be believed.
+    """
+    db.execute("DELETE FROM command WHERE boot = ? AND ? - mono_ms > ?", (now.boot, now.mono_ms, KEPT_MS))
+    if boots.is_sure(db, now.boot, now.clock):
+        db.execute(f"DELETE FROM command WHERE boot != ? AND {boots.SURE.format(t='command')} "
+                   f"AND ? - {boots.DATED.format(t='command')} > ?", (now.boot, now.wall_ms, KEPT_MS))
+    db.execute("DELETE FROM command WHERE n IN (SELECT n FROM command WHERE state != 'accepted' ORDER BY signed, n "
+               "LIMIT MAX(0, (SELECT COUNT(*) FROM command) - ?))", (KEPT_N,))

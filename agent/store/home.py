@@ -1,0 +1,57 @@
+"""What the home sink needs of the store: what moves now, and what it has left at which broker of the household."""
+import sqlite3
+from dataclasses import dataclass
+
+import msgspec
+
+from agent.store import meta
+
+KEY = "home.shown"
+
+
+class Shown(msgspec.Struct, kw_only=True, frozen=True):
+    """What lies, retained, at a broker of the household until it is emptied there."""
+
+    host: str
+    port: int
+    topics: list[str]                   # the device's discovery message first
+    components: dict[str, str]          # key -> platform
+
+    @property
+    def where(self) -> tuple[str, int]:
+        """The broker."""
+        return self.host, self.port
+
+
+@dataclass(frozen=True, slots=True)
+class Motions:
+    """Events of motion: where one goes on, which cameras had one that is over by now, and the newest id so far."""
+
+    going_on: frozenset[str]
+    over: frozenset[str]
+    last_id: int
+
+
+def last_event(db: sqlite3.Connection) -> int:
+    """The newest event's id; 0 without any."""
+    return int(db.execute("SELECT IFNULL(MAX(id), 0) FROM event").fetchone()[0])
+
+
+def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
+    """Events of this boot that are open, and those that came after `after_id` and have ended since."""
+    rows = db.execute("SELECT id, camera, state FROM event "
+                      "WHERE (state = 'open' OR id > ?) AND kind = 'motion' AND boot = ?", (after_id, boot)).fetchall()
+    return Motions(frozenset(row["camera"] for row in rows if row["state"] == "open"),
+                   frozenset(row["camera"] for row in rows if row["state"] != "open"),
+                   max((row["id"] for row in rows), default=after_id))
+
+
+def shown(db: sqlite3.Connection) -> Shown | None:
+    """What was left at a broker; None for nothing."""
+    text = meta.get(db, KEY)
+    return msgspec.json.decode(text, type=Shown | None) if text else None
+
+
+def remember(db: sqlite3.Connection, now: Shown | None) -> None:
+    """Note what is about to be left at a broker; None: it has been emptied."""
+    meta.put(db, KEY, msgspec.json.encode(now).decode())

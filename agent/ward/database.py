@@ -1,0 +1,126 @@
+"""The ward's database: its tables, in one SQL for SQLite and PostgreSQL, and how it is opened."""
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+VERSION = 1                     # of the tables
+CONNECT_S = 10                  # a server that does not answer is given up after this,
+SILENCE_MS = 30_000             # one that falls silent after this
+
+_tables = sql.MetaData()
+
+version = sql.Table("version", _tables, sql.Column("version", sql.Integer, primary_key=True))
+
+device = sql.Table(
+    "device", _tables,
+    sql.Column("dev", sql.String(64), primary_key=True),
+    sql.Column("first_ms", sql.BigInteger, nullable=False),     # *_ms: UTC by the ward's clock
+    sql.Column("online", sql.Boolean),                          # null: no status yet
+    sql.Column("why", sql.String(64)),
+    sql.Column("boot", sql.String(64)),
+    sql.Column("conn", sql.BigInteger, nullable=False),
+    sql.Column("status_until_ms", sql.BigInteger),
+    sql.Column("health_until_ms", sql.BigInteger),
+    sql.Column("clock", sql.String(16)),
+    sql.Column("birth", sql.Text),                              # JSON
+    sql.Column("health", sql.Text),                             # JSON
+    sql.Column("health_ms", sql.BigInteger),
+    sql.Column("event_ms", sql.BigInteger),
+    sql.Column("event_kind", sql.String(64)),
+    sql.Column("top", sql.BigInteger, nullable=False),          # highest seq
+    sql.Column("holes", sql.Text, nullable=False))              # JSON: [first, last, due_ms, asked_n] each
+
+event = sql.Table(
+    "event", _tables,
+    sql.Column("dev", sql.String(64), primary_key=True),
+    sql.Column("seq", sql.BigInteger, primary_key=True),
+    sql.Column("kind", sql.String(64), nullable=False),
+    sql.Column("boot", sql.String(64), nullable=False),
+    sql.Column("mono_ms", sql.BigInteger, nullable=False),
+    sql.Column("clock", sql.String(16), nullable=False),
+    sql.Column("time_ms", sql.BigInteger),                      # UTC by the device; null while its clock was unset
+    sql.Column("hist", sql.Boolean, nullable=False),
+    sql.Column("taken_ms", sql.BigInteger, nullable=False, index=True),
+    sql.Column("message", sql.Text, nullable=False))            # the CloudEvent, whole
+
+health_history = sql.Table(
+    "health_history", _tables,
+    sql.Column("dev", sql.String(64), primary_key=True),
+    sql.Column("slot_ms", sql.BigInteger, primary_key=True, index=True),    # start of its five minutes
+    sql.Column("message", sql.Text, nullable=False))
+
+
+class DatabaseFault(Exception):
+    """The database can't be used; the text is one line with the remedy."""
+
+
+def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
+    """What `error` means for a person."""
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    place = sql.make_url(url).render_as_string(hide_password=True)
+    return DatabaseFault(f"{place}: {cause}; see [database] url, and whether it is there, has room and may be written")
+
+
+def open_engine(url: str, read_only: bool = False) -> sql.Engine:
+    """Connect, make the tables if need be. Raises DatabaseFault."""
+    try:
+        engine = _engine(url, read_only)
+        with engine.begin() as db:
+            found = _version(db)
+            if found is None and not read_only:
+                _tables.create_all(db)
+                db.execute(sql.insert(version).values(version=VERSION))
+    except SQLAlchemyError as error:
+        raise fault(url, error) from error
+    except ModuleNotFoundError as error:
+        raise DatabaseFault(f"[database] url: {error.name} is not installed: apt install python3-psycopg, or: "
+                            "pip install 'taimat[ward]'") from error
+    if found not in (VERSION, None):
+        raise DatabaseFault(f"{engine.url}: was made by another version of Taimat (tables {found}, here {VERSION}); "
+                            "use that one, or another database")
+    if found is None and read_only:
+        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet; to begin: taimat ward ingest")
+    return engine
+
+
+def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], replace: bool) -> None:
+    """Insert rows; those whose key is there already are replaced or left as they are."""
+    if not rows:
+        return
+    dialect: Any = postgresql if db.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(table)
+    if replace:
+        own = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+        insert = insert.on_conflict_do_update(index_elements=table.primary_key.columns, set_=own)
+    else:
+        insert = insert.on_conflict_do_nothing()
+    db.execute(insert, list(rows))
+
+
+def _engine(url: str, read_only: bool) -> sql.Engine:
+    """SQLite makes no file for a reader, and flushes each commit to the disk: a receipt must outlive a power cut."""
+    place = sql.make_url(url)
+    if place.get_backend_name() == "postgresql":
+        return sql.create_engine(place.set(drivername="postgresql+psycopg"), pool_pre_ping=True,
+                                 connect_args={"connect_timeout": CONNECT_S, "tcp_user_timeout": SILENCE_MS,
+                                               "options": f"-c statement_timeout={SILENCE_MS}"})
+    if read_only:
+        return sql.create_engine(place.set(database=f"file:{place.database}", query={"mode": "ro", "uri": "true"}))
+    engine = sql.create_engine(place)
+
+    @sql.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _version(db: sql.Connection) -> int | None:
+    """The version of the tables that are there; None when there are none."""
+    if not sql.inspect(db).has_table(version.name):
+        return None
+    return db.execute(sql.select(version.c.version)).scalar()

@@ -1,0 +1,208 @@
+"""The ward's ingest: takes in what devices tell, commits it, and only then sends receipts.
+
+Without its database it is no ingest: it says so to the devices, leaves the broker, and comes back with the database.
+`python -m agent.ward.ingest`
+"""
+import argparse
+import logging
+import random
+import select
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.core import wire
+from agent.core.backoff import Backoff, Waits
+from agent.core.wire.wardtopics import WardTopics
+from agent.host import log
+from agent.host.broker.connection import Arrived, Connection, Outgoing
+from agent.host.broker.credentials import load as load_credentials
+from agent.host.broker.session import Session, Taken, Told, Up
+from agent.host.clock import Clock, SystemClock
+from agent.host.notify import notify
+from agent.host.stop import Stop
+from agent.ward import asking, settings
+from agent.ward.book import Book
+from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.intake import Intake
+from agent.ward.metrics import Metrics, MetricsFault
+from agent.ward.presence import presence
+
+NAME = "ingest"                 # to the broker, as long as no certificate gives another
+EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE
+SESSION_S = 7 * 86_400          # so long the broker keeps events for us
+STATE_LIVES_S, STATE_EVERY_S = 300, 100.0
+RECEIPT_LIVES_S = 3600
+WILL_DELAY_S = 30               # a restart is no outage
+TICK_S = 0.25                   # also how soon a stop is heard
+TIDY_EVERY_S = 3600.0
+DAY_MS = 86_400_000
+FAREWELL, FAREWELL_S = "farewell", 1.5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """The waits of an ingest; tests set shorter ones."""
+
+    waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=30.0, hopeless_s=(30.0, 60.0)))
+    database_s: float = 5.0     # between two tries to open it
+    look_s: float = 5.0         # between two looks at who is there and what is missing
+
+
+class Ingest:
+    """One stay at the broker, with the database open."""
+
+    def __init__(self, own: settings.Settings, book: Book, clock: Clock, metrics: Metrics, tempo: Tempo,
+                 draw: Callable[[], float] = random.random) -> None:
+        self._own, self._clock, self._metrics, self._book = own, clock, metrics, book
+        self._look_s = tempo.look_s
+        self._topics = WardTopics(own.ward.ward)
+        self._intake = Intake(own.ward.ward, book, clock, metrics)
+        self._session = Session(self._connect, clock, Backoff(tempo.waits), draw)
+        self._state_mono_s = self._look_mono_s = self._tidy_mono_s = float("-inf")
+
+    def run(self, stop: Stop) -> None:
+        """Take in until told to stop, and leave in order. Raises DatabaseFault."""
+        try:
+            while not stop.is_set():
+                self._turn()
+            self._intake.commit()
+        finally:
+            self._leave()
+
+    def _turn(self) -> None:
+        self._wait(min(TICK_S, self._intake.wait_s()))
+        if self._intake.wait_s() <= 0:
+            self._intake.commit()
+        now_mono_s = self._clock.mono_s()
+        self._metrics.connected.set(self._session.up)
+        if self._session.up:
+            self._send_receipts()
+            if now_mono_s >= self._state_mono_s:
+                self._say(online=True)
+        if now_mono_s >= self._look_mono_s:
+            self._look_mono_s = now_mono_s + self._look_s
+            notify("WATCHDOG=1")
+            self._look()
+        if now_mono_s >= self._tidy_mono_s:
+            self._tidy_mono_s = now_mono_s + TIDY_EVERY_S
+            self._book.forget_history(self._clock.now().wall_ms - self._own.database.health_days * DAY_MS)
+
+    def _wait(self, timeout_s: float) -> list[Told]:
+        """Sleep until something comes or is due, and take in what came; returns what the session told."""
+        session = self._session
+        readers: list[Any] = [session.socket()] if session.socket() else []
+        writers = readers if session.wants_write() else []
+        readable, _, _ = select.select(readers, writers, [], min(timeout_s, session.wait_s()))
+        told = session.turn(readable=bool(readable) or session.holds_more())
+        for each in told:
+            self._hear(each)
+        return told
+
+    def _hear(self, each: Told) -> None:
+        match each:
+            case Up():
+                self._state_mono_s = float("-inf")
+            case Arrived():
+                self._intake.take(each)
+            case Taken(tag, reason) if reason >= 0x80:
+                _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
+
+    def _send_receipts(self) -> None:
+        while self._session.room_n > 0 and (owed := self._intake.receipts.next()):
+            dev, ack = owed
+            topic = self._topics.receipt(dev)
+            self._session.publish(Outgoing(topic, wire.encode(ack), expiry_s=RECEIPT_LIVES_S), topic)
+            self._metrics.receipts.inc()
+
+    def _say(self, online: bool, tag: str = "") -> None:
+        """Tell every device whether we are at work."""
+        self._state_mono_s = self._clock.mono_s() + STATE_EVERY_S
+        self._session.post(self._state(online, expiry_s=STATE_LIVES_S if online else None), tag)
+
+    def _state(self, online: bool, expiry_s: int | None = None) -> Outgoing:
+        return Outgoing(self._topics.state, wire.encode(wire.WardState(online=online)), retain=True, expiry_s=expiry_s)
+
+    def _look(self) -> None:
+        """Who is there, and what is missing of whom."""
+        now_ms = self._clock.now().wall_ms
+        devices = self._book.devices.values()
+        self._metrics.show_presence(presence(device.standing, now_ms).state for device in devices)
+        self._metrics.missing.set(sum(hole.last - hole.first + 1 for device in devices for hole in device.reach.holes))
+        if self._session.up:
+            for dev, command in asking.due(self._book, self._topics, now_ms):
+                _log.info("%s: events are missing; asked for them again", dev)
+                self._session.post(command)
+                self._metrics.replays.inc()
+
+    def _connect(self) -> Connection:
+        """Prepare the next connection. Raises LinkFault."""
+        ward = self._own.ward
+        credentials = load_credentials(ward, NAME)
+        return Connection(ward.host, ward.port, credentials, ward.keepalive_s, self._topics,
+                          self._state(online=False), WILL_DELAY_S, SESSION_S)
+
+    def _leave(self) -> None:
+        """Send the receipts that are owed, say that we go, and wait a little until the broker has heard it."""
+        deadline_mono_s = self._clock.mono_s() + FAREWELL_S
+        if self._session.up:
+            self._send_receipts()
+            self._say(online=False, tag=FAREWELL)
+        while self._session.up and self._clock.mono_s() < deadline_mono_s:
+            if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._wait(0.1)):
+                break
+        self._session.close()
+        self._metrics.connected.set(0)
+
+
+def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None = None) -> None:
+    """Ingest until told to stop, with however many databases' faults in between. Raises MetricsFault."""
+    tempo, metrics = tempo or Tempo(), Metrics()
+    if own.metrics.enabled:
+        metrics.serve(own.metrics.listen, own.metrics.port)
+    notify("READY=1")
+    while not stop.is_set():
+        try:
+            _stay(own, clock, stop, metrics, tempo)
+        except DatabaseFault as error:
+            metrics.database_up.set(0)
+            _log.error("%s", error)
+            notify("WATCHDOG=1")
+            stop.wait(tempo.database_s)
+
+
+def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: Metrics, tempo: Tempo) -> None:
+    engine = open_engine(own.database.url)
+    try:
+        book = Book(engine)
+        metrics.database_up.set(1)
+        Ingest(own, book, clock, metrics, tempo).run(stop)
+    finally:
+        engine.dispose()
+
+
+def main(argv: Sequence[str] | None = None, tempo: Tempo | None = None) -> int:
+    """The entry of the role. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward ingest")
+    parser.add_argument("--config", type=Path, required=True)
+    try:
+        own = settings.load(parser.parse_args(argv).config)
+        log.set_up(NAME, own.log.level)
+        serve(own, SystemClock(), Stop().on_signals(), tempo)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    except MetricsFault as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return EXIT_METRICS
+    notify("STOPPING=1")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

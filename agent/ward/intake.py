@@ -1,0 +1,114 @@
+"""Takes in what the broker hands on: checks it, puts it into the book, commits it, and knows who is owed a receipt."""
+import logging
+
+from agent.core.wire import told
+from agent.host.broker.connection import Arrived
+from agent.host.clock import Clock
+from agent.ward import register
+from agent.ward.book import Book, Came, TooManyDevices
+from agent.ward.metrics import Metrics
+from agent.ward.receipts import Receipts
+from agent.ward.register import Arrival
+
+BATCH_N = 500               # a commit at the latest after so many
+EVENTS_WAIT_S = 0.1         # an event waits so long for company,
+REPORTS_WAIT_S = 1.0        # and what nobody is owed a receipt for
+
+_log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Between the broker and the book."""
+
+    def __init__(self, ward: str, book: Book, clock: Clock, metrics: Metrics) -> None:
+        self._ward, self._book, self._clock, self._metrics = ward, book, clock, metrics
+        self._since_mono_s: float | None = None         # the oldest message that is not committed
+        self.receipts = Receipts()
+
+    def take(self, arrived: Arrived) -> None:
+        """One message. What is wrong with it is counted, and an event told so to its device."""
+        where = told.place(self._ward, arrived.topic)
+        if where is None:
+            self._refuse("strange_topic")
+            return
+        when = Arrival(self._clock.now().wall_ms, arrived.expiry_s)
+        try:
+            if arrived.payload:
+                self._note(told.read(where, arrived.payload), when)
+            else:
+                self._gone(where, when)
+        except told.Unacceptable as bad:
+            if bad.seq is None:
+                self._refuse(bad.code)
+            else:
+                self._reject(where.dev, bad.seq, bad.code)
+            return
+        except TooManyDevices:
+            self._refuse("too_many_devices")
+            return
+        self._metrics.messages.labels(where.what).inc()
+        if self._since_mono_s is None:
+            self._since_mono_s = self._clock.mono_s()
+
+    def wait_s(self) -> float:
+        """Seconds until `commit` is due."""
+        if self._since_mono_s is None or not self._book.waiting_n:
+            return float("inf")
+        if self._book.waiting_n >= BATCH_N:
+            return 0.0
+        patience_s = EVENTS_WAIT_S if self._book.events_n else REPORTS_WAIT_S
+        return max(0.0, self._since_mono_s + patience_s - self._clock.mono_s())
+
+    def commit(self) -> None:
+        """Make safe what has come; only then are receipts owed. Raises DatabaseFault."""
+        began_mono_s = self._clock.mono_s()
+        done = self._book.commit()
+        self._since_mono_s = None
+        self._metrics.commit_s.observe(self._clock.mono_s() - began_mono_s)
+        now_ms = self._clock.now().wall_ms
+        for dev, seq in done.safe:
+            self.receipts.take(dev, seq)
+        for dev, seq in done.reused:
+            self._reject(dev, seq, "seq_reused")
+            _log.warning("%s: its numbers start anew: was its card replaced? It needs a new id; enrol it again", dev)
+        for event in done.new:
+            self._count(event, now_ms)
+        self._metrics.repeated.inc(len(done.safe) - len(done.new))
+
+    def _note(self, message: told.Message, when: Arrival) -> None:
+        book, known = self._book, self._book.device(message.dev, when.now_ms)
+        match message.told:
+            case told.Status() as status:
+                later = register.with_status(known, status, when)
+                if later is None:
+                    self._metrics.zombies.inc()
+                else:
+                    book.keep(later)
+            case told.Birth() as birth:
+                book.keep(register.with_birth(known, birth, message.text))
+            case told.Health() as health:
+                book.keep(register.with_health(known, health, message.text, when))
+                book.remember_health(message.dev, message.text, when.now_ms)
+            case told.Event() as event:
+                book.keep(known)
+                book.remember_event(Came(message.dev, event, message.text, when))
+
+    def _gone(self, where: told.Place, when: Arrival) -> None:
+        """A retained message was taken away."""
+        if where.what == "status":
+            self._book.keep(register.removed(self._book.device(where.dev, when.now_ms)))
+
+    def _reject(self, dev: str, seq: int, code: str) -> None:
+        """Its device sets the event aside, and tells of it."""
+        self._refuse(code)
+        self._metrics.rejected.inc()
+        self.receipts.reject(dev, seq, code)
+
+    def _refuse(self, code: str) -> None:
+        self._metrics.bad.labels(code).inc()
+        _log.warning("a message was not taken: %s", code)
+
+    def _count(self, event: told.Event, now_ms: int) -> None:
+        self._metrics.count_event(event.data.kind)
+        if event.time and event.clock == "ntp" and not event.data.hist:
+            self._metrics.lag_s.observe(max(0.0, now_ms / 1000 - event.time.timestamp()))

@@ -1,0 +1,62 @@
+"""What the ingest tells Prometheus. Nothing that a device makes up becomes the name of a figure."""
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+
+from agent.ward.presence import State
+
+KINDS = frozenset(("motion", "clip", "tamper", "storage", "camera", "clock", "consent", "config", "command", "security",
+                   "gap", "health_hist"))
+STATES: tuple[State, ...] = ("online", "stale", "offline", "never-seen")
+COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+class MetricsFault(Exception):
+    """The address can't be had; the text is one line with the remedy."""
+
+
+class Metrics:
+    """The figures of one ingest."""
+
+    def __init__(self) -> None:
+        """All at zero, and served by nobody yet."""
+        self.registry = own = CollectorRegistry()
+        ProcessCollector(namespace="taimat_ward", registry=own)
+        self.messages = Counter("taimat_ward_messages", "Messages taken, by topic", ["what"], registry=own)
+        self.bad = Counter("taimat_ward_bad_messages", "Messages not taken, by reason", ["code"], registry=own)
+        self.zombies = Counter("taimat_ward_zombies", "Statuses of connections that had been replaced", registry=own)
+        self.events = Counter("taimat_ward_events", "Events committed, by kind", ["kind"], registry=own)
+        self.repeated = Counter("taimat_ward_repeated_events", "Events that were there already", registry=own)
+        self.receipts = Counter("taimat_ward_receipts", "Receipts sent", registry=own)
+        self.rejected = Counter("taimat_ward_rejected_events", "Events refused for good", registry=own)
+        self.replays = Counter("taimat_ward_replays_asked", "Stretches of events asked for again", registry=own)
+        self.commit_s = Histogram("taimat_ward_commit_seconds", "Length of a commit", buckets=COMMIT_S, registry=own)
+        self.lag_s = Histogram("taimat_ward_lag_seconds", "From an event to its commit, where the device's clock is "
+                               "set by NTP and the event is not history", buckets=LAG_S, registry=own)
+        self.devices = Gauge("taimat_ward_devices", "Devices by presence", ["state"], registry=own)
+        self.missing = Gauge("taimat_ward_missing_events", "Events that were announced by later ones", registry=own)
+        self.connected = Gauge("taimat_ward_connected", "1: the broker has us", registry=own)
+        self.database_up = Gauge("taimat_ward_database_up", "1: the database takes commits", registry=own)
+        for state in STATES:
+            self.devices.labels(state)
+
+    def serve(self, listen: str, port: int) -> None:
+        """Answer at http://listen:port/metrics on a thread of its own. Raises MetricsFault."""
+        try:
+            start_http_server(port, listen, self.registry)
+        except OSError as error:
+            raise MetricsFault(f"{listen}:{port}: {error.strerror}; choose another under [metrics] listen and port"
+                               ) from error
+
+    def count_event(self, kind: str) -> None:
+        """An event was committed."""
+        self.events.labels(kind if kind in KINDS else "other").inc()
+
+    def show_presence(self, states: Iterable[State]) -> None:
+        """How many devices are in which state now."""
+        counted = dict.fromkeys(STATES, 0)
+        for state in states:
+            counted[state] += 1
+        for state, n in counted.items():
+            self.devices.labels(state).set(n)

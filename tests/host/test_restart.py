@@ -1,0 +1,38 @@
+"""A unit is asked to start anew by a file that its heart finds; an old, a strange or a damaged one asks for nothing."""
+import os
+from dataclasses import replace
+
+import pytest
+
+from agent.host import restart
+from agent.host.heart import Heart
+from agent.host.stop import Stop
+from tests.rigs.desk import NOW, HandClock
+
+
+def test_a_heart_that_finds_the_request_ends_its_process_and_only_that(tmp_path):
+    clock, stop, other = HandClock(), Stop(), Stop()
+    hearts = [Heart("keeper", "keeper", tmp_path, clock, stop),
+              Heart("capture", "capture@gate", tmp_path, clock, other)]
+    for heart in hearts:
+        heart.beat()
+    restart.ask(tmp_path, "keeper", clock.now())
+    clock.step(5)
+    for heart in hearts:
+        heart.beat()
+    assert stop.is_set() and not other.is_set()
+    assert not restart.is_asked(tmp_path, "keeper", clock.now())
+
+
+@pytest.mark.parametrize("text", ["", "9f2c1a7e", "9f2c1a7e soon", "00000000 1000000", "9f2c1a7e -5", "9f2c1a7e 1²",
+                                  f"9f2c1a7e {NOW.mono_ms + 1}", f"9f2c1a7e {NOW.mono_ms - 60_001}"])
+def test_what_is_no_fresh_request_is_taken_away(tmp_path, text):
+    (tmp_path / "link.restart").write_text(text)
+    assert not restart.is_asked(tmp_path, "link", NOW)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_nothing_strange_in_its_place_holds_a_role_up(tmp_path, make):
+    make(tmp_path / "link.restart")
+    assert not restart.is_asked(tmp_path, "link", replace(NOW))

@@ -1,0 +1,249 @@
+"""The desk for commands: what is refused, what is done once, and what stands after a kill between any two steps."""
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.core import wire
+from agent.link.desk import COMMANDS_A_MINUTE
+from agent.store.database import transaction
+from agent.store.outbox import append
+from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
+
+DAY_MS = 86_400_000
+SUSPICIOUS = ("retained", "elsewhere", "other_order", "unknown_key")
+SIGNED = {"dev": TOPICS.dev, "sig": "AAAA"}
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def rig(tmp_path, clock):
+    rig = DeskRig(tmp_path, clock)
+    yield rig
+    rig.close()
+
+
+@pytest.mark.parametrize(("message", "time", "name", "answer"), [
+    (command(), "ntp", "rebirth", ("done", None)),
+    (command(), "ntp", "dance", ("refused", "unsupported")),
+    (command(exp=NOW.wall_ms), "ntp", "rebirth", ("expired", None)),
+    (command(exp=NOW.wall_ms + 31 * DAY_MS), "ntp", "rebirth", ("refused", "exp_too_far")),
+    (command(retained=True), "ntp", "rebirth", ("refused", "retained")),
+    (command(response=f"{TOPICS.root}/evt"), "ntp", "rebirth", ("refused", "elsewhere")),
+    (command(response="cam/v1/w07/c-000000000000/rsp/ops/x"), "ntp", "rebirth", ("refused", "elsewhere")),
+    (command(response=None), "ntp", "rebirth", ("done", None)),
+    (command(), "unset", "replay", ("refused", "clock_unset")),
+    (command(exp=1), "unset", "rebirth", ("done", None)),
+    (command(), "ntp", "replay", ("refused", "bad_args")),
+    (command(args={"from": 9, "to": 3}), "ntp", "replay", ("refused", "bad_args")),
+    (command(args={"role": "root"}), "ntp", "restart", ("refused", "bad_args")),
+    (command(args={"role": "link"}), "ntp", "restart", ("refused", "unsigned")),
+    (command(args={"role": "link"}, name="update", **SIGNED), "ntp", "restart", ("refused", "other_order")),
+    (command(args={"role": "link"}, name="restart", **SIGNED), "ntp", "restart", ("refused", "unknown_key")),
+    (command(), "ntp", "clip.export", ("refused", "unsigned")),
+    (command(args={"cam": "gate"}), "ntp", "snapshot", ("refused", "no_consent")),
+])
+def test_every_command_gets_its_answer_and_is_told_of(rig, clock, message, time, name, answer):
+    clock.moment = replace(NOW, clock=time)
+    rig.desk.take(message, name, to_all=False)
+    rig.settle()
+    (outgoing,) = rig.desk.due()
+    told = json.loads(outgoing.payload)
+    assert (told["st"], told.get("code")) == answer
+    assert outgoing.topic == f"{TOPICS.root}/rsp/ops/{ULID[:-2]}00"
+    assert (outgoing.correlation, outgoing.expiry_s) == (b"42", 7 * 86_400)
+    (event,) = rig.events()
+    assert (event["name"], event["st"], event.get("code")) == (name, *answer)
+    assert [each["code"] for each in rig.events("security")] == [answer[1]] * (answer[1] in SUSPICIOUS)
+
+
+def test_a_repeated_command_gets_the_same_answer_is_done_once_and_told_of_once(rig, clock):
+    rig.desk.take(command(), "rebirth", to_all=False)
+    first = rig.payloads()
+    clock.step(90)
+    rig.desk.take(command(retained=True), "replay", to_all=False)
+    assert rig.payloads() == first
+    assert (rig.births_n, len(rig.events())) == (1, 1)
+
+
+def test_what_the_broker_gave_is_confirmed_when_it_is_on_the_card(rig):
+    confirmed = []
+    rig.desk.take(replace(command(), confirm=lambda: confirmed.append(1)), "rebirth", to_all=False)
+    assert not confirmed
+    rig.settle()
+    assert confirmed == [1]
+
+
+def test_a_command_to_all_is_done_and_answered_later(rig, clock):
+    assert rig.ask(command(), "rebirth", to_all=True) == [] and rig.births_n == 0
+    clock.step(15)
+    assert rig.answers() == [("done", None)] and rig.births_n == 1
+    assert rig.ask(command(1, args={"from": 1, "to": 2}), "replay", to_all=True) == []
+    clock.step(15)
+    assert rig.answers() == [("refused", "not_to_all")]
+
+
+def test_a_storm_of_commands_is_counted_not_answered(rig):
+    answers = [each for number in range(90) for each in rig.ask(command(number), "rebirth")]
+    assert len(answers) == len(rig.events()) == COMMANDS_A_MINUTE
+    assert rig.audit.seen_n == 90 - COMMANDS_A_MINUTE
+
+
+def messages(rig, count):
+    def write(db):
+        with transaction(db):
+            return [append(db, "motion", "gate", NOW, "{}") for _ in range(count)]
+    return rig.clerk.wait_for(write, 10)
+
+
+def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
+    seqs = messages(rig, 10)
+    rig.drain.offers.cursor = 10
+    for seq in seqs[3:]:
+        rig.drain.offers.offered(seq, rig.clock.mono_s())
+        rig.drain.offers.taken(seq)
+    rig.clerk.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), 10)
+    rig.drain.offers.settled([6])
+    assert rig.drain.offers.due(rig.clock.mono_s(), 20) == []
+    rig.desk.take(command(args={"from": 2, "to": 7}), "replay", to_all=False)
+    (payload,) = rig.payloads()
+    assert json.loads(payload)["data"] == {"again_n": 3, "missing_n": 3, "upto": 7}
+    assert rig.drain.offers.due(rig.clock.mono_s(), 20) == [4, 5, 7]
+    assert rig.events("gap") == [{"code": "not_kept", "missing": [[2, 3], [6, 6]], "n": 3}]
+
+
+def test_a_replay_of_what_never_was_announces_nothing(rig):
+    messages(rig, 2)
+    rig.desk.take(command(args={"from": 100, "to": 2**62}), "replay", to_all=False)
+    assert json.loads(rig.payloads()[0])["data"]["missing_n"] == 0
+    assert rig.events("gap") == []
+
+
+def test_a_hint_of_the_time_is_answered_with_ours(rig):
+    rig.desk.take(command(args={"utc_ms": NOW.wall_ms - 500}), "time_hint", to_all=False)
+    assert json.loads(rig.payloads()[0])["data"] == {
+        "boot": NOW.boot, "mono_ms": NOW.mono_ms, "clock": "ntp", "utc_ms": NOW.wall_ms, "off_ms": 500}
+
+
+def test_diagnostics_tell_numbers_and_no_words_of_others(rig):
+    rig.desk.take(command(), "diagnostics", to_all=False)
+    told = json.loads(rig.payloads()[0])["data"]
+    assert told["link"] == {"outbox_n": 3} and {"agent", "os", "python", "sqlite", "store"} <= told["versions"].keys()
+
+
+# A kill after each step, and what the next life makes of it.
+
+def test_killed_before_it_was_recorded_the_broker_brings_it_again(tmp_path, clock):
+    confirmed = []
+    rig = DeskRig(tmp_path, clock)
+    rig.clerk.wait_for(lambda _: None, 10)
+    message = replace(command(), confirm=lambda: confirmed.append(1))
+    rig.clerk.close()
+    rig.desk.take(message, "rebirth", to_all=False)
+    assert not confirmed and rig.births_n == 0
+    after = DeskRig(tmp_path, clock)
+    assert after.ask(message, "rebirth") == [("done", None)] and after.births_n == 1 and confirmed == [1]
+    after.close()
+
+
+def test_killed_between_record_and_deed_it_is_answered_as_interrupted_and_never_done(tmp_path, clock):
+    rig = DeskRig(tmp_path, clock)
+    rig.desk.take(command(), "rebirth", to_all=True)        # recorded now, done 15 s later
+    rig.settle()
+    rig.close()
+    after = DeskRig(tmp_path, clock)
+    after.desk.up()
+    assert after.answers() == [("failed", "interrupted")]
+    assert after.ask(command(), "rebirth") == [("failed", "interrupted")] and after.births_n == 0
+    assert [(each["st"], each["code"]) for each in after.events()] == [("failed", "interrupted")]
+    after.close()
+
+
+def test_killed_between_deed_and_answer_the_answer_is_sent_until_somebody_gets_it(tmp_path, clock):
+    rig = DeskRig(tmp_path, clock)
+    rig.desk.take(command(args={"from": 1, "to": 5}), "replay", to_all=False)
+    rig.settle()
+    rig.close()
+    for _ in range(2):
+        after = DeskRig(tmp_path, clock)
+        after.desk.up()
+        assert after.answers() == [("done", None)]
+        after.close()
+    after = DeskRig(tmp_path, clock)
+    after.desk.got(f"{ULID[:-2]}00")
+    after.desk.up()
+    assert after.answers() == [] and len(after.events()) == 1
+    after.close()
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats() | st.text(max_size=20),
+                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+                    max_leaves=8)
+def test_a_card_that_takes_no_answer_is_asked_again(rig, clock):
+    deny = "CREATE TRIGGER deny BEFORE UPDATE ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
+    rig.clerk.wait_for(lambda db: db.execute(deny) and None, 10)
+    assert rig.ask(command(), "rebirth") == [] and (rig.births_n, rig.events()) == (0, [])
+    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, 10)
+    clock.step(6)
+    assert rig.answers() == [("done", None)] and rig.births_n == 1
+
+
+def test_a_card_that_takes_no_command_is_no_reason_for_silence(rig):
+    deny = "CREATE TRIGGER deny BEFORE INSERT ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
+    rig.clerk.wait_for(lambda db: db.execute(deny) and None, 10)
+    assert rig.ask(command(), "rebirth") == [("failed", "store")] and rig.births_n == 0
+    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, 10)
+    assert rig.ask(command(), "rebirth") == [("done", None)]
+
+
+def test_connections_that_come_and_go_do_not_multiply_an_answer(rig):
+    rig.ask(command(), "rebirth")
+    for _ in range(3):
+        rig.desk.up()
+        rig.settle()
+    assert rig.answers() == [("done", None)]
+
+
+def test_an_answer_that_was_ready_before_the_connection_was_up_is_not_lost(rig):
+    rig.ask(command(), "rebirth")
+    rig.desk.got(f"{ULID[:-2]}00")
+    rig.desk.take(command(), "rebirth", to_all=False)       # kept by the broker, it comes before the SUBACK
+    rig.settle()
+    rig.desk.up()
+    assert rig.answers() == [("done", None)]
+
+
+WORDS = st.text("abc./-", min_size=1, max_size=9)
+ARGS = st.fixed_dictionaries({}, optional=dict.fromkeys(("from", "to", "utc_ms"), st.integers(0, 2**63 - 1) | JSON)
+                             | {"role": st.sampled_from(["link", "root"]) | JSON, "cam": WORDS})
+ORDERS = st.fixed_dictionaries(
+    {"id": st.from_regex(r"[0-9A-HJKMNP-TV-Z]{26}", fullmatch=True), "iat": st.integers(0, 2**48),
+     "exp": st.sampled_from([0, NOW.wall_ms + 5000, NOW.wall_ms + 2**40])},
+    optional={"args": ARGS, "by": WORDS, "kid": WORDS, "sig": st.text(max_size=128), "v": st.integers(0, 2),
+              "dev": st.just(TOPICS.dev), "name": WORDS, "more": JSON})
+NAMES = st.sampled_from(["rebirth", "replay", "time_hint", "restart", "clip.export", "pause.state"]) | WORDS
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=ORDERS | JSON, name=NAMES, to_all=st.booleans(),
+       response=st.none() | WORDS.map(f"{TOPICS.root}/rsp/{{}}".format))
+def test_whatever_comes_is_answered_or_called_bad(rig, clock, order, name, to_all, response):
+    clock.step(61)
+    clock.moment = replace(clock.moment, wall_ms=NOW.wall_ms)
+    payload = json.dumps(order).encode(errors="replace")
+    try:
+        wire.decode(wire.Command, payload)
+    except wire.BadPayload:
+        with pytest.raises(wire.BadPayload):
+            rig.desk.take(arrived(payload, response), name, to_all)
+        return
+    rig.desk.take(arrived(payload, response), name, to_all)
+    early = rig.answers()
+    clock.step(16)
+    assert len([*early, *rig.answers()]) == 1

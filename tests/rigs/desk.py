@@ -1,0 +1,112 @@
+"""The desk for commands on a real store, with a clock that is moved by hand: no broker, no waiting."""
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from agent.config.settings import Settings
+from agent.core import wire
+from agent.core.outbox import Pace
+from agent.host.broker.connection import Arrived
+from agent.host.clock import Instant
+from agent.link.audit import Audit
+from agent.link.clerk import Clerk
+from agent.link.deeds import Deeds
+from agent.link.desk import Desk
+from agent.link.drain import Drain
+from agent.link.pen import Pen
+from agent.link.presence import Presence
+from agent.link.record import close_interrupted
+from agent.link.reporter import Reporter
+from agent.link.verifier import Verifier
+from agent.store import outbox
+from agent.store.folders import Folders
+
+TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
+ULID = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
+NOW = Instant("9f2c1a7e", 1_000_000, 1_795_561_300_000, "ntp")
+
+
+class HandClock:
+    """A clock that moves when told to."""
+
+    def __init__(self, moment: Instant = NOW) -> None:
+        self.moment = moment
+
+    def now(self) -> Instant:
+        """The moment that it shows."""
+        return self.moment
+
+    def mono_s(self) -> float:
+        """The same in seconds since boot."""
+        return self.moment.mono_ms / 1000
+
+    def step(self, seconds: float) -> None:
+        """Let time pass."""
+        by_ms = round(seconds * 1000)
+        self.moment = replace(self.moment, mono_ms=self.moment.mono_ms + by_ms, wall_ms=self.moment.wall_ms + by_ms)
+
+
+def command(number: int = 0, exp: int = NOW.wall_ms + 60_000, response: str | None = f"{TOPICS.root}/rsp/ops/x",
+            retained: bool = False, **more: object) -> Arrived:
+    """A command as it arrives, whatever its name."""
+    payload = {"v": 1, "id": f"{ULID[:-2]}{number:02d}", "iat": NOW.wall_ms, "exp": exp, **more}
+    return arrived(json.dumps(payload).encode(), response, retained)
+
+
+def arrived(payload: bytes, response: str | None = f"{TOPICS.root}/rsp/ops/x", retained: bool = False) -> Arrived:
+    """Any payload as a command."""
+    return Arrived(f"{TOPICS.root}/cmd/any", payload, retained, response, b"42")
+
+
+class DeskRig:
+    """One life of the desk; make another on the same folder for what comes after a kill."""
+
+    def __init__(self, folder: Path, clock: HandClock, key_file: str = "") -> None:
+        self.clock, settings, folders = clock, Settings(), Folders(folder).create()
+        self.clerk = Clerk(folder)
+        self.births_n = self.written_n = 0
+        pen = Pen(self.clerk, clock, lambda: None)
+        self.audit = Audit(pen, clock)
+        self.drain = Drain(self.clerk, clock, self.audit, "receipt", Pace())
+        self.deeds = Deeds(settings, folder, clock, self.drain, Reporter(settings, folders, clock, pen),
+                           Presence(settings, clock), lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
+        self.clerk.ask(lambda db: close_interrupted(db, clock.now()))
+        self.desk = Desk(TOPICS, clock, self.audit, self.clerk, self.deeds, Verifier(key_file, clock),
+                         self._written, draw=lambda: 0.5)
+
+    def _written(self) -> None:
+        self.written_n += 1
+
+    def _born(self) -> None:
+        self.births_n += 1
+
+    def settle(self) -> None:
+        """Let the clerk do all that it was asked for, and what follows from that."""
+        for _ in range(4):
+            self.clerk.wait_for(lambda _: None, 10)
+            self.clerk.turn()
+
+    def answers(self) -> list[tuple[str, str | None]]:
+        """State and code of each answer that is to be sent now."""
+        return [(told["st"], told.get("code")) for told in map(json.loads, self.payloads())]
+
+    def payloads(self) -> list[bytes]:
+        """The answers that are to be sent now."""
+        self.settle()
+        sent = self.desk.due()
+        self.settle()
+        return [outgoing.payload for outgoing in [*sent, *self.desk.due()]]
+
+    def ask(self, message: Arrived, name: str, to_all: bool = False) -> list[tuple[str, str | None]]:
+        """Hand a command in; what is answered at once."""
+        self.desk.take(message, name, to_all)
+        return self.answers()
+
+    def events(self, kind: str = "command") -> list[dict[str, object]]:
+        """What was told to the ward, by kind."""
+        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), 10)
+        return [json.loads(row["data"]) for row in rows or [] if row["kind"] == kind]
+
+    def close(self) -> None:
+        """End this life."""
+        self.clerk.close()

@@ -1,0 +1,126 @@
+"""SQLite and PostgreSQL keep the same book: what was committed is read again, once, whoever comes back."""
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.core.wire import told
+from agent.ward import database, register
+from agent.ward.book import Book, Came, read_devices
+from agent.ward.register import Arrival
+from tests.rigs import postgres
+from tests.rigs.broker import Broker
+from tests.rigs.ingest import WardIngest
+from tests.rigs.links import LinkRig
+from tests.rigs.wait import until
+
+TIME = datetime(2026, 11, 24, 23, 20, 50, tzinfo=UTC)
+DEV, OTHER = "c-000000000001", "c-000000000002"
+NEEDS_POSTGRES = pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing())
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres.Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+def engine(request, tmp_path):
+    url = f"sqlite:///{tmp_path}/ward.db" if request.param == "sqlite" else request.getfixturevalue("server").url
+    engine = database.open_engine(url)
+    yield engine
+    with engine.begin() as db:
+        for table in (database.device, database.event, database.health_history):
+            db.execute(table.delete())
+    engine.dispose()
+
+
+def note(book, dev, seq, kind="motion"):
+    event = told.Event(specversion="1.0", id=f"{dev}/{seq}", type=f"cam.{kind}.v1", source="/cam", seq=seq, boot="b",
+                       clock="ntp", data=told.EventData(mono_ms=5, kind=kind), time=TIME)
+    book.keep(book.device(dev, 1000))
+    book.remember_event(Came(dev, event, f'{{"seq":{seq},"text":"mắt"}}', Arrival(2000)))
+
+
+def test_an_event_is_new_once_and_safe_each_time(engine):
+    book = Book(engine)
+    for seq in (1, 2, 2, 5):
+        note(book, DEV, seq)
+    note(book, OTHER, 1)
+    done = book.commit()
+    assert [event.id for event in done.new] == [f"{DEV}/1", f"{DEV}/2", f"{DEV}/5", f"{OTHER}/1"]
+    assert sorted(done.safe) == [(DEV, 1), (DEV, 2), (DEV, 2), (DEV, 5), (OTHER, 1)]
+    again = Book(engine)
+    for seq in (5, 3):
+        note(again, DEV, seq)
+    done = again.commit()
+    assert [event.id for event in done.new] == [f"{DEV}/3"] and sorted(done.safe) == [(DEV, 3), (DEV, 5)]
+    assert [(hole.first, hole.last) for hole in again.devices[DEV].reach.holes] == [(4, 4)]
+
+
+def test_a_device_is_read_as_it_was_kept(engine):
+    book = Book(engine)
+    status = told.Status(online=True, boot="b", conn=2**62, clock="ntp")
+    device = register.with_status(book.device(DEV, 1000), status, Arrival(1000, 60))
+    device = register.with_birth(device, told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1"), '{"a":"ngõ"}')
+    health = told.Health(seq=1, boot="b", clock="rtc", mono_ms=1, int_s=30)
+    book.keep(register.with_health(device, health, '{"cond":[]}', Arrival(1500)))
+    note(book, DEV, 9)
+    book.commit()
+    assert list(read_devices(engine)) == [book.devices[DEV]] and Book(engine).devices == book.devices
+
+
+def test_the_history_has_one_report_in_five_minutes_and_ends(engine):
+    book = Book(engine)
+    for now_ms in (0, 1000, 299_999, 300_000, 400_000, 900_000):
+        book.remember_health(DEV, f'{{"at":{now_ms}}}', now_ms)
+    book.keep(book.device(DEV, 0))
+    book.commit()
+    book.forget_history(300_000)
+    with engine.connect() as db:
+        rows = list(db.execute(database.health_history.select().order_by(database.health_history.c.slot_ms)))
+    assert [(row.slot_ms, row.message) for row in rows] == [(300_000, '{"at":300000}'), (900_000, '{"at":900000}')]
+
+
+def test_a_database_of_another_version_is_left_alone(engine):
+    with engine.begin() as db:
+        db.execute(database.version.update().values(version=99))
+    with pytest.raises(database.DatabaseFault, match="tables 99, here 1"):
+        database.open_engine(engine.url.render_as_string(hide_password=False))
+    with engine.begin() as db:
+        db.execute(database.version.update().values(version=database.VERSION))
+
+
+def test_a_place_without_a_database_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(database.DatabaseFault, match=r"unable to open.*see \[database\] url"):
+        database.open_engine(f"sqlite:///{tmp_path}/no/ward.db")
+    with pytest.raises(database.DatabaseFault, match="unable to open"):
+        database.open_engine(f"sqlite:///{tmp_path}/ward.db", read_only=True)
+    assert not list(tmp_path.iterdir()), "a reader makes no file"
+    sqlite3.connect(tmp_path / "ward.db").execute("CREATE TABLE t (a)")
+    with pytest.raises(database.DatabaseFault, match="taimat ward ingest"):
+        database.open_engine(f"sqlite:///{tmp_path}/ward.db", read_only=True)
+
+
+@NEEDS_POSTGRES
+def test_a_password_is_not_told():
+    with pytest.raises(database.DatabaseFault) as caught:
+        database.open_engine("postgresql://somebody:secret@127.0.0.1:1/name")
+    assert "secret" not in str(caught.value) and "somebody" in str(caught.value)
+
+
+@NEEDS_POSTGRES
+def test_with_a_server_that_is_killed_in_between_nothing_is_lost(tmp_path):
+    with postgres.Postgres() as server, Broker(tmp_path / "broker") as broker, \
+            WardIngest(tmp_path / "ward", broker.port, server.url) as ward, \
+            LinkRig(tmp_path / "link", broker.port) as rig:
+        seqs = [rig.append() for _ in range(20)]
+        until(lambda: rig.waiting_n() == 0, 20)
+        server.stop()
+        seqs += [rig.append() for _ in range(20)]
+        until(lambda: ward.figures()["taimat_ward_database_up"] == 0)
+        assert rig.waiting_n() == 20
+        server.start()
+        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+        assert ward.seqs() == seqs

@@ -1,0 +1,111 @@
+"""Whatever devices send, the intake goes on: nothing that is taken can spoil a commit."""
+import json
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sql
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.host.broker.connection import Arrived
+from agent.host.clock import Instant
+from agent.ward import database
+from agent.ward.book import Book
+from agent.ward.intake import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Intake
+from agent.ward.metrics import Metrics
+from agent.ward.overview import lines
+
+DEV = "c-7f3a9c21b04d"
+GOOD = {
+    "evt": {"specversion": "1.0", "id": f"{DEV}/7", "source": "/cam/w07/c/gate", "type": "cam.motion.v1", "seq": 7,
+            "boot": "9f2c1a7e", "clock": "ntp", "time": "2026-11-24T23:20:50.1Z",
+            "data": {"mono_ms": 5, "kind": "gap", "missing": [[2, 5]]}},
+    "status": {"online": True, "boot": "9f2c1a7e", "conn": 3, "why": "lost", "clock": "ntp"},
+    "birth": {"boot": "9f2c1a7e", "conn": 3, "mono_ms": 5, "clock": "ntp", "agent": "1", "site": "HH-1"},
+    "health": {"seq": 1, "boot": "9f2c1a7e", "clock": "ntp", "mono_ms": 5, "int_s": 30, "outbox_n": 1,
+               "cond": [{"code": "hot", "sev": "warn"}]},
+}
+NUMBERS = st.integers(-2**70, 2**70) | st.sampled_from([0, 1, 2**63 - 1, 2**63, -1, 10**18])
+EXTREME = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z"]
+IMPOSSIBLE = ["2026-13-01T00:00:00Z", "2026-11-24T23:20:61Z", "٢٠٢٦-11-24T23:20:50Z", "2026-11-24T23:20:50", "now"]
+TIMES = st.sampled_from([*EXTREME, *IMPOSSIBLE])
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.floats() | TIMES | st.text(max_size=12) | st.sampled_from(["ntp", "\x00"]),
+    lambda more: st.lists(more, max_size=3) | st.dictionaries(st.sampled_from(["mono_ms", "kind", "missing"]), more),
+    max_leaves=6)
+
+
+@dataclass
+class StillClock:
+    """A clock that a test sets."""
+
+    wall_ms: int = 1_795_561_250_123
+
+    def mono_s(self) -> float:
+        """Goes with the wall clock."""
+        return self.wall_ms / 1000
+
+    def now(self) -> Instant:
+        """This moment."""
+        return Instant("9f2c1a7e", self.wall_ms, self.wall_ms, "ntp")
+
+
+def intake() -> tuple[Intake, Book, StillClock]:
+    """An intake over an empty database in memory."""
+    book, clock = Book(database.open_engine("sqlite://")), StillClock()
+    return Intake("w07", book, clock, Metrics()), book, clock
+
+
+def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:
+    """That a device said this."""
+    return Arrived(f"cam/v1/w07/{dev}/{what}", json.dumps(payload).encode(), True, None, None)
+
+
+ours, book, clock = intake()
+
+
+@given(st.sampled_from(list(GOOD)), st.data())
+def test_whatever_stands_in_a_message_the_next_commit_succeeds(what, data):
+    fields = st.dictionaries(st.sampled_from([*GOOD[what], "more"]), VALUES, max_size=1)
+    ours.take(arrived(what, {**GOOD[what], **data.draw(fields)}))
+    ours.commit()
+    assert lines(book.devices.values(), [], clock.wall_ms)
+
+
+@pytest.mark.parametrize("time", [*EXTREME, *IMPOSSIBLE])
+def test_a_moment_that_does_not_exist_or_has_no_zone_is_refused(time):
+    ours, _, _ = intake()
+    ours.take(arrived("evt", {**GOOD["evt"], "time": time}))
+    ours.commit()
+    ack = ours.receipts.next()[1]
+    assert (ack.also, [each.code for each in ack.reject]) == (([7], []) if time in EXTREME else ([], ["schema"]))
+
+
+def test_events_wait_a_tenth_of_a_second_for_company_reports_a_second_and_a_full_batch_not_at_all():
+    ours, _, clock = intake()
+    assert ours.wait_s() == float("inf")
+    ours.take(arrived("status", GOOD["status"]))
+    assert round(ours.wait_s(), 3) == REPORTS_WAIT_S
+    ours.take(arrived("evt", GOOD["evt"]))
+    assert round(ours.wait_s(), 3) == EVENTS_WAIT_S
+    clock.wall_ms += 101
+    assert ours.wait_s() == 0 and len(ours.receipts) == 0
+    ours.commit()
+    assert ours.wait_s() == float("inf") and ours.receipts.next()[1].also == [7]
+    for seq in range(BATCH_N):
+        ours.take(arrived("evt", {**GOOD["evt"], "seq": seq + 10, "id": f"{DEV}/{seq + 10}"}))
+    assert ours.wait_s() == 0
+
+
+def test_devices_beyond_what_a_ward_can_have_are_not_taken(monkeypatch):
+    ours, book, _ = intake()
+    monkeypatch.setattr("agent.ward.book.DEVICES_MAX", 3)
+    for n in range(5):
+        ours.take(arrived("evt", {**GOOD["evt"], "id": f"c-{n}/7"}, f"c-{n}"))
+        ours.take(arrived("status", GOOD["status"], f"c-{n}"))
+    ours.commit()
+    assert sorted(book.devices) == ["c-0", "c-1", "c-2"]
+    ours.take(arrived("evt", {**GOOD["evt"], "id": "c-0/8", "seq": 8}, "c-0"))
+    ours.commit()
+    with book._engine.connect() as db:
+        assert db.execute(sql.select(sql.func.count()).select_from(database.event)).scalar() == 4

@@ -1,0 +1,58 @@
+"""`taimat ward ...` as it is typed: it begins, or says in one line why not, with the exit code for programs."""
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from agent.tools import ward
+from tests.rigs.broker import Broker
+from tests.rigs.wait import free_port
+from tests.tools.cli import REPO, environment, taimat
+
+
+def test_from_the_first_file_to_the_table(tmp_path):
+    config = tmp_path / "ward.toml"
+    made = taimat(tmp_path, "ward", "init", "--config", config)
+    assert made.returncode == 0 and "taimat ward ingest --config" in made.stdout
+    with Broker(tmp_path / "broker") as broker:
+        text = config.read_text()
+        for theirs, ours in (
+                ('"w00"', '"w07"'), ('"localhost"', '"127.0.0.1"'), ("8883", broker.port), ("9464", free_port()),
+                ("tls = true", "tls = false"), ("/var/lib/taimat-ward", tmp_path)):
+            assert theirs in text
+            text = text.replace(theirs, str(ours))
+        config.write_text(text)
+        command = [sys.executable, "-m", "agent", "ward", "ingest", "--config", config]
+        ingest = subprocess.Popen(command, cwd=REPO, env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        assert "connected to 127.0.0.1" in ingest.stderr.readline()
+        shown = taimat(tmp_path, "ward", "watch", "--once", "--config", config)
+        assert (shown.returncode, shown.stdout) == (0, "")
+        ingest.send_signal(signal.SIGTERM)
+        assert ingest.wait(10) == 0 and ingest.stderr.read() == ""
+        ingest.stderr.close()
+
+
+def test_a_wrong_configuration_ends_it_for_good(tmp_path):
+    (tmp_path / "ward.toml").write_text("[ward]\nprot = 1\n")
+    for command in ("ingest", "watch"):
+        said = taimat(tmp_path, "ward", command, "--config", tmp_path / "ward.toml")
+        assert said.returncode == 78 and said.stderr.startswith(f"{tmp_path}/ward.toml:2: ward.prot: unknown key")
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "ward.toml").write_text(f"[metrics]\nport = {port}\n")
+        said = taimat(tmp_path, "ward", "ingest", "--config", tmp_path / "ward.toml")
+    assert said.returncode == 69
+    assert f"127.0.0.1:{port}: Address already in use; choose another under [metrics]" in said.stderr
+
+
+def test_libraries_that_are_missing_are_named_with_how_to_get_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ward, "NEEDS", ("sqlalchemy", "no_such_library"))
+    with pytest.raises(SystemExit) as ended:
+        ward.become("ingest", tmp_path / "ward.toml")
+    assert ended.value.code == 69
+    assert "also needs no_such_library: apt install python3-sqlalchemy" in capsys.readouterr().err

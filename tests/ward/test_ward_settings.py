@@ -1,0 +1,58 @@
+"""The ward's configuration: what is written for a start is valid and whole, each mistake has its line and remedy."""
+import re
+import tomllib
+
+import msgspec
+import pytest
+
+from agent.config.load import ConfigError
+from agent.ward import init, roster
+from agent.ward.settings import TEMPLATE, Settings, load, parse
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("[ward]\nprot = 1\n", "w.toml:2: ward.prot: unknown key; did you mean port"),
+    ("[ward]\nport = 0\n", "w.toml:2: ward.port: takes a whole number from 1 to 65535; it is 0"),
+    ('[ward]\nward = "W07"\n', "w.toml:2: ward.ward: takes text in quotes"),
+    ('[ward]\ncert = "a.pem"\n', "w.toml:2: ward.cert: cert and key go together"),
+    ('[ward]\nuser = "x"\n', "w.toml:2: ward.user: needs password_file"),
+    ('[database]\nurl = "mysql://h/n"\n', 'w.toml:2: database.url: takes "sqlite:////path/to/ward.db" or "postgresql'),
+    ('[database]\nurl = "sqlite:///ward.db"\n', "w.toml:2: database.url: takes the whole path, so four slashes"),
+    ('[metrics]\nlisten = 3\n', "w.toml:2: metrics.listen: takes text in quotes"),
+    ("[ward\n", "w.toml: Expected ']'"),
+])
+def test_a_mistake_is_named_with_its_place_and_remedy(text, told):
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "w.toml")
+    assert told in str(caught.value)
+
+
+def test_the_written_file_has_every_key_with_its_default():
+    written = tomllib.loads(TEMPLATE.read_text())
+    assert written == msgspec.to_builtins(Settings())
+    assert parse(TEMPLATE.read_text(), "w.toml") == Settings()
+
+
+def test_a_first_file_is_written_once(tmp_path, capsys):
+    target = tmp_path / "etc" / "ward.toml"
+    assert init.main(["--config", str(target)]) == 0 and load(target) == Settings()
+    target.write_text("[ward]\nport = 1\n")
+    assert init.main(["--config", str(target)]) == 73
+    assert "use --force" in capsys.readouterr().err and load(target).ward.port == 1
+    assert init.main(["--config", str(target), "--force"]) == 0 and load(target) == Settings()
+
+
+def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
+    with pytest.raises(ConfigError, match=re.escape(f"make one with: taimat ward init --config {tmp_path}")):
+        load(tmp_path / "ward.toml")
+
+
+def test_expected_devices_are_one_a_line_and_a_wrong_one_has_its_line(tmp_path):
+    file = tmp_path / "devices.csv"
+    file.write_text("# id, place\nc-000000000001, HH-07-0412\n\n  c-000000000002\n")
+    assert roster.read(str(file)) == ["c-000000000001", "c-000000000002"] and roster.read("") == []
+    file.write_text("c-000000000001\nC_2\n")
+    with pytest.raises(ConfigError, match=r"devices.csv:2: a device's id is made of"):
+        roster.read(str(file))
+    with pytest.raises(ConfigError, match="devices_file: .*No such file"):
+        roster.read(str(tmp_path / "none"))
