@@ -49,7 +49,7 @@ ORDER = {"id": "01KAV0Z6V6M3W2Q8T1B7N5D4XE", "args": {"to": 7, "from": 3}, "by":
     (b'{"id": "x", "sig": "AAAA"}', RAW, BAD),
     (b'{"id": "x", "sig": "not base64"}', RAW, BAD),
     (b'{"id": "x"}', RAW, BAD),
-])
+], ids=["order", "bare", "kid", "changed", "more", "stranger", "fraction", "large", "short", "base64", "unsigned"])
 def test_a_signature_holds_for_the_very_words(payload, key, verdict):
     assert judge(payload, key) == verdict
 
@@ -71,7 +71,8 @@ def test_of_a_word_that_is_said_twice_the_checked_one_is_obeyed(first, second):
     assert judge(payload, RAW) == GOOD
 
 
-@pytest.mark.parametrize("file", [None, b"", b"no key", pem(KEY)[:-30], pem(generate_private_key(SECP256R1()))])
+@pytest.mark.parametrize("file", [None, b"", b"no key", pem(KEY)[:-30], pem(generate_private_key(SECP256R1()))],
+                         ids=["none", "empty", "text", "torn", "another kind"])
 def test_a_key_that_is_none_is_told_with_its_place_by_doctor_and_checker(tmp_path, capsys, file):
     path = tmp_path / "key.pem"
     if file is not None:
