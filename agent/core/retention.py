@@ -75,7 +75,7 @@ def last_too_old(clips: Iterable[Dated], keep_ms: int, now_wall_ms: int, enough_
 
     Numbers don't lie, clocks do. What was recorded before a clip is older than it, whatever its own date says: a clip
     without a date that may be believed (or with one that is still to come) is judged by the next one that has one, and
-    the first young one ends it. `enough_n` clips are enough for now.
+    the first young one ends it. `enough_n` clips are enough for one pass.
     """
     last = 0
     for number, clip in enumerate(clips):

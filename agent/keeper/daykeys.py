@@ -44,10 +44,12 @@ class DayKeys:
             self._make(db, now)
         self._wrap_for_household(db)
 
-    def replace(self, db: sqlite3.Connection, now: Instant) -> None:
-        """Have another key for what is written from now on. Raises OSError and sqlite3.Error."""
-        self._make(db, now)
-        self._wrap_for_household(db)
+    def retire(self, db: sqlite3.Connection, now: Instant) -> None:
+        """Have another key for what is written from now on, if there is one at all. Raises OSError and sqlite3.Error.
+        """
+        if days.newest(db) is not None:
+            self._make(db, now)
+            self._wrap_for_household(db)
 
     def destroy_unused(self, db: sqlite3.Connection, now: Instant) -> int:
         """Destroy the keys of days of which nothing is left, as far as the rows tell; returns how many.

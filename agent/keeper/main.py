@@ -24,7 +24,7 @@ from agent.keeper.digest import hash_some
 from agent.keeper.handout import Handouts
 from agent.keeper.key import KeyFault
 from agent.keeper.keydesk import open_desk
-from agent.keeper.retain import PASS_N, drop_pictures, finish_deletion, release_ballast, renew_ballast, retain
+from agent.keeper.retain import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
 from agent.keeper.seal import Sealer
 from agent.keeper.tally import Tally
 from agent.keeper.timekeeper import Timekeeper
@@ -79,13 +79,12 @@ class Keeper:
         self.witness = Witness.of(self.role.settings.camera, self.serial)
 
     def recover(self) -> None:
-        """Take up what an earlier life left: deletions begun, and the open clips of cameras that no longer exist.
+        """Take up what an earlier life left: the open clips of cameras that no longer exist.
 
         Note also what the household agrees to, and what it declares of its cameras' own masks.
         """
         now = self.role.clock.now()
         self.timekeeper.recall(self.db, now)
-        finish_deletion(self.db, self.role.folders)
         cameras = [camera for camera in self.role.settings.camera if camera.enabled]
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
         for change in privacy.declare(self.db, masks, now):
@@ -113,6 +112,7 @@ class Keeper:
             if now.mono_ms / 1000 >= self.next_sweep_mono_s:
                 sweep(self.db, self.role.folders, now, Keyring(self.role.folders).file_key)
                 self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
+                self.day_keys.destroy_unused(self.db, now)      # only now has every file its row
             if self.role.settings.store.encrypt != "off":
                 self.day_keys.renew(self.db, now)
             self.sealer.seal_some(self.db, self.role.stop.is_set)

@@ -35,7 +35,7 @@ class Reach:
         return Reach(max(self.top, last), tuple(holes[-HOLES_MAX:]))
 
     def due(self, now_ms: int) -> list[Hole]:
-        """What to ask for now."""
+        """What it is time to ask for."""
         return [hole for hole in self.holes if hole.due_ms <= now_ms]
 
     def asked(self, asked: Iterable[Hole], now_ms: int) -> "Reach":

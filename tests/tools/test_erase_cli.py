@@ -64,6 +64,7 @@ def test_without_a_keeper_it_is_out_of_sight_at_once_and_gone_later(tmp_path: Pa
     assert clips.get(db, name).state == "deleting" and folders.clip(seq, name).exists()
     with keeper(tmp_path, config, db):
         until(lambda: clips.get(db, name).state == "deleted", what="the keeper finishes it")
+        until(lambda: days.get(db, 1).gone, what="today's key has gone with it")
     assert not folders.clip(seq, name).exists()
 
 

@@ -35,9 +35,3 @@ class Encrypter:
         head = RecordHead(kind, self._index, offset, len(data), end_us, frames_n, nonce)
         self._index += 1
         return pack_record(head, self._cipher.encrypt(nonce, data, self._binding + head.pack()))
-
-
-def encrypt_whole(data: bytes, kind: int, day: int, public: bytes, name: str) -> bytes:
-    """A small file, encrypted as a whole."""
-    encrypter = Encrypter(kind, day, public, name)
-    return encrypter.head + encrypter.body(data)
