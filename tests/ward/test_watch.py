@@ -1,4 +1,5 @@
 """`taimat ward watch` over a book: who is there, who is not and why, for people and for programs."""
+import contextlib
 import json
 import os
 import pty
@@ -88,8 +89,9 @@ def test_on_a_terminal_it_is_a_table_with_a_count(ward):
 
     def complete():
         nonlocal shown
-        if select.select([ours], [], [], 0)[0]:
-            shown += os.read(ours, 65536)
+        with contextlib.suppress(OSError):      # EIO: the process has let go of its terminal, and is about to be gone
+            if select.select([ours], [], [], 0)[0]:
+                shown += os.read(ours, 65536)
         return COUNT in shown and b"HH-3" in shown and b"hot" in shown
 
     until(complete, 20)
