@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from agent.config import home, zones
+from agent.config import home, sharing, zones
 from agent.config.positions import Path
 from agent.config.settings import Polygon, Sensor, Settings
 from agent.config.source import RAW, parse_source
 from agent.core.hours import all_hours
 
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
-         "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days",
+         "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
          "fps": "pictures a second"}
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
@@ -148,6 +148,8 @@ def check_whole(settings: Settings) -> Iterator[Problem]:
     if settings.ward.user and not settings.ward.password_file:
         yield Problem(("ward", "user"),
                       "needs password_file: a file that holds the password alone, readable by the link role only")
+    for key, text in sharing.faults(settings.sharing):
+        yield Problem(("sharing", key), text)
     for key, text in home.faults(settings):
         yield Problem(("home", key), text)
     if len(settings.store.runtime) > 70:

@@ -1,5 +1,6 @@
 """What the household agrees to by its settings, in few words: for the ledger, so that it can be looked up later."""
 from agent.config.settings import Camera, Settings
+from agent.config.wardconfig import listens
 from agent.core.ledger import Agreed
 
 
@@ -8,7 +9,8 @@ def agreed(settings: Settings) -> Agreed:
     ward, store = settings.ward, settings.store
     return Agreed(cameras={camera.name: _camera(camera) for camera in settings.camera},
                   keep_h=int(store.keep_days * 24), keep_continuous_h=int(store.keep_continuous_days * 24),
-                  ward=ward.ward if ward.enabled else None, encrypt=store.encrypt)
+                  ward=ward.ward if ward.enabled else None, encrypt=store.encrypt,
+                  configurable=listens(settings))
 
 
 def _camera(camera: Camera) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from agent.core.sharing import Rule
+
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$",
@@ -116,9 +118,22 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     user: str = ""
     password_file: str = ""
     command_key: str = ""
+    may_configure: bool = True
     delivery: Literal["receipt", "puback"] = "receipt"
     health_every_s: Annotated[int, Meta(ge=5, le=300)] = 30
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+
+
+class Sharing(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the ward may have of the household's pictures, and how."""
+
+    default: Rule = "ask"
+    never: list[str] = field(default_factory=list)
+    ask: list[str] = field(default_factory=list)
+    allow: list[str] = field(default_factory=list)
+    snapshots: Rule = "ask"
+    ask_h: Annotated[float, Meta(gt=0, le=168)] = 24
+    upload_pct: Annotated[int, Meta(ge=5, le=100)] = 50
 
 
 class Home(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -150,6 +165,13 @@ class Recovery(Struct, kw_only=True, forbid_unknown_fields=True):
     reboot: bool = True
 
 
+class Update(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whether the ward may have the agent itself replaced, and whose releases count."""
+
+    rule: Rule = "ask"
+    release_key: str = ""
+
+
 class Log(Struct, kw_only=True, forbid_unknown_fields=True):
     """What the journal gets."""
 
@@ -163,7 +185,9 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     store: Store = field(default_factory=Store)
     camera: list[Camera] = field(default_factory=list)
     ward: Ward = field(default_factory=Ward)
+    sharing: Sharing = field(default_factory=Sharing)
     home: Home = field(default_factory=Home)
     web: Web = field(default_factory=Web)
     recovery: Recovery = field(default_factory=Recovery)
+    update: Update = field(default_factory=Update)
     log: Log = field(default_factory=Log)

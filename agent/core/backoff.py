@@ -12,7 +12,11 @@ HOPELESS = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A})
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The longest waits; each is drawn evenly from 0 (or from its first bound) up to these."""
+    """The longest waits. The first two are drawn evenly from 0 up to these, those after a failure from half of it.
+
+    Were they, too, drawn from 0, some devices would fail four times within ten seconds, and take a short outage for a
+    long one.
+    """
 
     start_s: float = 3.0                            # after our own start: a power cut starts a whole street
     lost_s: float = 30.0                            # after a connection that was there
@@ -39,10 +43,11 @@ class Backoff:
     def failed(self, draw: float) -> tuple["Backoff", float]:
         """A connection did not come about."""
         if self.failures_n == 0:
-            longest_s = self.waits.lost_s
+            wait_s = draw * self.waits.lost_s
         else:
             longest_s = min(self.waits.longest_s, self.waits.step_s * 2.0 ** min(self.failures_n - 1, 32))
-        return replace(self, failures_n=self.failures_n + 1), draw * longest_s
+            wait_s = (1 + draw) / 2 * longest_s
+        return replace(self, failures_n=self.failures_n + 1), wait_s
 
     def lost(self, lived_s: float, draw: float) -> tuple["Backoff", float]:
         """A connection ended after `lived_s`.

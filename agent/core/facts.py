@@ -61,7 +61,7 @@ class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):
 class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):
     """Something changed in the store: look now instead of at the next tick."""
 
-    what: str                             # outbox | clips | requests | settings | space | erase | keys | database
+    what: str                 # outbox | clips | requests | settings | space | erase | keys | database | updates
 
 
 Message = Beat | Poke

@@ -1,4 +1,4 @@
-"""The ward's public key for commands, as the settings name it."""
+"""A public key as the settings name it: the ward's for commands, or the one of a release's maker."""
 from pathlib import Path
 
 from agent.core.ledger.seals import key_in
@@ -10,14 +10,14 @@ class KeyProblem(Exception):
     """The key can't be used; the text names the place and the remedy."""
 
 
-def load(path: str) -> bytes:
-    """The 32 bytes of the Ed25519 key in this PEM file. Raises KeyProblem."""
+def load(path: str, setting: str = "[ward] command_key", owner: str = "the ward", reader: str = "the link") -> bytes:
+    """The 32 bytes of the Ed25519 key in the PEM file that `setting` names. Raises KeyProblem."""
     try:
         key = key_in(Path(path).read_bytes())
     except OSError as error:
-        raise KeyProblem(f"[ward] command_key: {path}: {error.strerror}; the file must be there, and readable for the "
-                         "link") from error
+        raise KeyProblem(f"{setting}: {path}: {error.strerror}; the file must be there, and readable for {reader}"
+                         ) from error
     if key is None or len(key) != KEY_B:
-        raise KeyProblem(f"[ward] command_key: {path}: not an Ed25519 public key in PEM; ask the ward for it, or make "
-                         "it from the private one: openssl pkey -pubout")
+        raise KeyProblem(f"{setting}: {path}: not an Ed25519 public key in PEM; ask {owner} for it, or make it from "
+                         "the private one: openssl pkey -pubout")
     return key

@@ -10,11 +10,12 @@ from agent.core.facts import Beat, CameraFacts
 from agent.host import restart
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.loudness import Loudness
 from agent.host.notify import notify
 from agent.host.stop import Stop
 
 EVERY_S = 2.0
-LISTENERS = ("link", "web", "run")
+LISTENERS = ("link", "web", "run", "update")     # whoever is there
 PAGE_B = resource.getpagesize()
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Heart:
     def __init__(self, role: str, unit: str, runtime: Path, clock: Clock, stop: Stop | None = None) -> None:
         """`stop` is set when somebody asks for a new start of this unit."""
         self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
-        self._outlet = Outlet(runtime)
+        self._outlet, self._loudness = Outlet(runtime), Loudness(runtime)
         self._born_mono_s = clock.mono_s()
         self._due_mono_s = self._born_mono_s
         self._starts_n = count_start(runtime, unit)
@@ -65,6 +66,7 @@ class Heart:
             cameras=list(cameras), facts=dict(facts or {})), *LISTENERS)
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
+        self._loudness.heed()
         if self._stop and restart.is_asked(self._runtime, self._unit, self._clock.now()):
             _log.warning("asked to start anew: ending")
             self._stop.set()

@@ -49,9 +49,19 @@ def finish(db: sqlite3.Connection, command_id: str, state: str, payload: bytes) 
                       (state, payload.decode(), command_id)).rowcount == 1
 
 
+def answered(db: sqlite3.Connection, command_id: str, payload: bytes) -> None:
+    """What is to be said of it meanwhile: its final answer follows."""
+    db.execute("UPDATE command SET answer = ? WHERE id = ? AND state = 'accepted'", (payload.decode(), command_id))
+
+
 def unfinished(db: sqlite3.Connection) -> list[Ordered]:
     """What was accepted and has no final answer."""
     return _read(db, "state = 'accepted' ORDER BY n", KEPT_N)
+
+
+def going_on(db: sqlite3.Connection) -> list[Ordered]:
+    """Those of them that ask for pictures: their answer is what becomes of the request."""
+    return _read(db, "state = 'accepted' AND id IN (SELECT id FROM request) ORDER BY n", KEPT_N)
 
 
 def untold(db: sqlite3.Connection, limit_n: int) -> list[Ordered]:

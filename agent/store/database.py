@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.store.names import highest
-from agent.store.schema import MIGRATIONS
+from agent.store.schema import MIGRATIONS, READABLE_FROM
 
 FILE = "taimat.db"
 CLIPS = "clips"         # the folder beside it
+READABLE = "readable_from"      # in meta: READABLE_FROM of whoever migrated it last
 MENDED = "taimat.db.mended"     # see agent/store/mend.py: about to take the database's place
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
@@ -141,11 +142,7 @@ def _create(path: Path) -> None:
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise StoreError(f"{path} was written by a newer Taimat "
-                         f"(schema {version}, known up to {len(MIGRATIONS)}): update this one")
-    if version == len(MIGRATIONS):
+    if _demand_known(db, path) >= len(MIGRATIONS):
         return
     with transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]       # another role may have been quicker
@@ -153,9 +150,36 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             for statement in _statements(MIGRATIONS[number]):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {number + 1}")
+        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (READABLE, str(READABLE_FROM)))
         if not version:
             with contextlib.suppress(PermissionError):      # the link may not look at clips, and numbers none
                 _number_on(db, path)
+
+
+def _is_readable(db: sqlite3.Connection) -> bool:
+    """Whether the newer version that was here has only added to what we know."""
+    row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (READABLE,)).fetchone()
+    return row is not None and 0 < row[0] <= len(MIGRATIONS)
+
+
+def demand_known(folder: Path) -> None:
+    """See that `connect` would take the database in `folder`, without bringing it up to date. Raises StoreError."""
+    path = folder / FILE
+    if path.exists():
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
+                _demand_known(db, path)
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}; see: taimat doctor") from error
+
+
+def _demand_known(db: sqlite3.Connection, path: Path) -> int:
+    """The database's version, if we can go on with it. Raises StoreError and sqlite3.Error."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS) and not _is_readable(db):
+        raise StoreError(f"{path} was written by a newer Taimat "
+                         f"(schema {version}, known up to {len(MIGRATIONS)}): update this one")
+    return version
 
 
 def number_on(db: Connection) -> None:

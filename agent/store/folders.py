@@ -40,6 +40,15 @@ class Folders:
         """The keeper's own folder, which no other role may enter: the key that signs the ledger."""
         return self.root / "keys"
 
+    @property
+    def exports(self) -> Path:
+        """What the household has released: the only footage that the link may read."""
+        return self.root / "exports"
+
+    def export(self, request_id: str, kind: str) -> Path:
+        """The file that goes to the ward for this request: an export as a tar archive, or a picture."""
+        return self.exports / f"{request_id}.{'jpg' if kind == 'snapshot' else 'tar'}"
+
     def clip(self, seq: int, name: str) -> Path:
         """The finished clip's file."""
         return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{name}.mp4"
@@ -55,7 +64,7 @@ class Folders:
     def create(self) -> "Folders":
         """Make the folders that are missing. Raises StoreError where they can't be made."""
         try:
-            for folder in (self.root, self.clips, self.thumbs):
+            for folder in (self.root, self.clips, self.thumbs, self.exports):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{error.filename}: {error.strerror}; "

@@ -88,6 +88,20 @@ def while_read(db: sqlite3.Connection, clips: Iterable[Clip], now: Instant) -> I
         db.execute("DELETE FROM hold WHERE reason = ?", (reason,))
 
 
+def pin(db: sqlite3.Connection, clips: Iterable[Clip], reason: str) -> None:
+    """The same for work that outlives its process: until `unpin`. Within the caller's transaction.
+
+    Raises HoldError if one is being deleted already.
+    """
+    for clip in clips:
+        _put(db, clip.seq, reason, None, work=True)
+
+
+def unpin(db: sqlite3.Connection, reason: str) -> list[int]:
+    """Let retention have them again; returns their seqs."""
+    return [row["clip"] for row in db.execute("DELETE FROM hold WHERE reason = ? AND work RETURNING clip", (reason,))]
+
+
 def placed(db: sqlite3.Connection) -> list[Hold]:
     """All holds that somebody has placed: those without an end first, then those that last longest."""
     rows = db.execute(f"SELECT {COLUMNS}, hold.reason, hold.until_wall_ms FROM hold JOIN clip ON clip.seq = hold.clip "

@@ -2,6 +2,12 @@
 
 # Each entry takes the schema from its index to index + 1; PRAGMA user_version counts them.
 # Entries are never edited once released.
+
+# Who knows the entries up to this one can go on with a store that all of them were applied to: those behind it only add
+# what it need not know. This is the way back after an update that went wrong; an entry that changes or takes away what
+# was there raises the number to its own, and docs/design/update.md says what that costs.
+READABLE_FROM = 9
+
 MIGRATIONS = ["""
 CREATE TABLE meta (                       -- single values: device id, connection counter, ...
     key TEXT PRIMARY KEY,
@@ -187,4 +193,35 @@ CREATE TABLE command (                    -- what the ward has ordered, and the 
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL
 ) STRICT;
+""", """
+CREATE TABLE request (                    -- pictures that the ward has asked for: store.requests
+    n INTEGER PRIMARY KEY AUTOINCREMENT,  -- by which the household knows it
+    id TEXT NOT NULL UNIQUE,              -- the ward's command
+    kind TEXT NOT NULL,                   -- clip | snapshot
+    state TEXT NOT NULL,                  -- core.sharing
+    camera TEXT NOT NULL,
+    begin_ms INTEGER,                     -- of the time that is asked for: UTC; NULL with a snapshot
+    end_ms INTEGER,
+    case_no TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    basis TEXT NOT NULL,
+    upload TEXT NOT NULL,                 -- URL of the ward's intake
+    receipt_key TEXT NOT NULL,            -- Ed25519, hex: whose receipt is believed
+    until_ms INTEGER NOT NULL,            -- UTC: then nobody waits for the household any more
+    boot TEXT NOT NULL,                   -- when it came
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    decided_by TEXT,                      -- rule | command | page | home | time | ward
+    decided_ms INTEGER,                   -- UTC
+    code TEXT,                            -- why it failed
+    bytes INTEGER,                        -- of the file that leaves the house, like the next three
+    sha256 TEXT,
+    manifest TEXT,                        -- SHA-256 of the export's manifest
+    sent_b INTEGER NOT NULL DEFAULT 0,
+    receipt TEXT                          -- the ward's, as it came
+) STRICT;
+""", """
+CREATE INDEX request_open ON request (n) WHERE state IN ('waiting', 'approved', 'packed');     -- as store.requests asks
 """]

@@ -1,5 +1,5 @@
 """The waits between connections are those of the contract, whatever chance says."""
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.core.backoff import Backoff
@@ -29,6 +29,25 @@ def test_connections_that_never_last_wait_longer_and_longer():
         backoff, wait_s = backoff.lost(lived_s=2, draw=1.0)
         waits.append(wait_s)
     assert waits == [30, 15, 30, 60, 120]
+
+
+def test_however_short_chance_makes_them_few_waits_fit_into_a_short_outage():
+    backoff, waits = Backoff(), []
+    for _ in range(6):
+        backoff, wait_s = backoff.failed(0.0)
+        waits.append(wait_s)
+    assert waits == [0, 7.5, 15, 30, 60, 60]
+
+
+@given(st.lists(CHANCE, min_size=4, max_size=4), st.floats(0, 22.5))
+@example([0.05, 0.0, 0.0, 0.9], 10.0)
+def test_half_a_minute_after_a_short_outage_everybody_has_tried(draws, away_s):
+    backoff, tried_s = Backoff().lost(lived_s=3600, draw=draws[0])
+    for draw in draws[1:]:
+        if tried_s < away_s:
+            backoff, wait_s = backoff.failed(draw)
+            tried_s += wait_s
+    assert away_s <= tried_s <= away_s + 30
 
 
 @given(CHANCE, st.integers(0, 100))

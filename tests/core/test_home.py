@@ -32,7 +32,7 @@ def test_home_assistant_accepts_every_device(device: Device, gone: dict[str, str
     config = discovery(TOPICS, device, gone)
     accept(TOPICS.config, msgspec.json.decode(msgspec.json.encode(config)))
     alive = components(TOPICS, device)
-    assert len(alive) == 4 + len(device.cameras) * (5 if device.snapshots else 4)
+    assert len(alive) == 5 + len(device.cameras) * (5 if device.snapshots else 4)
     assert {key: part for key, part in config["components"].items() if key not in alive} == {
         key: {"platform": platform} for key, platform in gone.items() if key not in alive}
 

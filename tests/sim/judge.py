@@ -9,10 +9,10 @@ from pathlib import Path
 from agent.core.ledger import check, check_shelf
 from agent.core.mp4.read import fragments, read_head, samples
 from agent.host.datagram import Outlet
+from agent.host.ed25519 import verifies
 from agent.store import outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
-from agent.tools.verify.main import verifies
 from tests.conftest import HandClock
 from tests.rigs.cards import look
 from tests.rigs.h264 import movie

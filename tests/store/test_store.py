@@ -10,7 +10,7 @@ import pytest
 from agent.store import boots, browsers, clips, events, meta, outbox
 from agent.store.database import StoreError, connect, number_on, transaction
 from agent.store.folders import Folders
-from agent.store.schema import MIGRATIONS
+from agent.store.schema import MIGRATIONS, READABLE_FROM
 from tests.conftest import HandClock
 
 
@@ -19,10 +19,29 @@ def test_commits_are_flushed_and_readers_never_block(db):
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def test_a_store_of_a_newer_version_is_refused(folders, db):
+def newer(db, readable_from: int | None) -> None:
+    """A newer version was here, and left this."""
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.execute("CREATE TABLE news (n INTEGER)")
+    db.execute("DELETE FROM meta WHERE key = 'readable_from'")
+    if readable_from is not None:
+        meta.put(db, "readable_from", str(readable_from))
+
+
+@pytest.mark.parametrize("readable_from", [len(MIGRATIONS) + 1, None])
+def test_a_store_that_a_newer_version_has_changed_is_refused(folders, db, readable_from):
+    newer(db, readable_from)
     with pytest.raises(StoreError, match="newer Taimat"):
         connect(folders.root)
+
+
+def test_a_store_that_a_newer_version_has_only_added_to_is_used_as_it_is(folders, db, hand_clock: HandClock):
+    assert int(meta.get(db, "readable_from")) == READABLE_FROM <= len(MIGRATIONS)
+    newer(db, len(MIGRATIONS))
+    again = connect(folders.root)
+    assert outbox.append(again, "motion", "gate", hand_clock.now(), "{}") == 1
+    assert again.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
+    again.close()
 
 
 def test_a_store_that_cannot_be_opened_says_where_and_what_to_do(tmp_path):

@@ -7,6 +7,7 @@ from agent.core.home.names import NAMES
 from agent.core.home.topics import HomeTopics
 
 Component = dict[str, object]
+INSTALL = "INSTALL"         # what the update entity's button sends
 ON_OFF = {"payload_on": "ON", "payload_off": "OFF"}
 
 
@@ -64,7 +65,9 @@ def _of_device(topics: HomeTopics) -> dict[str, Component]:
         "free": {**measured, "value_template": "{{ value_json.free_gb }}", "device_class": "data_size",
                  "unit_of_measurement": "GB"},
         "kept": {**measured, "value_template": "{{ value_json.kept_d }}", "device_class": "duration",
-                 "unit_of_measurement": "d"}}
+                 "unit_of_measurement": "d"},
+        "update": {"platform": "update", "state_topic": topics.update, "command_topic": topics.update_set,
+                   "payload_install": INSTALL, "device_class": "firmware", "entity_category": "config"}}
 
 
 def _of_camera(topics: HomeTopics, camera: str, snapshots: bool) -> dict[str, Component]:

@@ -31,6 +31,14 @@ class CameraState(Struct, kw_only=True, frozen=True):
     remedy: str | None
 
 
+class UpdateState(Struct, kw_only=True, frozen=True):
+    """The software, in Home Assistant's own words."""
+
+    installed_version: str
+    latest_version: str                 # the same where no other one is wanted here
+    in_progress: bool
+
+
 def on_off(value: bool) -> bytes:
     """The state of a switch or a binary sensor."""
     return b"ON" if value else b"OFF"

@@ -31,6 +31,16 @@ class HomeTopics:
         """How the device is: core.home.states.DeviceState; retained."""
         return f"{self.own.root}/home/health"
 
+    @property
+    def update(self) -> str:
+        """Which version runs, and which could: core.home.states.UpdateState; retained."""
+        return f"{self.own.root}/home/update"
+
+    @property
+    def update_set(self) -> str:
+        """Where the household lets the other version be installed."""
+        return f"{self.own.root}/home/update/set"
+
     def motion(self, camera: str) -> str:
         """ON while something moves; retained."""
         return f"{self.own.root}/live/{camera}/motion"
@@ -58,7 +68,7 @@ class HomeTopics:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """Everything that this device listens to at home."""
-        return self.pause_set("+"), self.assistant
+        return self.pause_set("+"), self.update_set, self.assistant
 
     def paused_camera(self, topic: str) -> str | None:
         """Which camera a command on `topic` is about; None when it is no such command's topic."""
@@ -69,4 +79,5 @@ class HomeTopics:
     def retained(self, cameras: list[str]) -> list[str]:
         """Everything that stays at the broker until it is emptied, which is to begin with the first."""
         each = (self.motion, self.recording, self.problem, self.pause)
-        return [self.config, self.status, self.health, *(topic(camera) for camera in cameras for topic in each)]
+        return [self.config, self.status, self.health, self.update,
+                *(topic(camera) for camera in cameras for topic in each)]

@@ -7,8 +7,11 @@ from agent.core.ledger.acts import (
     Begin,
     ClipSigned,
     ClockMoved,
+    Configured,
     DayKeyChange,
+    Decided,
     Deletion,
+    Delivered,
     Exported,
     HoldPlaced,
     HoldReleased,
@@ -28,7 +31,8 @@ from agent.core.ledger.row import Line, Moment, NotCanonical, Row, canonical, de
 from agent.core.ledger.shelf import Found, Known, Shelf, check_shelf
 
 __all__ = [
-    "Agreed", "Begin", "ClipSigned", "ClockMoved", "DayKeyChange", "Deletion", "Exported", "HoldPlaced", "HoldReleased",
+    "Agreed", "Begin", "ClipSigned", "ClockMoved", "Configured", "DayKeyChange", "Decided", "Deletion",
+    "Delivered", "Exported", "HoldPlaced", "HoldReleased",
     "KeyChange", "MasksDeclared", "Pairing", "Pausing", "Unpairing", "Updated",
     "GENESIS", "Head", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "Code", "Finding", "Line", "Moment", "NotCanonical", "Row", "canonical", "decode",

@@ -1,8 +1,10 @@
 """What the kinds of rows tell: the body of each. Absent means unknown, never 0. Further kinds need only another Struct.
 """
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
+
+from agent.core.sharing import Decision, Kind
 
 
 class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,6 +91,16 @@ class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
     keep_continuous_h: int
     ward: str | None = None         # who gets events and health; None: nobody
     encrypt: str = "auto"
+    configurable: bool = False      # the ward may set a few things within these settings
+
+
+class Configured(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The ward has set these things, from now on, as far as the household's settings let it."""
+
+    KIND: ClassVar[str] = "ward_config"
+
+    ver: int                        # the ward's number of it
+    cfg: dict[str, Any]             # what it wished for: core.wardconfig
 
 
 class Updated(Act, frozen=True, kw_only=True, omit_defaults=True):
@@ -181,3 +193,33 @@ class HoldReleased(Act, frozen=True, kw_only=True, omit_defaults=True):
     clip: str
     reason: str
     why: Literal["released", "expired"]
+
+
+class Decided(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of the ward's wish for pictures: nothing leaves the house without such a row."""
+
+    KIND: ClassVar[str] = "decision"
+
+    request: str                    # the ward's command
+    code: Decision
+    by: str                         # rule | command | page | home | time | ward: the way it was decided
+    asked: Kind
+    camera: str
+    case: str
+    purpose: str
+    officer: str
+    basis: str
+    begin_ms: int | None = None     # of the time that was asked for, by the wall clock; none with a snapshot
+    end_ms: int | None = None
+
+
+class Delivered(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The ward has signed that it has what it asked for."""
+
+    KIND: ClassVar[str] = "delivery"
+
+    request: str                    # the ward's command
+    bytes: int
+    sha256: str                     # of all that was uploaded
+    receipt: str                    # the receipt as it came: JSON
+    manifest: str | None = None     # SHA-256 of the export's manifest

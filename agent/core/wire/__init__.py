@@ -9,6 +9,9 @@ from agent.core.wire.happenings import (
     ClipRef,
     ClockData,
     CommandData,
+    ConfigData,
+    ConsentData,
+    DeliveryData,
     GapData,
     Hour,
     MotionData,
@@ -37,7 +40,7 @@ VERSION = 1
 __all__ = [
     "VERSION", "KINDS", "Topics", "Entry", "CloudEvent", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
     "MotionData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData",
-    "CommandData", "GapData", "Hour",
+    "CommandData", "ConfigData", "ConsentData", "DeliveryData", "GapData", "Hour",
     "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",
     "Reported",
     "Ack", "Rejected", "Command", "Desired", "WardState",

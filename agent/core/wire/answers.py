@@ -49,3 +49,17 @@ class Restarted(Struct, kw_only=True, frozen=True):
     """To `restart`."""
 
     units: list[str]                    # the processes that were asked to end
+
+
+class Installed(Struct, kw_only=True, frozen=True):
+    """To `update`."""
+
+    version: str                        # that runs now
+
+
+class HandedOver(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """To `clip.export` and `snapshot`: what was uploaded, by the intake's receipt."""
+
+    bytes: int
+    sha256: str                         # of all of it
+    manifest: str | None = None         # SHA-256 of the export's manifest

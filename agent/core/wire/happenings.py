@@ -2,10 +2,12 @@
 
 Absent means unknown, never 0. Units are in the names; `start_ms` is on the boot's monotonic clock like `mono_ms`.
 """
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+
+from agent.core.sharing import Decision
 
 Phase = Literal["start", "end"]
 
@@ -116,6 +118,33 @@ class CommandData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     st: str                             # as in the response
     code: str | None = None
     by: str | None = None               # who ordered it, as the command says
+
+
+class ConfigData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "config": another configuration of the ward is in effect, as far as the household's settings let it."""
+
+    ver: int                            # of the configuration
+    cfg: dict[str, Any]                 # what was asked for
+    clamped: dict[str, str] = {}        # keys whose wish does not hold as it was, and why: as in cfg/reported
+
+
+class ConsentData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "consent": what became of the ward's wish for pictures, before any of them has left the house."""
+
+    request: str                        # the command's id
+    code: Decision
+    by: str                             # rule | command | page | home | time | ward: the way it was decided
+    case: str | None = None             # as the ward gave it
+
+
+class DeliveryData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "delivery": the ward has what it asked for, by its own receipt."""
+
+    request: str                        # the command's id
+    bytes: int                          # of all that was uploaded
+    sha256: str                         # of all of it, hex
+    case: str | None = None             # as the ward gave it
+    manifest: str | None = None         # SHA-256 of the export's manifest
 
 
 class Hour(Struct, kw_only=True, omit_defaults=True, frozen=True):

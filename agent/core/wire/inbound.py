@@ -52,10 +52,11 @@ class Command(Struct, kw_only=True, frozen=True):
 
 
 class Desired(Struct, kw_only=True, frozen=True):
-    """`cfg/desired`: a whole configuration, signed."""
+    """`cfg/desired`: all that the ward wants set; signed like a command, and with its device for the same reason."""
 
-    ver: Seq                            # its number: the answer names it
-    cfg: dict[str, Any]                 # the whole configuration
+    ver: Seq                            # its number: the answer names it, and a lower one is not taken any more
+    cfg: dict[str, Any]                 # what is not in it goes back to the household's own value
+    dev: Word | None = None             # the device's id
     kid: Word | None = None             # the key of sig
     sig: Annotated[str, Meta(max_length=128)] | None = None  # Ed25519, in base64
     v: int = 1
@@ -65,6 +66,7 @@ class WardState(Struct, kw_only=True, frozen=True):
     """`_ward/state`: whether the ward's ingest is at work."""
 
     online: bool                        # whether receipts can be expected
+    takes: Annotated[list[Word], Meta(max_length=16)] = []  # "zlib": health reports may come packed
     v: int = 1
 
 

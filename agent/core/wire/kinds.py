@@ -6,6 +6,9 @@ from agent.core.wire.happenings import (
     ClipData,
     ClockData,
     CommandData,
+    ConfigData,
+    ConsentData,
+    DeliveryData,
     GapData,
     MotionData,
     SecurityData,
@@ -16,6 +19,7 @@ from agent.core.wire.reports import Health
 
 KINDS: dict[str, type[Struct]] = {
     "motion": MotionData, "tamper": TamperData, "clip": ClipData, "camera": CameraData, "storage": StorageData,
-    "clock": ClockData, "security": SecurityData, "command": CommandData, "gap": GapData,
+    "clock": ClockData, "security": SecurityData, "command": CommandData, "config": ConfigData, "gap": GapData,
+    "consent": ConsentData, "delivery": DeliveryData,
     "health_hist": Health,          # a report of the time without a broker
 }

@@ -49,6 +49,7 @@ class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
     hw: str | None = None               # the board's model
     site: str | None = None             # where it hangs: the place stays when the device is replaced
     cfg_sha256: str | None = None       # of the settings in use
+    cfg_ver: int | None = None          # of the ward's configuration in them
     cert_not_after: str | None = None   # RFC 3339; from then on its certificate is refused
 
 
@@ -139,6 +140,9 @@ class Response(Struct, kw_only=True, omit_defaults=True, frozen=True):
     code: str | None = None
     ts: int | None = None
     data: dict[str, Any] | None = None  # with "done", what the command asked for
+    request: int | None = None          # with "waiting_consent": the number by which the household knows it
+    sent_b: int | None = None           # with "running", once it is being uploaded
+    total_b: int | None = None
 
 
 class Reported(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -148,5 +152,7 @@ class Reported(Struct, kw_only=True, omit_defaults=True, frozen=True):
     ver: int                            # of the configuration that was asked for
     st: Literal["applied", "refused"]
     code: str | None = None
-    cfg: dict[str, Any] | None = None   # what is in effect
-    clamped: dict[str, str] | None = None  # keys whose value was moved into its bounds, and to what
+    key: str | None = None              # what the code is about, with unknown_setting and bad_value
+    cfg_ver: int | None = None          # of the configuration in effect; absent: none of the ward's
+    cfg: dict[str, Any] | None = None   # what is in effect, the household's own values included
+    clamped: dict[str, str] | None = None  # keys whose wish does not hold as it was, and why: range | household

@@ -9,13 +9,17 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.core.wire.inbound import Seq, UtcMs
+from agent.core.wire.inbound import Seq, Ulid, UtcMs
+from agent.core.wire.packed import NotPacked, unpack
+from agent.core.wire.reports import CommandState
 from agent.core.wire.topics import ROOT
 
 LARGEST_B = 8 * 1024            # of one payload, as the contract has it
 SEQ_MAX = 2**63 - 1
+DESK = "ops"                    # whose commands the ward keeps the answers to
 SEQ = re.compile(rb'"seq"\s*:\s*(\d{1,19})')
-TOPIC = re.compile(rf"{ROOT}/(?P<ward>[^/]+)/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what>status|birth|health|evt)")
+TOPIC = re.compile(rf"{ROOT}/(?P<ward>[a-z0-9-]{{1,24}})/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what>status|birth|health|evt|"
+                   rf"rsp/{DESK}/[^/]+)")
 
 Boot = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z")]
 Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]     # for people, on one line
@@ -106,8 +110,35 @@ class Event(Struct, kw_only=True, frozen=True):
     time: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-Told = Status | Birth | Health | Event
-KINDS: dict[str, type[Told]] = {"status": Status, "birth": Birth, "health": Health, "evt": Event}
+class Answer(Struct, kw_only=True, frozen=True):
+    """`rsp/ops/{id}`."""
+
+    id: Ulid
+    st: CommandState
+    code: Code | None = None
+    request: Seq | None = None
+    sent_b: Seq | None = None
+    total_b: Seq | None = None
+
+
+class _Telling(Struct, frozen=True):
+    data: Answer
+
+
+class LedgerHead(Struct, kw_only=True, frozen=True):
+    """In a health report: the newest row of what the device has signed."""
+
+    n: Seq
+    head: Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}\Z")]
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+
+
+class _Witness(Struct, frozen=True):
+    ledger: LedgerHead | None = None
+
+
+Told = Status | Birth | Health | Event | Answer
+KINDS: dict[str, type[Told]] = {"status": Status, "birth": Birth, "health": Health, "evt": Event, "rsp": Answer}
 
 
 class Message(NamedTuple):
@@ -121,30 +152,51 @@ class Message(NamedTuple):
 class Place(NamedTuple):
     """Whose topic it is, and what for."""
 
-    dev: str
-    what: str       # status | birth | health | evt
+    dev: str        # its id; in a city with its ward before it, as "w07/c-7f3a9c21b04d"
+    what: str       # status | birth | health | evt | rsp
 
 
 def place(ward: str, topic: str) -> Place | None:
     """Whose topic it is; None for one that no device of this ward tells anything on."""
     found = TOPIC.fullmatch(topic)
-    return Place(found["dev"], found["what"]) if found and found["ward"] == ward else None
+    return Place(found["dev"], found["what"].partition("/")[0]) if found and found["ward"] == ward else None
 
 
 def read(where: Place, payload: bytes) -> Message:
-    """The message in `payload`. Raises Unacceptable with too_large, not_json, schema or id."""
+    """The message in `payload`, packed or not.
+
+    Raises Unacceptable with too_large, not_packed, not_json, schema or id.
+    """
     if len(payload) > LARGEST_B:
         raise Unacceptable("too_large", _seq(where, payload))
     try:
-        table: Any = msgspec.json.decode(payload)
+        table: Any = msgspec.json.decode(unpack(payload, LARGEST_B))
         told = msgspec.convert(table, KINDS[where.what])
+    except NotPacked:
+        raise Unacceptable("not_packed") from None
     except msgspec.ValidationError:
         raise Unacceptable("schema", _seq(where, payload)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unacceptable("not_json", _seq(where, payload)) from None
-    if isinstance(told, Event) and told.id != f"{where.dev}/{told.seq}":
+    if isinstance(told, Event) and told.id != f"{where.dev.rpartition('/')[2]}/{told.seq}":
         raise Unacceptable("id", told.seq)
     return Message(where.dev, told, msgspec.json.encode(table).decode())
+
+
+def answer_in(event: str) -> Answer | None:
+    """What an event of the kind "command" says became of it, should the answer itself have been lost."""
+    try:
+        return msgspec.json.decode(event, type=_Telling).data
+    except msgspec.DecodeError:
+        return None
+
+
+def ledger_head(health: str) -> LedgerHead | None:
+    """The newest row of its ledger that a device tells of in a health report; None where it tells of none."""
+    try:
+        return msgspec.json.decode(health, type=_Witness).ledger
+    except msgspec.DecodeError:
+        return None
 
 
 def _seq(where: Place, payload: bytes) -> int | None:

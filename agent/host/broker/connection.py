@@ -5,6 +5,9 @@ it through `turn`; only `dial`, which may block, belongs on another. The library
 """
 import contextlib
 import functools
+import math
+import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -53,6 +56,7 @@ class Outgoing:
     expiry_s: int | None = None
     content_type: str = "application/json"
     correlation: bytes | None = None
+    response_topic: str | None = None   # where an answer is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class Arrived:
     correlation: bytes | None
     expiry_s: int | None = None         # what is left of its life
     confirm: Callable[[], object] = lambda: None    # tells the broker that it is safe with us: see `confirm_later`
+    qos: int = 1
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +116,10 @@ Happening = Accepted | Refused | Subscribed | Taken | Arrived | Ended
 
 
 class Client(paho.Client):
-    """The library's client, with the broker's reason for ending the connection.
+    """The library's client, without two faults of paho 2.1, which Debian 13 has; both are gone in 2.2.
 
-    paho 2.1, which Debian 13 has, reads that reason only when properties follow it, and mosquitto sends none.
+    It reads the broker's reason for ending the connection only when properties follow it, and mosquitto sends none.
+    And it waits for the TLS handshake as long as the keepalive lasts, whatever its connect timeout is.
     """
 
     end_reason: int | None = None
@@ -122,13 +129,22 @@ class Client(paho.Client):
         self.end_reason = packet[0] if packet else 0
         super()._handle_disconnect()
 
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        keepalive_s, self._keepalive = self._keepalive, math.ceil(self.connect_timeout)
+        try:
+            return super()._ssl_wrap_socket(tcp_sock)
+        finally:
+            self._keepalive = keepalive_s
+
 
 class Connection:
     """One connection to the broker."""
 
     def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Listener,
-                 will: Outgoing, will_delay_s: int, session_s: int = SESSION_S, confirm_later: bool = False) -> None:
-        """Prepare it; nothing is sent yet. The broker keeps our session for `session_s` when we are away.
+                 will: Outgoing | None, will_delay_s: int, session_s: int = SESSION_S,
+                 confirm_later: bool = False) -> None:
+        """Prepare it; nothing is sent yet. The broker keeps our session for `session_s` when we are away; with 0 it
+        keeps none, and forgets one from before.
 
         With `confirm_later` each message comes again on the next connection until its `confirm` has been called.
         """
@@ -141,7 +157,7 @@ class Connection:
         self._complaint = ""
         self._client = self._build(will, will_delay_s)
 
-    def _build(self, will: Outgoing, will_delay_s: int) -> Client:
+    def _build(self, will: Outgoing | None, will_delay_s: int) -> Client:
         client = Client(paho.CallbackAPIVersion.VERSION2, client_id=self.credentials.dev, protocol=paho.MQTTv5,
                         reconnect_on_failure=False, manual_ack=self._confirm_later)
         client.connect_timeout = CONNECT_TIMEOUT_S
@@ -150,9 +166,10 @@ class Connection:
             client.tls_set_context(self.credentials.tls)
         if self.credentials.user or self.credentials.password:
             client.username_pw_set(self.credentials.user or "", self.credentials.password)
-        client.will_set(will.topic, will.payload, will.qos, will.retain,
-                        _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay_s,
-                                    ContentType=will.content_type))
+        if will:
+            client.will_set(will.topic, will.payload, will.qos, will.retain,
+                            _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay_s,
+                                        ContentType=will.content_type))
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.on_message, client.on_log = self._on_message, self._on_log
@@ -164,9 +181,12 @@ class Connection:
         Blocks up to CONNECT_TIMEOUT_S for each address, and as long as the resolver does. Raises LinkFault.
         """
         try:
-            self._client.connect(self.host, self.port, self.keepalive_s, clean_start=False, properties=_properties(
-                PacketTypes.CONNECT, SessionExpiryInterval=self._session_s, ReceiveMaximum=IN_FLIGHT_MAX,
-                MaximumPacketSize=LARGEST_B + OVERHEAD_B))
+            wanted = _properties(PacketTypes.CONNECT, SessionExpiryInterval=self._session_s,
+                                 ReceiveMaximum=IN_FLIGHT_MAX, MaximumPacketSize=LARGEST_B + OVERHEAD_B)
+            self._client.connect(self.host, self.port, self.keepalive_s, clean_start=not self._session_s,
+                                 properties=wanted)
+            # Else a message waits for the answer to the one before, which a kernel holds back for 40 ms.
+            self._client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise of_error(error, f"{self.host}:{self.port}", self.credentials.tls is not None) from error
         except ValueError as error:         # a host name that can't be one
@@ -217,7 +237,7 @@ class Connection:
     def publish(self, message: Outgoing, tag: Tag) -> None:
         """Send `message`, which fits; its PUBACK, if it gets one, comes as Taken with `tag`. QoS 1 needs room."""
         wanted = {"ContentType": message.content_type, "MessageExpiryInterval": message.expiry_s,
-                  "CorrelationData": message.correlation}
+                  "CorrelationData": message.correlation, "ResponseTopic": message.response_topic}
         given = {name: value for name, value in wanted.items() if value is not None}
         retain = message.retain and self.retains
         info = self._client.publish(message.topic, message.payload, message.qos, retain,
@@ -266,7 +286,8 @@ class Connection:
                                         getattr(properties, "ResponseTopic", None),
                                         getattr(properties, "CorrelationData", None),
                                         getattr(properties, "MessageExpiryInterval", None),
-                                        functools.partial(self._client.ack, message.mid, message.qos)))
+                                        functools.partial(self._client.ack, message.mid, message.qos),
+                                        message.qos, getattr(properties, "ContentType", None)))
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, _reason: object, _none: object) -> None:
         self._happenings.append(Ended(self._client.end_reason, self._complaint))

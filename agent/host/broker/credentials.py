@@ -59,7 +59,7 @@ def load(ward: Ward, own_id: str) -> Credentials:
     leaf = _leaf(ward.cert) if ward.cert else None
     return Credentials(
         dev=leaf.common_name if leaf else own_id,
-        tls=_context(ward) if ward.tls else None,
+        tls=context(ward) if ward.tls else None,
         user=ward.user or None,
         password=_password(ward.password_file) if ward.password_file else None,
         cert_not_after=leaf.not_after if leaf else None)
@@ -87,20 +87,21 @@ def _first_certificate(pem: str) -> str:
     return pem[max(pem.find(ssl.PEM_HEADER), 0):end + len(ssl.PEM_FOOTER)] if end >= 0 else pem
 
 
-def _context(ward: Ward) -> ssl.SSLContext:
+def context(ward: Ward) -> ssl.SSLContext:
+    """What the ward's servers are believed by, and what we show them. Raises LinkFault."""
     key = "ca"
     try:
-        context = ssl.create_default_context(cafile=ward.ca or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 insists on forms that a ward's CA may lack
+        tls = ssl.create_default_context(cafile=ward.ca or None)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 insists on forms that a ward's CA may lack
         if ward.cert:
             key = "cert and key"
-            context.load_cert_chain(ward.cert, ward.key or None)
+            tls.load_cert_chain(ward.cert, ward.key or None)
     except ssl.SSLError as error:
         raise _unusable("tls_files", f"{key}: not a PEM file, or key and certificate don't belong together") from error
     except OSError as error:
         raise _unusable("tls_files", f"{key}: {error.strerror}; the file must be there, and readable for us") from error
-    return context
+    return tls
 
 
 def _password(path: str) -> str:

@@ -3,6 +3,7 @@
 Whether the connection lives is judged by what arrives, not by what the library believes.
 """
 import logging
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -103,6 +104,13 @@ class Session:
         if self.connection:
             return 0.0 if self.connection.holds_more() else TICK_S
         return DIALLING_TICK_S if self._dial else max(0.0, min(TICK_S, self._due_mono_s - self._clock.mono_s()))
+
+    def wait(self, timeout_s: float) -> list[Told]:
+        """Sleep until something comes or is due here, at most so long, and do it; for who waits for nothing else."""
+        readers: list[Any] = [self.socket()] if self.socket() else []
+        writers = readers if self.wants_write() else []
+        readable, _, _ = select.select(readers, writers, [], min(timeout_s, self.wait_s()))
+        return self.turn(readable=bool(readable) or self.holds_more())
 
     def turn(self, readable: bool) -> list[Told]:
         """Do what there is to do without blocking; returns what the owner must know."""

@@ -1,0 +1,40 @@
+"""What would leave the house if a request of the ward were approved now: told before anybody decides."""
+import sqlite3
+from dataclasses import dataclass
+
+from agent.store.clips import Clip
+from agent.store.export.find import reaching_into
+from agent.store.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The recordings that a request is about."""
+
+    clips: list[Clip]
+    dur_ms: int                 # of the footage in the time that is asked for
+    bytes: int                  # about: as the clips' sizes go
+    recording: bool             # some of it is still being recorded
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to hand out."""
+        return not self.clips
+
+
+def leaving(db: sqlite3.Connection, request: Request) -> Leaving:
+    """What there is for it now. Raises sqlite3.Error."""
+    if request.begin_ms is None or request.end_ms is None:
+        return Leaving([], 0, 0, False)
+    found = reaching_into(db, request.camera, request.begin_ms, request.end_ms)
+    shares = [_share(clip, request.begin_ms, request.end_ms) for clip in found]
+    return Leaving(found, sum(dur_ms for dur_ms, _ in shares), sum(size_b for _, size_b in shares),
+                   any(clip.state == "open" for clip in found))
+
+
+def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:
+    """How many ms of the clip lie in that time, and how many bytes that is."""
+    if not clip.dur_ms or clip.bytes is None:
+        return 0, 0
+    dur_ms = max(0, min(end_ms, clip.wall_ms + clip.dur_ms) - max(begin_ms, clip.wall_ms))
+    return dur_ms, clip.bytes * dur_ms // clip.dur_ms

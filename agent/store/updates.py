@@ -1,0 +1,62 @@
+"""The version of the agent that the ward has ordered: one at a time, the newest one kept for good."""
+import sqlite3
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.core.release import Code
+from agent.store import meta
+from agent.store.database import transaction
+
+KEY = "update"
+State = Literal["waiting", "approved", "handed", "done", "failed", "refused"]
+OPEN = ("waiting", "approved", "handed")
+
+
+class Order(Struct, kw_only=True, frozen=True):
+    """What the ward has ordered, and how far it is."""
+
+    id: str                         # of the command
+    version: str
+    url: str
+    sha256: str                     # of the bundle
+    bytes: int
+    state: State = "waiting"        # waiting: for the household; approved: being fetched; handed: root has it
+    code: Code | None = None        # why it came to nothing
+
+    @property
+    def open(self) -> bool:
+        """Whether more is to come."""
+        return self.state in OPEN
+
+
+def read(db: sqlite3.Connection) -> Order | None:
+    """The newest order. Raises sqlite3.Error."""
+    text = meta.get(db, KEY)
+    return msgspec.json.decode(text, type=Order) if text else None
+
+
+def put(db: sqlite3.Connection, order: Order) -> None:
+    """Keep it instead of what was there; in the caller's transaction."""
+    meta.put(db, KEY, msgspec.json.encode(order).decode())
+
+
+def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None = None) -> Order | None:
+    """The order as it is now, if it is still open; in the caller's transaction."""
+    order = read(db)
+    if order is None or order.id != order_id or not order.open:
+        return None
+    order = replace(order, state=state, code=code)
+    put(db, order)
+    return order
+
+
+def decide(db: sqlite3.Connection, approve: bool) -> Order | None:
+    """The household's word on what waits for it; None if nothing does. Raises sqlite3.Error."""
+    with transaction(db):
+        order = read(db)
+        if order is None or order.state != "waiting":
+            return None
+        return move(db, order.id, "approved") if approve else move(db, order.id, "refused", "declined")

@@ -1,0 +1,51 @@
+"""How much a process logs follows a word in the runtime folder; what is none, or strange, changes nothing."""
+import logging
+import os
+
+import pytest
+
+from agent.host import loudness
+from agent.host.heart import Heart
+from tests.rigs.desk import HandClock
+
+
+@pytest.fixture
+def level():
+    """The root logger's level, put back afterwards."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel("WARNING")
+    yield lambda: logging.getLevelName(root.level)
+    root.setLevel(before)
+
+
+@pytest.fixture
+def beat(tmp_path, level):
+    """A beat of a heart whose process logs warnings."""
+    clock = HandClock()
+    heart = Heart("keeper", "keeper", tmp_path, clock)
+
+    def beat():
+        clock.step(3)
+        heart.beat()
+    return beat
+
+
+def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_path, level, beat):
+    beat()
+    assert level() == "WARNING"
+    for word, is_now in (("debug", "DEBUG"), ("info", "INFO"), (None, "WARNING"), (None, "WARNING")):
+        loudness.tell(tmp_path, word)
+        beat()
+        assert level() == is_now
+    assert not list(tmp_path.glob("*log.level*"))
+
+
+@pytest.mark.parametrize("make", [
+    os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path), lambda path: path.write_text("loud"),
+    lambda path: path.write_bytes(b"\xff"), lambda path: path.write_text("debug" + 100 * " "),
+    lambda path: path.touch()], ids=["fifo", "folder", "link", "word", "bytes", "long", "empty"])
+def test_nothing_strange_in_its_place_changes_anything(tmp_path, level, beat, make):
+    make(tmp_path / loudness.FILE)
+    beat()
+    assert level() == "WARNING"
