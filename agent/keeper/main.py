@@ -11,6 +11,7 @@ from agent import __version__
 from agent.config.consent import agreed
 from agent.config.limits import limits
 from agent.config.privacy import declared
+from agent.config.wardconfig import in_effect
 from agent.core.facts import Poke
 from agent.host import board
 from agent.host.clock import Instant
@@ -24,12 +25,13 @@ from agent.keeper.digest import hash_some
 from agent.keeper.handout import Handouts
 from agent.keeper.key import KeyFault
 from agent.keeper.keydesk import open_desk
+from agent.keeper.packing import Packing
 from agent.keeper.retain import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
 from agent.keeper.seal import Sealer
 from agent.keeper.tally import Tally
 from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.witness import Witness
-from agent.store import clips, consent, events, privacy
+from agent.store import clips, consent, events, privacy, wardconfig
 from agent.store.database import Connection, Replaced, StoreError, transaction
 from agent.store.encryption.keyring import Keyring
 from agent.store.recover import recover_camera
@@ -67,6 +69,7 @@ class Keeper:
     canary: Canary = field(init=False)
     sealer: Sealer = field(init=False)
     handouts: Handouts = field(init=False)
+    packing: Packing = field(init=False)
     day_keys: DayKeys = field(init=False)
     witness: Witness = field(init=False)
 
@@ -75,6 +78,8 @@ class Keeper:
         self.canary = Canary(self.role.folders)
         self.sealer = Sealer(self.role.folders, self.role.clock, self.serial)
         self.handouts = Handouts(self.role.folders, self.sealer, self.role.clock)
+        self.packing = Packing(self.role.folders, self.role.runtime, self.role.settings.store.free_floor_pct,
+                               self.role.clock)
         self.day_keys = DayKeys(self.role.folders)
         self.witness = Witness.of(self.role.settings.camera, self.serial)
 
@@ -117,6 +122,7 @@ class Keeper:
                 self.day_keys.renew(self.db, now)
             self.sealer.seal_some(self.db, self.role.stop.is_set)
             self.handouts.go_on(self.db, self.role.stop.is_set)
+            self.packing.look(self.db)
             self.canary.look(self.db, now)
             self.fault = self.key_fault = None
         except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
@@ -160,7 +166,7 @@ class Keeper:
 
     def _retain(self, now: Instant) -> None:
         self.next_retain_mono_s = now.mono_ms / 1000 + RETAIN_EVERY_S
-        folders, settings = self.role.folders, self.role.settings.store
+        folders, settings = self.role.folders, in_effect(self.role.settings, wardconfig.read(self.db).cfg).store
         erasing.finish(self.db, folders, self.day_keys, now, every_file_has_its_row=self.next_sweep_mono_s > 0)
         gone = retain(self.db, folders, settings, now, self.timekeeper.may_delete(now))
         self.deleted_n += len(gone)
@@ -201,6 +207,7 @@ def serve(role: Role) -> None:
         keeper.round(asked_for_space=asked in ("space", "erase"))
         if role.heart.due():
             role.heart.beat(facts=keeper.facts())
+    keeper.packing.close()
     desk.close()
     inbox.close()
     keeper.db.close()

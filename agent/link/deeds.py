@@ -13,13 +13,15 @@ from agent.config.units import units
 from agent.core import wire
 from agent.core.outbox import not_kept
 from agent.core.wire.answers import CameraPause, Clocks, Diagnostics, Pauses, Replayed, Restarted
-from agent.core.wire.commands import Replay, Restart, TimeHint
-from agent.core.wire.reports import CommandState
+from agent.core.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
 from agent.host import restart
 from agent.host.clock import Clock, Instant
+from agent.link.deed import Deed
 from agent.link.drain import Drain
+from agent.link.handover.wishes import Wishes
 from agent.link.presence import Presence
 from agent.link.reporter import Reporter
+from agent.link.update.bearer import Bearer
 from agent.store import outbox
 from agent.store.schema import MIGRATIONS
 
@@ -28,16 +30,6 @@ Facts = Mapping[str, float | int | str | bool | None]
 REPLAYED_MAX = 10_000       # rows that one command looks at
 DATA_B = 6_000              # of an answer, which must stay within a message's 8 KiB
 CONDITIONS_TOLD = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """How a command ends: `write` in one transaction with its answer, whose data it returns; `then` after that."""
-
-    state: CommandState = "done"
-    code: str | None = None
-    write: Callable[[sqlite3.Connection, Instant], Struct | None] = lambda _db, _now: None
-    then: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +42,12 @@ class Deeds:
     drain: Drain
     reporter: Reporter
     presence: Presence
+    wishes: Wishes
+    bearer: Bearer
     facts: Callable[[], Facts]          # the link's own
     reborn: Callable[[], None]          # has the next birth sent
 
-    def do(self, name: str, args: Struct) -> Deed:
+    def do(self, name: str, args: Struct, order_id: str) -> Deed:
         """Carry it out, or as much of it as may come before its answer is written."""
         match name, args:
             case "rebirth", _:
@@ -68,8 +62,12 @@ class Deeds:
                 return _telling(self._diagnostics())
             case "restart", Restart(role):
                 return self._restart(role)
-            case "snapshot", _:
-                return Deed("refused", "no_consent")    # a picture leaves the house only with its household's word
+            case _, Snapshot() | ClipExport():
+                return self.wishes.wanted(order_id, args)
+            case _, Update():
+                return self.bearer.wanted(order_id, args)
+            case _, ClipCancel():
+                return self.wishes.cancel(args)
         return Deed("refused", "unsupported")
 
     def _clocks(self, utc_ms: int) -> Clocks:

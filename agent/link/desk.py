@@ -16,7 +16,8 @@ from agent.host.clock import Clock
 from agent.link import record
 from agent.link.audit import Audit
 from agent.link.clerk import Clerk
-from agent.link.deeds import Deed, Deeds
+from agent.link.deed import Deed
+from agent.link.deeds import Deeds
 from agent.link.verdict import Verdict, judge, rule_of
 from agent.link.verifier import Verifier
 from agent.store import commands
@@ -120,7 +121,7 @@ class Desk:
 
     def _carry_out(self, order: Order) -> None:
         name = order.ordered.name
-        self._finish(order.ordered, self._deeds.do(name, args(order.command, rule_of(name).args)))
+        self._finish(order.ordered, self._deeds.do(name, args(order.command, rule_of(name).args), order.ordered.id))
 
     def _finish(self, ordered: Ordered, deed: Deed) -> None:
         self._ask(functools.partial(record.finish, ordered=ordered, deed=deed, now=self._clock.now()),
@@ -132,6 +133,10 @@ class Desk:
             return
         self._written()
         deed.then()
+        self._send(ordered, payload)
+
+    def say(self, ordered: Ordered, payload: bytes) -> None:
+        """Send what somebody else has written down as the answer."""
         self._send(ordered, payload)
 
     def _again(self, waiting: list[Ordered] | None) -> None:

@@ -22,20 +22,29 @@ from agent.host.broker.session import Down, Session, Taken, Told, Up
 from agent.host.datagram import Inbox
 from agent.host.role import Role
 from agent.host.role import main as live_as
+from agent.host.updates import Doors
 from agent.link.audit import Audit
 from agent.link.clerk import Clerk
+from agent.link.configuration import Configuration
 from agent.link.deeds import Deeds
 from agent.link.desk import Desk
 from agent.link.drain import Drain
+from agent.link.handover.answers import is_final
+from agent.link.handover.steward import PROGRESS, Steward
+from agent.link.handover.steward import WAITS as UPLOAD_WAITS
 from agent.link.home.place import WAITS, Place
 from agent.link.home.thread import Home
 from agent.link.inbound import Inbound
+from agent.link.ineffect import InEffect
 from agent.link.pen import Pen
 from agent.link.presence import Presence
 from agent.link.record import close_interrupted
 from agent.link.reporter import Reporter
+from agent.link.update.bearer import WAITS as UPDATE_WAITS
+from agent.link.update.bearer import Bearer
 from agent.link.verifier import Verifier
-from agent.store import boots, home, meta
+from agent.store import boots, home, meta, wardconfig
+from agent.store.commands import Ordered
 from agent.store.database import StoreError
 
 TICK_S = 1.0
@@ -55,13 +64,15 @@ class Tempo:
     pace: Pace = field(default_factory=Pace)
     will_delay_s: int = 30
     home: Waits = WAITS
+    upload: Waits = UPLOAD_WAITS
+    update: Waits = UPDATE_WAITS
 
 
 class Link:
     """The parts of the role, and its loop."""
 
-    def __init__(self, role: Role, tempo: Tempo, draw: Callable[[], float] = random.random) -> None:
-        """Build the parts. Raises StoreError and OSError."""
+    def __init__(self, role: Role, tempo: Tempo, doors: Doors, draw: Callable[[], float] = random.random) -> None:
+        """Build the parts; `doors` lead to whoever installs updates. Raises StoreError and OSError."""
         self._role, self._clock, self._ward, self._tempo = role, role.clock, role.settings.ward, tempo
         self._clerk = Clerk(role.folders.root)
         own_id = self._clerk.wait_for(functools.partial(_introduce, boot=self._clock.now().boot), None)
@@ -75,12 +86,18 @@ class Link:
         self._drain = Drain(self._clerk, self._clock, self._audit, self._ward.delivery, tempo.pace)
         self._presence = Presence(role.settings, self._clock)
         self._reporter = Reporter(role.settings, role.folders, self._clock, self._pen)
+        self._steward = Steward(role.settings, role.folders, role.runtime, own_id, self._clock, self._clerk,
+                                self._audit, tempo.upload, self._drain.poke)
+        self._bearer = Bearer(role.settings, role.folders.root, doors, self._clock, self._clerk, tempo.update,
+                              self._say)
         self._deeds = Deeds(role.settings, role.runtime, self._clock, self._drain, self._reporter, self._presence,
-                            self._facts, self._want_birth)
+                            self._steward.wishes, self._bearer, self._facts, self._want_birth)
         self._clerk.ask(functools.partial(close_interrupted, now=self._clock.now()))
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
         self._birth_mono_s, self._birth_wanted = 0.0, False
+        self._in_effect = InEffect(role.settings, role.runtime, self._reporter, self._presence, self._want_birth)
+        self._in_effect.take(self._clerk.wait_for(wardconfig.read, None) or wardconfig.NOTHING)
         self._session: Session | None = None
         if self._ward.enabled:
             self._session = Session(self._connect, self._clock, Backoff(tempo.waits), draw)
@@ -101,6 +118,8 @@ class Link:
             self._leave(self._session)
         if self._home:
             self._home.leave()
+        self._steward.close()
+        self._bearer.close()
         self._clerk.close()
         self._ear.close()
 
@@ -109,6 +128,9 @@ class Link:
         self._clerk.turn()
         self._drain.measure()
         self._audit.turn()
+        if self._session:
+            self._steward.turn()
+        self._bearer.turn()
         self._reporter.turn(self._session, self._topics, self._drain.backlog)
         if self._home:
             self._home.report(self._reporter.report)
@@ -123,7 +145,7 @@ class Link:
         readers: list[Any] = [self._ear, self._clerk]
         writers: list[Any] = []
         if session:
-            timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n),
+            timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n), self._steward.wait_s(),
                             self._inbound.desk.wait_s() if self._inbound else timeout_s)
             if socket := session.socket():
                 readers.append(socket)
@@ -149,6 +171,10 @@ class Link:
                     self._reporter.take(beat)
                 case Poke(what="outbox"):
                     self._drain.poke()
+                case Poke(what="requests"):
+                    self._steward.hurry()
+                case Poke(what="updates"):
+                    self._bearer.hurry()
                 case None:
                     return
 
@@ -159,20 +185,24 @@ class Link:
                 session.post(self._presence.online(self._topics))
                 self._reporter.hurry()
                 if self._inbound:
-                    self._inbound.desk.up()
+                    self._inbound.up()
+                self._steward.up()
+                self._bearer.up()
             case Down(fault):
                 self._drain.lost()
+                self._steward.lost()
                 if fault.code == "taken_over":
                     self._audit.note(fault.code)
             case Taken(tag, reason) if isinstance(tag, int):
                 self._drain.taken(tag, reason)
+            case Taken(tag) if tag == PROGRESS:
+                self._steward.heard()
             case Taken(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
             case Taken(str(topic), reason) if reason == 0 and self._inbound:
                 self._inbound.taken(topic)
             case Arrived() if self._inbound:
-                for answer in self._inbound.take(told):
-                    session.post(answer)
+                self._inbound.take(told)
 
     def _speak(self, session: Session, topics: wire.Topics) -> None:
         """What goes out by itself."""
@@ -183,14 +213,22 @@ class Link:
         changed = report is not None and due and self._presence.changed(report.cameras)
         if session.connection and (changed or self._birth_wanted):
             self._be_born(session, session.connection.credentials, topics)
-        for answer in self._inbound.desk.due() if self._inbound else []:
-            session.post(answer)
+        for answer in self._inbound.due() if self._inbound else []:
+            session.post(answer, "" if is_final(answer.payload) else PROGRESS)
+        for answer, tag in self._steward.due(topics):
+            session.post(answer, tag)
         self._drain.turn(session, topics)
 
     def _be_born(self, session: Session, credentials: Credentials, topics: wire.Topics) -> None:
         self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
         report = self._reporter.report
         session.post(self._presence.birth(topics, credentials, report.cameras if report else (), self._drain.backlog))
+
+    def _say(self, ordered: Ordered, payload: bytes) -> None:
+        """A command's answer that came later; without a connection it is sent with the next one."""
+        if self._inbound:
+            self._inbound.desk.say(ordered, payload)
+        self._drain.poke()
 
     def _want_birth(self) -> None:
         self._birth_wanted = True
@@ -201,9 +239,11 @@ class Link:
         topics = wire.Topics(self._ward.ward, credentials.dev)
         if topics != self._topics:
             self._topics = topics
-            desk = Desk(topics, self._clock, self._audit, self._clerk, self._deeds,
-                        Verifier(self._ward.command_key, self._clock), self._drain.poke)
-            self._inbound = Inbound(topics, self._audit, self._drain, self._reporter, desk)
+            verifier = Verifier(self._ward.command_key, self._clock)
+            desk = Desk(topics, self._clock, self._audit, self._clerk, self._deeds, verifier, self._drain.poke)
+            configuration = Configuration(topics, self._clock, self._audit, self._clerk, verifier, self._in_effect,
+                                          self._drain.poke)
+            self._inbound = Inbound(topics, self._audit, self._drain, self._reporter, desk, configuration)
         counted = self._clerk.wait_for(_count, COUNT_WITHIN_S)
         return Connection(self._ward.host, self._ward.port, credentials, self._ward.keepalive_s,
                           topics, self._presence.next_connection(topics, counted), self._tempo.will_delay_s,
@@ -213,7 +253,7 @@ class Link:
         """Say that this is a planned stop, and wait a little until the broker has heard it."""
         deadline_mono_s = self._clock.mono_s() + FAREWELL_S
         if session.up and self._topics:
-            session.post(self._presence.offline(self._topics, "shutdown"), FAREWELL)
+            session.post(self._presence.offline(self._topics, self._bearer.why_stopped()), FAREWELL)
         while session.up and self._clock.mono_s() < deadline_mono_s:
             if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._wait(0.1)):
                 break
@@ -261,9 +301,9 @@ def _count(db: sqlite3.Connection) -> int:
     return meta.count_up(db, "conn")
 
 
-def serve(role: Role, tempo: Tempo | None = None) -> None:
+def serve(role: Role, tempo: Tempo | None = None, doors: Doors | None = None) -> None:
     """Link until told to stop."""
-    Link(role, tempo or Tempo()).run()
+    Link(role, tempo or Tempo(), doors or Doors()).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

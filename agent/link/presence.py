@@ -11,6 +11,7 @@ from agent import __version__
 from agent.config.settings import Settings
 from agent.core import wire
 from agent.core.facts import CameraFacts
+from agent.core.wire.packed import ZLIB
 from agent.host import board, log
 from agent.host.broker.connection import Outgoing
 from agent.host.broker.credentials import Credentials
@@ -19,7 +20,7 @@ from agent.link.bound import Backlog
 
 ONLINE_EXPIRY_S = 1200          # an "online" that nobody refreshes goes: the broker may die together with the device
 REFRESH_S = 600.0
-SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1}
+SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1, "cfg": 1}
 
 
 class Presence:
@@ -32,7 +33,12 @@ class Presence:
         self._cameras: list[wire.BirthCamera] = []
         self._hw = board.read().model
         self._os = _os_name()
-        self._settings_sha256 = hashlib.sha256(log.redact(msgspec.json.encode(settings).decode()).encode()).hexdigest()
+        self.configured(settings, None)
+
+    def configured(self, in_effect: Settings, ver: int | None) -> None:
+        """These settings hold, and the ward's configuration with this number in them; None for none."""
+        redacted = log.redact(msgspec.json.encode(in_effect).decode())
+        self._settings_sha256, self._cfg_ver = hashlib.sha256(redacted.encode()).hexdigest(), ver
 
     def next_connection(self, topics: wire.Topics, counted: int | None) -> Outgoing:
         """The will of the next connection, which is number `counted`.
@@ -69,9 +75,9 @@ class Presence:
             v=wire.VERSION, boot=now.boot, conn=self._conn, mono_ms=now.mono_ms, clock=now.clock,
             ts=None if now.clock == "unset" else now.wall_ms, seq_next=backlog.seq_next, outbox_n=backlog.n,
             agent=__version__, os=self._os, hw=self._hw, site=self._settings.device.site or None,
-            cfg_sha256=self._settings_sha256,
+            cfg_sha256=self._settings_sha256, cfg_ver=self._cfg_ver,
             cert_not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if not_after else None,
-            schemas=SCHEMAS, caps=[], cams=self._cameras)), retain=True)
+            schemas=SCHEMAS, caps=[ZLIB], cams=self._cameras)), retain=True)
 
     def versions(self) -> dict[str, str]:
         """Of agent, system and board, as far as known."""

@@ -7,10 +7,13 @@ from msgspec import Struct
 from agent.core import wire
 from agent.core.wire.reports import CommandState
 from agent.host.clock import Instant
-from agent.link.deeds import Deed
-from agent.store import commands, outbox
+from agent.link.deed import Deed, Refusal
+from agent.link.handover.answers import answer, is_final, state
+from agent.link.update.answers import answer as about_update
+from agent.store import commands, outbox, requests, updates
 from agent.store.commands import Ordered
 from agent.store.database import transaction
+from agent.store.updates import Order
 
 
 def response(command_id: str, state: CommandState, code: str | None, now: Instant,
@@ -33,13 +36,40 @@ def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tupl
 
 
 def finish(db: sqlite3.Connection, ordered: Ordered, deed: Deed, now: Instant) -> bytes:
-    """What the deed writes, and its answer, which is returned."""
+    """What the deed writes, and the answer, which is returned: the final one, unless a request has come of it."""
     with transaction(db):
-        data = deed.write(db, now)
-        payload = wire.encode(response(ordered.id, deed.state, deed.code, now, data))
-        if commands.finish(db, ordered.id, deed.state, payload):
-            _tell(db, ordered, now, deed.state, deed.code)
-    return payload
+        try:
+            told = response(ordered.id, deed.state, deed.code, now, deed.write(db, now))
+        except Refusal as refusal:
+            told = response(ordered.id, "refused", str(refusal), now)
+        if told.st == "done":
+            told = _standing(db, ordered.id, now) or told
+        return _put(db, ordered, told, now)
+
+
+def follow(db: sqlite3.Connection, now: Instant) -> list[tuple[Ordered, bytes]]:
+    """Answer what has become of requests, in the caller's transaction; returns what is new to say."""
+    news = []
+    for each in commands.going_on(db):
+        request = requests.find(db, each.id)
+        if request and (told := answer(request, now)).st != state(each.answer):
+            news.append((each, _put(db, each, told, now)))
+    return news
+
+
+def follow_update(db: sqlite3.Connection, order: Order, now: Instant) -> list[tuple[Ordered, bytes]]:
+    """Answer what has become of a version that was ordered, in the caller's transaction; returns what is new to say."""
+    told = about_update(order, now)
+    return [(each, _put(db, each, told, now)) for each in commands.unfinished(db)
+            if each.id == order.id and told.st != state(each.answer)]
+
+
+def _standing(db: sqlite3.Connection, command_id: str, now: Instant) -> wire.Response | None:
+    """The answer to a command of which something has come that goes on by itself."""
+    if request := requests.find(db, command_id):
+        return answer(request, now)
+    order = updates.read(db)
+    return about_update(order, now) if order and order.id == command_id else None
 
 
 def got(db: sqlite3.Connection, command_id: str) -> None:
@@ -50,11 +80,21 @@ def got(db: sqlite3.Connection, command_id: str) -> None:
 
 def close_interrupted(db: sqlite3.Connection, now: Instant) -> None:
     """What a process left unfinished that is dead now: nobody knows how far it came, so it is not begun again."""
-    for each in commands.unfinished(db):
+    asked = {each.id for each in commands.going_on(db)}         # for the household, which has all the time it likes
+    asked |= {order.id for order in [updates.read(db)] if order and order.open}     # or root has it
+    for each in (each for each in commands.unfinished(db) if each.id not in asked):
         with transaction(db):
-            payload = wire.encode(response(each.id, "failed", "interrupted", now))
-            commands.finish(db, each.id, "failed", payload)
-            _tell(db, each, now, "failed", "interrupted")
+            _put(db, each, response(each.id, "failed", "interrupted", now), now)
+
+
+def _put(db: sqlite3.Connection, ordered: Ordered, told: wire.Response, now: Instant) -> bytes:
+    """Write the answer down, and if it is the last one, the event about it. Returns its payload."""
+    payload = wire.encode(told)
+    if not is_final(payload):
+        commands.answered(db, ordered.id, payload)
+    elif commands.finish(db, ordered.id, told.st, payload):
+        _tell(db, ordered, now, told.st, told.code)
+    return payload
 
 
 def _tell(db: sqlite3.Connection, ordered: Ordered, now: Instant, state: str, code: str | None) -> None:

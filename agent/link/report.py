@@ -71,4 +71,5 @@ def _ledger(report: Report) -> wire.LedgerHead | None:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
+    """In as few bytes as it takes: 1180, not 1180.0. Each goes out 2,880 times a day."""
+    return None if value is None else round(value, digits or None)

@@ -1,9 +1,12 @@
 """When health goes out: each interval to the broker; in an outage now and then into the outbox, for a history."""
+from dataclasses import replace
+
 from agent.config.settings import Settings
 from agent.config.units import units
 from agent.core import wire
 from agent.core.facts import Beat
 from agent.core.health.report import Report
+from agent.core.wire.packed import CONTENT_TYPE, pack
 from agent.host.broker.connection import Outgoing
 from agent.host.broker.session import Session
 from agent.host.clock import Clock
@@ -23,13 +26,14 @@ class Reporter:
     """Takes heartbeats in, looks at the device in time, and sends what it sees."""
 
     def __init__(self, settings: Settings, folders: Folders, clock: Clock, pen: Pen) -> None:
-        self._clock, self._pen, self._ward = clock, pen, settings.ward
+        self._clock, self._pen, self._usual_s = clock, pen, settings.ward.health_every_s
         continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
         self._monitor = Monitor(Probes(folders.root), units(settings), now_mono_s=clock.mono_s(),
                                 free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
         self.told: wire.Health | None = None        # what was made of it for the ward, last
+        self.packs = False          # the ward takes packed reports: two thirds of the bytes
         self._seq = 0
         self._thin_until_mono_s = 0.0
         self._due_mono_s = clock.mono_s()
@@ -39,6 +43,11 @@ class Reporter:
         """A heartbeat has come."""
         self._monitor.take(beat, self._clock.mono_s())
 
+    def report_each(self, usual_s: int) -> None:
+        """Report so often from now on, in seconds."""
+        self._usual_s = usual_s
+        self._due_mono_s = min(self._due_mono_s, self._clock.mono_s() + self._every_s)
+
     def thin_out(self, thin: bool) -> None:
         """The ward's ingest is away: report less for a while, unless that is said again. Or it is back."""
         self._thin_until_mono_s = self._clock.mono_s() + AWAY_S if thin else 0.0
@@ -47,8 +56,7 @@ class Reporter:
     @property
     def _every_s(self) -> int:
         """The present interval."""
-        usual_s = self._ward.health_every_s
-        return max(THINNED_S, usual_s) if self._clock.mono_s() < self._thin_until_mono_s else usual_s
+        return max(THINNED_S, self._usual_s) if self._clock.mono_s() < self._thin_until_mono_s else self._usual_s
 
     def hurry(self) -> None:
         """A connection has come up: report at once."""
@@ -57,6 +65,8 @@ class Reporter:
     def turn(self, session: Session | None, topics: wire.Topics | None, backlog: Backlog) -> None:
         """Look and report if it is time. Without a broker it only looks."""
         now_mono_s = self._clock.mono_s()
+        if session and not session.up:
+            self.packs = False          # the next broker may have no ward behind it
         if now_mono_s < self._due_mono_s:
             return
         self._due_mono_s = now_mono_s + self._every_s
@@ -65,11 +75,14 @@ class Reporter:
             return
         if session.up and topics:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S
-            payload = wire.encode(self._health(self.report, session, backlog))
-            session.post(Outgoing(topics.health, payload, qos=0, retain=True, expiry_s=3 * self._every_s))
+            session.post(self._outgoing(topics, wire.encode(self._health(self.report, session, backlog))))
         elif now_mono_s >= self._history_mono_s:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S
             self._pen.write("health_hist", self._health(self.report, session, backlog))
+
+    def _outgoing(self, topics: wire.Topics, payload: bytes) -> Outgoing:
+        message = Outgoing(topics.health, payload, qos=0, retain=True, expiry_s=3 * self._every_s)
+        return replace(message, payload=pack(payload), content_type=CONTENT_TYPE) if self.packs else message
 
     def _health(self, report: Report, session: Session, backlog: Backlog) -> wire.Health:
         self._seq += 1

@@ -1,7 +1,7 @@
-"""Whether a command is signed by the ward's command key: a process of its own that ends when it has said so.
+"""Whether a payload is signed by the ward's key: a process of its own that ends when it has said so.
 
-`python -m agent.link.signature KEY_FILE`, with the payload on stdin; the exit code is the answer. The cryptography
-library would otherwise stay in the link's memory for good, for a few commands a year.
+`python -m agent.link.signature KEY_FILE` or `... --hex KEY`, with the payload on stdin; the exit code is the answer.
+The cryptography library would otherwise stay in the link's memory for good, for a few commands a year.
 """
 import base64
 import sys
@@ -18,14 +18,14 @@ from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
 
 
 def judge(payload: bytes, key: bytes) -> int:
-    """GOOD, UNKNOWN_KEY or BAD: of a payload that has the form of a command."""
-    told: dict[str, Any] = msgspec.json.decode(payload)
-    signature = told.pop("sig", "")
-    if told.get("kid", fingerprint(key)) != fingerprint(key):
-        return UNKNOWN_KEY
+    """GOOD, UNKNOWN_KEY or BAD: of a payload that is a JSON object with its signature in `sig`."""
     try:
+        told: dict[str, Any] = msgspec.json.decode(payload)     # all of it, also what nobody has looked into so far
+        signature = told.pop("sig", "")
+        if told.get("kid", fingerprint(key)) != fingerprint(key):
+            return UNKNOWN_KEY
         Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature, validate=True), canonical(told))
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, RecursionError):
         return BAD
     return GOOD
 
@@ -33,7 +33,7 @@ def judge(payload: bytes, key: bytes) -> int:
 def main(argv: list[str]) -> int:
     """The process's work. Returns the exit code."""
     try:
-        key = command_key.load(argv[0])
+        key = bytes.fromhex(argv[1]) if argv[0] == "--hex" else command_key.load(argv[0])
     except command_key.KeyProblem as problem:
         print(problem, file=sys.stderr)
         return UNKNOWN_KEY

@@ -18,25 +18,28 @@ Then = Callable[[str | None], None]
 
 
 class Verifier:
-    """Its owner calls `turn` each `wait_s` at least; `then` gets None for a good signature, else the refusal's code."""
+    """Its owner calls `turn` each `wait_s` at least; `then` gets None for a good signature, else the refusal's code.
+
+    What is signed is a JSON object with its own signature as `sig`: a command, a configuration, a receipt.
+    """
 
     def __init__(self, key_file: str, clock: Clock) -> None:
         """`key_file` is a PEM file with the ward's public key; "" means that there is none."""
         self._key_file, self._clock = key_file, clock
-        self._waiting: deque[tuple[bytes, Then]] = deque()
+        self._waiting: deque[tuple[bytes, list[str], Then]] = deque()
         self._process: subprocess.Popen[bytes] | None = None
         self._since_mono_s = 0.0
 
-    def check(self, payload: bytes, then: Then) -> None:
-        """Have the signature in this command's payload checked."""
-        if not self._key_file:
+    def check(self, payload: bytes, then: Then, key: str = "") -> None:
+        """Have the signature in this payload checked: by the key in the file, or by `key` (hex)."""
+        if not key and not self._key_file:
             then("unknown_key")
         elif len(payload) > PIPE_B:
             then(UNCHECKED)
         elif len(self._waiting) >= WAITING_MAX:
             then(BUSY)
         else:
-            self._waiting.append((payload, then))
+            self._waiting.append((payload, ["--hex", key] if key else [self._key_file], then))
 
     def wait_s(self) -> float:
         """Seconds until `turn` has something to do."""
@@ -47,7 +50,7 @@ class Verifier:
         if not self._waiting:
             return
         if self._process is None:
-            self._start(self._waiting[0][0])
+            self._start(*self._waiting[0][:2])
         elif (code := self._process.poll()) is not None:
             self._end(CODES.get(code, UNCHECKED))
         elif self._clock.mono_s() - self._since_mono_s > PATIENCE_S:
@@ -55,9 +58,9 @@ class Verifier:
             self._process.wait()
             self._end(UNCHECKED)
 
-    def _start(self, payload: bytes) -> None:
+    def _start(self, payload: bytes, key: list[str]) -> None:
         self._since_mono_s = self._clock.mono_s()
-        command = [sys.executable, "-m", "agent.link.signature", self._key_file]
+        command = [sys.executable, "-m", "agent.link.signature", *key]
         try:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
             assert self._process.stdin
@@ -69,5 +72,5 @@ class Verifier:
 
     def _end(self, code: str | None) -> None:
         self._process = None
-        _, then = self._waiting.popleft()
+        _, _, then = self._waiting.popleft()
         then(code)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.settings import Camera, Settings, Store
+from agent.config.settings import Camera, Settings, Store, Ward
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.host.heart import Heart
@@ -15,9 +15,10 @@ from agent.host.stop import Stop
 from agent.keeper import retain as module
 from agent.keeper.main import Keeper
 from agent.keeper.retain import retain
-from agent.store import boots, clips, holds
+from agent.store import boots, clips, holds, wardconfig
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
+from agent.store.wardconfig import Given
 from tests.conftest import HandClock
 
 MB = 1_000_000
@@ -125,9 +126,9 @@ def test_deletions_are_acts_and_name_their_reason(db, folders, hand_clock: HandC
         ("age", [old]), ("space", [young[0]])]
 
 
-def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store) -> Keeper:
-    role = Role(Settings(store=store, camera=[Camera(name="gate", source="picamera:0")]), None, folders, runtime, clock,
-                Heart("keeper", "keeper", runtime, clock), Stop(), None)
+def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, ward: bool = False) -> Keeper:
+    settings = Settings(store=store, camera=[Camera(name="gate", source="picamera:0")], ward=Ward(enabled=ward))
+    role = Role(settings, None, folders, runtime, clock, Heart("keeper", "keeper", runtime, clock), Stop(), None)
     return Keeper(role, connect(folders.root), Outlet(runtime))
 
 
@@ -159,4 +160,20 @@ def test_the_keeper_tells_how_long_footage_will_stay(db, folders, hand_clock: Ha
     keeper.round(asked_for_space=True)
     kept = {key: days for key, days in keeper.facts().items() if key.startswith("kept_days.")}
     assert kept == {"kept_days.gate": pytest.approx(5.2, abs=0.2), "kept_days.yard": pytest.approx(1.7, abs=0.1)}
+    keeper.db.close()
+
+
+def test_what_the_ward_sets_shortens_retention_from_the_next_look(db, folders, hand_clock: HandClock, tmp_path: Path):
+    of_day = []
+    for _ in range(9):
+        of_day.append(add_clip(db, folders, hand_clock.now()))
+        hand_clock.advance(DAY_S)
+    keeper = keeper_of(folders, tmp_path, hand_clock, quota(500, keep_days=10), ward=True)
+    for ver, wish, left in ((1, {"retention_d": 30}, of_day), (2, {"retention_d": 7}, of_day[3:]), (3, {}, of_day[3:]),
+                            (4, {"retention_d": 1}, of_day[7:])):
+        with transaction(db):
+            wardconfig.put(db, Given(ver=ver, cfg=wish))
+        hand_clock.advance(61)
+        keeper.round(asked_for_space=False)
+        assert [clip.seq for clip in clips.finished(keeper.db)][::-1] == left
     keeper.db.close()

@@ -139,7 +139,7 @@ def test_a_grave_command_needs_the_wards_signature_over_this_order_to_this_devic
     ops.send("restart", {**order, "args": {"role": "link"}})
     assert st(until(lambda: ops.answers(order))[0]) == ("refused", "bad_signature")
     assert st(ops.signed("restart", role)) == ("failed", "no_such_role")
-    assert st(ops.signed("clip.export", {"cam": "gate"})) == ("refused", "unsupported")
+    assert st(ops.signed("clip.cancel", {"request": order["id"]})) == ("refused", "no_such_request")
 
 
 def test_a_role_that_is_told_to_restart_ends_in_order(ops):

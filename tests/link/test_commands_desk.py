@@ -46,8 +46,9 @@ def rig(tmp_path, clock):
     (command(args={"role": "link"}), "ntp", "restart", ("refused", "unsigned")),
     (command(args={"role": "link"}, name="update", **SIGNED), "ntp", "restart", ("refused", "other_order")),
     (command(args={"role": "link"}, name="restart", **SIGNED), "ntp", "restart", ("refused", "unknown_key")),
-    (command(), "ntp", "clip.export", ("refused", "unsigned")),
-    (command(args={"cam": "gate"}), "ntp", "snapshot", ("refused", "no_consent")),
+    (command(), "ntp", "clip.export", ("refused", "bad_args")),
+    (command(args={"request": ULID}), "ntp", "clip.cancel", ("refused", "unsigned")),
+    (command(args={"cam": "gate"}), "ntp", "snapshot", ("refused", "bad_args")),
 ])
 def test_every_command_gets_its_answer_and_is_told_of(rig, clock, message, time, name, answer):
     clock.moment = replace(NOW, clock=time)

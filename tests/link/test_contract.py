@@ -1,18 +1,25 @@
 """What a real link says, message by message, against the contract that docs/reference publishes."""
 import json
 from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core import wire
+from agent.core.ledger import fingerprint
 from agent.core.wire import told
 from agent.host.clock import SystemClock
 from agent.link.bound import keep, measure
-from agent.store import announce, clips, events
+from agent.store import announce, clips, events, requests
 from agent.store.database import transaction
+from agent.ward.signing import CommandKey
 from tests.rigs.broker import Broker
 from tests.rigs.contract import Ear, breaches
 from tests.rigs.links import LinkRig
 from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
+from tests.rigs.wishes import ask
 
 ULID = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
 
@@ -39,6 +46,10 @@ def tell_of_a_day(rig: LinkRig) -> None:
         announce.storage(db, now, "card_full", over=False, lost_n=2)
         announce.clock(db, now, "sync")
         announce.clock(db, now, "step", -3200, 40)
+    request = ask(rig.db, approved=True)
+    requests.packed(rig.db, request.id, 3_145_728, "0" * 64, "0" * 64)
+    with transaction(rig.db):
+        requests.deliver(rig.db, request.id, "{}", now)
 
 
 def fold_some_motion(rig: LinkRig) -> None:
@@ -49,9 +60,18 @@ def fold_some_motion(rig: LinkRig) -> None:
     keep(rig.db, rig.clock, measure(rig.db, rig.clock.now()), after_seq=0, bound_b=1)
 
 
+def signed(key: Ed25519PrivateKey, dev: str) -> dict[str, Any]:
+    """A configuration as the ward signs it."""
+    told = {"v": 1, "ver": 18, "dev": dev, "cfg": {"retention_d": 365}}
+    return CommandKey(key, fingerprint(key.public_key().public_bytes_raw())).sign(told)
+
+
 def test_every_kind_of_message_is_what_the_contract_says(tmp_path: Path):
     with Broker(tmp_path / "broker") as broker, Ear(broker.port) as ear, Ingest(broker.port, tmp_path) as ward:
-        rig = LinkRig(tmp_path / "link", broker.port)
+        key = Ed25519PrivateKey.generate()
+        (tmp_path / "key.pem").write_bytes(key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+        rig = LinkRig(tmp_path / "link", broker.port, f'command_key = "{tmp_path}/key.pem"')
         fold_some_motion(rig)
         tell_of_a_day(rig)
         rig.append(boot="0ld0b007", clock="unset")
@@ -62,7 +82,7 @@ def test_every_kind_of_message_is_what_the_contract_says(tmp_path: Path):
             now_ms = rig.clock.now().wall_ms
             order = {"v": 1, "id": ULID, "iat": now_ms, "exp": now_ms + 60_000, "by": "w07/officer-118"}
             ward.publish(f"{rig.dev()}/cmd/rebirth", json.dumps(order).encode())
-            ward.publish(f"{rig.dev()}/cfg/desired", b'{"v":1,"ver":18,"cfg":{}}', retain=True)
+            ward.publish(f"{rig.dev()}/cfg/desired", wire.encode(signed(key, rig.dev())), retain=True)
             until(lambda: ear.kinds() >= set(wire.KINDS), 20, "an event of each kind")
             until(lambda: ear.payloads(f"/rsp/ops/{ULID}") and ear.payloads("/cfg/reported"), what="answers")
         with LinkRig(tmp_path / "link", broker.port) as rig:

@@ -4,10 +4,13 @@ import logging
 
 import pytest
 
+from agent import __version__
 from agent.config.settings import Camera
 from agent.core.stillwire import Still, answer
 from agent.host.desk import Desk
-from agent.store import home, pause
+from agent.store import home, pause, updates
+from agent.store.database import transaction
+from agent.store.updates import Order
 from tests.rigs.assistant import Assistant, retained
 from tests.rigs.broker import Broker
 from tests.rigs.homely import HomeRig
@@ -32,7 +35,7 @@ def test_a_device_with_all_its_states_is_shown_and_goes_offline_in_order(tmp_pat
     with HomeRig(tmp_path, broker.port, ("gate", "yard")) as rig:
         config = until(assistant.config)
         assert config["device"]["identifiers"] == [rig.dev] and config["device"]["name"] == "Taimat HH-07-0412"
-        assert len(config["components"]) == 4 + 2 * 4
+        assert len(config["components"]) == 5 + 2 * 4
         until(lambda: assistant.last("/home/status") == "online")
         until(lambda: assistant.last("yard/health"))
         lying = retained(broker.port)
@@ -222,3 +225,26 @@ def test_without_the_households_wish_nobody_is_asked_for_a_picture(tmp_path, bro
             assert "image" not in str(assistant.config()) and not asked
     finally:
         desk.close()
+
+
+def software(assistant):
+    """Installed, latest, in progress: as the update entity shows them."""
+    return tuple(json.loads(assistant.last("/home/update") or "{}").values())
+
+
+def test_a_version_that_waits_for_the_household_is_shown_and_the_button_approves_it(tmp_path, broker, assistant):
+    order = Order(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward/9.tar", sha256="0" * 64, bytes=1)
+    with HomeRig(tmp_path, broker.port) as rig:
+        button = until(assistant.config)["components"]["update"]["command_topic"]
+        until(lambda: software(assistant) == (__version__, __version__, False))
+        assistant.say(button, "INSTALL", retain=True)       # of some other day
+        with transaction(rig.db):
+            updates.put(rig.db, order)
+        until(lambda: software(assistant) == (__version__, "9.0.0", False), 3.0)
+        assistant.say(button, "install it")
+        assistant.say(button, "INSTALL")
+        until(lambda: software(assistant) == (__version__, "9.0.0", True), 3.0)
+        assert updates.read(rig.db).state == "approved"
+        with transaction(rig.db):
+            updates.move(rig.db, order.id, "failed", "unhealthy_rolled_back")
+        until(lambda: software(assistant) == (__version__, __version__, False), 3.0)

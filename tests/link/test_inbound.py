@@ -41,4 +41,6 @@ def test_the_wards_wish_is_answered_with_what_became_of_it(tmp_path):
             LinkRig(tmp_path / "link", broker.port) as rig:
         until(lambda: ward.last("/status"))
         ward.publish(f"{rig.dev()}/cfg/desired", b'{"v":1,"ver":18,"cfg":{"health_int_s":60}}', retain=True)
-        assert until(lambda: ward.last("/cfg/reported")) == {"v": 1, "ver": 18, "st": "refused", "code": "unsupported"}
+        assert until(lambda: ward.last("/cfg/reported")) == {
+            "v": 1, "ver": 18, "st": "refused", "code": "unsigned",
+            "cfg": {"health_int_s": 5, "retention_d": 10, "log_level": "info"}}

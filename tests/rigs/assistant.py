@@ -12,11 +12,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 # By platform: keys that must be there, and those that may; of the 2026.2 documentation, as far as we use them.
 EVERY = {"platform", "name", "unique_id", "default_entity_id", "icon", "entity_category", "json_attributes_topic"}
 REQUIRED = {"binary_sensor": {"state_topic"}, "sensor": {"state_topic"}, "switch": {"command_topic"},
-            "image": {"image_topic"}}
+            "image": {"image_topic"}, "update": {"state_topic"}}
 MEASURE = {"device_class", "unit_of_measurement", "state_class", "value_template"}
 ALLOWED = {"binary_sensor": {"device_class", "payload_on", "payload_off", "value_template"}, "sensor": MEASURE,
-           "switch": {"state_topic", "payload_on", "payload_off"}, "image": {"content_type"}}
-CLASSES = {"binary_sensor": {"motion", "running", "problem"}, "sensor": {"temperature", "data_size", "duration"}}
+           "switch": {"state_topic", "payload_on", "payload_off"}, "image": {"content_type"},
+           "update": {"command_topic", "payload_install", "device_class"}}
+CLASSES = {"binary_sensor": {"motion", "running", "problem"}, "sensor": {"temperature", "data_size", "duration"},
+           "update": {"firmware"}}
 UNITS = {"temperature": {"°C"}, "data_size": {"GB"}, "duration": {"d"}}
 ENTITY = re.compile(r"(?!.+__)(?!_)[a-z0-9_]+(?<!_)\.(?!_)[a-z0-9_]+(?<!_)")
 CONFIG_TOPIC = re.compile(r"[\w/-]+/device/[a-zA-Z0-9_-]+/config")

@@ -28,17 +28,17 @@ class Broker:
     """One mosquitto. Use as a context manager, or call `start` and `stop`."""
 
     def __init__(self, folder: Path, *, lines: str = "", user: tuple[str, str] | None = None, acl: str | None = None,
-                 tls: Tls | None = None) -> None:
+                 tls: Tls | None = None, host: str = "127.0.0.1") -> None:
         """`lines` go into its configuration; `user` is the one (name, password) that it accepts."""
         assert MOSQUITTO, "mosquitto is not installed: apt install mosquitto"
-        self.folder, self.port = folder, free_port()
+        self.folder, self.host, self.port = folder, host, free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._write_configuration(lines, user, acl, tls)
 
     def _write_configuration(self, lines: str, user: tuple[str, str] | None, acl: str | None, tls: Tls | None) -> None:
-        text = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {'false' if user else 'true'}", "persistence true",
-                f"persistence_location {self.folder}/", "max_inflight_messages 5",
+        text = [f"listener {self.port} {self.host}", f"allow_anonymous {'false' if user else 'true'}",
+                "persistence true", f"persistence_location {self.folder}/", "max_inflight_messages 5",
                 f"log_dest file {self.log}", "log_type all"]
         if os.geteuid() == 0:
             text.append("user root")
@@ -62,6 +62,12 @@ class Broker:
         """What it wrote."""
         return self.folder / "mosquitto.log"
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process
+        return self._process.pid
+
     def start(self) -> "Broker":
         """Start it, on the same port and persistence as before; returns when it accepts connections."""
         assert MOSQUITTO and self._process is None
@@ -69,7 +75,7 @@ class Broker:
                                          stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 0.2):
                 return self
             assert self._process.poll() is None, f"mosquitto ended at once: see {self.log}"
             time.sleep(0.02)

@@ -3,10 +3,10 @@ import sqlite3
 
 from agent.core.ledger import Finding, check, check_shelf
 from agent.host.clock import Clock
+from agent.host.ed25519 import verifies
 from agent.store import clips
 from agent.store.folders import Folders
 from agent.tools.verify import card
-from agent.tools.verify.main import verifies
 
 
 def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes) -> str:

@@ -3,20 +3,24 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from agent.config.settings import Settings
+from agent.config.settings import Camera, Settings, Sharing
 from agent.core import wire
+from agent.core.backoff import Waits
 from agent.core.outbox import Pace
 from agent.host.broker.connection import Arrived
 from agent.host.clock import Instant
+from agent.host.updates import Doors
 from agent.link.audit import Audit
 from agent.link.clerk import Clerk
 from agent.link.deeds import Deeds
 from agent.link.desk import Desk
 from agent.link.drain import Drain
+from agent.link.handover.wishes import Wishes
 from agent.link.pen import Pen
 from agent.link.presence import Presence
 from agent.link.record import close_interrupted
 from agent.link.reporter import Reporter
+from agent.link.update.bearer import Bearer
 from agent.link.verifier import Verifier
 from agent.store import outbox
 from agent.store.folders import Folders
@@ -61,15 +65,18 @@ def arrived(payload: bytes, response: str | None = f"{TOPICS.root}/rsp/ops/x", r
 class DeskRig:
     """One life of the desk; make another on the same folder for what comes after a kill."""
 
-    def __init__(self, folder: Path, clock: HandClock, key_file: str = "") -> None:
-        self.clock, settings, folders = clock, Settings(), Folders(folder).create()
+    def __init__(self, folder: Path, clock: HandClock, key_file: str = "", sharing: Sharing | None = None) -> None:
+        settings = Settings(camera=[Camera(name="gate", source="picamera:0")], sharing=sharing or Sharing())
+        self.clock, folders = clock, Folders(folder).create()
         self.clerk = Clerk(folder)
         self.births_n = self.written_n = 0
         pen = Pen(self.clerk, clock, lambda: None)
         self.audit = Audit(pen, clock)
         self.drain = Drain(self.clerk, clock, self.audit, "receipt", Pace())
+        bearer = Bearer(settings, folder, Doors(), clock, self.clerk, Waits(), lambda *_: None)
         self.deeds = Deeds(settings, folder, clock, self.drain, Reporter(settings, folders, clock, pen),
-                           Presence(settings, clock), lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
+                           Presence(settings, clock), Wishes(settings, lambda: None), bearer,
+                           lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
         self.clerk.ask(lambda db: close_interrupted(db, clock.now()))
         self.desk = Desk(TOPICS, clock, self.audit, self.clerk, self.deeds, Verifier(key_file, clock),
                          self._written, draw=lambda: 0.5)

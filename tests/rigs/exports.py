@@ -6,14 +6,13 @@ from pathlib import Path
 
 from agent.core.ledger import Verdict, check_package
 from agent.core.ledger.claim import Claim, Wish
+from agent.host.ed25519 import verifies
 from agent.keeper.main import Keeper
 from agent.store import handouts
-from agent.store.export import Export, ExportError, prepare
+from agent.store.export import Export, ExportError, prepare, unpacked
 from agent.store.export.package import Made, Packer
 from agent.store.folders import Folders
 from agent.store.handouts import Answer
-from agent.tools.verify import package
-from agent.tools.verify.main import verifies
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.rigs.shelf import OFFSET_MS, put_all
@@ -69,4 +68,4 @@ def cut(keeper: Keeper, asked: Wish) -> Export:
 
 def look(folder: Path, **anchors) -> Verdict:
     """What a check makes of a package."""
-    return check_package(package.read(folder, lambda files_n: None), verifies, **anchors)
+    return check_package(unpacked.read(folder, lambda files_n: None), verifies, **anchors)

@@ -5,7 +5,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sql
 
@@ -19,26 +19,19 @@ QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, ho
               look_s=0.2)
 
 
-class WardIngest:
-    """A configuration, a database, and an ingest on them that can be killed."""
+class WardPart:
+    """A process of the ward's end that can be killed."""
 
-    def __init__(self, folder: Path, port: int, url: str = "", ward: str = "") -> None:
-        """`ward` is TOML for the [ward] table beyond the usual; without `url`, a SQLite file in `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.url = url or f"sqlite:///{folder}/ward.db"
-        self.config, self.log, self.metrics_port = folder / "ward.toml", folder / "ingest.log", free_port()
-        given = {line.split("=")[0].strip() for line in ward.splitlines()}
-        usual = {"ward": '"w07"', "host": '"127.0.0.1"', "port": str(port), "tls": "false", "keepalive_s": "5"}
-        lines = [f"{key} = {value}" for key, value in usual.items() if key not in given]
-        self.config.write_text("\n".join([
-            "[ward]", *lines, ward, "[database]", f'url = "{self.url}"',
-            "[metrics]", f"port = {self.metrics_port}", ""]))
-        self.process: subprocess.Popen[bytes] | None = None
+    module = "tests.rigs.ingest"
+    config: Path
+    log: Path
+    metrics_port: int
+    process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "WardIngest":
+    def start(self) -> Self:
         """Start the process."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.rigs.ingest", "--config", self.config]
+            command = [sys.executable, "-m", self.module, "--config", self.config]
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log)
         return self
 
@@ -56,6 +49,37 @@ class WardIngest:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
         return time.monotonic() - began
+
+    def figures(self) -> dict[str, float]:
+        """What Prometheus gets; nothing while the process does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return {}
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class WardIngest(WardPart):
+    """A configuration, a database, and an ingest on them that can be killed."""
+
+    def __init__(self, folder: Path, port: int, url: str = "", ward: str = "", more: str = "") -> None:
+        """`ward` is TOML for the [ward] table beyond the usual, `more` further tables; without `url`, a SQLite file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.url = url or f"sqlite:///{folder}/ward.db"
+        self.config, self.log, self.metrics_port = folder / "ward.toml", folder / "ingest.log", free_port()
+        given = {line.split("=")[0].strip() for line in ward.splitlines()}
+        usual = {"ward": '"w07"', "host": '"127.0.0.1"', "port": str(port), "tls": "false", "keepalive_s": "5"}
+        lines = [f"{key} = {value}" for key, value in usual.items() if key not in given]
+        self.config.write_text("\n".join([
+            "[ward]", *lines, ward, "[database]", f'url = "{self.url}"',
+            "[metrics]", f"port = {self.metrics_port}", more, ""]))
 
     def rows(self, statement: Any) -> list[Any]:
         """What the database answers; nothing before there is one."""
@@ -78,21 +102,6 @@ class WardIngest:
         """The device's row, or None."""
         found = self.rows(sql.select(database.device).where(database.device.c.dev == dev))
         return found[0] if found else None
-
-    def figures(self) -> dict[str, float]:
-        """What Prometheus gets; nothing while the process does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
-        except OSError:
-            return {}
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
-
-    def __enter__(self) -> "WardIngest":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.role import Role
 from agent.host.role import main as live_as
+from agent.host.updates import Doors
 from agent.link.main import Tempo, serve
 from agent.store import outbox
 from agent.store.database import connect, transaction
@@ -23,11 +24,15 @@ from agent.store.database import connect, transaction
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
               pace=Pace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1,
-              home=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)))
+              home=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
+              upload=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4),
+              update=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4))
 
 
 class LinkRig:
     """A store, a configuration, and a link process on them that can be killed."""
+
+    module = "tests.rigs.links"         # "agent.link" has the contract's waits
 
     def __init__(self, folder: Path, port: int, ward: str = "", more: str = "") -> None:
         """`ward` is TOML for the [ward] table beyond the usual, `more` further tables."""
@@ -52,7 +57,7 @@ class LinkRig:
     def start(self) -> "LinkRig":
         """Start the process."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.rigs.links", "--config", self.config]
+            command = [sys.executable, "-m", self.module, "--config", self.config]
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log)
         return self
 
@@ -111,7 +116,7 @@ class LinkRig:
 
 def _serve(role: Role) -> None:
     heart.EVERY_S = 0.2
-    serve(role, QUICK)
+    serve(role, QUICK, Doors(role.runtime / "update", role.folders.root / "told"))
 
 
 if __name__ == "__main__":

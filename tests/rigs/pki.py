@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-LOOPBACK = ipaddress.ip_address("127.0.0.1")
+LOOPBACK = "127.0.0.1"
 
 
 class Authority:
-    """Issues certificates into `folder`; `ca` is its own."""
+    """Issues certificates into `folder`; `ca` is its own, with its key in `ca_key`."""
 
     def __init__(self, folder: Path, name: str) -> None:
         """Make its key and certificate."""
@@ -23,17 +23,18 @@ class Authority:
             x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(self._key, hashes.SHA256())
         self.ca = folder / f"{name}.pem"
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.ca_key = folder / f"{name}.key"
+        self.ca_key.write_bytes(_private(self._key))
 
-    def issue(self, name: str, days: int = 30) -> tuple[Path, Path]:
-        """A certificate and key for `name`, valid on the loopback too; a negative `days` gives an expired one."""
+    def issue(self, name: str, days: int = 30, address: str = LOOPBACK) -> tuple[Path, Path]:
+        """A certificate and key for `name`, valid at `address` too; a negative `days` gives an expired one."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(LOOPBACK)])
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))])
         builder = _builder(_name(name), self._subject, key, days).add_extension(names, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         paths = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        paths[1].write_bytes(key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        paths[1].write_bytes(_private(key))
         return paths
 
     def revoke(self, *certificates: Path) -> Path:
@@ -48,6 +49,11 @@ class Authority:
         self.crl = self._folder / "crl.pem"
         self.crl.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return self.crl
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _name(name: str) -> x509.Name:

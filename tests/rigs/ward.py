@@ -2,6 +2,7 @@
 import json
 import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Ingest:
         """Connect; `receipts` is whether it acknowledges."""
         self.ward, self.receipts = ward, receipts
         self.copies_n = 0
+        self.came_s: dict[int, float] = {}          # by seq: when it came first, on the machine's boot-time clock
         self.messages: list[tuple[str, bytes, paho.MQTTMessage]] = []       # all but evt, newest last
         self.seen = threading.Condition()
         self._db = sqlite3.connect(folder / f"{name}.db", check_same_thread=False)
@@ -49,6 +51,7 @@ class Ingest:
     def _commit(self, dev: str, payload: bytes) -> None:
         event = json.loads(payload)
         self.copies_n += 1
+        self.came_s.setdefault(event["seq"], time.clock_gettime(time.CLOCK_BOOTTIME))
         with self._db:
             self._db.execute("INSERT OR IGNORE INTO evt VALUES (?, ?, ?)", (dev, event["seq"], payload.decode()))
         if self.receipts:

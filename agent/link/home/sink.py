@@ -6,6 +6,7 @@ import threading
 
 import msgspec
 
+from agent import __version__
 from agent.core.facts import Beat, CameraFacts, Poke
 from agent.core.health.report import Report
 from agent.core.home import states
@@ -22,7 +23,9 @@ from agent.link.home.place import Place
 from agent.link.home.removal import FORGET_S
 from agent.link.home.snapshots import Snapshots
 from agent.link.home.teller import Teller
+from agent.link.home.updating import Updating
 from agent.store.home import Shown
+from agent.store.updates import Order
 
 TICK_S = 1.0                # also between looks at the store, in case a poke was lost
 STARTED_S = 10.0            # Home Assistant has much to do when it has just started
@@ -42,10 +45,12 @@ class Sink:
         self._line = Line(place, place.shown.where, f"taimat-{place.own_id}")
         self._teller = Teller(self._line.session, place.clock)
         self._pausing = Pausing(place, clerk, self._hurry)
+        self._updating = Updating(place, clerk, self._hurry)
         self._snapshots = Snapshots(place.runtime, lambda camera, jpeg: news.put(Picture(camera, jpeg)))
         self._facts: dict[str, CameraFacts] = {}
         self._report: Report | None = None
         self._pauses = Pauses()
+        self._order: Order | None = None
         self._open: frozenset[str] = frozenset()
         self._last_id: int | None = None
         self._looking = False
@@ -80,6 +85,8 @@ class Sink:
                              reason)
             case Arrived(topic, payload) if topic == self._topics.assistant and payload == b"online":
                 self._announce_mono_s = self._place.clock.mono_s() + STARTED_S * self._place.draw()
+            case Arrived(topic) if topic == self._topics.update_set:
+                self._updating.take(told)
             case Arrived(topic) if camera := self._topics.paused_camera(topic):
                 self._pausing.take(told, camera)
 
@@ -140,6 +147,7 @@ class Sink:
             if camera in self._place.cameras:       # it began and ended between two looks
                 self._move(camera, True)
         self._pauses, self._open, self._last_id = seen.pauses, seen.motions.going_on, seen.motions.last_id
+        self._order = seen.order
         if self._line.session.up:
             self._tell()
 
@@ -153,6 +161,7 @@ class Sink:
             if self._report:
                 self._teller.state(self._topics.problem(camera),
                                    states.camera_state(self._report, camera, self._language))
+        self._teller.state(self._topics.update, _software(self._order))
         if self._report:
             self._teller.state(self._topics.health, states.device_state(self._report, self._language))
 
@@ -170,3 +179,10 @@ class Sink:
             if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._line.wait((), 0.1)):
                 break
         session.close()
+
+
+def _software(order: Order | None) -> states.UpdateState:
+    """What the update entity shows: an order that has come to nothing is not shown any more."""
+    wanted = order.version if order and order.open else __version__
+    return states.UpdateState(installed_version=__version__, latest_version=wanted,
+                              in_progress=order is not None and order.state in ("approved", "handed"))

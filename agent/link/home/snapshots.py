@@ -1,14 +1,12 @@
 """Asks a camera's capture process for its picture of now, without anybody waiting for it."""
 import logging
-import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.core.stillwire import LARGEST_B, StillError, parse
+from agent.core.stillwire import StillError, parse
+from agent.link import still
 
-ANSWER_S = 5.0
-READ_B = 65_536
 PICTURE_B_MAX = 200_000
 
 _log = logging.getLogger(__name__)
@@ -31,7 +29,7 @@ class Snapshots:
 
     def _ask(self, camera: str) -> None:
         try:
-            still, jpeg = parse(_read(self._runtime / f"small-{camera}.sock"))
+            told, jpeg = parse(still.ask(self._runtime / f"small-{camera}.sock"))
         except (OSError, StillError):       # capture is not there, or is just starting
             return
         if len(jpeg) > PICTURE_B_MAX:
@@ -39,16 +37,5 @@ class Snapshots:
                 _log.warning("%s: its pictures are too large for the home sink (%d bytes, at most %d): "
                              "set [home] snapshots = false", camera, len(jpeg), PICTURE_B_MAX)
             self._told.add(camera)
-        elif still.state == "ok":
+        elif told.state == "ok":
             self._came(camera, jpeg)
-
-
-def _read(path: Path) -> bytes:
-    """The whole answer. Raises OSError."""
-    data = bytearray()
-    with socket.socket(socket.AF_UNIX) as asker:
-        asker.settimeout(ANSWER_S)
-        asker.connect(str(path))
-        while (piece := asker.recv(READ_B)) and len(data) <= LARGEST_B:
-            data += piece
-    return bytes(data)

@@ -1,0 +1,176 @@
+"""Packs what the household has released: the signed export of one request, as the file that the link uploads.
+
+`python -m agent.keeper.pack KEEPER STORE RUNTIME FLOOR_PCT REQUEST`: a process of the keeper's own, for reading hours
+of footage takes longer than its rounds may. Killed at any moment, it is begun again: nothing is told before it is done.
+"""
+import argparse
+import contextlib
+import hashlib
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from agent.core.facts import Poke
+from agent.core.ledger.claim import Wish
+from agent.core.ledger.row import canonical
+from agent.host import log
+from agent.host.child import die_with_parent
+from agent.host.datagram import Outlet
+from agent.store import pins, requests
+from agent.store.database import StoreError, connect, transaction
+from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.opening import LockedError
+from agent.store.export import Export, ExportError, prepare
+from agent.store.export.draft import file_draft
+from agent.store.export.find import reaching_into
+from agent.store.export.package import Packer, name
+from agent.store.export.ready import signed_until
+from agent.store.export.signing import AskKeeper
+from agent.store.export.tape import tar
+from agent.store.export.write import FLUSH_EVERY_B
+from agent.store.folders import Folders
+from agent.store.holds import HoldError
+from agent.store.requests import Request, RequestError
+from agent.store.space import Space
+
+DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
+NICE = 19
+MODE = 0o640                        # the link, which is of the store's group, reads it; nobody else does
+
+_log = logging.getLogger(__name__)
+
+
+class Hopeless(Exception):
+    """There is nothing to hand out, for good; the text is the code that the ward is told."""
+
+
+class NotYet(Exception):
+    """Later there may be; the text says what is missing."""
+
+
+class Packed(NamedTuple):
+    """The file as it lies there, flushed."""
+
+    size_b: int
+    sha256: str                 # hex
+    manifest: str               # SHA-256 of the manifest, hex
+
+
+def pack(db: sqlite3.Connection, folders: Folders, request: Request, floor_pct: float, sign: AskKeeper) -> Packed:
+    """Make the file. Raises Hopeless, NotYet, ExportError, LockedError, HoldError, OSError and sqlite3.Error."""
+    found, wish = _cut(db, folders, request, sign.is_there)
+    with transaction(db):
+        pins.pin(db, request.id, found.clips)
+    _demand_room(folders, sum(film.size_b for film in found.films), floor_pct)
+    target = folders.export(request.id, request.kind)
+    target.unlink(missing_ok=True)          # a life before this one came so far, and did not say so
+    manifest, items = Packer(db, sign).items(found, wish)
+    with file_draft(target) as draft:
+        os.fchmod(draft.fileno(), MODE)
+        size_b, sha256 = _write(tar(name(found), items, wish.end_ms // 1000), draft)
+    return Packed(size_b, sha256, hashlib.sha256(canonical(manifest)).hexdigest())
+
+
+def _cut(db: sqlite3.Connection, folders: Folders, request: Request,
+         is_there: Callable[[], bool]) -> tuple[Export, Wish]:
+    """What there is of it, as far as it is finished and signed."""
+    assert request.begin_ms is not None and request.end_ms is not None
+    camera, begin_ms = request.camera, request.begin_ms
+    if not reaching_into(db, camera, begin_ms, request.end_ms):
+        raise Hopeless("no_footage")
+    try:
+        end_ms = signed_until(db, camera, begin_ms, request.end_ms, is_there)
+    except ExportError as error:
+        raise NotYet(str(error)) from error
+    try:
+        found = prepare(db, folders, camera, begin_ms, end_ms, Keyring(folders).file_key)
+    except ExportError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        raise Hopeless("locked" if isinstance(error.__cause__, LockedError) else "no_footage") from error
+    if not found.sure:
+        raise Hopeless("undated")           # of another time, maybe, than the household has agreed to
+    return found, Wish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="ward", case=request.case_no,
+                       purpose=request.purpose, officer=request.officer)
+
+
+def _demand_room(folders: Folders, size_b: int, floor_pct: float) -> None:
+    """Half of what retention keeps free stays so, and retention soon makes up for the other. Raises Hopeless."""
+    space = Space.of(folders)
+    if space.free_b - size_b < space.total_b * floor_pct / 200:
+        raise Hopeless("no_room")
+
+
+def _write(pieces: Iterable[bytes], draft: BinaryIO) -> tuple[int, str]:
+    """Returns size and SHA-256. Flushed now and then, so that a recorder's own flush does not wait for all of it."""
+    digest, size_b, flushed_b = hashlib.sha256(), 0, 0
+    for piece in pieces:
+        digest.update(piece)
+        draft.write(piece)
+        size_b += len(piece)
+        if size_b - flushed_b >= FLUSH_EVERY_B:
+            draft.flush()
+            os.fdatasync(draft.fileno())
+            os.posix_fadvise(draft.fileno(), 0, size_b, os.POSIX_FADV_DONTNEED)
+            flushed_b = size_b
+    return size_b, digest.hexdigest()
+
+
+def work(db: sqlite3.Connection, folders: Folders, request_id: str, floor_pct: float, sign: AskKeeper) -> int:
+    """Pack it, if it is to be, and write down what came of it. Returns the exit code."""
+    request = requests.find(db, request_id)
+    if request is None or request.state != "approved":
+        return DONE
+    try:
+        packed = pack(db, folders, request, floor_pct, sign)
+        requests.packed(db, request_id, *packed)
+        _log.info("packed request %d: %d bytes", request.n, packed.size_b)
+    except RequestError:            # it is over; the keeper removes the file
+        return DONE
+    except Hopeless as hopeless:
+        _log.warning("request %d can't be packed: %s", request.n, hopeless)
+        with contextlib.suppress(RequestError):
+            requests.fail(db, request_id, str(hopeless))
+    except (NotYet, HoldError) as error:
+        _log.info("request %d is packed later: %s", request.n, error)
+        return AGAIN
+    except (ExportError, LockedError, OSError, sqlite3.Error) as error:
+        _log.error("request %d: %s", request.n, error)
+        return FAULT
+    return DONE
+
+
+def main(argv: list[str]) -> int:
+    """The process's work. Returns the exit code."""
+    die_with_parent()
+    with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
+        os.nice(NICE)
+    parser = argparse.ArgumentParser(prog="python -m agent.keeper.pack")
+    parser.add_argument("keeper", type=int, help="its process id: nothing is done without it")
+    parser.add_argument("store", type=Path)
+    parser.add_argument("runtime", type=Path)
+    parser.add_argument("floor_pct", type=float)
+    parser.add_argument("request")
+    given = parser.parse_args(argv)
+    if os.getppid() != given.keeper:        # it has died before we could ask to die with it
+        return AGAIN
+    log.set_up("keeper", "info")
+    folders = Folders(given.store)
+    try:
+        db = connect(folders.root)
+    except StoreError as error:
+        _log.error("%s", error)
+        return FAULT
+    outlet = Outlet(given.runtime)
+    sign = AskKeeper(db, outlet, lambda: os.getppid() == given.keeper)
+    code = work(db, folders, given.request, given.floor_pct, sign)
+    outlet.send(Poke(what="requests"), "link", "web")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

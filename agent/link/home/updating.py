@@ -1,0 +1,35 @@
+"""The update entity's button in Home Assistant: the same word as `taimat update approve`."""
+import functools
+import logging
+from collections.abc import Callable
+
+from agent.core.facts import Poke
+from agent.core.home.discovery import INSTALL
+from agent.host.broker.connection import Arrived
+from agent.host.datagram import Outlet
+from agent.link.clerk import Clerk
+from agent.link.home.place import Place
+from agent.store import updates
+from agent.store.updates import Order
+
+_log = logging.getLogger(__name__)
+
+
+class Updating:
+    """Carries the household's word to the store, by the clerk's hands; the link goes on from there."""
+
+    def __init__(self, place: Place, clerk: Clerk, changed: Callable[[], None]) -> None:
+        """`changed` is called when the word is on the card."""
+        self._clerk, self._outlet, self._changed = clerk, Outlet(place.runtime), changed
+
+    def take(self, message: Arrived) -> None:
+        """Obey the button. A retained press is refused: it would approve whatever is ordered next."""
+        if message.retained or message.payload != INSTALL.encode():
+            _log.info("a press of the update button was refused: retained, or not %s", INSTALL)
+            return
+        self._clerk.ask(functools.partial(updates.decide, approve=True), self._decided)
+
+    def _decided(self, order: Order | None) -> None:
+        if order:
+            self._outlet.send(Poke(what="updates"), "link")
+        self._changed()

@@ -1,0 +1,52 @@
+"""What the ward has set, as far as the household lets it, at work: here at once, in the other processes within seconds.
+
+The keeper reads it from the store when it plans what to delete.
+"""
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.config.settings import Settings
+from agent.config.wardconfig import in_effect, listens, weighed
+from agent.core.wardconfig import Outcome
+from agent.host import loudness
+from agent.link.presence import Presence
+from agent.link.reporter import Reporter
+from agent.store.wardconfig import NOTHING, Given
+
+_log = logging.getLogger(__name__)
+
+
+class InEffect:
+    """Beside the household's own settings, which are the limit."""
+
+    def __init__(self, settings: Settings, runtime: Path, reporter: Reporter, presence: Presence,
+                 reborn: Callable[[], None]) -> None:
+        """`reborn` has the next birth sent."""
+        self._settings, self._runtime, self._reborn = settings, runtime, reborn
+        self._reporter, self._presence = reporter, presence
+        self.listens = listens(settings)        # whether the household lets the ward set anything
+        self.given = NOTHING
+
+    @property
+    def ver(self) -> int | None:
+        """The number of the configuration that holds; None while it is not the ward's."""
+        return self.given.ver if self.listens and self.given != NOTHING else None
+
+    def weighed(self, document: Mapping[str, Any] | None = None) -> Outcome:
+        """What would come of this document; without one, what holds."""
+        return weighed(self._settings, self.given.cfg if document is None else document)
+
+    def take(self, given: Given) -> None:
+        """Let this hold from now on; it is kept already."""
+        self.given = given
+        now = in_effect(self._settings, given.cfg)
+        self._reporter.report_each(now.ward.health_every_s)
+        self._presence.configured(now, self.ver)
+        self._reborn()
+        try:
+            loudness.tell(self._runtime, now.log.level if now.log != self._settings.log else None)
+        except OSError as error:
+            _log.warning("%s: %s: the log level that the ward has set does not reach the other processes",
+                         self._runtime, error.strerror)

@@ -1,0 +1,197 @@
+"""Approved requests become files to upload: packed by a process of the keeper's own, signed, whole, gone afterwards."""
+import hashlib
+import io
+import json
+import stat
+import tarfile
+import time
+from dataclasses import replace
+
+import pytest
+
+from agent.config.settings import Store
+from agent.core.ledger import decode
+from agent.keeper.main import Keeper
+from agent.keeper.packing import AGAIN_S
+from agent.keeper.retain import retain
+from agent.store import clips, ledger, pins, requests
+from agent.store.database import transaction
+from tests.core.cut_material import record_all
+from tests.keeper.test_seal import keeper_of
+from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
+from tests.rigs.shelf import OFFSET_MS, put
+from tests.rigs.vault import Vault
+from tests.rigs.wishes import ask
+
+WITHIN_S = 30.0
+
+
+def keeper_at_end(folders, clock) -> Keeper:
+    """A keeper's life a second after the footage."""
+    clock.wall_ms = END_MS + 1000
+    clock.mono = (clock.wall_ms - OFFSET_MS) / 1000
+    return keeper_of(folders, clock)
+
+
+@pytest.fixture
+def keeper(folders, hand_clock) -> Keeper:
+    """Of a device that has filmed five seconds in four clips and signed them."""
+    keeper = keeper_at_end(folders, hand_clock)
+    shoot(keeper.db, folders)
+    keeper.round(asked_for_space=False)
+    yield keeper
+    keeper.packing.close()
+    keeper.db.close()
+
+
+def wanted(keeper: Keeper, **given) -> str:
+    """A request for all of it, approved; its id."""
+    now = keeper.role.clock.now()
+    return ask(keeper.db, now=now, approved=True, **{"begin_ms": BEGIN_MS, "end_ms": END_MS} | given).id
+
+
+def rounds(keeper: Keeper, request_id: str, state: str, step_s: float = 0.0) -> requests.Request:
+    """The keeper's rounds until the request is in that state; `step_s` pass between two of them by its own clock."""
+    until_s = time.monotonic() + WITHIN_S
+    while (request := requests.find(keeper.db, request_id)).state != state:
+        assert time.monotonic() < until_s, f"{request} {keeper.fault}"
+        keeper.round(asked_for_space=False)
+        keeper.role.clock.advance(step_s)
+        time.sleep(0.02)
+    return request
+
+
+def files(keeper: Keeper) -> set[str]:
+    """Names of what lies there for the ward, or is on its way to."""
+    return {path.name for path in keeper.role.folders.exports.iterdir()}
+
+
+def pinned_n(keeper: Keeper) -> int:
+    return keeper.db.execute("SELECT COUNT(*) FROM hold WHERE work").fetchone()[0]
+
+
+def test_what_was_approved_lies_there_signed_whole_and_for_the_link_alone(keeper, folders, tmp_path):
+    request = rounds(keeper, wanted(keeper), "packed")
+    file = folders.export(request.id, "clip")
+    data = file.read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (request.bytes, request.sha256)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640 and files(keeper) == {file.name}
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        tar.extractall(tmp_path, filter="data")
+    (folder,) = (path for path in tmp_path.iterdir() if path.name.startswith("gate-"))
+    assert look(folder).findings == []
+    manifest = (folder / "manifest.json").read_bytes()
+    assert hashlib.sha256(manifest).hexdigest() == request.manifest
+    said = json.loads(manifest)["claim"]["wish"]
+    assert (said["by"], said["case"], said["purpose"], said["officer"]) == (
+        "ward", request.case_no, request.purpose, request.officer)
+    assert [decode(line.doc).kind for line in ledger.lines(keeper.db)][-1] == "export"
+
+
+def test_its_clips_stay_until_the_ward_has_them_and_go_before_others_then(keeper, folders, hand_clock):
+    request = rounds(keeper, wanted(keeper), "packed")
+    assert pinned_n(keeper) == 4
+    hand_clock.advance(30 * 86_400)
+    assert retain(keeper.db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True) == []
+    with transaction(keeper.db):
+        requests.deliver(keeper.db, request.id, "{}", hand_clock.now())
+        pins.hand_out(keeper.db, request.id)
+    keeper.round(asked_for_space=False)
+    assert (files(keeper), pinned_n(keeper)) == (set(), 0)
+    assert keeper.db.execute("SELECT COUNT(*) FROM handed_out").fetchone()[0] == 4
+
+
+def test_refused_while_it_is_packed_or_afterwards_nothing_of_it_is_left(keeper):
+    for state in ("approved", "packed"):
+        request_id = wanted(keeper)
+        rounds(keeper, request_id, state)
+        keeper.round(asked_for_space=False)
+        requests.decide(keeper.db, request_id, "refused", "page", keeper.role.clock.now())
+        until_s = time.monotonic() + WITHIN_S
+        while files(keeper) or pinned_n(keeper):
+            assert time.monotonic() < until_s
+            keeper.round(asked_for_space=False)
+        assert requests.find(keeper.db, request_id).state == "refused"
+
+
+def test_what_a_cut_left_half_done_is_begun_again_and_strange_files_go(keeper, folders, hand_clock):
+    request_id = wanted(keeper)
+    target = folders.export(request_id, "clip")
+    for name in (f"{target.name}.part", f"{target.name}.part.lock", "01KAV0Z6V6M3W2Q8T1B7N5D4XE.jpg"):
+        (folders.exports / name).write_bytes(b"left over")
+    target.write_bytes(b"whole, but nobody has said so")
+    request = rounds(keeper, request_id, "packed")
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == request.sha256
+    assert files(keeper) == {target.name}
+
+
+def test_a_file_that_is_gone_is_made_anew(keeper, folders):
+    request = rounds(keeper, wanted(keeper), "packed")
+    folders.export(request.id, "clip").unlink()
+    rounds(keeper, request.id, "approved")
+    assert rounds(keeper, request.id, "packed").bytes == folders.export(request.id, "clip").stat().st_size
+
+
+def test_the_next_life_goes_on_where_a_kill_came(keeper, folders, hand_clock):
+    request_id = wanted(keeper)
+    keeper.round(asked_for_space=False)
+    keeper.packing.close()
+    after = keeper_at_end(folders, hand_clock)
+    rounds(after, request_id, "packed")
+    after.db.close()
+
+
+def test_what_is_still_being_recorded_is_left_out_and_what_is_nothing_else_waits(keeper, folders):
+    later_us = (END_MS + 500 - BEGIN_MS) * 1000
+    moved = [replace(each, pts_us=each.pts_us + later_us, dts_us=each.dts_us + later_us) for each in PACKETS]
+    put(keeper.db, folders, record_all(STREAM, moved, [0], moved[-1].dts_us + LAST_US)[0], finished=False)
+    request = rounds(keeper, wanted(keeper, end_ms=END_MS + 2000), "packed")
+    with tarfile.open(folders.export(request.id, "clip")) as tar:
+        name = next(each for each in tar.getnames() if each.endswith("manifest.json"))
+        claim = json.load(tar.extractfile(name))["claim"]
+    (being_written,) = clips.in_state(keeper.db, "open")
+    assert claim["wish"]["end_ms"] == being_written.wall_ms
+    waiting = wanted(keeper, begin_ms=END_MS + 600, end_ms=END_MS + 900)
+    with transaction(keeper.db):
+        clips.finish(keeper.db, being_written.seq, "done", 5000, 1, 75)
+        clips.lose(keeper.db, being_written.seq, "nothing of it is left")
+    assert rounds(keeper, waiting, "failed", AGAIN_S).code == "no_footage"
+
+
+def test_without_footage_room_or_a_date_it_fails_with_that_code(keeper, folders):
+    assert rounds(keeper, wanted(keeper, begin_ms=1, end_ms=2), "failed").code == "no_footage"
+    assert rounds(keeper, wanted(keeper, camera="yard"), "failed").code == "no_footage"
+    keeper.packing.floor_pct = 200
+    assert rounds(keeper, wanted(keeper), "failed").code == "no_room"
+    keeper.packing.floor_pct = 1
+    (clip,) = record_all(STREAM, PACKETS, [0], PACKETS[-1].dts_us + LAST_US)
+    put(keeper.db, folders, clip, camera="yard", boot="0ld0b007", clock="saved")
+    assert rounds(keeper, wanted(keeper, camera="yard"), "failed").code == "undated"
+    keeper.round(asked_for_space=False)
+    assert (files(keeper), pinned_n(keeper)) == (set(), 0)
+
+
+def test_a_clip_that_is_not_what_was_signed_is_not_handed_out(keeper, folders):
+    clip = clips.finished(keeper.db)[0]
+    path = folders.clip(clip.seq, clip.name)
+    data = bytearray(path.read_bytes())
+    data[-2000] ^= 1
+    path.write_bytes(data)
+    assert rounds(keeper, wanted(keeper), "failed", AGAIN_S).code == "not_packed"
+
+
+def test_encrypted_footage_is_opened_and_without_its_key_it_is_locked(folders, hand_clock):
+    keeper = keeper_of(folders, hand_clock)
+    vault = Vault(keeper.db, folders, hand_clock)
+    begin_ms = hand_clock.wall_ms
+    vault.record()
+    hand_clock.advance(60)
+    keeper.round(asked_for_space=False)
+    span = {"begin_ms": begin_ms, "end_ms": begin_ms + 30_000}
+    request = rounds(keeper, wanted(keeper, **span), "packed")
+    assert b"ftyp" in folders.export(request.id, "clip").read_bytes()
+    for path in folders.keys.glob("days/*"):
+        path.unlink()
+    assert rounds(keeper, wanted(keeper, **span), "failed").code == "locked"
+    keeper.packing.close()
+    keeper.db.close()

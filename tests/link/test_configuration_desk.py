@@ -1,0 +1,211 @@
+"""What the link makes of a ward's document, on a real store and with a clock moved by hand: no broker, no waiting."""
+import base64
+import hashlib
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.config.settings import Settings, Ward
+from agent.core import wire
+from agent.core.ledger.row import canonical
+from agent.core.wardconfig import KEYS
+from agent.host.clock import Instant
+from agent.link.audit import Audit
+from agent.link.clerk import Clerk
+from agent.link.configuration import DOCUMENTS_A_MINUTE, Configuration
+from agent.link.ineffect import InEffect
+from agent.link.pen import Pen
+from agent.link.presence import Presence
+from agent.link.reporter import Reporter
+from agent.link.verifier import WAITING_MAX, Verifier
+from agent.store import outbox, wardconfig
+from agent.store.folders import Folders
+from agent.store.wardconfig import Given
+from tests.rigs.desk import NOW, TOPICS, HandClock
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+class Desk:
+    """One life of it, in `folder`."""
+
+    def __init__(self, folder: Path, ward: Ward | None = None) -> None:
+        self.clock, folders = HandClock(), Folders(folder).create()
+        self.clerk, self.births_n = Clerk(folder), 0
+        key = folder / "key.pem"
+        key.write_bytes(KEY.public_key().public_bytes(serialization.Encoding.PEM,
+                                                      serialization.PublicFormat.SubjectPublicKeyInfo))
+        pen, own = Pen(self.clerk, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
+        self.audit, self.verifier = Audit(pen, self.clock), Verifier(str(key), self.clock)
+        self.in_effect = InEffect(own, folder, Reporter(own, folders, self.clock, pen), Presence(own, self.clock),
+                                  self._born)
+        self.in_effect.take(self.clerk.wait_for(wardconfig.read, None))
+        self.configuration = Configuration(TOPICS, self.clock, self.audit, self.clerk, self.verifier, self.in_effect,
+                                           lambda: None)
+
+    def _born(self) -> None:
+        self.births_n += 1
+
+    def settle(self) -> None:
+        """Let the checker and the clerk do all that there is to do."""
+        for _ in range(2):
+            while self.verifier.wait_s() < 1:
+                self.verifier.turn()
+                time.sleep(0.005)
+            self.clerk.wait_for(lambda _: None, 10)
+            self.clerk.turn()
+
+    def reports(self, *payloads: bytes) -> list[tuple[int, str, str | None]]:
+        """Hand documents in; what is reported in the end."""
+        for payload in payloads:
+            self.configuration.take(payload)
+        self.settle()
+        told = [json.loads(each.payload) for each in self.configuration.due()]
+        return [(each["ver"], each["st"], each.get("code")) for each in told]
+
+    def kept(self) -> Given:
+        """What is on the card."""
+        return self.clerk.wait_for(wardconfig.read, 10)
+
+    def events(self, kind: str) -> list[dict[str, object]]:
+        """What was told to the ward, by kind."""
+        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), 10)
+        return [json.loads(row["data"]) for row in rows or [] if row["kind"] == kind]
+
+    def close(self) -> None:
+        """End this life."""
+        self.clerk.close()
+
+
+def document(cfg: object, ver: object = 18, **more: object) -> bytes:
+    """A document as the ward signs it."""
+    told = {"v": 1, "ver": ver, "dev": TOPICS.dev, "cfg": cfg, **more}
+    return json.dumps({**told, "sig": base64.b64encode(KEY.sign(canonical(told))).decode()}).encode()
+
+
+@pytest.fixture
+def desk(tmp_path):
+    desk = Desk(tmp_path)
+    yield desk
+    desk.close()
+
+
+def test_the_same_document_is_answered_from_memory_and_done_once(desk):
+    payload = document({"retention_d": 5})
+    assert desk.reports(payload) == [(18, "applied", None)]
+    births_n = desk.births_n
+    desk.configuration.take(payload)
+    assert desk.verifier.wait_s() == float("inf"), "nothing is checked again"
+    assert desk.reports() == [(18, "applied", None)] and desk.births_n == births_n
+    refused = document({"retention_d": 5}, 17)
+    assert desk.reports(refused) == desk.reports(refused) == [(17, "refused", "old_version")]
+    assert desk.audit.seen_n == 1 and len(desk.events("config")) == 1
+    assert desk.kept().digest == hashlib.sha256(payload).hexdigest()
+
+
+def test_the_next_life_goes_on_with_it_and_with_its_number(desk, tmp_path):
+    payload = document({"health_int_s": 200})
+    desk.reports(payload)
+    desk.close()
+    after = Desk(tmp_path)
+    assert after.in_effect.ver == 18 and after.in_effect.weighed().values["health_int_s"] == 200
+    assert after.reports(document({}, 17)) == [(17, "refused", "old_version")]
+    after.configuration.up()
+    assert after.reports() == [(18, "applied", None)] and after.reports(payload) == [(18, "applied", None)]
+    after.close()
+
+
+def test_of_two_that_are_checked_at_once_the_newer_one_holds_whatever_comes_last(desk):
+    desk.reports(document({"retention_d": 7}, 20), document({"retention_d": 4}, 19))
+    assert desk.kept().ver == desk.in_effect.ver == 20
+    assert [event["ver"] for event in desk.events("config")] == [20]
+
+
+def test_the_same_words_signed_anew_are_the_same_document(desk):
+    desk.reports(document({"retention_d": 7}))
+    assert desk.reports(document({"retention_d": 7}, by="w07/officer-118")) == [(18, "applied", None)]
+    assert len(desk.events("config")) == 1
+
+
+def test_what_could_not_be_checked_may_come_again(desk):
+    for n in range(WAITING_MAX):
+        desk.configuration.take(document({}, 10 + n)[:-6] + b'AA=="}')
+    good = document({"retention_d": 7})
+    desk.configuration.take(good)
+    [busy] = desk.configuration.due()
+    assert json.loads(busy.payload)["code"] == "busy"
+    desk.settle()
+    assert desk.reports() == [(10 + WAITING_MAX - 1, "refused", "bad_signature")]
+    assert desk.reports(good) == [(18, "applied", None)]
+
+
+def test_a_card_that_takes_nothing_is_told_of_and_asked_again(desk):
+    payload = document({"retention_d": 7})
+    desk.clerk.ask(lambda db: db.execute("ALTER TABLE meta RENAME TO gone"))
+    assert desk.reports(payload) == [(18, "refused", "store")] and desk.in_effect.ver is None
+    desk.clerk.ask(lambda db: db.execute("ALTER TABLE gone RENAME TO meta"))
+    assert desk.reports(payload) == [(18, "applied", None)]
+
+
+def test_a_storm_is_counted_and_over_with_its_minute(desk):
+    for n in range(DOCUMENTS_A_MINUTE):
+        desk.configuration.take(b'{"ver":%d,"cfg":{}}' % n)
+    assert desk.reports(document({"retention_d": 7})) == [(DOCUMENTS_A_MINUTE - 1, "refused", "unsigned")]
+    assert [event["code"] for event in desk.events("security")] == ["unsigned", "config_storm"]
+    desk.clock.step(61)
+    assert desk.reports(document({"retention_d": 7})) == [(18, "applied", None)]
+
+
+def test_it_needs_no_clock(tmp_path):
+    desk = Desk(tmp_path)
+    desk.clock.moment = replace(NOW, clock="unset", wall_ms=0)
+    assert desk.reports(document({"retention_d": 7})) == [(18, "applied", None)]
+    assert isinstance(desk.clock.now(), Instant)
+    desk.close()
+
+
+plain = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+                     lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=9), some, max_size=3),
+                     max_leaves=6)
+fields = st.fixed_dictionaries({}, optional={
+    "v": plain, "ver": st.integers(-1, 40) | plain, "dev": st.just(TOPICS.dev) | plain, "kid": plain,
+    "sig": st.just("AAAA") | plain, "later": plain,
+    "cfg": st.dictionaries(st.sampled_from([*KEYS, "masks"]), st.integers(0, 400) | plain, max_size=3) | plain})
+
+
+@given(payload=st.binary(max_size=60) | fields.map(json.dumps).map(str.encode) | plain.map(json.dumps).map(str.encode))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
+    desk.clock.step(61)
+    try:
+        desk.configuration.take(payload)
+    except wire.BadPayload as bad:
+        assert len(str(bad)) < 40
+    desk.clerk.turn()
+    for report in desk.configuration.due():
+        told = json.loads(report.payload)
+        assert told["st"] == "refused" and len(report.payload) < 1000
+    assert desk.in_effect.ver is None
+
+
+@given(cfg=st.dictionaries(st.sampled_from(list(KEYS)), st.integers(-5, 400) | st.sampled_from(["info", "debug", True]),
+                           max_size=3), ver=st.integers(0, 40))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_signed_one_is_applied_within_the_households_limits_or_refused_as_a_whole(desk, cfg, ver):
+    before = desk.in_effect.given
+    desk.clock.step(61)
+    [(told_ver, state, code)] = desk.reports(document(cfg, ver))
+    holds = desk.in_effect.weighed().values
+    assert told_ver == ver and desk.kept() == desk.in_effect.given
+    assert (state == "applied") == ((desk.in_effect.given.ver, desk.in_effect.given.cfg) == (ver, cfg))
+    if state == "refused":
+        assert desk.in_effect.given == before
+        assert code in ("bad_value", "old_version")
+    assert holds["health_int_s"] >= 30 and 3 <= holds["retention_d"] <= 10 and holds["log_level"] in ("info", "debug")

@@ -1,0 +1,43 @@
+"""What comes in from the ward, as fuzzing would have it, and what fuzzing once found.
+
+The marked tests need atheris (pip install atheris); TAIMAT_FUZZ_RUNS says how long. What they find belongs below.
+"""
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.core import wire
+from agent.link.verifier import BAD
+
+ROOT = Path(__file__).parents[2]
+RUNS_N = os.environ.get("TAIMAT_FUZZ_RUNS", "50000")
+ORDER = (b'{"id":"01JDX0000000000000000000AB","iat":1,"exp":2,"name":"restart","dev":"c-7f3a9c21b04d","sig":"AAAA"%b}')
+FOUND = {
+    "bytes that are no text, in a field that nobody knows": ORDER % b',"a\x8bgs":1',
+    "a fraction in what was signed": ORDER % b',"args":{"a":0.1}',
+    "a key that is not plain": ORDER % ',"args":{"Điều":1}'.encode(),
+    "as deep as it goes": ORDER % (b',"args":{"a":' + b"[" * 900 + b"]" * 900 + b"}"),
+}
+
+
+@pytest.mark.fuzz
+@pytest.mark.skipif(not importlib.util.find_spec("atheris"), reason="pip install atheris")
+@pytest.mark.parametrize("target", ["command", "desired", "receipt"])
+def test_nothing_that_comes_in_is_more_than_refused(target, tmp_path):
+    ran = subprocess.run([sys.executable, "-m", "tests.rigs.fuzz", target, tmp_path / "corpus", f"-runs={RUNS_N}",
+                          "-max_len=4096", "-timeout=5", f"-artifact_prefix={tmp_path}/"],
+                         cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert f"#{RUNS_N}" in ran.stderr
+
+
+@pytest.mark.parametrize("payload", FOUND.values(), ids=FOUND)
+def test_a_spoiled_order_has_a_bad_signature(payload, tmp_path):
+    assert wire.decode(wire.Command, payload).name == "restart"
+    ran = subprocess.run([sys.executable, "-m", "agent.link.signature", "--hex", "ab" * 32], cwd=ROOT, input=payload,
+                         capture_output=True)
+    assert (ran.returncode, ran.stderr) == (BAD, b"")

@@ -1,0 +1,55 @@
+"""Our uploads against the tus protocol's own server for Node: a stranger's reading of the same standard."""
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.config.settings import Ward
+from agent.core.backoff import Waits
+from agent.host.clock import SystemClock
+from agent.link.handover.carriage import Carriage
+from agent.link.handover.tus import Parcel
+from tests.rigs.pki import Authority
+from tests.rigs.wait import until
+
+VERSIONS = {"@tus/server": "2.4.5", "@tus/file-store": "2.1.1"}
+PLACE = Path.home() / ".cache" / "taimat" / "tus-server-{@tus/server}".format_map(VERSIONS)
+SERVER = Path(__file__).parents[1] / "rigs" / "tus_stranger.mjs"
+REQUEST = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
+
+
+@pytest.fixture(scope="module")
+def node():
+    """The folder that the server's packages are installed in; they are fetched once."""
+    if not shutil.which("npm"):
+        pytest.skip("no npm: apt install npm")
+    if not (PLACE / "node_modules" / "@tus" / "server").is_dir():
+        PLACE.mkdir(parents=True, exist_ok=True)
+        packages = [f"{name}@{version}" for name, version in VERSIONS.items()]
+        found = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", PLACE, *packages],
+                               capture_output=True, text=True, timeout=120)
+        if found.returncode:
+            pytest.skip(f"npm can't install {packages}: {found.stderr.splitlines()[-1:]}")
+    return PLACE
+
+
+def test_a_stranger_s_server_gets_every_byte(node, tmp_path):
+    authority = Authority(tmp_path / "pki", "ward")
+    (cert, key), data, there = authority.issue("c-7f3a9c21b04d"), os.urandom(2_500_000), tmp_path / "there"
+    there.mkdir()
+    (tmp_path / "x.tar").write_bytes(data)
+    server = subprocess.Popen(["node", SERVER, there, authority.ca, *authority.issue("intake")], cwd=node,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"https://127.0.0.1:{int(server.stdout.readline())}/exports"
+        parcel = Parcel(REQUEST, "clip", len(data), hashlib.sha256(data).hexdigest(), 64 * "a")
+        carriage = Carriage(Ward(ca=str(authority.ca), cert=str(cert), key=str(key)), url, parcel, tmp_path / "x.tar",
+                            1.0, SystemClock(), Waits(lost_s=0.2, step_s=0.2, longest_s=0.2))
+        until(lambda: carriage.sent_b == len(data), 30, f"it has all of it: {carriage.fault}")
+        carriage.stop()
+        assert (there / REQUEST).read_bytes() == data
+    finally:
+        server.communicate(timeout=10)

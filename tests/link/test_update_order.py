@@ -1,0 +1,203 @@
+"""`update` from the ward's order to its answer: the household's rule, a bundle over mTLS, root, a restart between."""
+import functools
+import hashlib
+import itertools
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from agent import __version__
+from agent.core.trial import Pace
+from agent.host.clock import SystemClock
+from agent.host.updates import Doors
+from agent.store import updates
+from agent.tools.update import main, show
+from agent.tools.update.main import Root
+from agent.tools.update.work import RESTART
+from tests.link.test_commands import KEY, Ops, st
+from tests.rigs import wait
+from tests.rigs.broker import Broker
+from tests.rigs.bundles import Maker
+from tests.rigs.depot import Depot
+from tests.rigs.links import LinkRig
+from tests.rigs.pki import Authority
+from tests.rigs.ward import Ingest
+from tests.tools.cli import taimat
+
+DEV, NEW = "c-7f3a9c21b04d", "9.0.0"
+QUICK = Pace(listen_s=0.5, settle_s=0.5, deadline_s=40.0, silent_s=5.0)
+until = functools.partial(wait.until, within_s=30.0)       # processes are started, and others are at work here
+
+
+class Site:
+    """A device at its ward, whose depot has a release; `root` installs, with systemd and pip played."""
+
+    def __init__(self, folder: Path, port: int, ward: Ingest, rig: LinkRig, depot: Depot, maker: Maker) -> None:
+        self.rig, self.depot, self.ward, self.config = rig, depot, ward, rig.config
+        self.doors = Doors(rig.runtime / "update", folder / "link/store/told")
+        self.bundle = depot.files["9.tar"] = maker.bundle(NEW)
+        self.prefix = folder / "opt"
+        self.make(__version__)
+        for name in ("current", "proven"):
+            (self.prefix / name).symlink_to(f"versions/{__version__}")
+        self.doors.asked.mkdir()
+        self.port = port
+        self.ops = Ops(ward, rig)
+        self.ops.dev = DEV
+
+    def make(self, version: str) -> None:
+        program = self.prefix / "versions" / version / "bin/taimat"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+
+    def run(self, command: list[str], within_s: float) -> None:
+        if command[1:3] == ["-m", "venv"]:
+            Path(command[-1], "bin").mkdir()
+        elif "install" in command:
+            self.make(NEW)
+        elif command == RESTART:
+            self.rig.stop()
+            self.rig.start()
+        else:
+            subprocess.run(command, check=True, timeout=within_s)
+
+    def order(self, **other: object) -> dict[str, object]:
+        """Order the release, not waiting for an answer."""
+        args = {"version": NEW, "url": self.depot.url("9.tar"), "bytes": len(self.bundle),
+                "sha256": hashlib.sha256(self.bundle).hexdigest()} | other
+        order = self.ops.payload(args, KEY, dev=DEV, name="update")
+        self.ops.send("update", order)
+        return order
+
+    def said(self, order: dict[str, object]) -> list[tuple[str, str | None]]:
+        """What was answered, each thing once."""
+        return [each for each, _ in itertools.groupby(map(st, self.ops.answers(order)))]
+
+    def root(self) -> Root:
+        return Root(self.config, SystemClock(), self.run, self.doors, self.prefix, pace=QUICK)
+
+    def installed(self) -> str | None:
+        """What systemd does when the request is there; returns what was told of it."""
+        until(lambda: (self.doors.asked / "install").exists())
+        return main.work(self.root()).code
+
+
+@pytest.fixture(scope="module")
+def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Depot, Maker, str]]:
+    """What is there for all: a depot, a maker, and the device's files for the ward."""
+    folder = tmp_path_factory.mktemp("around")
+    authority, maker = Authority(folder / "pki", "ward"), Maker(folder / "maker")
+    cert, key = authority.issue(DEV)
+    public = folder / "command.pem"
+    public.write_bytes(KEY.public_key().public_bytes(serialization.Encoding.PEM,
+                                                     serialization.PublicFormat.SubjectPublicKeyInfo))
+    ward = f'ca = "{authority.ca}"\ncert = "{cert}"\nkey = "{key}"\ncommand_key = "{public}"'
+    with Depot(authority) as depot:
+        yield depot, maker, ward
+
+
+@pytest.fixture
+def site(around, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    depot, maker, ward = around
+    depot.asked.clear()
+    update = f'[update]\nrule = "{request.param}"\nrelease_key = "{maker.public}"\n'
+    with Broker(tmp_path / "broker") as broker, Ingest(broker.port, tmp_path) as ingest, \
+            LinkRig(tmp_path / "link", broker.port, ward, update) as rig:
+        yield Site(tmp_path, broker.port, ingest, rig, depot, maker)
+
+
+@pytest.mark.parametrize("site", ["allow"], indirect=True)
+def test_an_order_is_fetched_in_spite_of_a_cut_installed_and_answered_after_the_restart(site: Site):
+    site.depot.cut_after_b = len(site.bundle) // 2
+    order = site.order()
+    assert site.installed() is None
+    assert until(lambda: site.said(order)[1:]) == [("done", None)] and site.said(order)[0] == ("running", None)
+    assert site.ops.answers(order)[-1]["data"] == {"version": NEW}
+    assert [wanted for _, wanted in site.depot.asked] == [None, f"bytes={len(site.bundle) // 2}-"]
+    stops = [json.loads(each.payload) for each in site.ward.all("/status")]
+    assert "update" in [status.get("why") for status in stops]
+    assert not list((site.rig.folder / "store/updates").iterdir())
+
+
+@pytest.mark.parametrize("site", ["allow"], indirect=True)
+def test_killed_while_it_fetches_and_while_root_is_at_it_the_order_is_told_of_once(site: Site):
+    site.depot.cut_after_b = len(site.bundle) // 3
+    order = site.order()
+    until(lambda: site.depot.asked)
+    site.rig.kill()
+    site.rig.start()
+    until(lambda: (site.doors.asked / "install").exists())
+    site.rig.kill()
+    assert main.work(site.root()).code is None          # it starts the link, as systemd does
+    assert until(lambda: [each for each in site.said(order) if each[0] != "running"]) == [("done", None)]
+    told = until(lambda: [event["data"]["st"] for event in site.ward.events() if event["data"]["kind"] == "command"])
+    assert told == ["done"]
+
+
+@pytest.mark.parametrize("site", ["ask"], indirect=True)
+def test_the_household_is_asked_and_its_word_counts(site: Site):
+    order = site.order()
+    until(lambda: site.said(order) == [("waiting_consent", None)])
+    site.rig.kill()
+    site.rig.start()
+    assert not site.depot.asked
+    show.decide(site.config, approve=True)
+    assert site.installed() is None
+    assert until(lambda: site.said(order)[2:]) == [("done", None)]
+
+
+@pytest.mark.parametrize("site", ["ask"], indirect=True)
+def test_a_newer_order_takes_the_place_of_one_that_waits_and_a_refused_one_comes_to_nothing(site: Site):
+    first = site.order()
+    until(lambda: site.said(first))
+    second = site.order()
+    assert until(lambda: site.said(first)[1:]) == [("refused", "superseded")]
+    until(lambda: site.said(second))
+    show.decide(site.config, approve=False)
+    assert until(lambda: site.said(second)[1:]) == [("refused", "declined")]
+    assert not site.depot.asked
+
+
+@pytest.mark.parametrize("site", ["never"], indirect=True)
+def test_a_household_may_want_none(site: Site):
+    order = site.order()
+    assert until(lambda: site.said(order)) == [("refused", "forbidden")]
+
+
+@pytest.mark.parametrize(("site", "other", "answer"), [
+    ("allow", {"version": "0.0.1"}, ("refused", "not_newer")),
+    ("allow", {"url": "http://example.invalid/9.tar"}, ("refused", "bad_args")),
+    ("allow", {"sha256": "0" * 64}, ("failed", "download")),
+    ("allow", {"bytes": 77}, ("failed", "download"))], indirect=["site"])
+def test_what_is_not_as_ordered_is_not_installed(site: Site, other: dict[str, object], answer: tuple[str, str]):
+    order = site.order(**other)
+    assert until(lambda: [each for each in site.said(order) if each[0] != "running"]) == [answer]
+    assert not (site.doors.asked / "install").exists()
+
+
+@pytest.mark.parametrize("site", ["allow"], indirect=True)
+def test_where_nobody_installs_the_ward_is_told_so(site: Site):
+    site.doors.asked.rmdir()
+    order = site.order()
+    assert until(lambda: site.said(order)[1:]) == [("failed", "not_enabled")]
+
+
+@pytest.mark.parametrize("site", ["ask"], indirect=True)
+def test_the_ward_s_own_command_orders_it_and_shows_what_devices_say(site: Site, tmp_path: Path):
+    (tmp_path / "9.tar").write_bytes(site.bundle)
+    (tmp_path / "command.key").write_bytes(KEY.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (tmp_path / "ward.toml").write_text(f'[ward]\nward = "w07"\nhost = "127.0.0.1"\nport = {site.port}\ntls = false\n'
+                                        f'[ops]\ncommand_key = "{tmp_path}/command.key"\n')
+    said = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "--wait", "4", "9.tar", site.depot.url("9.tar"),
+                  DEV, "c-000000000000")
+    assert said.returncode == 1 and f"{DEV}\twaiting_consent" in said.stdout, said.stderr
+    assert "c-000000000000\tsilent" in said.stdout
+    assert updates.read(site.rig.db).version == NEW
+    wrong = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "ward.toml", "https://x", DEV)
+    assert wrong.returncode == 78 and "it takes a release of scripts/package" in wrong.stderr

@@ -1,0 +1,48 @@
+"""An upload over a line that loses packets, is long, narrow, and is cut in the middle: a real kernel's TCP and TLS."""
+import math
+import time
+
+import pytest
+
+from agent.link.handover.steward import SLOW_S, TOLD_EVERY_S
+from tests.rigs import wan
+from tests.rigs.far import Far
+from tests.rigs.lane import Line
+from tests.rigs.wait import until
+
+MISSING = wan.missing()
+BAD = Line(delay_s=0.15, loss=0.03, rate_bps=4e6)
+NARROW = Line(delay_s=0.01, rate_bps=4e6)
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+
+def test_over_loss_and_a_cut_in_the_middle_every_byte_comes_once(tmp_path):
+    with Far(tmp_path) as far:
+        far.line.become(BAD)
+        request_id, data = far.packed(100_000)
+        until(lambda: far.tus.taken_b > 40_000, 30, "it is on its way")
+        far.line.become(Line(up=False))
+        time.sleep(1.0)
+        far.line.become(BAD)
+        until(lambda: far.state(request_id) == "delivered", 60, "delivered")
+        assert bytes(far.tus.uploads[request_id].data) == data
+
+
+def test_events_hardly_wait_for_an_upload_and_it_waits_when_the_ward_s_answers_are_late(tmp_path):
+    with Far(tmp_path, "upload_pct = 100") as far:
+        far.line.become(NARROW)
+        request_id, _ = far.packed(4_000_000)
+        while far.tus.taken_b < 800_000:
+            far.rig.append()
+            time.sleep(0.05)
+        until(lambda: far.rig.waiting_n() == 0)
+        late_s = sorted(far.late_s())
+        assert late_s[math.ceil(len(late_s) * 0.9) - 1] <= 0.15, "in a router's full queue it is 0.2 s"
+        far.broker.freeze()
+        time.sleep(TOLD_EVERY_S + SLOW_S + 1.0)
+        held_b = far.tus.taken_b
+        time.sleep(0.5)
+        assert far.tus.taken_b - held_b < 20_000 and far.state(request_id) == "packed"
+        far.broker.thaw()
+        until(lambda: far.tus.taken_b > held_b + 100_000, 20, "it goes on")

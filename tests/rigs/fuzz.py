@@ -1,0 +1,115 @@
+"""What comes in from the ward, fuzzed with an eye on which lines are reached: `python -m tests.rigs.fuzz NAME CORPUS`.
+
+Options of libFuzzer follow, such as -runs=100000; with a crash the exit code is not 0, and the input lies beside.
+It needs atheris (pip install atheris).
+"""
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import atheris
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+with atheris.instrument_imports(include=["agent"]):
+    from agent.core import wire
+    from agent.core.ledger.chain import fingerprint
+    from agent.core.ledger.row import canonical
+    from agent.core.wardconfig import KEYS, BadWish, demand, outcome
+    from agent.core.wire.commands import COMMANDS, plain
+    from agent.host.broker.connection import Arrived
+    from agent.host.clock import Instant
+    from agent.link import signature, verdict
+    from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
+
+TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
+NOW = Instant("9f2c1a7e", 864_123_400, 1_795_561_300_000, "ntp")
+WARD = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+KEY = WARD.public_key().public_bytes_raw()
+OWN = {"health_int_s": 30, "retention_d": 30, "log_level": "info"}
+ORDER = {"id": "01JDX0000000000000000000AB", "iat": NOW.wall_ms, "exp": NOW.wall_ms + 60_000, "by": "ops"}
+CLIP = {"case": "HS-2026-117", "purpose": "crime", "officer": "Lê Văn A", "basis": "Điều 89", "cam": "gate",
+        "upload": "https://ward/", "receipt_key": "0" * 64, "from": "2026-11-20T08:00:00Z",
+        "to": "2026-11-20T08:05:00+07:00"}
+
+
+def signed(payload: dict[str, Any]) -> dict[str, Any]:
+    """As the ward's desk sends it to this device."""
+    words = {**payload, "dev": TOPICS.dev, "kid": fingerprint(KEY)}
+    return {**words, "sig": base64.b64encode(WARD.sign(canonical(words))).decode()}
+
+
+SEEDS = {
+    "command": [ORDER, {**ORDER, "args": {"from": 1, "to": 9}}, {**ORDER, "args": {"utc_ms": 1}},
+                signed({**ORDER, "name": "restart", "args": {"role": "link"}}),
+                signed({**ORDER, "name": "clip.export", "args": CLIP})],
+    "desired": [signed({"ver": 18, "cfg": {"health_int_s": 60, "retention_d": 7, "log_level": "debug"}})],
+    "receipt": [{"upto": 10_481, "also": [10_483], "reject": [{"seq": 10_482, "code": "schema"}]}, {"online": True}]}
+
+
+def command(payload: bytes) -> None:
+    """Judged for each name that it may come under; its signature checked; and it can be said again."""
+    order = _decoded(wire.Command, payload)
+    if order is None:
+        return
+    assert wire.decode(wire.Command, json.dumps(plain(order)).encode()) == order
+    for name in (*COMMANDS, "no.such"):
+        for to_all in (False, True):
+            found = verdict.judge(order, name, Arrived("", payload, False, None, None), to_all, TOPICS, NOW)
+            assert found or name in COMMANDS
+    _is_checked(payload, "command")
+
+
+def desired(payload: bytes) -> None:
+    """Either refused by name, or what holds lies within the bounds and within the household's wish."""
+    wish = _decoded(wire.Desired, payload)
+    if wish is None:
+        return
+    _is_checked(payload, "desired")
+    holds = outcome(wish.cfg, OWN)
+    assert holds.values.keys() == KEYS.keys() and holds.values["retention_d"] <= OWN["retention_d"]
+    assert holds.values["health_int_s"] >= OWN["health_int_s"] and holds.clamped.keys() <= wish.cfg.keys()
+    try:
+        demand(wish.cfg)
+    except BadWish as bad:
+        assert bad.key in wish.cfg
+
+
+def receipt(payload: bytes) -> None:
+    """A receipt or the ingest's state, or refused."""
+    _decoded(wire.Ack, payload)
+    _decoded(wire.WardState, payload)
+
+
+def _is_checked(payload: bytes, name: str) -> None:
+    """A signature holds for the words that were signed, and for no others."""
+    if (found := signature.judge(payload, KEY)) == GOOD:
+        words = json.loads(payload)
+        assert any(canonical(words) == canonical(seed) for seed in SEEDS[name])
+    assert found in (GOOD, BAD, UNKNOWN_KEY)
+
+
+def _decoded(kind: type[Any], payload: bytes) -> Any:
+    try:
+        return wire.decode(kind, payload)
+    except wire.BadPayload as bad:
+        assert len(str(bad)) < 20
+        return None
+
+
+TARGETS = {"command": command, "desired": desired, "receipt": receipt}
+
+
+def main(argv: list[str]) -> None:
+    """Fuzz until the runs are over."""
+    name, corpus = argv[1], Path(argv[2])
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(SEEDS[name]):
+        (corpus / f"seed-{number}").write_bytes(json.dumps(seed).encode())
+    atheris.Setup([argv[0], *argv[2:]], TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,131 @@
+"""A house and its ward for tests of the hand-over: link and keeper as processes, a broker, an intake, and footage."""
+import base64
+import itertools
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.core.facts import Poke
+from agent.core.ledger.row import canonical
+from agent.store import ledger, requests
+from agent.store.folders import Folders
+from tests.rigs.broker import Broker
+from tests.rigs.exports import BEGIN_MS, END_MS, shoot
+from tests.rigs.links import ROOT, LinkRig
+from tests.rigs.tus import Tus
+from tests.rigs.wait import until
+from tests.rigs.ward import Ingest
+
+DEV = "c-7f3a9c21b04d"
+AGO_MS = 3_600_000
+HOUSE = '''
+[[camera]]
+name = "gate"
+source = "picamera:0"
+{more}
+'''
+
+
+class House:
+    """A context manager: everything runs. `begin_ms` and `end_ms` are where the footage of the camera "gate" lies."""
+
+    def __init__(self, folder: Path, broker: Broker, tus: Tus, sharing: str = "") -> None:
+        """`sharing` is TOML for the [sharing] table."""
+        self._key, self._numbers = Ed25519PrivateKey.generate(), itertools.count()
+        folder.mkdir(parents=True, exist_ok=True)
+        public = folder / "command.pem"
+        public.write_bytes(self._key.public_key().public_bytes(serialization.Encoding.PEM,
+                                                               serialization.PublicFormat.SubjectPublicKeyInfo))
+        certificate, key = tus.authority.issue(DEV)
+        self.tus, self.ward = tus, Ingest(broker.port, folder)
+        papers = f'command_key = "{public}"\nca = "{tus.authority.ca}"\ncert = "{certificate}"\nkey = "{key}"'
+        self.rig = LinkRig(folder / "device", broker.port, papers,
+                           HOUSE.format(more=f"[sharing]\n{sharing}" if sharing else ""))
+        self.db, self.folders = self.rig.db, Folders(folder / "device" / "store").create()
+        self._keeper: subprocess.Popen[bytes] | None = None
+        shift_ms = self.rig.clock.now().wall_ms - AGO_MS - BEGIN_MS
+        self.begin_ms, self.end_ms = BEGIN_MS + shift_ms, END_MS + shift_ms
+        shoot(self.db, self.folders, shift_ms)
+
+    def __enter__(self) -> "House":
+        self.rig.start()
+        self.start_keeper()
+        until(lambda: self.ward.last("/birth"), 20, "the link is there")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill_keeper()
+        self.rig.__exit__()
+        self.ward.close()
+
+    def private_pem(self) -> bytes:
+        """The key that it obeys, as the ward's desk has it."""
+        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                       serialization.NoEncryption())
+
+    def start_keeper(self) -> None:
+        with (self.rig.folder / "keeper.log").open("ab") as log:
+            self._keeper = subprocess.Popen([sys.executable, "-m", "agent.keeper", "--config", self.rig.config],
+                                            cwd=ROOT, stderr=log)
+
+    def kill_keeper(self) -> None:
+        """SIGKILL it."""
+        assert self._keeper
+        self._keeper.kill()
+        self._keeper.wait()
+
+    def order(self, name: str, args: dict[str, Any], by: Ed25519PrivateKey | None = None) -> str:
+        """Send a signed command; returns its id."""
+        now_ms = self.rig.clock.now().wall_ms
+        order = {"v": 1, "id": f"01KAV0Z6V6M3W2Q8T1B7N{time.time_ns() % 10**3:03d}{next(self._numbers):02d}",
+                 "iat": now_ms, "exp": now_ms + 60_000, "dev": DEV, "name": name, "by": "w07/officer-118", "args": args}
+        order["sig"] = base64.b64encode((by or self._key).sign(canonical(order))).decode()
+        self.ward.publish(f"{DEV}/cmd/{name}", json.dumps(order).encode())
+        return order["id"]
+
+    def wish(self, **more: Any) -> dict[str, Any]:
+        """Args of a wish for pictures of the camera "gate"."""
+        return {"case": "W07-2026-0093", "purpose": "theft", "officer": "Trần Văn B", "basis": "BLTTHS 2015, điều 107",
+                "cam": "gate", "upload": self.tus.url, "receipt_key": self.tus.receipt_key, **more}
+
+    def clip(self, begin_ms: int | None = None, end_ms: int | None = None, **more: Any) -> str:
+        """Ask for the footage, or for another time."""
+        return self.order("clip.export", self.wish(**{"from": rfc3339(begin_ms or self.begin_ms),
+                                                      "to": rfc3339(end_ms or self.end_ms)}, **more))
+
+    def answers(self, order_id: str) -> list[dict[str, Any]]:
+        """What the ward has heard about it so far."""
+        return [json.loads(each.payload) for each in self.ward.all(f"/rsp/ops/{order_id}")]
+
+    def said(self, order_id: str) -> list[tuple[str, str | None]]:
+        """State and code of these, each once."""
+        return list(dict.fromkeys((told["st"], told.get("code")) for told in self.answers(order_id)))
+
+    def hears(self, order_id: str, st: str, within_s: float = 30.0) -> dict[str, Any]:
+        """The first answer with that state."""
+        return until(lambda: next((told for told in self.answers(order_id) if told["st"] == st), None), within_s,
+                     f"{st} of {self.said(order_id)}")
+
+    def decide(self, order_id: str, code: str) -> None:
+        """The household's word, as a command or the page gives it."""
+        requests.decide(self.db, order_id, code, "command", self.rig.clock.now())
+        self.rig.outlet.send(Poke(what="requests"), "keeper", "link")
+
+    def request(self, order_id: str) -> requests.Request | None:
+        """As it lies in the store."""
+        return requests.find(self.db, order_id)
+
+    def rows(self) -> list[str]:
+        """Kinds of the ledger's rows."""
+        return [json.loads(line.doc)["kind"] for line in ledger.lines(self.db)]
+
+
+def rfc3339(wall_ms: int) -> str:
+    """As the ward writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall_ms // 1000)) + f".{wall_ms % 1000:03d}Z"

@@ -1,0 +1,19 @@
+"""The ward's ingest that asks for what is missing after seconds: `python -m tests.rigs.impatient --config CONFIG`."""
+import sys
+
+from agent.ward import holes
+from agent.ward.ingest import main
+from tests.rigs.ingest import QUICK, WardIngest
+
+PATIENCE_S = 3.0
+
+
+class ImpatientIngest(WardIngest):
+    """As any, but for its patience."""
+
+    module = "tests.rigs.impatient"
+
+
+if __name__ == "__main__":
+    holes.PATIENCE_MS = round(PATIENCE_S * 1000)
+    sys.exit(main(tempo=QUICK))

@@ -1,0 +1,141 @@
+"""A device that can be updated, below a temporary folder: an installed version, roles whose hearts beat, a kill switch.
+
+Nothing here needs root. Versions are built by hand unless a test wants the real thing.
+"""
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.core.facts import Beat, CameraFacts
+from agent.core.trial import Pace
+from agent.host.clock import SystemClock
+from agent.host.datagram import Outlet
+from agent.host.updates import Doors, bundle
+from agent.tools.update.main import Root, execute
+from agent.tools.update.work import RESTART
+from tests.rigs.bundles import Maker
+from tests.tools.cli import write_config
+
+QUICK = Pace(listen_s=0.1, settle_s=0.1, deadline_s=20.0, silent_s=2.0)
+OLD, NEW = "1.0.0", "2.0.0"
+ORDER = "01JAAAAAAAAAAAAAAAAAAAAAAA"
+EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "open")
+
+
+class Killed(BaseException):
+    """The process is dead: nothing after this is done, and nobody catches it."""
+
+
+class Killer:
+    """Ends the main thread before its nth effect on the disk, and lets it have none after that."""
+
+    def __init__(self) -> None:
+        """Python's audit hooks stay for good, so there is one of these."""
+        self._left_n: int | None = None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, args: tuple[object, ...]) -> None:
+        if self._left_n is None or event not in EFFECTS or threading.current_thread() is not threading.main_thread():
+            return
+        if event == "open" and not (isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)):
+            return
+        self._left_n -= 1
+        if self._left_n < 0:
+            raise Killed
+
+    def after(self, effects_n: int | None) -> None:
+        """How many effects are still granted; None: all."""
+        self._left_n = effects_n
+
+
+KILLER = Killer()
+
+
+class Device:
+    """One device; `root` is what its units run as root with."""
+
+    def __init__(self, folder: Path, rule: str = "allow", first: str = OLD) -> None:
+        """Version `first` is installed, and its roles run."""
+        self.maker = Maker(folder / "maker")
+        self.folder, self.runtime = folder, Path(tempfile.mkdtemp(prefix="taimat-", dir="/tmp"))
+        update = f'[update]\nrule = "{rule}"\nrelease_key = "{self.maker.public}"\n'
+        config = write_config(folder, more=update)
+        config.write_text(config.read_text().replace(f"{folder}/run", str(self.runtime)))
+        doors = Doors(folder / "asked", folder / "told")
+        for path in (doors.asked, folder / "store/updates"):
+            path.mkdir(parents=True)
+        self.root = Root(config, SystemClock(), self.run, doors, folder / "opt", pace=QUICK)
+        self.commands: list[list[str]] = []
+        self.make(first)
+        for name in ("proven", "current"):
+            (self.root.prefix / name).symlink_to(f"versions/{first}")
+        self.ill: set[str] = set()          # versions whose camera delivers nothing
+        self.lives_n, self.born_mono_s = 1, self.root.clock.mono_s()
+        self._over = threading.Event()
+        self._roles = threading.Thread(target=self._beat)
+        self._roles.start()
+
+    def make(self, version: str) -> None:
+        """A whole version, as far as root looks."""
+        program = self.root.prefix / "versions" / version / "bin/taimat"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\necho taimat {version}\n")
+        program.chmod(0o755)
+
+    def run(self, command: Sequence[str], within_s: float) -> None:
+        """What root would have run: `venv` and pip are played, a restart gives the roles new lives."""
+        self.commands.append(list(command))
+        if command[1:3] == ["-m", "venv"]:
+            Path(command[-1], "bin").mkdir()
+        elif "install" in command:
+            self.make(Path(command[0]).parts[-3])
+        elif list(command) == RESTART:
+            self.lives_n, self.born_mono_s = self.lives_n + 1, self.root.clock.mono_s()
+        else:
+            execute(command, within_s)
+
+    def run_really(self, command: Sequence[str], within_s: float) -> None:
+        """The same with a real `venv` and a real pip."""
+        (self.run if list(command) == RESTART else execute)(command, within_s)
+
+    def named(self) -> tuple[str, str]:
+        """What runs, and what is proven."""
+        return tuple(os.readlink(self.root.prefix / name).rpartition("/")[2] for name in ("current", "proven"))
+
+    def versions(self) -> list[str]:
+        """All folders of versions."""
+        return sorted(path.name for path in (self.root.prefix / "versions").iterdir())
+
+    def order(self, data: bytes, sha256: str = "a" * 64) -> None:
+        """The link has fetched this bundle, and asks for it."""
+        bundle(self.folder / "store", sha256).write_bytes(data)
+        self.root.doors.ask(ORDER, sha256, self.root.clock.now())
+
+    def power_cut(self) -> None:
+        """What lies in memory is gone."""
+        for path in self.root.doors.asked.iterdir():
+            path.unlink()
+
+    def _beat(self) -> None:
+        outlet = Outlet(self.runtime)
+        while not self._over.wait(0.02):
+            now_mono_s = self.root.clock.mono_s()
+            state = "retrying" if self.named()[0] in self.ill else "ok"
+            for unit, cameras in (("capture@gate", [CameraFacts(camera="gate", state=state)]), ("keeper", [])):
+                outlet.send(Beat(role=unit.partition("@")[0], unit=unit, pid=self.lives_n, mono_s=now_mono_s,
+                                 up_s=now_mono_s - self.born_mono_s, cameras=cameras), "update")
+        outlet.close()
+
+    def __enter__(self) -> "Device":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        KILLER.after(None)
+        self._over.set()
+        self._roles.join()
+        shutil.rmtree(self.runtime)
+
