@@ -8,6 +8,8 @@ import typer
 
 from agent.tools import options as opt
 from agent.tools.export import options as out
+from agent.tools.update.commands import update_app
+from agent.tools.ward_commands import ward_app
 
 EXIT_CODES = " · ".join((
     "[bold]Exit codes[/bold]  0 all right",
@@ -20,7 +22,6 @@ EXIT_CODES = " · ".join((
     "78 the configuration is wrong"))
 HELP = "Taimat records a camera on this computer, keeps the clips, and tells the ward's broker what happened."
 ROLES, LOOK, SET_UP, WARD = "Record", "Look", "Set up and check", "Run a ward"
-WARD_CONFIG = Path("/etc/taimat/ward.toml")
 
 app = typer.Typer(
     name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -29,10 +30,12 @@ config_app = typer.Typer(no_args_is_help=True, help="Make, check and show the co
 clips_app = typer.Typer(invoke_without_command=True, help="Look at the recordings, and take them out.")
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(clips_app, name="clips", rich_help_panel=LOOK)
-ward_app = typer.Typer(no_args_is_help=True, help="The ward's end: take in what its devices tell, and watch them.")
+requests_app = typer.Typer(invoke_without_command=True, help="What the ward has asked for: you decide.")
+app.add_typer(requests_app, name="requests", rich_help_panel=LOOK)
 app.add_typer(ward_app, name="ward", rich_help_panel=WARD)
 home_app = typer.Typer(no_args_is_help=True, help="The recorder in the household's Home Assistant.")
 app.add_typer(home_app, name="home", rich_help_panel=SET_UP)
+app.add_typer(update_app, name="update", rich_help_panel=SET_UP)
 
 
 def _become(module: str, config: Path | None, *more: str) -> NoReturn:
@@ -86,6 +89,42 @@ def link(config: opt.Config = None) -> None:
 def web(config: opt.Config = None) -> None:
     """One part: the household's page."""
     _become("agent.web", config)
+
+
+@requests_app.callback()
+def _requests(context: typer.Context, config: opt.Config = None) -> None:
+    """Without a word after it: the list."""
+    if context.invoked_subcommand is None:
+        requests_list(config=config)
+    context.default_map = {name: {"config": config} for name in context.command.commands}
+
+
+@requests_app.command("list")
+def requests_list(last: opt.Last = 20, json: opt.Json = False, config: opt.Config = None) -> None:
+    """List what the ward has asked for, newest first, and what became of it."""
+    from agent.tools import requests as tool
+    tool.show_all(config, last, json)
+
+
+@requests_app.command("show")
+def requests_show(number: opt.RequestNumber, json: opt.Json = False, config: opt.Config = None) -> None:
+    """Show one request: who asks, by what law, and what exactly would leave the house."""
+    from agent.tools import requests as tool
+    tool.show(config, number, json)
+
+
+@requests_app.command("approve")
+def requests_approve(number: opt.RequestNumber, yes: opt.Yes = False, config: opt.Config = None) -> None:
+    """Let the ward have it: it is packed, signed, sent, and written into the ledger."""
+    from agent.tools import requests as tool
+    tool.decide(config, number, "approved", yes)
+
+
+@requests_app.command("refuse")
+def requests_refuse(number: opt.RequestNumber, config: opt.Config = None) -> None:
+    """Let nothing leave; also takes an approval back, until the ward has everything."""
+    from agent.tools import requests as tool
+    tool.decide(config, number, "refused", True)
 
 
 @clips_app.callback()
@@ -280,27 +319,6 @@ def demo(source: opt.Footage = None, broker: opt.Broker = None, seconds: opt.Sec
     """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
     from agent.tools.demo import play
     raise typer.Exit(play(source, broker, seconds, port))
-
-
-@ward_app.command("init")
-def ward_init(force: opt.Force = False, config: opt.WardConfig = WARD_CONFIG) -> None:
-    """Write a first configuration of the ward's ingest, with every key explained."""
-    from agent.tools import ward as tool
-    tool.become("init", config, [("--force", force)])
-
-
-@ward_app.command("ingest")
-def ward_ingest(config: opt.WardConfig = WARD_CONFIG) -> None:
-    """Take in what the devices of a ward tell, keep it in a database, and send receipts for it."""
-    from agent.tools import ward as tool
-    tool.become("ingest", config)
-
-
-@ward_app.command("watch")
-def ward_watch(once: opt.Once = False, json: opt.Json = False, config: opt.WardConfig = WARD_CONFIG) -> None:
-    """Show which devices of the ward are there, and why others are not: live, from the ingest's database."""
-    from agent.tools import ward as tool
-    tool.become("watch", config, [("--once", once), ("--json", json)])
 
 
 @app.command(hidden=True)

@@ -1,9 +1,13 @@
 """`taimat config init | check | show`: the configuration as a technician meets it."""
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,11 @@ from agent.config.positions import Path as KeyPath
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
+from agent.config.wardconfig import ACTS_ON, in_effect
 from agent.host.files import write_durably
 from agent.host.log import redact
-from agent.store.database import StoreError
+from agent.store import wardconfig
+from agent.store.database import FILE, StoreError, connect
 from agent.tools.notes import notes
 from agent.tools.place import Home, config_path, home
 from agent.tools.terminal import console
@@ -99,6 +105,8 @@ def _missing(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
         named = getattr(settings.home, key)
         if settings.home.enabled and named and (trouble := _trouble(named)):
             yield ("home", key), trouble
+    if settings.update.release_key and (trouble := _trouble(settings.update.release_key)):
+        yield ("update", "release_key"), trouble
 
 
 def _trouble(name: str) -> str | None:
@@ -115,24 +123,50 @@ def _trouble(name: str) -> str | None:
 
 
 def show(config: Path | None) -> None:
-    """Print the settings in effect as TOML, each with its note, passwords left out. Raises ConfigError."""
-    text = redact("\n".join(document(load(config_path(config)))))
+    """Print the settings in effect as TOML, each with its note, passwords left out; what the ward has set is marked.
+
+    Raises ConfigError.
+    """
+    own = load(config_path(config))
+    text = redact("\n".join(document(in_effect(own, _set_by_the_ward(own)), own)))
     if sys.stdout.isatty():
         Console().print(Syntax(text, "toml", theme="ansi_dark", background_color="default", word_wrap=True))
     else:
         print(text)
 
 
-def document(settings: Settings) -> Iterator[str]:
-    """The lines of a configuration file with these settings, each key with its note; passwords are still in them."""
+def _set_by_the_ward(own: Settings) -> dict[str, Any]:
+    """The ward's configuration, as the store has it; nothing where there is no store yet."""
+    store = Path(own.store.folder)
+    try:
+        if not (store / FILE).exists():
+            return {}
+        with contextlib.closing(connect(store)) as db:
+            return wardconfig.read(db).cfg
+    except (OSError, StoreError, sqlite3.Error) as error:
+        print(f"what the ward has set can't be read: {error}; try it as root (sudo)", file=sys.stderr)
+        return {}
+
+
+def document(settings: Settings, own: Settings | None = None) -> Iterator[str]:
+    """The lines of a configuration file with these settings, each key with its note; passwords are still in them.
+
+    Where the household's `own` settings differ, the ward has set the key, and the note says so.
+    """
+    yours = {key: toml(_at(own, key)) for key in chain(*ACTS_ON.values())
+             if _at(own, key) != _at(settings, key)} if own else {}
     for section in settings.__struct_fields__:
         for header, item in _headed(getattr(settings, section), section):
             yield header
-            yield from _table(item, section)
+            yield from _table(item, section, yours)
             yield ""
 
 
-def _table(values: msgspec.Struct, name: str) -> Iterator[str]:
+def _at(settings: Settings, key: str) -> Any:
+    return attrgetter(key)(settings)
+
+
+def _table(values: msgspec.Struct, name: str, yours: Mapping[str, str]) -> Iterator[str]:
     """The lines of one table; tables inside it come last."""
     told, inner = notes(), []
     for field in msgspec.structs.fields(type(values)):
@@ -144,11 +178,13 @@ def _table(values: msgspec.Struct, name: str) -> Iterator[str]:
         default = field.default if field.default is not msgspec.NODEFAULT else []       # only lists come from a factory
         if not field.required and value != default:
             note += f" (default: {toml(default)})"
+        if mine := yours.get(f"{name}.{field.name}"):
+            note = f"set by the ward; yours: {mine}"
         yield f"{f'{field.name} = {toml(value)}':<{COMMENT_COLUMN}} # {note}".rstrip(" #")
     for value, inner_name in inner:
         for header, item in _headed(value, inner_name):
             yield header
-            yield from _table(item, inner_name)
+            yield from _table(item, inner_name, yours)
 
 
 def _holds_tables(value: Any) -> bool:

@@ -120,4 +120,36 @@ HoldLength = Annotated[str, typer.Option("--for", metavar="LENGTH", help="How lo
 Replace = Annotated[bool, typer.Option("--replace", help="Make another key; the old one opens nothing any more.")]
 WardConfig = Annotated[Path, typer.Option(
     "--config", "-c", metavar="FILE", envvar="TAIMAT_WARD_CONFIG", help="The configuration of the ward's ingest.")]
+MarkAll = Annotated[bool, typer.Option(
+    "--mark-all", help="Only mark all events for the city, even those that it has or has refused; who forwards brings "
+    "them.")]
 Once = Annotated[bool, typer.Option("--once", help="Show it as it is now, and end.")]
+TestedDevice = Annotated[str, typer.Argument(metavar="DEVICE", show_default=False, help="Its id.")]
+LookMinutes = Annotated[float, typer.Option("--minutes", metavar="N", min=0.5, max=1440, help="How long to look.")]
+AsIngest = Annotated[bool, typer.Option(
+    "--as-ingest", help="Also stand in for the ward's ingest, which must not run: its events are kept by nobody.")]
+TestCert = Annotated[Path | None, typer.Option(
+    "--cert", metavar="FILE", show_default=False, help="The certificate of a device that is there for tests.")]
+TestKey = Annotated[Path | None, typer.Option(
+    "--key", metavar="FILE", show_default=False, help="Its key.")]
+RequestNumber = Annotated[int, typer.Argument(
+    metavar="NO.", min=1, show_default=False, help="The request's number, as the list shows it.")]
+Devices = Annotated[list[str], typer.Argument(metavar="DEVICE", show_default=False, help="Their ids.")]
+Pairs = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="KEY=VALUE", show_default=False,
+    help="health_int_s, retention_d or log_level; several times for several. What is not named goes back to the "
+         "household's own value.")]
+WishFile = Annotated[Path | None, typer.Option(
+    "--file", metavar="FILE", show_default=False, help="The same as TOML: a line for each, as in health_int_s = 60.")]
+Clear = Annotated[bool, typer.Option("--clear", help="All of it goes back to the household's own values.")]
+Wait = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
+Bundle = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A release as its maker packs it.")]
+SimulatedDevices = Annotated[int, typer.Option("--devices", metavar="N", min=1, max=20_000, help="How many devices.")]
+EventRate = Annotated[float, typer.Option(
+    "--rate", metavar="N", min=0, max=1000, help="How many events a second, of all devices together.")]
+SteadyMinutes = Annotated[float, typer.Option(
+    "--minutes", metavar="N", min=0.1, help="How long to measure while nothing breaks.")]
+WithRestart = Annotated[bool, typer.Option(
+    "--restart", help="Then kill the broker, start it again after 10 s, and wait until all devices are back.")]
+SimulatedBy = Annotated[int, typer.Option(
+    "--processes", metavar="N", min=1, max=64, help="How many processes play the devices.")]

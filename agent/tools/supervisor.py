@@ -16,6 +16,7 @@ from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings
 from agent.config.units import units
 from agent.host import log
+from agent.host.child import die_with_parent
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.heart import Heart
@@ -23,7 +24,6 @@ from agent.host.reload import Reload
 from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
-from agent.tools.child import die_with_parent
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths

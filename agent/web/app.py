@@ -23,6 +23,7 @@ from agent.web.pages import Pages
 from agent.web.pairing import Pairing
 from agent.web.pausing import Pausing
 from agent.web.render import Renderer
+from agent.web.requests import Requests
 from agent.web.views import Views
 from agent.web.watch import Watch
 from agent.web.workers import CardTrouble, Workers
@@ -44,7 +45,7 @@ class Parts:
 def build(parts: Parts) -> ASGIApp:
     """The whole page, guarded."""
     settings = parts.settings
-    renderer = Renderer(settings.device.language, settings.device.site)
+    renderer = Renderer(settings.device.language, settings.device.site, settings.ward.enabled)
     busy = BusyAreas(settings, renderer)
     pages = Pages(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock, busy)
     views = Views(settings, parts.workers, parts.watch, parts.hall, parts.folders, parts.clock)
@@ -52,6 +53,7 @@ def build(parts: Parts) -> ASGIApp:
     feeds = Feeds(parts.workers, parts.watch, parts.clock)
     media = Media(parts.workers, parts.folders, Path(settings.store.runtime))
     handing = HandingOut(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock)
+    asked = Requests(settings, parts.workers, renderer, parts.clock)
     pairing = Pairing(settings.web, parts.doorman, renderer)
     routes = [
         Route("/", pages.home),
@@ -67,6 +69,8 @@ def build(parts: Parts) -> ASGIApp:
         Route("/pause", pausing.change, methods=["POST"]),
         Route("/handout", handing.show, methods=["GET"]),
         Route("/handout", handing.make, methods=["POST"]),
+        Route("/requests", asked.show, methods=["GET"]),
+        Route("/requests", asked.decide, methods=["POST"]),
         Route("/busy/forget", busy.forget, methods=["POST"]),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.enter, methods=["POST"]),

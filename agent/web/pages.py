@@ -9,7 +9,7 @@ from starlette.responses import Response
 from agent.config.settings import Settings
 from agent.core.pause import Pauses
 from agent.host.clock import Clock
-from agent.store import events, pause
+from agent.store import events, pause, requests
 from agent.store.events import Event
 from agent.store.folders import Folders
 from agent.web import hearing, masking, restless, sighting, status, switch, tile
@@ -52,9 +52,9 @@ def posters(db: sqlite3.Connection, cameras: Sequence[str]) -> dict[str, int]:
 
 
 def home_rows(db: sqlite3.Connection, folders: Folders,
-              cameras: Sequence[str]) -> tuple[Listing, dict[str, int], Pauses]:
-    """What the home page shows of the store."""
-    return listing(db, None, HOME_EVENTS_N), posters(db, cameras), pause.load(folders)
+              cameras: Sequence[str]) -> tuple[Listing, dict[str, int], Pauses, int]:
+    """What the home page shows of the store; at the end, how many requests of the ward wait for an answer."""
+    return (listing(db, None, HOME_EVENTS_N), posters(db, cameras), pause.load(folders), requests.waiting_n(db))
 
 
 def live_rows(db: sqlite3.Connection, folders: Folders, camera: str) -> tuple[Listing, Pauses]:
@@ -86,14 +86,14 @@ class Pages:
         """/: cameras, latest events, health. Shown even when the card does not answer, only without events then."""
         said, now, report = self._renderer.words(request), self._clock.now(), self._watch.report
         try:
-            found, pictures, pauses = await self._workers.ask(home_rows, self._folders, self._names)
+            found, pictures, pauses, asked_n = await self._workers.ask(home_rows, self._folders, self._names)
             latest = found.sightings(self._clock, said)
         except CardTrouble:
-            latest, pictures, pauses = None, {}, None
+            latest, pictures, pauses, asked_n = None, {}, None, 0
         paused = paused_of([each for each in self._cameras if each.enabled], report, pauses, now)
         return self._renderer.page(request, "home.html", tiles=tile.tiles(self._cameras, report, now, said, paused),
-                                   posters=pictures, events=latest, health=status.status(report, now, said),
-                                   switch=switch.of_all(paused, now, said))
+                                   posters=pictures, events=latest, asked_n=asked_n,
+                                   health=status.status(report, now, said), switch=switch.of_all(paused, now, said))
 
     async def events(self, request: Request) -> Response:
         """/events: all of them, a page at a time, of one camera or all."""

@@ -34,9 +34,9 @@ class Static:
 class Renderer:
     """Makes answers from templates, in the visitor's language."""
 
-    def __init__(self, language: str, site: str) -> None:
-        """`language` is the device's own; `site` is where it hangs, shown beside the name."""
-        self._language, self._site = language, site
+    def __init__(self, language: str, site: str, asks: bool) -> None:
+        """`language` is the device's own; `site` is where it hangs, shown beside the name; `asks`: a ward may ask."""
+        self._language, self._site, self._asks = language, site, asks
         self._words = {each: words.load(each) for each in LANGUAGES}
         self._static = {path.name: _static(path) for path in sorted((HERE / "static").iterdir())}
         env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False,
@@ -58,8 +58,9 @@ class Renderer:
         said = self.words(request)
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
-            t=said, site=self._site, other=other, other_query=request.url.include_query_params(lang=other).query,
-            path=request.url.path, local=is_local(request.scope, request.headers), **values)
+            t=said, site=self._site, asks=self._asks, path=request.url.path, other=other,
+            other_query=request.url.include_query_params(lang=other).query,
+            local=is_local(request.scope, request.headers), **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:
             answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)

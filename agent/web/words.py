@@ -68,7 +68,7 @@ class Words:
 
     def size(self, b: int) -> str:
         """Bytes as "1.4 GB" or "38 MB", as cards are sold (10^9)."""
-        return self.number(b / GB, 1 if b < 10 * GB else 0) + " GB" if b >= GB else f"{round(b / MB)} MB"
+        return self.number(b / GB, 1 if b < 10 * GB else 0) + " GB" if b >= GB else f"{max(round(b / MB), 1)} MB"
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number with the language's decimal mark."""

@@ -1,5 +1,6 @@
 """`taimat config`: a technician's first file, every mistake with its line and remedy, and never a password."""
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from agent.config.load import load, parse
 from agent.config.settings import Settings
+from agent.store import wardconfig
+from agent.store.database import connect
+from agent.store.wardconfig import Given
 from agent.tools.config import document
 from agent.tools.place import home
 from tests.tools.cli import taimat, write_config
@@ -90,6 +94,29 @@ def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path
     assert said.returncode == 0 and "s3cret" not in said.stdout
     assert shown["camera"][0]["source"] == "rtsp://u:***@host/1" and shown["store"]["keep_days"] == 10
     assert "# pictures a second, likewise (default: 15)" in said.stdout
+
+
+def test_show_marks_what_the_ward_has_set_and_what_was_yours(tmp_path: Path):
+    path = write_config(tmp_path, more="[ward]\nenabled = true\n")
+    (tmp_path / "store").mkdir()
+    db = connect(tmp_path / "store")
+    wardconfig.put(db, Given(ver=18, cfg={"retention_d": 2, "health_int_s": 120, "log_level": "error"}))
+    db.close()
+    said = taimat(tmp_path, "config", "show", "-c", path).stdout
+    assert re.search(r"keep_days = 3 +# set by the ward; yours: 10\n", said)
+    assert re.search(r"health_every_s = 120 +# set by the ward; yours: 30\n", said)
+    assert tomllib.loads(said)["log"] == {"level": "info"} and said.count("set by the ward") == 2
+    path.write_text(path.read_text() + "may_configure = false\n")
+    assert "set by the ward" not in taimat(tmp_path, "config", "show", "-c", path).stdout
+
+
+def test_show_says_when_the_wards_part_is_not_known(tmp_path: Path):
+    path = write_config(tmp_path, more="[ward]\nenabled = true\n")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "taimat.db").write_bytes(b"no database" * 1000)
+    said = taimat(tmp_path, "config", "show", "-c", path)
+    assert said.returncode == 0 and "what the ward has set can't be read: " in said.stderr
+    assert tomllib.loads(said.stdout)["store"]["keep_days"] == 10
 
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

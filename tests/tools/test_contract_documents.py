@@ -19,10 +19,10 @@ EXAMPLES = {(name, each["name"]): each["payload"] for name, message in MESSAGES.
 SCHEMAS = sorted(path.name for path in (REFERENCE / "schemas").iterdir())
 FROM_WARD = {"ack": wire.Ack, "command-restart": wire.Command, "cfg-desired": wire.Desired,
              "ward-state": wire.WardState}
-NAMES_AS_KEYS = ("roles", "schemas", "args", "cfg")     # tables without fields of their own
+NAMES_AS_KEYS = ("roles", "schemas", "args", "cfg", "clamped")      # tables without fields of their own
 GUIDE = REFERENCE.parent / "guide" / "subscriber.md"
 TELLTALE = {"specversion": "evt", "upto": "ack", "iat": "command-rebirth", "int_s": "health", "conn": "status",
-            "st": "response", "online": "ward-state"}
+            "cfg_ver": "cfg-reported", "st": "response", "online": "ward-state", "cfg": "cfg-desired"}
 
 
 def example(message: str, name: str | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.tools.child import die_with_parent
+from agent.host.child import die_with_parent
 from agent.tools.demo.debian import Apt, NotToBeHad, unpack
 
 ELSEWHERE = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")     # not on everybody's PATH

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
+from agent.host.child import die_with_parent
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.log import redact
 from agent.host.stop import Stop
 from agent.store import clips
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
-from agent.tools.child import die_with_parent
 from agent.tools.config import document
 from agent.tools.demo import footage
 from agent.tools.demo.broker import Broker, find, free_port

@@ -11,7 +11,7 @@ from rich.text import Text
 from agent.config.load import load
 from agent.config.settings import Settings
 from agent.host.log import redact
-from agent.tools.doctor import broker, camera, card, home, machine, rights
+from agent.tools.doctor import broker, camera, card, home, machine, rights, update
 from agent.tools.doctor.aside import ask
 from agent.tools.doctor.verdict import Check, Verdict
 from agent.tools.place import config_path
@@ -57,6 +57,7 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S),
         *([Check("Home Assistant", partial(home.examine, settings.home, store), broker.DEADLINE_S)]
           if settings.home.enabled else []),
+        *([Check("updates", partial(update.examine, settings.update))] if settings.update.release_key else []),
     ]
 
 

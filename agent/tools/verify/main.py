@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import typer
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.config.load import load
 from agent.core.ledger import check, check_package, check_shelf
+from agent.host.ed25519 import verifies
+from agent.store.export import unpacked
 from agent.tools.place import config_path
 from agent.tools.terminal import console
-from agent.tools.verify import card, package, show, show_export
+from agent.tools.verify import card, show, show_export
 
 EXIT_HOLDS, EXIT_FOUND = 0, 1
 HEAD_DIGITS_MIN = 16
@@ -27,7 +27,7 @@ def verify(config: Path | None, folder: Path | None, heads: Sequence[str], key: 
         raise typer.BadParameter(f"{key} is no key's fingerprint: 16 hex digits, as in a health report",
                                  param_hint="--key")
     place = folder or Path(load(config_path(config)).store.folder)
-    return (_export if package.is_one(place) else _card)(place, anchors, key, as_json)
+    return (_export if unpacked.is_one(place) else _card)(place, anchors, key, as_json)
 
 
 def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
@@ -42,7 +42,7 @@ def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int
 
 def _export(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
     with _reading(as_json) as tell:
-        seen = package.read(folder, tell)
+        seen = unpacked.read(folder, tell)
     verdict = check_package(seen, verifies, heads=anchors, key=key)
     show_export.results(show_export.Results(verdict, anchors, bool(key)), as_json)
     return EXIT_FOUND if verdict.findings else EXIT_HOLDS
@@ -56,15 +56,6 @@ def _reading(quiet: bool) -> Iterator[Callable[[int], None]]:
         if quiet or not out.is_terminal:
             status.stop()
         yield lambda files_n: status.update(f" {files_n} files read ...")
-
-
-def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
-    """Whether the public key vouches for the message."""
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def _head(text: str) -> tuple[int, str]:

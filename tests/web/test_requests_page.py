@@ -1,0 +1,78 @@
+"""/requests over HTTP: what it says, what a tap does, and who may."""
+import re
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from agent.config.settings import Ward
+from agent.host.clock import SystemClock
+from agent.store import requests
+from agent.store.database import connect
+from tests.rigs.household import Household, happen
+from tests.rigs.wishes import ask
+
+PHONE = {"host": "192.168.1.7:8088"}
+
+
+@pytest.fixture
+def house(tmp_path) -> Iterator[Household]:
+    house = Household(tmp_path)
+    house.settings.ward = Ward(enabled=True)
+    with house:
+        yield house
+
+
+@pytest.fixture
+def db(house: Household) -> Iterator[sqlite3.Connection]:
+    db = connect(house.folders.root)
+    yield db
+    db.close()
+
+
+def test_who_asks_and_what_would_leave_is_on_the_page_before_the_buttons(house, db):
+    assert "Không có yêu cầu nào" in house.get("/requests").text
+    happen(house.folders, SystemClock().now())
+    now = SystemClock().now()
+    ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
+    page = house.get("/requests?lang=en").text
+    for told in ("Trần Văn B", "W07-2026-0093", "Theft", "BLTTHS 2015, điều 107", " s of video", "(clips: 1)",
+                 "Approve and send", "Refuse", "Look at the clips first", 'href="/clips/gate-'):
+        assert told in page, told
+    assert "The ward asks for recordings. You decide" in house.get("/?lang=en").text
+    assert 'href="/requests"' in house.get("/events").text
+
+
+def test_a_tap_decides_and_can_take_an_approval_back(house, db):
+    asked = ask(db)
+    answer = house.post("/requests", f"n={asked.n}&do=approve")
+    assert (answer.status, answer.headers["location"]) == (303, "/requests")
+    found = requests.find(db, asked.id)
+    assert (found.state, found.decided_by) == ("approved", "page")
+    page = house.get("/requests").text
+    assert "Đã đồng ý, đang chuẩn bị" in page and page.count('value="refuse"') == 1 and 'value="approve"' not in page
+    house.post("/requests", f"n={asked.n}&do=refuse")
+    assert requests.find(db, asked.id).state == "refused"
+    late = house.post("/requests", f"n={asked.n}&do=approve")
+    assert late.status == 409 and "Đã muộn" in late.text
+    assert "asked_n" not in house.get("/").text and "Phường xin" not in house.get("/").text
+
+
+@pytest.mark.parametrize("form", ["n=1&do=sell", "n=one&do=approve", "do=approve", "n=1", "x" * 5000])
+def test_a_form_that_is_none_of_ours_changes_nothing(house, db, form):
+    asked = ask(db)
+    assert house.post("/requests", form).status in (400, 413)
+    assert requests.find(db, asked.id).state == "waiting"
+
+
+def test_strangers_decide_nothing(house, db):
+    asked = ask(db)
+    assert house.post("/requests", "n=1&do=approve", origin="http://evil.example").status == 403
+    assert house.get("/requests", **PHONE).status == 421
+    assert requests.find(db, asked.id).state == "waiting"
+
+
+def test_words_of_the_ward_are_text_and_nothing_else(house, db):
+    ask(db, officer="<script>alert(1)</script>", purpose="x-unheard-of")
+    page = house.get("/requests").text
+    assert "&lt;script&gt;alert(1)" in page and "x-unheard-of" in page and not re.search(r"<script>alert", page)
