@@ -1,14 +1,17 @@
 """The ward's database: its tables, in one SQL for SQLite and PostgreSQL, and how it is opened."""
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-VERSION = 1                     # of the tables
+VERSION = 2                     # of the tables; each version so far has only added some
 CONNECT_S = 10                  # a server that does not answer is given up after this,
-SILENCE_MS = 30_000             # one that falls silent after this
+SILENCE_MS = 30_000             # one that falls silent after this, and so is one of us that forgets to go on
+TURN = 0x7461696D6174           # "taimat": the lock of whoever commits
+NAME_MAX = 96                   # of a device; in a city with its ward before it
 
 _tables = sql.MetaData()
 
@@ -16,7 +19,7 @@ version = sql.Table("version", _tables, sql.Column("version", sql.Integer, prima
 
 device = sql.Table(
     "device", _tables,
-    sql.Column("dev", sql.String(64), primary_key=True),
+    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
     sql.Column("first_ms", sql.BigInteger, nullable=False),     # *_ms: UTC by the ward's clock
     sql.Column("online", sql.Boolean),                          # null: no status yet
     sql.Column("why", sql.String(64)),
@@ -35,7 +38,7 @@ device = sql.Table(
 
 event = sql.Table(
     "event", _tables,
-    sql.Column("dev", sql.String(64), primary_key=True),
+    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
     sql.Column("seq", sql.BigInteger, primary_key=True),
     sql.Column("kind", sql.String(64), nullable=False),
     sql.Column("boot", sql.String(64), nullable=False),
@@ -48,9 +51,59 @@ event = sql.Table(
 
 health_history = sql.Table(
     "health_history", _tables,
-    sql.Column("dev", sql.String(64), primary_key=True),
+    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
     sql.Column("slot_ms", sql.BigInteger, primary_key=True, index=True),    # start of its five minutes
     sql.Column("message", sql.Text, nullable=False))
+
+to_city = sql.Table(                                            # what the city has no receipt for
+    "to_city", _tables,
+    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),   # as events came
+    sql.Column("dev", sql.String(NAME_MAX), nullable=False),
+    sql.Column("seq", sql.BigInteger, nullable=False),
+    sql.Column("code", sql.String(64)),                         # why the city will not take it; null while it waits
+    sql.UniqueConstraint("dev", "seq"), sqlite_autoincrement=True)
+
+pruned = sql.Table(                                             # which events were here and are deleted
+    "pruned", _tables,
+    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
+    sql.Column("first", sql.BigInteger, primary_key=True),
+    sql.Column("last", sql.BigInteger, nullable=False),
+    sql.Column("boot", sql.String(64), nullable=False))
+
+request = sql.Table(                                            # pictures that this ward has asked for
+    "request", _tables,
+    sql.Column("id", sql.String(26), primary_key=True),         # of the command
+    sql.Column("dev", sql.String(64), nullable=False),
+    sql.Column("kind", sql.String(16), nullable=False),         # clip | snapshot
+    sql.Column("cam", sql.String(64), nullable=False),
+    sql.Column("case_no", sql.String(200), nullable=False),
+    sql.Column("purpose", sql.String(32), nullable=False),
+    sql.Column("officer", sql.String(200), nullable=False),
+    sql.Column("basis", sql.String(200), nullable=False),
+    sql.Column("begin_ms", sql.BigInteger),                     # of the time that is asked for; none with a snapshot
+    sql.Column("end_ms", sql.BigInteger),
+    sql.Column("made_ms", sql.BigInteger, nullable=False, index=True),
+    sql.Column("until_ms", sql.BigInteger, nullable=False),     # so long an upload is taken
+    sql.Column("command", sql.Text, nullable=False),            # as it was signed: JSON
+    sql.Column("state", sql.String(16), nullable=False, index=True),    # agent.ward.requests.State
+    sql.Column("code", sql.String(64)),                         # why it ended
+    sql.Column("told_n", sql.BigInteger),                       # the number by which the household knows it
+    sql.Column("sent_b", sql.BigInteger),                       # by the device's word
+    sql.Column("total_b", sql.BigInteger),
+    sql.Column("bytes", sql.BigInteger),                        # of the upload, as it was announced
+    sql.Column("sha256", sql.String(64)),
+    sql.Column("manifest", sql.String(64)),
+    sql.Column("place", sql.Text),                              # where it lies, below the intake's folder
+    sql.Column("receipt", sql.Text))                            # as it was signed: JSON
+
+request_step = sql.Table(                                       # what became of it: only ever added to
+    "request_step", _tables,
+    sql.Column("n", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sql.Column("request", sql.String(26), nullable=False, index=True),
+    sql.Column("at_ms", sql.BigInteger, nullable=False),
+    sql.Column("who", sql.String(16), nullable=False),          # ops | device | intake
+    sql.Column("what", sql.String(32), nullable=False),
+    sql.Column("detail", sql.Text))
 
 
 class DatabaseFault(Exception):
@@ -69,21 +122,42 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
     try:
         engine = _engine(url, read_only)
         with engine.begin() as db:
+            if not read_only:
+                take_turn(db)
             found = _version(db)
-            if found is None and not read_only:
-                _tables.create_all(db)
-                db.execute(sql.insert(version).values(version=VERSION))
+            if (found is None or found < VERSION) and not read_only:
+                found = _bring_up(db)
     except SQLAlchemyError as error:
         raise fault(url, error) from error
     except ModuleNotFoundError as error:
         raise DatabaseFault(f"[database] url: {error.name} is not installed: apt install python3-psycopg, or: "
                             "pip install 'taimat[ward]'") from error
-    if found not in (VERSION, None):
-        raise DatabaseFault(f"{engine.url}: was made by another version of Taimat (tables {found}, here {VERSION}); "
-                            "use that one, or another database")
-    if found is None and read_only:
-        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet; to begin: taimat ward ingest")
+    if found is not None and found > VERSION:
+        raise DatabaseFault(f"{engine.url}: was made by a newer Taimat (tables {found}, known up to {VERSION}): "
+                            "update this one, or use another database")
+    if found != VERSION:
+        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet, or only by an older Taimat; to begin: "
+                            "taimat ward ingest")
     return engine
+
+
+@contextmanager
+def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
+    """One transaction. Raises DatabaseFault."""
+    try:
+        with engine.begin() as db:
+            yield db
+    except SQLAlchemyError as error:
+        raise fault(str(engine.url), error) from error
+
+
+def take_turn(db: sql.Connection) -> None:
+    """Wait until no other ingest commits; ours is the turn until this transaction ends.
+
+    SQLite needs no such thing: it has one ingest.
+    """
+    if db.dialect.name == "postgresql":
+        db.execute(sql.select(sql.func.pg_advisory_xact_lock(TURN)))
 
 
 def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], replace: bool) -> None:
@@ -106,7 +180,8 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
     if place.get_backend_name() == "postgresql":
         return sql.create_engine(place.set(drivername="postgresql+psycopg"), pool_pre_ping=True,
                                  connect_args={"connect_timeout": CONNECT_S, "tcp_user_timeout": SILENCE_MS,
-                                               "options": f"-c statement_timeout={SILENCE_MS}"})
+                                               "options": f"-c statement_timeout={SILENCE_MS} -c "
+                                               f"idle_in_transaction_session_timeout={SILENCE_MS}"})
     if read_only:
         return sql.create_engine(place.set(database=f"file:{place.database}", query={"mode": "ro", "uri": "true"}))
     engine = sql.create_engine(place)
@@ -117,6 +192,14 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _bring_up(db: sql.Connection) -> int:
+    """Make the tables that are missing. Returns their version."""
+    _tables.create_all(db)
+    db.execute(sql.delete(version))
+    db.execute(sql.insert(version).values(version=VERSION))
+    return VERSION
 
 
 def _version(db: sql.Connection) -> int | None:

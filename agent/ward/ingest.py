@@ -6,16 +6,16 @@ Without its database it is no ingest: it says so to the devices, leaves the brok
 import argparse
 import logging
 import random
-import select
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core import wire
 from agent.core.backoff import Backoff, Waits
+from agent.core.wire.citytopics import CityTopics
+from agent.core.wire.packed import ZLIB
 from agent.core.wire.wardtopics import WardTopics
 from agent.host import log
 from agent.host.broker.connection import Arrived, Connection, Outgoing
@@ -24,21 +24,25 @@ from agent.host.broker.session import Session, Taken, Told, Up
 from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
 from agent.host.stop import Stop
-from agent.ward import asking, settings
+from agent.ward import asking, roster, settings
 from agent.ward.book import Book
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.intake import Intake
 from agent.ward.metrics import Metrics, MetricsFault
 from agent.ward.presence import presence
 
-NAME = "ingest"                 # to the broker, as long as no certificate gives another
+NAME = "ingest"
+SHARE = "ingest"                # the group of ingests that share a city's events
 EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE
 SESSION_S = 7 * 86_400          # so long the broker keeps events for us
+SHARED_SESSION_S = 0            # not at all where others take them in our place
 STATE_LIVES_S, STATE_EVERY_S = 300, 100.0
 RECEIPT_LIVES_S = 3600
 WILL_DELAY_S = 30               # a restart is no outage
 TICK_S = 0.25                   # also how soon a stop is heard
 TIDY_EVERY_S = 3600.0
+PRUNE_N, PRUNE_EVERY_S = 200, 1.0       # a few ms at a time: several times as fast as events come
+PRUNE_FIRST_S = 60.0        # a start has enough to do
 DAY_MS = 86_400_000
 FAREWELL, FAREWELL_S = "farewell", 1.5
 
@@ -49,7 +53,7 @@ _log = logging.getLogger(__name__)
 class Tempo:
     """The waits of an ingest; tests set shorter ones."""
 
-    waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=30.0, hopeless_s=(30.0, 60.0)))
+    waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=10.0, hopeless_s=(30.0, 60.0)))
     database_s: float = 5.0     # between two tries to open it
     look_s: float = 5.0         # between two looks at who is there and what is missing
 
@@ -61,10 +65,11 @@ class Ingest:
                  draw: Callable[[], float] = random.random) -> None:
         self._own, self._clock, self._metrics, self._book = own, clock, metrics, book
         self._look_s = tempo.look_s
-        self._topics = WardTopics(own.ward.ward)
-        self._intake = Intake(own.ward.ward, book, clock, metrics)
+        self._topics = topics_of(own.ward)
+        self._intake = Intake(self._topics, book, clock, metrics)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw)
         self._state_mono_s = self._look_mono_s = self._tidy_mono_s = float("-inf")
+        self._prune_mono_s = clock.mono_s() + PRUNE_FIRST_S
 
     def run(self, stop: Stop) -> None:
         """Take in until told to stop, and leave in order. Raises DatabaseFault."""
@@ -92,14 +97,12 @@ class Ingest:
         if now_mono_s >= self._tidy_mono_s:
             self._tidy_mono_s = now_mono_s + TIDY_EVERY_S
             self._book.forget_history(self._clock.now().wall_ms - self._own.database.health_days * DAY_MS)
+        if now_mono_s >= self._prune_mono_s and not self._book.waiting_n:
+            self._prune(now_mono_s)
 
     def _wait(self, timeout_s: float) -> list[Told]:
         """Sleep until something comes or is due, and take in what came; returns what the session told."""
-        session = self._session
-        readers: list[Any] = [session.socket()] if session.socket() else []
-        writers = readers if session.wants_write() else []
-        readable, _, _ = select.select(readers, writers, [], min(timeout_s, session.wait_s()))
-        told = session.turn(readable=bool(readable) or session.holds_more())
+        told = self._session.wait(timeout_s)
         for each in told:
             self._hear(each)
         return told
@@ -120,19 +123,38 @@ class Ingest:
             self._session.publish(Outgoing(topic, wire.encode(ack), expiry_s=RECEIPT_LIVES_S), topic)
             self._metrics.receipts.inc()
 
-    def _say(self, online: bool, tag: str = "") -> None:
-        """Tell every device whether we are at work."""
-        self._state_mono_s = self._clock.mono_s() + STATE_EVERY_S
-        self._session.post(self._state(online, expiry_s=STATE_LIVES_S if online else None), tag)
+    def _prune(self, now_mono_s: float) -> None:
+        """Delete some old events, in a moment when nobody waits for a receipt; go on soon if there are more.
 
-    def _state(self, online: bool, expiry_s: int | None = None) -> Outgoing:
-        return Outgoing(self._topics.state, wire.encode(wire.WardState(online=online)), retain=True, expiry_s=expiry_s)
+        Only by a clock that is set: one that has jumped ahead would make all events old.
+        """
+        days, now, pruned_n = self._own.database.event_days, self._clock.now(), 0
+        if days and now.clock == "ntp":
+            pruned_n = self._book.forget_events(now.wall_ms - days * DAY_MS, PRUNE_N)
+        elif days:
+            _log.info("old events are not deleted: this machine's clock is not set by NTP; see timedatectl")
+        self._metrics.pruned.inc(pruned_n)
+        self._prune_mono_s = now_mono_s + (PRUNE_EVERY_S if pruned_n else TIDY_EVERY_S)
+
+    def _say(self, online: bool, tag: str = "") -> None:
+        """Tell every device of the ward whether we are at work."""
+        self._state_mono_s = self._clock.mono_s() + STATE_EVERY_S
+        if state := self._state(online, expiry_s=STATE_LIVES_S if online else None):
+            self._session.post(state, tag)
+
+    def _state(self, online: bool, expiry_s: int | None = None) -> Outgoing | None:
+        """None in a city: one of several ingests can't speak for all, and no forwarder waits for it."""
+        if (topic := self._topics.state) is None:
+            return None
+        return Outgoing(topic, wire.encode(wire.WardState(online=online, takes=[ZLIB])), retain=True, expiry_s=expiry_s)
 
     def _look(self) -> None:
         """Who is there, and what is missing of whom."""
         now_ms = self._clock.now().wall_ms
         devices = self._book.devices.values()
-        self._metrics.show_presence(presence(device.standing, now_ms).state for device in devices)
+        maintained = self._maintained()
+        self._metrics.show_presence(presence(device.standing, now_ms, device.dev in maintained).state
+                                    for device in devices)
         self._metrics.missing.set(sum(hole.last - hole.first + 1 for device in devices for hole in device.reach.holes))
         if self._session.up:
             for dev, command in asking.due(self._book, self._topics, now_ms):
@@ -140,12 +162,20 @@ class Ingest:
                 self._session.post(command)
                 self._metrics.replays.inc()
 
+    def _maintained(self) -> frozenset[str]:
+        """Devices that somebody works on; none while their list can't be read, for that must not stop an ingest."""
+        try:
+            return roster.read(self._own.ward.devices_file).maintained
+        except ConfigError as error:
+            _log.warning("%s", error)
+            return frozenset()
+
     def _connect(self) -> Connection:
         """Prepare the next connection. Raises LinkFault."""
         ward = self._own.ward
-        credentials = load_credentials(ward, NAME)
+        credentials = load_credentials(ward, ward.name)
         return Connection(ward.host, ward.port, credentials, ward.keepalive_s, self._topics,
-                          self._state(online=False), WILL_DELAY_S, SESSION_S)
+                          self._state(online=False), WILL_DELAY_S, SHARED_SESSION_S if ward.shared else SESSION_S)
 
     def _leave(self) -> None:
         """Send the receipts that are owed, say that we go, and wait a little until the broker has heard it."""
@@ -153,11 +183,18 @@ class Ingest:
         if self._session.up:
             self._send_receipts()
             self._say(online=False, tag=FAREWELL)
-        while self._session.up and self._clock.mono_s() < deadline_mono_s:
+        while self._session.up and self._topics.state and self._clock.mono_s() < deadline_mono_s:
             if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._wait(0.1)):
                 break
         self._session.close()
         self._metrics.connected.set(0)
+
+
+def topics_of(ward: settings.Ward) -> WardTopics | CityTopics:
+    """The topics that the settings name: a ward's, or a city's."""
+    if not ward.wards:
+        return WardTopics(ward.ward)
+    return CityTopics(() if settings.ALL in ward.wards else tuple(ward.wards), SHARE if ward.shared else "")
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None = None) -> None:
@@ -179,7 +216,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None 
 def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: Metrics, tempo: Tempo) -> None:
     engine = open_engine(own.database.url)
     try:
-        book = Book(engine)
+        book = Book(engine, for_city=bool(own.city.host))
         metrics.database_up.set(1)
         Ingest(own, book, clock, metrics, tempo).run(stop)
     finally:

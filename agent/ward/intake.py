@@ -1,11 +1,15 @@
 """Takes in what the broker hands on: checks it, puts it into the book, commits it, and knows who is owed a receipt."""
+import functools
 import logging
 
 from agent.core.wire import told
+from agent.core.wire.citytopics import CityTopics
+from agent.core.wire.wardtopics import WardTopics
 from agent.host.broker.connection import Arrived
 from agent.host.clock import Clock
 from agent.ward import register
-from agent.ward.book import Book, Came, TooManyDevices
+from agent.ward.book import Book, TooManyDevices
+from agent.ward.events import Came
 from agent.ward.metrics import Metrics
 from agent.ward.receipts import Receipts
 from agent.ward.register import Arrival
@@ -20,14 +24,14 @@ _log = logging.getLogger(__name__)
 class Intake:
     """Between the broker and the book."""
 
-    def __init__(self, ward: str, book: Book, clock: Clock, metrics: Metrics) -> None:
-        self._ward, self._book, self._clock, self._metrics = ward, book, clock, metrics
+    def __init__(self, topics: WardTopics | CityTopics, book: Book, clock: Clock, metrics: Metrics) -> None:
+        self._topics, self._book, self._clock, self._metrics = topics, book, clock, metrics
         self._since_mono_s: float | None = None         # the oldest message that is not committed
         self.receipts = Receipts()
 
     def take(self, arrived: Arrived) -> None:
         """One message. What is wrong with it is counted, and an event told so to its device."""
-        where = told.place(self._ward, arrived.topic)
+        where = self._topics.place(arrived.topic)
         if where is None:
             self._refuse("strange_topic")
             return
@@ -74,29 +78,29 @@ class Intake:
         for event in done.new:
             self._count(event, now_ms)
         self._metrics.repeated.inc(len(done.safe) - len(done.new))
+        self._metrics.zombies.inc(done.past_n)
 
     def _note(self, message: told.Message, when: Arrival) -> None:
-        book, known = self._book, self._book.device(message.dev, when.now_ms)
+        dev, remember = message.dev, functools.partial(self._book.remember, message.dev, now_ms=when.now_ms)
         match message.told:
             case told.Status() as status:
-                later = register.with_status(known, status, when)
-                if later is None:
-                    self._metrics.zombies.inc()
-                else:
-                    book.keep(later)
+                remember(lambda known: register.with_status(known, status, when))
             case told.Birth() as birth:
-                book.keep(register.with_birth(known, birth, message.text))
+                remember(lambda known: register.with_birth(known, birth, message.text))
             case told.Health() as health:
-                book.keep(register.with_health(known, health, message.text, when))
-                book.remember_health(message.dev, message.text, when.now_ms)
+                remember(lambda known: register.with_health(known, health, message.text, when))
+                self._book.remember_health(dev, message.text, when.now_ms)
+            case told.Answer() as answer:
+                self._book.remember_answer(dev, answer, when.now_ms)
             case told.Event() as event:
-                book.keep(known)
-                book.remember_event(Came(message.dev, event, message.text, when))
+                self._book.remember_event(Came(dev, event, message.text, when))
+                if event.data.kind == "command" and (answered := told.answer_in(message.text)):
+                    self._book.remember_answer(dev, answered, when.now_ms)
 
     def _gone(self, where: told.Place, when: Arrival) -> None:
         """A retained message was taken away."""
         if where.what == "status":
-            self._book.keep(register.removed(self._book.device(where.dev, when.now_ms)))
+            self._book.remember(where.dev, register.removed, when.now_ms)
 
     def _reject(self, dev: str, seq: int, code: str) -> None:
         """Its device sets the event aside, and tells of it."""

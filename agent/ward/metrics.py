@@ -7,13 +7,21 @@ from agent.ward.presence import State
 
 KINDS = frozenset(("motion", "clip", "tamper", "storage", "camera", "clock", "consent", "config", "command", "security",
                    "gap", "health_hist"))
-STATES: tuple[State, ...] = ("online", "stale", "offline", "never-seen")
+STATES: tuple[State, ...] = ("online", "stale", "offline", "never-seen", "maintenance")
 COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
 
 
 class MetricsFault(Exception):
     """The address can't be had; the text is one line with the remedy."""
+
+
+def serve(registry: CollectorRegistry, listen: str, port: int, keys: str) -> None:
+    """Answer at http://listen:port/metrics on a thread of its own; `keys` set the address. Raises MetricsFault."""
+    try:
+        start_http_server(port, listen, registry)
+    except OSError as error:
+        raise MetricsFault(f"{listen}:{port}: {error.strerror}; choose another under {keys}") from error
 
 
 class Metrics:
@@ -31,6 +39,7 @@ class Metrics:
         self.receipts = Counter("taimat_ward_receipts", "Receipts sent", registry=own)
         self.rejected = Counter("taimat_ward_rejected_events", "Events refused for good", registry=own)
         self.replays = Counter("taimat_ward_replays_asked", "Stretches of events asked for again", registry=own)
+        self.pruned = Counter("taimat_ward_pruned_events", "Old events deleted", registry=own)
         self.commit_s = Histogram("taimat_ward_commit_seconds", "Length of a commit", buckets=COMMIT_S, registry=own)
         self.lag_s = Histogram("taimat_ward_lag_seconds", "From an event to its commit, where the device's clock is "
                                "set by NTP and the event is not history", buckets=LAG_S, registry=own)
@@ -43,11 +52,7 @@ class Metrics:
 
     def serve(self, listen: str, port: int) -> None:
         """Answer at http://listen:port/metrics on a thread of its own. Raises MetricsFault."""
-        try:
-            start_http_server(port, listen, self.registry)
-        except OSError as error:
-            raise MetricsFault(f"{listen}:{port}: {error.strerror}; choose another under [metrics] listen and port"
-                               ) from error
+        serve(self.registry, listen, port, "[metrics] listen and port")
 
     def count_event(self, kind: str) -> None:
         """An event was committed."""

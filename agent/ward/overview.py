@@ -1,5 +1,5 @@
 """What a technician sees of each device: one line, made from the book and a moment. Pure."""
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
@@ -8,8 +8,9 @@ from msgspec import Struct
 from agent.core.wire import told
 from agent.ward.presence import Presence, State, presence
 from agent.ward.register import Device
+from agent.ward.roster import Roster
 
-WORST_FIRST: tuple[State, ...] = ("offline", "stale", "never-seen", "online")
+WORST_FIRST: tuple[State, ...] = ("offline", "stale", "never-seen", "maintenance", "online")
 Payload = TypeVar("Payload", told.Birth, told.Health)
 
 
@@ -30,17 +31,17 @@ class Line(Struct, kw_only=True, frozen=True, omit_defaults=True):
     missing_n: int | None = None        # events that were announced by later ones
 
 
-def lines(devices: Iterable[Device], expected: Collection[str], now_ms: int) -> list[Line]:
+def lines(devices: Iterable[Device], expected: Roster, now_ms: int) -> list[Line]:
     """A line for each device that is known or expected, the worst first, then by place and id."""
-    known = [line(device, now_ms) for device in devices]
+    known = [line(device, now_ms, device.dev in expected.maintained) for device in devices]
     told_n = {each.dev for each in known}
-    never = [Line(dev=dev, state="never-seen") for dev in expected if dev not in told_n]
+    never = [_never(dev, expected) for dev in expected.devices if dev not in told_n]
     return sorted([*known, *never], key=lambda each: (WORST_FIRST.index(each.state), each.site or "", each.dev))
 
 
-def line(device: Device, now_ms: int) -> Line:
+def line(device: Device, now_ms: int, maintained: bool = False) -> Line:
     """The line of one device."""
-    verdict: Presence = presence(device.standing, now_ms)
+    verdict: Presence = presence(device.standing, now_ms, maintained)
     birth, health = _read(told.Birth, device.birth), _read(told.Health, device.health)
     return Line(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                 site=birth.site if birth else None, agent=birth.agent if birth else None,
@@ -48,6 +49,12 @@ def line(device: Device, now_ms: int) -> Line:
                 outbox_n=health.outbox_n if health else None, health_ms=device.health_ms,
                 event_kind=device.event_kind, event_ms=device.event_ms,
                 missing_n=sum(hole.last - hole.first + 1 for hole in device.reach.holes) or None)
+
+
+def _never(dev: str, expected: Roster) -> Line:
+    if dev in expected.maintained:
+        return Line(dev=dev, state="maintenance", why="never-seen")
+    return Line(dev=dev, state="never-seen")
 
 
 def _condition(condition: told.Condition) -> str:

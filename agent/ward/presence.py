@@ -5,7 +5,7 @@ Online means: its status says so and has not expired, and its health has not eit
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["online", "stale", "offline", "never-seen"]
+State = Literal["online", "stale", "offline", "never-seen", "maintenance"]
 STATUS_LIVES_S = 1200           # an "online" that is not repeated
 HEALTH_LIVES = 3                # intervals
 WHY_EXPIRED, WHY_SILENT, WHY_NONE = "expired", "no health", "no status yet"
@@ -31,8 +31,15 @@ class Presence:
     why: str | None = None
 
 
-def presence(standing: Standing, now_ms: int) -> Presence:
-    """The verdict at this moment."""
+def presence(standing: Standing, now_ms: int, maintained: bool = False) -> Presence:
+    """The verdict at this moment. While somebody works on it (`maintained`) nobody is to wonder that it is away."""
+    found = _found(standing, now_ms)
+    if maintained and found.state != "online":
+        return Presence("maintenance", ": ".join(filter(None, (found.state, found.why))))
+    return found
+
+
+def _found(standing: Standing, now_ms: int) -> Presence:
     if standing.online is None:
         return Presence("never-seen", WHY_NONE)
     if not standing.online:

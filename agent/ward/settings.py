@@ -1,4 +1,5 @@
 """The ward's own settings: one small TOML file, checked like a recorder's, every mistake with its line and remedy."""
+import re
 import tomllib
 import urllib.parse
 from collections.abc import Iterator
@@ -15,12 +16,19 @@ from agent.config.settings import Log, Name
 
 TEMPLATE = Path(__file__).with_name("default.toml")
 DATABASES = ("sqlite", "postgresql")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
+UPLOADS_PATH = "/exports"
+UPLOADS = re.compile(rf"https://[!-~]{{1,280}}(?<!/){UPLOADS_PATH}")
+ALL = "all"                     # of the city's wards
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     """The ward, its broker, and who the ingest is to it."""
 
     ward: Name = "w00"
+    wards: list[str] = field(default_factory=list)
+    shared: bool = False
+    name: Name = "ingest"
     host: str = "localhost"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8883
     tls: bool = True
@@ -33,11 +41,55 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     devices_file: str = ""
 
 
+class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who gives orders to devices, at the ward's broker, and the key that they are signed with."""
+
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
+    command_key: str = ""
+
+
+class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where devices bring what was asked for, and where it is kept."""
+
+    listen: str = "0.0.0.0"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8443
+    url: str = ""
+    cert: str = ""
+    key: str = ""
+    ca: str = ""
+    crl: str = ""
+    receipt_key: str = ""
+    folder: str = "/var/lib/taimat-ward/exports"
+    max_gb: Annotated[float, Meta(gt=0, le=1000)] = 8
+    free_gb: Annotated[float, Meta(ge=0)] = 5
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] = 9466
+
+
 class Database(Struct, kw_only=True, forbid_unknown_fields=True):
     """Where what devices tell is kept."""
 
     url: str = "sqlite:////var/lib/taimat-ward/ward.db"
     health_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    event_days: Annotated[int, Meta(ge=0, le=36500)] = 365
+
+
+class City(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The city's broker, and who the ward's forwarder is to it."""
+
+    host: str = ""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
+    tls: bool = True
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
+    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+    events_per_s: Annotated[float, Meta(ge=1, le=1000)] = 100.0
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] = 9465
 
 
 class Metrics(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +104,10 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
     ward: Ward = field(default_factory=Ward)
+    ops: Ops = field(default_factory=Ops)
+    intake: Intake = field(default_factory=Intake)
     database: Database = field(default_factory=Database)
+    city: City = field(default_factory=City)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
 
@@ -84,15 +139,35 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"{path}: is not a UTF-8 text (byte {error.start})") from error
 
 
+def _check_intake(intake: Intake) -> Iterator[Problem]:
+    if bool(intake.cert) != bool(intake.key):
+        yield Problem(("intake", "cert"), "cert and key go together: give both files or neither")
+    if intake.url and not UPLOADS.fullmatch(intake.url):
+        yield Problem(("intake", "url"), f'takes "https://ward.example:8443{UPLOADS_PATH}"; it is {intake.url!r}')
+
+
 def _check_whole(settings: Settings) -> Iterator[Problem]:
     """What no single value shows."""
-    ward = settings.ward
-    if bool(ward.cert) != bool(ward.key):
-        yield Problem(("ward", "cert"), "cert and key go together: give both files or neither")
-    if ward.user and not ward.password_file:
-        yield Problem(("ward", "user"), "needs password_file: a file that holds the password alone")
+    for table, account in (("ward", settings.ward), ("ops", settings.ops), ("city", settings.city)):
+        if bool(account.cert) != bool(account.key):
+            yield Problem((table, "cert"), "cert and key go together: give both files or neither")
+        if account.user and not account.password_file:
+            yield Problem((table, "user"), "needs password_file: a file that holds the password alone")
+    yield from _check_city(settings)
+    yield from _check_intake(settings.intake)
     parts = urllib.parse.urlsplit(settings.database.url)
     if parts.scheme not in DATABASES:
         yield Problem(("database", "url"), 'takes "sqlite:////path/to/ward.db" or "postgresql://user@host/name"')
     elif parts.scheme == "sqlite" and not parts.path.startswith("//"):
         yield Problem(("database", "url"), "takes the whole path, so four slashes: sqlite:////path/to/ward.db")
+
+
+def _check_city(settings: Settings) -> Iterator[Problem]:
+    """What a city's ingest needs, and a ward's forwarder."""
+    ward = settings.ward
+    if not all(map(NAME.fullmatch, ward.wards)) or ALL in ward.wards and len(ward.wards) > 1:
+        yield Problem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')
+    if ward.shared and not (ward.wards and settings.database.url.startswith("postgresql:")):
+        yield Problem(("ward", "shared"), "is for a city: it needs wards, and a PostgreSQL under [database] url")
+    if ward.wards and settings.city.host:
+        yield Problem(("city", "host"), "is for a ward's forwarder, wards for a city's ingest: leave one of them empty")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from agent.ward.overview import WORST_FIRST, Line
 
-COLOURS = {"online": "green", "stale": "yellow", "offline": "red", "never-seen": "magenta"}
+COLOURS = {"online": "green", "stale": "yellow", "offline": "red", "never-seen": "magenta", "maintenance": "cyan"}
 COLUMNS = ("device", "site", "state", "why", "clock", "conditions", "last event", "waiting", "missing", "version")
 UNITS_S = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

@@ -27,9 +27,9 @@ Look = Callable[[], list[Line]]
 
 
 def looker(own: settings.Settings, engine: sql.Engine) -> Look:
-    """What gives the lines of this moment. Raises ConfigError; what it returns raises DatabaseFault."""
-    expected = roster.read(own.ward.devices_file)
-    return lambda: lines(read_devices(engine), expected, time.time_ns() // 1_000_000)
+    """What gives the lines of this moment. Raises ConfigError; what it returns raises that or DatabaseFault."""
+    roster.read(own.ward.devices_file)
+    return lambda: lines(read_devices(engine), roster.read(own.ward.devices_file), time.time_ns() // 1_000_000)
 
 
 def once(look: Look, json: bool) -> None:

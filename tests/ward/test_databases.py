@@ -3,9 +3,10 @@ import sqlite3
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sql
 
 from agent.core.wire import told
-from agent.ward import database, register
+from agent.ward import database, marks, register
 from agent.ward.book import Book, Came, read_devices
 from agent.ward.register import Arrival
 from tests.rigs import postgres
@@ -31,15 +32,14 @@ def engine(request, tmp_path):
     engine = database.open_engine(url)
     yield engine
     with engine.begin() as db:
-        for table in (database.device, database.event, database.health_history):
+        for table in (database.device, database.event, database.health_history, database.pruned, database.to_city):
             db.execute(table.delete())
     engine.dispose()
 
 
-def note(book, dev, seq, kind="motion"):
-    event = told.Event(specversion="1.0", id=f"{dev}/{seq}", type=f"cam.{kind}.v1", source="/cam", seq=seq, boot="b",
+def note(book, dev, seq, kind="motion", boot="b"):
+    event = told.Event(specversion="1.0", id=f"{dev}/{seq}", type=f"cam.{kind}.v1", source="/cam", seq=seq, boot=boot,
                        clock="ntp", data=told.EventData(mono_ms=5, kind=kind), time=TIME)
-    book.keep(book.device(dev, 1000))
     book.remember_event(Came(dev, event, f'{{"seq":{seq},"text":"mắt"}}', Arrival(2000)))
 
 
@@ -62,20 +62,45 @@ def test_an_event_is_new_once_and_safe_each_time(engine):
 def test_a_device_is_read_as_it_was_kept(engine):
     book = Book(engine)
     status = told.Status(online=True, boot="b", conn=2**62, clock="ntp")
-    device = register.with_status(book.device(DEV, 1000), status, Arrival(1000, 60))
-    device = register.with_birth(device, told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1"), '{"a":"ngõ"}')
+    birth = told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
     health = told.Health(seq=1, boot="b", clock="rtc", mono_ms=1, int_s=30)
-    book.keep(register.with_health(device, health, '{"cond":[]}', Arrival(1500)))
+    for change in (lambda known: register.with_status(known, status, Arrival(1000, 60)),
+                   lambda known: register.with_birth(known, birth, '{"a":"ngõ"}'),
+                   lambda known: register.with_health(known, health, '{"cond":[]}', Arrival(1500))):
+        book.remember(DEV, change, 1000)
     note(book, DEV, 9)
     book.commit()
     assert list(read_devices(engine)) == [book.devices[DEV]] and Book(engine).devices == book.devices
+
+
+def test_what_another_ingest_took_is_not_missing(engine):
+    ours, theirs = Book(engine), Book(engine)
+    for book, seq in ((ours, 1), (theirs, 2), (ours, 4), (theirs, 3), (ours, 7), (theirs, 5)):
+        note(book, DEV, seq)
+        book.commit()
+    (hole,) = Book(engine).devices[DEV].reach.holes
+    assert (hole.first, hole.last) == (6, 6)
+    (known,) = ours.devices[DEV].reach.holes
+    assert (known.first, known.last) == (5, 6), "so far as it has looked"
+    assert ours.ask({DEV: [known]}, 99_000) == {DEV: []} and ours.ask({DEV: [hole]}, 99_000) == {DEV: [hole]}
+    assert theirs.ask({DEV: [hole]}, 99_000) == {DEV: []}, "it has been asked for"
+
+
+def test_what_two_ingests_are_told_of_a_device_stays(engine):
+    ours, theirs = Book(engine), Book(engine)
+    status = told.Status(online=True, boot="b", conn=3)
+    ours.remember(DEV, lambda known: register.with_status(known, status, Arrival(1000)), 1000)
+    note(theirs, DEV, 9)
+    ours.commit()
+    theirs.commit()
+    (device,) = read_devices(engine)
+    assert (device.standing.conn, device.reach.top) == (3, 9)
 
 
 def test_the_history_has_one_report_in_five_minutes_and_ends(engine):
     book = Book(engine)
     for now_ms in (0, 1000, 299_999, 300_000, 400_000, 900_000):
         book.remember_health(DEV, f'{{"at":{now_ms}}}', now_ms)
-    book.keep(book.device(DEV, 0))
     book.commit()
     book.forget_history(300_000)
     with engine.connect() as db:
@@ -83,10 +108,43 @@ def test_the_history_has_one_report_in_five_minutes_and_ends(engine):
     assert [(row.slot_ms, row.message) for row in rows] == [(300_000, '{"at":300000}'), (900_000, '{"at":900000}')]
 
 
+def test_a_copy_of_an_event_that_was_deleted_is_no_new_event(engine):
+    book = Book(engine)
+    for seq in (1, 2, 3, 5, 6):
+        note(book, DEV, seq, boot="b" if seq < 6 else "c")
+    book.commit()
+    assert [book.forget_events(2001, 3), book.forget_events(2001, 3), book.forget_events(2001, 3)] == [3, 2, 0]
+    for seq in (1, 4, 5, 6, 7):
+        note(book, DEV, seq, boot="b")
+    done = book.commit()
+    assert [event.seq for event in done.new] == [4, 7], "4 had never come"
+    assert done.safe == [(DEV, 1), (DEV, 4), (DEV, 5), (DEV, 7)], "a copy gets its receipt"
+    assert done.reused == [(DEV, 6)], "another boot's, so another event"
+    with engine.connect() as db:
+        stretches = db.execute(sql.select(database.pruned.c["first", "last", "boot"]).order_by(database.pruned.c.first))
+        assert list(map(tuple, stretches)) == [(1, 3, "b"), (5, 5, "b"), (6, 6, "c")]
+
+
+def test_proofs_and_what_the_city_has_not_got_are_not_deleted(engine):
+    book = Book(engine, for_city=True)
+    for seq, kind in enumerate(("motion", "consent", "command", "delivery", "clip"), 1):
+        note(book, DEV, seq, kind)
+    book.commit()
+    assert book.forget_events(2001, 9) == 0
+    with engine.begin() as db:
+        first, *_, last = marks.waiting(db, 9)
+        marks.settle(db, [first])
+        marks.set_aside(db, last, "schema")
+    assert book.forget_events(2000, 9) == 0 and book.forget_events(2001, 9) == 2
+    assert Book(engine).forget_events(2001, 9) == 0
+    with engine.connect() as db:
+        assert sorted(db.execute(sql.select(database.event.c.kind)).scalars()) == ["command", "consent", "delivery"]
+
+
 def test_a_database_of_another_version_is_left_alone(engine):
     with engine.begin() as db:
         db.execute(database.version.update().values(version=99))
-    with pytest.raises(database.DatabaseFault, match="tables 99, here 1"):
+    with pytest.raises(database.DatabaseFault, match=f"tables 99, known up to {database.VERSION}"):
         database.open_engine(engine.url.render_as_string(hide_password=False))
     with engine.begin() as db:
         db.execute(database.version.update().values(version=database.VERSION))

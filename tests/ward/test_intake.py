@@ -7,6 +7,7 @@ import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.wire.wardtopics import WardTopics
 from agent.host.broker.connection import Arrived
 from agent.host.clock import Instant
 from agent.ward import database
@@ -14,6 +15,7 @@ from agent.ward.book import Book
 from agent.ward.intake import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Intake
 from agent.ward.metrics import Metrics
 from agent.ward.overview import lines
+from agent.ward.roster import Roster
 
 DEV = "c-7f3a9c21b04d"
 GOOD = {
@@ -53,7 +55,7 @@ class StillClock:
 def intake() -> tuple[Intake, Book, StillClock]:
     """An intake over an empty database in memory."""
     book, clock = Book(database.open_engine("sqlite://")), StillClock()
-    return Intake("w07", book, clock, Metrics()), book, clock
+    return Intake(WardTopics("w07"), book, clock, Metrics()), book, clock
 
 
 def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:
@@ -69,7 +71,7 @@ def test_whatever_stands_in_a_message_the_next_commit_succeeds(what, data):
     fields = st.dictionaries(st.sampled_from([*GOOD[what], "more"]), VALUES, max_size=1)
     ours.take(arrived(what, {**GOOD[what], **data.draw(fields)}))
     ours.commit()
-    assert lines(book.devices.values(), [], clock.wall_ms)
+    assert lines(book.devices.values(), Roster(), clock.wall_ms)
 
 
 @pytest.mark.parametrize("time", [*EXTREME, *IMPOSSIBLE])

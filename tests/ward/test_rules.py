@@ -12,6 +12,7 @@ from agent.core.wire import told
 from agent.core.wire.inbound import REFUSED_MAX
 from agent.ward.holes import AGAIN_MAX_MS, PATIENCE_MS, Reach
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
+from agent.ward.pruning import Stretch, joined
 from agent.ward.receipts import Receipts
 from agent.ward.register import Arrival, Device, with_health, with_status
 
@@ -30,6 +31,15 @@ def test_online_needs_a_status_that_holds_and_a_health_that_holds(standing, now_
     assert (verdict.state == "stale") == bool(status_holds and not health_holds)
     assert (verdict.state == "never-seen") == (standing.online is None)
     assert verdict.state == "online" or verdict.why or not standing.online
+
+
+@given(standings, moments_ms)
+def test_while_somebody_works_on_it_a_device_may_be_away_but_is_never_said_to_be_there(standing, now_ms):
+    found, maintained = presence(standing, now_ms), presence(standing, now_ms, maintained=True)
+    if found.state == "online":
+        assert maintained == found
+    else:
+        assert maintained.state == "maintenance" and maintained.why.startswith(found.state)
 
 
 @given(standings, moments_ms, moments_ms)
@@ -75,6 +85,19 @@ def test_missing_is_what_lies_between_the_first_and_the_highest_and_has_not_come
         missing = {each for hole in reach.holes for each in range(hole.first, hole.last + 1)}
         assert missing == set(range(order[0], max(came) + 1)) - came
         assert sorted(reach.holes, key=lambda hole: hole.first) == list(reach.holes)
+
+
+@given(st.lists(st.builds(lambda first, length_n, boot: Stretch(first, first + length_n, boot), st.integers(1, 60),
+                          st.integers(0, 6), st.sampled_from("bc")), max_size=12))
+def test_stretches_that_are_joined_hold_the_same_seqs_and_touch_nowhere(stretches):
+    def seqs(those):
+        return {(seq, each.boot) for each in those for seq in range(each.first, each.last + 1)}
+
+    apart = [each for n, each in enumerate(stretches) if not any(
+        each.first <= other.last and other.first <= each.last for other in stretches[:n])]      # a seq is one event's
+    done = joined(apart)
+    assert seqs(done) == seqs(apart) and done == joined(done)
+    assert not any(one.last + 1 == other.first and one.boot == other.boot for one in done for other in done)
 
 
 def test_a_stretch_is_asked_for_after_a_minute_and_then_ever_more_seldom():

@@ -1,20 +1,14 @@
 """The broker as firmware_cfg/ward sets it up: mutual TLS, rights, the revoked; ingest and devices live with it."""
-import os
-import ssl
-from pathlib import Path
-
-import paho.mqtt.client as paho
 import pytest
 
 from tests.rigs.broker import Broker
+from tests.rigs.certified import Client, certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
 
-WARD = Path(__file__).resolve().parents[2] / "firmware_cfg" / "ward"
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
-REFUSED = 0x87
 
 
 @pytest.fixture
@@ -26,61 +20,9 @@ def authority(tmp_path):
 def broker(tmp_path, authority):
     """The very files, with this test's paths and port in them."""
     broker = Broker(tmp_path / "broker")
-    cert, key = authority.issue("broker")
-    text = (WARD / "mosquitto.conf").read_text()
-    for theirs, ours in (
-            ("listener 8883", f"listener {broker.port} 127.0.0.1"), ("/etc/mosquitto/taimat/ward-ca.pem", authority.ca),
-            ("/etc/mosquitto/taimat/broker.pem", cert), ("/etc/mosquitto/taimat/broker.key", key),
-            ("/etc/mosquitto/taimat/crl.pem", authority.revoke()), ("/etc/mosquitto/taimat.acl", tmp_path / "acl"),
-            ("/var/lib/mosquitto", broker.folder)):
-        assert theirs in text
-        text = text.replace(theirs, str(ours))
-    text += f"log_dest file {broker.log}\n" + ("user root\n" if os.geteuid() == 0 else "")
-    (broker.folder / "mosquitto.conf").write_text(text)
-    (tmp_path / "acl").write_text((WARD / "acl.in").read_text().replace("@WARD@", "w07"))
-    (tmp_path / "acl").chmod(0o600)
+    furnish(broker, "mosquitto.conf", authority, swapped("acl.in", {"@WARD@": "w07"}))
     with broker:
         yield broker
-
-
-def certified(authority, name):
-    """The lines of a [ward] table with a certificate for `name`."""
-    cert, key = authority.issue(name)
-    return f'tls = true\nhost = "localhost"\nca = "{authority.ca}"\ncert = "{cert}"\nkey = "{key}"'
-
-
-class Client:
-    """Somebody with a certificate, who gives whatever client id."""
-
-    def __init__(self, authority, broker, name, client_id):
-        self.refusals, self.heard, self.up, self.subscribed = [], [], False, False
-        self._client = client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
-        context = ssl.create_default_context(cafile=authority.ca)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT         # the tests' authority leaves out what 3.13 insists on
-        context.load_cert_chain(*authority.issue(name))
-        client.tls_set_context(context)
-        client.on_connect = lambda *_: setattr(self, "up", True)
-        client.on_subscribe = lambda *_: setattr(self, "subscribed", True)
-        client.on_publish = lambda _c, _d, _m, reason, _p: self.refusals.append(reason.value)
-        client.on_message = lambda _c, _d, message: self.heard.append(message.topic)
-        client.connect("localhost", broker.port)
-        client.loop_start()
-        until(lambda: self.up)
-
-    def may(self, topic):
-        """Whether the broker lets it publish there."""
-        self._client.publish(topic, b"{}", 1)
-        return until(lambda: self.refusals and [self.refusals.pop()]) != [REFUSED]
-
-    def hears(self, topic):
-        """Listen to `topic`; returns when the broker knows."""
-        self._client.subscribe(topic, 1)
-        until(lambda: self.subscribed)
-
-    def close(self):
-        """Go."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 def test_the_ingest_needs_no_more_rights_than_it_has(tmp_path, authority, broker):
@@ -122,16 +64,3 @@ def test_a_device_hears_nothing_of_its_neighbours_and_can_not_pass_for_one(autho
     assert device.heard == [f"cam/v1/w07/{DEV}/cmd/rebirth"] and other.heard == [f"cam/v1/w07/{OTHER}/cmd/rebirth"]
     for client in (device, other, desk):
         client.close()
-
-
-def test_a_revoked_device_does_not_come_back(tmp_path, authority, broker):
-    lines = certified(authority, DEV)
-    with LinkRig(tmp_path / "link", broker.port, lines) as rig:
-        until(lambda: rig.facts().get("broker") == "connected")
-        authority.revoke(tmp_path / "pki" / f"{DEV}.pem")
-        broker.reload()
-        until(lambda: "Reloading config" in broker.log.read_text())
-        rig.kill()
-        rig.start()
-        until(lambda: rig.facts().get("mqtt_fault"), what="it is kept out")
-        assert rig.facts()["mqtt_fault"] in ("tls_revoked", "closed") and rig.facts()["broker"] != "connected"

@@ -41,6 +41,12 @@ def test_a_wrong_configuration_ends_it_for_good(tmp_path):
         assert said.returncode == 78 and said.stderr.startswith(f"{tmp_path}/ward.toml:2: ward.prot: unknown key")
 
 
+def test_a_forwarder_without_a_city_says_so(tmp_path):
+    (tmp_path / "ward.toml").write_text("")
+    said = taimat(tmp_path, "ward", "forward", "--config", tmp_path / "ward.toml")
+    assert said.returncode == 78 and "[city] host: names no broker" in said.stderr
+
+
 def test_a_port_that_is_taken_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -7,6 +7,7 @@ import pytest
 
 from agent.config.load import ConfigError
 from agent.ward import init, roster
+from agent.ward.overview import lines
 from agent.ward.settings import TEMPLATE, Settings, load, parse
 
 
@@ -16,8 +17,16 @@ from agent.ward.settings import TEMPLATE, Settings, load, parse
     ('[ward]\nward = "W07"\n', "w.toml:2: ward.ward: takes text in quotes"),
     ('[ward]\ncert = "a.pem"\n', "w.toml:2: ward.cert: cert and key go together"),
     ('[ward]\nuser = "x"\n', "w.toml:2: ward.user: needs password_file"),
+    ('[intake]\nkey = "a.key"\n', "w.toml:1: intake.cert: cert and key go together"),
+    ('[intake]\nurl = "http://h/exports"\n', 'w.toml:2: intake.url: takes "https://ward.example:8443/exports"; it is'),
+    ('[intake]\nurl = "https://h:8443"\n', "w.toml:2: intake.url: takes"),
     ('[database]\nurl = "mysql://h/n"\n', 'w.toml:2: database.url: takes "sqlite:////path/to/ward.db" or "postgresql'),
     ('[database]\nurl = "sqlite:///ward.db"\n', "w.toml:2: database.url: takes the whole path, so four slashes"),
+    ('[ward]\nwards = ["w01", "W07"]\n', 'w.toml:2: ward.wards: takes the names of wards, as in ["w01", "w02"]'),
+    ('[ward]\nwards = ["all", "w01"]\n', 'w.toml:2: ward.wards: takes the names of wards'),
+    ('[ward]\nwards = ["all"]\nshared = true\n', "w.toml:3: ward.shared: is for a city: it needs wards"),
+    ('[ward]\nwards = ["all"]\n[city]\nhost = "h"\n', "w.toml:4: city.host: is for a ward's forwarder"),
+    ('[city]\nkey = "a.pem"\n', "w.toml:1: city.cert: cert and key go together"),
     ('[metrics]\nlisten = 3\n', "w.toml:2: metrics.listen: takes text in quotes"),
     ("[ward\n", "w.toml: Expected ']'"),
 ])
@@ -47,10 +56,18 @@ def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
         load(tmp_path / "ward.toml")
 
 
+def test_devices_that_somebody_works_on_are_marked_in_the_list(tmp_path):
+    file = tmp_path / "devices.csv"
+    file.write_text("c-000000000001 maintenance since Monday\nc-000000000002 the maintenance shed\n")
+    assert roster.read(str(file)).maintained == {"c-000000000001"}
+    found = {each.dev: (each.state, each.why) for each in lines([], roster.read(str(file)), 0)}
+    assert found == {"c-000000000001": ("maintenance", "never-seen"), "c-000000000002": ("never-seen", None)}
+
+
 def test_expected_devices_are_one_a_line_and_a_wrong_one_has_its_line(tmp_path):
     file = tmp_path / "devices.csv"
     file.write_text("# id, place\nc-000000000001, HH-07-0412\n\n  c-000000000002\n")
-    assert roster.read(str(file)) == ["c-000000000001", "c-000000000002"] and roster.read("") == []
+    assert roster.read(str(file)).devices == ("c-000000000001", "c-000000000002") and not roster.read("").devices
     file.write_text("c-000000000001\nC_2\n")
     with pytest.raises(ConfigError, match=r"devices.csv:2: a device's id is made of"):
         roster.read(str(file))

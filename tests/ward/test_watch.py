@@ -20,18 +20,21 @@ from tests.rigs.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE, SICK, SILENT, GONE, NEVER = (f"c-00000000000{n}" for n in range(1, 6))
-COUNT = b"5 devices, 1 offline, 1 stale, 1 never-seen, 2 online"
+COUNT = b"5 devices, 1 offline, 1 stale, 1 never-seen, 0 maintenance, 2 online"
 BIRTH = '{"boot":"b","conn":1,"mono_ms":1,"clock":"ntp","agent":"1.2.3","site":"%s"}'
 HEALTH = '{"seq":1,"boot":"b","clock":"ntp","mono_ms":1,"int_s":30,"outbox_n":4,"cond":[%s]}'
 
 
 def keep(book, dev, site, *, online=True, why=None, health_ago_s=0, cond=""):
     now_ms = time.time_ns() // 1_000_000
-    device = register.with_status(book.device(dev, now_ms), told.Status(online=online, boot="b", conn=1, why=why),
-                                  Arrival(now_ms))
-    device = register.with_birth(device, told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1"), BIRTH % site)
+    status = told.Status(online=online, boot="b", conn=1, why=why)
+    birth = told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
     health = told.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
-    book.keep(register.with_health(device, health, HEALTH % cond, Arrival(now_ms - health_ago_s * 1000)))
+    told_at = Arrival(now_ms - health_ago_s * 1000)
+    for change in (lambda known: register.with_status(known, status, Arrival(now_ms)),
+                   lambda known: register.with_birth(known, birth, BIRTH % site),
+                   lambda known: register.with_health(known, health, HEALTH % cond, told_at)):
+        book.remember(dev, change, now_ms)
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+"""Rules for `evt`: the envelope, the order, repetitions, lateness. Pure."""
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+
+import msgspec
+
+from agent.core.wire import told
+from agent.ward.conformance.transcript import Heard, Transcript, table
+from agent.ward.conformance.verdict import Rule
+
+LATE_S = 60.0                   # from then on an event is history
+SLACK_S = 5.0
+PLACE, PROMISED = "Events", "What is promised"
+
+
+def _envelope(look: Transcript) -> Iterator[str]:
+    source = f"/cam/{look.ward}/{look.dev}"
+    for _, event in look.events:
+        due = {"id": (event.id, f"{look.dev}/{event.seq}"), "type": (event.type, f"cam.{event.data.kind}.v1")}
+        wrong = [f"{name} {said}, not {right}" for name, (said, right) in due.items() if said != right]
+        if event.source != source and not event.source.startswith(f"{source}/"):
+            wrong.append(f"source {event.source}, not {source} or a camera of it")
+        yield "; ".join(wrong)
+
+
+def _dated(look: Transcript) -> Iterator[str]:
+    for _, event in look.events:
+        if event.clock == "unset":
+            yield "time, though its clock is unset" if event.time else ""
+        else:
+            yield "" if event.time else f"no time, though its clock is {event.clock}"
+
+
+def _zero_s(look: Transcript) -> dict[str, float]:
+    """By boot: when mono_ms was 0, in seconds since the look began: what came fastest tells best."""
+    found: dict[str, float] = defaultdict(lambda: float("inf"))
+    dated = [(heard, report.boot, report.mono_ms) for heard, report in look.reports]
+    dated += [(heard, birth.boot, birth.mono_ms) for heard, birth in look.births]
+    for heard, boot, mono_ms in dated:
+        if not heard.stored:
+            found[boot] = min(found[boot], heard.at_s - mono_ms / 1000)
+    for heard, event in look.events:
+        if event.boot in found:
+            found[event.boot] = min(found[event.boot], heard.at_s - event.data.mono_ms / 1000)
+    return dict(found)
+
+
+def _fresh(look: Transcript) -> list[tuple[Heard, told.Event]]:
+    """The first copy of each event that happened while we listened."""
+    zero, seen, found = _zero_s(look), set[int](), []
+    for heard, event in look.events:
+        if event.boot in zero and zero[event.boot] + event.data.mono_ms / 1000 > 0 and event.seq not in seen:
+            found.append((heard, event))
+        seen.add(event.seq)
+    return found
+
+
+def _order(look: Transcript) -> Iterator[str]:
+    for (_, was), (_, now) in pairwise(_fresh(look)):
+        yield "" if now.seq > was.seq else f"seq {now.seq} came first after {was.seq}"
+
+
+def _gapless(look: Transcript) -> Iterator[str]:
+    there = {event.seq for _, event in look.events} | set(_named(look))
+    for was, now in pairwise(sorted(event.seq for _, event in _fresh(look))):
+        missing = [seq for seq in range(was + 1, now) if seq not in there] if now - was < told.LARGEST_B else [was + 1]
+        yield f"seq {missing[0]} is missing before {now}" if missing else ""
+
+
+def _named(look: Transcript) -> Iterator[int]:
+    """Seqs that will not come, by the device's own word."""
+    for heard, event in look.events:
+        for first, last in event.data.missing:
+            yield from range(first, min(last + 1, first + told.LARGEST_B))
+        seq = table(heard.payload)["data"].get("seq")
+        if event.data.kind == "security" and isinstance(seq, int):
+            yield seq
+
+
+def _repeated(look: Transcript) -> Iterator[str]:
+    """A repetition differs in `hist` at most."""
+    first: dict[int, bytes] = {}
+    for heard, event in look.events:
+        alike = _timeless(heard)
+        if event.seq in first:
+            yield "" if alike == first[event.seq] else f"seq {event.seq} was another message before"
+        first.setdefault(event.seq, alike)
+
+
+def _timeless(heard: Heard) -> bytes:
+    event = table(heard.payload)
+    event["data"].pop("hist", None)
+    return msgspec.json.encode(event, order="deterministic")
+
+
+def _late(look: Transcript) -> Iterator[str]:
+    zero, now_boot = _zero_s(look), look.births[-1][1].boot if look.births else None
+    for heard, event in look.events:
+        if event.boot in zero:
+            age_s = heard.at_s - zero[event.boot] - event.data.mono_ms / 1000
+            if abs(age_s - LATE_S) > SLACK_S:
+                right = event.data.hist == (age_s > LATE_S)
+                yield "" if right else f"seq {event.seq}: hist is {event.data.hist} after {age_s:.0f} s"
+        elif now_boot and event.boot != now_boot:
+            yield "" if event.data.hist else f"seq {event.seq} is of another boot, and no hist"
+
+
+RULES = (
+    Rule("evt.envelope", "id is dev/seq, source and type name device and kind", PLACE, _envelope),
+    Rule("evt.time", "time is there, unless the clock is unset", PROMISED, _dated),
+    Rule("evt.order", "New events come in the order of seq", PROMISED, _order),
+    Rule("evt.gapless", "No seq is missing, unless a gap event names it", PROMISED, _gapless),
+    Rule("evt.repeated", "The same seq is the same message", PROMISED, _repeated),
+    Rule("evt.hist", "What is sent more than a minute late says hist", PROMISED, _late),
+)

@@ -1,0 +1,90 @@
+"""Rules for `health`: how often, in what order, in which units. Pure."""
+from collections.abc import Iterator
+from itertools import pairwise
+
+from agent.core import wire
+from agent.ward.conformance.transcript import Heard, Transcript
+from agent.ward.conformance.verdict import Rule
+
+INT_S = range(5, 301)
+LATE_S = 2.0                    # beside a tenth of the interval
+A_DAY_MS = 86_400_000
+PLACE = "Health"
+# What a value may be by the unit in its name, at least and at most.
+UNITS = {"_pct": (0, 100), "_dbm": (-130, 20), "_c": (-60, 150), "_n": (0, None), "_b": (0, None), "_s": (0, None)}
+
+
+def _runs(look: Transcript) -> Iterator[tuple[tuple[Heard, wire.Health], tuple[Heard, wire.Health]]]:
+    """Each two that came one after the other in a boot, both while we listened."""
+    live = [each for each in look.reports if not each[0].stored]
+    return ((was, now) for was, now in pairwise(live) if was[1].boot == now[1].boot)
+
+
+def _interval(look: Transcript) -> Iterator[str]:
+    for _, report in look.reports:
+        if report.int_s not in INT_S:
+            yield f"int_s {report.int_s}: not within {INT_S.start} and {INT_S.stop - 1}"
+    for (before, was), (later, now) in _runs(look):
+        wait_s = later.at_s - before.at_s
+        if now.seq > was.seq + 1:
+            continue                # one was lost on the way, as is allowed
+        late, early = wait_s > was.int_s * 1.1 + LATE_S, wait_s < min(was.int_s, now.int_s) / 2
+        yield f"after {wait_s:.1f} s, where int_s is {was.int_s}" if late or early else ""
+    if look.reports:
+        heard, last = look.reports[-1]
+        silent_s = look.length_s - heard.at_s
+        if silent_s > 2 * last.int_s + LATE_S:
+            yield f"none for {silent_s:.0f} s, where int_s is {last.int_s}"
+
+
+def _seq(look: Transcript) -> Iterator[str]:
+    for (before, was), (later, now) in _runs(look):
+        if _conn(look, before) == _conn(look, later):       # whoever starts anew connects anew, and counts anew
+            yield "" if now.seq > was.seq else f"seq {now.seq} after {was.seq}"
+
+
+def _conn(look: Transcript, when: Heard) -> int | None:
+    """The number of the connection at that moment."""
+    return next((status.conn for heard, status in reversed(look.statuses)
+                 if status.online and heard.at_s <= when.at_s), None)
+
+
+def _units(look: Transcript) -> Iterator[str]:
+    for heard, report in look.reports:
+        wrong = [f"{name} {value}" for name, value in _numbers(report) if not _fits(name, value)]
+        if report.clock == "ntp" and report.ts is not None and look.began_ms is not None and not heard.stored:
+            off_ms = report.ts - look.began_ms - heard.at_s * 1000
+            wrong += [f"ts {report.ts}: is not UTC in ms"] if abs(off_ms) > A_DAY_MS else []
+        yield ", ".join(wrong)
+    for (before, was), (later, now) in _runs(look):
+        told_s, seen_s = (now.mono_ms - was.mono_ms) / 1000, later.at_s - before.at_s
+        off = abs(told_s - seen_s) > seen_s / 5 + LATE_S
+        yield f"mono_ms grew by {told_s * 1000:.0f} in {seen_s:.1f} s" if off else ""
+
+
+def _numbers(report: wire.Health) -> Iterator[tuple[str, float]]:
+    for part in (report, *report.cams):
+        for name in part.__struct_fields__:
+            value = getattr(part, name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield name, value
+
+
+def _fits(name: str, value: float) -> bool:
+    least, most = next((bounds for unit, bounds in UNITS.items() if name.endswith(unit)), (None, None))
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _boot(look: Transcript) -> Iterator[str]:
+    for heard, report in look.reports:
+        near = [status for other, status in look.statuses if status.online and other.at_s <= heard.at_s]
+        if near and not heard.stored:
+            yield "" if report.boot == near[-1].boot else f"boot {report.boot}; its status says {near[-1].boot}"
+
+
+RULES = (
+    Rule("health.interval", "A report comes each int_s seconds", PLACE, _interval),
+    Rule("health.seq", "seq counts the reports", PLACE, _seq),
+    Rule("health.units", "Values are in the units that their names end in", PLACE, _units),
+    Rule("health.boot", "Its boot is that of the status", PLACE, _boot),
+)

@@ -1,0 +1,48 @@
+"""Rules for what a device does with receipts: seen only where the looker sends them itself. Pure."""
+from collections.abc import Iterator
+from functools import partial
+
+from agent.core import wire
+from agent.ward.conformance.transcript import Said, Transcript, readable
+from agent.ward.conformance.verdict import Rule
+
+AGAIN_S = 30.0                  # a device sends again what has had no receipt for so long,
+LATE = 1.5                      # and at the latest after so many times that
+SETTLES_S = 2.0                 # a copy may be on its way when the receipt goes out
+RECEIPT, REFUSAL = "receipt", "reject"
+PLACE = "Your receipt"
+
+
+def _wanted(again_s: float, look: Transcript) -> Iterator[str]:
+    """Those that waited for their receipt longer than the device should."""
+    for seq, receipt in _settled(look, RECEIPT):
+        copies = [heard.at_s for heard, event in look.events if event.seq == seq and heard.at_s <= receipt.at_s]
+        if copies and receipt.at_s - copies[0] > again_s * LATE:
+            yield "" if len(copies) > 1 else f"seq {seq} came once in {receipt.at_s - copies[0]:.0f} s"
+
+
+def _heeded(what: str, again_s: float, look: Transcript) -> Iterator[str]:
+    asked = [said.at_s for said in look.tried("replay")]
+    for seq, receipt in _settled(look, what):
+        after = [heard.at_s for heard, event in look.events
+                 if event.seq == seq and heard.at_s > receipt.at_s + SETTLES_S and not any(
+                     receipt.at_s <= at_s <= heard.at_s for at_s in asked)]
+        if look.length_s - receipt.at_s > again_s * LATE:
+            yield f"seq {seq} came again {after[0] - receipt.at_s:.0f} s after it" if after else ""
+
+
+def _settled(look: Transcript, what: str) -> Iterator[tuple[int, Said]]:
+    for said in look.tried(what):
+        ack = readable(said.payload, wire.Ack)
+        for seq in (ack.also + [each.seq for each in ack.reject]) if ack else ():
+            yield seq, said
+
+
+def rules(again_s: float = AGAIN_S) -> tuple[Rule, ...]:
+    """All; `again_s` is how long a device waits for a receipt."""
+    return (
+        Rule("ack.wanted", f"What gets no receipt is sent again after {again_s:.0f} s", PLACE,
+             partial(_wanted, again_s)),
+        Rule("ack.heeded", "What has its receipt is not sent again", PLACE, partial(_heeded, RECEIPT, again_s)),
+        Rule("ack.rejected", "What was rejected is not sent again", PLACE, partial(_heeded, REFUSAL, again_s)),
+    )

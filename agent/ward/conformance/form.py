@@ -1,0 +1,74 @@
+"""Whether a payload is what the contract's schemas say: judged by the very structs that they are made from. Pure."""
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from agent.core import wire
+from agent.core.wire import told
+from agent.ward.conformance.transcript import table
+
+CONSTANT = {"specversion": "1.0", "datacontenttype": "application/json"}
+
+
+class Told(Struct):
+    """What every event's data has, whatever happened."""
+
+    mono_ms: int
+    kind: str
+    hist: bool
+
+
+def faults(payload: bytes, kind: type[Struct]) -> list[str]:
+    """What is wrong with a payload as `kind`, each with its place in it."""
+    sent = table(payload)
+    if not sent:
+        return ["is no JSON object"]
+    return [*_against(sent, kind, ""), *(_event(sent) if kind is wire.CloudEvent else ())]
+
+
+def bounds(payload: bytes, kind: type[told.Told]) -> list[str]:
+    """In which of its values the ward's ingest would not take it."""
+    return list(_converted(table(payload), kind, ""))
+
+
+def _event(event: dict[str, Any]) -> Iterator[str]:
+    for key, due in CONSTANT.items():
+        if event.get(key) != due:
+            yield f'{key} is not "{due}"'
+    data = event.get("data")
+    if not isinstance(data, dict):
+        return
+    yield from _converted(data, Told, "data")
+    known = wire.KINDS.get(data["kind"]) if isinstance(data.get("kind"), str) else None
+    if known:
+        yield from _against(data, known, "data")
+
+
+def _against(sent: dict[str, Any], kind: type[Struct], where: str) -> Iterator[str]:
+    wrong = list(_converted(sent, kind, where))
+    yield from wrong
+    if not wrong:
+        yield from _nulls(sent, msgspec.convert(sent, kind), where)
+
+
+def _converted(sent: dict[str, Any], kind: type[Struct], where: str) -> Iterator[str]:
+    try:
+        msgspec.convert(sent, kind)
+    except msgspec.ValidationError as error:
+        yield f"{error}".replace("`$", f"`{where or '$'}")
+
+
+def _nulls(sent: Any, read: Any, where: str) -> Iterator[str]:
+    """Where something is null that may be left out: then it must be."""
+    if isinstance(read, Struct):
+        for field in msgspec.structs.fields(read):
+            path, value = f"{where}.{field.encode_name}".lstrip("."), sent.get(field.encode_name, ...)
+            if value is None and field.default is None:
+                yield f"{path} is null; what is unknown is left out"
+            elif value is not ...:
+                yield from _nulls(value, getattr(read, field.name), path)
+    elif isinstance(read, list):
+        for number, (one, other) in enumerate(zip(sent, read, strict=True)):
+            yield from _nulls(one, other, f"{where}[{number}]")

@@ -1,0 +1,167 @@
+"""One visit to the ward's broker that writes down all that is heard and said. A connection that breaks ends it."""
+import contextlib
+import random
+import select
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.core.backoff import Backoff, Waits
+from agent.core.wire.packed import CONTENT_TYPE, NotPacked, unpack
+from agent.core.wire.told import LARGEST_B
+from agent.host.broker.connection import Arrived, Connection, Outgoing
+from agent.host.broker.credentials import Ward, load
+from agent.host.broker.fault import LinkFault
+from agent.host.broker.session import Down, Session, Taken, Told
+from agent.host.clock import Clock
+from agent.ward import settings
+from agent.ward.conformance.transcript import Heard, Said, Transcript
+from agent.ward.opslink import Listening
+
+KEEPALIVE_S = 30
+GREETING_S = 40.0               # of a broker that is slow
+TAKEN_S = 20.0
+STORED_S = 1.0                  # what lies at the broker comes within this
+REFUSED_FROM = 0x80             # PUBACK reasons
+Words = tuple[tuple[str, str], ...]     # what faults say, and what they are to say instead
+WAITS = Waits(start_s=0, lost_s=2.0, step_s=2.0, longest_s=10.0, hopeless_s=(15.0, 30.0))
+
+
+class VisitFault(Exception):
+    """The look can't begin or go on; the text is one line with the remedy."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What is written down."""
+
+    clock: Clock
+    began_mono_s: float = field(init=False)
+    began_ms: int = field(init=False)
+    heard: list[Heard] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """It begins now."""
+        self.began_mono_s, self.began_ms = self.clock.mono_s(), self.clock.now().wall_ms
+
+    @property
+    def at_s(self) -> float:
+        """Seconds since it began."""
+        return self.clock.mono_s() - self.began_mono_s
+
+    def look(self, ward: str, dev: str) -> Transcript:
+        """The look at a device as far as it has come."""
+        return Transcript(ward, dev, tuple(self.heard), tuple(self.said), self.at_s, self.began_ms)
+
+    def note(self, what: str, message: Outgoing) -> None:
+        """It is said now."""
+        self.said.append(Said(self.at_s, what, message.topic, message.payload, message.correlation))
+
+
+class Witness:
+    """Use as a context manager."""
+
+    def __init__(self, ward: settings.Ward, account: Ward, name: str, listen: tuple[str, ...], record: Record,
+                 will: Outgoing | None = None, words: Words = ()) -> None:
+        """Connect as `account`, or as `name` where that has no certificate, and subscribe to `listen`.
+
+        `words` put a fault into those of whoever it is. Raises VisitFault.
+        """
+        self._ward, self._account, self._will, self._words = ward, account, will, words
+        self._listening, self.record = Listening(listen), record
+        self._clock = record.clock
+        self.name, self._up_s = who(account, name, words), float("inf")
+        self._session = Session(self._connect, self._clock, Backoff(WAITS), random.random)
+        self._up_s = self._greet()
+
+    def say(self, what: str, message: Outgoing) -> None:
+        """Publish it as soon as the broker has room; what it refuses ends the visit. Raises VisitFault."""
+        if not self.listen(lambda: self._session.room_n > 0, TAKEN_S):
+            raise VisitFault(f"{self._where}: the broker takes no more; is it overloaded? Try again")
+        self.record.note(what, message)
+        self._session.publish(message, message.topic)
+
+    def listen(self, until: Callable[[], bool], within_s: float) -> bool:
+        """Write down what comes until it is enough; returns whether it was. Raises VisitFault."""
+        deadline_s = self.record.at_s + within_s
+        while not until():
+            left_s = deadline_s - self.record.at_s
+            if left_s <= 0:
+                return False
+            self._turn(left_s)
+        return True
+
+    def close(self) -> None:
+        """Say goodbye."""
+        self._session.close()
+
+    def __enter__(self) -> "Witness":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _where(self) -> str:
+        return f"{self._ward.host}:{self._ward.port}"
+
+    def _greet(self) -> float:
+        deadline_s = self.record.at_s + GREETING_S
+        while not self._session.up:
+            self._turn(deadline_s - self.record.at_s)
+            if self._session.fault:
+                raise VisitFault(_in_words(self._session.fault, self._words))
+            if self.record.at_s >= deadline_s:
+                self.close()
+                raise VisitFault(f"{self._where}: no answer from the broker; see [ward] host and port")
+        return self.record.at_s
+
+    def _connect(self) -> Connection:
+        """Prepare the connection. It has no session at the broker: what came before the look is not seen late."""
+        return Connection(self._ward.host, self._ward.port, load(self._account, self.name), KEEPALIVE_S,
+                          self._listening, self._will, 0, session_s=0)
+
+    def _turn(self, within_s: float) -> None:
+        session = self._session
+        readers: list[Any] = [session.socket()] if session.socket() else []
+        writers = readers if session.wants_write() else []
+        readable, _, _ = select.select(readers, writers, [], max(0.0, min(within_s, session.wait_s())))
+        for each in session.turn(readable=bool(readable) or session.holds_more()):
+            self._take(each)
+
+    def _take(self, told: Told) -> None:
+        match told:
+            case Arrived():
+                now_s, (payload, content_type) = self.record.at_s, _unpacked(told)
+                self.record.heard.append(Heard(
+                    now_s, told.topic, payload, told.qos, told.retained, told.expiry_s, content_type,
+                    told.correlation, stored=told.retained and now_s < self._up_s + STORED_S))
+            case Taken(tag, reason) if reason >= REFUSED_FROM:
+                raise VisitFault(f"{tag}: the broker refuses it (reason 0x{reason:02x}) to "
+                                 f"{self.name}: see its ACL")
+            case Down(fault):
+                raise VisitFault(f"{_in_words(fault, self._words)}; what was seen is not whole: try again")
+
+
+def _unpacked(told: Arrived) -> tuple[bytes, str | None]:
+    """Payload and content type, as if the ward took no packed reports."""
+    if told.content_type == CONTENT_TYPE:
+        with contextlib.suppress(NotPacked):
+            return unpack(told.payload, LARGEST_B), "application/json"
+    return told.payload, told.content_type
+
+
+def who(account: Ward, name: str, words: Words) -> str:
+    """The client id: the certificate's common name, or `name` without one. Raises VisitFault."""
+    try:
+        return load(account, name).dev
+    except LinkFault as fault:
+        raise VisitFault(_in_words(fault, words)) from None
+
+
+def _in_words(fault: LinkFault, words: Words) -> str:
+    text = str(fault)
+    for theirs, ours in words:
+        text = text.replace(theirs, ours)
+    return text

@@ -1,0 +1,199 @@
+"""The ward's forwarder: brings every event of the ward's database to the city's broker, exactly once by its receipts.
+
+`python -m agent.ward.forward`
+"""
+import argparse
+import logging
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.core import wire
+from agent.core.backoff import Backoff, Waits
+from agent.core.outbox import Pace
+from agent.core.wire import commands
+from agent.core.wire.forwardtopics import ForwardTopics
+from agent.core.wire.told import SEQ_MAX
+from agent.host import log
+from agent.host.broker.connection import Arrived, Connection, Taken
+from agent.host.broker.credentials import load as load_credentials
+from agent.host.broker.fault import LinkFault
+from agent.host.broker.session import Down, Session, Told, Up
+from agent.host.clock import Clock, SystemClock
+from agent.host.notify import notify
+from agent.host.stop import Stop
+from agent.ward import database, marks, settings
+from agent.ward.book import read_devices
+from agent.ward.carrier import Carrier
+from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.forward_metrics import Metrics
+from agent.ward.metrics import MetricsFault
+from agent.ward.metrics import serve as serve_metrics
+
+NAME = "forward"
+EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE,
+EXIT_DATABASE = 73              # EX_CANTCREAT
+BURST_N = 20.0
+TICK_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """The waits of a forwarder; tests set shorter ones."""
+
+    waits: Waits = field(default_factory=Waits)
+    again_s: float = 30.0       # offered again after this, doubled each time,
+    again_max_s: float = 600.0  # up to this
+    database_s: float = 5.0     # between two tries to open it
+    look_s: float = 0.5         # between two looks for new events
+    measure_s: float = 5.0
+
+
+class Forward:
+    """One stay at the city's broker, with the database open."""
+
+    def __init__(self, own: settings.Settings, engine: sql.Engine, clock: Clock, metrics: Metrics, tempo: Tempo,
+                 draw: Callable[[], float] = random.random) -> None:
+        self._own, self._clock, self._metrics, self._tempo = own, clock, metrics, tempo
+        self._topics = ForwardTopics(own.ward.ward)
+        pace = Pace(own.city.events_per_s, BURST_N, tempo.again_s, tempo.again_max_s)
+        self._carrier = Carrier(engine, self._topics, clock, metrics, pace, tempo.look_s)
+        self._session = Session(self._connect, clock, Backoff(tempo.waits), draw, in_city_words)
+        self._measure_mono_s = float("-inf")
+
+    def run(self, stop: Stop) -> None:
+        """Carry until told to stop. Raises DatabaseFault."""
+        try:
+            while not stop.is_set():
+                self._turn()
+            self._carrier.settle()
+        finally:
+            self._session.close()
+            self._metrics.connected.set(0)
+
+    def _turn(self) -> None:
+        for each in self._session.wait(TICK_S):
+            self._hear(each)
+        self._metrics.connected.set(self._session.up)
+        self._carrier.turn(self._session)
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s >= self._measure_mono_s:
+            self._measure_mono_s = now_mono_s + self._tempo.measure_s
+            notify("WATCHDOG=1")
+            self._carrier.measure()
+
+    def _hear(self, each: Told) -> None:
+        match each:
+            case Up():
+                self._carrier.hurry()
+            case Down():
+                self._carrier.lost()
+            case Taken(int() as mark, reason):
+                self._carrier.taken(mark, reason)
+            case Arrived():
+                self._read(each)
+
+    def _read(self, arrived: Arrived) -> None:
+        """What the city's ingest says to one of the ward's devices."""
+        to = self._topics.to_device(arrived.topic)
+        if to is None or arrived.retained:
+            return
+        try:
+            if to.what == "ack":
+                self._carrier.receipt(to.dev, wire.decode(wire.Ack, arrived.payload))
+                return
+            command = wire.decode(wire.Command, arrived.payload)
+            wanted = commands.args(command, commands.Replay)
+        except wire.BadPayload as bad:
+            _log.warning("%s: not understood (%s): is the city's ingest of another version?", arrived.topic, bad)
+            return
+        if self._clock.now().wall_ms < command.exp:
+            self._carrier.replay(to.dev, wanted.first, wanted.last)
+
+    def _connect(self) -> Connection:
+        """Prepare the next connection. Raises LinkFault."""
+        city = self._own.city
+        credentials = load_credentials(city, f"{NAME}-{self._own.ward.ward}")
+        return Connection(city.host, city.port, credentials, city.keepalive_s, self._topics, None, 0)
+
+
+def in_city_words(fault: LinkFault) -> LinkFault:
+    """The same fault, as the forwarder's."""
+    text = str(fault).replace("[ward]", "[city]").replace("this device", "this forwarder")
+    return LinkFault(fault.code, text, fault.kind)
+
+
+def mark_all(own: settings.Settings) -> None:
+    """Have every event of the ward brought to the city, by the forwarder that runs. Raises DatabaseFault."""
+    engine = open_engine(own.database.url)
+    for device in read_devices(engine):                 # a transaction each: nobody else waits long for the database
+        with database.transaction(engine) as db:
+            marks.mark_again(db, device.dev, 1, SEQ_MAX)
+    with database.transaction(engine) as db:
+        waiting_n = marks.measure(db).waiting_n
+    engine.dispose()
+    print(f"{waiting_n} events wait for the city; to bring them there: taimat ward forward, or the service that runs")
+
+
+def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None = None) -> None:
+    """Forward until told to stop, with however many databases' faults in between. Raises MetricsFault."""
+    tempo, metrics = tempo or Tempo(), Metrics()
+    if own.metrics.enabled:
+        serve_metrics(metrics.registry, own.metrics.listen, own.city.metrics_port, "[city] metrics_port")
+    notify("READY=1")
+    while not stop.is_set():
+        try:
+            _stay(own, clock, stop, metrics, tempo)
+        except DatabaseFault as error:
+            metrics.database_up.set(0)
+            _log.error("%s", error)
+            notify("WATCHDOG=1")
+            stop.wait(tempo.database_s)
+
+
+def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: Metrics, tempo: Tempo) -> None:
+    engine = open_engine(own.database.url)
+    try:
+        metrics.database_up.set(1)
+        Forward(own, engine, clock, metrics, tempo).run(stop)
+    finally:
+        engine.dispose()
+
+
+def main(argv: Sequence[str] | None = None, tempo: Tempo | None = None) -> int:
+    """The entry of the role. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward forward")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--mark-all", action="store_true")
+    wishes = parser.parse_args(argv)
+    try:
+        own = settings.load(wishes.config)
+        if not own.city.host:
+            raise ConfigError(f"{wishes.config}: [city] host: names no broker; without a city there is nothing to do")
+        if wishes.mark_all:
+            mark_all(own)
+            return 0
+        log.set_up(NAME, own.log.level)
+        serve(own, SystemClock(), Stop().on_signals(), tempo)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    except DatabaseFault as error:
+        print(error, file=sys.stderr)
+        return EXIT_DATABASE
+    except MetricsFault as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return EXIT_METRICS
+    notify("STOPPING=1")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

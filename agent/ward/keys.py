@@ -1,0 +1,87 @@
+"""`taimat ward keys`: makes the keys that the settings name, where there are none: for commands, and for receipts.
+
+`python -m agent.ward.keys`. Beside each private half, `FILE`, lies the public one, `FILE.pub`.
+"""
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.core.ledger import fingerprint
+from agent.host.files import sync_folder, write_durably
+from agent.ward import settings
+from agent.ward.signing import CommandKey, KeyProblem
+
+EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
+OWN_ONLY, FOR_ALL = 0o600, 0o644
+PUBLIC = ".pub"
+
+
+def public_half(path: str) -> bytes:
+    """The public half of the receipts' key: who only asks need not be able to read the private one. Raises KeyProblem.
+    """
+    beside = Path(path + PUBLIC)
+    if path and beside.exists():
+        try:
+            key = load_pem_public_key(beside.read_bytes())
+        except (OSError, ValueError) as error:
+            raise KeyProblem(f"{beside}: not a public key in PEM, or not to be read; taimat ward keys writes it anew "
+                             "once it is gone") from error
+        if isinstance(key, Ed25519PublicKey):
+            return key.public_bytes_raw()
+    return CommandKey.load(path, "[intake] receipt_key").key.public_key().public_bytes_raw()
+
+
+def make(path: Path) -> None:
+    """Write a new private key; never over one that is there. Raises OSError."""
+    data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWN_ONLY)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def see_to(path: str, named_by: str) -> None:
+    """Make the key unless it is there, and its public half anew; say which it is. Raises OSError, KeyProblem."""
+    is_new = bool(path) and not Path(path).exists()
+    if is_new:
+        make(Path(path))
+    public = CommandKey.load(path, named_by).key.public_key()
+    write_durably(Path(path + PUBLIC), public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), FOR_ALL)
+    print(f"{named_by}: {path} {'was made' if is_new else 'is there'}: key {fingerprint(public.public_bytes_raw())}, "
+          f"its public half is in {path}{PUBLIC}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of the command. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward keys")
+    parser.add_argument("--config", type=Path, required=True)
+    try:
+        own = settings.load(parser.parse_args(argv).config)
+        see_to(own.ops.command_key, "[ops] command_key")
+        see_to(own.intake.receipt_key, "[intake] receipt_key")
+    except (ConfigError, KeyProblem) as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}; make its folder, or try it as another user (sudo)", file=sys.stderr)
+        return EXIT_NOT_WRITTEN
+    print("devices get the first one's public half as [ward] command_key; the second one's travels in each request")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""The ward's requests for pictures, in its database: what was asked, what became of it, step by step.
+
+Three hands write here: the desk that asks, the ingest that hears answers, the intake that takes uploads in. A request
+that is at its end stays so, whoever comes later; each change is one transaction with its step, and steps stay for good.
+"""
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import sqlalchemy as sql
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.core.sharing import Kind
+from agent.core.wire import told
+from agent.ward import database
+from agent.ward.database import request as _request
+from agent.ward.database import request_step as _step
+
+State = Literal["made", "sent", "waiting", "running", "done", "failed", "refused", "expired", "cancelled"]
+Who = Literal["ops", "device", "intake"]
+OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the order in which they follow
+# What a device's answer makes of a request. "done" is not among them: that the ward has something, it knows itself.
+HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
+                           "refused": "refused", "expired": "expired"}
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. Times are UTC by the ward's clock in ms, None where there is none."""
+
+    id: str
+    dev: str
+    kind: Kind
+    cam: str
+    case_no: str
+    purpose: str
+    officer: str
+    basis: str
+    made_ms: int
+    until_ms: int
+    command: str                    # as it was signed: JSON
+    begin_ms: int | None = None
+    end_ms: int | None = None
+    state: State = "made"
+    code: str | None = None
+    told_n: int | None = None       # the number by which the household knows it
+    sent_b: int | None = None       # by the device's word
+    total_b: int | None = None
+    bytes: int | None = None        # of the upload, as it was announced
+    sha256: str | None = None
+    manifest: str | None = None
+    place: str | None = None        # where it lies, below the intake's folder
+    receipt: str | None = None      # JSON
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not at its end."""
+        return self.state in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a request."""
+
+    at_ms: int
+    who: str
+    what: str
+    detail: str | None
+
+
+class Requests:
+    """The requests of one ward. Every method raises DatabaseFault."""
+
+    def __init__(self, engine: sql.Engine) -> None:
+        self._engine = engine
+
+    def add(self, request: Request) -> None:
+        """A new one."""
+        with _faults(self._engine), self._engine.begin() as db:
+            db.execute(sql.insert(_request).values(asdict(request)))
+            _note(db, request.id, request.made_ms, "ops", request.state, None)
+
+    def find(self, request_id: str) -> Request | None:
+        """By its id."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return _find(db, request_id)
+
+    def newest(self, limit_n: int) -> list[Request]:
+        """The latest, newest first."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return [_of(row) for row in db.execute(
+                sql.select(_request).order_by(_request.c.made_ms.desc(), _request.c.id.desc()).limit(limit_n))]
+
+    def open_ones(self) -> list[Request]:
+        """Those that are not at their end."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return [_of(row) for row in db.execute(sql.select(_request).where(_request.c.state.in_(OPEN)))]
+
+    def steps(self, request_id: str) -> list[Step]:
+        """What happened to it, in order."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return [Step(row.at_ms, row.who, row.what, row.detail) for row in db.execute(
+                sql.select(_step).where(_step.c.request == request_id).order_by(_step.c.n))]
+
+    def become(self, request_id: str, state: State, who: Who, now_ms: int, detail: str | None = None,
+               **changes: str | int | None) -> bool:
+        """Whether it was open; then it is in this state now, with these columns changed, and the step is noted."""
+        with _faults(self._engine), self._engine.begin() as db:
+            return _become(db, request_id, state, who, now_ms, detail, changes)
+
+    def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, now_ms: int) -> bool:
+        """Whether the upload that a device announces may come: the request is open, and none was announced before."""
+        with _faults(self._engine), self._engine.begin() as db:
+            changed = db.execute(sql.update(_request).where(
+                _request.c.id == request_id, _request.c.state.in_(OPEN), _request.c.bytes.is_(None)
+                ).values(bytes=size_b, sha256=sha256, manifest=manifest))
+            if changed.rowcount:
+                _note(db, request_id, now_ms, "intake", "announced", f"{size_b} bytes, SHA-256 {sha256}")
+            return bool(changed.rowcount)
+
+    def withdrawn(self, request_id: str, now_ms: int) -> None:
+        """The device has taken its upload back; another one may come."""
+        with _faults(self._engine), self._engine.begin() as db:
+            if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
+                    bytes=None, sha256=None, manifest=None)).rowcount:
+                _note(db, request_id, now_ms, "intake", "withdrawn", None)
+
+    def witnesses(self, dev: str) -> tuple[str | None, dict[int, str]]:
+        """What the device's health reports have told of its ledger: the newest key's fingerprint, and heads by row."""
+        with _faults(self._engine), self._engine.connect() as db:
+            newest = db.execute(sql.select(database.device.c.health).where(database.device.c.dev == dev)).scalar()
+            kept = db.execute(sql.select(database.health_history.c.message).where(
+                database.health_history.c.dev == dev).order_by(database.health_history.c.slot_ms))
+            heads = [head for row in kept if (head := told.ledger_head(row.message))]
+        latest = told.ledger_head(newest) if newest else None
+        return latest.key if latest else None, {each.n: each.head for each in [*heads, *([latest] if latest else [])]}
+
+
+def hear(db: sql.Connection, dev: str, answer: told.Answer, now_ms: int) -> None:
+    """A device has answered; in the caller's transaction. What is no answer to a request of its own is passed over."""
+    known = _find(db, answer.id)
+    if known is None or known.dev != dev or not known.open:
+        return
+    state = CANCELLED if answer.code == CANCELLED else HEARD.get(answer.st)
+    if state is None or (state in OPEN and OPEN.index(state) < OPEN.index(known.state)):
+        return
+    changes = {"told_n": answer.request, "sent_b": answer.sent_b, "total_b": answer.total_b}
+    told_now: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    if state != known.state:
+        code = None if state in OPEN else answer.code
+        _become(db, answer.id, state, "device", now_ms, answer.code, told_now | {"code": code})
+    elif told_now:
+        db.execute(sql.update(_request).where(_request.c.id == answer.id).values(told_now))
+
+
+def _become(db: sql.Connection, request_id: str, state: str, who: Who, now_ms: int, detail: str | None,
+            changes: dict[str, Any]) -> bool:
+    changed = db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
+        state=state, **changes))
+    if changed.rowcount:
+        _note(db, request_id, now_ms, who, state, detail)
+    return bool(changed.rowcount)
+
+
+def _note(db: sql.Connection, request_id: str, now_ms: int, who: Who, what: str, detail: str | None) -> None:
+    db.execute(sql.insert(_step).values(request=request_id, at_ms=now_ms, who=who, what=what, detail=detail))
+
+
+def _find(db: sql.Connection, request_id: str) -> Request | None:
+    row = db.execute(sql.select(_request).where(_request.c.id == request_id)).first()
+    return _of(row) if row else None
+
+
+def _of(row: Any) -> Request:
+    return Request(**{each.name: getattr(row, each.name) for each in fields(Request)})
+
+
+@contextlib.contextmanager
+def _faults(engine: sql.Engine) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise database.fault(str(engine.url), error) from error

@@ -1,0 +1,131 @@
+"""The intake's HTTP: tus 1.0.0 at `/exports`, and a receipt for what is whole. Every refusal is `{"code", "why"}`."""
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agent.core.wire import handover
+from agent.ward.database import DatabaseFault
+from agent.ward.settings import UPLOADS_PATH
+from agent.ward.uploads import headers as told
+from agent.ward.uploads.counter import LATER_S, SOON_S, Counter
+from agent.ward.uploads.figures import Figures
+from agent.ward.uploads.headers import Refusal
+
+SILENCE_S = 30.0                # within a piece
+PIECE_S = 600.0                 # for all of it: 14 kbit/s
+TUS = {"Tus-Resumable": handover.TUS}
+
+_log = logging.getLogger(__name__)
+
+Answering = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
+
+
+class Application:
+    """The handlers; `app` is what a server runs."""
+
+    def __init__(self, counter: Counter, figures: Figures, max_b: int) -> None:
+        """`max_b`: of one upload."""
+        self._counter, self._figures, self._max_b = counter, figures, max_b
+        one = UPLOADS_PATH + "/{request}"
+        self.app = Starlette(routes=[
+            self._route(UPLOADS_PATH, OPTIONS=self._options, POST=self._begin),
+            self._route(one, OPTIONS=self._options, HEAD=self._state, PATCH=self._piece, DELETE=self._withdraw),
+            self._route(one + "/receipt", GET=self._receipt)])
+        self.app.router.redirect_slashes = False
+
+    def _route(self, path: str, **methods: Answering) -> Route:
+        async def answer(request: Request) -> Response:
+            response = await self._answered(request, methods)
+            self._figures.answers.labels(str(response.status_code)).inc()
+            return response
+        return Route(path, answer, methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"])
+
+    async def _answered(self, request: Request, methods: Mapping[str, Answering]) -> Response:
+        """What the method's handler says, or why not."""
+        try:
+            if not request.state.peer:
+                raise Refusal(403, "no_device", "the certificate's common name is no device's id")
+            if (handler := methods.get(request.method)) is None:
+                raise Refusal(405, "method", f"there is no {request.method} here", Allow=", ".join(methods))
+            return await handler(request, told.single(request.headers.raw))
+        except Refusal as refusal:
+            _log.info("%s was refused: %d %s", request.state.peer or "somebody", refusal.status, refusal.code)
+            return _refused(refusal)
+        except DatabaseFault as fault:
+            _log.error("%s", fault)
+            return _refused(Refusal(503, "database", "the ward's database is away", Retry_After=LATER_S))
+        except OSError as error:
+            _log.error("an upload can't be written: %s", error)
+            return _refused(Refusal(507, "no_room", "it can't be written at the moment", Retry_After=LATER_S))
+
+    async def _options(self, _request: Request, _headers: Mapping[str, str]) -> Response:
+        return Response(status_code=204, headers=TUS | {
+            "Tus-Version": handover.TUS, "Tus-Extension": "creation,checksum,termination",
+            "Tus-Checksum-Algorithm": "sha256", "Tus-Max-Size": str(self._max_b)})
+
+    async def _begin(self, request: Request, headers: Mapping[str, str]) -> Response:
+        told.demand_version(headers)
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            raise Refusal(400, "body", "an announcement has no body: its pieces come with PATCH")
+        wish = told.announced(headers, self._max_b)
+        await self._counter.begin(request.state.peer, wish)
+        return Response(status_code=201, headers=TUS | {"Location": f"{UPLOADS_PATH}/{wish.request}"})
+
+    async def _state(self, request: Request, headers: Mapping[str, str]) -> Response:
+        told.demand_version(headers)
+        have_b, all_b = await self._counter.state(request.state.peer, _asked(request))
+        return Response(headers=TUS | {"Upload-Offset": str(have_b), "Upload-Length": str(all_b),
+                                       "Cache-Control": "no-store"})
+
+    async def _piece(self, request: Request, headers: Mapping[str, str]) -> Response:
+        told.demand_version(headers)
+        offset_b, size_b, digest = told.offset(headers), told.length(headers), told.checksum(headers)
+        await self._counter.state(request.state.peer, _asked(request))      # before a stranger's bytes are read
+        piece = await _whole(request, size_b)
+        have_b = await self._counter.take(request.state.peer, _asked(request), offset_b, piece, digest)
+        return Response(status_code=204, headers=TUS | {"Upload-Offset": str(have_b)})
+
+    async def _withdraw(self, request: Request, headers: Mapping[str, str]) -> Response:
+        told.demand_version(headers)
+        await self._counter.withdraw(request.state.peer, _asked(request))
+        return Response(status_code=204, headers=TUS)
+
+    async def _receipt(self, request: Request, _headers: Mapping[str, str]) -> Response:
+        receipt = await self._counter.receipt(request.state.peer, _asked(request))
+        if receipt is None:
+            return Response(status_code=202, headers={"Retry-After": SOON_S})
+        return Response(receipt, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _asked(request: Request) -> str:
+    """The request's id in the path. Raises Refusal."""
+    if not told.ULID.fullmatch(found := request.path_params["request"]):
+        raise Refusal(404, "unknown", "that is no request's id")
+    return found
+
+
+async def _whole(request: Request, size_b: int) -> bytes:
+    """The body, which lies in memory until it is known to be right. Raises Refusal."""
+    body = bytearray()
+    pieces = request.stream()
+    try:
+        async with asyncio.timeout(PIECE_S):
+            while len(body) < size_b:
+                async with asyncio.timeout(SILENCE_S):
+                    body += await anext(pieces)
+    except TimeoutError:
+        raise Refusal(408, "slow", "the piece did not come in time", Connection="close") from None
+    except (ClientDisconnect, StopAsyncIteration):
+        raise Refusal(400, "cut", "the piece is not whole", Connection="close") from None
+    return bytes(body)
+
+
+def _refused(refusal: Refusal) -> Response:
+    return Response(msgspec.json.encode({"code": refusal.code, "why": refusal.why}), refusal.status,
+                    TUS | refusal.headers, "application/problem+json")

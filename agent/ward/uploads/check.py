@@ -1,0 +1,147 @@
+"""Whether an upload is what was asked for: a process of its own, for what a stranger sends is read nowhere else.
+
+`python -m agent.ward.uploads.check`, a Job as JSON on stdin, a Verdict on stdout. It holds no key, its memory is
+bounded, and its parent ends it when it takes too long. What it does not end in order is nobody's fault but ours.
+"""
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from agent.core.ledger import Verdict as Holds
+from agent.core.ledger import check_package, seals
+from agent.core.ledger.claim import Wish
+from agent.core.sharing import Kind
+from agent.host.child import die_with_parent
+from agent.host.ed25519 import verifies
+from agent.host.files import sync_folder
+from agent.host.hashing import sha256
+from agent.store.database import StoreError
+from agent.store.export import unpacked
+from agent.ward.uploads.headers import PICTURE_B
+from agent.ward.uploads.unpack import NotAnExport, unpack
+
+MEMORY_B = 1_500_000_000
+JPEG = b"\xff\xd8\xff"
+EXPORT, PICTURE = "export", "snapshot.jpg"      # what the upload becomes, in its folder
+FINDINGS_MAX, LINE_MAX = 20, 200
+
+
+class Job(Struct, kw_only=True, frozen=True):
+    """What is to be checked, and against what."""
+
+    parent: int                     # the process that asks
+    upload: str                     # the file
+    folder: str                     # to be made, for what is in it
+    kind: Kind
+    bytes: int
+    sha256: str
+    manifest: str | None
+    cam: str
+    case: str
+    purpose: str
+    officer: str
+    begin_ms: int | None = None
+    end_ms: int | None = None
+    key: str = ""                   # fingerprint of the key that the device's health reports tell of; "" for none
+    heads: dict[int, str] = {}      # rows of its ledger that the ward has seen
+
+
+class Verdict(Struct, kw_only=True, frozen=True):
+    """What came of it; without a code, all of it holds."""
+
+    code: str | None = None
+    why: str = ""
+    findings: list[str] = []
+    heads_n: int = 0                # of the heads, those that lie in its rows and agree
+
+
+class Unfit(Exception):
+    """It is not what was asked for."""
+
+    def __init__(self, code: str, why: str, findings: list[str] | None = None) -> None:
+        super().__init__(why)
+        self.code, self.why, self.findings = code, why, findings or []
+
+
+def check(job: Job) -> Verdict:
+    """Check it, and leave what is in it in the job's folder, flushed. Raises OSError of our disk."""
+    upload, folder = Path(job.upload), Path(job.folder)
+    folder.mkdir()
+    try:
+        if (upload.stat().st_size, sha256(upload)) != (job.bytes, job.sha256):
+            raise Unfit("hash_differs", "it is not what was announced: its SHA-256 is another")
+        heads_n = _picture(upload, folder / PICTURE) if job.kind == "snapshot" else _export(job, upload, folder)
+    except Unfit as unfit:
+        return Verdict(code=unfit.code, why=unfit.why, findings=unfit.findings)
+    except (MemoryError, RecursionError):
+        return Verdict(code="not_an_export", why="to check it takes far more memory than an export does")
+    sync_folder(folder)
+    return Verdict(heads_n=heads_n)
+
+
+def _picture(upload: Path, target: Path) -> int:
+    with upload.open("rb") as file:
+        if upload.stat().st_size > PICTURE_B or file.read(len(JPEG)) != JPEG:
+            raise Unfit("not_a_picture", "a snapshot has to be a JPEG picture")
+    shutil.copyfile(upload, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    return 0
+
+
+def _export(job: Job, upload: Path, folder: Path) -> int:
+    """Unpack and check it; returns how many of the heads agree with its rows."""
+    try:
+        unpack(upload, folder / EXPORT)
+        found = unpacked.read(folder / EXPORT, lambda files_n: None)
+    except (NotAnExport, StoreError) as error:
+        raise Unfit("not_an_export", _line(str(error))) from error
+    if not found.manifest or sha256(folder / EXPORT / seals.MANIFEST) != job.manifest:
+        raise Unfit("manifest_differs", "its manifest is not the one that was announced")
+    verdict = check_package(found, verifies, heads=job.heads, key=job.key)
+    if verdict.findings:
+        told = [_line(f"{each.code}: {each.says}") for each in verdict.findings[:FINDINGS_MAX]]
+        raise Unfit("does_not_hold", told[0], told)
+    if differing := list(_differing(job, verdict)):
+        raise Unfit("other_wish", f"it was made for another wish: {', '.join(differing)}", differing)
+    return verdict.compared_n
+
+
+def _differing(job: Job, verdict: Holds) -> Iterator[str]:
+    """What the export was made for that was not asked for."""
+    assert verdict.manifest is not None
+    wish: Wish = verdict.manifest.claim.wish
+    for name, given, asked in (("camera", wish.camera, job.cam), ("case", wish.case, job.case), ("by", wish.by, "ward"),
+                               ("purpose", wish.purpose, job.purpose), ("officer", wish.officer, job.officer)):
+        if given != asked:
+            yield name
+    if job.begin_ms is None or job.end_ms is None or not (
+            job.begin_ms <= wish.begin_ms < wish.end_ms <= job.end_ms):
+        yield "time"
+
+
+def _line(text: str) -> str:
+    """A finding as one short line: it may quote what a stranger has written."""
+    return "".join(each if each.isprintable() else "?" for each in text)[:LINE_MAX]
+
+
+def main() -> int:
+    """The process's work. Returns the exit code."""
+    die_with_parent()
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    if os.getppid() != job.parent:
+        return 0                    # it died before we could ask to die with it; the next one has the folder now
+    sys.stdout.buffer.write(msgspec.json.encode(check(job)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

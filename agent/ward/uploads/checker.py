@@ -1,0 +1,164 @@
+"""Has uploads checked, one at a time, and keeps what holds: stored read-only, with a signed receipt, in the database.
+
+The order makes every step one that a kill can't spoil: stored and flushed, then committed, then the upload deleted.
+What is found stored and not committed is committed, what is found whole and not stored is checked anew.
+"""
+import asyncio
+import logging
+import os
+import re
+import sys
+import unicodedata
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from agent.core.wire.handover import Receipt
+from agent.host.clock import Clock
+from agent.host.files import sync_folder, write_durably
+from agent.ward.requests import Request, Requests
+from agent.ward.signing import CommandKey
+from agent.ward.uploads.check import Job, Verdict
+from agent.ward.uploads.figures import Figures
+from agent.ward.uploads.spool import CHECKING, Spool, remove
+
+RECEIPT, ASKED, REASON = "receipt.json", "request.json", "reason.json"
+PATIENCE_S, S_PER_B = 300.0, 1 / 5_000_000      # of a check; a slow disk reads and writes so many bytes a second
+READABLE, ENTERABLE = 0o440, 0o550
+STRANGE = re.compile(r"[^\w.-]+")
+
+_log = logging.getLogger(__name__)
+
+
+class Trouble(Exception):
+    """It could not be checked, which is not the device's fault."""
+
+
+class Checker:
+    """Checks what is whole in the spool."""
+
+    def __init__(self, requests: Requests, spool: Spool, key: CommandKey, clock: Clock, figures: Figures) -> None:
+        self._requests, self._spool, self._key, self._clock, self._figures = requests, spool, key, clock, figures
+        self._one = asyncio.Semaphore(1)
+
+    async def check(self, request: Request) -> Verdict | None:
+        """What is to be said of a whole upload; None where that is so already, and only has to be settled.
+
+        Raises Trouble, DatabaseFault and OSError: then it may be tried again.
+        """
+        async with self._one:
+            if self._target(request).is_dir():
+                return None
+            return await self._told(await asyncio.to_thread(self._job, request))
+
+    async def settle(self, request: Request, verdict: Verdict | None) -> None:
+        """Keep it, or put it aside with the reason: to the end, even if nobody wants it any more. Raises as `check`."""
+        task = asyncio.ensure_future(asyncio.to_thread(self._settle, request, verdict))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await task
+            raise
+
+    def forget(self, request: Request) -> None:
+        """Leave nothing of what has come of it. Raises OSError."""
+        self._spool.drop(request.id)
+        for folder in (self._folder(request), self._target(request)):
+            remove(folder)
+
+    async def _told(self, job: Job) -> Verdict:
+        """What the process says that checks it."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "agent.ward.uploads.check", stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE)
+        try:
+            async with asyncio.timeout(PATIENCE_S + job.bytes * S_PER_B):
+                told, _ = await process.communicate(msgspec.json.encode(job))
+        except TimeoutError:
+            raise Trouble("the check took too long") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            raise Trouble(f"the check ended with code {process.returncode}")
+        return msgspec.json.decode(told, type=Verdict)
+
+    def _job(self, request: Request) -> Job:
+        assert request.bytes is not None and request.sha256 is not None
+        key, heads = self._requests.witnesses(request.dev)
+        remove(self._folder(request))
+        return Job(parent=os.getpid(), upload=str(self._spool.path(request.id)), folder=str(self._folder(request)),
+                   kind=request.kind, bytes=request.bytes, sha256=request.sha256, manifest=request.manifest,
+                   cam=request.cam, case=request.case_no, purpose=request.purpose, officer=request.officer,
+                   begin_ms=request.begin_ms, end_ms=request.end_ms, key=key or "", heads=heads)
+
+    def _settle(self, request: Request, verdict: Verdict | None) -> None:
+        if verdict is None:
+            self._commit(request, "after a restart")
+        elif verdict.code is None:
+            self._store(request)
+            self._commit(request, None if request.kind == "snapshot" else
+                         f"{verdict.heads_n} of its rows are known from health reports, and agree")
+        else:
+            self._put_aside(request, verdict)
+
+    def _put_aside(self, request: Request, verdict: Verdict) -> None:
+        self._figures.refused.labels(verdict.code).inc()
+        _log.warning("%s of %s is not what it should be: %s: %s", request.id, request.dev, verdict.code, verdict.why)
+        aside = self._spool.keep_aside(request.id)
+        reason = aside.with_name(f"{request.id}.{REASON}")
+        write_durably(reason, msgspec.json.encode(verdict))
+        remove(self._folder(request))
+        if not self._requests.become(request.id, "failed", "intake", self._clock.now().wall_ms,
+                                     "; ".join(verdict.findings) or verdict.why, code=verdict.code):
+            for path in (aside, reason):        # it was cancelled meanwhile: nothing of it is to be kept
+                remove(path)
+
+    def _store(self, request: Request) -> None:
+        """Give it its place, and a receipt beside it."""
+        checked, target = self._folder(request), self._target(request)
+        write_durably(checked / RECEIPT, self._receipt(request))
+        write_durably(checked / ASKED, request.command.encode())
+        sync_folder(checked)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        checked.rename(target)
+        for folder in (target.parent, target.parent.parent, self._spool.folder):
+            sync_folder(folder)
+
+    def _commit(self, request: Request, detail: str | None) -> None:
+        """All who ask are told from now on that the ward has it; unless it was cancelled meanwhile."""
+        target = self._target(request)
+        for path in (*target.rglob("*"), target):
+            path.chmod(ENTERABLE if path.is_dir() else READABLE)
+        receipt = (target / RECEIPT).read_text()
+        if self._requests.become(request.id, "done", "intake", self._clock.now().wall_ms, detail, receipt=receipt,
+                                 place=place(request)):
+            self._figures.kept.labels(request.kind).inc()
+            _log.info("%s of %s is here: %s", request.id, request.dev, target)
+        else:
+            remove(target)
+        self._spool.drop(request.id)
+
+    def _receipt(self, request: Request) -> bytes:
+        told = Receipt(request=request.id, dev=request.dev, sha256=request.sha256 or "", bytes=request.bytes or 0,
+                       ts=self._clock.now().wall_ms, manifest=request.manifest)
+        return msgspec.json.encode(self._key.sign(msgspec.to_builtins(told) | {"v": told.v}))
+
+    def _folder(self, request: Request) -> Path:
+        return self._spool.folder / CHECKING / request.id
+
+    def _target(self, request: Request) -> Path:
+        return self._spool.folder / place(request)
+
+
+def place(request: Request) -> str:
+    """Where it is kept: by the year in which it was asked for, and its case."""
+    year = datetime.fromtimestamp(request.made_ms / 1000).year
+    return f"{year}/{_as_name(request.case_no)}/{request.id}"
+
+
+def _as_name(text: str) -> str:
+    """A case number as the name of a folder."""
+    return STRANGE.sub("-", unicodedata.normalize("NFC", text)).strip(".-")[:60] or "case"

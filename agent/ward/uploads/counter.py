@@ -1,0 +1,218 @@
+"""What happens at the intake's counter: who may begin, go on, ask and give up, by the ward's own requests."""
+import asyncio
+import hashlib
+import logging
+import weakref
+
+from agent.core.sharing import Kind
+from agent.host.clock import Clock
+from agent.ward.database import DatabaseFault
+from agent.ward.requests import Request, Requests
+from agent.ward.uploads.checker import Checker, Trouble
+from agent.ward.uploads.figures import Figures
+from agent.ward.uploads.headers import Announced, Refusal
+from agent.ward.uploads.spool import Spool
+
+COPIES_N = 2                # an export lies there twice while it is taken out of its archive
+STEPS_MAX = 100             # of one request: nobody fills the database by changing his mind
+AGAIN_S = 60.0              # a check that came to nothing is tried again, if somebody asks
+SOON_S, LATER_S = "2", "60"
+
+_log = logging.getLogger(__name__)
+
+
+class Counter:
+    """The uploads of one ward. Everything that waits for disk or database does so on a thread."""
+
+    def __init__(self, requests: Requests, spool: Spool, checker: Checker, clock: Clock, figures: Figures,
+                 free_b: int) -> None:
+        """`free_b` of the disk stay free."""
+        self._requests, self._spool, self._checker = requests, spool, checker
+        self._clock, self._figures, self._free_b = clock, figures, free_b
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._checks: dict[str, asyncio.Task[None]] = {}
+        self._tried_mono_s: dict[str, float] = {}
+
+    async def begin(self, peer: str, wish: Announced) -> None:
+        """An upload is announced, maybe not for the first time. Raises Refusal."""
+        async with self._lock(wish.request):
+            request = await self._theirs(peer, wish.request)
+            _demand_kind(request, wish.kind, wish.manifest)
+            if request.bytes is None and not await asyncio.to_thread(self._announce, request, wish):
+                request = await self._theirs(peer, wish.request)
+            if request.bytes is not None and (request.bytes, request.sha256, request.manifest) != (
+                    wish.bytes, wish.sha256, wish.manifest):
+                raise Refusal(409, "announced", "another upload was announced for this request: DELETE it first")
+            if request.open:
+                await asyncio.to_thread(self._spool.begin, request.id)
+
+    async def state(self, peer: str, request_id: str) -> tuple[int, int]:
+        """How far it has come, and how long it is. Raises Refusal."""
+        async with self._lock(request_id):
+            request = await self._announced(peer, request_id)
+            return await asyncio.to_thread(self._size, request), request.bytes or 0
+
+    async def take(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
+        """A piece that has come whole; returns how far the upload has come with it. Raises Refusal.
+
+        Of two that come at once for the same place one is taken, and the other learns that it is too late.
+        """
+        if digest is not None and await asyncio.to_thread(lambda: hashlib.sha256(piece).digest()) != digest:
+            raise Refusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
+        async with self._lock(request_id):
+            request = await self._announced(peer, request_id)
+            have_b = await asyncio.to_thread(self._size, request)
+            if offset_b != have_b:
+                raise Refusal(409, "offset", f"there are {have_b} bytes, not {offset_b}", Upload_Offset=str(have_b))
+            if have_b + len(piece) > (request.bytes or 0):
+                raise Refusal(413, "too_long", f"more than the {request.bytes} bytes that were announced")
+            if not request.open:
+                return have_b
+            have_b = await asyncio.to_thread(self._append, request_id, piece)
+        self._figures.taken_b.inc(len(piece))
+        if have_b == request.bytes:
+            self._check(request)
+        return have_b
+
+    async def receipt(self, peer: str, request_id: str) -> str | None:
+        """The receipt; None while the upload is being checked. Raises Refusal."""
+        async with self._lock(request_id):
+            request = await self._theirs(peer, request_id, ended=True)
+            is_whole = request.bytes is not None and await asyncio.to_thread(self._size, request) == request.bytes
+        if request.receipt:
+            return request.receipt
+        if request.state == "failed":
+            raise Refusal(422, request.code or "failed", "what came is not what was asked for; it is kept aside")
+        _demand_open(request, self._clock.now().wall_ms)
+        if not is_whole:
+            raise Refusal(409, "not_whole", "the upload is not whole yet")
+        self._check(request)
+        return None
+
+    async def withdraw(self, peer: str, request_id: str) -> None:
+        """It is given up. Raises Refusal."""
+        await self._theirs(peer, request_id, ended=True)
+        await self._stop_check(request_id)
+        async with self._lock(request_id):
+            request = await self._theirs(peer, request_id, ended=True)
+            if request.receipt:
+                raise Refusal(409, "kept", "the ward has it, and has signed for it")
+            await asyncio.to_thread(self._requests.withdrawn, request_id, self._clock.now().wall_ms)
+            await asyncio.to_thread(self._checker.forget, request)
+
+    async def tidy(self) -> None:
+        """Take up what a kill interrupted, and delete what nobody waits for any more. Raises DatabaseFault, OSError."""
+        now_ms, coming_n = self._clock.now().wall_ms, 0
+        for request in await asyncio.to_thread(self._requests.open_ones):
+            if request.until_ms <= now_ms:
+                await asyncio.to_thread(self._requests.become, request.id, "expired", "intake", now_ms)
+            elif request.bytes is not None:
+                coming_n += 1
+                if await asyncio.to_thread(self._spool.size_b, request.id) == request.bytes:
+                    self._check(request)
+        for name in await asyncio.to_thread(self._spool.names):
+            await self._sweep(name)
+        self._figures.coming.set(coming_n)
+        self._figures.free_b.set(await asyncio.to_thread(self._spool.free_b))
+
+    async def _sweep(self, request_id: str) -> None:
+        """Delete what has come of it, if nobody waits for that any more."""
+        request = await asyncio.to_thread(self._requests.find, request_id)
+        if request and request.open and request.bytes is not None:
+            return
+        await self._stop_check(request_id)
+        async with self._lock(request_id):
+            request = await asyncio.to_thread(self._requests.find, request_id)
+            if request is None or request.state == "done":
+                await asyncio.to_thread(self._spool.drop, request_id)
+            elif not request.open or request.bytes is None:
+                await asyncio.to_thread(self._checker.forget, request)
+                _log.info("%s: what had come of it was deleted: nobody waits for it any more", request_id)
+
+    async def _stop_check(self, request_id: str) -> None:
+        """Returns when nothing is being checked of it; what was to be settled is."""
+        if check := self._checks.get(request_id):
+            check.cancel()
+            await asyncio.wait([check])
+
+    async def close(self) -> None:
+        """End the checks that are under way: they are begun anew after the next start."""
+        for check in self._checks.values():
+            check.cancel()
+        if self._checks:
+            await asyncio.wait(self._checks.values())
+
+    async def _theirs(self, peer: str, request_id: str, ended: bool = False) -> Request:
+        """This device's request; only an open one or one that is done, unless others that `ended` will do, too."""
+        request = await asyncio.to_thread(self._requests.find, request_id)
+        if request is None:
+            raise Refusal(404, "unknown", "this ward has not asked for that")
+        if request.dev != peer:
+            raise Refusal(403, "not_yours", "another device was asked for that")
+        if not ended and request.state != "done":
+            _demand_open(request, self._clock.now().wall_ms)
+        return request
+
+    async def _announced(self, peer: str, request_id: str) -> Request:
+        request = await self._theirs(peer, request_id)
+        if request.bytes is None:
+            raise Refusal(404, "not_announced", "begin with a POST")
+        return request
+
+    def _announce(self, request: Request, wish: Announced) -> bool:
+        """Whether it is the first announcement. Raises Refusal where there is no room, or were too many before."""
+        if len(self._requests.steps(request.id)) >= STEPS_MAX:
+            raise Refusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
+        coming_b = sum(each.bytes or 0 for each in self._requests.open_ones())
+        if self._spool.free_b() - self._free_b < COPIES_N * (coming_b + wish.bytes):
+            _log.error("%s of %s: no room for %d bytes beside what is coming: make some, or see [intake] free_gb",
+                       request.id, request.dev, wish.bytes)
+            raise Refusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
+        _log.info("%s of %s: %d bytes are coming", request.id, request.dev, wish.bytes)
+        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest,
+                                        self._clock.now().wall_ms)
+
+    def _size(self, request: Request) -> int:
+        if not request.open:
+            return request.bytes or 0
+        return self._spool.size_b(request.id) or 0
+
+    def _append(self, request_id: str, piece: bytes) -> int:
+        if self._spool.free_b() - len(piece) < self._free_b:
+            raise Refusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
+        return self._spool.append(request_id, piece)
+
+    def _lock(self, request_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(request_id, asyncio.Lock())
+
+    def _check(self, request: Request) -> None:
+        """Begin to check it, unless that is so already, or came to nothing just now."""
+        now_mono_s = self._clock.mono_s()
+        if request.id in self._checks or now_mono_s < self._tried_mono_s.get(request.id, -AGAIN_S) + AGAIN_S:
+            return
+        self._tried_mono_s[request.id] = now_mono_s
+        self._checks[request.id] = task = asyncio.create_task(self._judged(request))
+        task.add_done_callback(lambda _: self._checks.pop(request.id, None))
+
+    async def _judged(self, request: Request) -> None:
+        try:
+            verdict = await self._checker.check(request)
+            async with self._lock(request.id):
+                await self._checker.settle(request, verdict)
+            self._tried_mono_s.pop(request.id, None)
+        except (Trouble, DatabaseFault, OSError) as error:
+            _log.error("%s of %s could not be checked, and will be again: %s", request.id, request.dev, error)
+
+
+def _demand_kind(request: Request, kind: Kind, manifest: str | None) -> None:
+    if request.kind != kind:
+        raise Refusal(409, "kind", f"a {request.kind} was asked for")
+    if (manifest is None) == (kind == "clip"):
+        raise Refusal(400, "metadata", "Upload-Metadata names the manifest's SHA-256 with a clip, and only then")
+
+
+def _demand_open(request: Request, now_ms: int) -> None:
+    if not request.open:
+        raise Refusal(410, request.state, f"that is at its end: {request.state}")
+    if now_ms >= request.until_ms:
+        raise Refusal(410, "expired", "that was asked for too long ago")

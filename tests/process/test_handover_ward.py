@@ -1,0 +1,79 @@
+"""From the ward's desk to its shelf: asked for, agreed to by the household, brought, checked, kept, signed for."""
+import functools
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from tests.rigs.asked import request
+from tests.rigs.broker import Broker
+from tests.rigs.exports import look
+from tests.rigs.handing import DEV, House, rfc3339
+from tests.rigs.ingest import WardIngest
+from tests.rigs.intake import Intake
+from tests.rigs.wait import until
+
+WISH = ("--dev", DEV, "--cam", "gate", "--case", "W07/2026-0093", "--purpose", "theft", "--officer", "Trần Văn B",
+        "--basis", "BLTTHS 2015, điều 107")
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory):
+    """The broker, a house, and the ward's ingest and intake on one database."""
+    tmp_path = tmp_path_factory.mktemp("ward")
+    with Broker(tmp_path / "broker") as broker, Intake(tmp_path / "intake") as intake:
+        door = SimpleNamespace(authority=intake.authority, url=f"https://localhost:{intake.port}/exports",
+                               receipt_key=intake.public().hex())
+        with House(tmp_path / "house", broker, door) as house:
+            (tmp_path / "command.pem").write_bytes(house.private_pem())
+            more = (f'[ops]\ncommand_key = "{tmp_path}/command.pem"\n[intake]\nurl = "{door.url}"\n'
+                    f'receipt_key = "{intake.key}"\nfolder = "{intake.folder}"')
+            with WardIngest(tmp_path / "ward", broker.port, url=f"sqlite:///{tmp_path}/intake/ward.db",
+                            ward='name = "ward"', more=more) as ingest:
+                until(lambda: "connected" in ingest.log.read_text())
+                yield SimpleNamespace(house=house, intake=intake, book=intake.requests,
+                                      ask=functools.partial(request, ingest.config))
+
+
+def newest(ward):
+    return ward.book.newest(1)[0]
+
+
+def test_footage_comes_when_its_household_agrees_even_if_the_intake_is_away_just_then(ward, capsys):
+    house = ward.house
+    assert ward.ask("clip", *WISH, "--from", rfc3339(house.begin_ms), "--to", rfc3339(house.end_ms)) == 0
+    asked = newest(ward).id
+    until(lambda: newest(ward).state == "waiting")
+    assert newest(ward).told_n == 1
+    ward.intake.kill()
+    house.decide(asked, "approved")
+    until(lambda: newest(ward).state == "running")
+    ward.intake.start()
+    until(lambda: newest(ward).state == "done", 60)
+    known = newest(ward)
+    assert look(ward.intake.folder / known.place / "export").findings == []
+    assert house.hears(asked, "done")["data"] == {
+        "bytes": known.bytes, "sha256": known.sha256, "manifest": known.manifest}
+    assert house.request(asked).receipt == known.receipt
+    capsys.readouterr()
+    ward.ask("--json", "show", asked)
+    steps = [step["what"] for step in json.loads(capsys.readouterr().out)["steps"]]
+    assert steps[:3] == ["made", "sent", "waiting"] and steps[-1] == "done"
+    assert sorted(steps[3:-1]) == ["announced", "running"], "two hands wrote these"
+
+
+def test_what_its_household_refuses_does_not(ward):
+    house = ward.house
+    assert ward.ask("clip", *WISH, "--from", rfc3339(house.begin_ms), "--to", rfc3339(house.end_ms)) == 0
+    until(lambda: newest(ward).state == "waiting")
+    house.decide(newest(ward).id, "refused")
+    until(lambda: newest(ward).state == "refused")
+    assert not list((ward.intake.folder / "coming").iterdir()) and newest(ward).bytes is None
+
+
+def test_what_the_ward_takes_back_is_not_brought(ward):
+    house = ward.house
+    assert ward.ask("clip", *WISH, "--from", rfc3339(house.begin_ms), "--to", rfc3339(house.end_ms)) == 0
+    until(lambda: newest(ward).state == "waiting")
+    assert ward.ask("cancel", newest(ward).id) == 0
+    until(lambda: house.request(newest(ward).id).state == "cancelled")

@@ -1,0 +1,77 @@
+"""Dashboard and alerts name only figures that ingest, forwarder and intake really have, and all that they have."""
+import json
+import re
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+
+from agent.ward.uploads.figures import Figures
+from tests.rigs.broker import Broker
+from tests.rigs.certified import FILES
+from tests.rigs.forward import WardForward, city
+from tests.rigs.ingest import WardIngest
+from tests.rigs.teller import Teller
+from tests.rigs.wait import until
+
+BOARD = json.loads((FILES / "grafana.json").read_text())
+ALERTS = [rule for group in yaml.safe_load((FILES / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+FIGURE = re.compile(r"\btaimat_\w+")
+QUERIES = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
+PLUMBING = re.compile(r"_process_(virtual|start|open|max)")
+WIDTH = 24
+
+
+def stem(name):
+    """A figure without what Prometheus puts behind it."""
+    return re.sub(r"_(total|created|bucket|sum|count)$", "", name)
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    """The names of the figures of a running ingest and a running forwarder, and of the intake."""
+    folder = tmp_path_factory.mktemp("ward")
+    with Broker(folder / "broker") as broker, WardIngest(folder, broker.port, more=city(broker.port)) as ward, \
+            WardForward(ward) as forward, Teller(broker.port) as device:
+        until(lambda: ward.figures().get("taimat_ward_connected") == 1 and forward.figures(), 20)
+        device.say("evt", b"{}")            # some have a label, and none before the first of a kind
+        device.say("evt", device.event(1))
+        until(lambda: device.receipts()["taken"] == [1])
+        return set(FIGURE.findall(f"{ward.figures()}{forward.figures()}")) | intake_figures()
+
+
+def intake_figures():
+    """What an intake that has just been started would tell: by its headings also what has not happened yet."""
+    told = generate_latest(Figures().registry).decode()
+    return {name for name in FIGURE.findall(told) if not name.endswith("_created")}
+
+
+@pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in ALERTS)])
+def test_a_query_names_figures_that_there_are(figures, query):
+    names = set(FIGURE.findall(query))
+    assert (names or query.startswith("up{")) and names <= figures
+
+
+def test_nothing_that_is_measured_is_left_out_of_the_dashboard(figures):
+    shown = {stem(name) for query in QUERIES for name in FIGURE.findall(query)}
+    assert {stem(name) for name in figures if not PLUMBING.search(name)} == shown
+
+
+def test_the_dashboard_has_what_grafana_asks_of_one():
+    assert BOARD["uid"] and BOARD["title"] and BOARD["schemaVersion"] >= 36 and "id" not in BOARD
+    variables = {each["name"]: each for each in BOARD["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource" and variables["datasource"]["query"] == "prometheus"
+    ids = [panel["id"] for panel in BOARD["panels"]]
+    assert len(set(ids)) == len(ids)
+    for panel in BOARD["panels"]:
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+        assert panel["title"] and panel["type"] in ("stat", "timeseries")
+    taken = [(x, y) for panel in BOARD["panels"] for place in [panel["gridPos"]]
+             for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
+    assert len(set(taken)) == len(taken) and max(x for x, _ in taken) < WIDTH, "no panel lies over another"
+
+
+def test_each_alert_says_what_to_do():
+    for rule in ALERTS:
+        assert rule["annotations"]["summary"] and rule["annotations"]["what_to_do"] and rule["labels"]["severity"]
