@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -113,8 +114,9 @@ class Machine:
         """Have the units start at boot."""
         subprocess.run(["systemctl", f"--root={self.root}", "enable", "--quiet", *units], check=True)
 
-    def boot(self) -> None:
-        """Start PID 1 and wait until it says that the boot is over."""
+    def boot(self, enough: tuple[str, ...] = BOOTED) -> None:
+        """Start PID 1 and wait until it says that the boot is over, or that it is in one of these states."""
+        self._enough = enough
         with self._console.open("wb") as log:
             self._nspawn = subprocess.Popen(
                 ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
@@ -128,6 +130,11 @@ class Machine:
         self.until_true(lambda: self._nspawn.poll() is not None, "down", within_s)
         assert self._nspawn.returncode == RESTARTS, f"it ended with {self._nspawn.returncode}"
 
+    def cut_power(self) -> None:
+        """End it as a power cut does: nothing in it gets to know; `boot` starts it again."""
+        os.kill(int(self._leader()), signal.SIGKILL)
+        self._nspawn.wait(20)
+
     def _leader(self) -> str:
         pid = self._nspawn.pid
         return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
@@ -135,7 +142,7 @@ class Machine:
     def _is_up(self) -> bool:
         if self._nspawn.poll() is not None:
             raise NoMachine(self._console.read_text().strip()[-300:])
-        return bool(self._leader()) and self.run("systemctl", "is-system-running", check=False) in BOOTED
+        return bool(self._leader()) and self.run("systemctl", "is-system-running", check=False) in self._enough
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command as root beside the machine's PID 1; its output without the last line end."""

@@ -257,9 +257,9 @@ def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine)
     machine.run("systemctl", "restart", KEEPER, CAMERA)
 
 
-# What each role may do to the database, the clips, the pictures, the key and the settings.
-ACCESS = {CAMERA: ["rw", "rw", "rw", "", "r"], KEEPER: ["rw", "rw", "rw", "rw", "r"],
-          LINK: ["rw", "", "", "", "r"], WEB: ["rw", "r", "r", "", "r"]}
+# What each role may do to the database, the clips, the pictures, the key, what was released and the settings.
+ACCESS = {CAMERA: ["rw", "rw", "rw", "", "", "r"], KEEPER: ["rw", "rw", "rw", "rw", "rw", "r"],
+          LINK: ["rw", "", "", "", "rw", "r"], WEB: ["rw", "r", "r", "", "", "r"]}
 
 
 @pytest.mark.parametrize("unit", ACCESS)
@@ -270,7 +270,7 @@ def test_what_all_roles_have_made_together_is_open_to_those_who_need_it(machine:
         return json.loads(machine.run(*inside, *user, "python3", "-c", MAY, *paths))
     database, *rest = ACCESS[unit]
     machine.until_true(lambda: machine.show(unit, "MainPID") != "0", f"{unit} runs", within_s=20)
-    assert may(*(f"{STORE}/{name}" for name in ("clips", "thumbs", "keys")), SETTINGS) == rest
+    assert may(*(f"{STORE}/{name}" for name in ("clips", "thumbs", "keys", "exports")), SETTINGS) == rest
     assert may(*(f"{STORE}/taimat.db{part}" for part in ("", "-wal", "-shm"))) == [database] * 3
     assert may(clips(machine)[0]["file"])[0].startswith("r") == rest[0].startswith("r")
 

@@ -9,8 +9,9 @@ import pytest
 
 UNITS = Path(__file__).parents[2] / "systemd"
 ROLES = sorted(path.name for path in UNITS.glob("taimat-*.service"))
-RESCUE = sorted(path.name for path in UNITS.glob("rescue-*.service"))
-SERVICES = [*ROLES, *RESCUE]
+HELPERS = sorted(path.name for kind in ("rescue", "update") for path in UNITS.glob(f"{kind}-*.service"))
+PATHS = sorted(path.name for path in UNITS.glob("*.path"))
+SERVICES = [*ROLES, *HELPERS]
 CAMERA = "taimat-capture@.service"
 
 
@@ -26,12 +27,11 @@ def copy(tmp_path: Path) -> Path:
     """The units with a program that every machine has, for `verify` also looks whether the program exists."""
     folder = shutil.copytree(UNITS, tmp_path / "units")
     for unit in folder.glob("*.service"):
-        unit.write_text(re.sub(r"/usr/bin/taimat.*", "/bin/true", unit.read_text()))
+        unit.write_text(re.sub(r"/usr/bin/taimat.*|/opt/taimat/proven.*", "/bin/true", unit.read_text()))
     return folder
 
 
-@pytest.mark.parametrize("unit", [*SERVICES, *(f"{Path(name).stem}.path" for name in RESCUE), "taimat.target",
-                                  "taimat.slice"])
+@pytest.mark.parametrize("unit", [*SERVICES, *PATHS, "taimat.target", "taimat.slice"])
 def test_systemd_finds_nothing_to_complain_about(copy: Path, unit: str) -> None:
     answer = run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", copy / unit)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
@@ -78,6 +78,6 @@ def test_users_and_folders_can_be_made(tmp_path: Path) -> None:
     assert folders.returncode == 0, folders.stderr
     if not dry:
         modes = {path: oct((tmp_path / path).stat().st_mode)[-4:] for path in
-                 ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/keys", "run/taimat", "run/taimat/keys",
-                  "etc/taimat")}
-        assert list(modes.values()) == ["2770", "2770", "0700", "2770", "2770", "0750"]
+                 ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/exports", "var/lib/taimat/keys",
+                  "run/taimat", "run/taimat/keys", "etc/taimat")}
+        assert list(modes.values()) == ["2770", "2770", "2770", "0700", "2770", "2770", "0750"]
