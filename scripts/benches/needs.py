@@ -29,6 +29,11 @@ def mosquitto() -> str:
     return "" if broker.MOSQUITTO else "no broker: apt install mosquitto"
 
 
+def ss() -> str:
+    """Who tells what a connection has sent."""
+    return "" if shutil.which("ss") else "nobody to count bytes on the wire: apt install iproute2"
+
+
 def perf() -> str:
     """Who counts system calls."""
     return "" if shutil.which("perf") else "nobody to count system calls: apt install linux-perf"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.core.ledger import check, check_shelf
 from agent.host.clock import SystemClock
+from agent.host.ed25519 import verifies
 from agent.keeper.retain import finish_deletion
 from agent.store import boots, clips
 from agent.store.database import connect
@@ -14,7 +15,6 @@ from agent.store.folders import Folders
 from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
 from agent.tools.verify import card
-from agent.tools.verify.main import verifies
 from scripts.benches.processes import BenchError
 from scripts.benches.shelf import CAMERAS
 

@@ -55,9 +55,11 @@ CHANNELS = (
             "Online or not. \"Online\" expires and is repeated each 10 minutes; \"offline\" does not expire. The will, "
             "sent by the broker 30 s after the connection broke, says why: lost.")),
     Channel("birth", TOPICS.birth, "send", retain=True, messages=("birth",), about=(
-            "What the device is and speaks; after each subscription and when its cameras change.")),
+            "What the device is and speaks; after each subscription, and when its cameras or the ward's configuration "
+            "change.")),
     Channel("health", TOPICS.health, "send", qos=0, retain=True, expiry_s=HEALTH_EXPIRY, messages=("health",), about=(
-            "How the device is, each int_s seconds.")),
+            "How the device is, each int_s seconds. To a ward whose state takes zlib it comes as zlib of this, with "
+            "Content Type application/zlib.")),
     Channel("evt", TOPICS.evt, "send", messages=("evt",), about=(
             "Events, one CloudEvent a message, again and again until the ward's receipt names them. (dev, seq) is the "
             "key by which repetitions are known.")),
@@ -71,9 +73,11 @@ CHANNELS = (
     Channel("response", TOPICS.response("{who}", "{id}"), "send", expiry_s=WEEK_S, messages=("response",), about=(
             "What became of a command, with its Correlation Data.")),
     Channel("cfg-desired", TOPICS.cfg_desired, "receive", retain=True, messages=("cfg-desired",),
-            reply="cfg-reported", about="The configuration that the ward wants."),
+            reply="cfg-reported", about=(
+            "All that the ward wants set, within what the household's own settings allow. Signed by its command key; a "
+            "lower ver than one that was taken is refused. Taken away, it goes on to hold.")),
     Channel("cfg-reported", TOPICS.cfg_reported, "send", retain=True, messages=("cfg-reported",), about=(
-            "What became of the configuration that was wanted.")),
+            "What became of the configuration that was wanted, and what is in effect; again with each connection.")),
     Channel("ward-state", TOPICS.ward_state, "receive", retain=True, expiry_s=300, messages=("ward-state",), about=(
             "Whether the ward's ingest is at work. While it is not, devices report less.")),
 )

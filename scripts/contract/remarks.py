@@ -34,7 +34,8 @@ WHOLE = {"fps": "1/s", "kbps": "kbit/s"}
 
 def remarks(kind: type[Struct]) -> dict[str, str]:
     """A line for each field of `kind` that has a comment, a common meaning or a unit, by its name in JSON."""
-    beside = dict(FIELD.findall(inspect.getsource(kind)))
+    ours = [each for each in reversed(kind.__mro__) if each is not Struct and issubclass(each, Struct)]
+    beside = {name: remark for each in ours for name, remark in FIELD.findall(inspect.getsource(each))}
     names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
     lines = {sent: " ".join(filter(None, (beside.get(name) or EVERYWHERE.get(name), _unit(name))))
              for name, sent in names}

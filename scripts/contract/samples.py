@@ -10,6 +10,8 @@ from scripts.contract.channels import ORDER
 
 DEV, BOOT, ULID = "c-7f3a9c21b04d", "9f2c1a7e", "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
 WALL_MS, MONO_MS = 1_795_561_250_123, 864_123_400
+DIGEST = 64 * "9"
+IN_EFFECT = {"health_int_s": 60, "retention_d": 10, "log_level": "info"}
 CLIP = wire.ClipRef(id="gate-9f2c1a7e-000412", bytes=3_145_728)
 
 STATUS = {
@@ -19,7 +21,7 @@ STATUS = {
 BIRTH = wire.Birth(
     v=1, boot=BOOT, conn=184, mono_ms=MONO_MS, clock="ntp", ts=WALL_MS, agent="0.1.0", seq_next=10_482, outbox_n=0,
     os="debian-13 6.12.47 aarch64", hw="Raspberry Pi Zero 2 W Rev 1.0", site="HH-07-0412",
-    schemas={"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1}, caps=[],
+    schemas={"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1, "cfg": 1}, caps=[],
     cams=[wire.BirthCamera(c="gate", src="picamera", w=1280, h=720, fps_set=15, codec="h264")])
 HEALTH = wire.Health(
     v=1, seq=12, boot=BOOT, clock="ntp", mono_ms=MONO_MS, int_s=30, ts=WALL_MS, up_s=864_130, cpu_pct=23.5, load1=0.71,
@@ -48,6 +50,11 @@ HAPPENINGS: dict[str, tuple[str | None, Struct]] = {        # by kind: the camer
         code="sync", utc_ms=WALL_MS, offset_ms=WALL_MS - MONO_MS, step_ms=-312, err_ms=40)),
     "security": (None, wire.SecurityData(code="retained", n=3, detail="command")),
     "command": (None, wire.CommandData(id=ULID, name="rebirth", st="done", by="w07/officer-118")),
+    "config": (None, wire.ConfigData(ver=18, cfg={"health_int_s": 60, "retention_d": 30},
+                                     clamped={"retention_d": "household"})),
+    "consent": ("gate", wire.ConsentData(request=ULID, code="approved", by="page", case="W07-2026-0093")),
+    "delivery": ("gate", wire.DeliveryData(request=ULID, bytes=62_914_560, sha256=DIGEST, case="W07-2026-0093",
+                                           manifest=DIGEST)),
     "gap": (None, wire.GapData(code="outbox_full", missing=[(9_001, 9_120)], n=120, hours=[
         wire.Hour(c="gate", boot=BOOT, mono_ms=860_000_000, motion_n=60, dur_ms=540_000)])),
     "health_hist": (None, HEALTH),
@@ -57,12 +64,17 @@ SIGNED = {"kid": "w07-2026", "sig": 86 * "A" + "=="}       # the form of a signa
 FROM_WARD: dict[str, dict[str, Any]] = {
     "ack": {"v": 1, "upto": 10_481, "also": [10_484], "reject": [{"seq": 10_479, "code": "schema"}]},
     "command": {"v": 1, "id": ULID, "iat": WALL_MS, "exp": WALL_MS + 86_400_000, "by": "w07/officer-118", "args": {}},
-    "cfg-desired": {"v": 1, "ver": 18, "cfg": {"ward": {"health_every_s": 60}}, **SIGNED},
+    "cfg-desired": {"v": 1, "ver": 18, "dev": DEV, "cfg": {"health_int_s": 60, "retention_d": 30}, **SIGNED},
     "ward-state": {"v": 1, "online": True},
 }
+WANTED = {"cam": "gate", "case": "W07-2026-0093", "purpose": "theft", "officer": "Tran Van B", "receipt_key": DIGEST,
+          "basis": "Criminal Procedure Code 2015, article 107", "upload": "https://ward07.example.invalid:8443/exports"}
 ARGS: dict[str, dict[str, Any]] = {
-    "replay": {"from": 10_470, "to": 10_480}, "time_hint": {"utc_ms": WALL_MS}, "snapshot": {"cam": "gate"},
-    "restart": {"role": "capture"},
+    "replay": {"from": 10_470, "to": 10_480}, "time_hint": {"utc_ms": WALL_MS}, "restart": {"role": "capture"},
+    "update": {"version": "0.2.0", "url": "https://ward07.example.invalid:8444/taimat-0.2.0.tar", "sha256": DIGEST,
+               "bytes": 81_788_928},
+    "snapshot": WANTED, "clip.cancel": {"request": ULID},
+    "clip.export": WANTED | {"from": "2026-11-24T21:00:00Z", "to": "2026-11-24T21:15:00Z"},
 }
 
 
@@ -83,7 +95,10 @@ FROM_DEVICE: dict[str, dict[str, Any]] = {
     "evt": {kind: _event(kind, *told) for kind, told in HAPPENINGS.items()},
     "response": {"done": _plain(wire.Response(v=1, id=ULID, st="done", ts=WALL_MS)),
                  "refused": _plain(wire.Response(v=1, id=ULID, st="refused", code="retained", ts=WALL_MS))},
-    "cfg-reported": {"refused": _plain(wire.Reported(v=1, ver=18, st="refused", code="unsupported"))},
+    "cfg-reported": {
+        "applied": _plain(wire.Reported(v=1, ver=18, st="applied", cfg_ver=18, cfg=IN_EFFECT,
+                                        clamped={"retention_d": "household"})),
+        "refused": _plain(wire.Reported(v=1, ver=17, st="refused", code="old_version", cfg_ver=18, cfg=IN_EFFECT))},
 }
 
 

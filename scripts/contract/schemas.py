@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.core import wire
+from agent.core.wardconfig import KEYS, Number, Word
 from agent.core.wire import commands
 from scripts.contract.remarks import remarks
 
@@ -20,7 +21,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 INSIDE = "#/definitions/{name}"
 PAYLOADS: dict[str, type[Struct]] = {
     "status": wire.Status, "birth": wire.Birth, "health": wire.Health, "ack": wire.Ack, "response": wire.Response,
-    "cfg-desired": wire.Desired, "cfg-reported": wire.Reported, "ward-state": wire.WardState,
+    "cfg-reported": wire.Reported, "ward-state": wire.WardState,
 }
 ADDED: Schema = {       # what the envelope puts beside the data of a kind
     "mono_ms": {"type": "integer", "description": "when it happened, on the device's own clock since its boot [ms]"},
@@ -31,7 +32,20 @@ ADDED: Schema = {       # what the envelope puts beside the data of a kind
 
 def schemas() -> dict[str, Schema]:
     """The schema of each payload, by its name."""
-    return {**{name: _whole(kind) for name, kind in PAYLOADS.items()}, "command": _command(), "evt": _event()}
+    return {**{name: _whole(kind) for name, kind in PAYLOADS.items()}, "cfg-desired": _desired(), "command": _command(),
+            "evt": _event()}
+
+
+def _desired() -> Schema:
+    """A configuration, with what may be in it; a number out of its bounds is taken for the nearest one."""
+    whole = _whole(wire.Desired)
+    whole["properties"]["cfg"] |= {"additionalProperties": False, "properties": {
+        name: _wish(key.kind) | {"description": key.about} for name, key in KEYS.items()}}
+    return whole
+
+
+def _wish(kind: Number | Word) -> Schema:
+    return {"enum": list(kind.words)} if isinstance(kind, Word) else {"type": "integer"}
 
 
 def _command() -> Schema:
