@@ -1,4 +1,5 @@
 """Shared by all tests: a clock that is stepped by hand, and a store in a temporary folder."""
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,17 @@ class HandClock:
     def advance(self, seconds: float) -> None:
         self.mono += seconds
         self.wall_ms += int(seconds * 1000)
+
+
+@pytest.fixture(autouse=True)
+def usual_log() -> Iterator[None]:
+    """A command's `main` sets its process's log up for good; here that is the process of all tests that follow."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture

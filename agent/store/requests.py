@@ -100,7 +100,7 @@ def newest(db: sqlite3.Connection, limit_n: int) -> list[Request]:
 
 
 def decide(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> Request:
-    """Somebody's word: "approved" or "refused" by the household (command, page, home), "cancelled" by the ward.
+    """Somebody's word: "approved" or "refused" by the household (command, page), "cancelled" by the ward.
 
     Raises RequestError where it is too late for that.
     """

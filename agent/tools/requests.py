@@ -22,7 +22,7 @@ STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "p
           "delivered": "the ward has it", "refused": "refused", "lapsed": "lapsed: nobody answered in time",
           "cancelled": "cancelled by the ward", "failed": "could not be done"}
 DECIDED = {"rule": "by your rule under [sharing]", "command": "by this command", "page": "on the page",
-           "home": "in Home Assistant", "time": "by itself", "ward": "by the ward"}
+           "time": "by itself", "ward": "by the ward"}
 
 
 def show_all(config: Path | None, last_n: int, as_json: bool) -> None:

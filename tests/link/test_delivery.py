@@ -105,8 +105,8 @@ def test_a_receipt_for_what_was_never_offered_empties_nothing(tmp_path, broker):
         ward.publish(f"{rig.dev()}/cfg/desired", b'{"ver":1,"cfg":{}}')
         until(lambda: ward.last("/cfg/reported"), what="the link has worked off what came before")
         rig.append()
-        until(lambda: ward.events())
-        assert rig.waiting_n() == 1
+        until(lambda: len(ward.events()) == 2, what="it, and that the wish was unsigned")
+        assert rig.waiting_n() == 2
         ward.acknowledge(rig.dev(), {"v": 1, "upto": 2**60})
         until(lambda: rig.waiting_n() == 0)
 

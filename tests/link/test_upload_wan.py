@@ -32,7 +32,7 @@ def test_over_loss_and_a_cut_in_the_middle_every_byte_comes_once(tmp_path):
 def test_events_hardly_wait_for_an_upload_and_it_waits_when_the_ward_s_answers_are_late(tmp_path):
     with Far(tmp_path, "upload_pct = 100") as far:
         far.line.become(NARROW)
-        request_id, _ = far.packed(4_000_000)
+        request_id, _ = far.packed(8_000_000)
         while far.tus.taken_b < 800_000:
             far.rig.append()
             time.sleep(0.05)

@@ -202,7 +202,7 @@ class Decided(Act, frozen=True, kw_only=True, omit_defaults=True):
 
     request: str                    # the ward's command
     code: Decision
-    by: str                         # rule | command | page | home | time | ward: the way it was decided
+    by: str                         # rule | command | page | time | ward: the way it was decided
     asked: Kind
     camera: str
     case: str

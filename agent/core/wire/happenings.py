@@ -133,7 +133,7 @@ class ConsentData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
     request: str                        # the command's id
     code: Decision
-    by: str                             # rule | command | page | home | time | ward: the way it was decided
+    by: str                             # rule | command | page | time | ward: the way it was decided
     case: str | None = None             # as the ward gave it
 
 
