@@ -1,10 +1,11 @@
 """`taimat requests`: what the ward has asked for, and the household's word on it."""
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
+from rich.markup import escape
 
 from agent.config.settings import Settings
 from agent.core.facts import Poke
@@ -18,6 +19,7 @@ from agent.store.requests import Request, RequestError
 from agent.tools.place import open_store
 from agent.tools.terminal import console, json_line, length, local, size, table
 
+LABEL_N = 14            # letters, with the space behind them
 STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "packed": "approved, being sent",
           "delivered": "the ward has it", "refused": "refused", "lapsed": "lapsed: nobody answered in time",
           "cancelled": "cancelled by the ward", "failed": "could not be done"}
@@ -37,8 +39,9 @@ def show_all(config: Path | None, last_n: int, as_json: bool) -> None:
         console().print("the ward has asked for nothing")
     table(("no.", "state", "asked", "camera", "time", "purpose", "case"), map(_row, found), right=("no.",))
     if waiting_n := sum(each.state == "waiting" for each in found):
-        console().print(f"[yellow]{waiting_n} wait for you:[/yellow] taimat requests show NO., then approve or refuse",
-                        soft_wrap=True)
+        verb = "wait" if waiting_n > 1 else "waits"
+        console().print(f"[yellow]{waiting_n} {verb} for you:[/yellow] taimat requests show NO., then approve or "
+                        "refuse", soft_wrap=True)
 
 
 def show(config: Path | None, number: int, as_json: bool) -> None:
@@ -49,8 +52,7 @@ def show(config: Path | None, number: int, as_json: bool) -> None:
     if as_json:
         json_line(_told(request, found))
         return
-    for label, value in _lines(request, found, _has_sound(settings, request)):
-        console().print(f"[dim]{label:<12}[/dim]{value}", soft_wrap=True)
+    _print(_lines(request, found, _has_sound(settings, request)))
 
 
 def decide(config: Path | None, number: int, decision: Decision, yes: bool) -> None:
@@ -76,9 +78,13 @@ def decide(config: Path | None, number: int, decision: Decision, yes: bool) -> N
 def _confirm(request: Request, found: Leaving, sound: bool) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("say --yes to approve without being asked: there is no terminal here to ask at")
-    for label, value in _lines(request, found, sound):
-        console().print(f"[dim]{label:<12}[/dim]{value}", soft_wrap=True)
+    _print(_lines(request, found, sound))
     typer.confirm("Hand this out to the ward?", abort=True)
+
+
+def _print(lines: Iterable[tuple[str, str]]) -> None:
+    for label, value in lines:
+        console().print(f"[dim]{label:<{LABEL_N}}[/dim]{escape(value)}", soft_wrap=True)
 
 
 def _get(db: sqlite3.Connection, number: int) -> Request:
@@ -141,7 +147,7 @@ def _leaves(request: Request, found: Leaving, sound: bool) -> str:
     video = f"{length(found.dur_ms)} of video{' with its sound' if sound else ''}, about {size(found.bytes)}"
     end = "; the end of it is still being recorded" if found.recording else ""
     names = ", ".join(clip.name for clip in found.clips)
-    return f"{video}{end}\n{'':12}{len(found.clips)} clip{'s' if len(found.clips) > 1 else ''}: {names}"
+    return f"{video}{end}\n{'':{LABEL_N}}{len(found.clips)} clip{'s' if len(found.clips) > 1 else ''}: {names}"
 
 
 def _told(request: Request, found: Leaving) -> dict[str, object]:

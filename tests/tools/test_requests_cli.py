@@ -54,3 +54,9 @@ def test_what_is_not_there_is_said(tmp_path: Path, folders: Folders, db: sqlite3
     ask(db, kind="snapshot", begin_ms=None, end_ms=None)
     assert "one picture of the moment when you agree" in taimat(
         tmp_path, "requests", "show", "1", "-c", tmp_path / "taimat.toml").stdout
+
+
+def test_words_of_the_ward_are_shown_as_they_are(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
+    ask(db, officer="[bold]Captain[/bold] [link=https://evil.example]B[/link]")
+    shown = taimat(tmp_path, "requests", "show", "1", "-c", write_config(tmp_path)).stdout
+    assert "[bold]Captain[/bold] [link=https://evil.example]B[/link]" in shown
