@@ -14,17 +14,15 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.config.load import ConfigError
 from agent.core.wardconfig import KEYS, BadWish, Word, demand
-from agent.host import log
 from agent.host.clock import SystemClock
 from agent.ward import roster, settings
 from agent.ward.configuring import Desk, Report, listens_to
-from agent.ward.opslink import OpsFault, OpsLink
-from agent.ward.signing import CommandKey, KeyProblem
+from agent.ward.ending import EXIT_UNDONE, ended
+from agent.ward.opslink import OpsLink
+from agent.ward.signing import CommandKey
 
-EXIT_NOT_ALL = 1                # somebody refused, or did not answer
-EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
 COLUMNS = ("device", "state", "why", "in effect", "not as wished")
 COLOURS = {"applied": "green", "refused": "red", "silent": "yellow"}
 LOOK_S = 2.0                    # what is retained comes at once
@@ -108,7 +106,7 @@ def run(wishes: argparse.Namespace) -> int:
         desk = Desk(ops, own.ward.ward, wishes.devices)
         reports = desk.ask(key, document, clock.now().wall_ms, wishes.wait) if key else desk.last(LOOK_S)
         all_well = show(reports, wishes.json)
-    return 0 if all_well else EXIT_NOT_ALL
+    return 0 if all_well else EXIT_UNDONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,18 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--wait", type=float, default=30.0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("devices", nargs="+")
-    log.set_up("configure", "error")        # what goes wrong is printed once, below
-    try:
-        return run(parser.parse_args(argv))
-    except (ConfigError, KeyProblem) as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except OpsFault as error:
-        print(error, file=sys.stderr)
-        return EXIT_BROKER
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()      # the interpreter would complain about the pipe at its end
-    return EXIT_NOT_ALL
+    return ended("configure", lambda: run(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import msgspec
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.config.load import ConfigError
 from agent.core import ulid, wire
 from agent.core.release import TOLD, TOLD_B, Release
 from agent.core.wire.commands import Update
 from agent.core.wire.wardtopics import WardTopics
-from agent.host import hashing, log
+from agent.host import hashing
 from agent.host.broker.connection import Outgoing
 from agent.host.clock import Clock, SystemClock
 from agent.ward import roster, settings
-from agent.ward.opslink import NAME, OpsFault, OpsLink
-from agent.ward.signing import CommandKey, KeyProblem
+from agent.ward.ending import EXIT_UNDONE, ended
+from agent.ward.opslink import NAME, OpsLink
+from agent.ward.signing import CommandKey
 
-EXIT_NOT_ALL, EXIT_BROKER = 1, 69       # as taimat ward configure
 VALID_MS = 24 * 3_600_000               # so long a device that is away may take to get it
 GOING_ON = ("accepted", "waiting_consent", "running")
 
@@ -115,7 +115,7 @@ def run(wishes: argparse.Namespace) -> int:
             print("\t".join((dev, heard.st, heard.code or "")), flush=True)
     for dev in [dev for dev, state in last.items() if state == "silent" and not wishes.json]:
         print(f"{dev}\tsilent\tit gets the order when it is back, for a day", flush=True)
-    return 0 if set(last.values()) == {"done"} else EXIT_NOT_ALL
+    return 0 if set(last.values()) == {"done"} else EXIT_UNDONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,18 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("url")
     parser.add_argument("devices", nargs="+")
-    log.set_up("update", "error")           # what goes wrong is printed once, below
-    try:
-        return run(parser.parse_args(argv))
-    except (ConfigError, KeyProblem) as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except OpsFault as error:
-        print(error, file=sys.stderr)
-        return EXIT_BROKER
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()      # the interpreter would complain about the pipe at its end
-    return EXIT_NOT_ALL
+    return ended("update", lambda: run(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.host import log
+from agent.config.load import ConfigError
 from agent.host.clock import SystemClock
 from agent.ward import roster, settings
 from agent.ward.conformance.device import rules as device_rules
@@ -20,10 +19,10 @@ from agent.ward.conformance.subscriber import rules as subscriber_rules
 from agent.ward.conformance.subscriber.play import Tempo, play
 from agent.ward.conformance.verdict import Finding, judge
 from agent.ward.conformance.witness import VisitFault
+from agent.ward.ending import EXIT_BROKER, ended
 from agent.ward.opslink import Account
 
 EXIT_BROKEN = 1                 # a rule is
-EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
 
 
 def device(own: settings.Settings, wishes: argparse.Namespace) -> list[Finding]:
@@ -55,18 +54,7 @@ def run(wishes: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
-    log.set_up("conformance", "error")      # what goes wrong is printed once, below
-    try:
-        return run(_parser().parse_args(argv))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except VisitFault as error:
-        print(error, file=sys.stderr)
-        return EXIT_BROKER
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()      # the interpreter would complain about the pipe at its end
-    return EXIT_BROKEN
+    return ended("conformance", lambda: run(_parser().parse_args(argv)), {VisitFault: EXIT_BROKER})
 
 
 def _parser() -> argparse.ArgumentParser:

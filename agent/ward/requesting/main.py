@@ -7,31 +7,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.ward import settings
-from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.database import open_engine
+from agent.ward.ending import EXIT_UNDONE, ended
 from agent.ward.opslink import OpsFault
 from agent.ward.requesting import form, show
 from agent.ward.requesting.desk import Desk
 from agent.ward.requesting.follow import follow
 from agent.ward.requesting.form import BadWish
 from agent.ward.requests import Request, Requests
-from agent.ward.signing import KeyProblem
 
-EXIT_NOT_DONE = 1
 EXIT_NOT_UNDERSTOOD = 2
-EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
-EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 WORDS = ("dev", "cam", "case", "purpose", "officer", "basis")
-EXITS: dict[type[Exception], int] = {
-    BadWish: EXIT_NOT_UNDERSTOOD, ConfigError: EXIT_BAD_CONFIG, KeyProblem: EXIT_BAD_CONFIG, OpsFault: EXIT_BROKER,
-    DatabaseFault: EXIT_DATABASE}
 
 
 def run(wishes: argparse.Namespace, clock: Clock) -> int:
-    """Do it; returns the exit code. Raises what EXITS names."""
+    """Do it; returns the exit code. Raises what ward.ending names, and BadWish."""
     own = settings.load(wishes.config)
     requests = Requests(open_engine(own.database.url, read_only=wishes.what in ("list", "show")))
     match wishes.what:
@@ -55,10 +47,10 @@ def _follow(requests: Requests, request: Request, wishes: argparse.Namespace) ->
         ended = follow(lambda: _known(requests, request.id), wishes.json)
     except KeyboardInterrupt:
         print(f"\nit goes on: taimat ward request show {request.id}, or cancel {request.id}", file=sys.stderr)
-        return EXIT_NOT_DONE
+        return EXIT_UNDONE
     if sys.stdout.isatty() and not wishes.json:
         print(f"{ended.id}: {show.says(ended)}")
-    return 0 if ended.state == "done" else EXIT_NOT_DONE
+    return 0 if ended.state == "done" else EXIT_UNDONE
 
 
 def _list(requests: Requests, wishes: argparse.Namespace) -> int:
@@ -89,7 +81,7 @@ def _cancel(requests: Requests, wishes: argparse.Namespace, desk: Desk) -> int:
         return 0
     if not was_open:
         print(f"{request.id}: {show.says(_known(requests, request.id))}; there is nothing to cancel", file=sys.stderr)
-        return EXIT_NOT_DONE
+        return EXIT_UNDONE
     print(f"{request.id}: cancelled")
     return 0
 
@@ -118,15 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
-    log.set_up("request", "error")      # what goes wrong is printed once, below
-    try:
-        return run(_parser().parse_args(argv), SystemClock())
-    except tuple(EXITS) as error:
-        print(error, file=sys.stderr)
-        return EXITS[type(error)]
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()      # the interpreter would complain about the pipe at its end
-    return EXIT_NOT_DONE
+    return ended("request", lambda: run(_parser().parse_args(argv), SystemClock()), {BadWish: EXIT_NOT_UNDERSTOOD})
 
 
 if __name__ == "__main__":
