@@ -1,6 +1,6 @@
 """One camera's way up the ladder and down again: core/ladder.py decides, this remembers, asks and tells.
 
-What takes root is asked for, and systemd's units act on it or do not (docs/design/recovery.md).
+What takes root is asked for, and systemd's units act on it or do not (docs/design/health.md).
 """
 import contextlib
 import logging

@@ -17,7 +17,7 @@ class PacketSizes:
     """How much larger packets are than in the scene's quiet moments. Only for looking closer, never for looking away.
 
     An encoder with a fixed bit rate makes all packets alike whatever happens, and rain is as loud as people:
-    docs/design/pictures.md tells how much such a hint is worth. The level is a low quantile of the sizes' logarithm,
+    docs/design/motion.md tells how much such a hint is worth. The level is a low quantile of the sizes' logarithm,
     followed step by step; the spread is that of the packets below it, for those above it may be the event.
     """
 

@@ -1,4 +1,4 @@
-"""What a maker's release is: its files, what it needs, and what the maker signs. Pure. docs/design/update.md."""
+"""What a maker's release is: its files, what it needs, and what the maker signs. Pure. docs/design/system.md."""
 from typing import Annotated, Literal
 
 import msgspec

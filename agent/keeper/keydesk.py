@@ -1,6 +1,6 @@
 """Where the page asks the keeper for the key of one file. A thread of its own: playback does not wait for hashing.
 
-On a device the units let only the page and the keeper at its folder (docs/design/units.md): not capture, which parses
+On a device the units let only the page and the keeper at its folder (docs/design/system.md): not capture, which parses
 strangers' bytes, and not the link.
 """
 from pathlib import Path

@@ -5,7 +5,7 @@
 
 # Who knows the entries up to this one can go on with a store that all of them were applied to: those behind it only add
 # what it need not know. This is the way back after an update that went wrong; an entry that changes or takes away what
-# was there raises the number to its own, and docs/design/update.md says what that costs.
+# was there raises the number to its own, and docs/design/system.md says what that costs.
 READABLE_FROM = 9
 
 MIGRATIONS = ["""

@@ -1,4 +1,4 @@
-"""The same facts for programs: /events.json and /health.json. Fields are described in docs/design/web.md."""
+"""The same facts for programs: /events.json and /health.json. Fields are described in docs/design/household.md."""
 from typing import Any
 
 import msgspec

@@ -1,4 +1,4 @@
-"""Cards that fail beneath a real ext4, while a camera records onto them: docs/design/recovery.md has the table."""
+"""Cards that fail beneath a real ext4, while a camera records onto them: docs/design/health.md has the table."""
 import contextlib
 import os
 import time

@@ -1,1 +1,1 @@
-"""What Home Assistant at home is told, in its own terms. Pure. docs/design/home.md tells why."""
+"""What Home Assistant at home is told, in its own terms. Pure. docs/design/household.md tells why."""

@@ -1,6 +1,6 @@
 """What goes between a device and the ward's intake, over HTTPS: how an upload is announced, and the receipt for it.
 
-The upload itself is tus 1.0.0 (core, creation, checksum, termination): docs/design/handover.md.
+The upload itself is tus 1.0.0 (core, creation, checksum, termination): docs/design/requests.md.
 """
 from typing import Annotated, Any
 

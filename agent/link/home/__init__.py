@@ -1,1 +1,1 @@
-"""The home sink: a connection of its own to the household's own broker, for Home Assistant. docs/design/home.md."""
+"""The home sink: its own connection to the household's broker, for Home Assistant. docs/design/household.md."""

@@ -1,6 +1,6 @@
 """One thread that receives for all network cameras of the process, and hands on what came where it stands.
 
-A hand-over to another thread costs more than receiving itself (docs/design/rtsp.md), so there is none.
+A hand-over to another thread costs more than receiving itself (docs/design/cameras.md), so there is none.
 """
 import contextlib
 import functools
