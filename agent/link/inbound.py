@@ -3,7 +3,6 @@
 Nothing is trusted, nothing is ignored in silence.
 """
 from agent.core import wire
-from agent.core.wire.packed import ZLIB
 from agent.host.broker.connection import Arrived, Outgoing
 from agent.link.audit import Audit
 from agent.link.configuration import Configuration
@@ -58,7 +57,6 @@ class Inbound:
 
     def _heed(self, state: wire.WardState) -> None:
         self._reporter.thin_out(not state.online)
-        self._reporter.packs = ZLIB in state.takes
         if state.online and not self._ingest_online:
             self._drain.hurry()
         self._ingest_online = state.online

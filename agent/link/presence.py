@@ -11,7 +11,6 @@ from agent import __version__
 from agent.config.settings import Settings
 from agent.core import wire
 from agent.core.facts import CameraFacts
-from agent.core.wire.packed import ZLIB
 from agent.host import board, log
 from agent.host.broker.connection import Outgoing
 from agent.host.broker.credentials import Credentials
@@ -77,7 +76,7 @@ class Presence:
             agent=__version__, os=self._os, hw=self._hw, site=self._settings.device.site or None,
             cfg_sha256=self._settings_sha256, cfg_ver=self._cfg_ver,
             cert_not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if not_after else None,
-            schemas=SCHEMAS, caps=[ZLIB], cams=self._cameras)), retain=True)
+            schemas=SCHEMAS, caps=[], cams=self._cameras)), retain=True)
 
     def versions(self) -> dict[str, str]:
         """Of agent, system and board, as far as known."""

@@ -1,12 +1,9 @@
 """When health goes out: each interval to the broker; in an outage now and then into the outbox, for a history."""
-from dataclasses import replace
-
 from agent.config.settings import Settings
 from agent.config.units import units
 from agent.core import wire
 from agent.core.facts import Beat
 from agent.core.health.report import Report
-from agent.core.wire.packed import CONTENT_TYPE, pack
 from agent.host.broker.connection import Outgoing
 from agent.host.broker.session import Session
 from agent.host.clock import Clock
@@ -33,7 +30,6 @@ class Reporter:
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
         self.told: wire.Health | None = None        # what was made of it for the ward, last
-        self.packs = False          # the ward takes packed reports: two thirds of the bytes
         self._seq = 0
         self._thin_until_mono_s = 0.0
         self._due_mono_s = clock.mono_s()
@@ -65,8 +61,6 @@ class Reporter:
     def turn(self, session: Session | None, topics: wire.Topics | None, backlog: Backlog) -> None:
         """Look and report if it is time. Without a broker it only looks."""
         now_mono_s = self._clock.mono_s()
-        if session and not session.up:
-            self.packs = False          # the next broker may have no ward behind it
         if now_mono_s < self._due_mono_s:
             return
         self._due_mono_s = now_mono_s + self._every_s
@@ -75,14 +69,11 @@ class Reporter:
             return
         if session.up and topics:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S
-            session.post(self._outgoing(topics, wire.encode(self._health(self.report, session, backlog))))
+            session.post(Outgoing(topics.health, wire.encode(self._health(self.report, session, backlog)), qos=0,
+                                  retain=True, expiry_s=3 * self._every_s))
         elif now_mono_s >= self._history_mono_s:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S
             self._pen.write("health_hist", self._health(self.report, session, backlog))
-
-    def _outgoing(self, topics: wire.Topics, payload: bytes) -> Outgoing:
-        message = Outgoing(topics.health, payload, qos=0, retain=True, expiry_s=3 * self._every_s)
-        return replace(message, payload=pack(payload), content_type=CONTENT_TYPE) if self.packs else message
 
     def _health(self, report: Report, session: Session, backlog: Backlog) -> wire.Health:
         self._seq += 1

@@ -15,7 +15,6 @@ from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core import wire
 from agent.core.backoff import Backoff, Waits
 from agent.core.wire.citytopics import CityTopics
-from agent.core.wire.packed import ZLIB
 from agent.core.wire.wardtopics import WardTopics
 from agent.host import log
 from agent.host.broker.connection import Arrived, Connection, Outgoing
@@ -146,7 +145,7 @@ class Ingest:
         """None in a city: one of several ingests can't speak for all, and no forwarder waits for it."""
         if (topic := self._topics.state) is None:
             return None
-        return Outgoing(topic, wire.encode(wire.WardState(online=online, takes=[ZLIB])), retain=True, expiry_s=expiry_s)
+        return Outgoing(topic, wire.encode(wire.WardState(online=online)), retain=True, expiry_s=expiry_s)
 
     def _look(self) -> None:
         """Who is there, and what is missing of whom."""

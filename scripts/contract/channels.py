@@ -58,8 +58,7 @@ CHANNELS = (
             "What the device is and speaks; after each subscription, and when its cameras or the ward's configuration "
             "change.")),
     Channel("health", TOPICS.health, "send", qos=0, retain=True, expiry_s=HEALTH_EXPIRY, messages=("health",), about=(
-            "How the device is, each int_s seconds. To a ward whose state takes zlib it comes as zlib of this, with "
-            "Content Type application/zlib.")),
+            "How the device is, each int_s seconds.")),
     Channel("evt", TOPICS.evt, "send", messages=("evt",), about=(
             "Events, one CloudEvent a message, again and again until the ward's receipt names them. (dev, seq) is the "
             "key by which repetitions are known.")),

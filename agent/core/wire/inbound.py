@@ -66,7 +66,6 @@ class WardState(Struct, kw_only=True, frozen=True):
     """`_ward/state`: whether the ward's ingest is at work."""
 
     online: bool                        # whether receipts can be expected
-    takes: Annotated[list[Word], Meta(max_length=16)] = []  # "zlib": health reports may come packed
     v: int = 1
 
 

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agent.core.wire.inbound import Seq, Ulid, UtcMs
-from agent.core.wire.packed import NotPacked, unpack
 from agent.core.wire.reports import CommandState
 from agent.core.wire.topics import ROOT
 
@@ -163,17 +162,12 @@ def place(ward: str, topic: str) -> Place | None:
 
 
 def read(where: Place, payload: bytes) -> Message:
-    """The message in `payload`, packed or not.
-
-    Raises Unacceptable with too_large, not_packed, not_json, schema or id.
-    """
+    """The message in `payload`. Raises Unacceptable with too_large, not_json, schema or id."""
     if len(payload) > LARGEST_B:
         raise Unacceptable("too_large", _seq(where, payload))
     try:
-        table: Any = msgspec.json.decode(unpack(payload, LARGEST_B))
+        table: Any = msgspec.json.decode(payload)
         told = msgspec.convert(table, KINDS[where.what])
-    except NotPacked:
-        raise Unacceptable("not_packed") from None
     except msgspec.ValidationError:
         raise Unacceptable("schema", _seq(where, payload)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

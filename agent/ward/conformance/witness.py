@@ -1,5 +1,4 @@
 """One visit to the ward's broker that writes down all that is heard and said. A connection that breaks ends it."""
-import contextlib
 import random
 import select
 from collections.abc import Callable
@@ -7,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.core.backoff import Backoff, Waits
-from agent.core.wire.packed import CONTENT_TYPE, NotPacked, unpack
-from agent.core.wire.told import LARGEST_B
 from agent.host.broker.connection import Arrived, Connection, Outgoing
 from agent.host.broker.credentials import Ward, load
 from agent.host.broker.fault import LinkFault
@@ -133,23 +130,15 @@ class Witness:
     def _take(self, told: Told) -> None:
         match told:
             case Arrived():
-                now_s, (payload, content_type) = self.record.at_s, _unpacked(told)
+                now_s = self.record.at_s
                 self.record.heard.append(Heard(
-                    now_s, told.topic, payload, told.qos, told.retained, told.expiry_s, content_type,
+                    now_s, told.topic, told.payload, told.qos, told.retained, told.expiry_s, told.content_type,
                     told.correlation, stored=told.retained and now_s < self._up_s + STORED_S))
             case Taken(tag, reason) if reason >= REFUSED_FROM:
                 raise VisitFault(f"{tag}: the broker refuses it (reason 0x{reason:02x}) to "
                                  f"{self.name}: see its ACL")
             case Down(fault):
                 raise VisitFault(f"{_in_words(fault, self._words)}; what was seen is not whole: try again")
-
-
-def _unpacked(told: Arrived) -> tuple[bytes, str | None]:
-    """Payload and content type, as if the ward took no packed reports."""
-    if told.content_type == CONTENT_TYPE:
-        with contextlib.suppress(NotPacked):
-            return unpack(told.payload, LARGEST_B), "application/json"
-    return told.payload, told.content_type
 
 
 def who(account: Ward, name: str, words: Words) -> str:
