@@ -85,7 +85,7 @@ Heads = Annotated[list[str] | None, typer.Option(
 KeyName = Annotated[str | None, typer.Option(
     "--key", metavar="HEX", show_default=False, help="The fingerprint of the device's key, as somebody has kept it.")]
 Plot = Annotated[Path | None, typer.Option(
-    "--plot", metavar="FILE", show_default=False, help="Also draw it, as FILE.svg or FILE.png.")]
+    "--plot", metavar="FILE", show_default=False, help="Also draw it, as SVG.")]
 ClipName = Annotated[str | None, typer.Argument(
     metavar="[CLIP]", show_default=False, help="All of this clip, instead of a time.")]
 OnesCamera = Annotated[str | None, typer.Option(

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-import cv2
-import numpy as np
 import pytest
 
 from agent.host.clock import Instant
@@ -81,15 +79,6 @@ def test_tables_tell_events_and_variants_and_a_picture_is_drawn(tmp_path: Path, 
     texts = [each.text for each in ElementTree.parse(picture).getroot().iter("{http://www.w3.org/2000/svg}text")]
     assert f"{film.name} and 1 more" in texts and "nothing recorded" in texts
     assert texts.count(film.stem[:13]) == 2 and any(text.startswith("now: ") for text in texts)
-
-
-def test_the_same_picture_as_png(tmp_path: Path, film: Path):
-    picture = tmp_path / "why.png"
-    assert taimat(tmp_path, "tune", film, "--plot", picture, "--json").returncode == 0
-    drawn = cv2.imread(str(picture))
-    assert drawn.shape[1] == 2400 and drawn.shape[0] > 800
-    blue = np.all(drawn == (0xb2, 0x72, 0x00), axis=2)      # the events' own colour, as OpenCV orders it
-    assert 0.01 < blue.mean() < 0.3 and (drawn == 255).all(axis=2).mean() > 0.5
 
 
 def test_no_event_is_explained(tmp_path: Path, short: Path):
@@ -181,7 +170,7 @@ MISTAKES = {
     "no zones": (["FILM", "--without-zones"], 2, "--without-zones is about a camera with zones that decide"),
     "area": (["FILM", "--ignore", "0,0 1,1"], 2, "--ignore takes three or more corners"),
     "outside": (["FILM", "--ignore", "0,0 1,1 0,nan"], 2, "--ignore takes three or more corners"),
-    "picture": (["FILM", "--plot", "why.pdf"], 2, "--plot takes a file that ends in .svg or .png"),
+    "picture": (["FILM", "--plot", "why.pdf"], 2, "--plot takes a file that ends in .svg"),
     "place": (["FILM", "--plot", "nowhere/why.svg"], 73, "choose another place with --plot"),
 }
 

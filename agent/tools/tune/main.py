@@ -2,17 +2,21 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
+import typer
 from rich.console import Console
 
 from agent.config.looking import as_set
-from agent.core.replay import Outcome, Replay
+from agent.core.replay import Outcome, Replay, Stretch
+from agent.core.replay.plot import ENGLISH, Clock, plot, svg
 from agent.host.footage import reel, whatif
 from agent.host.footage.film import FootageError
 from agent.host.footage.reel import Played, Take
+from agent.store.database import StoreError
 from agent.tools.terminal import console, length
-from agent.tools.tune import picture, show
+from agent.tools.tune import show
 from agent.tools.tune.choose import Choice, choose
 from agent.tools.tune.times import FileTimes, Times, WallTimes
 from agent.tools.tune.wishes import Wishes, variants
@@ -25,8 +29,8 @@ def tune(wishes: Wishes) -> int:
 
     Raises typer.BadParameter for wishes that can't be, ConfigError, StoreError.
     """
-    if wishes.plot:
-        picture.kind(wishes.plot)
+    if wishes.plot and wishes.plot.suffix.lower() != ".svg":
+        raise typer.BadParameter(f"--plot takes a file that ends in .svg; it is {str(wishes.plot)!r}")
     try:
         choice = choose(wishes)
     except FootageError as error:
@@ -68,7 +72,15 @@ def _show(wishes: Wishes, choice: Choice, replay: Replay, outcomes: list[Outcome
     else:
         show.as_tables(choice.title, outcomes, replay.stretches, times)
     if wishes.plot:
-        picture.draw(wishes.plot, choice.title, outcomes, replay.stretches, times)
+        _draw(wishes.plot, choice.title, outcomes, replay.stretches, times)
+
+
+def _draw(path: Path, title: str, outcomes: list[Outcome], stretches: tuple[Stretch, ...], times: Times) -> None:
+    drawing = plot(title, outcomes, stretches, Clock(times.reading_s, times.spell), ENGLISH)
+    try:
+        path.write_bytes(svg(drawing).encode())
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; choose another place with --plot FILE") from error
 
 
 def _tell(troubles: list[str]) -> int:
