@@ -1,5 +1,6 @@
 """Shared by all tests: a clock that is stepped by hand, and a store in a temporary folder."""
 import logging
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,10 @@ from agent.store.database import connect
 from agent.store.folders import Folders
 
 # How long one example takes says how busy the machine is, not how good the code.
-hypothesis.settings.register_profile("taimat", deadline=None)
+hypothesis.settings.register_profile("taimat", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("taimat")
+# A shell without job control has its background jobs ignore Ctrl-C, and what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

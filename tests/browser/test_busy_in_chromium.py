@@ -7,8 +7,7 @@ from tests.rigs.busyrig import BusyCam, busy_at
 from tests.rigs.household import Household
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
-pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
-              pytest.mark.timeout(180)]
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
 PLACE = """
 const screen = document.querySelector('.screen').getBoundingClientRect();

@@ -9,12 +9,12 @@ from agent.store import meta
 from agent.store.database import connect, transaction
 from tests.core.mp4_material import encode
 from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen, until
+from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
+from tests.rigs.wait import until
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
-pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
-              pytest.mark.timeout(180)]
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
 HIDE = """Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});
 document.dispatchEvent(new Event('visibilitychange'));"""

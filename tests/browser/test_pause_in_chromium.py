@@ -8,12 +8,12 @@ from agent.core.facts import CameraFacts
 from agent.store import pause
 from tests.browser.test_page_in_chromium import SMALL_TARGETS
 from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, until
+from tests.rigs.household import FRAME_US, Household
 from tests.rigs.livecam import LiveCam
+from tests.rigs.wait import until
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
-pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
-              pytest.mark.timeout(180)]
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
 GATE = Camera(name="gate", source="file:/gate.mp4", off=["Mon-Fri 07:00-17:00"], privacy_mask="camera",
               masks=[[(0.1, 0.1), (0.4, 0.1), (0.4, 0.5)]])
@@ -77,7 +77,7 @@ def test_the_choice_stays_open_while_the_page_freshens(house, browser):
     browser.open(f"{house.url}/")
     browser.click("#pause summary")
     house.beat(CameraFacts(camera="gate", state="ok", recording=True, last_frame_age_s=0.1))
-    browser.until("document.querySelector('#state-gate').textContent.includes('Đang ghi')", 30)
+    browser.until("document.querySelector('#state-gate').textContent.includes('Đang ghi')")
     assert browser.run("return document.querySelector('#pause details').open")
 
 

@@ -12,8 +12,7 @@ from tests.rigs.household import Household, happen
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wishes import ask
 
-pytestmark = [pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"),
-              pytest.mark.timeout(180)]
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
 
 @pytest.fixture

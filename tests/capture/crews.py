@@ -54,15 +54,15 @@ class Shift:
 
     def until(self, true: Callable[[dict[str, CameraFacts]], Any], what: str) -> Any:
         """Tick until the cameras' facts make this true."""
-        return until(lambda: true(self.facts()), 20, what)
+        return until(lambda: true(self.facts()), what)
 
     def tick_until(self, true: Callable[[], Any], what: str) -> Any:
         """Tick until this is true."""
         return self.until(lambda _: true(), what)
 
-    def next_step(self, within_s: float = 20) -> Step:
+    def next_step(self) -> Step:
         """Tick until a step of the ladder is taken."""
-        return until(self.crew.tick, within_s, "a step")
+        return until(self.crew.tick, "a step")
 
     def recording(self, name: str) -> Path | None:
         """The file of the camera's open clip, once there are pictures in it."""

@@ -19,7 +19,7 @@ from tests.capture.conftest import Rig
 from tests.conftest import HandClock
 from tests.rigs import footage
 from tests.rigs.h264 import movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.scenes import Happening, Walk, gusts, noise, pictures
 
 INFO, _ = movie()
@@ -35,7 +35,7 @@ def squalls(picture: np.ndarray, t_s: float, rng: np.random.Generator) -> np.nda
 def ask(path: Path, question: bytes) -> bytes:
     """One question, and the whole answer."""
     with socket.socket(socket.AF_UNIX) as asker:
-        asker.settimeout(20)
+        asker.settimeout(HANG_S)
         asker.connect(str(path))
         asker.sendall(question)
         return asker.makefile("rb").read()
@@ -132,7 +132,7 @@ def test_what_is_no_question_of_ours_gets_no_answer_and_forgets_nothing(hedge: H
 def test_a_running_camera_has_the_socket_until_its_end(rig: Rig):
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 500)}", loop=True, motion=Motion(enabled=True))
     path = rig.runtime / "busy-gate.sock"
-    assert until(lambda: (found := parse(ask(path, SHOW))).state == "ok" and found, 20).width == 640
+    assert until(lambda: (found := parse(ask(path, SHOW))).state == "ok" and found).width == 640
     rig.finish()
     with pytest.raises(OSError):
         ask(path, SHOW)

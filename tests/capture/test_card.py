@@ -52,12 +52,12 @@ def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(rig: Rig,
     stranger.write_bytes(bytes(8_000_000))
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET,
               max_clip_s=10)
-    facts = until(lambda: (f := rig.facts()).write_fault and f, 40)
+    facts = until(lambda: (f := rig.facts()).write_fault and f)
     assert facts.write_fault == "card_full" and facts.write_errors_n >= 1
     asked = []
-    until(lambda: asked.append(keeper.receive(0.1)) or Poke(what="space") in asked, 5)
+    until(lambda: asked.append(keeper.receive(0.1)) or Poke(what="space") in asked)
     stranger.unlink()
-    until(lambda: (f := rig.facts()).write_fault is None and f.recording, 20)
+    until(lambda: (f := rig.facts()).write_fault is None and f.recording)
     rig.finish()
     for clip in rig.clips():
         assert rig.folders.clip(clip.seq, clip.name).stat().st_size == clip.bytes
@@ -83,17 +83,17 @@ def test_retention_makes_room_on_a_card_filled_by_clips(rig: Rig):
 def test_a_card_that_turns_read_only_is_named_and_taken_up_again(rig: Rig, small_card: Path):
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 500)}", loop=True, record="continuous", motion=QUIET,
               max_clip_s=600)
-    until(lambda: rig.facts().recording, 10)
+    until(lambda: rig.facts().recording)
     # A lazy remount: what is open stays open, so the recorder finds out by itself, at its next file.
     part = next(rig.folders.clips.glob("*/*.part"))
     os.chmod(part.parent, 0o770)
     subprocess.run(["mount", "-o", "remount,ro", small_card], check=False)
     if os.statvfs(small_card).f_flag & os.ST_RDONLY == 0:
         pytest.skip("this kernel does not remount a busy tmpfs read-only")
-    facts = until(lambda: (f := rig.facts()).write_fault and f, 20)
+    facts = until(lambda: (f := rig.facts()).write_fault and f)
     assert facts.write_fault == "card_read_only"
     subprocess.run(["mount", "-o", "remount,rw", small_card], check=True)
-    until(lambda: (f := rig.facts()).write_fault is None and f.recording, 20)
+    until(lambda: (f := rig.facts()).write_fault is None and f.recording)
 
 
 def test_a_card_that_does_not_keep_up_costs_whole_batches_and_no_memory(folders: Folders, hand_clock, tmp_path: Path):

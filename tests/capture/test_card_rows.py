@@ -51,13 +51,13 @@ def store_on(disk: Disk, system: Path = Path("/"), name: str = "card") -> Folder
     return Folders(root, Volume(root, name, system))
 
 
-def sees(rig: Rig, what: Callable[[CameraFacts], object], within_s: float = 20.0) -> CameraFacts:
+def sees(rig: Rig, what: Callable[[CameraFacts], object]) -> CameraFacts:
     """The first heartbeat of which `what` holds."""
     def look() -> CameraFacts | None:
         facts = rig.facts()
         return facts if what(facts) else None
 
-    return until(look, within_s)
+    return until(look)
 
 
 def finished(folders: Folders) -> list[clips.Clip]:

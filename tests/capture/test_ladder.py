@@ -22,7 +22,7 @@ from agent.tools import rescue as root
 from tests.capture.crews import Shift, shift
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 DAY_S = REBOOT_AGAIN_MS / 1000
 STEP_S = 50.0           # of time passing by hand; a pump that begins no attempt within a minute counts as hanging
@@ -81,7 +81,7 @@ def let_pass(made: Shift, clock: HandClock, seconds: float) -> Step | None:
         clock.advance(min(STEP_S, until_mono_s - clock.mono))
         if step := made.crew.tick():
             return step
-        until(lambda tried_n=tried_n: made.crew.facts()[0].reopens_n > tried_n + 1, 10, "another attempt")
+        until(lambda tried_n=tried_n: made.crew.facts()[0].reopens_n > tried_n + 1, "another attempt")
     return None
 
 
@@ -211,9 +211,9 @@ def test_the_process_ends_with_70_after_a_step(tmp_path: Path, clock: HandClock)
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(serve(role, config, "gate", Reload())))
     thread.start()
-    until((runtime / "gate.ladder").exists, 20, "the camera is opened")
-    until(lambda: clock.advance(1) or codes, 60, "the end")
-    thread.join(10)
+    until((runtime / "gate.ladder").exists, "the camera is opened")
+    until(lambda: clock.advance(1) or codes, "the end")
+    thread.join(HANG_S)
     assert codes == [EXIT_STUCK]
 
 

@@ -27,7 +27,6 @@ def rows(printed: str) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in cells if len(row) == 4}
 
 
-@pytest.mark.timeout(240)
 def test_it_checks_the_camera_and_leaves_the_rest_to_a_person():
     answer = on_device("--size", "640x360", "--fps", "5", "--seconds", "5", "--reopens", "2")
     seen = rows(answer.stdout)
@@ -39,7 +38,6 @@ def test_it_checks_the_camera_and_leaves_the_rest_to_a_person():
     assert "ribbon cable pulled" in answer.stdout
 
 
-@pytest.mark.timeout(240)
 def test_a_camera_that_is_not_there_is_bad_and_nothing_else_is_tried():
     answer = on_device("--camera", "3")
     seen = rows(answer.stdout)

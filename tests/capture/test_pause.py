@@ -16,6 +16,7 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.capture.crews import Shift, film, shift
 from tests.conftest import HandClock
+from tests.rigs.wait import HANG_S
 
 HOUR_MS = 3_600_000
 CLOCK = SystemClock()
@@ -33,7 +34,7 @@ def two(tmp_path: Path) -> Iterator[Shift]:
 def look(shift: Shift, name: str) -> socket.socket:
     """A viewer of the live picture."""
     viewer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    viewer.settimeout(10)
+    viewer.settimeout(HANG_S)
     viewer.connect(str(shift.runtime / f"live-{name}.sock"))
     return viewer
 

@@ -14,8 +14,6 @@ from tests.rigs import picamera_venv
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 200         # hangs are what picamera2 does when something is wrong
 AT_ONCE_N = 3           # they mostly wait for real time
-pytestmark = pytest.mark.timeout(600)
-
 Saw = dict[str, Any]
 
 

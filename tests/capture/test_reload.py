@@ -19,7 +19,7 @@ from agent.host.stop import Stop
 from tests.capture.crews import Shift, film, shift
 from tests.process.agent import Agent
 from tests.rigs import footage
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import HANG_S, free_port, until
 
 CLOCK = SystemClock()
 
@@ -156,19 +156,19 @@ def test_the_real_process_reads_again_at_sighup_and_keeps_what_it_has_when_it_is
     agent = Agent(tmp_path, CONFIG.format(path=footage.clip(640, 360, 10, 10, 500), port=free_port()))
     with agent.capture("--network") as capture:
         inbox = Inbox(agent.runtime / "link.sock")
-        first = until(lambda: len(found := parts(agent)) == 2 and found, 30, "both record")
+        first = until(lambda: len(found := parts(agent)) == 2 and found, "both record")
         good = agent.path.read_text()
         agent.path.write_text(good.replace("loop", "lop"))
         capture.send_signal(signal.SIGHUP)
-        fault = until(lambda: _fault(inbox), 20, "it is told")
+        fault = until(lambda: _fault(inbox), "it is told")
         assert "unknown key; did you mean loop" in fault and parts(agent) == first
         agent.path.write_text(good.replace('name = "yard"', 'name = "yard"\nmax_clip_s = 20'))
         capture.send_signal(signal.SIGHUP)
-        until(lambda: parts(agent).get("yard") not in (None, first["yard"]), 30, "the one starts anew")
+        until(lambda: parts(agent).get("yard") not in (None, first["yard"]), "the one starts anew")
         assert parts(agent)["gate"] == first["gate"] and capture.poll() is None
-        until(lambda: isinstance(beat := inbox.receive(0.2), Beat) and not beat.facts, 20, "nothing is wrong any more")
+        until(lambda: isinstance(beat := inbox.receive(0.2), Beat) and not beat.facts, "nothing is wrong any more")
         capture.terminate()
-        assert capture.wait(20) == 0
+        assert capture.wait(HANG_S) == 0
 
 
 def _fault(inbox: Inbox) -> str | None:

@@ -53,7 +53,7 @@ def test_a_break_begins_another_clip_and_costs_nothing_before_it(
         rig: Rig, reader: str, act: Callable[[Viewer], None], at: int):
     with OddCamera(SMALL, Habits(acts={at: act})) as camera:
         rig.start(camera.address(), reader=reader, record="continuous", motion=NO_MOTION)
-        until(lambda: len(written(rig.folders)) >= at + 5, 30)
+        until(lambda: len(written(rig.folders)) >= at + 5)
         rig.finish()
         served = Film(SMALL), camera.film
     before, after = rig.clips()
@@ -73,7 +73,7 @@ def test_a_while_without_frames_costs_none(rig: Rig, reader: str):
 
     with OddCamera(SMALL, Habits(acts={15: pause})) as camera:
         rig.start(camera.address(), reader=reader, record="continuous", motion=NO_MOTION)
-        until(lambda: len(written(rig.folders)) >= 25, 30)
+        until(lambda: len(written(rig.folders)) >= 25)
         rig.finish()
     (clip,) = rig.clips()
     frames = recorded(rig, clip)

@@ -40,7 +40,7 @@ def test_a_camera_that_only_knows_udp_is_recorded_by_libav_and_that_is_said_once
     caplog.set_level(logging.INFO)
     with vlc.VlcCamera(footage.clip(640, 360, 10, 10, 500), open_folder) as camera:
         rig.start(camera.url, record="continuous", motion=NO_MOTION)
-        until(lambda: rig.facts().recording, 40)
+        until(lambda: rig.facts().recording)
         assert words(caplog) == [f"{camera.url}: is read by libav, for it answers SETUP with 461"]
 
 
@@ -50,7 +50,7 @@ def test_what_our_reader_can_not_read_is_tried_by_libav_and_its_word_counts(rig:
     described = b"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Length: %d\r\n\r\n%b" % (len(jpeg), jpeg)
     with OddCamera(FILM, Habits(login="me:s3cret", answers={"DESCRIBE": described})) as camera:
         rig.start(camera.address(), motion=NO_MOTION)
-        facts = until(lambda: (found := rig.facts()).fault and found, 30)
+        facts = until(lambda: (found := rig.facts()).fault and found)
         assert "it offers JPEG" in words(caplog)[0] and camera.methods.count("DESCRIBE") >= 2
         assert "s3cret" not in caplog.text + facts.detail
 
@@ -64,7 +64,7 @@ def test_packets_that_ours_makes_nothing_of_are_tried_by_libav_from_then_on(rig:
 
     with OddCamera(FILM, Habits(acts={0: other_channel, 15: Viewer.close})) as camera:
         rig.start(camera.address(), record="continuous", motion=NO_MOTION)
-        until(lambda: rig.facts().reopens_n and len(rig.clips()) >= 2, 40)
+        until(lambda: rig.facts().reopens_n and len(rig.clips()) >= 2)
         assert len(words(caplog)) == 1 and "neither RTP nor RTSP" in words(caplog)[0]
         assert camera.methods.count("PLAY") >= 3        # ours once, libav twice and more
 
@@ -73,7 +73,7 @@ def test_ours_alone_says_how_to_let_the_other_try(rig: Rig):
     moved = b"RTSP/1.0 461 Unsupported Transport\r\nCSeq: {cseq}\r\n\r\n"
     with OddCamera(FILM, Habits(answers={"SETUP": moved})) as camera:
         rig.start(camera.address(), reader="own", motion=NO_MOTION)
-        facts = until(lambda: (found := rig.facts()).fault and found, 30)
+        facts = until(lambda: (found := rig.facts()).fault and found)
         assert facts.fault == "camera_stream_bad" and 'set reader = "auto"' in facts.detail
 
 

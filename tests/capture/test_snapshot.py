@@ -22,7 +22,7 @@ from tests.capture.conftest import Rig
 from tests.conftest import HandClock
 from tests.rigs import footage
 from tests.rigs.h264 import movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 INFO, MOVIE = movie()
 GOP = list(MOVIE[:10])
@@ -31,7 +31,7 @@ GOP = list(MOVIE[:10])
 def ask(path: Path) -> tuple[Still, bytes]:
     """One visitor's question, to its end."""
     with socket.socket(socket.AF_UNIX) as asker:
-        asker.settimeout(20)
+        asker.settimeout(HANG_S)
         asker.connect(str(path))
         pieces = []
         while piece := asker.recv(65536):
@@ -117,14 +117,14 @@ def test_an_answer_that_was_cut_off_is_noticed():
 def test_a_running_camera_answers_many_within_a_second_and_none_after_its_end(rig: Rig):
     rig.start(f"file:{footage.clip(1280, 720, 15, 30, 2000, seconds=4)}", motion=Motion(enabled=False))
     path = rig.runtime / "snap-gate.sock"
-    until(lambda: ask(path)[0].state == "ok", 20)
+    until(lambda: ask(path)[0].state == "ok")
     began_s = time.monotonic()
     with ThreadPoolExecutor(6) as crowd:
         answers = list(crowd.map(lambda _: ask(path), range(6)))
     assert all(still.state == "ok" and (still.width, still.height) == (1280, 720) for still, _ in answers)
     assert time.monotonic() - began_s < 5           # one second each, on a machine that does other things, too
-    until(lambda: rig.facts().state == "ended", 20)
-    until(lambda: ask(path)[0].state == "no_picture", 10)
+    until(lambda: rig.facts().state == "ended")
+    until(lambda: ask(path)[0].state == "no_picture")
 
 
 @pytest.mark.parametrize(("wide_max", "wide"), [(INFO.width // 2, INFO.width // 2), (INFO.width + 2, INFO.width)])

@@ -13,7 +13,7 @@ from agent.store.recover import recover_camera
 from tests.capture.conftest import Rig
 from tests.rigs import footage
 from tests.rigs.rtsp import RtspCamera, missing
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 NO_MOTION = Motion(enabled=False)
 IN_STEP_S = 0.1
@@ -35,13 +35,13 @@ def assert_plays(path: Path, codec: str) -> None:
     """ffprobe finds both streams and they are equally long; ffmpeg decodes all of it without a word."""
     asked = ["ffprobe", "-v", "warning", "-of", "csv=p=0", "-show_entries", "stream=codec_name,start_time,duration",
              path]
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=HANG_S, check=True)
     rows = [line.split(",") for line in done.stdout.split()]
     assert [row[0] for row in rows] == ["h264", codec] and done.stderr == ""
     ends = [float(start) + float(duration) for _, start, duration in rows]
     assert abs(ends[0] - ends[1]) < 0.1 and abs(float(rows[1][1])) < 0.1
     decoded = subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-"], capture_output=True,
-                             timeout=60, check=True)
+                             timeout=HANG_S, check=True)
     assert decoded.stderr == b""
 
 
@@ -66,7 +66,7 @@ def assert_passed_through(rig: Rig, film: Path, cuts_n: int) -> None:
 def test_a_files_sound_is_recorded_as_it_is_across_cuts(rig: Rig):
     film = footage.with_sound(SILENT, "aac")
     rig.start(f"file:{film}", record="continuous", motion=NO_MOTION, max_clip_s=10, audio=True)
-    until(rig.clips, 60)
+    until(rig.clips)
     assert rig.facts().audio == "aac 16000 Hz"
     rig.finish()
     for clip in rig.clips():
@@ -80,7 +80,7 @@ def test_a_files_sound_is_recorded_as_it_is_across_cuts(rig: Rig):
 def test_a_network_cameras_sound_is_recorded_as_it_comes(rig: Rig, reader: str, codec: str, rate_hz: int, told: str):
     with RtspCamera(footage.with_sound(SILENT, codec, rate_hz), sound=True) as camera:
         rig.start(camera.url, reader=reader, record="continuous", motion=NO_MOTION, max_clip_s=10, audio=True)
-        until(rig.clips, 60)
+        until(rig.clips)
         assert rig.facts().audio == f"{told} {rate_hz} Hz"
         rig.finish()
     for clip in rig.clips():
@@ -92,9 +92,9 @@ def test_a_network_cameras_sound_is_recorded_as_it_comes(rig: Rig, reader: str, 
 def test_an_events_clip_has_sound_from_its_pre_roll_on(rig: Rig):
     rig.start(f"file:{footage.with_sound(SILENT, 'aac')}", pre_roll_s=2, post_roll_s=1, merge_gap_s=1, max_clip_s=10,
               audio=True)
-    event = until(lambda: [event for event in rig.events() if event.state == "done"], 60)[0]
+    event = until(lambda: [event for event in rig.events() if event.state == "done"])[0]
     assert event.clip_offset_ms > 0
-    clip = until(lambda: [clip for clip in rig.clips() if clip.name == event.clip], 10)[0]
+    clip = until(lambda: [clip for clip in rig.clips() if clip.name == event.clip])[0]
     heard = packets(place(rig, clip), "audio")
     assert heard[0][0] < 0.15 and abs(float(heard[-1][0]) + 0.064 - clip.dur_ms / 1000) < 0.1
     assert len(heard) == pytest.approx(clip.dur_ms / 64, abs=3)
@@ -103,8 +103,8 @@ def test_an_events_clip_has_sound_from_its_pre_roll_on(rig: Rig):
 
 def test_a_torn_clip_is_recovered_with_its_sound(rig: Rig):
     rig.start(f"file:{footage.with_sound(SILENT, 'aac')}", record="continuous", motion=NO_MOTION, audio=True)
-    part = until(lambda: list(rig.folders.clips.glob("*/*.part")), 20)[0]
-    until(lambda: part.stat().st_size > 300_000, 30)
+    part = until(lambda: list(rig.folders.clips.glob("*/*.part")))[0]
+    until(lambda: part.stat().st_size > 300_000)
     torn = part.read_bytes()[:250_000]
     rig.finish()
     place(rig, rig.clips()[0]).unlink()
@@ -116,8 +116,8 @@ def test_a_torn_clip_is_recovered_with_its_sound(rig: Rig):
 
 def test_sound_is_off_unless_the_household_turned_it_on(rig: Rig):
     rig.start(f"file:{footage.with_sound(SILENT, 'aac')}", record="continuous", motion=NO_MOTION)
-    until(lambda: rig.facts().recording, 20)
-    until(lambda: list(rig.folders.clips.glob("*/*.part"))[0].stat().st_size > 100_000, 20)
+    until(lambda: rig.facts().recording)
+    until(lambda: list(rig.folders.clips.glob("*/*.part"))[0].stat().st_size > 100_000)
     assert rig.facts().audio == "off"
     rig.finish()
     with av.open(str(place(rig, rig.clips()[0]))) as container:
@@ -130,8 +130,8 @@ def test_sound_that_cannot_be_kept_never_harms_the_video(rig: Rig, codec: str | 
     short = footage.clip(320, 180, 10, 10, 300, seconds=2)
     rig.start(f"file:{footage.with_sound(short, codec) if codec else short}", loop=True, record="continuous",
               motion=NO_MOTION, audio=True)
-    part = until(lambda: list(rig.folders.clips.glob("*/*.part")), 20)[0]
-    until(lambda: part.stat().st_size > 150_000, 20)        # the film begins anew, and tells its sound again
+    part = until(lambda: list(rig.folders.clips.glob("*/*.part")))[0]
+    until(lambda: part.stat().st_size > 150_000)        # the film begins anew, and tells its sound again
     assert rig.facts().audio.startswith(told)
     rig.finish()
     clip = rig.clips()[0]

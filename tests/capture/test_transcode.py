@@ -29,7 +29,7 @@ from tests.capture.conftest import Rig
 from tests.capture.test_snapshot import ask
 from tests.rigs import footage
 from tests.rigs.h264 import movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]
 INSIDE, OUTSIDE = slice(0.27, 0.73), slice(0.02, 0.22)          # shares of the picture: well in, well out
@@ -151,21 +151,21 @@ def test_masks_are_in_the_file_the_thumbnail_the_live_picture_and_the_snapshot(r
     step = watched.step
     watched.step = lambda picture: (lumas.append(picture.y.copy()), step(picture))[1]
 
-    snapshot = until(lambda: (found := ask(rig.runtime / "snap-gate.sock"))[0].state == "ok" and found, 20)[1]
+    snapshot = until(lambda: (found := ask(rig.runtime / "snap-gate.sock"))[0].state == "ok" and found)[1]
     shot = cv2.imdecode(np.frombuffer(snapshot, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert shot.shape == (360, 640) and is_hidden(shot)
 
     info, live = watch(rig.runtime / "live-gate.sock", 5)
     assert info.codec == "h264" and all(is_hidden(*yuv(frame)) for frame in pictures(info, live))
 
-    clip = until(rig.clips, 60)[0]
+    clip = until(rig.clips)[0]
     with av.open(str(rig.folders.clip(clip.seq, clip.name))) as container:
         assert all(is_hidden(*yuv(frame)) for frame in container.decode(video=0))
-    event = until(lambda: [each for each in rig.events() if each.thumb], 60)[0]
+    event = until(lambda: [each for each in rig.events() if each.thumb])[0]
     thumb = cv2.imread(str(rig.folders.thumbs / event.thumb), cv2.IMREAD_GRAYSCALE)
     assert is_hidden(thumb)
     assert lumas and all(y.shape == (180, 320) and is_hidden(y) for y in lumas)     # motion looks at the small stream
-    until(lambda: abs((rig.facts().fps_set or 0) - 10) < 3, 20, "what comes of the camera is what health compares with")
+    until(lambda: abs((rig.facts().fps_set or 0) - 10) < 3, "what comes of the camera is what health compares with")
     assert rig.facts().dropped_n == 0
 
 
@@ -173,7 +173,7 @@ def watch(path: Path, packets_n: int) -> tuple[StreamInfo, list[Packet]]:
     """So many packets from the live socket, and their format."""
     parser, found = Parser(), []
     with socket.socket(socket.AF_UNIX) as viewer:
-        viewer.settimeout(20)
+        viewer.settimeout(HANG_S)
         viewer.connect(str(path))
         while len(found) <= packets_n:
             found += parser.feed(viewer.recv(65536))
@@ -208,7 +208,7 @@ def test_a_machine_that_is_too_slow_loses_the_ends_of_gops_counted_and_told(capl
     held, came = threading.Event(), Rate()
     long = movie(seconds=16, fps=10, gop=10)
     source = Transcoding(Script(*film(long), lambda sink: held.set()), CAMERA, SystemClock(), came)
-    seen = Keeper(lambda: held.wait(20))
+    seen = Keeper(lambda: held.wait(HANG_S))
     with caplog.at_level(logging.WARNING):
         source.run(seen, Stop())
     assert source.dropped_n > 0 and len(seen.packets) == len(long[1]) - source.dropped_n and came.total == len(long[1])

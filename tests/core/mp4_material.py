@@ -16,6 +16,7 @@ from agent.core.mp4.boxes import Mp4Error
 from agent.core.mp4.read import HEAD_MAX_B
 from agent.core.mp4.salvage import salvage
 from agent.core.mp4.write import Movie
+from tests.rigs.wait import HANG_S
 
 WIDTH, HEIGHT = 162, 90         # no multiples of 16: the SPS must crop
 
@@ -127,6 +128,6 @@ def judge(data: bytes) -> None:
 def ffprobe(path: Path, *arguments: str) -> str:
     """What ffprobe prints; a test fails on the slightest warning."""
     done = subprocess.run(["ffprobe", "-v", "warning", *arguments, "-of", "default=nw=1:nk=1", str(path)],
-                          capture_output=True, text=True, timeout=60, check=True)
+                          capture_output=True, text=True, timeout=HANG_S, check=True)
     assert done.stderr == ""
     return done.stdout

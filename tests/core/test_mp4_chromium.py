@@ -15,6 +15,7 @@ from agent.core.mp4.write import Movie
 from tests.core.cut_material import films, record_all
 from tests.core.mp4_material import close, encode, write
 from tests.core.sound_material import hear, record
+from tests.rigs.wait import HANG_S
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
@@ -100,10 +101,10 @@ def browse(files: dict[str, bytes], profile) -> dict:
                f"http://127.0.0.1:{server.server_port}/page"]
     browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        return reports.get(timeout=60)
+        return reports.get(timeout=HANG_S)
     finally:
         browser.terminate()
-        browser.wait(20)
+        browser.wait(HANG_S)
         server.shutdown()
         server.server_close()
 

@@ -16,6 +16,7 @@ from agent.core.mp4.salvage import salvage
 from agent.core.mp4.write import Movie
 from tests.core.mp4_material import close, encode, ffprobe, judge, mended, read_at, write
 from tests.core.sound_material import START_US, hear, record
+from tests.rigs.wait import HANG_S
 
 CODECS = ("aac", "pcma", "pcmu")
 
@@ -61,7 +62,7 @@ def test_other_programs_find_both_at_the_right_time(codec: str, video: str, tmp_
     assert [float(line) for line in ffprobe(path, "-show_entries", "stream=duration").split()] == pytest.approx(
         [5, 5], abs=0.1)
     done = subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-"], capture_output=True,
-                          timeout=60, check=True)
+                          timeout=HANG_S, check=True)
     assert done.stderr == b""
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.core.mp4.read import fragments, read_head, samples
 from agent.core.mp4.write import Movie
 from tests.core.mp4_material import STREAMS, close, encode, ffprobe, read_at, write
+from tests.rigs.wait import HANG_S
 
 US = Fraction(1, 1_000_000)
 
@@ -60,7 +61,7 @@ def test_ffprobe_knows_all_without_a_warning(clip, finished):
 def test_decoding_is_silent(clip):
     to_nowhere = ["-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-f", "null", "-"]
     command = ["ffmpeg", "-v", "warning", "-i", clip.path, *to_nowhere]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, timeout=HANG_S, check=True)
     assert done.stderr == b""
 
 

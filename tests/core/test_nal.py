@@ -11,6 +11,7 @@ from agent.core import nal
 from agent.core.nal import BitstreamError
 from agent.core.sps import parse
 from tests.core.mp4_material import HEIGHT, STREAMS, WIDTH, encode
+from tests.rigs.wait import HANG_S
 
 # FFmpeg's arguments, then what the stream must be: codec, width, height, chroma format, bits.
 KINDS = {
@@ -37,8 +38,8 @@ def kind(request, tmp_path_factory):
     ffmpeg = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=15", "-frames:v", "2"]
     muxer = {"h264": "h264", "h265": "hevc"}[codec]
     quiet = [] if "params" in arguments or codec == "h264" else ["-x265-params", "log-level=none"]
-    subprocess.run([*ffmpeg, "-c:v", *arguments.split(), *quiet, "-f", muxer, raw], check=True, timeout=60)
-    subprocess.run(["ffmpeg", "-v", "error", "-f", muxer, "-i", raw, "-c", "copy", mp4], check=True, timeout=60)
+    subprocess.run([*ffmpeg, "-c:v", *arguments.split(), *quiet, "-f", muxer, raw], check=True, timeout=HANG_S)
+    subprocess.run(["ffmpeg", "-v", "error", "-f", muxer, "-i", raw, "-c", "copy", mp4], check=True, timeout=HANG_S)
     return codec, tuple(picture), raw.read_bytes(), mp4.read_bytes()
 
 

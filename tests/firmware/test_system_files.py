@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rigs.wait import HANG_S
+
 FOLDER = Path(__file__).parents[2] / "firmware_cfg"
 SETTING_FILES = ("config.txt", "sysctl.conf", "journald.conf", "system.conf", "timesyncd.conf", "udev.rules",
                  "fstab.data")
@@ -28,7 +30,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """The finished command with its output; skips the test where its tool is missing."""
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is missing")
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
 
 
 @pytest.mark.parametrize("name", SETTING_FILES)

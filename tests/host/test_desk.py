@@ -7,6 +7,7 @@ import pytest
 
 from agent.host import desk
 from agent.host.desk import Desk
+from tests.rigs.wait import HANG_S
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 def visit(path: Path, question: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as visitor:
-        visitor.settimeout(10)
+        visitor.settimeout(HANG_S)
         visitor.connect(str(path))
         if question:
             visitor.sendall(question)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.host.door import close_door, open_door
+from tests.rigs.wait import HANG_S
 
 
 def test_who_may_comes_in_also_where_a_dead_process_left_its_socket(tmp_path: Path):
@@ -31,7 +32,7 @@ def test_closing_wakes_the_thread_that_waits(tmp_path: Path):
 
     threading.Thread(target=wait, daemon=True).start()
     close_door(door)
-    assert woken.wait(10)
+    assert woken.wait(HANG_S)
     close_door(door)            # once more does no harm
 
 

@@ -9,6 +9,7 @@ import pytest
 from agent.core.health.facts import Facts
 from agent.core.health.machine import HealthMachine
 from agent.host.probes import Probes
+from tests.rigs.wait import HANG_S
 
 MB = 1_000_000
 INODES_N = 64
@@ -16,7 +17,7 @@ INODES_N = 64
 
 def run(*command: str) -> None:
     """Run a system command; its complaint goes into the test's report."""
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=HANG_S)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def card(tmp_path):
     (point / "ballast").write_bytes(bytes(8192))
     run("sync", "-f", str(point))
     yield point
-    subprocess.run(["umount", "--lazy", str(point)], check=False, capture_output=True, timeout=30)
+    subprocess.run(["umount", "--lazy", str(point)], check=False, capture_output=True, timeout=HANG_S)
 
 
 def shown(probes: Probes) -> list[str]:
@@ -115,12 +116,12 @@ def test_a_card_on_which_a_write_hangs(card):
                 time.sleep(0.05)
             seen = [probes.read(100.0 + now_s).card_hung for now_s in (0, 5, 15)]
             run("fsfreeze", "-u", str(outer))
-            assert writer.wait(30) == 0
+            assert writer.wait(HANG_S) == 0
         assert seen == [False, False, True]
         assert probes.read(130.0).card_hung is False
     finally:
-        subprocess.run(["fsfreeze", "-u", str(outer)], check=False, capture_output=True, timeout=30)
-        subprocess.run(["umount", "--lazy", str(point)], check=False, capture_output=True, timeout=30)
+        subprocess.run(["fsfreeze", "-u", str(outer)], check=False, capture_output=True, timeout=HANG_S)
+        subprocess.run(["umount", "--lazy", str(point)], check=False, capture_output=True, timeout=HANG_S)
 
 
 def waiting(folder: Path) -> int:

@@ -18,6 +18,7 @@ from agent.store.encryption.keyring import DESK, Keyring, Question
 from agent.store.encryption.opening import LockedError
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.wait import HANG_S
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_the_desk_answers_nonsense_with_a_reason_and_goes_on(desk, db):
     for question in (b"\n", b"{}\n", b"[1]\n", b"x" * 2000 + b"\n", b'{"day": 1e99}\n',
                      msgspec.json.encode(Question(1, b"short", b"", "gate")) + b"\n"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(5)
+            line.settimeout(HANG_S)
             line.connect(str(desk / DESK))
             line.sendall(question)
             assert msgspec.json.decode(line.recv(4096))["why"]

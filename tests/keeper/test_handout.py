@@ -24,6 +24,7 @@ from tests.rigs.exports import BEGIN_MS, END_MS, PACKETS, Desk, cut, look, pack,
 from tests.rigs.h264 import movie
 from tests.rigs.shelf import OFFSET_MS
 from tests.rigs.vault import Vault
+from tests.rigs.wait import HANG_S
 
 needs_age = pytest.mark.skipif(not shutil.which("age"), reason="no age: apt install age")
 SIGNED = {
@@ -90,7 +91,7 @@ def test_stock_tools_accept_the_signature_and_refuse_a_changed_manifest(keeper, 
     line = SIGNED[tool].format(device=made.manifest.dev)
 
     def accepts() -> bool:
-        return subprocess.run(line, shell=True, cwd=made.path, capture_output=True, timeout=20).returncode == 0
+        return subprocess.run(line, shell=True, cwd=made.path, capture_output=True, timeout=HANG_S).returncode == 0
 
     assert accepts()
     path = made.path / "manifest.json"
@@ -101,7 +102,7 @@ def test_stock_tools_accept_the_signature_and_refuse_a_changed_manifest(keeper, 
 def checked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """What the package's own checker says, in a Python that has nothing but its standard library."""
     return subprocess.run([sys.executable, "-I", "-S", folder / "verify.py", *words], capture_output=True, text=True,
-                          timeout=60, cwd="/")
+                          timeout=HANG_S, cwd="/")
 
 
 def test_its_own_checker_needs_nothing_else_and_says_that_it_holds(keeper, tmp_path):

@@ -12,7 +12,7 @@ from agent.store import commands
 from agent.store.database import transaction
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.rigs.ward import Ingest
 
 KEY = Ed25519PrivateKey.generate()
@@ -145,7 +145,7 @@ def test_a_grave_command_needs_the_wards_signature_over_this_order_to_this_devic
 def test_a_role_that_is_told_to_restart_ends_in_order(ops):
     answer = ops.signed("restart", {"role": "link"})
     assert (st(answer), answer["data"]) == (("done", None), {"units": ["link"]})
-    assert ops.rig.process.wait(10) == 0
+    assert ops.rig.process.wait(HANG_S) == 0
     until(lambda: ops.ward.last("/status").get("why") == "shutdown")
     ops.rig.start()
     until(lambda: ops.ward.last("/status")["online"])
@@ -193,8 +193,8 @@ def test_kills_leave_no_command_without_an_answer_and_none_with_two(ops):
         until(lambda: ops.answers(orders[-3]))
         ops.rig.kill()
         ops.rig.start()
-    until(lambda: all(map(ops.answers, orders)), 20)
-    until(lambda: all(told(ops, order) for order in orders), 20)
+    until(lambda: all(map(ops.answers, orders)))
+    until(lambda: all(told(ops, order) for order in orders))
     for order in orders:
         assert len(told(ops, order)) == 1
         assert {st(answer) for answer in ops.answers(order)} == set(told(ops, order)) <= {("done", None), (

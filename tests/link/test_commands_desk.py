@@ -11,6 +11,7 @@ from agent.link.desk import COMMANDS_A_MINUTE
 from agent.store.database import transaction
 from agent.store.outbox import append
 from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
+from tests.rigs.wait import HANG_S
 
 DAY_MS = 86_400_000
 SUSPICIOUS = ("retained", "elsewhere", "other_order", "unknown_key")
@@ -100,7 +101,7 @@ def messages(rig, count):
     def write(db):
         with transaction(db):
             return [append(db, "motion", "gate", NOW, "{}") for _ in range(count)]
-    return rig.clerk.wait_for(write, 10)
+    return rig.clerk.wait_for(write, HANG_S)
 
 
 def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
@@ -109,7 +110,7 @@ def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
     for seq in seqs[3:]:
         rig.drain.offers.offered(seq, rig.clock.mono_s())
         rig.drain.offers.taken(seq)
-    rig.clerk.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), 10)
+    rig.clerk.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), HANG_S)
     rig.drain.offers.settled([6])
     assert rig.drain.offers.due(rig.clock.mono_s(), 20) == []
     rig.desk.take(command(args={"from": 2, "to": 7}), "replay", to_all=False)
@@ -143,7 +144,7 @@ def test_diagnostics_tell_numbers_and_no_words_of_others(rig):
 def test_killed_before_it_was_recorded_the_broker_brings_it_again(tmp_path, clock):
     confirmed = []
     rig = DeskRig(tmp_path, clock)
-    rig.clerk.wait_for(lambda _: None, 10)
+    rig.clerk.wait_for(lambda _: None, HANG_S)
     message = replace(command(), confirm=lambda: confirmed.append(1))
     rig.clerk.close()
     rig.desk.take(message, "rebirth", to_all=False)
@@ -188,18 +189,18 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.
                     max_leaves=8)
 def test_a_card_that_takes_no_answer_is_asked_again(rig, clock):
     deny = "CREATE TRIGGER deny BEFORE UPDATE ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
-    rig.clerk.wait_for(lambda db: db.execute(deny) and None, 10)
+    rig.clerk.wait_for(lambda db: db.execute(deny) and None, HANG_S)
     assert rig.ask(command(), "rebirth") == [] and (rig.births_n, rig.events()) == (0, [])
-    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, 10)
+    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
     clock.step(6)
     assert rig.answers() == [("done", None)] and rig.births_n == 1
 
 
 def test_a_card_that_takes_no_command_is_no_reason_for_silence(rig):
     deny = "CREATE TRIGGER deny BEFORE INSERT ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
-    rig.clerk.wait_for(lambda db: db.execute(deny) and None, 10)
+    rig.clerk.wait_for(lambda db: db.execute(deny) and None, HANG_S)
     assert rig.ask(command(), "rebirth") == [("failed", "store")] and rig.births_n == 0
-    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, 10)
+    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
     assert rig.ask(command(), "rebirth") == [("done", None)]
 
 
@@ -231,7 +232,7 @@ ORDERS = st.fixed_dictionaries(
 NAMES = st.sampled_from(["rebirth", "replay", "time_hint", "restart", "clip.export", "pause.state"]) | WORDS
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(order=ORDERS | JSON, name=NAMES, to_all=st.booleans(),
        response=st.none() | WORDS.map(f"{TOPICS.root}/rsp/{{}}".format))
 def test_whatever_comes_is_answered_or_called_bad(rig, clock, order, name, to_all, response):

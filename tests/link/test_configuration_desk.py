@@ -29,6 +29,7 @@ from agent.store import outbox, wardconfig
 from agent.store.folders import Folders
 from agent.store.wardconfig import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
+from tests.rigs.wait import HANG_S
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -59,7 +60,7 @@ class Desk:
             while self.verifier.wait_s() < 1:
                 self.verifier.turn()
                 time.sleep(0.005)
-            self.clerk.wait_for(lambda _: None, 10)
+            self.clerk.wait_for(lambda _: None, HANG_S)
             self.clerk.turn()
 
     def reports(self, *payloads: bytes) -> list[tuple[int, str, str | None]]:
@@ -72,11 +73,11 @@ class Desk:
 
     def kept(self) -> Given:
         """What is on the card."""
-        return self.clerk.wait_for(wardconfig.read, 10)
+        return self.clerk.wait_for(wardconfig.read, HANG_S)
 
     def events(self, kind: str) -> list[dict[str, object]]:
         """What was told to the ward, by kind."""
-        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), 10)
+        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), HANG_S)
         return [json.loads(row["data"]) for row in rows or [] if row["kind"] == kind]
 
     def close(self) -> None:
@@ -181,7 +182,7 @@ fields = st.fixed_dictionaries({}, optional={
 
 
 @given(payload=st.binary(max_size=60) | fields.map(json.dumps).map(str.encode) | plain.map(json.dumps).map(str.encode))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
     desk.clock.step(61)
     try:
@@ -197,7 +198,7 @@ def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
 
 @given(cfg=st.dictionaries(st.sampled_from(list(KEYS)), st.integers(-5, 400) | st.sampled_from(["info", "debug", True]),
                            max_size=3), ver=st.integers(0, 40))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_signed_one_is_applied_within_the_households_limits_or_refused_as_a_whole(desk, cfg, ver):
     before = desk.in_effect.given
     desk.clock.step(61)

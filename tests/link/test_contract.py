@@ -83,12 +83,12 @@ def test_every_kind_of_message_is_what_the_contract_says(tmp_path: Path):
             order = {"v": 1, "id": ULID, "iat": now_ms, "exp": now_ms + 60_000, "by": "w07/officer-118"}
             ward.publish(f"{rig.dev()}/cmd/rebirth", json.dumps(order).encode())
             ward.publish(f"{rig.dev()}/cfg/desired", wire.encode(signed(key, rig.dev())), retain=True)
-            until(lambda: ear.kinds() >= set(wire.KINDS), 20, "an event of each kind")
-            until(lambda: ear.payloads(f"/rsp/ops/{ULID}") and ear.payloads("/cfg/reported"), what="answers")
+            until(lambda: ear.kinds() >= set(wire.KINDS), "an event of each kind")
+            until(lambda: ear.payloads(f"/rsp/ops/{ULID}") and ear.payloads("/cfg/reported"), "answers")
         with LinkRig(tmp_path / "link", broker.port) as rig:
-            until(lambda: sum(status["online"] for status in ear.payloads("/status")) > 1, what="it is back")
+            until(lambda: sum(status["online"] for status in ear.payloads("/status")) > 1, "it is back")
             rig.kill()
-        until(lambda: ear.payloads("/status")[-1].get("why") == "lost", what="the broker's word for it")
+        until(lambda: ear.payloads("/status")[-1].get("why") == "lost", "the broker's word for it")
         assert {status.get("why") for status in ear.payloads("/status")} == {None, "shutdown", "lost"}
         assert not breaches(ear.heard)
         taken = [told.read(where, message.payload).told for message in ear.heard

@@ -43,7 +43,7 @@ def storm(rig, broker, end_broker, broker_ends_n, link_kills_n):
 def test_with_receipts_nothing_is_lost_over_power_cuts_of_broker_and_link(tmp_path, broker):
     with LinkRig(tmp_path / "link", broker.port, 'delivery = "receipt"') as rig, Ingest(broker.port, tmp_path) as ward:
         seqs = storm(rig, broker, broker.kill, 5, 3)
-        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
         assert [event["seq"] for event in ward.events()] == seqs
         assert len({event["id"] for event in ward.events()}) == len(seqs)
 
@@ -51,19 +51,19 @@ def test_with_receipts_nothing_is_lost_over_power_cuts_of_broker_and_link(tmp_pa
 def test_with_a_plain_broker_nothing_is_lost_over_its_restarts_and_kills_of_the_link(tmp_path, broker):
     with LinkRig(tmp_path / "link", broker.port, PUBACK) as rig, Ingest(broker.port, tmp_path, receipts=False) as ward:
         seqs = storm(rig, broker, broker.stop, 2, 3)
-        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
-        until(lambda: len(ward.events()) == len(seqs), 10, "the broker has handed on what it took")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
+        until(lambda: len(ward.events()) == len(seqs), "the broker has handed on what it took")
         assert [event["seq"] for event in ward.events()] == seqs
 
 
 def test_what_nobody_gets_is_kept_until_somebody_does(tmp_path, broker):
     with LinkRig(tmp_path / "link", broker.port, PUBACK) as rig:
         seqs = [rig.append() for _ in range(3)]
-        until(lambda: rig.facts().get("evt_unheard_n", 0) >= 3, 10, "the broker says that nobody listens")
+        until(lambda: rig.facts().get("evt_unheard_n", 0) >= 3, "the broker says that nobody listens")
         assert rig.waiting_n() == 3
         with Ingest(broker.port, tmp_path, receipts=False) as ward:
-            until(lambda: rig.waiting_n() == 0, 10)
-            until(lambda: len(ward.events()) == len(seqs), 10, "the broker has handed on what it took")
+            until(lambda: rig.waiting_n() == 0)
+            until(lambda: len(ward.events()) == len(seqs), "the broker has handed on what it took")
             assert [event["seq"] for event in ward.events()] == seqs
 
 
@@ -80,7 +80,7 @@ def test_an_event_leaves_at_once_and_an_old_one_is_marked(tmp_path, broker):
         waits_s = []
         for _ in range(30):
             began, seq = time.monotonic(), rig.append()
-            until(lambda seq=seq: any(event["seq"] == seq for event in ward.events()), 2)
+            until(lambda seq=seq: any(event["seq"] == seq for event in ward.events()))
             waits_s.append(time.monotonic() - began)
         assert sorted(waits_s)[len(waits_s) * 95 // 100 - 1] < 0.3
 
@@ -103,9 +103,9 @@ def test_a_receipt_for_what_was_never_offered_empties_nothing(tmp_path, broker):
         until(lambda: ward.last("/status"))
         ward.acknowledge(rig.dev(), {"v": 1, "upto": 2**60})
         ward.publish(f"{rig.dev()}/cfg/desired", b'{"ver":1,"cfg":{}}')
-        until(lambda: ward.last("/cfg/reported"), what="the link has worked off what came before")
+        until(lambda: ward.last("/cfg/reported"), "the link has worked off what came before")
         rig.append()
-        until(lambda: len(ward.events()) == 2, what="it, and that the wish was unsigned")
+        until(lambda: len(ward.events()) == 2, "it, and that the wish was unsigned")
         assert rig.waiting_n() == 2
         ward.acknowledge(rig.dev(), {"v": 1, "upto": 2**60})
         until(lambda: rig.waiting_n() == 0)

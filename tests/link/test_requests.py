@@ -50,8 +50,8 @@ def nothing_left(house, tus):
     """Each test leaves neither an open request nor a file behind."""
     yield
     tus.gate.set()
-    until(lambda: not requests.open_ones(house.db), 20, "no request is open")
-    until(lambda: not list(house.folders.exports.iterdir()), 20, "nothing lies there for the ward")
+    until(lambda: not requests.open_ones(house.db), "no request is open")
+    until(lambda: not list(house.folders.exports.iterdir()), "nothing lies there for the ward")
     tus.answers.clear()
     tus.forge = lambda told: told
 
@@ -109,7 +109,7 @@ def test_a_request_outlives_the_link_and_is_told_of_again(house):
     house.hears(order, "waiting_consent")
     house.rig.kill()
     house.rig.start()
-    until(lambda: len(house.answers(order)) >= 2, 20, "how it stands, once more")
+    until(lambda: len(house.answers(order)) >= 2, "how it stands, once more")
     assert house.said(order) == [("waiting_consent", None)]
     house.rig.kill()
     house.decide(order, "refused")
@@ -138,14 +138,14 @@ def test_what_was_never_filmed_fails(house):
 def test_in_the_middle_of_an_upload_it_can_still_be_stopped(house, tus, by):
     tus.gate.clear()
     order = house.clip()
-    until(lambda: order in tus.uploads, 20, "the upload has begun")
+    until(lambda: order in tus.uploads, "the upload has begun")
     if by == "ward":
         cancel = house.order("clip.cancel", {"request": order})
         house.hears(cancel, "done")
     else:
         house.decide(order, "refused")
     assert house.hears(order, "refused")["code"] == ("cancelled" if by == "ward" else "refused")
-    until(lambda: order not in tus.uploads, 10, "the intake was told to forget it")
+    until(lambda: order not in tus.uploads, "the intake was told to forget it")
     until(lambda: not house.folders.export(order, "clip").exists())
     again = house.order("clip.cancel", {"request": order})
     assert house.hears(again, "refused")["code"] == "too_late"
@@ -157,7 +157,7 @@ def test_an_unwell_intake_is_tried_again_and_nothing_is_followed_elsewhere(house
                    "HEAD": [(404, {}, b"")], "PATCH": [(460, {}, b""), (204, {"Upload-Offset": "none"}, b"")],
                    "GET": [(202, {"Retry-After": "1"}, b""), (500, {}, b"x" * 9000)]}
     order = house.clip()
-    house.hears(order, "done", 40)
+    house.hears(order, "done")
     assert not any(tus.answers.values()) and tus.receipts.count(order) == 1
 
 
@@ -207,6 +207,6 @@ def test_killed_at_any_moment_it_is_delivered_once(house, tus):
         else:
             house.rig.kill()
             house.rig.start()
-        house.hears(order, "done", 40)
+        house.hears(order, "done")
         assert house.request(order).state == "delivered"
         until(lambda order=order: about(house, "delivery", order) == [(None, None)])

@@ -16,7 +16,7 @@ from agent.store import outbox
 from agent.store.database import StoreError, connect, transaction
 from agent.store.folders import Folders
 from tests.rigs.links import LinkRig
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 
 class HandClock:
@@ -78,12 +78,12 @@ def test_the_quarantine_is_bounded(tmp_path):
 def test_a_clerk_at_work_keeps_nobody_waiting(tmp_path):
     clerk, gate, done = Clerk(tmp_path), threading.Event(), []
     try:
-        clerk.ask(lambda db: gate.wait(10), done.append)
+        clerk.ask(lambda db: gate.wait(HANG_S), done.append)
         assert clerk.wait_for(lambda db: 1, 0.05) is None
         asked_n = sum(clerk.ask(lambda db: None) for _ in range(2 * JOBS_MAX))
         assert JOBS_MAX - 2 <= asked_n <= JOBS_MAX and clerk.dropped_n == 2 * JOBS_MAX - asked_n
         gate.set()
-        assert until(lambda: clerk.wait_for(lambda db: 7, 5)) == 7
+        assert until(lambda: clerk.wait_for(lambda db: 7, HANG_S)) == 7
         clerk.turn()
         assert done == [True]
     finally:
@@ -93,7 +93,7 @@ def test_a_clerk_at_work_keeps_nobody_waiting(tmp_path):
 
 def test_a_store_that_fails_is_named_and_healed_from(tmp_path):
     clerk, results = Clerk(tmp_path), []
-    assert clerk.wait_for(lambda db: db.execute("SELECT * FROM no_such_table"), 5) is None
+    assert clerk.wait_for(lambda db: db.execute("SELECT * FROM no_such_table"), HANG_S) is None
     assert until(lambda: clerk.fault) == "no such table: no_such_table"
     clerk.ask(lambda db: db.execute("SELECT 5").fetchone()[0], results.append)
     until(lambda: clerk.turn() or results == [5])

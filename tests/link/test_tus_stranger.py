@@ -13,7 +13,7 @@ from agent.host.clock import SystemClock
 from agent.link.handover.carriage import Carriage
 from agent.link.handover.tus import Parcel
 from tests.rigs.pki import Authority
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 VERSIONS = {"@tus/server": "2.4.5", "@tus/file-store": "2.1.1"}
 PLACE = Path.home() / ".cache" / "taimat" / "tus-server-{@tus/server}".format_map(VERSIONS)
@@ -30,7 +30,7 @@ def node():
         PLACE.mkdir(parents=True, exist_ok=True)
         packages = [f"{name}@{version}" for name, version in VERSIONS.items()]
         found = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", PLACE, *packages],
-                               capture_output=True, text=True, timeout=120)
+                               capture_output=True, text=True, timeout=HANG_S)
         if found.returncode:
             pytest.skip(f"npm can't install {packages}: {found.stderr.splitlines()[-1:]}")
     return PLACE
@@ -48,8 +48,8 @@ def test_a_stranger_s_server_gets_every_byte(node, tmp_path):
         parcel = Parcel(REQUEST, "clip", len(data), hashlib.sha256(data).hexdigest(), 64 * "a")
         carriage = Carriage(Ward(ca=str(authority.ca), cert=str(cert), key=str(key)), url, parcel, tmp_path / "x.tar",
                             1.0, SystemClock(), Waits(lost_s=0.2, step_s=0.2, longest_s=0.2))
-        until(lambda: carriage.sent_b == len(data), 30, f"it has all of it: {carriage.fault}")
+        until(lambda: carriage.sent_b == len(data), f"it has all of it: {carriage.fault}")
         carriage.stop()
         assert (there / REQUEST).read_bytes() == data
     finally:
-        server.communicate(timeout=10)
+        server.communicate(timeout=HANG_S)

@@ -1,5 +1,4 @@
 """`update` from the ward's order to its answer: the household's rule, a bundle over mTLS, root, a restart between."""
-import functools
 import hashlib
 import itertools
 import json
@@ -19,18 +18,17 @@ from agent.tools.update import main, show
 from agent.tools.update.main import Root
 from agent.tools.update.work import RESTART
 from tests.link.test_commands import KEY, Ops, st
-from tests.rigs import wait
 from tests.rigs.broker import Broker
 from tests.rigs.bundles import Maker
 from tests.rigs.depot import Depot
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
+from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
 from tests.tools.cli import taimat
 
 DEV, NEW = "c-7f3a9c21b04d", "9.0.0"
 QUICK = Pace(listen_s=0.5, settle_s=0.5, deadline_s=40.0, silent_s=5.0)
-until = functools.partial(wait.until, within_s=30.0)       # processes are started, and others are at work here
 
 
 class Site:

@@ -23,11 +23,11 @@ def test_over_loss_and_a_cut_in_the_middle_every_byte_comes_once(tmp_path):
     with Far(tmp_path) as far:
         far.line.become(BAD)
         request_id, data = far.packed(100_000)
-        until(lambda: far.tus.taken_b > 40_000, 30, "it is on its way")
+        until(lambda: far.tus.taken_b > 40_000, "it is on its way")
         far.line.become(Line(up=False))
         time.sleep(1.0)
         far.line.become(BAD)
-        until(lambda: far.state(request_id) == "delivered", 60, "delivered")
+        until(lambda: far.state(request_id) == "delivered", "delivered")
         assert bytes(far.tus.uploads[request_id].data) == data
 
 
@@ -53,4 +53,4 @@ def test_events_hardly_wait_for_an_upload_and_it_waits_when_the_ward_s_answers_a
         held_b = far.tus.taken_b
         assert far.state(request_id) == "packed"
         far.broker.thaw()
-        until(lambda: far.tus.taken_b > held_b + 100_000, 20, "it goes on")
+        until(lambda: far.tus.taken_b > held_b + 100_000, "it goes on")

@@ -39,7 +39,7 @@ def ends(tmp_path):
             ward = stack.enter_context(Ingest(INSIDE, tmp_path))
         with line.device():
             rig = stack.enter_context(LinkRig(tmp_path / "link", broker.port, lines))
-        until(lambda: rig.facts().get("broker") == "connected", 20)
+        until(lambda: rig.facts().get("broker") == "connected")
         yield line, ward, rig
 
 
@@ -54,7 +54,7 @@ def test_over_loss_and_delay_events_and_health_are_late_and_whole(ends):
     for _ in range(60):
         seqs.append(rig.append())
         time.sleep(0.1)
-    until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+    until(lambda: rig.waiting_n() == 0, "the outbox is empty")
     assert [event["seq"] for event in ward.events()] == seqs
     assert rig.facts()["mqtt_connects_n"] == 1, "a bad line is no reason to connect anew"
     late_s = delays_s(ward, "/health")
@@ -72,7 +72,7 @@ def test_a_short_cut_is_waited_out_and_a_long_one_costs_one_connection(ends):
             seqs.append(rig.append())
             time.sleep(0.1)
         line.become(BAD)
-        until(lambda: rig.facts() and rig.waiting_n() == 0, 30, "what happened meanwhile has come")
+        until(lambda: rig.facts() and rig.waiting_n() == 0, "what happened meanwhile has come")
 
     cut(2)
     assert rig.facts()["mqtt_connects_n"] == 1

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.rigs import wan
 from tests.rigs.lane import Lane, Line
+from tests.rigs.wait import HANG_S
 from tests.rigs.wan import WARD, Wan
 
 MISSING = wan.missing()
@@ -84,7 +85,7 @@ def send(line, size_b):
     """The seconds that a connection took, and those until the other end has `size_b` bytes."""
     began_s = time.monotonic()
     with line.device():
-        ours = socket.create_connection((WARD, PORT), 20)
+        ours = socket.create_connection((WARD, PORT), HANG_S)
     connected_s = time.monotonic() - began_s
     with ours:
         ours.sendall(b"x" * size_b)

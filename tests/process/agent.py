@@ -18,7 +18,7 @@ from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,7 +71,7 @@ class Agent:
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20), time.monotonic() - began
+        return self.process.wait(HANG_S), time.monotonic() - began
 
     @property
     def log(self) -> str:
@@ -100,7 +100,7 @@ class Agent:
 
     def db(self) -> sqlite3.Connection:
         """A connection to the store, as soon as there is one."""
-        until((self.folders.root / FILE).exists, 20, "the store is made")
+        until((self.folders.root / FILE).exists, "the store is made")
         return connect(self.folders.root)
 
     def clips(self) -> list[clips.Clip]:

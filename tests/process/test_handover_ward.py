@@ -49,7 +49,7 @@ def test_footage_comes_when_its_household_agrees_even_if_the_intake_is_away_just
     house.decide(asked, "approved")
     until(lambda: newest(ward).state == "running")
     ward.intake.start()
-    until(lambda: newest(ward).state == "done", 60)
+    until(lambda: newest(ward).state == "done")
     known = newest(ward)
     assert look(ward.intake.folder / known.place / "export").findings == []
     assert house.hears(asked, "done")["data"] == {

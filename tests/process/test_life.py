@@ -13,7 +13,7 @@ import pytest
 from tests.process.agent import ROOT, Agent
 from tests.rigs import footage
 from tests.rigs.clear import clear
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import HANG_S, free_port, until
 
 CAMERA = '''
 [[camera]]
@@ -49,14 +49,14 @@ def test_every_role_that_is_killed_comes_back_and_nothing_announced_is_lost(tmp_
     dice = random.Random(seed)
     print("seed", seed)
     with Agent(tmp_path, config()) as agent:
-        until(lambda: set(agent.pids()) == {"capture", "keeper", "link", "web"}, 20, "all roles run")
+        until(lambda: set(agent.pids()) == {"capture", "keeper", "link", "web"}, "all roles run")
         for role in ["capture", "keeper", "link", "web", "capture", "capture"]:
             time.sleep(dice.uniform(0.5, 4))
-            victim = until(lambda role=role: agent.pids().get(role), 20, f"{role} runs")
+            victim = until(lambda role=role: agent.pids().get(role), f"{role} runs")
             os.kill(victim, signal.SIGKILL)
-            until(lambda role=role, victim=victim: agent.pids().get(role) not in (None, victim), 20, f"{role} is back")
+            until(lambda role=role, victim=victim: agent.pids().get(role) not in (None, victim), f"{role} is back")
         before = len(agent.clips())
-        until(lambda: len(agent.clips()) > before, 30, "another clip")
+        until(lambda: len(agent.clips()) > before, "another clip")
         code, _ = agent.interrupt()
         assert code == 0
         assert_announced_clips_are_whole(agent)
@@ -67,17 +67,17 @@ def test_every_role_that_is_killed_comes_back_and_nothing_announced_is_lost(tmp_
 
 def test_a_kill_costs_at_most_two_seconds_of_the_open_clip(tmp_path: Path):
     with Agent(tmp_path, config()) as agent:
-        until(lambda: list(agent.folders.clips.glob("*/*.part")), 20, "recording")
+        until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")
         time.sleep(5)
         os.kill(agent.pids()["capture"], signal.SIGKILL)
         killed_mono_s = time.clock_gettime(time.CLOCK_BOOTTIME)
-        clip = until(lambda: [c for c in agent.clips() if c.state == "recovered"], 20, "recovered")[0]
+        clip = until(lambda: [c for c in agent.clips() if c.state == "recovered"], "recovered")[0]
         assert killed_mono_s - (clip.mono_ms + clip.dur_ms) / 1000 < 2
 
 
 def test_ctrl_c_ends_everything_within_5_s(tmp_path: Path):
     with Agent(tmp_path, config()) as agent:
-        until(lambda: list(agent.folders.clips.glob("*/*.part")), 20, "recording")
+        until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")
         pids = agent.pids()
         code, took_s = agent.interrupt()
         assert code == 0 and took_s < 5
@@ -88,26 +88,26 @@ def test_ctrl_c_ends_everything_within_5_s(tmp_path: Path):
 
 def test_the_roles_end_with_a_supervisor_that_is_killed(tmp_path: Path):
     with Agent(tmp_path, config()) as agent:
-        until(lambda: len(agent.pids()) == 4, 20, "all roles run")
+        until(lambda: len(agent.pids()) == 4, "all roles run")
         agent.process.kill()
         agent.process.wait()
-        until(lambda: not agent.pids(), 10, "no role is left behind")
+        until(lambda: not agent.pids(), "no role is left behind")
 
 
 def test_a_second_agent_on_the_same_store_is_refused_and_the_first_goes_on(tmp_path: Path):
     with Agent(tmp_path, config()) as agent:
-        until(lambda: list(agent.folders.clips.glob("*/*.part")), 20, "recording")
+        until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")
         second = subprocess.run([sys.executable, "-m", "agent.capture", "--config", str(agent.path), "--network"],
-                                cwd=ROOT, capture_output=True, text=True, timeout=20)
+                                cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
         assert second.returncode == 75
         assert second.stderr.count("\n") == 1 and f"process {agent.pids()['capture']} already works on" in second.stderr
-        until(agent.clips, 20, "the first still records")
+        until(agent.clips, "the first still records")
 
 
 def test_bad_configuration_exits_78_with_file_line_key_and_nearest_name(tmp_path: Path):
     agent = Agent(tmp_path, config() + 'prot = 1\n')
     with agent:
-        assert agent.process.wait(10) == 78
+        assert agent.process.wait(HANG_S) == 78
         assert f"{agent.path}:17: web.prot: unknown key; did you mean port" in agent.log
         assert "Traceback" not in agent.log
 
@@ -116,7 +116,7 @@ def test_a_store_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
     agent = Agent(tmp_path, config())
     agent.folders.root.write_text("a file in the way")
     with agent:
-        assert agent.process.wait(10) == 73
+        assert agent.process.wait(HANG_S) == 73
         assert "choose another one under [store] folder" in agent.log and "Traceback" not in agent.log
 
 
@@ -130,12 +130,12 @@ def test_a_clock_step_of_a_year_deletes_nothing_and_is_told(tmp_path: Path, year
     shift = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1",
              "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     with Agent(tmp_path, config() + "enabled = false\n", shift) as agent:
-        until(agent.clips, 40, "a clip before the step")
+        until(agent.clips, "a clip before the step")
         before = agent.clips()
         clock.write_text(f"{years * 365 * 24:+d}h")
-        told = until(lambda: agent.messages("clock"), 20, "the step is told")[0]
+        told = until(lambda: agent.messages("clock"), "the step is told")[0]
         assert told["code"] == "step" and abs(told["step_ms"] - years * 365 * 86_400_000) < 60_000
-        until(lambda: len(agent.clips()) > len(before) + 1, 40, "clips after the step")
+        until(lambda: len(agent.clips()) > len(before) + 1, "clips after the step")
         after = agent.clips()
         assert [clip.name for clip in after[:len(before)]] == [clip.name for clip in before]
         assert [clip.seq for clip in after] == sorted(clip.seq for clip in after)

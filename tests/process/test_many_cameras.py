@@ -19,7 +19,7 @@ from tests.rigs import footage
 from tests.rigs.clear import clear
 from tests.rigs.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.rtsp import RtspCamera, missing
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
 
@@ -54,7 +54,7 @@ class Listener:
     def until(self, true: Callable[[CameraFacts], Any], *names: str) -> None:
         """Listen until this is true of the newest facts of all these cameras; older ones count no more."""
         self._facts.clear()
-        until(lambda: self._all(true, names), 30, f"of {', '.join(names)}")
+        until(lambda: self._all(true, names), f"of {', '.join(names)}")
 
     def _all(self, true: Callable[[CameraFacts], Any], names: tuple[str, ...]) -> bool:
         if isinstance(beat := self._inbox.receive(0.5), Beat):
@@ -115,13 +115,13 @@ def test_neighbours_of_a_sick_camera_miss_no_frame(tmp_path: Path):
                 apart.send_signal(signal.SIGSTOP)       # maybe in the middle of a commit: all wait for it then
                 listener.until(lambda facts: facts.state == "retrying", "freezing", "dying")
                 listener.until(lambda facts: facts.state == "ok" and not facts.recording, "slow")
-                until(lambda: mad.methods.count("PLAY") > 1, 30, "the mad one is asked again")
+                until(lambda: mad.methods.count("PLAY") > 1, "the mad one is asked again")
                 freezing.thaw()
                 dying.start()
                 answer()
                 apart.send_signal(signal.SIGCONT)
                 listener.until(lambda facts: facts.recording, "gate", "yard", "freezing", "dying", "slow", "apart")
                 network.terminate()
-                assert network.wait(20) == 0
+                assert network.wait(HANG_S) == 0
     for name in ("gate", "yard"):
         assert_nothing_is_missing(agent, name, film)

@@ -24,7 +24,7 @@ def test_all_roles_are_up_on_a_card_that_cannot_be_written(tmp_path: Path, hand_
         agent.folders = Folders(disk.mount / "store").create()
         agent.path.write_text(agent.path.read_text().replace(str(tmp_path / "store"), str(agent.folders.root)))
         with agent:
-            until(lambda: any(agent.folders.clips.glob("*/*.part")), 30, "recording")
+            until(lambda: any(agent.folders.clips.glob("*/*.part")), "recording")
             assert agent.interrupt()[0] == 0
         with contextlib.closing(agent.db()) as db:
             db.execute("DELETE FROM anchor")
@@ -33,10 +33,10 @@ def test_all_roles_are_up_on_a_card_that_cannot_be_written(tmp_path: Path, hand_
         disk.plug_in("ro")
         agent.log_path.unlink()
         with agent:
-            until(lambda: "(card_read_only)" in agent.log, 30, "capture has found out")
-            until(lambda: "the page is at" in agent.log and agent.pids().keys() == ROLES, 30, "all roles run")
-            until(lambda: "keeper: " in agent.log, 30, "the keeper has found out")
-            until(lambda: "link: ward disabled" in agent.log, 30, "the link is at work")
+            until(lambda: "(card_read_only)" in agent.log, "capture has found out")
+            until(lambda: "the page is at" in agent.log and agent.pids().keys() == ROLES, "all roles run")
+            until(lambda: "keeper: " in agent.log, "the keeper has found out")
+            until(lambda: "link: ward disabled" in agent.log, "the link is at work")
             assert "ended (" not in agent.log and "Traceback" not in agent.log
             assert [clip.state for clip in agent.clips()] == ["done"]
 

@@ -19,19 +19,19 @@ def test_sighup_reaches_those_that_it_concerns(tmp_path: Path):
     agent = Agent(tmp_path, config())
     good = agent.path.read_text()
     with agent:
-        capture = until(lambda: agent.pids().get("capture"), 20, "a capture process")
+        capture = until(lambda: agent.pids().get("capture"), "a capture process")
         agent.process.send_signal(signal.SIGHUP)                    # it does not listen yet
-        clip = until(lambda: open_clip(agent), 30, "it records")
-        before = until(lambda: len(pids := agent.pids()) == 4 and pids, 20, "all roles run")
+        clip = until(lambda: open_clip(agent), "it records")
+        before = until(lambda: len(pids := agent.pids()) == 4 and pids, "all roles run")
         assert before["capture"] == capture
         agent.path.write_text(good.replace("loop", "lop"))
         agent.process.send_signal(signal.SIGHUP)
-        until(lambda: "the settings stay as they were" in agent.log, 20, "the capture has read it, too")
+        until(lambda: "the settings stay as they were" in agent.log, "the capture has read it, too")
         assert agent.pids() == before and open_clip(agent) == clip
         agent.path.write_text(good.replace("[web]", f"{USB}[web]\nenabled = false"))
         agent.process.send_signal(signal.SIGHUP)
-        until(lambda: "side: " in agent.log, 20, "the new camera's process is at work")
-        until(lambda: "web" not in agent.pids(), 20, "the page has gone")
+        until(lambda: "side: " in agent.log, "the new camera's process is at work")
+        until(lambda: "web" not in agent.pids(), "the page has gone")
         assert open_clip(agent) == clip and Path(f"/proc/{capture}").exists()
         assert agent.interrupt()[0] == 0
         assert not re.search(r"Traceback|starting it again", agent.log)

@@ -17,10 +17,10 @@ def test_a_clip_that_sigkill_tore_is_recovered_with_its_sound(tmp_path: Path):
     with_sound = config().replace(str(film), str(footage.with_sound(film, "aac"))).replace(
         'record = "continuous"', 'record = "continuous"\naudio = true')
     with Agent(tmp_path, with_sound) as agent:
-        part = until(lambda: list(agent.folders.clips.glob("*/*.part")), 30, "recording")[0]
-        until(lambda: part.stat().st_size > 200_000, 30, "some seconds on the card")
+        part = until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")[0]
+        until(lambda: part.stat().st_size > 200_000, "some seconds on the card")
         os.kill(agent.pids()["capture"], signal.SIGKILL)
-        clip = until(lambda: [clip for clip in agent.clips() if clip.state == "recovered"], 30, "recovered")[0]
+        clip = until(lambda: [clip for clip in agent.clips() if clip.state == "recovered"], "recovered")[0]
         with clear(agent.folders, clip) as video, av.open(video) as container:
             frames_n = sum(1 for _ in container.decode(video=0))
         with clear(agent.folders, clip) as video, av.open(video) as container:

@@ -6,7 +6,7 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from agent.ward.requesting import main
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 DEV = "c-7f3a9c21b04d"
 ROOT = f"cam/v1/w07/{DEV}"
@@ -24,7 +24,7 @@ class Asked:
         client.on_connect = lambda *_: client.subscribe(f"{ROOT}/cmd/#", 1)
         client.connect("127.0.0.1", port)
         client.loop_start()
-        assert there.wait(10)
+        assert there.wait(HANG_S)
 
     def _hear(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         self.commands.append((message.topic.rpartition("/")[2], json.loads(message.payload), message.payload))
@@ -41,7 +41,7 @@ class Asked:
 
     def publishes(self, tail: str, told: dict[str, Any], dev: str = DEV) -> None:
         """On a topic of `dev`; returns when the broker has it."""
-        self._client.publish(f"cam/v1/w07/{dev}/{tail}", json.dumps(told), 1).wait_for_publish(10)
+        self._client.publish(f"cam/v1/w07/{dev}/{tail}", json.dumps(told), 1).wait_for_publish(HANG_S)
 
     def close(self) -> None:
         """Go away."""

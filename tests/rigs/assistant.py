@@ -9,6 +9,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from tests.rigs.wait import HANG_S, until
+
 # By platform: keys that must be there, and those that may; of the 2026.2 documentation, as far as we use them.
 EVERY = {"platform", "name", "unique_id", "default_entity_id", "icon", "entity_category", "json_attributes_topic"}
 REQUIRED = {"binary_sensor": {"state_topic"}, "sensor": {"state_topic"}, "switch": {"command_topic"},
@@ -84,7 +86,7 @@ class Assistant:
         client.reconnect_delay_set(1, 1)
         client.connect("127.0.0.1", port, 10)
         client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(HANG_S)
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, time.monotonic()))
@@ -110,7 +112,7 @@ class Assistant:
 
     def say(self, topic: str, payload: str, retain: bool = False) -> None:
         """Publish, and wait until the broker has it."""
-        self._client.publish(topic, payload, 1, retain).wait_for_publish(5)
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(HANG_S)
 
     def close(self) -> None:
         """Go away."""
@@ -128,7 +130,5 @@ def retained(port: int) -> dict[str, bytes]:
     """What lies at the broker for whoever comes."""
     with Assistant(port, "later") as later:
         later.say("probe", "x")
-        deadline = time.monotonic() + 5
-        while not later.all("probe") and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: later.all("probe"), "the broker has sent all that it keeps")
         return {each.topic: each.payload for each in later.heard if each.topic != "probe"}

@@ -5,11 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.rigs.wait import free_port
+from tests.rigs.wait import HANG_S, free_port, until
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
@@ -73,13 +72,14 @@ class Broker:
         assert MOSQUITTO and self._process is None
         self._process = subprocess.Popen([MOSQUITTO, "-c", self.folder / "mosquitto.conf"], stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 0.2):
-                return self
-            assert self._process.poll() is None, f"mosquitto ended at once: see {self.log}"
-            time.sleep(0.02)
-        raise AssertionError("mosquitto does not listen")
+        until(self._listens, f"mosquitto listens: see {self.log}")
+        return self
+
+    def _listens(self) -> bool:
+        assert self._process and self._process.poll() is None, f"mosquitto ended at once: see {self.log}"
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), HANG_S):
+            return True
+        return False
 
     def kill(self) -> None:
         """Pull its plug: what it had in memory is gone."""
@@ -109,7 +109,7 @@ class Broker:
     def _end(self, number: int) -> None:
         assert self._process
         self._process.send_signal(number)
-        self._process.wait(10)
+        self._process.wait(HANG_S)
         self._process = None
 
     def __enter__(self) -> "Broker":

@@ -14,6 +14,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
+from tests.rigs.wait import HANG_S
+
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 BASE = "reference:/"
 FROM_WARD = re.compile(r"cam/v1/[^/]+/[^/]+/(ack|cmd/.+|cfg/desired|state)")
@@ -84,7 +86,7 @@ class Ear:
         client.on_connect = lambda *_: client.subscribe("cam/v1/#", options=as_sent)
         client.connect("localhost", port, 60)
         client.loop_start()
-        assert listens.wait(10), "the broker does not answer"
+        assert listens.wait(HANG_S), "the broker does not answer"
 
     def payloads(self, tail: str) -> list[dict[str, Any]]:
         """What came on topics that end so, oldest first."""

@@ -24,6 +24,7 @@ from agent.link.update.bearer import Bearer
 from agent.link.verifier import Verifier
 from agent.store import outbox
 from agent.store.folders import Folders
+from tests.rigs.wait import HANG_S
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 ULID = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
@@ -90,7 +91,7 @@ class DeskRig:
     def settle(self) -> None:
         """Let the clerk do all that it was asked for, and what follows from that."""
         for _ in range(4):
-            self.clerk.wait_for(lambda _: None, 10)
+            self.clerk.wait_for(lambda _: None, HANG_S)
             self.clerk.turn()
 
     def answers(self) -> list[tuple[str, str | None]]:
@@ -111,7 +112,7 @@ class DeskRig:
 
     def events(self, kind: str = "command") -> list[dict[str, object]]:
         """What was told to the ward, by kind."""
-        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), 10)
+        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), HANG_S)
         return [json.loads(row["data"]) for row in rows or [] if row["kind"] == kind]
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ class Far(contextlib.ExitStack):
         with self.line.device():
             more = f"[sharing]\n{self._sharing}" if self._sharing else ""
             self.rig = self.enter_context(LinkRig(self._folder / "link", broker.port, lines, more))
-        until(lambda: self.rig.facts().get("broker") == "connected", 20, "the link is connected")
+        until(lambda: self.rig.facts().get("broker") == "connected", "the link is connected")
 
     def packed(self, size_b: int) -> tuple[str, bytes]:
         """Have the link find a request whose file lies there, and its command; its id, and the file."""

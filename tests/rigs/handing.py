@@ -56,7 +56,7 @@ class House:
     def __enter__(self) -> "House":
         self.rig.start()
         self.start_keeper()
-        until(lambda: self.ward.last("/birth"), 20, "the link is there")
+        until(lambda: self.ward.last("/birth"), "the link is there")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,9 +107,9 @@ class House:
         """State and code of these, each once."""
         return list(dict.fromkeys((told["st"], told.get("code")) for told in self.answers(order_id)))
 
-    def hears(self, order_id: str, st: str, within_s: float = 30.0) -> dict[str, Any]:
+    def hears(self, order_id: str, st: str) -> dict[str, Any]:
         """The first answer with that state."""
-        return until(lambda: next((told for told in self.answers(order_id) if told["st"] == st), None), within_s,
+        return until(lambda: next((told for told in self.answers(order_id) if told["st"] == st), None),
                      f"{st} of {self.said(order_id)}")
 
     def decide(self, order_id: str, code: str) -> None:

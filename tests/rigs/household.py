@@ -1,9 +1,7 @@
 """A recorder for the page's tests: a store filled through its own API, and the web role serving it in a thread."""
 import http.client
 import json
-import socket
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +22,7 @@ from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from agent.web.main import serve
 from tests.rigs.h264 import movie
+from tests.rigs.wait import HANG_S, free_port, until
 
 FRAME_US = 100_000          # of h264.movie at 10 pictures a second
 
@@ -101,7 +100,7 @@ class Household:
         self.folders = Folders(self.root / "store").create()
         self.settings = Settings(device=Device(language=self.language, site=self.site), camera=self.cameras,
                                  store=Store(folder=str(self.folders.root), runtime=str(self.runtime)),
-                                 web=Web(listen=self.listen, port=_free_port()))
+                                 web=Web(listen=self.listen, port=free_port()))
         self.error: BaseException | None = None
 
     @property
@@ -127,7 +126,7 @@ class Household:
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()
-        self._thread.join(10)
+        self._thread.join(HANG_S)
         assert not self._thread.is_alive(), "the page did not end"
         if self.error:
             raise self.error
@@ -157,7 +156,7 @@ class Household:
 
     def ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_S)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
@@ -176,17 +175,3 @@ class Household:
         now_mono_s = self.clock.mono_s()
         Outlet(self.runtime).send(Beat(role=unit.partition("@")[0], unit=unit, pid=1, mono_s=now_mono_s, up_s=100.0,
                                        starts_n=1, cameras=list(cameras), facts=facts), "web")
-
-
-def until(condition, timeout_s: float = 15.0) -> None:
-    """Wait until `condition()` holds."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "waited too long"
-        time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

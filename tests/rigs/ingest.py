@@ -12,7 +12,7 @@ import sqlalchemy as sql
 from agent.core.backoff import Waits
 from agent.ward import database
 from agent.ward.ingest import Tempo, main
-from tests.rigs.wait import free_port
+from tests.rigs.wait import HANG_S, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)), database_s=0.3,
@@ -47,13 +47,13 @@ class WardPart:
         began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(HANG_S)
         return time.monotonic() - began
 
     def figures(self) -> dict[str, float]:
         """What Prometheus gets; nothing while the process does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=HANG_S) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return {}

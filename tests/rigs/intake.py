@@ -21,7 +21,7 @@ from agent.ward.signing import CommandKey
 from tests.rigs.exports import BEGIN_MS, CASE, END_MS
 from tests.rigs.ingest import WardPart
 from tests.rigs.pki import Authority
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import HANG_S, free_port, until
 
 DEV, NEIGHBOUR = "c-7f3a9c21b04d", "c-0123456789ab"
 PIECE_B = 1 << 20
@@ -60,7 +60,7 @@ class Intake(WardPart):
         before_b = self.log.stat().st_size if self.log.exists() else 0
         process = super().start().process
         assert process
-        until(lambda: b"at https://" in self.log.read_bytes()[before_b:] or process.poll() is not None, 30)
+        until(lambda: b"at https://" in self.log.read_bytes()[before_b:] or process.poll() is not None)
         assert process.poll() is None, self.log.read_text()
         return self
 
@@ -111,7 +111,7 @@ class Device:
         """Status, headers and body of the answer. Raises OSError where there is none."""
         is_new = self._connection is None
         connection = self._connection = self._connection or http.client.HTTPSConnection(
-            "localhost", self._intake.port, context=self._context, timeout=20)
+            "localhost", self._intake.port, context=self._context, timeout=HANG_S)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

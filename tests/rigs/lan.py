@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.rigs.wait import HANG_S
+
 RECORDER, ONVIF_CAMERA, PLAIN_CAMERA = "192.168.77.1", "192.168.77.20", "192.168.77.21"
 REPO = Path(__file__).parents[2]
-START_S, RUN_S = 20, 80
 
 
 def missing() -> str:
@@ -48,7 +49,7 @@ class Lan:
         """Start them and wait until they answer. Raises RuntimeError."""
         process = self._cameras.start(sys.executable, "-m", "tests.rigs.lan", cwd=REPO)
         self._ends.callback(process.communicate)
-        killer = threading.Timer(START_S, process.kill)
+        killer = threading.Timer(HANG_S, process.kill)
         killer.start()
         ready = process.stdout.readline()
         killer.cancel()
@@ -58,7 +59,7 @@ class Lan:
     def run_recorder(self, *command: str, **more: Any) -> str:
         """Run a command at the recorder's end of the cable; its standard output."""
         process = self._recorder.start(*command, **more)
-        return process.communicate(timeout=RUN_S)[0]
+        return process.communicate(timeout=HANG_S)[0]
 
 
 class _Machine:
@@ -74,7 +75,7 @@ class _Machine:
     def do(self, *command: str) -> None:
         """Run a command in it. Raises CalledProcessError."""
         subprocess.run(["nsenter", "--target", str(self.pid), "--net", *command], check=True, capture_output=True,
-                       timeout=START_S)
+                       timeout=HANG_S)
 
     def start(self, *command: str, **more: Any) -> "subprocess.Popen[str]":
         """Start a command in it."""

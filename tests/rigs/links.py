@@ -20,6 +20,7 @@ from agent.host.updates import Doors
 from agent.link.main import Tempo, serve
 from agent.store import outbox
 from agent.store.database import connect, transaction
+from tests.rigs.wait import HANG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
@@ -73,7 +74,7 @@ class LinkRig:
         began = self.clock.mono_s()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(HANG_S)
         return self.clock.mono_s() - began
 
     def append(self, kind: str = "motion", data: str = '{"event":1,"phase":"start","start_ms":5}',

@@ -12,7 +12,7 @@ from agent.host.broker.connection import Connection, Outgoing
 from agent.host.broker.credentials import Credentials
 from agent.host.broker.session import Session, Told, Up
 from tests.conftest import HandClock
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 CONNECT, PUBLISH, SUBSCRIBE = 1, 3, 8
 KEEPALIVE_S = 60
@@ -40,7 +40,7 @@ class Caller:
 
     def __init__(self, link: socket.socket, heard: list[int]) -> None:
         self._link, self._heard = link, heard
-        link.settimeout(5)
+        link.settimeout(HANG_S)
 
     def hear(self) -> tuple[int, bytes]:
         """The next packet: its kind, and what follows its length. Raises OSError."""
@@ -135,7 +135,7 @@ class Hand:
 
     def until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Turn until `condition` holds; no time passes for the session."""
-        return until(lambda: (self.turn(), condition())[1], 5, what)
+        return until(lambda: (self.turn(), condition())[1], what)
 
     def come_up(self, times_n: int = 1) -> None:
         """Turn until the session has come up so often."""

@@ -19,10 +19,10 @@ from pathlib import Path
 import av
 
 from agent.core.nal import config_units, split_lengths
+from tests.rigs.wait import HANG_S
 
 HZ = 90_000
 PAYLOAD_MAX_B = 1_400
-WAIT_S = 20.0               # for a request; nobody outlives the test that forgot about it
 
 
 class Leave(Exception):
@@ -105,7 +105,7 @@ class OddCamera:
 
     def _serve(self, guest: socket.socket) -> None:
         with contextlib.suppress(OSError, Leave):
-            guest.settimeout(WAIT_S)
+            guest.settimeout(HANG_S)
             if self._tls:
                 self._open.discard(guest)
                 guest = self._tls.wrap_socket(guest, server_side=True)

@@ -6,6 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.rigs.wait import HANG_S
+
 USER = "postgres"
 DEBIANS = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
 PLACES = os.pathsep.join([*DEBIANS, os.environ["PATH"]])
@@ -45,7 +47,7 @@ class Postgres:
 
     def _run(self, *command: object) -> None:
         subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       user=self._user, cwd=self._folder, timeout=60)
+                       user=self._user, cwd=self._folder, timeout=HANG_S)
 
     def __enter__(self) -> "Postgres":
         return self.start()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.rigs.wait import accepts, free_port, until
 
-START_S = 20
 SERVE = """
 import asyncio, sys
 from aio_rtsp_toolkit.server import serve
@@ -38,7 +37,7 @@ class PyCamera:
         self._server = subprocess.Popen([sys.executable, "-c", SERVE, self._folder.name, str(self._port)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            until(lambda: accepts(self._port), START_S, "the server listens")
+            until(lambda: accepts(self._port), "the server listens")
         except BaseException:
             self.__exit__()
             raise

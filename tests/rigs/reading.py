@@ -11,7 +11,7 @@ from agent.core.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.odd_camera import OddCamera
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.rigs.watcher import Watcher
 
 
@@ -35,21 +35,21 @@ class Reading:
             self.error = error
         self.ended_s = time.monotonic()
 
-    def has(self, count: int, within_s: float = 20) -> list[Packet]:
+    def has(self, count: int) -> list[Packet]:
         """Wait for so many packets."""
-        until(lambda: len(self.watcher.packets) >= count or self.ended_s, within_s, f"{count} packets")
+        until(lambda: len(self.watcher.packets) >= count or self.ended_s, f"{count} packets")
         assert len(self.watcher.packets) >= count, self.error
         return self.watcher.packets
 
-    def ends(self, within_s: float = 20) -> Exception | None:
+    def ends(self) -> Exception | None:
         """Wait for the end, and return what it was for."""
-        self._thread.join(within_s)
+        self._thread.join(HANG_S)
         assert self.ended_s is not None, "it goes on"
         return self.error
 
-    def fails(self, within_s: float = 20) -> tuple[str, str]:
+    def fails(self) -> tuple[str, str]:
         """Wait for its end by a SourceError; returns code and text."""
-        error = self.ends(within_s)
+        error = self.ends()
         assert isinstance(error, SourceError), error
         return error.code, str(error)
 

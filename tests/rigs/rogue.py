@@ -10,6 +10,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from tests.rigs.wait import HANG_S
+
 WARD, BOOT, EVERY_S = "w07", "0b007001", 5
 WEEK_S = 604_800
 CLOUD_EVENT = "application/cloudevents+json; charset=utf-8"
@@ -36,7 +38,7 @@ class Rogue:
         client.connect("127.0.0.1", port)
         client.subscribe(f"{self.root}/cmd/#", options=SubscribeOptions(qos=1, retainAsPublished=True))
         client.loop_start()
-        assert self._subscribed.wait(10), "the broker does not answer"
+        assert self._subscribed.wait(HANG_S), "the broker does not answer"
         self._birth()
         self._say("status", self._dated(online=True, conn=1),
                   1, retain=True, expiry_s=None if "status_for_ever" in faults else 1200)

@@ -5,11 +5,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-from tests.rigs.wait import free_port
+from tests.rigs.wait import HANG_S, free_port
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
 PYTHON = "/usr/bin/python3"                # GStreamer's bindings belong to Debian's own Python
-START_S = 20
 
 
 def missing() -> str:
@@ -17,7 +16,7 @@ def missing() -> str:
     ask = ("import gi, sys; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; "
            "Gst.init(None); sys.exit(not all(map(Gst.ElementFactory.find, ('rtph264pay', 'h264parse'))))")
     try:
-        found = subprocess.run([PYTHON, "-c", ask], capture_output=True, timeout=60).returncode == 0
+        found = subprocess.run([PYTHON, "-c", ask], capture_output=True, timeout=HANG_S).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         found = False
     return "" if found else ("no RTSP server: apt install gir1.2-gst-rtsp-server-1.0 python3-gi "
@@ -61,12 +60,12 @@ class RtspCamera:
         channels = [f"{path}={file}" for path, file in self._files.items()]
         self._server = subprocess.Popen([PYTHON, str(SERVER), str(self.port), self._login or "-", *channels], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        killer = threading.Timer(START_S, self._server.kill)
+        killer = threading.Timer(HANG_S, self._server.kill)
         killer.start()
         said = self._server.stdout.readline()
         killer.cancel()
         if said != "ready\n":
-            raise RuntimeError(f"no RTSP server: {self._server.communicate(timeout=5)[1][-500:]}")
+            raise RuntimeError(f"no RTSP server: {self._server.communicate(timeout=HANG_S)[1][-500:]}")
         return self
 
     def freeze(self) -> None:

@@ -8,6 +8,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from tests.rigs.wait import HANG_S
+
 BOOT = "9f2c1a7e"
 
 
@@ -25,7 +27,7 @@ class Teller:
         topics = [f"cam/v1/w07/{dev}/ack", f"cam/v1/w07/{dev}/cmd/#", "cam/v1/w07/_ward/state"]
         client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
         client.loop_start()
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(HANG_S)
 
     def say(self, what: str, payload: bytes | dict[str, Any], *, expiry_s: int | None = None,
             retain: bool = False) -> None:
@@ -34,7 +36,7 @@ class Teller:
         if expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self._client.publish(f"cam/v1/w07/{self.dev}/{what}", data, 1, retain, properties).wait_for_publish(10)
+        self._client.publish(f"cam/v1/w07/{self.dev}/{what}", data, 1, retain, properties).wait_for_publish(HANG_S)
 
     def event(self, seq: int, kind: str = "motion", **data: object) -> dict[str, Any]:
         """The payload of an event."""

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.ledger.chain import fingerprint
 from agent.core.ledger.row import canonical
 from tests.rigs.pki import Authority
+from tests.rigs.wait import HANG_S
 
 PIECE_MAX_B = 1 << 20
 
@@ -170,7 +171,7 @@ def _handler(rig: Tus) -> type[http.server.BaseHTTPRequestHandler]:
             if len(upload.data) + length_b > upload.length_b:
                 raise _Refused(413, "too_large")
             data = self._read(length_b)
-            rig.gate.wait(30)
+            rig.gate.wait(HANG_S)
             name, digest = self.headers["Upload-Checksum"].split(" ")
             if name != "sha256" or hashlib.sha256(data).digest() != base64.b64decode(digest, validate=True):
                 raise _Refused(460, "checksum")

@@ -21,12 +21,11 @@ from agent.config.settings import Camera
 from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 DEVICE = "/dev/video0"
 LINK = Path("/run/by-id")
 NODES, DRIVER = Path("/sys/class/video4linux"), Path("/sys/bus/platform/drivers/vivid")
-WAIT_S = 60
 CAMERA = Camera(name="gate", source=f"v4l2:{DEVICE}", width=320, height=180, fps=10,
                 masks=[[(0, 0), (0.5, 0), (0.5, 1), (0, 1)]])
 
@@ -124,18 +123,18 @@ def replugged() -> dict[str, Any]:
     pump = Pump("gate", lambda: V4l2Source(CAMERA, str(LINK), SystemClock()), sink, SystemClock(), stop, stop.set,
                 Counts())
     pump.start()
-    until(lambda: len(sink.packets) > 5, WAIT_S)
+    until(lambda: len(sink.packets) > 5)
     DRIVER.joinpath("unbind").write_text("vivid.0")
     LINK.unlink()
-    until(pump.current_gap, WAIT_S)
+    until(pump.current_gap)
     gap, before_n = pump.current_gap(), len(sink.packets)
     DRIVER.joinpath("bind").write_text("vivid.0")
     LINK.symlink_to(camera())
     began_s = time.monotonic()
-    until(lambda: len(sink.packets) > before_n + 5, WAIT_S)
+    until(lambda: len(sink.packets) > before_n + 5)
     back_s = time.monotonic() - began_s
     stop.set()
-    pump.join(WAIT_S)
+    pump.join(HANG_S)
     os.close(old)
     return {"code": gap.code, "text": gap.detail, "node": str(LINK.readlink()), "back_s": back_s, "over": pump.over}
 

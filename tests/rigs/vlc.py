@@ -10,7 +10,6 @@ from tests.rigs.wait import free_port, until
 
 VLC = shutil.which("vlc")
 NOBODY = 65_534             # VLC refuses to be root
-START_S = 40
 
 
 def missing() -> str:
@@ -44,7 +43,7 @@ class VlcCamera:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": str(self._home)}, **become)
         try:
-            until(self._shows, START_S, "VLC describes the film")
+            until(self._shows, "VLC describes the film")
         except BaseException:
             self.__exit__()
             raise

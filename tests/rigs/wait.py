@@ -1,5 +1,6 @@
-"""Waiting in tests: for a condition, never for a time; and ports: those that nobody uses, those that somebody does."""
+"""Waiting in tests: for a condition, never for a time; and ports: that nobody has, and that nobody answers."""
 import contextlib
+import functools
 import random
 import socket
 import time
@@ -7,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FOR_CONNECTIONS = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])    # and above
+HANG_S = 120.0                      # only a hang reaches it, however busy the machine is; below pytest's own limit
 CHANCE = random.SystemRandom()      # Hypothesis sets the other one back to the same numbers
 
 
-def until(condition: Callable[[], Any], within_s: float = 10.0, what: str = "") -> Any:
-    """Wait until `condition` gives something true, and return it; fails after `within_s`."""
-    deadline = time.monotonic() + within_s
+def until(condition: Callable[[], Any], what: str = "", limit_s: float = HANG_S) -> Any:
+    """Wait until `condition` gives something true, and return it; AssertionError names `what` after `limit_s`."""
+    deadline_s = time.monotonic() + limit_s
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what or condition}"
+        assert time.monotonic() < deadline_s, f"not within {limit_s:g} s: {what or condition}"
         time.sleep(0.02)
     return found
 
@@ -25,11 +26,21 @@ def free_port() -> int:
 
     So a process that was killed finds it free again.
     """
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [*range(min(10_000, first), first), *range(last + 1, 65_536)]
     while True:
-        port = CHANCE.randrange(10_000, FOR_CONNECTIONS)
+        port = CHANCE.choice(ports)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@functools.cache
+def deaf_port() -> int:
+    """A TCP port of 127.0.0.1 that refuses every connection, and that nobody else gets while these tests run."""
+    deaf_port.socket = socket.socket()
+    deaf_port.socket.bind(("127.0.0.1", free_port()))
+    return deaf_port.socket.getsockname()[1]
 
 
 def accepts(port: int) -> bool:

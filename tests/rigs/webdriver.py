@@ -1,17 +1,17 @@
 """Drives a headless Chromium through chromedriver: the W3C's WebDriver protocol over the standard library alone."""
 import base64
+import contextlib
 import http.client
 import json
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
+from tests.rigs.wait import HANG_S, free_port, until
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-READY_S = 20.0
 PHONE = {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}
 
 
@@ -19,9 +19,7 @@ class Browser:
     """One headless browser with its own profile; use it as a context."""
 
     def __init__(self, profile: Path, *, dark: bool = False, mobile: bool = False, scripts: bool = True) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self._profile, self._dark, self._mobile, self._scripts = profile, dark, mobile, scripts
 
     def __enter__(self) -> "Browser":
@@ -50,7 +48,7 @@ class Browser:
             self._call("DELETE", self._session)
         finally:
             self._driver.terminate()
-            self._driver.wait(10)
+            self._driver.wait(HANG_S)
 
     def open(self, url: str) -> None:
         """Go to `url` and wait until it is loaded."""
@@ -60,13 +58,9 @@ class Browser:
         """What `script` returns (the body of a function; a promise is waited for)."""
         return self._call("POST", f"{self._session}/execute/sync", {"script": script, "args": list(arguments)})
 
-    def until(self, script: str, timeout_s: float = 20.0) -> Any:
+    def until(self, script: str) -> Any:
         """Wait until the expression `script` is true; returns its value."""
-        deadline_s = time.monotonic() + timeout_s
-        while not (value := self.run(f"return {script}")):
-            assert time.monotonic() < deadline_s, f"waited too long for {script}"
-            time.sleep(0.1)
-        return value
+        return until(lambda: self.run(f"return {script}"), script)
 
     def click(self, selector: str) -> None:
         """Click what `selector` (CSS) finds first, as a person would."""
@@ -93,18 +87,15 @@ class Browser:
         return [entry["message"] for entry in self._call("POST", f"{self._session}/se/log", {"type": "browser"})]
 
     def _wait_for_driver(self) -> None:
-        deadline_s = time.monotonic() + READY_S
-        while True:
-            try:
-                if self._call("GET", "/status")["ready"]:
-                    return
-            except OSError:
-                if time.monotonic() > deadline_s:
-                    raise
-            time.sleep(0.05)
+        def ready() -> bool:
+            with contextlib.suppress(OSError):
+                return self._call("GET", "/status")["ready"]
+            return False
+
+        until(ready, "chromedriver is ready")
 
     def _call(self, method: str, path: str, body: dict | None = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HANG_S)
         try:
             text = None if body is None else json.dumps(body)
             connection.request(method, path, text, {"content-type": "application/json"})

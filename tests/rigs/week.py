@@ -29,6 +29,7 @@ from agent.ward.database import open_engine
 from agent.ward.intake import Intake
 from agent.ward.metrics import Metrics
 from tests.conftest import HandClock
+from tests.rigs.wait import HANG_S
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 FAST = Pace(per_s=2000, burst_n=200)
@@ -158,7 +159,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     while outbox.waiting(away.db)[0]:
         clock.advance(TURN_S)
         drain.turn(session, TOPICS)
-        clerk.wait_for(lambda _: None, 10)
+        clerk.wait_for(lambda _: None, HANG_S)
         clerk.turn()
         broken = away.chance.random() < breaks_pct / 100
         for seq in session.arrive(away.chance.randrange(ROOM_N) if broken else None):

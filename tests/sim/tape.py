@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.rigs.wait import HANG_S
+
 ROOT = Path(__file__).parents[2]
 # All by which a file or a name can change. Not among them: stores into a mapped file, which here only SQLite's index
 # of its log is, and that is made anew at every start.
@@ -57,7 +59,7 @@ def watch(log: Path, *words: str | Path, options: Sequence[str] = ()) -> subproc
     """Run a Python module of this tree under strace, which writes to `log`; `options` are more words for strace."""
     command = ["strace", "-f", "--seccomp-bpf", "-qq", "-xx", "-s", str(STRING_B_MAX), "-e", f"trace={CALLS}",
                "-e", "signal=none", "-o", log, *options, sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
 
 
 def calls(log: Path) -> Iterator[Call]:

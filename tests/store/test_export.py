@@ -21,6 +21,7 @@ from tests.core.cut_material import packets_of, record, record_all
 from tests.core.mp4_material import encode, ffprobe
 from tests.core.sound_material import hear
 from tests.rigs.shelf import BOOT, OFFSET_MS, put, put_all
+from tests.rigs.wait import HANG_S
 
 LAST_US = 66_667
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def test_a_range_over_three_borders_is_one_file_of_exactly_its_frames(db, folder
     assert (written.film.begin_ms, found.gaps, found.sure) == (wall(packets[0]), [], True)
     assert written.film.sounds_n > 50 and len(written.film.strips) == 4
     quiet = subprocess.run(["ffmpeg", "-v", "warning", "-xerror", "-i", written.path, "-f", "null", "-"],
-                           capture_output=True, text=True, timeout=60)
+                           capture_output=True, text=True, timeout=HANG_S)
     assert (quiet.returncode, quiet.stderr) == (0, "")
     assert [each.name for each in tmp_path.glob("film*")] == ["film.mp4"]
 
@@ -234,7 +235,7 @@ def test_an_export_that_dies_in_the_middle_leaves_no_film(db, folders, tmp_path,
     put(db, folders, record(stream, large, packets[45].dts_us))
     target = tmp_path / "film.mp4"
     died = subprocess.run([sys.executable, "-c", DIES, folders.root, target, way], cwd=ROOT, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=HANG_S)
     assert died.returncode == code, died.stderr
     assert [path.name for path in tmp_path.glob("film*")] == left
     assert way != "full" or "File too large; nothing was written" in died.stderr

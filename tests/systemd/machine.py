@@ -11,9 +11,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from tests.rigs.wait import HANG_S, until
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SUITE = "trixie"
@@ -87,7 +87,7 @@ class Machine:
         if self._nspawn:
             self._nspawn.terminate()          # nspawn turns this into an orderly power-off
             try:
-                self._nspawn.wait(20)
+                self._nspawn.wait(HANG_S)
             except subprocess.TimeoutExpired:
                 self._nspawn.kill()
                 self._nspawn.wait()
@@ -123,17 +123,17 @@ class Machine:
                  "--system-call-filter=bpf", f"--machine=taimat-{os.getpid()}", "-D", self.root, "-b"],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        self.until_true(self._is_up, f"boot, see {self._console}", within_s=30)
+        until(self._is_up, f"boot, see {self._console}")
 
-    def until_restarting(self, within_s: float) -> None:
+    def until_restarting(self) -> None:
         """Wait until the machine has gone down to start again; `boot` has it do so."""
-        self.until_true(lambda: self._nspawn.poll() is not None, "down", within_s)
+        until(lambda: self._nspawn.poll() is not None, "down")
         assert self._nspawn.returncode == RESTARTS, f"it ended with {self._nspawn.returncode}"
 
     def cut_power(self) -> None:
         """End it as a power cut does: nothing in it gets to know; `boot` starts it again."""
         os.kill(int(self._leader()), signal.SIGKILL)
-        self._nspawn.wait(20)
+        self._nspawn.wait(HANG_S)
 
     def _leader(self) -> str:
         pid = self._nspawn.pid
@@ -147,7 +147,7 @@ class Machine:
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command as root beside the machine's PID 1; its output without the last line end."""
         done = subprocess.run(["nsenter", "--all", "--target", self._leader(), *command],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=HANG_S)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
@@ -160,17 +160,9 @@ class Machine:
         self.run("journalctl", "--sync")
         return self.run("journalctl", "--output", "cat", *choice)
 
-    @staticmethod
-    def until_true(true: Callable[[], bool], what: str, within_s: float) -> None:
-        """Wait for a condition; AssertionError names it when it does not come true in time."""
-        deadline = time.monotonic() + within_s
-        while not true():
-            assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-            time.sleep(0.05)
-
-    def until(self, unit: str, key: str, value: str, within_s: float) -> None:
+    def until(self, unit: str, key: str, value: str) -> None:
         """Wait until a property of a unit has this value."""
-        self.until_true(lambda: self.show(unit, key) == value, f"{unit} {key}={value}", within_s)
+        until(lambda: self.show(unit, key) == value, f"{unit} {key}={value}")
 
     def in_place_of(self, unit: str, program: str) -> dict[str, str]:
         """Run a Python program in the machine once, with the user and sandbox of a unit; returns its JSON output."""

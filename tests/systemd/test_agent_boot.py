@@ -19,6 +19,7 @@ import pytest
 
 from agent.core.encrypted import MAGIC
 from tests.rigs import footage
+from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
 
 ROOT = Path(__file__).parents[2]
@@ -145,19 +146,19 @@ def until_recording(machine: Machine, but: Path | None = None) -> Path:
     """Wait until a clip other than `but` is open and has pictures on the card; returns its file."""
     def grown() -> list[Path]:
         return [part for part, size_b in open_parts(machine) if part != but and size_b > 100_000]
-    machine.until_true(lambda: bool(grown()), "recording", within_s=15)
+    until(lambda: bool(grown()), "recording")
     return grown()[0]
 
 
 def until_replaced(machine: Machine, unit: str, pid: str) -> None:
     """Wait until another process than `pid` is the unit's and has reported READY."""
-    machine.until_true(lambda: machine.show(unit, "MainPID") not in (pid, "0"), "a new process", within_s=20)
-    machine.until(unit, "ActiveState", "active", within_s=15)
+    until(lambda: machine.show(unit, "MainPID") not in (pid, "0"), "a new process")
+    machine.until(unit, "ActiveState", "active")
 
 
 def test_each_role_gets_ready_as_a_user_of_its_own(machine: Machine) -> None:
     for unit in (NETWORK, *OTHERS):
-        machine.until(unit, "ActiveState", "active", within_s=20)
+        machine.until(unit, "ActiveState", "active")
     pids = [machine.show(unit, "MainPID") for unit in (NETWORK, *OTHERS)]
     users = [machine.run("stat", "--format=%U:%G", f"/proc/{pid}") for pid in pids]
     assert users == [f"taimat-{role}:taimat" for role in ("capture", "keeper", "link", "web")]
@@ -166,19 +167,19 @@ def test_each_role_gets_ready_as_a_user_of_its_own(machine: Machine) -> None:
 
 def test_heartbeats_of_all_roles_cross_the_sandboxes(machine: Machine) -> None:
     all_well = {role: {"state": "ok", "restarts_n": 0} for role in ("capture", "keeper", "link", "web")}
-    machine.until_true(lambda: health(machine).get("roles") == all_well, "all roles are ok", within_s=15)
-    machine.until_true(lambda: beats(machine)["link"]["facts"]["broker"] == "connected", "the broker is found", 15)
+    until(lambda: health(machine).get("roles") == all_well, "all roles are ok")
+    until(lambda: beats(machine)["link"]["facts"]["broker"] == "connected", "the broker is found")
     report = health(machine)
     assert [(each["camera"], each["state"], each["recording"]) for each in report["cameras"]] == [("gate", "ok", True)]
     assert set(conditions(machine)) <= {"memory_unlimited"}      # a container has no controllers
-    machine.until_true(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it", 10)
+    until(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it")
 
 
 def test_a_wrong_setting_keeps_the_last_good_ones_and_is_told(machine: Machine) -> None:
     machine.write(SETTINGS, WRONG)
     machine.run("systemctl", "restart", "taimat.target")
 
-    machine.until_true(lambda: "config_rejected" in conditions(machine), "config_rejected", within_s=20)
+    until(lambda: "config_rejected" in conditions(machine), "config_rejected")
     told = conditions(machine)["config_rejected"]
     assert told and told.startswith(f"{SETTINGS}:5: camera[1].lop: unknown key; did you mean loop")
     until_recording(machine)
@@ -194,7 +195,7 @@ def test_settings_are_read_again_by_the_same_process(machine: Machine) -> None:
                                (CONFIG, {"gate"})):
         machine.write(SETTINGS, settings)
         machine.run("systemctl", "reload", NETWORK)
-        machine.until_true(lambda expected=expected: cameras() == expected, f"{expected} record", within_s=15)
+        until(lambda expected=expected: cameras() == expected, f"{expected} record")
     assert machine.show(NETWORK, "MainPID") == pid
 
 
@@ -206,12 +207,12 @@ def test_a_camera_of_its_own_records_without_any_network(machine: Machine) -> No
     camera, keeper, page, own = (machine.run("readlink", f"/proc/{pid}/ns/net") for pid in (
         *(machine.show(unit, "MainPID") for unit in (CAMERA, KEEPER, WEB)), 1))
     assert page == own and len({camera, keeper, own}) == 3
-    machine.until_true(lambda: "capture@gate" in beats(machine), "its heartbeat arrives", within_s=15)
+    until(lambda: "capture@gate" in beats(machine), "its heartbeat arrives")
 
 
 def test_the_watchdog_is_fed_while_it_records(machine: Machine) -> None:
     fed = machine.show(CAMERA, "WatchdogTimestampMonotonic")
-    machine.until_true(lambda: machine.show(CAMERA, "WatchdogTimestampMonotonic") != fed, "fed again", within_s=5)
+    until(lambda: machine.show(CAMERA, "WatchdogTimestampMonotonic") != fed, "fed again")
 
 
 @pytest.mark.parametrize(("signal", "within_s"), [("KILL", 15), ("STOP", 30)])
@@ -229,9 +230,9 @@ def test_a_camera_that_is_killed_or_hangs_is_back_and_its_clip_is_kept(
 
 
 def test_a_clip_is_hashed_announced_and_shown_in_the_clear(machine: Machine) -> None:
-    machine.until_true(lambda: all(clip["sha256"] for clip in clips(machine)), "the keeper hashes", within_s=10)
+    until(lambda: all(clip["sha256"] for clip in clips(machine)), "the keeper hashes")
     clip = clips(machine)[0]
-    machine.until_true(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears", 10)
+    until(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears")
     on_card = (machine.root / clip["file"].lstrip("/")).read_bytes()
     assert hashlib.sha256(on_card).hexdigest() == clip["sha256"] and on_card.startswith(MAGIC)
     served = machine.run("sh", "-c", f"python3 -c '{FETCH}' http://localhost:8088/clips/{clip['name']}.mp4 | base64")
@@ -251,7 +252,7 @@ def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine)
     machine.run("systemctl", "stop", CAMERA)
     machine.write(SETTINGS, CONFIG.replace("gate", "yard", 1))
     machine.run("systemctl", "restart", KEEPER)
-    machine.until_true(lambda: clips(machine)[-1]["name"] == stem(part), "recovered", within_s=10)
+    until(lambda: clips(machine)[-1]["name"] == stem(part), "recovered")
     assert clips(machine)[-1]["state"] == "recovered" and not open_parts(machine)
     machine.write(SETTINGS, CONFIG)
     machine.run("systemctl", "restart", KEEPER, CAMERA)
@@ -269,7 +270,7 @@ def test_what_all_roles_have_made_together_is_open_to_those_who_need_it(machine:
         user = ["setpriv", "--reuid", machine.show(unit, "User"), "--regid", "taimat", "--init-groups"]
         return json.loads(machine.run(*inside, *user, "python3", "-c", MAY, *paths))
     database, *rest = ACCESS[unit]
-    machine.until_true(lambda: machine.show(unit, "MainPID") != "0", f"{unit} runs", within_s=20)
+    until(lambda: machine.show(unit, "MainPID") != "0", f"{unit} runs")
     assert may(*(f"{STORE}/{name}" for name in ("clips", "thumbs", "keys", "exports")), SETTINGS) == rest
     assert may(*(f"{STORE}/taimat.db{part}" for part in ("", "-wal", "-shm"))) == [database] * 3
     assert may(clips(machine)[0]["file"])[0].startswith("r") == rest[0].startswith("r")
@@ -279,7 +280,7 @@ def test_the_target_stops_all_within_10_s_and_the_open_clip_is_whole(machine: Ma
     part = until_recording(machine)
     machine.run("systemctl", "stop", "taimat.target")
     for unit in (CAMERA, *OTHERS):
-        machine.until(unit, "ActiveState", "inactive", within_s=10)
+        machine.until(unit, "ActiveState", "inactive")
         assert machine.show(unit, "Result") == "success"
     assert not open_parts(machine)
     assert (clips(machine)[-1]["name"], clips(machine)[-1]["state"]) == (stem(part), "done")
@@ -290,13 +291,13 @@ def test_a_card_that_is_read_only_at_the_start_is_named_and_used_once_it_is_well
     machine.run("sh", "-c", f"mkdir {card} && mount -t tmpfs card {card} && cp -a {STORE}/. {card} && "
                 f"mount --bind {card} {STORE} && mount -o remount,ro {card}")
     machine.run("systemctl", "start", "--no-block", "taimat.target")
-    machine.until_true(lambda: "card_read_only" in conditions(machine), "card_read_only", within_s=15)
-    machine.until(NETWORK, "ActiveState", "active", within_s=15)
+    until(lambda: "card_read_only" in conditions(machine), "card_read_only")
+    machine.until(NETWORK, "ActiveState", "active")
     machine.run("mount", "-o", "remount,rw", card)
-    machine.until_true(lambda: any(each["recording"] for each in health(machine).get("cameras", ())), "recording", 20)
+    until(lambda: any(each["recording"] for each in health(machine).get("cameras", ())), "recording")
     machine.run("systemctl", "stop", "taimat.target")
     for unit in (NETWORK, *OTHERS):
-        machine.until(unit, "ActiveState", "inactive", within_s=10)
+        machine.until(unit, "ActiveState", "inactive")
     machine.run("umount", STORE, card)
 
 
@@ -316,6 +317,6 @@ def test_without_any_good_settings_all_stay_down(machine: Machine) -> None:
     machine.run("rm", f"{STORE}/taimat.toml.last-good")
     machine.run("systemctl", "restart", "taimat.target")
     for unit in (NETWORK, *OTHERS):
-        machine.until(unit, "ActiveState", "failed", within_s=15)      # a restart would read "activating" here
+        machine.until(unit, "ActiveState", "failed")      # a restart would read "activating" here
         assert machine.show(unit, "ExecMainStatus") == "78"
     assert f"{SETTINGS}:5: camera[1].lop" in machine.journal("--unit", WEB)

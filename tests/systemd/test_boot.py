@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
 
 HERE = Path(__file__).parent
@@ -59,7 +60,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def test_all_roles_start_at_boot_and_nothing_fails(machine: Machine) -> None:
     for unit in ROLES:
-        machine.until(unit, "ActiveState", "active", within_s=10)
+        machine.until(unit, "ActiveState", "active")
     assert machine.run("systemctl", "--failed", "--plain", "--no-legend") == ""
 
 
@@ -76,9 +77,9 @@ def test_the_system_files_take_effect(machine: Machine) -> None:
 def test_a_role_without_progress_is_killed_with_its_stack_and_comes_back(machine: Machine) -> None:
     before, keeper = machine.show(CAMERA, "MainPID"), machine.show(KEEPER, "MainPID")
     machine.write("/etc/taimat/orders/front-gate", "hang")
-    machine.until_true(lambda: machine.show(CAMERA, "MainPID") not in (before, "0"), "a new process", within_s=15)
+    until(lambda: machine.show(CAMERA, "MainPID") not in (before, "0"), "a new process")
     machine.write("/etc/taimat/orders/front-gate", "")
-    machine.until(CAMERA, "ActiveState", "active", within_s=10)
+    machine.until(CAMERA, "ActiveState", "active")
     journal = machine.journal("--unit", CAMERA)
     assert "killing process" in journal.lower() and "status=6/ABRT" in journal
     assert "Fatal Python error: Aborted" in journal and "in main" in journal
@@ -90,13 +91,13 @@ def test_a_role_that_is_killed_or_frozen_is_replaced(machine: Machine, signal: s
     before = machine.show(LINK, "MainPID")
     # The main process alone: asked for all of them, systemd may find the group gone that the first one left.
     machine.run("systemctl", "kill", "--kill-whom", "main", "--signal", signal, LINK)
-    machine.until_true(lambda: machine.show(LINK, "MainPID") not in (before, "0"), "a new process", within_s=15)
-    machine.until(LINK, "ActiveState", "active", within_s=10)
+    until(lambda: machine.show(LINK, "MainPID") not in (before, "0"), "a new process")
+    machine.until(LINK, "ActiveState", "active")
 
 
 def test_a_role_without_usable_configuration_stays_down_alone(machine: Machine) -> None:
     machine.write("/etc/taimat/orders/web", "misconfigured")
-    machine.until(WEB, "ActiveState", "failed", within_s=10)      # a restart would read "activating" here
+    machine.until(WEB, "ActiveState", "failed")      # a restart would read "activating" here
     assert machine.show(WEB, "ExecMainStatus") == "78"
     assert [machine.show(unit, "ActiveState") for unit in (CAMERA, NETWORK, KEEPER, LINK)] == ["active"] * 4
     machine.write("/etc/taimat/orders/web", "")
@@ -106,10 +107,10 @@ def test_a_role_without_usable_configuration_stays_down_alone(machine: Machine) 
 def test_the_target_stops_and_starts_all_roles(machine: Machine) -> None:
     machine.run("systemctl", "stop", "taimat.target")
     for unit in ROLES:
-        machine.until(unit, "ActiveState", "inactive", within_s=25)
+        machine.until(unit, "ActiveState", "inactive")
     machine.run("systemctl", "start", "taimat.target")
     for unit in ROLES:
-        machine.until(unit, "ActiveState", "active", within_s=10)
+        machine.until(unit, "ActiveState", "active")
 
 
 # What each sandbox answers; what all roles share is in EVERYWHERE.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.core.ladder import REBOOT_AGAIN_MS, REBOOT_UP_MS
+from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import SETTINGS, demand_libraries, furnish
 
@@ -50,7 +51,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             made.write("/usr/lib/ask.py", ASK)
             made.enable(CAMERA, "rescue-taimat-driver.path", "rescue-taimat-reboot.path")
             made.boot()
-            made.until(CAMERA, "ActiveState", "active", within_s=20)
+            made.until(CAMERA, "ActiveState", "active")
             yield made
     except NoMachine as reason:
         pytest.skip(f"no machine: {reason}")
@@ -58,7 +59,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def answers(machine: Machine, unit: str, said: str, n: int) -> None:
     """Wait until root's journal has this so often."""
-    machine.until_true(lambda: machine.journal("--unit", unit).count(said) == n, said, within_s=15)
+    until(lambda: machine.journal("--unit", unit).count(said) == n, said)
 
 
 def ask(machine: Machine, what: str) -> None:
@@ -73,8 +74,8 @@ def test_a_driver_is_started_anew_with_its_camera_s_unit_stopped_and_once_a_boot
     before = machine.show(CAMERA, "MainPID")
     ask(machine, "driver")
     answers(machine, DRIVER, "usb: has no picture and asks for its driver to be started anew", 1)
-    machine.until_true(lambda: machine.run("cat", PLUG) == "1", "it is plugged in again", within_s=15)
-    machine.until_true(lambda: machine.show(CAMERA, "MainPID") not in (before, "0"), "a new process", within_s=20)
+    until(lambda: machine.run("cat", PLUG) == "1", "it is plugged in again")
+    until(lambda: machine.show(CAMERA, "MainPID") not in (before, "0"), "a new process")
     ask(machine, "driver")
     answers(machine, DRIVER, "driver refused: its driver was started anew already", 1)
     assert machine.run("ls", "/run/taimat-rescue") == ""
@@ -92,8 +93,8 @@ def test_the_machine_restarts_once_and_not_twice_a_day(machine: Machine) -> None
     if not REBOOT_UP_MS < time.clock_gettime(time.CLOCK_BOOTTIME) * 1000 < REBOOT_AGAIN_MS - 600_000:
         pytest.skip("a container counts its host's time, and this one has not been up for ten minutes to a day")
     ask(machine, "reboot")
-    machine.until_restarting(within_s=40)
+    machine.until_restarting()
     machine.boot()
-    machine.until(CAMERA, "ActiveState", "active", within_s=20)
+    machine.until(CAMERA, "ActiveState", "active")
     ask(machine, "reboot")
     answers(machine, REBOOT, "was restarted for a camera within 24 hours", 1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rigs.wait import HANG_S
+
 UNITS = Path(__file__).parents[2] / "systemd"
 ROLES = sorted(path.name for path in UNITS.glob("taimat-*.service"))
 HELPERS = sorted(path.name for kind in ("rescue", "update") for path in UNITS.glob(f"{kind}-*.service"))
@@ -19,7 +21,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """The finished command with its output; skips the test where its tool is missing."""
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is missing")
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
 
 
 @pytest.fixture

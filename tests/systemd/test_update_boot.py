@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.bundles import Maker
+from tests.rigs.wait import HANG_S, until
 from tests.systemd.machine import BOOTED, Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, LINK, SETTINGS, STORE, demand_libraries, furnish
 
@@ -105,7 +106,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             made.enable(WATCH, GUARD)
             subprocess.run(["systemctl", f"--root={made.root}", "disable", "--quiet", "taimat-web"], check=True)
             made.boot()
-            made.until(KEEPER, "ActiveState", "active", within_s=30)
+            made.until(KEEPER, "ActiveState", "active")
             yield made
     except NoMachine as reason:
         pytest.skip(f"no machine: {reason}")
@@ -141,9 +142,9 @@ def of_version(machine: Machine, version: str) -> bool:
 def test_a_release_that_works_takes_over(machine: Machine) -> None:
     order = "01JAAAAAAAAAAAAAAAAAAAAAAA"
     ask(machine, GOOD, order)
-    machine.until_true(lambda: told(machine, order) is not None, "a result", within_s=120)
+    until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
     assert told(machine, order) == (GOOD, None), machine.journal("--unit", INSTALLER)
-    machine.until_true(lambda: of_version(machine, GOOD), f"roles of {GOOD}", within_s=20)
+    until(lambda: of_version(machine, GOOD), f"roles of {GOOD}")
     assert machine.run("taimat", "--version") == f"taimat {GOOD}"
     assert not (machine.root / "run/taimat-update/install").exists()
 
@@ -151,10 +152,10 @@ def test_a_release_that_works_takes_over(machine: Machine) -> None:
 def test_one_that_does_not_work_is_taken_back_even_if_the_power_goes_in_between(machine: Machine) -> None:
     order = "01JBBBBBBBBBBBBBBBBBBBBBBB"
     ask(machine, BAD, order)
-    machine.until_true(lambda: machine.run("readlink", "/opt/taimat/current").endswith(BAD), "a trial", within_s=120)
+    until(lambda: machine.run("readlink", "/opt/taimat/current").endswith(BAD), "a trial", 3 * HANG_S)
     machine.cut_power()
     machine.boot(enough=("starting", *BOOTED))          # it is not over before the trial is
-    machine.until_true(lambda: told(machine, order) is not None, "a result", within_s=120)
+    until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
     assert told(machine, order) == (BAD, "unhealthy_rolled_back"), machine.journal("--unit", INSTALLER)
-    machine.until_true(lambda: of_version(machine, GOOD), f"roles of {GOOD}", within_s=30)
+    until(lambda: of_version(machine, GOOD), f"roles of {GOOD}")
     assert sorted(path.name for path in (machine.root / "opt/taimat/versions").iterdir()) == [FIRST, GOOD]

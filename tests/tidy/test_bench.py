@@ -11,13 +11,14 @@ import pytest
 
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs import broker, rtsp
+from tests.rigs.wait import HANG_S
 
 ROOT = Path(__file__).parents[2]
 
 
 def bench(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, ROOT / "scripts" / "bench", *words], capture_output=True, text=True,
-                          timeout=110, env={**os.environ, **environment})
+                          timeout=HANG_S, env={**os.environ, **environment})
 
 
 def at_work_under(folder: Path) -> list[int]:

@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.rigs.wait import HANG_S
+
 REPO = Path(__file__).parents[2]
-RUN_S = 60
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -17,7 +18,7 @@ def environment(home: Path) -> dict[str, str]:
 def taimat(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `taimat` with these arguments to its end."""
     return subprocess.run([sys.executable, "-m", "agent", *map(str, arguments)], cwd=home, env=environment(home),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_S)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG_S)
 
 
 def write_config(folder: Path, camera: str = "", more: str = "") -> Path:

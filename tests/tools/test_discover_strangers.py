@@ -15,6 +15,7 @@ from agent.tools.discover.post import post
 from tests.rigs import footage, onvif, rtsp
 from tests.rigs.onvif import Camera, OnvifCamera
 from tests.rigs.rtspdoor import RtspDoor
+from tests.rigs.wait import HANG_S
 from tests.tools.discovering import ask, ask_json, at
 
 
@@ -84,7 +85,7 @@ def test_ctrl_c_ends_the_wait_for_a_camera_that_says_nothing():
         with pytest.raises(Stopped):
             look(Lead("127.0.0.1", ports=(server.getsockname()[1],)), None, False, stop)
         over.set()
-        thread.join(10)
+        thread.join(HANG_S)
 
 
 def test_a_camera_that_drips_is_left_in_time():
@@ -103,5 +104,5 @@ def test_a_camera_that_drips_is_left_in_time():
         with pytest.raises(OSError):
             post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"x", {}, Deadline(1.0, Stop()))
         over.set()
-        thread.join(10)
+        thread.join(HANG_S)
     assert not thread.is_alive()

@@ -17,7 +17,7 @@ from agent.tools.doctor import broker
 from agent.tools.doctor.aside import ask
 from agent.tools.doctor.verdict import Check, Verdict, bad, ok, warn, worst
 from tests.rigs import footage, rtsp
-from tests.rigs.wait import free_port
+from tests.rigs.wait import HANG_S, free_port
 from tests.tools.cli import environment, taimat, write_config
 
 
@@ -136,7 +136,7 @@ password_file = "{tmp_path}/pw"
 ''')
     link = subprocess.Popen([sys.executable, "-m", "agent.link", "--config", config], cwd=tmp_path,
                             env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
-    killer = threading.Timer(40, link.kill)
+    killer = threading.Timer(HANG_S, link.kill)
     killer.start()
     try:
         assert any("connected" in line for line in link.stderr)

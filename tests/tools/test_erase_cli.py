@@ -17,7 +17,7 @@ from agent.store.folders import Folders
 from agent.tools.clips_erase import Wishes, run
 from tests.core.cut_material import packets_of
 from tests.rigs.vault import Vault
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.tools.cli import REPO, environment, taimat, write_config
 
 
@@ -33,11 +33,11 @@ def keeper(home: Path, config: Path, db: sqlite3.Connection) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-m", "agent.keeper", "--config", config], env=environment(home),
                                cwd=REPO, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: not clips.unhashed(db), what="the keeper signs the clips")
+        until(lambda: not clips.unhashed(db), "the keeper signs the clips")
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(HANG_S)
 
 
 def test_what_is_erased_is_gone_and_so_is_its_key(tmp_path: Path, vault: Vault, db, folders):
@@ -47,7 +47,7 @@ def test_what_is_erased_is_gone_and_so_is_its_key(tmp_path: Path, vault: Vault, 
         done = taimat(tmp_path, "clips", "erase", "--all", "--yes", "-c", config)
         assert (done.returncode, done.stderr) == (0, ""), done
         assert done.stdout.startswith("erased  3 clips (")
-        until(lambda: days.get(db, 1).gone, what="the key is destroyed")
+        until(lambda: days.get(db, 1).gone, "the key is destroyed")
     assert not list(folders.clips.glob("*/*")) and not days.private_file(folders.keys, 1).exists()
     assert days.newest(db).id == 2
     assert [clips.get(db, name).why for name in names] == ["erased"] * 3
@@ -63,8 +63,8 @@ def test_without_a_keeper_it_is_out_of_sight_at_once_and_gone_later(tmp_path: Pa
     assert run(Wishes(None, None, None, True, False, True, config)) == 1
     assert clips.get(db, name).state == "deleting" and folders.clip(seq, name).exists()
     with keeper(tmp_path, config, db):
-        until(lambda: clips.get(db, name).state == "deleted", what="the keeper finishes it")
-        until(lambda: days.get(db, 1).gone, what="today's key has gone with it")
+        until(lambda: clips.get(db, name).state == "deleted", "the keeper finishes it")
+        until(lambda: days.get(db, 1).gone, "today's key has gone with it")
     assert not folders.clip(seq, name).exists()
 
 
@@ -101,7 +101,7 @@ def test_a_card_opens_with_the_households_key_alone(tmp_path: Path, vault: Vault
     refused = taimat(tmp_path, "household-key", "-c", config)
     assert refused.returncode == 2 and "--replace" in refused.stderr
     with keeper(tmp_path, config, db):
-        until(lambda: days.newest(db).for_household, what="the keeper wraps the day's key")
+        until(lambda: days.newest(db).for_household, "the keeper wraps the day's key")
     shutil.rmtree(folders.keys)
     locked = taimat(tmp_path, "clips", "export", name, "-c", config, "-o", "film.mp4")
     assert locked.returncode == 73 and "--household-key" in locked.stderr

@@ -16,6 +16,7 @@ from agent.store.folders import Folders
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.rigs.shelf import put
+from tests.rigs.wait import HANG_S
 from tests.tools.cli import environment, taimat, write_config
 
 LAST_US = 66_667
@@ -45,7 +46,7 @@ def keeper(tmp_path: Path, config: Path, db: sqlite3.Connection) -> Iterator[Non
         time.sleep(0.05)
     yield
     process.terminate()
-    process.wait(20)
+    process.wait(HANG_S)
 
 
 def test_a_package_is_made_and_told_and_verified(tmp_path: Path, config: Path, keeper: None):

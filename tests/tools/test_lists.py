@@ -14,6 +14,7 @@ from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from agent.tools.clips import PAGE_N, newest
 from agent.tools.events import changes
+from tests.rigs.wait import HANG_S
 from tests.tools.cli import environment, taimat, write_config
 
 BOOT, OLD_BOOT = "0b007001", "0b007000"
@@ -98,7 +99,7 @@ def test_changes_tell_the_begin_the_end_and_the_clip_of_an_event_once_each(folde
     stop, told = threading.Event(), []
     reader = connect(folders.root)
     stream = changes(reader, None, stop)
-    waiter = threading.Timer(20, stop.set)
+    waiter = threading.Timer(HANG_S, stop.set)
     waiter.start()
 
     def next_one() -> tuple[int, str, str | None]:
@@ -131,7 +132,7 @@ def test_follow_prints_at_once_and_ends_cleanly(tmp_path: Path, folders: Folders
     process = subprocess.Popen([sys.executable, "-m", "agent", "events", "-f", "-c", str(config), "--json"],
                                cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True)
-    killer = threading.Timer(30, process.kill)
+    killer = threading.Timer(HANG_S, process.kill)
     killer.start()
     stop = threading.Event()
 
@@ -147,7 +148,7 @@ def test_follow_prints_at_once_and_ends_cleanly(tmp_path: Path, folders: Folders
     stop.set()
     adder.join()
     process.send_signal(2)
-    assert process.wait(10) == 0 and json.loads(line)["camera"] == "gate"
+    assert process.wait(HANG_S) == 0 and json.loads(line)["camera"] == "gate"
     killer.cancel()
     assert process.stderr.read() == ""
 

@@ -2,10 +2,11 @@
 import subprocess
 import sys
 
+from tests.rigs.wait import HANG_S
 from tests.tools.cli import REPO
 
 
 def test_the_reference_is_up_to_date():
     said = subprocess.run([sys.executable, REPO / "scripts" / "reference", "--check"],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=HANG_S)
     assert said.returncode == 0, said.stderr

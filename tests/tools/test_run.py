@@ -11,10 +11,9 @@ from agent.host.files import Lock
 from agent.store.folders import Folders
 from agent.tools.running import at_work, processes
 from tests.rigs import footage
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.tools.cli import environment, taimat, write_config
 
-START_S = 20
 HEAVY = ["av", "cv2", "numpy", "paho", "starlette", "msgspec"]
 
 
@@ -31,16 +30,16 @@ def start(tmp_path: Path, config: Path) -> subprocess.Popen[str]:
 def test_it_runs_every_role_refuses_a_second_one_and_ends_within_5_s_of_ctrl_c(tmp_path: Path, config: Path):
     running = start(tmp_path, config)
     try:
-        until(lambda: set(at_work(tmp_path / "store")) == {"capture@network", "keeper", "link"}, START_S, "all roles")
+        until(lambda: set(at_work(tmp_path / "store")) == {"capture@network", "keeper", "link"}, "all roles")
         assert "agent.tools.run" in Path(f"/proc/{running.pid}/cmdline").read_text()
         second = taimat(tmp_path, "run", "-c", config)
         assert second.returncode == 75 and f"process {running.pid} already works on" in second.stderr
     finally:
         began_s = time.monotonic()
         running.send_signal(signal.SIGINT)
-        output = running.communicate(timeout=10)[0]
+        output = running.communicate(timeout=HANG_S)[0]
     assert time.monotonic() - began_s < 5 and running.returncode == 0 and "Traceback" not in output
-    until(lambda: not at_work(tmp_path / "store"), 5, "no role")
+    until(lambda: not at_work(tmp_path / "store"), "no role")
     assert not [each for each in processes() if each.config == str(config)]
 
 
@@ -49,11 +48,11 @@ def test_a_role_that_works_elsewhere_on_the_store_is_named(tmp_path: Path, confi
     keeper = subprocess.Popen([sys.executable, "-m", "agent.keeper", "--config", str(config)], cwd=tmp_path,
                               env=environment(tmp_path), stderr=subprocess.DEVNULL)
     try:
-        until(lambda: at_work(folders.root) == {"keeper": keeper.pid}, START_S, "the keeper")
+        until(lambda: at_work(folders.root) == {"keeper": keeper.pid}, "the keeper")
         said = taimat(tmp_path, "run", "-c", config)
     finally:
         keeper.terminate()
-        keeper.wait(10)
+        keeper.wait(HANG_S)
     assert said.returncode == 75 and f"process {keeper.pid} already works on" in said.stderr
     assert "as keeper" in said.stderr
 
@@ -80,5 +79,5 @@ def test_roles_take_over_the_process_and_say_what_is_missing(tmp_path: Path, con
 def test_the_command_starts_without_the_rooms_it_does_not_need(tmp_path: Path):
     ask = f"import sys, agent.__main__; print([name for name in {HEAVY} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", ask], env=environment(tmp_path), capture_output=True, text=True,
-                          timeout=60)
+                          timeout=HANG_S)
     assert said.stdout.strip() == "[]", said.stderr

@@ -191,7 +191,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maker, bytes, bytes
     return maker, maker.bundle(NEW), (maker.folder / f"taimat-{NEW}-py3-none-any.whl").read_bytes()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tmp_path_factory, data):
     maker, whole, wheel_bytes = right

@@ -25,7 +25,7 @@ def broker(tmp_path):
 
 def up(ingest):
     """Wait until the broker has it."""
-    until(lambda: ingest.figures().get("taimat_ward_connected") == 1, 20)
+    until(lambda: ingest.figures().get("taimat_ward_connected") == 1)
 
 
 def say(rig, events_n):
@@ -58,7 +58,7 @@ def test_one_name_in_two_wards_is_two_devices(tmp_path, broker):
                 LinkRig(tmp_path / "b", broker.port) as other, \
                 LinkRig(tmp_path / "c", broker.port, 'ward = "w09"') as alien:
             seqs = [[rig.append() for _ in range(n)] for rig, n in ((one, 2), (other, 3), (alien, 1))]
-            until(lambda: one.waiting_n() == other.waiting_n() == 0, 20)
+            until(lambda: one.waiting_n() == other.waiting_n() == 0)
             assert city.seqs(f"w01/{one.dev()}") == seqs[0] and city.seqs(f"w07/{other.dev()}") == seqs[1]
             assert len(city.seqs()) == 5 and alien.waiting_n() == 1
             row = until(lambda: (row := city.device(f"w07/{other.dev()}")) and row.health and row.birth and row)
@@ -79,10 +79,10 @@ def test_two_ingests_share_the_events_and_nothing_is_missing_when_one_is_killed(
             victim.kill()
             seqs += say(rig, 5)
             up(victim.start())
-        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
         before = [came_n(each) for each in (one, two)]
         seqs += say(rig, 40)
-        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
         name = f"w07/{rig.dev()}"
         assert one.seqs(name) == seqs and one.device(name).holes == "[]" and one.device(name).top == seqs[-1]
         shares = [came_n(each) - n for each, n in zip((one, two), before, strict=True)]

@@ -52,7 +52,7 @@ def ingest(tmp_path, authority, above):
     """The city's."""
     lines = f'wards = ["all"]\n{certified(authority, "ingest")}'
     with WardIngest(tmp_path / "city", above.port, ward=lines) as ingest:
-        until(lambda: ingest.figures().get("taimat_ward_connected") == 1, 20)
+        until(lambda: ingest.figures().get("taimat_ward_connected") == 1)
         yield ingest
 
 
@@ -64,9 +64,9 @@ def test_how_devices_are_crosses_the_bridge_and_comes_again_after_the_link_was_c
         above.kill()
         rig.stop()
         above.start()
-        until(lambda: ingest.device(THERE).why == "shutdown", 20)
+        until(lambda: ingest.device(THERE).why == "shutdown")
         rig.start()
-        row = until(lambda: (again := ingest.device(THERE)).online and again.health_ms > row.health_ms and again, 20)
+        row = until(lambda: (again := ingest.device(THERE)).online and again.health_ms > row.health_ms and again)
         assert row.conn == 2 and ingest.seqs() == [], "events have their own way"
 
 
@@ -77,7 +77,7 @@ def test_forwarder_and_ingest_need_no_more_rights_than_they_have(
             WardForward(ward) as forward, \
             LinkRig(tmp_path / "link", below.port, certified(wards_authority, DEV)) as rig:
         seqs = [rig.append() for _ in range(3)]
-        until(lambda: ingest.seqs(THERE) == seqs, 20)
+        until(lambda: ingest.seqs(THERE) == seqs)
         until(lambda: forward.figures().get("taimat_forward_waiting_events") == 0)
         forward.stop()
         ingest.stop()

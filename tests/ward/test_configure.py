@@ -13,7 +13,7 @@ from agent.ward.configure import wished
 from agent.ward.signing import CommandKey
 from tests.rigs.broker import Broker
 from tests.rigs.links import ROOT, LinkRig
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import HANG_S, free_port, until
 from tests.rigs.ward import Ingest
 from tests.tools.cli import environment, taimat
 
@@ -45,7 +45,7 @@ class Ward:
         """Run it to its end: exit code, what it printed, what it complained of."""
         command = [sys.executable, "-m", "agent.ward.configure", "--config", self.config, *words]
         done = subprocess.run(command, cwd=ROOT, env=environment(self.folder), capture_output=True, text=True,
-                              timeout=60)
+                              timeout=HANG_S)
         lines = [json.loads(line) for line in done.stdout.splitlines()] if "--json" in words else done.stdout
         return done.returncode, lines, done.stderr
 

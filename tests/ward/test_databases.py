@@ -174,11 +174,11 @@ def test_with_a_server_that_is_killed_in_between_nothing_is_lost(tmp_path):
             WardIngest(tmp_path / "ward", broker.port, server.url) as ward, \
             LinkRig(tmp_path / "link", broker.port) as rig:
         seqs = [rig.append() for _ in range(20)]
-        until(lambda: rig.waiting_n() == 0, 20)
+        until(lambda: rig.waiting_n() == 0)
         server.stop()
         seqs += [rig.append() for _ in range(20)]
         until(lambda: ward.figures()["taimat_ward_database_up"] == 0)
         assert rig.waiting_n() == 20
         server.start()
-        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
         assert ward.seqs() == seqs

@@ -33,7 +33,7 @@ def figures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ward")
     with Broker(folder / "broker") as broker, WardIngest(folder, broker.port, more=city(broker.port)) as ward, \
             WardForward(ward) as forward, Teller(broker.port) as device:
-        until(lambda: ward.figures().get("taimat_ward_connected") == 1 and forward.figures(), 20)
+        until(lambda: ward.figures().get("taimat_ward_connected") == 1 and forward.figures())
         device.say("evt", b"{}")            # some have a label, and none before the first of a kind
         device.say("evt", device.event(1))
         until(lambda: device.receipts()["taken"] == [1])

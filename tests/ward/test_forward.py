@@ -13,7 +13,7 @@ from tests.rigs.broker import Broker
 from tests.rigs.forward import WardForward, city
 from tests.rigs.ingest import WardIngest
 from tests.rigs.teller import Teller
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 DEV = "c-000000000001"
 THERE = f"w07/{DEV}"
@@ -41,13 +41,13 @@ def above(tmp_path, brokers):
 def up(part):
     """The part, when its broker has it."""
     connected = "taimat_forward_connected" if isinstance(part, WardForward) else "taimat_ward_connected"
-    until(lambda: part.figures().get(connected) == 1, 20)
+    until(lambda: part.figures().get(connected) == 1)
     return part
 
 
 def spoil(ward, statement):
     """Change something in the database of a ward or of the city behind everybody's back."""
-    with sqlite3.connect(ward.url.removeprefix("sqlite:///"), timeout=10) as db:
+    with sqlite3.connect(ward.url.removeprefix("sqlite:///"), timeout=HANG_S) as db:
         db.execute(statement)
 
 
@@ -65,7 +65,7 @@ def test_nothing_is_lost_over_kills_of_forwarder_city_broker_and_city_ingest(bro
                 if n == 15:
                     victim.kill()
             victim.start()
-        until(lambda: len(above.seqs()) == len(seqs), 20)
+        until(lambda: len(above.seqs()) == len(seqs))
         until(lambda: forward.figures()["taimat_forward_waiting_events"] == 0)
         assert ward.seqs(DEV) == above.seqs(THERE) == seqs
 
@@ -120,6 +120,6 @@ def test_what_the_city_misses_it_gets_from_the_forwarder_and_no_device_is_asked(
         spoil(above, "DELETE FROM event WHERE seq IN (2, 3)")
         spoil(above, "UPDATE device SET holes = '[[2, 3, 1000, 0]]'")
         up(above.start())
-        until(lambda: above.seqs(THERE) == [1, 2, 3, 4, 5], 20)
+        until(lambda: above.seqs(THERE) == [1, 2, 3, 4, 5])
         until(lambda: above.device(THERE).holes == "[]")
         assert forward.figures()["taimat_forward_replays_total"] == 1 and device.commands() == []

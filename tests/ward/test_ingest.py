@@ -34,7 +34,7 @@ def test_nothing_is_lost_over_kills_of_ingest_broker_and_link(tmp_path, broker):
             seqs += [rig.append() for _ in range(5)]
             part.start()
             time.sleep(chance.uniform(0.1, 0.5))
-        until(lambda: rig.waiting_n() == 0, 30, "the outbox is empty")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
         assert ward.seqs() == seqs
 
 
@@ -46,19 +46,19 @@ def test_what_came_while_it_was_away_waits_at_the_broker(tmp_path, broker):
             device.say("evt", device.event(seq))
         assert ward.seqs() == []
         ward.start()
-        until(lambda: sorted(device.receipts()["taken"]) == list(range(1, 51)), what="each has its receipt")
+        until(lambda: sorted(device.receipts()["taken"]) == list(range(1, 51)), "each has its receipt")
         assert len([topic for topic, _ in device.heard if topic.endswith("/ack")]) <= 10, "they come in batches"
 
 def test_a_device_answers_for_what_is_missing(tmp_path, broker):
     """What the ward once had and lost, as with a restored backup, is asked for; the device says that it is gone."""
     with WardIngest(tmp_path / "ward", broker.port) as ward, LinkRig(tmp_path / "link", broker.port) as rig:
         seqs = [rig.append() for _ in range(5)]
-        until(lambda: rig.waiting_n() == 0, 20, "the outbox is empty")
+        until(lambda: rig.waiting_n() == 0, "the outbox is empty")
         ward.stop()
         with sqlite3.connect(ward.url.removeprefix("sqlite:///")) as db:
             db.execute("DELETE FROM event WHERE seq = ?", (seqs[2],))
             db.execute("UPDATE device SET holes = ?", (f"[[{seqs[2]}, {seqs[2]}, 1000, 0]]",))
         ward.start()
-        until(lambda: ward.device(rig.dev()).holes == "[]", 20, "nothing is missing any more")
+        until(lambda: ward.device(rig.dev()).holes == "[]", "nothing is missing any more")
         gap = ward.rows(sql.select(database.event.c.message).where(database.event.c.kind == "gap"))
         assert json.loads(gap[0].message)["data"]["missing"] == [[seqs[2], seqs[2]]]

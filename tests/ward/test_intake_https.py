@@ -26,7 +26,7 @@ from tests.rigs.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
 from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE, PIECE_B, TUS, Device, Intake, Upload, metadata
 from tests.rigs.pki import Authority
 from tests.rigs.shelf import OFFSET_MS
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_nothing_is_taken_for_a_request_that_is_at_its_end(intake, state):
     device.sends(request, 0, PICTURE.data[:10])
     intake.requests.become(request, state, "ops", 1)
     assert device.announce(request, PICTURE)[0] == device.sends(request, 10, PICTURE.data[10:])[0] == 410
-    until(lambda: not (intake.folder / "coming" / request).exists(), what="what had come is deleted")
+    until(lambda: not (intake.folder / "coming" / request).exists(), "what had come is deleted")
 
 
 def test_nothing_is_taken_for_what_was_asked_too_long_ago(intake):
@@ -395,7 +395,7 @@ def test_who_is_slow_or_silent_is_sent_away(intake):
 
     def ends(*said):
         """Seconds until the intake has had enough of who says this, a byte each tenth of a second."""
-        raw = socket.create_connection(("127.0.0.1", intake.port), 10)
+        raw = socket.create_connection(("127.0.0.1", intake.port), HANG_S)
         peer = context.wrap_socket(raw, server_hostname="localhost") if said else raw
         began = time.monotonic()
         peer.settimeout(0.1)

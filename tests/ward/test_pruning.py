@@ -60,10 +60,10 @@ def test_old_events_are_deleted_when_the_clock_is_set_and_not_before(book):
     ingest = threading.Thread(target=Ingest(own, book, clock, metrics, Tempo()).run, args=(stop,))
     ingest.start()
     try:
-        until(lambda: clock.mono > 8000, what="it has looked twice")
+        until(lambda: clock.mono > 8000, "it has looked twice")
         assert pruned_n(metrics) == 0
         clock.clock = "ntp"
-        until(lambda: pruned_n(metrics) == EVENTS_N, 20)
+        until(lambda: pruned_n(metrics) == EVENTS_N)
     finally:
         stop.set()
         ingest.join()

@@ -28,7 +28,7 @@ from tests.rigs.certified import certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import HANG_S, free_port, until
 from tests.tools.cli import REPO, environment, taimat
 
 URL = "https://ward.example:8443/exports"
@@ -136,9 +136,9 @@ def test_with_the_rights_that_the_ward_s_broker_gives_it_gets_through(tmp_path):
     with broker, WardIngest(tmp_path / "ward", broker.port, ward=certified(authority, "ingest"), more=more) as ward, \
             LinkRig(tmp_path / "link", broker.port, papers,
                     '[[camera]]\nname = "gate"\nsource = "picamera:0"'):
-        until(lambda: (row := ward.device(DEV)) and row.online, 20)
+        until(lambda: (row := ward.device(DEV)) and row.online)
         assert request(ward.config, *words()) == 0
-        until(lambda: ward.rows(sql.select(database.request.c.state)) == [("waiting",)], 20)
+        until(lambda: ward.rows(sql.select(database.request.c.state)) == [("waiting",)])
 
 
 def test_what_an_event_says_counts_where_the_answer_was_lost(ward, device, book):
@@ -172,7 +172,7 @@ def test_who_waits_sees_it_to_its_end(ward, device):
             ("failed", {"code": "no_footage"}, "failed: no_footage")):
         device.answers(command, state, **more)
         assert lines.readline().strip() == said
-    assert process.wait(10) == 1
+    assert process.wait(HANG_S) == 1
     lines.close()
 
 

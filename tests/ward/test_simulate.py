@@ -23,6 +23,7 @@ from agent.ward.simulate.city import simulate
 from agent.ward.simulate.figures import Figures, spread, targets
 from agent.ward.simulate.plan import Plan
 from agent.ward.simulate.show import show
+from tests.rigs.wait import HANG_S
 from tests.tools.cli import environment
 
 WAITS = Waits(start_s=0.3, lost_s=1.5, step_s=0.5, longest_s=2.0, hopeless_s=(1.0, 2.0))
@@ -104,7 +105,7 @@ def command(*words: str) -> list[str]:
 
 def test_too_few_open_files_are_named_with_the_remedy(tmp_path):
     ran = subprocess.run(command("--devices", "500"), cwd=tmp_path, env=environment(tmp_path), capture_output=True,
-                         text=True, timeout=60, preexec_fn=allow_300_files)
+                         text=True, timeout=HANG_S, preexec_fn=allow_300_files)
     assert ran.returncode == 69 and "Traceback" not in ran.stderr
     assert "500 devices need 700 open files, and this shell allows 300" in ran.stderr and "prlimit" in ran.stderr
 
@@ -117,6 +118,6 @@ def test_ended_in_the_middle_it_leaves_nothing_behind(tmp_path):
             break
     assert "mosquitto" in left_in(tmp_path)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 130 and not re.search("Traceback|Error", process.stderr.read())
+    assert process.wait(HANG_S) == 130 and not re.search("Traceback|Error", process.stderr.read())
     process.stderr.close()
     assert not left_in(tmp_path)

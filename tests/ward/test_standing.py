@@ -76,7 +76,7 @@ def test_missing_events_are_asked_for_after_a_minute_and_a_gap_settles_them(brok
         with sqlite3.connect(ward.url.removeprefix("sqlite:///")) as db:
             db.execute("UPDATE device SET holes = '[[12, 14, 1000, 0], [16, 19, 1000, 0]]'")
         ward.start()
-        until(lambda: len(device.commands()) == 2, what="it asks for both stretches")
+        until(lambda: len(device.commands()) == 2, "it asks for both stretches")
         (name, first), (_, second) = device.commands()
         assert name == "replay" and first["exp"] > first["iat"] and len({first["id"], second["id"]}) == 2
         assert [each["args"] for each in (first, second)] == [{"from": 12, "to": 14}, {"from": 16, "to": 19}]
@@ -102,7 +102,7 @@ def test_without_a_database_no_receipts_and_with_it_again_nothing_is_missing(bro
         with sqlite3.connect(ward.url.removeprefix("sqlite:///")) as db:
             db.execute("ALTER TABLE event RENAME TO elsewhere")
         device.say("evt", device.event(2))
-        until(lambda: device.ward_online() is False, what="it says that it is not at work")
+        until(lambda: device.ward_online() is False, "it says that it is not at work")
         until(lambda: "see [database] url" in ward.log.read_text())
         assert device.receipts()["taken"] == [1]
         with sqlite3.connect(ward.url.removeprefix("sqlite:///")) as db:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.tools import ward
 from tests.rigs.broker import Broker
-from tests.rigs.wait import free_port
+from tests.rigs.wait import HANG_S, free_port
 from tests.tools.cli import REPO, environment, taimat
 
 
@@ -30,7 +30,7 @@ def test_from_the_first_file_to_the_table(tmp_path):
         shown = taimat(tmp_path, "ward", "watch", "--once", "--config", config)
         assert (shown.returncode, shown.stdout) == (0, "")
         ingest.send_signal(signal.SIGTERM)
-        assert ingest.wait(10) == 0 and ingest.stderr.read() == ""
+        assert ingest.wait(HANG_S) == 0 and ingest.stderr.read() == ""
         ingest.stderr.close()
 
 

@@ -16,7 +16,7 @@ from agent.core.wire import told
 from agent.ward import database, register
 from agent.ward.book import Book, Came
 from agent.ward.register import Arrival
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE, SICK, SILENT, GONE, NEVER = (f"c-00000000000{n}" for n in range(1, 6))
@@ -61,7 +61,7 @@ def watch(config, *words, **more):
 
 
 def test_for_programs_one_object_a_device_the_worst_first(ward):
-    out, _ = watch(ward[0], "--once", "--json").communicate(timeout=20)
+    out, _ = watch(ward[0], "--once", "--json").communicate(timeout=HANG_S)
     found = [json.loads(line) for line in out.splitlines()]
     assert [(each["dev"], each["state"], each.get("why")) for each in found] == [
         (GONE, "offline", "lost"), (SILENT, "stale", "no health"), (NEVER, "never-seen", None), (HERE, "online", None),
@@ -80,7 +80,7 @@ def test_in_a_pipe_what_changes_is_told_until_the_reader_goes(ward):
     book.commit()
     assert process.stdout.readline().decode().split("\t")[:4] == [SICK, "HH-2", "offline", "shutdown"]
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0 and not process.stderr.read()
+    assert process.wait(HANG_S) == 0 and not process.stderr.read()
     process.stdout.close()
 
 
@@ -97,7 +97,7 @@ def test_on_a_terminal_it_is_a_table_with_a_count(ward):
                 shown += os.read(ours, 65536)
         return COUNT in shown and b"HH-3" in shown and b"hot" in shown
 
-    until(complete, 20)
+    until(complete)
     process.send_signal(signal.SIGINT)
     until(lambda: process.poll() is not None or complete() and None)
     os.close(ours)
@@ -108,5 +108,5 @@ def test_before_there_is_a_database_the_remedy_is_told(tmp_path):
     config = tmp_path / "ward.toml"
     config.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/ward.db"\n')
     process = watch(config, "--once")
-    _, told_ = process.communicate(timeout=20)
+    _, told_ = process.communicate(timeout=HANG_S)
     assert process.returncode == 73 and b"unable to open database file; see [database] url" in told_

@@ -13,6 +13,7 @@ from agent.web.workers import CardTrouble, Workers
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
+from tests.rigs.wait import HANG_S
 
 
 def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path):
@@ -26,7 +27,7 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path)
     info, packets = movie()
     cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
     with house:
-        connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=HANG_S)
         connection.request("GET", "/live/gate.mp4")
         live = connection.getresponse()
         stuck = [threading.Thread(target=house.get, args=(f"/thumbs/{event_id}.jpg",), daemon=True) for _ in range(3)]
@@ -60,7 +61,7 @@ def test_what_waits_for_the_card_is_bounded_and_counted(desk):
 
     async def crowd() -> list:
         release = threading.Event()
-        asked = [asyncio.ensure_future(desk.ask(lambda db: release.wait(5))) for _ in range(10)]
+        asked = [asyncio.ensure_future(desk.ask(lambda db: release.wait(HANG_S))) for _ in range(10)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         release.set()
         await asyncio.sleep(0.1)

@@ -6,7 +6,8 @@ import pytest
 from agent.core.access import LOCKED_S, TRIES_N
 from agent.store import browsers, meta
 from agent.store.database import connect, transaction
-from tests.rigs.household import Household, until
+from tests.rigs.household import Household
+from tests.rigs.wait import until
 
 CODE = "7K2MQ9XD"
 PHONE = {"host": "192.168.1.7:8088"}        # what a phone's browser sends; only then is a visitor not at the device

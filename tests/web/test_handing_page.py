@@ -20,6 +20,7 @@ from agent.store import clips, holds, ledger
 from agent.store.database import connect
 from tests.rigs.exports import look
 from tests.rigs.household import Household, happen
+from tests.rigs.wait import HANG_S
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def keeper(house: Household):
     thread.start()
     yield
     stop.set()
-    thread.join(20)
+    thread.join(HANG_S)
 
 
 def clip_of(house: Household):

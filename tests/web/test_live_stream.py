@@ -14,8 +14,9 @@ import pytest
 from agent.web import channel, live
 from agent.web.live import Pace
 from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, until
+from tests.rigs.household import FRAME_US, Household
 from tests.rigs.livecam import LiveCam
+from tests.rigs.wait import HANG_S, until
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def cam(house):
 
 
 def watch(house: Household) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=HANG_S)
     connection.request("GET", "/live/gate.mp4")
     return connection.getresponse()
 
@@ -134,7 +135,7 @@ def test_nonsense_on_the_socket_harms_only_this_viewer(house):
     with socket.socket(socket.AF_UNIX) as odd:
         odd.bind(str(house.runtime / "live-gate.sock"))
         odd.listen(1)
-        odd.settimeout(10)
+        odd.settimeout(HANG_S)
         threading.Thread(target=lambda: odd.accept()[0].sendall(b"HTTP/1.1 200 OK\r\n" * 10), daemon=True).start()
         answer = house.get("/live/gate.mp4")
     assert json.loads(answer.body) == {"reason": "no_picture"}

@@ -8,7 +8,8 @@ import pytest
 
 from agent.store import boots, clips, events
 from agent.store.database import connect, transaction
-from tests.rigs.household import Household, happen, until
+from tests.rigs.household import Household, happen
+from tests.rigs.wait import HANG_S, until
 
 
 def test_home_shows_cameras_events_and_health(house):
@@ -166,7 +167,7 @@ def test_the_feeds_say_the_same_for_programs(house):
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",           # TLS at the wrong door
     b"GET / HTTP/1.1\r\n\r\n", b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 def test_nonsense_gets_a_refusal_and_the_page_lives_on(house, request_head):
-    with socket.create_connection(("127.0.0.1", house.port), timeout=5) as visitor:
+    with socket.create_connection(("127.0.0.1", house.port), timeout=HANG_S) as visitor:
         visitor.sendall(request_head)
         answer = visitor.recv(200)
     assert re.match(rb"HTTP/1\.1 4\d\d ", answer)

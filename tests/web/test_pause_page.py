@@ -16,7 +16,8 @@ from agent.web import views, words
 from agent.web.switch import hours, of_all, of_camera, paused_now
 from agent.web.tile import tiles
 from tests.rigs.h264 import movie
-from tests.rigs.household import Household, until
+from tests.rigs.household import Household
+from tests.rigs.wait import until
 
 PHONE = {"host": "192.168.1.7:8088"}
 VI, EN = words.load("vi"), words.load("en")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.household import until
+from tests.rigs.wait import HANG_S, until
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def start(file) -> subprocess.Popen:
 
 def answers(port: int) -> bool:
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
         connection.request("GET", "/")
         return connection.getresponse().status == 200
     except OSError:
@@ -45,7 +45,7 @@ def test_it_serves_and_ends_in_order(config, number):
     until(lambda: answers(port))
     process.send_signal(number)
     begin_s = time.monotonic()
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=HANG_S)
     assert time.monotonic() - begin_s < 3
     assert process.returncode == 0
     assert f"http://127.0.0.1:{port}" in said and "Traceback" not in said
@@ -59,7 +59,7 @@ def test_it_needs_little_memory(config):
     status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     resident_kb = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=HANG_S)
     assert resident_kb < 45_000
 
 
@@ -67,7 +67,7 @@ def test_a_port_in_use_is_one_clear_line(config):
     file, port = config
     with socket.create_server(("127.0.0.1", port)):
         process = start(file)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=HANG_S)
     assert process.returncode == 69
     assert said.strip() == (f"web: can't listen on 127.0.0.1 port {port}: Address already in use; choose another port, "
                             f"or an address of this machine, under [web] in the configuration")
@@ -77,7 +77,7 @@ def test_an_address_of_another_machine_is_one_clear_line(config):
     file, _ = config
     file.write_text(file.read_text().replace("[web]", '[web]\nlisten = "192.0.2.1"'))
     process = start(file)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=HANG_S)
     assert process.returncode == 69
     assert said.startswith("web: can't listen on 192.0.2.1 port") and len(said.splitlines()) == 1
 

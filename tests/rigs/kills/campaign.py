@@ -12,7 +12,6 @@ from tests.rigs.kills.roles import ROLES, Roles, victims
 from tests.rigs.kills.witness import Witness, drained
 from tests.rigs.wait import free_port
 
-DRAIN_S = 60.0
 CONFIG = """
 [store]
 folder = "{place}/store"
@@ -69,7 +68,7 @@ def campaign(place: Path, film: Path, kills_n: int, dice: random.Random,
                     tell(number)
                     time.sleep(wait_s)
                     _kill(roles, store, role, [0.0, dice.uniform(0, 1)][:1 + again], done)
-                done.drained, done.ended = drained(store / FILE, DRAIN_S), roles.ended
+                done.drained, done.ended = drained(store / FILE), roles.ended
             done.found = judge(store, witness.seen, done.torn)
     return done
 

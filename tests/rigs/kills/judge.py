@@ -13,6 +13,7 @@ from agent.store import outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
 from tests.rigs.kills.witness import Seen
+from tests.rigs.wait import HANG_S
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Judged:
 
 def open_clips(store: Path) -> list[int]:
     """Numbers of the clips that are being written."""
-    with contextlib.closing(sqlite3.connect(store / FILE, timeout=10)) as db:
+    with contextlib.closing(sqlite3.connect(store / FILE, timeout=HANG_S)) as db:
         return [seq for seq, in db.execute("SELECT seq FROM clip WHERE state = 'open'")]
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from agent.core.facts import Beat
 from agent.host.datagram import Inbox
+from tests.rigs.wait import HANG_S
 
 ROOT = Path(__file__).parents[3]
 ROLES = {"capture": ["agent.capture", "--network"], "keeper": ["agent.keeper"], "link": ["agent.link"],
          "web": ["agent.web"]}
-BACK_WITHIN_S = 60.0
-END_WITHIN_S = 10.0
 
 
 def now_mono_s() -> float:
@@ -46,7 +45,7 @@ class Roles:
             process.send_signal(signal.SIGTERM)
         for process in self._processes.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(END_WITHIN_S)
+                process.wait(HANG_S)
             process.kill()
             process.wait()
         self._inbox.close()
@@ -71,13 +70,13 @@ class Roles:
 
     def wait(self, role: str) -> float:
         """Until the role beats; returns when it did. Raises TimeoutError with the end of what it said."""
-        deadline_mono_s = now_mono_s() + BACK_WITHIN_S
+        deadline_mono_s = now_mono_s() + HANG_S
         while now_mono_s() < deadline_mono_s:
             beat = self._inbox.receive(0.1)
             if isinstance(beat, Beat) and beat.role == role and beat.pid == self._processes[role].pid:
                 return now_mono_s()
         log = (self._place / f"{role}.log").read_text(errors="replace")[-1500:]
-        raise TimeoutError(f"{role} is not back within {BACK_WITHIN_S:g} s:\n{log}")
+        raise TimeoutError(f"{role} is not back within {HANG_S:g} s:\n{log}")
 
 
 def victims(dice: random.Random, kills_n: int) -> Iterator[tuple[str, float, bool]]:

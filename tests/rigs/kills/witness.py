@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 
+from tests.rigs.wait import HANG_S
+
 LOOK_EVERY_S = 0.02
 
 
@@ -56,7 +58,7 @@ class Witness:
     def _look(self) -> None:
         while not self._database.exists() and not self._over.wait(LOOK_EVERY_S):
             pass
-        with contextlib.closing(sqlite3.connect(self._database, timeout=10, isolation_level=None)) as db:
+        with contextlib.closing(sqlite3.connect(self._database, timeout=HANG_S, isolation_level=None)) as db:
             while not self._over.wait(LOOK_EVERY_S):
                 with contextlib.suppress(sqlite3.OperationalError):     # before its tables are made
                     self._note(db)
@@ -67,10 +69,10 @@ class Witness:
         self.seen.events |= dict(db.execute("SELECT id, state FROM event ORDER BY id DESC LIMIT 20"))
 
 
-def drained(database: Path, within_s: float) -> bool:
+def drained(database: Path) -> bool:
     """Whether the outbox comes to be empty."""
-    deadline_s = time.monotonic() + within_s
-    with contextlib.closing(sqlite3.connect(database, timeout=10, isolation_level=None)) as db:
+    deadline_s = time.monotonic() + HANG_S
+    with contextlib.closing(sqlite3.connect(database, timeout=HANG_S, isolation_level=None)) as db:
         while db.execute("SELECT COUNT(*) FROM outbox").fetchone()[0]:
             if time.monotonic() > deadline_s:
                 return False

@@ -14,13 +14,11 @@ from tests.rigs.powercut.disk import Disk, logged_disk, mend, plugged_in
 from tests.rigs.powercut.judge import Judge, Outcome
 from tests.rigs.powercut.log import FATES, Log, Replay
 from tests.rigs.powercut.witness import Promises, Witness
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 ROOT = Path(__file__).parents[3]
 CARD_B = 160 << 20
 ROLES = (("agent.capture", "--network"), ("agent.keeper",))
-START_S = 30.0
-END_S = 20.0
 STORE = "store"
 CAMERA = '''
 [[camera]]
@@ -53,7 +51,7 @@ def record(folder: Path, films: list[tuple[Path, str]], seconds: float, *, encry
         began_b = disk.log_b()
         config = _config(folder, disk, films, [f'encrypt = "{encrypt}"', f"quota_gb = {quota_gb}"])
         with Witness(disk, disk.mount / STORE) as witness, _agent(folder, config):
-            until(lambda: len(witness.seen.lives) >= len(films), START_S, f"all cameras record; see {folder}/*.log")
+            until(lambda: len(witness.seen.lives) >= len(films), f"all cameras record; see {folder}/*.log")
             time.sleep(seconds)
         subprocess.run(["sync", "--file-system", disk.mount], check=True)
     log = Log.read(disk.log)
@@ -110,7 +108,7 @@ def _agent(folder: Path, config: Path) -> Iterator[None]:
             process.send_signal(signal.SIGTERM)
         for process in processes:
             try:
-                process.wait(END_S)
+                process.wait(HANG_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

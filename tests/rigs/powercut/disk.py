@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.rigs.wait import HANG_S, until
+
 PLUGIN = Path(__file__).with_name("plugin.py")
 MKFS = ("mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0")
-READY_S, BUSY_S, GONE_S = 10.0, 3.0, 10.0
+BUSY_S = 3.0
 
 
 def missing() -> str:
@@ -87,7 +89,7 @@ def logged_disk(folder: Path, size_b: int, *mkfs: str) -> Iterator[Disk]:
     kit = ("nbdkit", "--exit-with-parent", "--single", "python", PLUGIN, f"image={folder / 'image'}",
            f"size={size_b}", f"log={folder / 'log'}", f"trouble={folder / 'trouble'}")
     with _process(folder, "nbdfuse", f"{point}/", "--command", *kit), contextlib.ExitStack() as stack:
-        _wait_for(point / "nbd")
+        until((point / "nbd").exists, "nbdfuse shows the disk; see nbd.log beside it")
         # Past the cache, so that what is read is what the disk has.
         device = _run("losetup", "--direct-io=on", "--find", "--show", point / "nbd").strip()
         stack.callback(_quietly, "losetup", "--detach", device)
@@ -101,7 +103,7 @@ def logged_disk(folder: Path, size_b: int, *mkfs: str) -> Iterator[Disk]:
 
 def mend(image: Path | str) -> tuple[int, str]:
     """Replay a file system's journal and check it as a boot does; returns e2fsck's exit code and words."""
-    done = subprocess.run(["e2fsck", "-p", image], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["e2fsck", "-p", image], capture_output=True, text=True, timeout=HANG_S)
     return done.returncode, done.stdout.strip()
 
 
@@ -127,7 +129,7 @@ def _process(folder: Path, *command: str | Path) -> Iterator[None]:
     finally:
         _gone(folder / "fuse")
         try:
-            process.wait(GONE_S)
+            process.wait(HANG_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -142,22 +144,14 @@ def _gone(point: Path) -> None:
         time.sleep(0.05)
 
 
-def _wait_for(path: Path) -> None:
-    deadline_s = time.monotonic() + READY_S
-    while not path.exists():
-        if time.monotonic() > deadline_s:
-            raise RuntimeError(f"{path} does not appear; see nbd.log beside it")
-        time.sleep(0.02)
-
-
 def _run(*command: str | Path) -> str:
     return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True,
-                          timeout=60).stdout
+                          timeout=HANG_S).stdout
 
 
 def _quietly(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=False, capture_output=True, timeout=60)
+    subprocess.run([str(word) for word in command], check=False, capture_output=True, timeout=HANG_S)
 
 
 def _says_no(*command: str) -> bool:
-    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode != 0
+    return subprocess.run(command, check=False, capture_output=True, timeout=HANG_S).returncode != 0

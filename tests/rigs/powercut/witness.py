@@ -16,6 +16,7 @@ from agent.store.clips import FINISHED
 from agent.store.database import FILE
 from agent.store.folders import Folders
 from tests.rigs.powercut.disk import Disk
+from tests.rigs.wait import HANG_S
 
 LOOK_EVERY_S = 0.02
 
@@ -62,7 +63,7 @@ class Witness:
         while not (self._folders.root / FILE).exists() and not self._over.wait(LOOK_EVERY_S):
             pass
         uri = f"file:{quote(str(self._folders.root / FILE))}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)) as db:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=HANG_S)) as db:
             while not self._over.wait(LOOK_EVERY_S):
                 with contextlib.suppress(sqlite3.OperationalError):     # its tables are not made yet
                     self._look(db)
