@@ -23,7 +23,7 @@ from agent.link.presence import Presence
 from agent.link.reporter import Reporter
 from agent.link.update.bearer import Bearer
 from agent.store import outbox
-from agent.store.schema import MIGRATIONS
+from agent.store.schema import SCHEMA
 
 Facts = Mapping[str, float | int | str | bool | None]
 
@@ -92,7 +92,7 @@ class Deeds:
     def _diagnostics(self) -> Diagnostics:
         told = Diagnostics(
             versions={**self.presence.versions(), "python": platform.python_version(),
-                      "sqlite": sqlite3.sqlite_version, "store": str(len(MIGRATIONS))},
+                      "sqlite": sqlite3.sqlite_version, "store": str(SCHEMA)},
             link={key: value for key, value in self.facts().items() if isinstance(value, int | float)},
             health=self.reporter.told and replace(self.reporter.told, cond=self.reporter.told.cond[:CONDITIONS_TOLD]))
         if told.health and len(wire.encode(told)) > DATA_B:

@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.store.names import highest
-from agent.store.schema import MIGRATIONS, READABLE_FROM
+from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 
 FILE = "taimat.db"
 CLIPS = "clips"         # the folder beside it
-READABLE = "readable_from"      # in meta: READABLE_FROM of whoever migrated it last
+READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
 MENDED = "taimat.db.mended"     # see agent/store/mend.py: about to take the database's place
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
@@ -50,7 +50,7 @@ class Connection(sqlite3.Connection):
 
 
 def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> Connection:
-    """Open (and if need be create or migrate) the database in `folder`; one connection a thread.
+    """Open (and if need be create) the database in `folder`; one connection a thread.
 
     Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut.
     Raises StoreError.
@@ -88,7 +88,7 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str]) -> C
         db.row_factory = sqlite3.Row
         for pragma in pragmas:
             db.execute(f"PRAGMA {pragma}")
-        _migrate(db, path)
+        _make(db, path)
         stack.pop_all()
     return db
 
@@ -141,45 +141,52 @@ def _create(path: Path) -> None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    if _demand_known(db, path) >= len(MIGRATIONS):
+def _make(db: sqlite3.Connection, path: Path) -> None:
+    """The tables, if there are none yet. Raises StoreError and sqlite3.Error."""
+    if demand_known(db, path):
         return
     with transaction(db):
-        version = db.execute("PRAGMA user_version").fetchone()[0]       # another role may have been quicker
-        for number in range(version, len(MIGRATIONS)):
-            for statement in _statements(MIGRATIONS[number]):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number + 1}")
-        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (READABLE, str(READABLE_FROM)))
-        if not version:
-            with contextlib.suppress(PermissionError):      # the link may not look at clips, and numbers none
-                _number_on(db, path)
+        if db.execute("PRAGMA user_version").fetchone()[0]:     # another role has been quicker
+            return
+        for statement in _statements(TABLES):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA}")
+        db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (READABLE, str(READABLE_FROM)))
+        with contextlib.suppress(PermissionError):      # the link may not look at clips, and numbers none
+            _number_on(db, path)
 
 
 def _is_readable(db: sqlite3.Connection) -> bool:
     """Whether the newer version that was here has only added to what we know."""
     row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (READABLE,)).fetchone()
-    return row is not None and 0 < row[0] <= len(MIGRATIONS)
+    return row is not None and 0 < row[0] <= SCHEMA
 
 
-def demand_known(folder: Path) -> None:
-    """See that `connect` would take the database in `folder`, without bringing it up to date. Raises StoreError."""
+def demand_usable(folder: Path) -> None:
+    """See that `connect` would take the database in `folder`, without making one. Raises StoreError."""
     path = folder / FILE
     if path.exists():
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
-                _demand_known(db, path)
+                demand_known(db, path)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}; see: taimat doctor") from error
 
 
-def _demand_known(db: sqlite3.Connection, path: Path) -> int:
-    """The database's version, if we can go on with it. Raises StoreError and sqlite3.Error."""
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS) and not _is_readable(db):
-        raise StoreError(f"{path} was written by a newer Taimat "
-                         f"(schema {version}, known up to {len(MIGRATIONS)}): update this one")
-    return version
+def demand_known(db: sqlite3.Connection, path: Path) -> int:
+    """The number of the database's schema, if we can go on with it; 0: it has no tables yet.
+
+    Raises StoreError and sqlite3.Error.
+    """
+    number: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if 0 < number < SCHEMA:
+        raise StoreError(f"{path} was written by a Taimat from before its first release (schema {number}, known from "
+                         f"{SCHEMA} on): stop Taimat, move {path.name}, {path.name}-wal and {path.name}-shm to another "
+                         "place, and start it: a new one is made, and the clips beside it stay")
+    if number > SCHEMA and not _is_readable(db):
+        raise StoreError(f"{path} was written by a newer Taimat (schema {number}, known up to {SCHEMA}): update this "
+                         "one")
+    return number
 
 
 def number_on(db: Connection) -> None:

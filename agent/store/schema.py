@@ -1,14 +1,13 @@
-"""The database's tables, as a list of migrations. docs/design/storage.md says which promise hangs on which."""
+"""The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-# Each entry takes the schema from its index to index + 1; PRAGMA user_version counts them.
-# Entries are never edited once released.
+SCHEMA = 11             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
-# Who knows the entries up to this one can go on with a store that all of them were applied to: those behind it only add
-# what it need not know. This is the way back after an update that went wrong; an entry that changes or takes away what
-# was there raises the number to its own, and docs/design/system.md says what that costs.
-READABLE_FROM = 9
+# A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
+# not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
+# raises the number to its own, and docs/design/system.md says what that costs.
+READABLE_FROM = 11
 
-MIGRATIONS = ["""
+TABLES = """
 CREATE TABLE meta (                       -- single values: device id, connection counter, ...
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -17,8 +16,18 @@ CREATE TABLE meta (                       -- single values: device id, connectio
 CREATE TABLE boot (                       -- every start of the machine that left a row
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,              -- first 8 hex digits of the kernel's boot id
-    offset_ms INTEGER                     -- wall minus monotonic once the clock was right: dates all rows of this boot
+    doubtful INTEGER NOT NULL DEFAULT 0   -- 1: told two times, the last for less than a day
 ) STRICT;
+
+CREATE TABLE anchor (                     -- what the wall clock was found to be: docs/design/time.md
+    boot TEXT NOT NULL,
+    from_mono_ms INTEGER NOT NULL,        -- it held from here on; the first of a boot reaches back to its start: 0
+    offset_ms INTEGER NOT NULL,           -- wall minus monotonic
+    clock TEXT NOT NULL,                  -- unset | saved | rtc | ntp
+    err_ms INTEGER,                       -- how far off at most, by the kernel's word; NULL: unknown
+    dates_ms INTEGER,                     -- the offset that dates rows from here on; NULL: they stay as written
+    PRIMARY KEY (boot, from_mono_ms)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE clip (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -37,9 +46,13 @@ CREATE TABLE clip (
     bytes INTEGER,
     frames INTEGER,
     sha256 TEXT,                          -- by the keeper, after the clip is done
-    why TEXT                              -- why it was deleted or lost
+    why TEXT,                             -- why it was deleted or lost
+    day_key INTEGER                       -- for which its file is encrypted; NULL: for none
 ) STRICT;
-CREATE INDEX clip_by_camera ON clip (camera, seq) WHERE state IN ('done', 'recovered');
+CREATE INDEX clip_by_camera ON clip (camera, seq, kind, bytes)     -- all that retention and the sums have to read
+    WHERE state IN ('done', 'recovered');
+CREATE INDEX clip_by_start ON clip (camera, boot, mono_ms, wall_ms)    -- which clips reach into a day: store.boots
+    WHERE state IN ('open', 'done', 'recovered');
 CREATE INDEX clip_by_state ON clip (state, seq) WHERE state NOT IN ('done', 'recovered');
 CREATE INDEX clip_unhashed ON clip (seq) WHERE sha256 IS NULL AND state IN ('done', 'recovered');
 
@@ -47,6 +60,7 @@ CREATE TABLE hold (                       -- a clip that retention must leave al
     clip INTEGER NOT NULL REFERENCES clip (seq),
     reason TEXT NOT NULL,
     until_wall_ms INTEGER,                -- NULL: until released
+    work INTEGER NOT NULL DEFAULT 0,      -- 1: the agent's own, as long as it reads the clip
     PRIMARY KEY (clip, reason)
 ) STRICT, WITHOUT ROWID;
 
@@ -64,7 +78,12 @@ CREATE TABLE event (
     tracks_n INTEGER,
     boxes TEXT,                           -- JSON [[x, y, w, h], ...] at the peak, fractions of the picture
     detector TEXT,                        -- version of the detector that saw it
-    thumb TEXT                            -- file name in thumbs/
+    thumb TEXT,                           -- file name in thumbs/
+    day_key INTEGER,                      -- for which its thumbnail is encrypted; NULL: for none
+    zones TEXT,                           -- JSON ["gate", ...]: fulfilled, in the order in which they first were
+    path TEXT,                            -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.eventnotes
+    settings TEXT,                        -- what the detector was set to: config.digest
+    code TEXT                             -- of a tamper event: core.tamper.Kind
 ) STRICT;
 CREATE INDEX event_by_state ON event (state) WHERE state = 'open';
 
@@ -98,13 +117,7 @@ CREATE TABLE browser (                    -- paired browsers of the household
     name TEXT NOT NULL,
     paired_wall_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-""", """
-ALTER TABLE event ADD COLUMN zones TEXT;      -- JSON ["gate", ...]: fulfilled, in the order in which they first were
-ALTER TABLE event ADD COLUMN path TEXT;       -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.eventnotes
-ALTER TABLE event ADD COLUMN settings TEXT;   -- what the detector was set to: config.digest
-""", """
-ALTER TABLE event ADD COLUMN code TEXT;       -- of a tamper event: core.tamper.Kind
-""", """
+
 CREATE TABLE deed (                       -- acts that the keeper has not signed yet, written in the act's transaction
     id INTEGER PRIMARY KEY AUTOINCREMENT,     -- without a gap: a row that vanishes here leaves one in the ledger
     kind TEXT NOT NULL,
@@ -127,9 +140,6 @@ BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
 CREATE TRIGGER ledger_keeps_its_words BEFORE UPDATE ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
 
--- Signed is what is on the card now, not what was written of it before there were signatures.
-UPDATE clip SET sha256 = NULL WHERE state IN ('done', 'recovered');
-""", """
 CREATE TABLE day_key (                    -- what files are encrypted for; private halves are files of the keeper's
     id INTEGER PRIMARY KEY,
     public BLOB NOT NULL,                 -- X25519
@@ -140,34 +150,11 @@ CREATE TABLE day_key (                    -- what files are encrypted for; priva
     for_household BLOB,                   -- the private half, wrapped for the household's key, if there is one
     gone INTEGER NOT NULL DEFAULT 0       -- 1: destroyed, and with it all that was encrypted for it
 ) STRICT;
-ALTER TABLE clip ADD COLUMN day_key INTEGER;    -- for which its file is encrypted; NULL: for none
-ALTER TABLE event ADD COLUMN day_key INTEGER;   -- likewise its thumbnail
-""", """
-DROP INDEX clip_by_camera;
-CREATE INDEX clip_by_camera ON clip (camera, seq, kind, bytes)     -- all that retention and the sums have to read
-    WHERE state IN ('done', 'recovered');
-CREATE INDEX clip_by_start ON clip (camera, boot, mono_ms, wall_ms)    -- which clips reach into a day: store.boots
-    WHERE state IN ('open', 'done', 'recovered');
-
-ALTER TABLE hold ADD COLUMN work INTEGER NOT NULL DEFAULT 0;   -- 1: the agent's own, as long as it reads the clip
 
 CREATE TABLE handed_out (                 -- clips whose footage the ward has, by its receipt: the first to make room
     clip INTEGER PRIMARY KEY REFERENCES clip (seq) ON DELETE CASCADE
 ) STRICT;
-""", """
-CREATE TABLE anchor (                     -- what the wall clock was found to be: docs/design/time.md
-    boot TEXT NOT NULL,
-    from_mono_ms INTEGER NOT NULL,        -- it held from here on; the first of a boot reaches back to its start: 0
-    offset_ms INTEGER NOT NULL,           -- wall minus monotonic
-    clock TEXT NOT NULL,                  -- unset | saved | rtc | ntp
-    err_ms INTEGER,                       -- how far off at most, by the kernel's word; NULL: unknown
-    dates_ms INTEGER,                     -- the offset that dates rows from here on; NULL: they stay as written
-    PRIMARY KEY (boot, from_mono_ms)
-) STRICT, WITHOUT ROWID;
-INSERT INTO anchor SELECT id, 0, offset_ms, 'ntp', NULL, offset_ms FROM boot WHERE offset_ms IS NOT NULL;
-ALTER TABLE boot DROP COLUMN offset_ms;
-ALTER TABLE boot ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;   -- 1: told two times, the last for less than a day
-""", """
+
 CREATE TABLE handout (                    -- exports that the keeper is asked to sign: store.handouts
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     state TEXT NOT NULL CHECK (state IN ('asked', 'signed', 'refused')),
@@ -176,7 +163,7 @@ CREATE TABLE handout (                    -- exports that the keeper is asked to
     manifest BLOB,                        -- the very bytes that are signed
     signatures TEXT                       -- JSON: base64 by file name
 ) STRICT;
-""", """
+
 CREATE TABLE command (                    -- what the ward has ordered, and the answer: store.commands
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,              -- the asker's ULID
@@ -193,7 +180,7 @@ CREATE TABLE command (                    -- what the ward has ordered, and the 
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL
 ) STRICT;
-""", """
+
 CREATE TABLE request (                    -- pictures that the ward has asked for: store.requests
     n INTEGER PRIMARY KEY AUTOINCREMENT,  -- by which the household knows it
     id TEXT NOT NULL UNIQUE,              -- the ward's command
@@ -222,6 +209,5 @@ CREATE TABLE request (                    -- pictures that the ward has asked fo
     sent_b INTEGER NOT NULL DEFAULT 0,
     receipt TEXT                          -- the ward's, as it came
 ) STRICT;
-""", """
 CREATE INDEX request_open ON request (n) WHERE state IN ('waiting', 'approved', 'packed');     -- as store.requests asks
-"""]
+"""

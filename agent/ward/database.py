@@ -7,7 +7,7 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-VERSION = 2                     # of the tables; each version so far has only added some
+VERSION = 2                     # of the tables; lower ones were before the first release
 CONNECT_S = 10                  # a server that does not answer is given up after this,
 SILENCE_MS = 30_000             # one that falls silent after this, and so is one of us that forgets to go on
 TURN = 0x7461696D6174           # "taimat": the lock of whoever commits
@@ -125,8 +125,8 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
             if not read_only:
                 take_turn(db)
             found = _version(db)
-            if (found is None or found < VERSION) and not read_only:
-                found = _bring_up(db)
+            if found is None and not read_only:
+                found = _make(db)
     except SQLAlchemyError as error:
         raise fault(url, error) from error
     except ModuleNotFoundError as error:
@@ -135,9 +135,11 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
     if found is not None and found > VERSION:
         raise DatabaseFault(f"{engine.url}: was made by a newer Taimat (tables {found}, known up to {VERSION}): "
                             "update this one, or use another database")
-    if found != VERSION:
-        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet, or only by an older Taimat; to begin: "
-                            "taimat ward ingest")
+    if found is None:
+        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet; to begin: taimat ward ingest")
+    if found < VERSION:
+        raise DatabaseFault(f"{engine.url}: was made by a Taimat from before its first release (tables {found}, known "
+                            f"from {VERSION} on): move it to another place, or use another database")
     return engine
 
 
@@ -194,10 +196,9 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
     return engine
 
 
-def _bring_up(db: sql.Connection) -> int:
-    """Make the tables that are missing. Returns their version."""
+def _make(db: sql.Connection) -> int:
+    """The tables. Returns their version."""
     _tables.create_all(db)
-    db.execute(sql.delete(version))
     db.execute(sql.insert(version).values(version=VERSION))
     return VERSION
 

@@ -26,10 +26,8 @@ from agent.keeper.key import FILE, KeyFault, load_or_make
 from agent.keeper.main import Keeper
 from agent.keeper.seal import BATCH_N, Sealer
 from agent.store import browsers, clips, consent, events, ledger, meta, pause
-from agent.store.database import FILE as DB_FILE
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
-from agent.store.schema import MIGRATIONS
 from tests.conftest import HandClock
 from tests.rigs.cards import codes, film, look
 
@@ -189,29 +187,6 @@ def test_a_step_while_no_keeper_was_there_is_told_by_the_next_one(folders, hand_
     again.round(asked_for_space=False)
     assert [row.body["step_ms"] for row in rows(again.db) if row.kind == "clock"] == [-3_600_000]
     assert codes(folders) == set()
-
-
-def test_a_store_from_before_there_was_a_ledger_is_signed_as_it_is_found(folders, hand_clock):
-    old = next(number for number, script in enumerate(MIGRATIONS) if "CREATE TABLE ledger" in script)
-    db = sqlite3.connect(folders.root / DB_FILE)
-    db.row_factory = sqlite3.Row
-    for script in (*MIGRATIONS[:old], f"PRAGMA user_version = {old}"):
-        db.executescript(script)
-    names = ["gate-0b007001-000001", "gate-0b007001-000002"]
-    for seq, (name, content) in enumerate(zip(names, (b"kept", b"gone"), strict=True), 1):
-        folders.clip(seq, name).parent.mkdir(exist_ok=True)
-        folders.clip(seq, name).write_bytes(content)
-        db.execute("INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
-                   "dur_ms, bytes, frames, sha256) VALUES (?, 'gate', 'motion', 'done', '0b007001', 1000000, ?, 'ntp', "
-                   "'h264', 320, 180, 1000, 4, 10, 'of another time')", (name, hand_clock.wall_ms))
-    folders.clip(2, names[1]).unlink()
-    db.execute("UPDATE clip SET state = 'deleted' WHERE seq = 2")
-    db.commit()
-    db.close()
-    keeper = keeper_of(folders, hand_clock)
-    assert codes(folders) == set()
-    keeper.round(asked_for_space=False)
-    assert [row.body["clip"] for row in rows(keeper.db) if row.kind == "clip"] == names[:1] and codes(folders) == set()
 
 
 def test_many_acts_are_signed_in_batches_that_hold_nobody_up(folders, hand_clock):

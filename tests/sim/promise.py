@@ -47,7 +47,7 @@ def read(folders: Folders) -> Promise:
             return Promise()
         rows = {table: {row[key]: dict(row) for row in db.execute(f"SELECT * FROM {table}")}
                 for table, key in (("clip", "seq"), ("event", "id"), ("outbox", "seq"))}
-        head = ledger.head(db) if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'ledger'") else None
+        head = ledger.head(db)
     files = {seq: digest(folders.clip(seq, row["name"])) for seq, row in rows["clip"].items()
              if row["state"] in FINISHED}
     return Promise(rows["clip"], rows["event"], rows["outbox"], files, {head.n: head.hash.hex()} if head.n else {})

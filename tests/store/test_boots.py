@@ -1,11 +1,7 @@
 """Boots are numbered as they come, and their rows dated by what the wall clock turned out to be."""
-import sqlite3
-
 from agent.core.anchors import SETTLED_MS
 from agent.store import boots, clips
-from agent.store.database import FILE, connect, transaction
-from agent.store.schema import MIGRATIONS
-from agent.tools.verify import card
+from agent.store.database import transaction
 
 TRUE, HOUR_MS = 1_795_000_000_000, 3_600_000
 
@@ -45,20 +41,3 @@ def test_a_clock_that_is_thrown_about_without_end_costs_no_more_and_more(db, han
             boots.date(db, hand_clock.boot, TRUE + n % 2 * HOUR_MS, n * 60_000)
     assert len(boots.anchors(db, hand_clock.boot)) == boots.ANCHORS_MAX
     assert boots.offset_ms(db, hand_clock.boot) == TRUE + HOUR_MS
-
-
-def test_what_was_dated_before_there_were_anchors_stays_so(folders, hand_clock):
-    before = next(number for number, script in enumerate(MIGRATIONS) if "CREATE TABLE anchor" in script)
-    old = sqlite3.connect(folders.root / FILE)
-    for script in (*MIGRATIONS[:before], f"PRAGMA user_version = {before}"):
-        old.executescript(script)
-    _, name = clips.open_row(old, "gate", "motion", hand_clock.now(), "h264", 320, 180)
-    old.execute("INSERT INTO boot (id, offset_ms) VALUES (?, ?), ('0b00000a', NULL)", (hand_clock.boot, TRUE))
-    old.commit()
-    old.close()
-    told = card.read(folders.root, lambda clips_n: None).shelf.boots
-    db = connect(folders.root)
-    clip = clips.get(db, name)
-    assert clip.wall_ms == TRUE + clip.mono_ms
-    db.close()
-    assert told == card.read(folders.root, lambda clips_n: None).shelf.boots == {hand_clock.boot: {TRUE}}

@@ -1,8 +1,6 @@
-"""What an event carries, in its row and its messages; and rows from before there was such a thing."""
+"""What an event carries, in its row and its messages."""
 import json
 import sqlite3
-
-import pytest
 
 from agent.config.zones import ZONES_MAX
 from agent.core import wire
@@ -10,9 +8,6 @@ from agent.core.eventnotes import PATH_MAX
 from agent.core.wire import Entry
 from agent.host.clock import Instant
 from agent.store import announce, clips, events, outbox
-from agent.store.database import FILE, connect, transaction
-from agent.store.folders import Folders
-from agent.store.schema import MIGRATIONS
 from tests.conftest import HandClock
 
 PATH = [[0, 1, 100, 200, 50, 90], [2, 1, 110, 200, 50, 90]]
@@ -65,36 +60,3 @@ def test_the_largest_message_of_an_event_is_small(db, hand_clock: HandClock):
     row, = outbox.after(db, 0, 10)
     entry = Entry(**{name: row[name] for name in Entry._fields})._replace(seq=12_345_678)
     assert len(wire.cloud_event("w" * 24, "c-7f3a9c21b04d", entry, hist=True)) <= MESSAGE_B_MAX
-
-
-# From before.
-
-@pytest.fixture
-def old_folders(folders: Folders) -> Folders:
-    """A store of the first version, with an event in it."""
-    old = sqlite3.connect(folders.root / FILE)
-    old.executescript(MIGRATIONS[0])
-    old.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock, dur_ms, score, tracks_n, "
-                "boxes, detector) VALUES ('gate', 'motion', 'done', '0b007001', 5, 6, 'ntp', 7, 0.5, 1, "
-                "'[[0.1, 0.2, 0.3, 0.4]]', '1')")
-    old.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock) "
-                "VALUES ('gate', 'motion', 'open', '0b007001', 9, 10, 'ntp')")
-    old.execute("PRAGMA user_version = 1")
-    old.commit()
-    old.close()
-    return folders
-
-
-def test_a_store_of_the_first_version_is_read_and_written_on(old_folders: Folders, hand_clock: HandClock):
-    db = connect(old_folders.root)
-    going_on, over = events.latest(db)
-    assert (over.zones, over.path, over.settings, over.boxes) == ([], [], None, [[0.1, 0.2, 0.3, 0.4]])
-    assert (going_on.state, going_on.zones) == ("open", [])
-    with transaction(db):
-        events.finish(db, going_on.id, 5, 0.1, 1, [], "1", None, zones=["gate"])
-        announce.motion_end(db, over, hand_clock.now())
-    assert events.get(db, going_on.id).zones == ["gate"]
-    told, = (json.loads(row["data"]) for row in outbox.after(db, 0, 10))
-    assert "zones" not in told and told["detector"] == "1"
-    assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-    db.close()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.store import boots, browsers, clips, events, meta, outbox
-from agent.store.database import StoreError, connect, number_on, transaction
+from agent.store.database import FILE, StoreError, connect, number_on, transaction
 from agent.store.folders import Folders
-from agent.store.schema import MIGRATIONS, READABLE_FROM
+from agent.store.schema import READABLE_FROM, SCHEMA
 from tests.conftest import HandClock
 
 
@@ -21,14 +21,14 @@ def test_commits_are_flushed_and_readers_never_block(db):
 
 def newer(db, readable_from: int | None) -> None:
     """A newer version was here, and left this."""
-    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     db.execute("CREATE TABLE news (n INTEGER)")
     db.execute("DELETE FROM meta WHERE key = 'readable_from'")
     if readable_from is not None:
         meta.put(db, "readable_from", str(readable_from))
 
 
-@pytest.mark.parametrize("readable_from", [len(MIGRATIONS) + 1, None])
+@pytest.mark.parametrize("readable_from", [SCHEMA + 1, None])
 def test_a_store_that_a_newer_version_has_changed_is_refused(folders, db, readable_from):
     newer(db, readable_from)
     with pytest.raises(StoreError, match="newer Taimat"):
@@ -36,11 +36,26 @@ def test_a_store_that_a_newer_version_has_changed_is_refused(folders, db, readab
 
 
 def test_a_store_that_a_newer_version_has_only_added_to_is_used_as_it_is(folders, db, hand_clock: HandClock):
-    assert int(meta.get(db, "readable_from")) == READABLE_FROM <= len(MIGRATIONS)
-    newer(db, len(MIGRATIONS))
+    assert int(meta.get(db, "readable_from")) == READABLE_FROM <= SCHEMA
+    newer(db, SCHEMA)
     again = connect(folders.root)
     assert outbox.append(again, "motion", "gate", hand_clock.now(), "{}") == 1
-    assert again.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
+    assert again.execute("PRAGMA user_version").fetchone()[0] == SCHEMA + 1
+    again.close()
+
+
+def test_a_store_from_before_the_first_release_is_refused_and_once_moved_away_a_new_one_goes_on(folders, db,
+                                                                                                hand_clock: HandClock):
+    seq, name = clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+    folders.clip(seq, name).parent.mkdir(parents=True)
+    folders.clip(seq, name).touch()
+    db.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    db.close()
+    with pytest.raises(StoreError, match=rf"before its first release \(schema {SCHEMA - 1}, .*move"):
+        connect(folders.root)
+    (folders.root / FILE).rename(folders.root / "elsewhere")
+    again = connect(folders.root)
+    assert clips.open_row(again, "gate", "motion", hand_clock.now(), "h264", 320, 180)[0] == seq + 1
     again.close()
 
 

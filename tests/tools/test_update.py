@@ -20,7 +20,7 @@ from agent.host import ed25519
 from agent.host.clock import SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result, bundle
-from agent.store.schema import MIGRATIONS
+from agent.store.schema import SCHEMA
 from agent.tools.doctor import update as doctor
 from agent.tools.doctor.verdict import Verdict
 from agent.tools.update import main
@@ -166,7 +166,7 @@ def spoiled(maker: Maker, case: str) -> bytes:
         "a version that is a path": lambda: maker.bundle(NEW, version="../../x"),
         "old": lambda: maker.bundle(NEW, version=OLD),
         "a newer Python": lambda: maker.bundle(NEW, needs={"python": "4.0", "schema": 1}),
-        "a store of no return": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": len(MIGRATIONS) + 1}),
+        "a store of no return": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": SCHEMA + 1}),
     }[case]()
 
 

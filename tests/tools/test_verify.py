@@ -110,12 +110,14 @@ def test_a_head_or_key_that_is_none_is_answered_with_what_would_be_one(tmp_path,
     assert ran.returncode == code and said in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_a_folder_that_is_no_store_or_an_old_one_is_named_with_the_remedy(tmp_path):
+def test_a_folder_that_is_no_store_or_one_of_another_schema_is_named_with_the_remedy(tmp_path):
     ran = taimat(tmp_path, "verify", tmp_path)
     assert ran.returncode == 73 and "there is no taimat.db here" in ran.stderr
-    sqlite3.connect(tmp_path / "taimat.db").executescript("CREATE TABLE clip (seq INTEGER)")
-    ran = taimat(tmp_path, "verify", tmp_path)
-    assert ran.returncode == 73 and "from before there was a ledger" in ran.stderr
+    for number, told in ((0, "holds nothing"), (3, "before its first release"), (99, "update this one")):
+        sqlite3.connect(tmp_path / "taimat.db").executescript(
+            f"CREATE TABLE IF NOT EXISTS meta (key TEXT, value TEXT); PRAGMA user_version = {number}")
+        ran = taimat(tmp_path, "verify", tmp_path)
+        assert ran.returncode == 73 and told in ran.stderr
 
 
 def test_the_rows_can_be_checked_with_stock_tools_alone(tmp_path, card):

@@ -22,7 +22,7 @@ from agent.host import command_key, ed25519, log
 from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Doors, Result, bundle, open_plain
-from agent.store.schema import MIGRATIONS
+from agent.store.schema import SCHEMA
 from agent.tools.place import config_path
 from agent.tools.update.bundle import unpack
 from agent.tools.update.versions import PROVEN, ROOT, Run, Versions
@@ -152,7 +152,7 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
     with os.fdopen(handle, "rb") as file:
         _demand_room(root.prefix, os.fstat(handle).st_size)
         return unpack(file, key, ed25519.verifies, into,
-                      lambda release: demand(release, was, sys.version_info[:3], len(MIGRATIONS)))
+                      lambda release: demand(release, was, sys.version_info[:3], SCHEMA))
 
 
 def _demand_room(folder: Path, bundle_b: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.config.load import load
-from agent.store.database import demand_known
+from agent.store.database import demand_usable
 
 ROLES = ("capture", "keeper", "link", "web")
 
@@ -15,7 +15,7 @@ def ready(version: str, config: Path) -> int:
     if version != __version__:
         print(f"this is {__version__}, and was announced as {version}", file=sys.stderr)
         return 1
-    demand_known(Path(load(config).store.folder))
+    demand_usable(Path(load(config).store.folder))
     for role in ROLES:
         try:
             importlib.import_module(f"agent.{role}.main")

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from agent.core.ledger import Found, Known, Line, Row, Shelf
 from agent.host.hashing import sha256
 from agent.store import ledger, meta
-from agent.store.database import FILE, StoreError
+from agent.store.database import FILE, StoreError, demand_known
 from agent.store.folders import Folders
 from agent.store.names import FOLDER, OURS
 
@@ -40,9 +40,8 @@ def read(folder: Path, tell: Callable[[int], None]) -> Card:
                          "name the folder of a store, as [store] folder does")
     files = dict(_files(Folders(folder), tell))
     with _opened(folder) as db:
-        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'ledger'").fetchone():
-            raise StoreError(f"{folder / FILE} is from before there was a ledger: nothing in it is signed; "
-                             "start this version on it once")
+        if not demand_known(db, folder / FILE):
+            raise StoreError(f"{folder / FILE} holds nothing: no Taimat has been at work here; name another folder")
         db.execute("BEGIN")
         known = {row["name"]: Known(**row) for row in db.execute(f"SELECT {KNOWN} FROM clip")}
         boots = _boots(db)
@@ -53,10 +52,8 @@ def read(folder: Path, tell: Callable[[int], None]) -> Card:
 
 
 def _boots(db: sqlite3.Connection) -> dict[str, frozenset[int]]:
-    """The offsets (ms) that date the rows of each boot; before schema 7 there was one for all of a boot."""
-    old = any(column["name"] == "offset_ms" for column in db.execute("PRAGMA table_info (boot)"))
-    rows = db.execute("SELECT id, offset_ms FROM boot WHERE offset_ms IS NOT NULL" if old else
-                      "SELECT boot, dates_ms FROM anchor WHERE dates_ms IS NOT NULL").fetchall()
+    """The offsets (ms) that date the rows of each boot."""
+    rows = db.execute("SELECT boot, dates_ms FROM anchor WHERE dates_ms IS NOT NULL").fetchall()
     return {boot: frozenset(each for of, each in rows if of == boot) for boot in {of for of, _ in rows}}
 
 
