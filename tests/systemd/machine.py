@@ -105,7 +105,7 @@ class Machine:
     def install(self, agent: Path) -> None:
         """Put the units where a package puts them, and `agent` at /usr/bin/taimat."""
         shutil.copytree(UNITS, self.root / "usr/lib/systemd/system", dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("taimat.*.conf"))
+                        ignore=shutil.ignore_patterns("taimat.*.conf", "ward"))
         for kind in ("sysusers", "tmpfiles"):
             self.write(f"/usr/lib/{kind}.d/taimat.conf", (UNITS / f"taimat.{kind}.conf").read_text())
         self.write("/usr/bin/taimat", agent.read_text(), 0o755)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-UNITS = sorted((Path(__file__).resolve().parents[2] / "firmware_cfg" / "ward").glob("*.service"))
+UNITS = sorted((Path(__file__).resolve().parents[2] / "systemd" / "ward").glob("*.service"))
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd")
 
