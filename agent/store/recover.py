@@ -118,7 +118,10 @@ def complete(part: Path, final: Path) -> Kept:
 
 
 def _measure(final: Path) -> Kept:
-    """A file that has its final name already: the cut came before its row. Raises as `_mend`."""
+    """A file that has its final name already: the cut came before its row.
+
+    Raises Mp4Error, DamagedError and OSError.
+    """
     handle = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return _whole(handle)[0]

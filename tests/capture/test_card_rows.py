@@ -17,7 +17,7 @@ from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.rigs import footage
 from tests.rigs.powercut.disk import Disk, logged_disk, missing
-from tests.rigs.wait import until
+from tests.rigs.wait import Stopwatch, until
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -97,8 +97,9 @@ def test_a_card_that_stalls_costs_no_frame_and_starves_nobody(disk, tmp_path):
         until(disk.waiting_n)
         disk.trouble()                              # one write is held up, and whatever comes behind it
         began_s = time.monotonic()
-        facts = rig.facts()                         # what the watchdog is fed by
-        assert time.monotonic() - began_s < 0.5
+        with Stopwatch() as watch:
+            facts = rig.facts()                     # what the watchdog is fed by
+        assert watch.fair_s < 0.5
         assert facts.last_frame_age_s < 2 and facts.recording and facts.write_fault is None
         until(lambda: not disk.waiting_n())
         assert time.monotonic() - began_s > STALL_S / 2
@@ -116,7 +117,7 @@ def test_a_card_that_is_read_only_at_the_start_is_named_and_taken_up_once_it_can
     folders.create()
     folders.demand_writable()                       # no role ends for it: somebody must be up to say so
     with recording(folders, tmp_path / "run") as rig:
-        facts = sees(rig, lambda facts: facts.write_fault)
+        facts = sees(rig, lambda facts: facts.write_fault and facts.state != "starting")
         assert (facts.write_fault, facts.state) == ("card_read_only", "ok") and not facts.recording
         disk.pull_out()
         disk.plug_in()

@@ -16,7 +16,7 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.capture.crews import Shift, film, shift
 from tests.conftest import HandClock
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, Stopwatch
 
 HOUR_MS = 3_600_000
 CLOCK = SystemClock()
@@ -57,13 +57,13 @@ def readers_n() -> int:
 def test_a_paused_camera_closes_its_clip_and_lets_go_and_the_others_go_on(two: Shift):
     yard, gate, viewer = two.recording("yard"), two.recording("gate"), look(two, "gate")
     assert viewer.recv(1)
-    pause.put(two.folders, ["gate"], None, "page", CLOCK.now())
-    began_s = time.monotonic()
-    two.until(lambda facts: facts["gate"].state == "paused", "the word is heard")
-    two.tick_until(lambda: readers_n() == 1, "the source is closed")
-    assert time.monotonic() - began_s < 2
+    with Stopwatch() as watch:
+        pause.put(two.folders, ["gate"], None, "page", CLOCK.now())
+        two.until(lambda facts: facts["gate"].state == "paused", "the word is heard")
+        two.tick_until(lambda: readers_n() == 1, "the source is closed")
+    assert watch.fair_s < 2
     two.tick_until(lambda: not gate.exists() and two.clips("gate"), "the clip is closed")
-    assert drain(viewer) >= 0                                       # it ends, and comes to its end at once
+    drain(viewer)                                                   # it ends: else this would never come back
     assert look(two, "gate").recv(1) == b""                         # nobody new is let in
     facts = two.facts()["gate"]
     assert (facts.paused_by, facts.fault, facts.recording, facts.last_frame_age_s) == ("page", None, False, None)

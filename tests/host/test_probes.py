@@ -1,7 +1,6 @@
 """What the probes make of the kernel's files, on trees of known boards and on the machine that runs the tests."""
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from agent.host.probes import Probes
 from tests.host import trees
 from tests.host.trees import Tree
+from tests.rigs.wait import Stopwatch
 
 
 def read(tree: Tree, now_mono_s: float = 100.0):
@@ -190,9 +190,9 @@ def test_a_card_that_does_not_answer_is_hung_and_its_facts_age(tmp_path):
     sample.unlink()
     os.mkfifo(sample)
     threads_n = threading.active_count()
-    started_s = time.monotonic()
-    looks = {now: probes.read(now) for now in (5.0, 10.0, 15.0, 20.0)}
-    assert time.monotonic() - started_s < 3
+    with Stopwatch() as watch:
+        looks = {now: probes.read(now) for now in (5.0, 10.0, 15.0, 20.0)}
+    assert watch.fair_s < 3
     assert [look.card_hung for look in looks.values()] == [False, False, True, True]
     assert [look.disk_free_b is None for look in looks.values()] == [False, False, False, True]     # unknown after 15 s
     assert looks[20.0].disk_wr_b == trees.SECTORS_WRITTEN * 512         # the kernel's memory still answers
@@ -206,9 +206,9 @@ def test_a_card_that_does_not_answer_is_hung_and_its_facts_age(tmp_path):
 
 def test_this_machine_can_be_asked_and_answers_soon(tmp_path):
     probes = Probes(tmp_path)
-    started_s = time.monotonic()
-    facts = probes.read(1.0)
-    assert time.monotonic() - started_s < 1
+    with Stopwatch() as watch:
+        facts = probes.read(1.0)
+    assert watch.fair_s < 1
     assert facts.mem_total_b > facts.mem_avail_b > 0
     assert facts.disk_tot_b > 0
     assert facts.up_s > 0

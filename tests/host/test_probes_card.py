@@ -1,7 +1,6 @@
 """The card's probes on a real ext4 file system in a loop device: read-only, full, out of files, taken away."""
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from agent.core.health.facts import Facts
 from agent.core.health.machine import HealthMachine
 from agent.host.probes import Probes
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, until
 
 MB = 1_000_000
 INODES_N = 64
@@ -111,9 +110,7 @@ def test_a_card_on_which_a_write_hangs(card):
         (point / "clip").write_bytes(os.urandom(MB))
         run("fsfreeze", "-f", str(outer))
         with subprocess.Popen(["sync", str(point / "clip")]) as writer:
-            deadline_s = time.monotonic() + 20
-            while not waiting(point) and time.monotonic() < deadline_s:
-                time.sleep(0.05)
+            until(lambda: waiting(point), "the kernel waits for the card")
             seen = [probes.read(100.0 + now_s).card_hung for now_s in (0, 5, 15)]
             run("fsfreeze", "-u", str(outer))
             assert writer.wait(HANG_S) == 0

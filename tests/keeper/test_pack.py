@@ -4,7 +4,6 @@ import io
 import json
 import stat
 import tarfile
-import time
 from dataclasses import replace
 
 import pytest
@@ -21,7 +20,7 @@ from tests.keeper.test_seal import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
 from tests.rigs.shelf import OFFSET_MS, put
 from tests.rigs.vault import Vault
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import until
 from tests.rigs.wishes import ask
 
 
@@ -51,13 +50,14 @@ def wanted(keeper: Keeper, **given) -> str:
 
 def rounds(keeper: Keeper, request_id: str, state: str, step_s: float = 0.0) -> requests.Request:
     """The keeper's rounds until the request is in that state; `step_s` pass between two of them by its own clock."""
-    until_s = time.monotonic() + HANG_S
-    while (request := requests.find(keeper.db, request_id)).state != state:
-        assert time.monotonic() < until_s, f"{request} {keeper.fault}"
+    def there() -> requests.Request | None:
+        if (request := requests.find(keeper.db, request_id)).state == state:
+            return request
         keeper.round(asked_for_space=False)
         keeper.role.clock.advance(step_s)
-        time.sleep(0.02)
-    return request
+        return None
+
+    return until(there, f"{request_id} is {state}")
 
 
 def files(keeper: Keeper) -> set[str]:
@@ -106,10 +106,7 @@ def test_refused_while_it_is_packed_or_afterwards_nothing_of_it_is_left(keeper):
         rounds(keeper, request_id, state)
         keeper.round(asked_for_space=False)
         requests.decide(keeper.db, request_id, "refused", "page", keeper.role.clock.now())
-        until_s = time.monotonic() + HANG_S
-        while files(keeper) or pinned_n(keeper):
-            assert time.monotonic() < until_s
-            keeper.round(asked_for_space=False)
+        until(lambda: keeper.round(asked_for_space=False) or not (files(keeper) or pinned_n(keeper)), "nothing is left")
         assert requests.find(keeper.db, request_id).state == "refused"
 
 

@@ -38,11 +38,14 @@ class Desk:
         self.ward.publish(f"{self.dev}/cfg/desired", json.dumps(document).encode(), retain=True)
 
     def ask(self, document):
-        """Ask for it, and wait for what is reported of it."""
+        """Ask for it, and wait for what is reported of it: a report on an earlier one may come once more meanwhile."""
         before_n = len(self.ward.all("/cfg/reported"))
         self.send(document)
-        until(lambda: len(self.ward.all("/cfg/reported")) > before_n)
-        return self.ward.last("/cfg/reported")
+        return until(lambda: next((each for each in self.reports(before_n) if each["ver"] == document["ver"]), None))
+
+    def reports(self, from_n):
+        """What was reported, without the first so many."""
+        return [json.loads(each.payload) for each in self.ward.all("/cfg/reported")[from_n:]]
 
     def events(self, kind):
         return [event["data"] for event in self.ward.events() if event["data"]["kind"] == kind]

@@ -18,7 +18,7 @@ from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
-from tests.rigs.wait import HANG_S, until
+from tests.rigs.wait import HANG_S, Stopwatch, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,9 +69,10 @@ class Agent:
     def interrupt(self) -> tuple[int, float]:
         """Ctrl-C; returns the exit code and how many seconds it took."""
         assert self.process is not None
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(HANG_S), time.monotonic() - began
+        with Stopwatch() as watch:
+            self.process.send_signal(signal.SIGINT)
+            code = self.process.wait(HANG_S)
+        return code, watch.fair_s
 
     @property
     def log(self) -> str:

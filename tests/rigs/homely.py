@@ -1,5 +1,4 @@
 """The home sink for tests: a store with one or two cameras, and the sink's thread at a broker of the household."""
-import time
 from pathlib import Path
 
 from agent.config.settings import Camera, Device, Home, Settings, Store
@@ -13,6 +12,7 @@ from agent.link.home.thread import Home as HomeThread
 from agent.store import events, meta
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
+from tests.rigs.wait import Stopwatch
 
 WAITS = Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.3, hopeless_s=(0.3, 0.4))
 
@@ -43,10 +43,10 @@ class HomeRig:
     def stop(self) -> float:
         """End it in order; returns the seconds that took."""
         assert self._thread
-        began_s = time.monotonic()
-        self._thread.leave()
+        with Stopwatch() as watch:
+            self._thread.leave()
         assert not self._thread.is_alive()
-        return time.monotonic() - began_s
+        return watch.fair_s
 
     def ended(self) -> bool:
         """Whether it has nothing more to do."""

@@ -20,10 +20,12 @@ from agent.host.stop import Stop
 from agent.store import clips, events
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
+from agent.web import server
 from agent.web.main import serve
 from tests.rigs.h264 import movie
 from tests.rigs.wait import HANG_S, free_port, until
 
+server.TICK_S = 0.05        # as often the page looks whether it is to end: a test may end sooner than a process
 FRAME_US = 100_000          # of h264.movie at 10 pictures a second
 
 

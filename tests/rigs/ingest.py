@@ -2,7 +2,6 @@
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +11,7 @@ import sqlalchemy as sql
 from agent.core.backoff import Waits
 from agent.ward import database
 from agent.ward.ingest import Tempo, main
-from tests.rigs.wait import HANG_S, free_port
+from tests.rigs.wait import HANG_S, Stopwatch, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)), database_s=0.3,
@@ -44,11 +43,11 @@ class WardPart:
     def stop(self) -> float:
         """SIGTERM it; returns the seconds that it took."""
         assert self.process
-        began = time.monotonic()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(HANG_S)
-        return time.monotonic() - began
+        with Stopwatch() as watch:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+            self.process.wait(HANG_S)
+        return watch.fair_s
 
     def figures(self) -> dict[str, float]:
         """What Prometheus gets; nothing while the process does not answer."""

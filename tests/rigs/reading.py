@@ -11,26 +11,27 @@ from agent.core.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.odd_camera import OddCamera
-from tests.rigs.wait import HANG_S, until
+from tests.rigs.wait import HANG_S, Stopwatch, until
 from tests.rigs.watcher import Watcher
 
 
 class Reading:
-    """One attempt in a thread of its own, as under a pump. `began_s` and `ended_s` are on the monotonic clock."""
+    """One attempt in a thread of its own, as under a pump; `watch` measures it, `ended_s` is on the monotonic clock."""
 
     def __init__(self, url: str, watcher: Watcher | None = None, reader: str = "own") -> None:
         """`reader` is "own" or "libav"."""
         source: Source = OwnSource(url, SystemClock()) if reader == "own" else LibavSource(url, "tcp")
         self.watcher, self.stop = watcher or Watcher(), Stop()
         self.error: Exception | None = None
-        self.began_s = time.monotonic()
+        self.watch = Stopwatch()
         self.ended_s: float | None = None
         self._thread = threading.Thread(target=self._run, args=(source,), daemon=True)
         self._thread.start()
 
     def _run(self, source: Source) -> None:
         try:
-            source.run(self.watcher, self.stop)
+            with self.watch:
+                source.run(self.watcher, self.stop)
         except Exception as error:
             self.error = error
         self.ended_s = time.monotonic()

@@ -1,14 +1,17 @@
 """Waiting in tests: for a condition, never for a time; and ports: that nobody has, and that nobody answers."""
 import contextlib
 import functools
+import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 HANG_S = 120.0                      # only a hang reaches it, however busy the machine is; below pytest's own limit
+LOAD = Path("/proc/loadavg")        # its fourth field: threads that run or want to
 CHANCE = random.SystemRandom()      # Hypothesis sets the other one back to the same numbers
 
 
@@ -47,3 +50,31 @@ def accepts(port: int) -> bool:
     """Whether somebody listens on this TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Stopwatch(threading.Thread):
+    """Measures how long something takes, whatever else the machine does; for claims of the kind "within 3 s".
+
+    While more threads want to run than there are processors, time counts less by that factor. A context manager.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.fair_s = 0.0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Look 50 times a second."""
+        before_s, processors_n = time.monotonic(), len(os.sched_getaffinity(0))
+        while not self._over.wait(0.02):
+            now_s, others_n = time.monotonic(), int(LOAD.read_text().split()[3].partition("/")[0]) - 1
+            self.fair_s += (now_s - before_s) / max(1.0, others_n / processors_n)
+            before_s = now_s
+
+    def __enter__(self) -> "Stopwatch":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()

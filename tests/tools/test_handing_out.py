@@ -3,7 +3,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from agent.store.folders import Folders
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.rigs.shelf import put
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, until
 from tests.tools.cli import environment, taimat, write_config
 
 LAST_US = 66_667
@@ -41,9 +40,7 @@ def keeper(tmp_path: Path, config: Path, db: sqlite3.Connection) -> Iterator[Non
     """At work beside the command, as on a device."""
     process = subprocess.Popen([sys.executable, "-m", "agent.keeper", "--config", config], env=environment(tmp_path),
                                cwd=tmp_path, stderr=subprocess.DEVNULL)
-    deadline_mono_s = time.monotonic() + 30
-    while db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] < 5 and time.monotonic() < deadline_mono_s:
-        time.sleep(0.05)
+    until(lambda: db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] >= 5, "the keeper has signed what there is")
     yield
     process.terminate()
     process.wait(HANG_S)

@@ -36,12 +36,11 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path)
         time.sleep(0.3)                     # the three workers hang in open() now
         with ThreadPoolExecutor() as visitors:
             home, events = visitors.submit(house.get, "/"), visitors.submit(house.get, "/events")
-            longest_s = 0.0
+            pieces_n = 0
             while not (home.done() and events.done()):
-                before_s = time.monotonic()
                 assert live.read1(65536)
-                longest_s = max(longest_s, time.monotonic() - before_s)
-        assert longest_s < 1.0
+                pieces_n += 1
+        assert pieces_n > 10, "ten a second, while both wait for two seconds and longer"
         assert home.result().status == 200 and "Thẻ nhớ đang trả lời chậm" in home.result().text
         assert events.result().status == 503 and "Thẻ nhớ không trả lời" in events.result().text
         live.close()

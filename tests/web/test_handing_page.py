@@ -1,7 +1,6 @@
 """Handing recordings out by the page: the form, the signed download, and who gets none."""
 import io
 import threading
-import time
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from agent.store import clips, holds, ledger
 from agent.store.database import connect
 from tests.rigs.exports import look
 from tests.rigs.household import Household, happen
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, until
 
 
 @pytest.fixture
@@ -89,10 +88,8 @@ def test_the_form_is_filled_in_from_the_event_and_gives_a_package_that_holds(hou
     db = connect(house.folders.root)
     row = decode(ledger.newest(db).doc)
     assert (row.kind, row.body["by"], row.body["officer"]) == ("export", "page", "Lê Văn Tám")
-    deadline_mono_s = time.monotonic() + 10
-    while db.execute("SELECT COUNT(*) FROM hold WHERE work").fetchone()[0] and time.monotonic() < deadline_mono_s:
-        time.sleep(0.02)
-    assert not db.execute("SELECT COUNT(*) FROM hold WHERE work").fetchone()[0], "retention may have the clips again"
+    until(lambda: not db.execute("SELECT COUNT(*) FROM hold WHERE work").fetchone()[0],
+          "retention may have the clips again")
     db.close()
     assert house.post("/handout", form(house)).status == 200, "and the next one"
 
