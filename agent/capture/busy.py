@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.core.busywire import FORGET, QUESTION_B_MAX, SHOW, Busy, answer
-from agent.host.desk import Desk
+from agent.host.sockets import Desk
 
 
 def busy_desk(path: Path, show: Callable[[], Busy], forget: Callable[[], None]) -> Desk:

@@ -3,26 +3,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from agent.cameras import Source
+from agent.cameras.open_source import open_source
+from agent.cameras.transcode import Transcoding
 from agent.capture.busy import busy_desk
-from agent.capture.eye.main import MainEye
-from agent.capture.eye.sub import SubEye
+from agent.capture.encryption_policy import hire
 from agent.capture.live import Live
-from agent.capture.locksmith import hire
-from agent.capture.meter import Rate
+from agent.capture.motion_feed.main import MainEye
+from agent.capture.motion_feed.sub import SubEye
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
 from agent.capture.snapshot import SMALL_WIDE, Snapshots
-from agent.capture.source import Source
-from agent.capture.source.transcode import Transcoding
 from agent.config.privacy import transcodes
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
-from agent.config.source import NETWORK, parse_source
-from agent.core.facts import CameraFacts
-from agent.core.pause import Paused
+from agent.config.source import parse_source
+from agent.core.contract.facts import CameraFacts
+from agent.core.household.pause import Paused
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.meter import Rate
 from agent.host.stop import Stop
 from agent.store.folders import Folders
 
@@ -31,22 +32,6 @@ TELL_GAP_AFTER_S = 10.0     # a reconnect is told when it is over; a camera that
 OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion", "tamper", "zone"}
 OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "cool_down_s",
                  "max_clip_s", "audio"}
-
-
-def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False) -> Source:
-    """A fresh source for one attempt, with its sound if `audio`. Imports only what that kind of camera needs."""
-    spec = parse_source(url)
-    if spec.scheme in NETWORK:
-        from agent.capture.source.rtsp import open_rtsp
-        return open_rtsp(camera, spec.target, clock, audio)
-    if spec.scheme == "file":
-        from agent.capture.source.file import FileSource
-        return FileSource(Path(spec.target), clock, camera.loop, audio)
-    if spec.scheme == "v4l2":
-        from agent.capture.source.v4l2 import V4l2Source
-        return V4l2Source(camera, spec.target, clock)
-    from agent.capture.source.picamera import PicameraSource
-    return PicameraSource(camera, int(spec.target), clock)
 
 
 def open_main(camera: CameraSettings, clock: Clock, came: Rate) -> Source:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.core.fragments import LONGEST_US
+from agent.core.media.fragments import LONGEST_US
 from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.capture.crew import Crew
+from agent.capture.camera_set import Crew
 from agent.capture.pauses import PauseWatch
 from agent.config.load import ConfigError, keep_as_good, load
 from agent.config.settings import Camera as CameraSettings
@@ -15,8 +15,8 @@ from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
 from agent.host import rescue
 from agent.host.memory import small_pages_only
-from agent.host.reload import Reload
-from agent.host.role import Role, arguments, live
+from agent.process.reload import Reload
+from agent.process.role import Role, arguments, live
 from agent.store import pause
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders

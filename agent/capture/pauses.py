@@ -5,8 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from agent.config.settings import Camera
-from agent.core.hours import all_hours
-from agent.core.pause import TRUSTED, UNREADABLE, Paused, paused
+from agent.core.household.pause import TRUSTED, UNREADABLE, Paused, all_hours, paused
 from agent.host.clock import Clock, Instant
 from agent.store import pause
 from agent.store.folders import Folders

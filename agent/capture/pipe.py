@@ -8,30 +8,30 @@ import threading
 from collections.abc import Sequence
 from copy import deepcopy
 
-from agent.capture.ear import Ear
-from agent.capture.guard import CHANGED, PAUSED, STOPPED, Changes, Guard, concerns
-from agent.capture.jobs import CameraGap, EventClose, EventOpen, Pausing
+from agent.capture.clip_writer import Scribe, without_picture
+from agent.capture.event_builder import Story
 from agent.capture.live import Live
-from agent.capture.meter import Rate
 from agent.capture.pump import Gap
 from agent.capture.recorder import Recorder
-from agent.capture.scribe import Scribe, without_picture
-from agent.capture.story import Story
-from agent.config.digest import digest
-from agent.config.looking import as_set, machine
+from agent.capture.sound_track import Ear
+from agent.capture.tamper import CHANGED, PAUSED, STOPPED, Changes, Guard, concerns
+from agent.capture.writer_jobs import CameraGap, EventClose, EventOpen, Pausing
+from agent.config.derived import digest
+from agent.config.motion import as_set, machine
 from agent.config.settings import Camera
 from agent.core.busywire import COLUMNS, ROWS, Busy
-from agent.core.event import Order
-from agent.core.facts import CameraFacts
-from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
-from agent.core.motion import Detector, Look
-from agent.core.replay.silence import SILENCES, silences
-from agent.core.replay.turns import Turns
-from agent.core.ring import Ring
-from agent.core.segmenter import KEEP, Action, End, Segmenter, Turn, Write
-from agent.core.timeline import Jump, Timeline
-from agent.core.zones import Counted, Zones
+from agent.core.contract.facts import CameraFacts
+from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.ring import Ring
+from agent.core.media.segmenter import KEEP, Action, End, Segmenter, Turn, Write
+from agent.core.media.timeline import Jump, Timeline
+from agent.core.vision.event import Order
+from agent.core.vision.motion import Detector, Look
+from agent.core.vision.replay.outcome import SILENCES, silences
+from agent.core.vision.replay.variant import Turns
+from agent.core.vision.zones import Counted, Zones
 from agent.host.clock import Clock
+from agent.host.meter import Rate
 
 RING_BYTES_MAX = 16_000_000
 CONFIRM_S = 2.0             # the detector confirms motion up to this long after its first picture

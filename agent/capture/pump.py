@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from agent.capture.source import Sink, Source, SourceError, SourceStuck
+from agent.cameras import Sink, Source, SourceError, SourceStuck
 from agent.config.settings import Camera
-from agent.core.facts import CameraFacts
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.contract.facts import CameraFacts
+from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock
 from agent.host.log import redact
 from agent.host.stop import Stop

@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.capture.clipfile import ClipFile
+from agent.capture.encryption_policy import Locksmith
 from agent.capture.faults import fault_of
-from agent.capture.jobs import (
+from agent.capture.still import thumbnail
+from agent.capture.tamper import RowChange, Tampers
+from agent.capture.writer_jobs import (
     Block,
     CameraGap,
     ClipBegin,
@@ -26,10 +29,7 @@ from agent.capture.jobs import (
     Tamper,
     size_b,
 )
-from agent.capture.locksmith import Locksmith
-from agent.capture.tampers import RowChange, Tampers
-from agent.capture.thumbs import thumbnail
-from agent.core.facts import Poke
+from agent.core.contract.facts import Poke
 from agent.host.clock import Clock, Instant, at
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably, write_once

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.capture.still import jpeg, last_picture
-from agent.core.model import Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
 from agent.core.stillwire import Still, answer
 from agent.host.clock import Clock
-from agent.host.desk import Desk
+from agent.host.sockets import Desk
 
 SAME_S = 1.0                # who asks so soon after another gets the same picture
 DECODE_S = 0.5              # on a slow board the picture reached by then counts: a little older, but in time

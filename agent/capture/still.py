@@ -5,7 +5,17 @@ from fractions import Fraction
 import av
 import cv2
 
-from agent.core.model import Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+
+WIDTH = 640
+QUALITY = 80
+
+
+def thumbnail(info: StreamInfo, packets: Sequence[Packet]) -> bytes | None:
+    """A JPEG of the last of `packets`, which begin with a keyframe; None when they can't be decoded."""
+    picture = last_picture(info, packets)
+    return None if picture is None else jpeg(picture, QUALITY, WIDTH)
+
 
 MICROSECONDS = Fraction(1, 1_000_000)
 DECODERS = {"h264": "h264", "h265": "hevc"}

@@ -11,7 +11,7 @@ from agent.config import home, sharing, zones
 from agent.config.positions import Path
 from agent.config.settings import Polygon, Sensor, Settings
 from agent.config.source import RAW, parse_source
-from agent.core.hours import all_hours
+from agent.core.household.pause import all_hours
 
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",

@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterator
 
 from agent.config.settings import Sharing
-from agent.core.sharing import STRICTEST_FIRST, Rules
+from agent.core.household.sharing import STRICTEST_FIRST, Rules
 
 PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from agent.config.positions import Path
 from agent.config.privacy import silenced
 from agent.config.settings import Camera, Polygon, Zone
-from agent.core import zones
-from agent.core.model import Point
-from agent.core.zones.geometry import lies_within, size_of
+from agent.core.media.model import Point
+from agent.core.vision import zones
+from agent.core.vision.zones.geometry import lies_within, size_of
 
 ZONES_MAX = 12              # of a camera: their names have to fit the message of an event
 SMALLEST = 1e-4             # of the picture: less than a few pixels of what the detector looks at

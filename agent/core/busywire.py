@@ -25,7 +25,7 @@ class Busy(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     width: int = 0                              # of the camera's picture, pixels
     height: int = 0
     moving: bool = False                        # something that counts is in sight
-    silences: tuple[str, ...] = ()              # why that nothing is may not mean much; see core.replay.silence
+    silences: tuple[str, ...] = ()              # why that nothing is may not mean much; see core.vision.replay.outcome
 
 
 def answer(busy: Busy) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agent.host import clockstate
+from agent.host import clock_state as clockstate
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -1,7 +1,20 @@
 """A public key as the settings name it: the ward's for commands, or the one of a release's maker."""
 from pathlib import Path
 
-from agent.core.ledger.seals import key_in
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from agent.core.evidence.ledger.seals import key_in
+
+
+def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
+    """Whether `sig` is the message's signature by this key; False for a key that is none."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
 
 KEY_B = 32
 

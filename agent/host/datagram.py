@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.facts import Message
+from agent.core.contract.facts import Message
 
 LARGEST_B = 32_768
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from agent.core.contract.wire.inbound import Ulid
 from agent.core.release import Code, Sha256
-from agent.core.wire.inbound import Ulid
 from agent.host.clock import Instant
 from agent.host.files import write_durably
 
 ASK = "install"             # the file's name in `asked`, which a systemd path unit waits for
-WORK = "work.json"          # in `told`, while an update is under way: agent/tools/update/work.py
+WORK = "work.json"          # in `told`, while an update is under way: agent/cli/update/work.py
 FRESH_MS = 60_000
 LARGEST_B = 1024
 RESULTS_N = 8

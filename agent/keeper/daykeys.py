@@ -9,8 +9,8 @@ import re
 import sqlite3
 from dataclasses import dataclass
 
-from agent.core.ledger import DayKeyChange
-from agent.core.pause import TRUSTED
+from agent.core.evidence.ledger import DayKeyChange
+from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
 from agent.host.files import sync_folder, write_durably
 from agent.store import ledger, meta

@@ -1,11 +1,39 @@
 """The key that signs the ledger: made here, kept where the keeper alone may look, never sent anywhere."""
 from pathlib import Path
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.core.evidence.encrypted import AES_GCM, DamagedError, FileHead
 from agent.host.files import write_durably
+from agent.host.sockets import Desk
+from agent.store.encryption.days import private_file
+from agent.store.encryption.keyring import DESK, QUESTION_B_MAX, Answer, Question
+from agent.store.folders import Folders
+
+
+def open_desk(runtime: Path, folders: Folders) -> Desk:
+    """Answer at `DESK` in the runtime folder. Raises OSError."""
+    path = runtime / DESK
+    path.parent.mkdir(mode=0o770, exist_ok=True)
+    return Desk(path, "keys", lambda question: msgspec.json.encode(_answer(question, folders)), QUESTION_B_MAX)
+
+
+def _answer(question: bytes, folders: Folders) -> Answer:
+    from agent.store.encryption.ciphers import file_key  # only here, see opening.py
+
+    try:
+        asked = msgspec.json.decode(question, type=Question)
+        private = private_file(folders.keys, asked.day).read_bytes()
+        # The cipher of the file itself does not matter to its key.
+        return Answer(key=file_key(FileHead(AES_GCM, asked.day, asked.ephemeral, asked.wrapped), private, asked.name))
+    except FileNotFoundError:
+        return Answer(why="gone")
+    except (DamagedError, OSError, msgspec.DecodeError) as error:
+        return Answer(why=str(error))
+
 
 FILE = "signing.key"
 

@@ -8,30 +8,30 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from agent import __version__
-from agent.config.consent import agreed
-from agent.config.limits import limits
+from agent.config.derived import agreed, limits
 from agent.config.privacy import declared
-from agent.config.wardconfig import in_effect
-from agent.core.facts import Poke
+from agent.config.ward_settings import in_effect
+from agent.core.contract.facts import Poke
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
-from agent.host.role import Role
-from agent.host.role import main as live_as
-from agent.keeper import care, erasing
+from agent.keeper import erase as erasing
+from agent.keeper import repair as care
 from agent.keeper.canary import Canary
 from agent.keeper.daykeys import DayKeys
-from agent.keeper.digest import hash_some
-from agent.keeper.handout import Handouts
-from agent.keeper.key import KeyFault
-from agent.keeper.keydesk import open_desk
-from agent.keeper.packing import Packing
+from agent.keeper.digest import Witness, hash_some
+from agent.keeper.export_signing import Handouts
+from agent.keeper.key import KeyFault, open_desk
+from agent.keeper.ledger_writer import Sealer
+from agent.keeper.pack import Packing
 from agent.keeper.retain import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
-from agent.keeper.seal import Sealer
-from agent.keeper.tally import Tally
+from agent.keeper.stock import Tally
 from agent.keeper.timekeeper import Timekeeper
-from agent.keeper.witness import Witness
-from agent.store import clips, consent, events, privacy, wardconfig
+from agent.process.role import Role
+from agent.process.role import main as live_as
+from agent.store import clips, events, privacy
+from agent.store import privacy as consent
+from agent.store import ward_settings as wardconfig
 from agent.store.database import Connection, Replaced, StoreError, transaction
 from agent.store.encryption.keyring import Keyring
 from agent.store.recover import recover_camera
@@ -207,7 +207,7 @@ def serve(role: Role) -> None:
         keeper.round(asked_for_space=asked in ("space", "erase"))
         if role.heart.due():
             role.heart.beat(facts=keeper.facts())
-    keeper.packing.close()
+    keeper.pack.close()
     desk.close()
     inbox.close()
     keeper.db.close()

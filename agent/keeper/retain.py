@@ -3,20 +3,57 @@ import errno
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
+from agent.config.derived import limits
 from agent.config.settings import Store
-from agent.core.retention import Doomed
+from agent.core.retention import Doomed, Shelf, going_order, last_too_old, make_room, to_free_b, to_free_n
 from agent.host.clock import Instant
 from agent.host.files import sync_folder
-from agent.keeper import choose
-from agent.keeper.choose import PASS_N
-from agent.store import clips, events, holds, stock
+from agent.store import clips, events, holds
+from agent.store import retention_queries as stock
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.space import Space
+
+DAY_MS = 24 * 3600 * 1000
+PASS_N = 1000                   # clips a pass: its owner has a heart to beat in between
+
+
+def too_old(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], now: Instant) -> Iterator[Doomed]:
+    """Clips that are older than their kind is kept; only to be asked while the clock may be believed."""
+    for camera in sums_b:
+        for kind, keep_days in (("motion", settings.keep_days), ("continuous", settings.keep_continuous_days)):
+            dates = stock.dates(db, camera, kind, now.clock)
+            if last_seq := last_too_old(dates, int(keep_days * DAY_MS), now.wall_ms, PASS_N):
+                yield from (Doomed(*clip, "age") for clip in stock.upto(db, camera, kind, last_seq))
+
+
+class Need(NamedTuple):
+    """What clips have to give back."""
+
+    bytes: int
+    files_n: int
+
+
+def need(settings: Store, sums_b: Mapping[str, int], space: Space) -> Need:
+    """What is missing on the card, or above the quota."""
+    wanted = limits(settings)
+    return Need(to_free_b(sum(sums_b.values()), wanted.quota_b, space.free_b, space.total_b, wanted.floor_pct),
+                to_free_n(space.free_n, space.total_n))
+
+
+def for_space(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], missing: Need) -> Iterator[Doomed]:
+    """Clips that go because that is missing."""
+    newest_seq, ages_faster = stock.newest_seq(db), settings.keep_days / settings.keep_continuous_days
+    shelves = (Shelf(camera, size_b, stock.handed_out(db, camera),
+                     going_order(*(stock.others(db, camera, kind) for kind in stock.KINDS), newest_seq, ages_faster))
+               for camera, size_b in sums_b.items())
+    return make_room(shelves, *missing)
+
 
 BATCH_N = 200                   # clips a transaction: bounds its size and how long others wait for it
 BALLAST_B = 8_000_000
@@ -34,15 +71,15 @@ def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Insta
     sums_b = stock.bytes_by_camera(db)
     if may_delete_by_age:
         holds.expire(db, now)
-        if gone := _delete_some(db, folders, choose.too_old(db, settings, sums_b, now), now):
+        if gone := _delete_some(db, folders, too_old(db, settings, sums_b, now), now):
             sums_b = stock.bytes_by_camera(db)
-    missing = choose.need(settings, sums_b, Space.of(folders))
+    missing = need(settings, sums_b, Space.of(folders))
     if max(missing) > 0:
-        for_space = _delete_some(db, folders, choose.for_space(db, settings, sums_b, missing), now)
-        if len(for_space) < PASS_N and (freed_b := sum(clip.bytes for clip in for_space)) < missing.bytes:
+        freed = _delete_some(db, folders, for_space(db, settings, sums_b, missing), now)
+        if len(freed) < PASS_N and (freed_b := sum(clip.bytes for clip in freed)) < missing.bytes:
             _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or release holds "
                          "(taimat clips holds)", missing.bytes / 1e9, freed_b / 1e9)
-        gone += for_space
+        gone += freed
     return gone
 
 

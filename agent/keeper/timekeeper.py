@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.core.anchors import RANK
-from agent.core.clockwatch import DISTRUST_S, ClockWatch, Seen
-from agent.host import clockstate
+from agent.core.clock import DISTRUST_S, RANK, ClockWatch, Seen
+from agent.host import clock_state as clockstate
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, meta
 from agent.store.database import transaction

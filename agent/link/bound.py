@@ -6,10 +6,11 @@ import logging
 import sqlite3
 from dataclasses import dataclass
 
-from agent.core import wire
-from agent.core.outbox import BOUND_B, GIVES_WAY, fold
+from agent.core.contract import wire
+from agent.core.delivery.outbox import BOUND_B, GIVES_WAY, fold
 from agent.host.clock import Clock, Instant
-from agent.store import outbox, outbox_bound
+from agent.store import outbox
+from agent.store import outbox as outbox_bound
 from agent.store.database import transaction
 
 DOWN_TO = 0.9               # of the bound, so that it is not reached again at once

@@ -10,18 +10,19 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
-from agent.core import wire
-from agent.core.ledger import Configured
-from agent.core.wardconfig import BadWish, Outcome, demand
-from agent.host.broker.connection import Outgoing
+from agent.core.contract import wire
+from agent.core.evidence.ledger import Configured
+from agent.core.household.ward_settings import BadWish, Outcome, demand
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
-from agent.link.clerk import Clerk
 from agent.link.ineffect import InEffect
+from agent.link.store_thread import Clerk
 from agent.link.verifier import BUSY, UNCHECKED, Verifier
-from agent.store import ledger, outbox, wardconfig
+from agent.mqtt.connection import Outgoing
+from agent.store import ledger, outbox
+from agent.store import ward_settings as wardconfig
 from agent.store.database import transaction
-from agent.store.wardconfig import Given
+from agent.store.ward_settings import Given
 
 DOCUMENTS_A_MINUTE = 30
 WHAT = "cfg/desired"

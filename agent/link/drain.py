@@ -5,15 +5,15 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from agent.core import wire
-from agent.core.outbox import LARGEST_B, Offers, Pace, is_late
-from agent.host.broker.connection import Outgoing
-from agent.host.broker.fault import LinkFault
-from agent.host.broker.session import Session
+from agent.core.contract import wire
+from agent.core.delivery.outbox import LARGEST_B, Offers, Pace, is_late
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
 from agent.link.bound import Backlog, keep, measure
-from agent.link.clerk import Clerk
+from agent.link.store_thread import Clerk
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.fault import LinkFault
+from agent.mqtt.session import Session
 from agent.store import outbox
 from agent.store.database import transaction
 

@@ -2,13 +2,13 @@
 
 Nothing is trusted, nothing is ignored in silence.
 """
-from agent.core import wire
-from agent.host.broker.connection import Arrived, Outgoing
+from agent.core.contract import wire
 from agent.link.audit import Audit
+from agent.link.commands import Desk
 from agent.link.configuration import Configuration
-from agent.link.desk import Desk
 from agent.link.drain import Drain
-from agent.link.reporter import Reporter
+from agent.link.report import Reporter
+from agent.mqtt.connection import Arrived, Outgoing
 
 
 class Inbound:

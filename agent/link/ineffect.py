@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.settings import Settings
-from agent.config.wardconfig import in_effect, listens, weighed
-from agent.core.wardconfig import Outcome
-from agent.host import loudness
+from agent.config.ward_settings import in_effect, listens, weighed
+from agent.core.household.ward_settings import Outcome
 from agent.link.presence import Presence
-from agent.link.reporter import Reporter
-from agent.store.wardconfig import NOTHING, Given
+from agent.link.report import Reporter
+from agent.process import log_level as loudness
+from agent.store.ward_settings import NOTHING, Given
 
 _log = logging.getLogger(__name__)
 

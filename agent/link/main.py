@@ -12,38 +12,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.core import wire
-from agent.core.backoff import Backoff, Waits
-from agent.core.facts import Beat, Poke
-from agent.core.outbox import Pace
-from agent.host.broker.connection import Arrived, Connection
-from agent.host.broker.credentials import Credentials, load
-from agent.host.broker.session import Down, Session, Taken, Told, Up
+from agent.core.contract import wire
+from agent.core.contract.facts import Beat, Poke
+from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.delivery.outbox import Pace
+from agent.home.context import WAITS, Place
 from agent.host.datagram import Inbox
-from agent.host.role import Role
-from agent.host.role import main as live_as
 from agent.host.updates import Doors
-from agent.link.audit import Audit
-from agent.link.clerk import Clerk
+from agent.link.actions import Deeds
+from agent.link.audit import Audit, Pen
+from agent.link.command_log import close_interrupted
+from agent.link.commands import Desk
 from agent.link.configuration import Configuration
-from agent.link.deeds import Deeds
-from agent.link.desk import Desk
 from agent.link.drain import Drain
-from agent.link.handover.answers import is_final
-from agent.link.handover.steward import PROGRESS, Steward
-from agent.link.handover.steward import WAITS as UPLOAD_WAITS
-from agent.link.home.place import WAITS, Place
 from agent.link.home.thread import Home
 from agent.link.inbound import Inbound
 from agent.link.ineffect import InEffect
-from agent.link.pen import Pen
 from agent.link.presence import Presence
-from agent.link.record import close_interrupted
-from agent.link.reporter import Reporter
-from agent.link.update.bearer import WAITS as UPDATE_WAITS
-from agent.link.update.bearer import Bearer
+from agent.link.report import Reporter
+from agent.link.requests.answers import is_final
+from agent.link.requests.flow import PROGRESS, Steward
+from agent.link.requests.flow import WAITS as UPLOAD_WAITS
+from agent.link.store_thread import Clerk
+from agent.link.update.flow import WAITS as UPDATE_WAITS
+from agent.link.update.flow import Bearer
 from agent.link.verifier import Verifier
-from agent.store import boots, home, meta, wardconfig
+from agent.mqtt.connection import Arrived, Connection
+from agent.mqtt.credentials import Credentials, load
+from agent.mqtt.session import Down, Session, Taken, Told, Up
+from agent.process.role import Role
+from agent.process.role import main as live_as
+from agent.store import boots, home, meta
+from agent.store import ward_settings as wardconfig
 from agent.store.commands import Ordered
 from agent.store.database import StoreError
 

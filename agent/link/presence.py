@@ -9,13 +9,13 @@ import msgspec
 
 from agent import __version__
 from agent.config.settings import Settings
-from agent.core import wire
-from agent.core.facts import CameraFacts
+from agent.core.contract import wire
+from agent.core.contract.facts import CameraFacts
 from agent.host import board, log
-from agent.host.broker.connection import Outgoing
-from agent.host.broker.credentials import Credentials
 from agent.host.clock import Clock
 from agent.link.bound import Backlog
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.credentials import Credentials
 
 ONLINE_EXPIRY_S = 1200          # an "online" that nobody refreshes goes: the broker may die together with the device
 REFRESH_S = 600.0

@@ -11,8 +11,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.ledger.chain import fingerprint
-from agent.core.ledger.row import canonical
+from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import canonical
 from agent.host import command_key
 from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
 

@@ -3,8 +3,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Literal
 
-from agent.core import wire
-from agent.core.ledger import ClockMoved
+from agent.core.contract import wire
+from agent.core.evidence.ledger import ClockMoved
 from agent.host.clock import Instant
 from agent.store import events, ledger, outbox
 from agent.store.clips import Clip
@@ -47,7 +47,7 @@ def motion_end(db: sqlite3.Connection, event: events.Event, when: Instant, conti
 
 def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, code: str, strength: float,
                  detail: str) -> None:
-    """Something has been done to the camera; `code` is one of core.tamper.Kind."""
+    """Something has been done to the camera; `code` is one of core.vision.tamper.Kind."""
     data = wire.TamperData(event=event_id, code=code, phase="start", start_ms=start.mono_ms,
                            strength=round(strength, 2), detail=detail)
     outbox.append(db, "tamper", camera, start, wire.encode(data))

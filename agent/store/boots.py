@@ -4,7 +4,7 @@ A boot's number says for certain which came first, whatever their clocks told. d
 """
 import sqlite3
 
-from agent.core.anchors import Anchor, dating
+from agent.core.clock import Anchor, dating
 
 # The wall time of a row: by the anchor in whose stretch it lies, once its boot's clock was right; else as written.
 DATED = ("COALESCE((SELECT dates_ms FROM anchor WHERE anchor.boot = {t}.boot AND from_mono_ms <= {t}.mono_ms "

@@ -1,10 +1,24 @@
 """Browsers that the household has paired; only the digest of each one's token is kept."""
 import hashlib
+import secrets
 import sqlite3
 
-from agent.core.ledger import Pairing, Unpairing
+from agent.core.evidence.ledger import Pairing, Unpairing
+from agent.core.household import access
 from agent.host.clock import Instant
-from agent.store import ledger
+from agent.store import ledger, meta
+from agent.store.database import transaction
+
+
+def pairing_code(db: sqlite3.Connection) -> str:
+    """The device's code, made at its first use and kept, so that it can be shown again."""
+    if code := meta.get(db, access.CODE_KEY):
+        return code
+    with transaction(db):
+        code = meta.get(db, access.CODE_KEY) or access.code_from(secrets.token_bytes(access.CODE_RANDOM_B))
+        meta.put(db, access.CODE_KEY, code)
+    return code
+
 
 LEDGER_DIGITS = 12
 

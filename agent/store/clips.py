@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.core.ledger import Deletion
-from agent.core.model import StreamInfo
+from agent.core.evidence.ledger import Deletion
+from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
 from agent.store import ledger
 from agent.store.boots import DATED, SURE

@@ -29,9 +29,9 @@ class Event:
     clip: str | None                    # name of the first clip that shows it and still exists
     clip_offset_ms: int | None          # where in that clip it begins
     zones: list[str]                    # fulfilled, in the order in which they first were
-    path: list[list[int]]               # where its objects were: core.eventnotes.Sample
+    path: list[list[int]]               # where its objects were: core.vision.event_notes.Sample
     settings: str | None                # what the detector was set to
-    code: str | None                    # of kind "tamper": what was done to the camera, as in core.tamper.Kind
+    code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
 
 
 COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +

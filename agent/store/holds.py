@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.core.ledger import HoldPlaced, HoldReleased
+from agent.core.evidence.ledger import HoldPlaced, HoldReleased
 from agent.host.clock import Instant
 from agent.store import ledger
 from agent.store.clips import COLUMNS, Clip

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from agent.core.ledger import Head, Line, Moment, NotCanonical, Row, canonical, decode
-from agent.core.ledger.acts import Act
-from agent.core.ledger.clocks import RIGHT
-from agent.core.ledger.row import WHOLE_MAX
+from agent.core.evidence.ledger import Head, Line, Moment, NotCanonical, Row, canonical, decode
+from agent.core.evidence.ledger.acts import Act
+from agent.core.evidence.ledger.clocks import RIGHT
+from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.host.clock import Instant
 
 KEY = "ledger_key"              # in meta: the public key, hex; for the page and the health report, not for trust

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core import wire
-from agent.core.ledger import Pausing
-from agent.core.pause import UNREADABLE, By, Pause, Pauses
+from agent.core.contract import wire
+from agent.core.evidence.ledger import Pausing
+from agent.core.household.pause import UNREADABLE, By, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
 from agent.store import ledger, meta, outbox
@@ -107,7 +107,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
     """Tell ward and ledger that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
 
-    Only by what word (core.pause.By); never by whom.
+    Only by what word (core.household.pause.By); never by whom.
     """
     known = _noted(db, camera)
     if (known.by if known else None) == by:

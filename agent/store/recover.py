@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Container
 from pathlib import Path
 
-from agent.core.encrypted import UNFLUSHED_B, DamagedError, Kept, is_encrypted, kept
-from agent.core.mp4.boxes import Mp4Error
-from agent.core.mp4.salvage import salvage
+from agent.core.evidence.encrypted import UNFLUSHED_B, DamagedError, Kept, is_encrypted, kept
+from agent.core.media.mp4.boxes import Mp4Error
+from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
 from agent.store import announce, clips, events

@@ -5,9 +5,9 @@ Each step is one transaction with its row for the ledger and its event, so none 
 import sqlite3
 from dataclasses import dataclass
 
-from agent.core import wire
-from agent.core.ledger import Decided, Delivered
-from agent.core.sharing import Decision, Kind, State, may_become
+from agent.core.contract import wire
+from agent.core.evidence.ledger import Decided, Delivered
+from agent.core.household.sharing import Decision, Kind, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, outbox
 from agent.store.database import transaction

@@ -81,9 +81,9 @@ CREATE TABLE event (
     thumb TEXT,                           -- file name in thumbs/
     day_key INTEGER,                      -- for which its thumbnail is encrypted; NULL: for none
     zones TEXT,                           -- JSON ["gate", ...]: fulfilled, in the order in which they first were
-    path TEXT,                            -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.eventnotes
-    settings TEXT,                        -- what the detector was set to: config.digest
-    code TEXT                             -- of a tamper event: core.tamper.Kind
+    path TEXT,                         -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.vision.event_notes
+    settings TEXT,                        -- what the detector was set to: config.derived
+    code TEXT                             -- of a tamper event: core.vision.tamper.Kind
 ) STRICT;
 CREATE INDEX event_by_state ON event (state) WHERE state = 'open';
 
@@ -125,7 +125,7 @@ CREATE TABLE deed (                       -- acts that the keeper has not signed
     mono_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL,
-    body TEXT NOT NULL                    -- canonical JSON: core.ledger
+    body TEXT NOT NULL                    -- canonical JSON: core.evidence.ledger
 ) STRICT;
 
 CREATE TABLE ledger (                     -- what the device did, chained and signed: docs/design/evidence.md
@@ -155,10 +155,10 @@ CREATE TABLE handed_out (                 -- clips whose footage the ward has, b
     clip INTEGER PRIMARY KEY REFERENCES clip (seq) ON DELETE CASCADE
 ) STRICT;
 
-CREATE TABLE handout (                    -- exports that the keeper is asked to sign: store.handouts
+CREATE TABLE handout (                    -- exports that the keeper is asked to sign: store.signing_requests
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     state TEXT NOT NULL CHECK (state IN ('asked', 'signed', 'refused')),
-    claim BLOB NOT NULL,                  -- canonical JSON: core.ledger.claim
+    claim BLOB NOT NULL,                  -- canonical JSON: core.evidence.ledger.claim
     why TEXT,                             -- it was refused
     manifest BLOB,                        -- the very bytes that are signed
     signatures TEXT                       -- JSON: base64 by file name
@@ -185,7 +185,7 @@ CREATE TABLE request (                    -- pictures that the ward has asked fo
     n INTEGER PRIMARY KEY AUTOINCREMENT,  -- by which the household knows it
     id TEXT NOT NULL UNIQUE,              -- the ward's command
     kind TEXT NOT NULL,                   -- clip | snapshot
-    state TEXT NOT NULL,                  -- core.sharing
+    state TEXT NOT NULL,                  -- core.household.sharing
     camera TEXT NOT NULL,
     begin_ms INTEGER,                     -- of the time that is asked for: UTC; NULL with a snapshot
     end_ms INTEGER,

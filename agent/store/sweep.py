@@ -10,14 +10,14 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.core.encrypted import DamagedError, is_encrypted, read_file_head
-from agent.core.mp4.boxes import Mp4Error
-from agent.core.mp4.read import read_head
-from agent.core.mp4.salvage import salvage
+from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError, is_encrypted, read_file_head
+from agent.core.media.mp4.boxes import Mp4Error
+from agent.core.media.mp4.read import read_head
+from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Instant
 from agent.store import announce, clips
 from agent.store.database import transaction
-from agent.store.encryption.opening import FileKey, LockedError, open_clear
+from agent.store.encryption.opening import open_clear
 from agent.store.folders import CLIPS_A_FOLDER, Folders
 from agent.store.names import FOLDER, OURS, PART
 from agent.store.recover import complete

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.config.load import ConfigError
-from agent.core.wardconfig import KEYS, BadWish, Word, demand
+from agent.core.household.ward_settings import KEYS, BadWish, Word, demand
 from agent.host.clock import SystemClock
-from agent.ward import roster, settings
+from agent.ward import settings
+from agent.ward import settings as roster
+from agent.ward.command_signer import CommandKey
 from agent.ward.configuring import Desk, Report, listens_to
-from agent.ward.ending import EXIT_UNDONE, ended
-from agent.ward.opslink import OpsLink
-from agent.ward.signing import CommandKey
+from agent.ward.opslink import EXIT_UNDONE, OpsLink, ended
 
 COLUMNS = ("device", "state", "why", "in effect", "not as wished")
 COLOURS = {"applied": "green", "refused": "red", "silent": "yellow"}

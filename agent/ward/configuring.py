@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.core import wire
-from agent.core.ledger.row import WHOLE_MAX
-from agent.core.wire.told import Code, Line
-from agent.host.broker.connection import Arrived, Outgoing
+from agent.core.contract import wire
+from agent.core.contract.wire.ward_side import Code, Line
+from agent.core.evidence.ledger.row import WHOLE_MAX
+from agent.mqtt.connection import Arrived, Outgoing
+from agent.ward.command_signer import CommandKey
 from agent.ward.opslink import OpsLink
-from agent.ward.signing import CommandKey
 
 Ver = Annotated[int, Meta(ge=0, le=WHOLE_MAX - 1)]
 

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
-from agent.core.wire import told
-from agent.ward import database, pruning
+from agent.core.contract.wire import ward_side as told
+from agent.ward import database
+from agent.ward import prune as pruning
 from agent.ward.database import put
 from agent.ward.register import Arrival, Device
 

@@ -13,25 +13,26 @@ from pathlib import Path
 import sqlalchemy as sql
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core import wire
-from agent.core.backoff import Backoff, Waits
-from agent.core.outbox import Pace
-from agent.core.wire import commands
-from agent.core.wire.forwardtopics import ForwardTopics
-from agent.core.wire.told import SEQ_MAX
+from agent.core.contract import wire
+from agent.core.contract.wire import commands
+from agent.core.contract.wire.citytopics import ForwardTopics
+from agent.core.contract.wire.ward_side import SEQ_MAX
+from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.delivery.outbox import Pace
 from agent.host import log
-from agent.host.broker.connection import Arrived, Connection, Taken
-from agent.host.broker.credentials import load as load_credentials
-from agent.host.broker.fault import LinkFault
-from agent.host.broker.session import Down, Session, Told, Up
 from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
 from agent.host.stop import Stop
-from agent.ward import database, marks, settings
-from agent.ward.book import read_devices
-from agent.ward.carrier import Carrier
+from agent.mqtt.connection import Arrived, Connection, Taken
+from agent.mqtt.credentials import load as load_credentials
+from agent.mqtt.fault import LinkFault
+from agent.mqtt.session import Down, Session, Told, Up
+from agent.ward import database, settings
+from agent.ward import forward_queue as marks
 from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.device_cache import read_devices
 from agent.ward.forward_metrics import Metrics
+from agent.ward.forward_sender import Carrier
 from agent.ward.metrics import MetricsFault
 from agent.ward.metrics import serve as serve_metrics
 

@@ -1,7 +1,7 @@
 """What the forwarder tells Prometheus."""
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
-from agent.ward.marks import Backlog
+from agent.ward.forward_queue import Backlog
 
 
 class Metrics:

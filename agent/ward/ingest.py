@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core import wire
-from agent.core.backoff import Backoff, Waits
-from agent.core.wire.citytopics import CityTopics
-from agent.core.wire.wardtopics import WardTopics
+from agent.core.contract import wire
+from agent.core.contract.wire.citytopics import CityTopics, WardTopics
+from agent.core.delivery.backoff import Backoff, Waits
 from agent.host import log
-from agent.host.broker.connection import Arrived, Connection, Outgoing
-from agent.host.broker.credentials import load as load_credentials
-from agent.host.broker.session import Session, Taken, Told, Up
 from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
 from agent.host.stop import Stop
-from agent.ward import asking, roster, settings
-from agent.ward.book import Book
+from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.credentials import load as load_credentials
+from agent.mqtt.session import Session, Taken, Told, Up
+from agent.ward import replay as asking
+from agent.ward import settings
+from agent.ward import settings as roster
 from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.device_cache import Book
 from agent.ward.intake import Intake
 from agent.ward.metrics import Metrics, MetricsFault
 from agent.ward.presence import presence

@@ -2,13 +2,12 @@
 import functools
 import logging
 
-from agent.core.wire import told
-from agent.core.wire.citytopics import CityTopics
-from agent.core.wire.wardtopics import WardTopics
-from agent.host.broker.connection import Arrived
+from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.host.clock import Clock
+from agent.mqtt.connection import Arrived
 from agent.ward import register
-from agent.ward.book import Book, TooManyDevices
+from agent.ward.device_cache import Book, TooManyDevices
 from agent.ward.events import Came
 from agent.ward.metrics import Metrics
 from agent.ward.receipts import Receipts

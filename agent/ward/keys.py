@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core.ledger import fingerprint
+from agent.core.evidence.ledger import fingerprint
 from agent.host.files import sync_folder, write_durably
 from agent.ward import settings
-from agent.ward.signing import CommandKey, KeyProblem
+from agent.ward.command_signer import CommandKey, KeyProblem
 
 EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
 OWN_ONLY, FOR_ALL = 0o600, 0o644

@@ -5,18 +5,28 @@ broken connection comes back by itself, and the broker keeps what came in betwee
 """
 import random
 import select
+import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.core.backoff import Backoff, Waits
-from agent.host.broker.connection import Arrived, Connection, Outgoing
-from agent.host.broker.credentials import load
-from agent.host.broker.fault import LinkFault
-from agent.host.broker.session import Down, Session, Taken, Told
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.core.delivery.backoff import Backoff, Waits
+from agent.host import log
 from agent.host.clock import Clock
+from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.credentials import load
+from agent.mqtt.fault import LinkFault
+from agent.mqtt.session import Down, Session, Taken, Told
+from agent.ward.command_signer import KeyProblem
+from agent.ward.database import DatabaseFault
 from agent.ward.settings import Settings
+
+EXIT_UNDONE = 1                 # somebody refused or did not answer, or a person has interrupted it
+EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
+EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
+
 
 NAME = "ops"                    # to the broker, as long as no certificate gives another; answers go to rsp/ops
 KEEPALIVE_S = 30
@@ -147,3 +157,22 @@ def _in_our_words(fault: LinkFault) -> LinkFault:
     for theirs, ours in OWN_WORDS:
         text = text.replace(theirs, ours)
     return LinkFault(fault.code, text, fault.kind)
+
+
+EXITS: Mapping[type[Exception], int] = {
+    ConfigError: EXIT_BAD_CONFIG, KeyProblem: EXIT_BAD_CONFIG, OpsFault: EXIT_BROKER, DatabaseFault: EXIT_DATABASE}
+
+
+
+def ended(name: str, work: Callable[[], int], more: Mapping[type[Exception], int] | None = None) -> int:
+    """Do the work of the command `name`; returns the exit code. `more` faults can be its own."""
+    exits = {**EXITS, **(more or {})}
+    log.set_up(name, "error")           # what goes wrong is printed once, below
+    try:
+        return work()
+    except tuple(exits) as error:
+        print(error, file=sys.stderr)
+        return next(code for kind, code in exits.items() if isinstance(error, kind))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.stderr.close()              # the interpreter would complain about the pipe at its end
+    return EXIT_UNDONE

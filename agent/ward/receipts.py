@@ -5,7 +5,7 @@ Each names exactly what was committed. "All up to" is never said: what the ward 
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from agent.core.wire.inbound import REFUSED_MAX, Ack, Rejected
+from agent.core.contract.wire.inbound import REFUSED_MAX, Ack, Rejected
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ A record is replaced, never changed, so that a commit that fails leaves nothing 
 """
 from dataclasses import dataclass, field, replace
 
-from agent.core.wire import told
-from agent.ward.holes import Reach
+from agent.core.contract.wire import ward_side as told
+from agent.ward.gaps import Reach
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, Standing, is_of_the_past, until_ms
 
 WHY_REMOVED = "removed"         # its retained messages were taken away, as for a stolen device

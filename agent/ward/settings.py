@@ -4,7 +4,7 @@ import tomllib
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -13,6 +13,35 @@ from agent.config.check import Problem, check_table, key_name
 from agent.config.load import ConfigError
 from agent.config.positions import line_of, positions
 from agent.config.settings import Log, Name
+
+ID = re.compile(r"([a-z0-9-]{1,24}/)?[a-z0-9-]{1,64}")
+MAINTENANCE = "maintenance"
+
+
+class Roster(NamedTuple):
+    """Who is expected."""
+
+    devices: tuple[str, ...] = ()
+    maintained: frozenset[str] = frozenset()
+
+
+def read(file: str) -> Roster:
+    """What stands in `file`; nothing for "". Raises ConfigError."""
+    if not file:
+        return Roster()
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "is not a UTF-8 text"
+        raise ConfigError(f"[ward] devices_file: {file}: {cause}; correct the path, or put it there") from error
+    found: dict[str, bool] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split("#")[0].replace(",", " ").split()
+        if words and not ID.fullmatch(words[0]):
+            raise ConfigError(f"{file}:{number}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
+        found |= {word: words[1:2] == [MAINTENANCE] for word in words[:1]}
+    return Roster(tuple(found), frozenset(dev for dev, maintained in found.items() if maintained))
+
 
 TEMPLATE = Path(__file__).with_name("default.toml")
 DATABASES = ("sqlite", "postgresql")

@@ -5,20 +5,115 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sql
-from rich.console import Console
+from msgspec import Struct
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.ward import roster, settings
-from agent.ward.book import read_devices
+from agent.core.contract.wire import ward_side as told
+from agent.ward import settings
+from agent.ward import settings as roster
 from agent.ward.database import DatabaseFault, open_engine
-from agent.ward.overview import Line, lines
-from agent.ward.show import cells, table
+from agent.ward.device_cache import read_devices
+from agent.ward.presence import Presence, State, presence
+from agent.ward.register import Device
+from agent.ward.settings import Roster
+
+WORST_FIRST: tuple[State, ...] = ("offline", "stale", "never-seen", "maintenance", "online")
+Payload = TypeVar("Payload", told.Birth, told.Health)
+
+
+class Line(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """One device; what is absent is unknown. *_ms are UTC by the ward's clock."""
+
+    dev: str
+    state: State
+    why: str | None = None              # it is not online
+    site: str | None = None
+    agent: str | None = None            # its version
+    clock: str | None = None            # unset | saved | rtc | ntp
+    cond: list[str] = []                # what is wrong with it: codes, with the camera concerned
+    event_kind: str | None = None       # its newest event,
+    event_ms: int | None = None         # and when that came
+    health_ms: int | None = None        # when it last told how it is
+    outbox_n: int | None = None         # events that wait on it
+    missing_n: int | None = None        # events that were announced by later ones
+
+
+def lines(devices: Iterable[Device], expected: Roster, now_ms: int) -> list[Line]:
+    """A line for each device that is known or expected, the worst first, then by place and id."""
+    known = [line(device, now_ms, device.dev in expected.maintained) for device in devices]
+    told_n = {each.dev for each in known}
+    never = [_never(dev, expected) for dev in expected.devices if dev not in told_n]
+    return sorted([*known, *never], key=lambda each: (WORST_FIRST.index(each.state), each.site or "", each.dev))
+
+
+def line(device: Device, now_ms: int, maintained: bool = False) -> Line:
+    """The line of one device."""
+    verdict: Presence = presence(device.standing, now_ms, maintained)
+    birth, health = _read(told.Birth, device.birth), _read(told.Health, device.health)
+    return Line(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
+                site=birth.site if birth else None, agent=birth.agent if birth else None,
+                cond=[_condition(each) for each in health.cond] if health else [],
+                outbox_n=health.outbox_n if health else None, health_ms=device.health_ms,
+                event_kind=device.event_kind, event_ms=device.event_ms,
+                missing_n=sum(hole.last - hole.first + 1 for hole in device.reach.holes) or None)
+
+
+def _never(dev: str, expected: Roster) -> Line:
+    if dev in expected.maintained:
+        return Line(dev=dev, state="maintenance", why="never-seen")
+    return Line(dev=dev, state="never-seen")
+
+
+def _condition(condition: told.Condition) -> str:
+    concerned = condition.c or condition.unit
+    return f"{condition.code} ({concerned})" if concerned else condition.code
+
+
+def _read(kind: type[Payload], text: str | None) -> Payload | None:
+    return msgspec.json.decode(text, type=kind) if text else None
+
+
+COLOURS = {"online": "green", "stale": "yellow", "offline": "red", "never-seen": "magenta", "maintenance": "cyan"}
+COLUMNS = ("device", "site", "state", "why", "clock", "conditions", "last event", "waiting", "missing", "version")
+UNITS_S = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def table(found: Sequence[Line], now_s: float) -> RenderableType:
+    """All lines under a heading, and how many devices are in which state. `now_s` is UTC, s since 1970."""
+    grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for each in found:
+        device, site, state, *rest = cells(each, now_s)
+        grid.add_row(device, site, Text(state, style=COLOURS[each.state]), *map(Text, rest))
+    counted = Counter(each.state for each in found)
+    return Group(Text(", ".join([f"{len(found)} devices", *(f"{counted[each]} {each}" for each in WORST_FIRST)])), grid)
+
+
+def cells(line: Line, now_s: float) -> tuple[str, ...]:
+    """A line's cells in the order of the columns; what is unknown is empty."""
+    event = f"{line.event_kind} {ago(now_s - line.event_ms / 1000)}" if line.event_ms is not None else ""
+    numbers = ("" if n is None else str(n) for n in (line.outbox_n, line.missing_n))
+    return (line.dev, line.site or "", line.state, line.why or "", line.clock or "", ", ".join(line.cond), event,
+            *numbers, line.agent or "")
+
+
+def ago(age_s: float) -> str:
+    """How long ago, in the largest whole unit: "3 min ago"."""
+    for unit_s, name in UNITS_S:
+        if age_s >= unit_s:
+            return f"{int(age_s // unit_s)} {name} ago"
+    return "now"
+
 
 EVERY_S = 2.0
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT

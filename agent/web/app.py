@@ -12,21 +12,20 @@ from starlette.types import ASGIApp
 from agent.config.settings import Settings
 from agent.host.clock import Clock
 from agent.store.folders import Folders
-from agent.web.doorman import Doorman
+from agent.web.access import Guard, is_loopback_name
+from agent.web.browsers import Doorman
+from agent.web.busy import BusyAreas
+from agent.web.export import HandingOut
 from agent.web.feeds import Feeds
-from agent.web.forgetting import BusyAreas
-from agent.web.guard import Guard, is_loopback_name
-from agent.web.handing import HandingOut
-from agent.web.live import Hall
+from agent.web.health import Watch
+from agent.web.live import Hall, Views
 from agent.web.media import Media
 from agent.web.pages import Pages
 from agent.web.pairing import Pairing
-from agent.web.pausing import Pausing
+from agent.web.pause import Pausing
 from agent.web.render import Renderer
 from agent.web.requests import Requests
-from agent.web.views import Views
-from agent.web.watch import Watch
-from agent.web.workers import CardTrouble, Workers
+from agent.web.store_pool import CardTrouble, Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Clock, Instant
 from agent.store.events import Event
+from agent.web.health import Watch
 from agent.web.pages import Listing, listing, number
-from agent.web.watch import Watch
+from agent.web.store_pool import Workers
 from agent.web.words import local
-from agent.web.workers import Workers
 
 EVENTS_N_MAX = 200
 

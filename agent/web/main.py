@@ -5,16 +5,16 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from agent.host import role
 from agent.host.datagram import Inbox
-from agent.host.heart import EVERY_S
-from agent.host.role import Role
+from agent.process import role
+from agent.process.heartbeat import EVERY_S
+from agent.process.role import Role
 from agent.web.app import Parts, build
-from agent.web.doorman import Doorman
+from agent.web.browsers import Doorman
+from agent.web.health import Watch, monitor
 from agent.web.live import Hall
 from agent.web.server import CannotListen, Server, listen
-from agent.web.watch import Watch, monitor
-from agent.web.workers import Workers
+from agent.web.store_pool import Workers
 
 EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
 

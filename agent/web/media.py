@@ -5,20 +5,54 @@ import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from agent.core.encrypted import DamagedError
+from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.store import clips, events
 from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearFile, LockedError, open_clear, open_clip
+from agent.store.encryption.opening import ClearFile, open_clear, open_clip
 from agent.store.folders import Folders
-from agent.web.byterange import OutsideFile, Span, parse
-from agent.web.stream import Stream
-from agent.web.workers import CardTrouble, Workers
+from agent.web.fanout import Stream
+from agent.web.store_pool import CardTrouble, Workers
+
+ONE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII | re.IGNORECASE)
+
+
+class Span(NamedTuple):
+    """Bytes `first` up to, not including, `end`."""
+
+    first: int
+    end: int
+
+
+class OutsideFile(Exception):
+    """The range begins behind the file's end: answer 416."""
+
+
+def parse(header: str | None, size_b: int) -> Span | None:
+    """The part of a file of `size_b` bytes that is asked for, or None for all of it. Raises OutsideFile.
+
+    What is malformed or asks for several parts at once counts as no range, as the RFC allows; players ask for one.
+    """
+    found = ONE_RANGE.fullmatch(header.strip()) if header else None
+    if not found or found[1] == found[2] == "":
+        return None
+    if found[1] == "":                                      # the last n bytes
+        first, end = max(size_b - int(found[2]), 0), size_b
+    else:
+        first = int(found[1])
+        last = int(found[2]) if found[2] else size_b - 1
+        if last < first and found[2]:
+            return None                                     # "5-2" is malformed, not outside
+        end = min(last + 1, size_b)
+    if first >= end:
+        raise OutsideFile
+    return Span(first, end)
+
 
 CHUNK_B = 128 * 1024
 TAKE_S = 600.0              # a player that is paused takes nothing for long

@@ -7,19 +7,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.config.settings import Settings
-from agent.core.pause import Pauses
+from agent.core.household.pause import Pauses
 from agent.host.clock import Clock
 from agent.store import events, pause, requests
 from agent.store.events import Event
 from agent.store.folders import Folders
-from agent.web import hearing, masking, restless, sighting, status, switch, tile
-from agent.web.forgetting import BusyAreas
+from agent.web import hearing
+from agent.web import present_camera as masking
+from agent.web import present_camera as restless
+from agent.web import present_camera as switch
+from agent.web import (
+    present_camera as tile,
+)
+from agent.web import (
+    present_event as sighting,
+)
+from agent.web import (
+    present_health as status,
+)
+from agent.web.busy import BusyAreas
+from agent.web.health import Watch
+from agent.web.present_camera import paused_of
+from agent.web.present_event import Sighting
 from agent.web.render import Renderer
-from agent.web.sighting import Sighting
-from agent.web.switch import paused_of
-from agent.web.watch import Watch
+from agent.web.store_pool import CardTrouble, Workers
 from agent.web.words import Words
-from agent.web.workers import CardTrouble, Workers
 
 HOME_EVENTS_N = 8
 PAGE_EVENTS_N = 24

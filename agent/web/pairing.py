@@ -1,20 +1,16 @@
 """/pair: a phone enters the device's code; the device itself shows it."""
-import socket
-
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Web
-from agent.core.access import grouped
-from agent.web.doorman import Doorman
+from agent.core.household.access import grouped
+from agent.host.address import is_loopback_address, phone_address
+from agent.web.access import COOKIE, is_local
+from agent.web.browsers import Doorman
 from agent.web.forms import own_path, read_form
-from agent.web.guard import COOKIE, is_local, is_loopback_address
 from agent.web.render import YEAR_S, Renderer
-from agent.web.workers import CardTrouble
-
-ANYWHERE = ("0.0.0.0", "::")
-NOT_A_HOST = ("192.0.2.1", 9)       # RFC 5737: asking the kernel for the way there sends nothing
+from agent.web.store_pool import CardTrouble
 
 
 class Pairing:
@@ -31,7 +27,7 @@ class Pairing:
             code = grouped(await self._doorman.code())
         except CardTrouble:
             code = ""
-        address = phone_address(self._web)
+        address = phone_address(self._web.listen, self._web.port)
         return self._renderer.page(request, "phone.html", code=code, address=address,
                                    qr=_qr(address) if address else "", closed=is_loopback_address(self._web.listen))
 
@@ -53,21 +49,6 @@ class Pairing:
 
     def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
         return self._renderer.page(request, "pair.html", status, goal=goal, refusal=refusal)
-
-
-def phone_address(web: Web) -> str | None:
-    """Where a phone in the same network finds the page, or None."""
-    if is_loopback_address(web.listen):
-        return None
-    host = web.listen
-    if host in ANYWHERE:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(NOT_A_HOST)
-            except OSError:
-                return None
-            host = probe.getsockname()[0]
-    return f"http://[{host}]:{web.port}" if ":" in host else f"http://{host}:{web.port}"
 
 
 def _qr(address: str) -> Markup:

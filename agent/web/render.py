@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from agent.web import words
-from agent.web.guard import is_local
+from agent.web.access import is_local
 from agent.web.words import LANGUAGES, Words
 
 HERE = Path(__file__).parent

@@ -9,8 +9,8 @@ from starlette.requests import Request as Visit
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
-from agent.core.facts import Poke
-from agent.core.sharing import Decision
+from agent.core.contract.facts import Poke
+from agent.core.household.sharing import Decision
 from agent.host.clock import Clock, Instant
 from agent.host.datagram import Outlet
 from agent.store import requests
@@ -18,8 +18,8 @@ from agent.store.export.leaving import Leaving, leaving
 from agent.store.requests import Request, RequestError
 from agent.web.forms import read_form
 from agent.web.render import Renderer
+from agent.web.store_pool import Workers
 from agent.web.words import Words
-from agent.web.workers import Workers
 
 SHOWN_N = 50
 CLIPS_N = 30              # to look at, of one request

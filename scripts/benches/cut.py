@@ -15,8 +15,8 @@ from pathlib import Path
 
 import av
 
-from agent.core.model import Packet, StreamInfo
-from agent.host.hashing import sha256
+from agent.core.media.model import Packet, StreamInfo
+from agent.host.digest import sha256
 from agent.store.database import connect
 from agent.store.export import prepare, write
 from agent.store.folders import Folders

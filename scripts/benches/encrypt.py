@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.core.encrypted import AES_GCM, CHACHA
-from agent.core.model import Packet, StreamInfo
+from agent.core.evidence.encrypted import AES_GCM, CHACHA
+from agent.core.media.model import Packet, StreamInfo
 from agent.store.database import connect
 from agent.store.export import prepare, write
 from agent.store.folders import Folders

@@ -19,15 +19,15 @@ from typing import NamedTuple
 import av
 import cv2
 
-from agent.capture.eye.sub import SubEye
-from agent.capture.eye.watcher import Watcher
 from agent.capture.live import Live
+from agent.capture.motion_feed.main_decoder import Watcher
+from agent.capture.motion_feed.sub import SubEye
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera
-from agent.core.event import EventMachine, Order
-from agent.core.model import Luma, Packet, StreamInfo
-from agent.core.motion import Look
+from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.motion import Look
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.store.folders import Folders

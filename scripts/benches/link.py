@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.core.facts import Beat, CameraFacts, Poke
+from agent.core.contract.facts import Beat, CameraFacts, Poke
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.heart import EVERY_S
+from agent.process.heartbeat import EVERY_S
 from agent.store import outbox
 from agent.store.database import connect, transaction
 from scripts.benches import needs

@@ -19,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.core.model import Luma
-from agent.core.motion import DETECTOR_VERSION, Detector, MotionSettings
+from agent.core.media.model import Luma
+from agent.core.vision.motion import DETECTOR_VERSION, Detector, MotionSettings
 from scripts.benches.floors import DEVELOPMENT, MADE, shortfalls
 from scripts.benches.plan import tell
 from scripts.benches.score import Report, Score, score_clip, total

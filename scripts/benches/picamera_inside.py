@@ -55,7 +55,7 @@ def scene(name: str) -> Callable[[int, int, int], np.ndarray] | None:
 
 def note_first_packet() -> None:
     """Fills STARTED_S."""
-    from agent.capture.source.encode import AccessUnits
+    from agent.cameras.encode import AccessUnits
     give = AccessUnits.give
 
     def noting(*arguments: Any) -> None:
@@ -68,8 +68,8 @@ def note_first_packet() -> None:
 
 def encode_elsewhere() -> None:
     """As on a board with an encoder of its own, whose work and memory are not this process's: video of a file comes."""
-    from agent.capture.source.effort import Headroom
-    from agent.capture.source.picamera.encoder import X264
+    from agent.cameras.effort import Headroom
+    from agent.cameras.picamera.encoder import X264
     from tests.rigs.filmcam import h264_pictures
     units = itertools.cycle(list(itertools.islice(h264_pictures(), GOP_N)))
 
@@ -113,9 +113,9 @@ def main(config: str, scene_name: str, warm_s: str, measure_s: str) -> int:
     clock.picture = scene(scene_name)
     import libcamera
 
+    from agent.cameras.encode import SoftwareEncoder
+    from agent.cameras.picamera.frames import Frames
     from agent.capture import main as role
-    from agent.capture.source.encode import SoftwareEncoder
-    from agent.capture.source.picamera.frames import Frames
     timed(SoftwareEncoder, "encode", "encode")
     timed(Frames, "take", "take")
     timed(libcamera.CameraManager, "get_ready_requests", "redraw")

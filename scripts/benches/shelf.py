@@ -16,12 +16,12 @@ from pathlib import Path
 from agent.config.settings import Store
 from agent.host.clock import Instant, SystemClock
 from agent.host.stop import Stop
-from agent.keeper import choose
-from agent.keeper.choose import PASS_N
-from agent.keeper.digest import hash_some
-from agent.keeper.seal import Sealer
-from agent.keeper.witness import Witness
-from agent.store import boots, clips, events, stock
+from agent.keeper import retain as choose
+from agent.keeper.digest import Witness, hash_some
+from agent.keeper.ledger_writer import Sealer
+from agent.keeper.retain import PASS_N
+from agent.store import boots, clips, events
+from agent.store import retention_queries as stock
 from agent.store.database import connect, transaction
 from agent.store.export.find import reaching_into
 from agent.store.folders import CLIPS_A_FOLDER, Folders

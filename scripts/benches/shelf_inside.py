@@ -4,9 +4,10 @@ import sys
 import time
 from pathlib import Path
 
-from agent.core.ledger import check, check_shelf
+from agent.cli.verify import card
+from agent.core.evidence.ledger import check, check_shelf
 from agent.host.clock import SystemClock
-from agent.host.ed25519 import verifies
+from agent.host.command_key import verifies
 from agent.keeper.retain import finish_deletion
 from agent.store import boots, clips
 from agent.store.database import connect
@@ -14,7 +15,6 @@ from agent.store.encryption.keyring import Keyring
 from agent.store.folders import Folders
 from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
-from agent.tools.verify import card
 from scripts.benches.processes import BenchError
 from scripts.benches.shelf import CAMERAS
 

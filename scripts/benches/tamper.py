@@ -18,8 +18,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.model import Luma
-from agent.core.tamper import Kind, Phase, Tampering, TamperWatch
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import Kind, Phase, Tampering, TamperWatch
 from tests.rigs.tampering import DEEDS, STRENGTHS, Deed, tampered
 
 LOOP_S = 180.0

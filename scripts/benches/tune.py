@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import psutil
 
-from agent.config.looking import as_set
+from agent.config.motion import as_set
 from agent.config.settings import Camera
-from agent.core.replay import Variant
-from agent.host.footage import reel, whatif
+from agent.core.vision.replay import Variant
+from agent.footage import reel, whatif
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs import footage

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.core.outbox import BOUND_B
+from agent.core.delivery.outbox import BOUND_B
 from agent.store import outbox
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Table, Verdict

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from agent.config.settings import Ward
-from agent.core import wire
-from agent.core.wire.commands import COMMANDS, Nothing
-from agent.core.wire.inbound import LARGEST_B
-from agent.core.wire.topics import ROOT
-from agent.host.broker.connection import SESSION_S
+from agent.core.contract import wire
+from agent.core.contract.wire.commands import COMMANDS, Nothing
+from agent.core.contract.wire.inbound import LARGEST_B
+from agent.core.contract.wire.topics import ROOT
+from agent.mqtt.connection import SESSION_S
 from scripts.contract.channels import CHANNELS, CLOUD_EVENT, JSON, ORDER, PARAMETERS, TOPICS, Channel
 from scripts.contract.samples import samples
 

@@ -5,9 +5,9 @@ tests/link/test_contract.py compares it with what a real link publishes.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.core import wire
-from agent.core.wire.commands import COMMANDS
-from agent.core.wire.topics import ROOT
+from agent.core.contract import wire
+from agent.core.contract.wire.commands import COMMANDS
+from agent.core.contract.wire.topics import ROOT
 
 TOPICS = wire.Topics("{ward}", "{dev}")
 JSON = "application/json"

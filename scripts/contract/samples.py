@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from agent.core import wire
-from agent.core.wire.commands import COMMANDS
+from agent.core.contract import wire
+from agent.core.contract.wire.commands import COMMANDS
 from scripts.contract.channels import ORDER
 
 DEV, BOOT, ULID = "c-7f3a9c21b04d", "9f2c1a7e", "01KAV0Z6V6M3W2Q8T1B7N5D4XE"

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from agent.core import wire
-from agent.core.wardconfig import KEYS, Number, Word
-from agent.core.wire import commands
+from agent.core.contract import wire
+from agent.core.contract.wire import commands
+from agent.core.household.ward_settings import KEYS, Number, Word
 from scripts.contract.remarks import remarks
 
 Schema = dict[str, Any]

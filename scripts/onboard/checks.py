@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from agent.capture.source import SourceError
+from agent.cameras import SourceError
 from agent.config.settings import Camera, Sensor
 from agent.config.source import parse_source
 from scripts.onboard import machine

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import av
 import numpy as np
 
-from agent.capture.source import SourceError
-from agent.capture.source.picamera import PicameraSource
+from agent.cameras import SourceError
+from agent.cameras.picamera import PicameraSource
 from agent.config.settings import Camera
 from agent.config.source import parse_source
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from agent.core.model import Packet
+from agent.core.media.model import Packet
 from tests.rigs.clockcam import FPS, READ_NUMBER, clock_movie
 from tests.rigs.household import Household
 from tests.rigs.livecam import LiveCam

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.store import meta
 from agent.store.database import connect, transaction
 from tests.core.mp4_material import encode

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.config.settings import Camera
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.store import pause
 from tests.browser.test_page_in_chromium import SMALL_TARGETS
 from tests.rigs.h264 import movie

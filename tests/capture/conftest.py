@@ -12,7 +12,7 @@ from agent.capture.camera import Camera
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.settings import Store as StoreSettings
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from agent.capture.crew import Crew
+from agent.capture.camera_set import Crew
 from agent.capture.pauses import PauseWatch
 from agent.config.settings import Camera, Recovery, Settings, Store
-from agent.core.facts import CameraFacts
-from agent.core.ladder import Step
+from agent.core.contract.facts import CameraFacts
+from agent.core.recovery import Step
 from agent.host.clock import Clock
 from agent.store import clips, outbox
 from agent.store.database import connect

@@ -9,7 +9,7 @@ import pytest
 
 from agent.capture import recorder as recorder_module
 from agent.config.settings import Motion
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.host.probes.volume import Volume
 from agent.store import clips
 from agent.store.database import connect

@@ -9,7 +9,7 @@ from agent.capture.live import Live
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera, Motion
-from agent.core.mp4.read import read_head
+from agent.core.media.mp4.read import read_head
 from agent.host.datagram import Outlet
 from agent.store import clips
 from agent.store.folders import Folders

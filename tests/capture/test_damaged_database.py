@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from agent.capture import recorder as recorder_module
-from agent.keeper import care
+from agent.keeper import repair as care
 from agent.store import clips, events
 from agent.store.sweep import sweep
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry

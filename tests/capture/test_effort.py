@@ -4,14 +4,14 @@ import time
 import numpy as np
 import pytest
 
-from agent.capture.source import effort
-from agent.capture.source.effort import Effort, Headroom, measure
-from agent.capture.source.encode import SoftwareEncoder
-from agent.capture.source.v4l2 import V4l2Source
-from agent.capture.source.videodev import Format, Shot
+from agent.cameras import effort
+from agent.cameras.effort import Effort, Headroom, measure
+from agent.cameras.encode import SoftwareEncoder
+from agent.cameras.v4l2 import V4l2Source
+from agent.cameras.videodev import Format, Shot
 from agent.config.settings import Camera
-from agent.core import headroom
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.media import headroom
+from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.filmcam import SOFTWARE
@@ -128,7 +128,7 @@ def test_a_webcam_that_cannot_be_encoded_in_time_is_opened_again_with_a_smaller_
     monkeypatch.setattr(SoftwareEncoder, "encode", encode)
     monkeypatch.setattr(effort, "WINDOW_S", 1.0)
     monkeypatch.setattr(effort, "measure", {"superfast": 0.007, "ultrafast": 0.004}.get)
-    monkeypatch.setattr("agent.capture.source.v4l2.HEADROOM", Headroom())
+    monkeypatch.setattr("agent.cameras.v4l2.HEADROOM", Headroom())
     camera, stop = Webcam(), Stop()
     sink = Keeper(stop, lambda kept: kept.infos[-1].width == 640)
     V4l2Source(webcam(width=960, height=540), "/dev/video0", SystemClock(), camera, SOFTWARE).run(sink, stop)

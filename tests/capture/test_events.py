@@ -9,18 +9,18 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.eye.sub import SubEye
+from agent.cameras.demux import Packets
+from agent.capture.event_builder import Story
 from agent.capture.live import Live
+from agent.capture.motion_feed.sub import SubEye
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
-from agent.capture.source.demux import Packets
-from agent.capture.story import Story
-from agent.config.digest import digest
+from agent.config.derived import digest
 from agent.config.settings import Camera, Motion, Zone
-from agent.core.model import Box, Luma, Packet, StreamInfo
-from agent.core.motion import DETECTOR_VERSION, Seen
-from agent.core.ring import Ring
-from agent.core.zones import Counted
+from agent.core.media.model import Box, Luma, Packet, StreamInfo
+from agent.core.media.ring import Ring
+from agent.core.vision.motion import DETECTOR_VERSION, Seen
+from agent.core.vision.zones import Counted
 from agent.host.datagram import Outlet
 from agent.store import clips, events
 from agent.store.events import Event

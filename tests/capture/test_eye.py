@@ -10,19 +10,19 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.eye.decoder import Decoder
-from agent.capture.eye.main import MainEye
-from agent.capture.eye.sub import SubEye
-from agent.capture.eye.watcher import Watcher
+from agent.cameras.demux import Packets
 from agent.capture.live import Live
+from agent.capture.motion_feed.decoder import Decoder
+from agent.capture.motion_feed.main import MainEye
+from agent.capture.motion_feed.main_decoder import Watcher
+from agent.capture.motion_feed.sub import SubEye
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
-from agent.capture.source.demux import Packets
 from agent.config.settings import Camera, Motion
-from agent.core.model import Luma, Packet, StreamInfo
-from agent.core.motion import Look
+from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.vision.motion import Look
 from agent.host.datagram import Outlet
-from agent.host.plane import luma_of
+from agent.host.luma import luma_of
 from agent.store import events
 from agent.store.folders import Folders
 from tests.conftest import HandClock

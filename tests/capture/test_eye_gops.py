@@ -4,8 +4,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.eye.gops import BYTES_MAX, PACKETS_MAX, Gops, Shot
-from agent.core.model import Packet
+from agent.capture.motion_feed.gops import BYTES_MAX, PACKETS_MAX, Gops, Shot
+from agent.core.media.model import Packet
 
 
 def shot(number: int, key: bool, size_b: int = 1) -> Shot:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.source import SourceError
-from agent.capture.source.file import FileSource
+from agent.cameras import SourceError
+from agent.cameras.file import FileSource
 from agent.config.settings import Motion
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop

@@ -4,8 +4,8 @@ import time
 import numpy as np
 import pytest
 
-from agent.capture.source.handover import PACKETS_MAX, Handover
-from agent.core.model import Luma
+from agent.cameras.frame_queue import Handover, PACKETS_MAX
+from agent.core.media.model import Luma
 from tests.rigs.wait import Stopwatch
 
 

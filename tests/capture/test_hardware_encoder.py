@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.source import SourceError, SourceStuck, effort, encode, hardware
-from agent.capture.source.effort import Headroom
+from agent.cameras import SourceError, SourceStuck, effort, encode, hardware
+from agent.cameras.effort import Headroom
 from agent.host import board
 from agent.host.board import Board
 from agent.host.stop import Stop
@@ -22,7 +22,7 @@ def headroom(monkeypatch: pytest.MonkeyPatch) -> Headroom:
     """What this process knows of its cameras, from the beginning."""
     fresh = Headroom()
     for room in ("v4l2", "hardware"):
-        monkeypatch.setattr(f"agent.capture.source.{room}.HEADROOM", fresh)
+        monkeypatch.setattr(f"agent.cameras.{room}.HEADROOM", fresh)
     return fresh
 
 

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from agent.cameras import SourceError, SourceStuck
 from agent.capture.main import EXIT_STUCK, serve
-from agent.capture.source import SourceError, SourceStuck
+from agent.cli import rescue as root
 from agent.config.settings import Camera, Recovery, Settings
-from agent.core.ladder import HEALTHY_AFTER_S, PATIENCE_S, REBOOT_AGAIN_MS, REBOOT_UP_MS, Reboots, Step
-from agent.core.model import Packet
+from agent.core.media.model import Packet
+from agent.core.recovery import HEALTHY_AFTER_S, PATIENCE_S, REBOOT_AGAIN_MS, REBOOT_UP_MS, Reboots, Step
 from agent.host import rescue
 from agent.host.files import Lock
-from agent.host.heart import Heart
-from agent.host.reload import Reload
-from agent.host.role import Role
 from agent.host.stop import Stop
-from agent.store import ladder, pause
+from agent.process.heartbeat import Heart
+from agent.process.reload import Reload
+from agent.process.role import Role
+from agent.store import pause
+from agent.store import recovery as ladder
 from agent.store.folders import Folders
-from agent.tools import rescue as root
 from tests.capture.crews import Shift, shift
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
@@ -51,7 +52,7 @@ class Device:
 @pytest.fixture(autouse=True)
 def device(monkeypatch: pytest.MonkeyPatch) -> type[Device]:
     """A USB camera that is there and sends nothing."""
-    monkeypatch.setattr("agent.capture.source.v4l2.V4l2Source", Device)
+    monkeypatch.setattr("agent.cameras.v4l2.V4l2Source", Device)
     monkeypatch.setattr(Device, "gives", False)
     monkeypatch.setattr(Device, "sticks", False)
     for wait in ("FIRST_WAIT_S", "LONGEST_WAIT_S"):         # the pump waits in real time

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.source.masks import Masks
+from agent.cameras.masks import Masks
 
 side = st.integers(16, 90)
 fraction = st.floats(0, 1)

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.capture.source.picamera import sensor
-from agent.capture.source.picamera.keys import KeyWatch
-from agent.capture.source.picamera.shape import buffers_n, lores_size, planes
+from agent.cameras.picamera import sensor
+from agent.cameras.picamera.encoder import KeyWatch
+from agent.cameras.picamera.frames import buffers_n, lores_size, planes
 from agent.config.settings import Camera, Motion, Sensor
 
 

@@ -9,19 +9,19 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.eye.sub import SubEye
-from agent.capture.jobs import Block
+from agent.cameras.demux import Packets
 from agent.capture.live import Live
+from agent.capture.motion_feed.sub import SubEye
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
-from agent.capture.source.demux import Packets
+from agent.capture.writer_jobs import Block
 from agent.config.settings import Camera
-from agent.core import nal
-from agent.core.fragments import Fragmenter
-from agent.core.livewire import Parser
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.contract.sockets import Parser
+from agent.core.media import nal
+from agent.core.media.fragments import Fragmenter
+from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.datagram import Outlet
-from agent.host.plane import luma_of
+from agent.host.luma import luma_of
 from agent.store import clips, events
 from agent.store.folders import Folders
 from tests.conftest import HandClock

@@ -1,10 +1,10 @@
 """The pump: attempts, waits and gaps, with sources that fail as they are told and a clock that is moved by hand."""
 from collections.abc import Callable
 
+from agent.cameras import SourceError, SourceStuck
 from agent.capture.pump import REFUSED_WAIT_S, Counts, Gap, Pump
-from agent.capture.source import SourceError, SourceStuck
-from agent.core.facts import CameraFacts
-from agent.core.model import Packet
+from agent.core.contract.facts import CameraFacts
+from agent.core.media.model import Packet
 from tests.conftest import HandClock
 
 

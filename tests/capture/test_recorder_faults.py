@@ -14,11 +14,11 @@ from agent.capture import clipfile
 from agent.capture import recorder as recorder_module
 from agent.capture.clipfile import ClipFile
 from agent.capture.faults import fault_of
-from agent.capture.jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
 from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder
-from agent.core.eventnotes import Summary
-from agent.core.fragments import Fragmenter
-from agent.core.model import Packet
+from agent.capture.writer_jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
+from agent.core.media.fragments import Fragmenter
+from agent.core.media.model import Packet
+from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
 from agent.store.database import StoreError, connect

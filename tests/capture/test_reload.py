@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.cameras.file import FileSource
 from agent.capture.camera import open_main
-from agent.capture.meter import Rate
-from agent.capture.source.file import FileSource
 from agent.config.settings import Camera
-from agent.core.facts import Beat
+from agent.core.contract.facts import Beat
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning, Lock
+from agent.host.meter import Rate
 from agent.host.stop import Stop
 from tests.capture.crews import Shift, film, shift
 from tests.process.agent import Agent
@@ -97,7 +97,7 @@ class Webcam:
 
 
 def test_a_camera_that_is_built_anew_finds_its_device_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("agent.capture.source.v4l2.V4l2Source", Webcam)
+    monkeypatch.setattr("agent.cameras.v4l2.V4l2Source", Webcam)
     with shift(tmp_path, CLOCK) as made:
         for number, width in enumerate((640, 800, 960), 1):
             made.obey(Camera(name="gate", source="v4l2:/dev/video0", width=width))
@@ -114,7 +114,7 @@ def test_every_kind_of_source_says_whether_it_can_follow(source: str):
 
 def test_a_camera_that_another_process_has_is_left_to_it_and_taken_when_it_ends(
         tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("agent.capture.crew.LOCK_AGAIN_S", 0.5)
+    monkeypatch.setattr("agent.capture.camera_set.LOCK_AGAIN_S", 0.5)
     with shift(tmp_path, CLOCK) as first, shift(tmp_path / "second", CLOCK) as second:
         second.folders = second.crew._folders = first.folders
         first.obey(film("gate"))

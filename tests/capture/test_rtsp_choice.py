@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.source.rtsp import choice
-from agent.capture.source.rtsp.libav import LibavSource
+from agent.cameras.rtsp import choice
+from agent.cameras.rtsp.libav import LibavSource
 from agent.config.settings import Camera, Motion
 from agent.host.clock import SystemClock
 from tests.capture.conftest import Rig

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from agent.core.model import Packet
-from agent.core.nal import join_lengths
-from agent.core.rtsp.offer import Unfit
+from agent.core.media.model import Packet
+from agent.core.media.nal import join_lengths
+from agent.core.protocols.rtsp.offer import Unfit
 from tests.rigs import footage
 from tests.rigs.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.reading import Reading, read

@@ -12,7 +12,7 @@ from agent.capture.camera import Camera
 from agent.capture.snapshot import Snapshots
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Home, Motion, Settings
-from agent.core.model import Packet
+from agent.core.media.model import Packet
 from agent.core.stillwire import Still, StillError, parse
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet

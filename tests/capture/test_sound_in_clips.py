@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.capture.jobs import Block, ClipBegin, ClipEnd, ClipLost, Job
 from agent.capture.live import Live
 from agent.capture.pipe import Pipe
+from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd, ClipLost, Job
 from agent.config.settings import Camera, Motion
-from agent.core.model import AudioInfo, Packet, Sound, StreamInfo
-from agent.core.mp4.read import fragments, read_head, samples, sounds
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.media.mp4.read import fragments, read_head, samples, sounds
 from tests.conftest import HandClock
 from tests.core.mp4_material import read_at
 

@@ -9,16 +9,16 @@ import av
 import msgspec
 import pytest
 
-from agent.capture.eye.sub import SubEye
-from agent.capture.eye.watcher import Watcher
-from agent.capture.guard import Guard
-from agent.capture.jobs import ClipBegin, ClipLost, Tamper
 from agent.capture.live import Live
+from agent.capture.motion_feed.main_decoder import Watcher
+from agent.capture.motion_feed.sub import SubEye
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.tamper import Guard
+from agent.capture.writer_jobs import ClipBegin, ClipLost, Tamper
 from agent.config.settings import Camera
-from agent.core.model import Luma, Packet, StreamInfo
-from agent.core.tamper import Kind
+from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.vision.tamper import Kind
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
 from agent.store.events import Event

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.meter import Rate
-from agent.capture.source import Sink, SourceError
-from agent.capture.source.backlog import PACKETS_MAX, Backlog
-from agent.capture.source.file import FileSource
-from agent.capture.source.masks import Masks, Veil
-from agent.capture.source.transcode import Transcoding
+from agent.cameras import Sink, SourceError
+from agent.cameras.backlog import PACKETS_MAX, Backlog
+from agent.cameras.file import FileSource
+from agent.cameras.masks import Masks, Veil
+from agent.cameras.transcode import Transcoding
 from agent.config.settings import Camera
-from agent.core.livewire import Parser
-from agent.core.model import Luma, Packet, Sound, StreamInfo
+from agent.core.contract.sockets import Parser
+from agent.core.media.model import Luma, Packet, Sound, StreamInfo
 from agent.host.clock import SystemClock
+from agent.host.meter import Rate
 from agent.host.stop import Stop
 from tests.capture.conftest import Rig
 from tests.capture.test_snapshot import ask

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.capture.source import SourceError, SourceStuck, v4l2, videodev
-from agent.capture.source.v4l2 import Pace, V4l2Source, choose_format
+from agent.cameras import SourceError, SourceStuck, v4l2, videodev
+from agent.cameras.v4l2 import Pace, V4l2Source, choose_format
 from agent.config.settings import Camera
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop

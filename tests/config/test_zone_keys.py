@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.config.digest import digest
+from agent.cli.config import document
+from agent.config.derived import digest
 from agent.config.load import ConfigError, parse
 from agent.config.privacy import silenced
 from agent.config.settings import Camera
 from agent.config.zones import ZONES_MAX, zones_of
-from agent.core.model import Point
-from agent.core.zones import Direction, Rule, Zone
-from agent.core.zones.geometry import lies_within
-from agent.tools.config import document
+from agent.core.media.model import Point
+from agent.core.vision.zones import Direction, Rule, Zone
+from agent.core.vision.zones.geometry import lies_within
 from tests.core.zone_looks import area
 
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://h/1"\n'

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import av
 
-from agent.core.fragments import Fragmenter
-from agent.core.model import AudioInfo, Packet, Sound, StreamInfo
-from agent.core.mp4.cut import Film, Strip, cut
-from agent.core.mp4.read import read_head
+from agent.core.media.fragments import Fragmenter
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.media.mp4.cut import Film, Strip, cut
+from agent.core.media.mp4.read import read_head
 from tests.core.mp4_material import read_at
 
 

@@ -5,7 +5,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from agent.core.ledger import (
+from agent.core.evidence.ledger import (
     Begin,
     Checked,
     ClipSigned,
@@ -25,7 +25,7 @@ from agent.core.ledger import (
     follow,
     moved_ms,
 )
-from agent.core.ledger.clocks import STEP_MS
+from agent.core.evidence.ledger.clocks import STEP_MS
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))

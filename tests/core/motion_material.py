@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from agent.core.model import Luma, Point
-from agent.core.motion import Detector, Look, MotionSettings
+from agent.core.media.model import Luma, Point
+from agent.core.vision.motion import Detector, Look, MotionSettings
 from tests.scenes import START_MONO_S
 
 USUAL = MotionSettings.for_people()

@@ -10,12 +10,12 @@ from typing import Any
 
 import av
 
-from agent.core import nal
-from agent.core.model import Packet, StreamInfo
-from agent.core.mp4.boxes import Mp4Error
-from agent.core.mp4.read import HEAD_MAX_B
-from agent.core.mp4.salvage import salvage
-from agent.core.mp4.write import Movie
+from agent.core.media import nal
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.media.mp4.boxes import Mp4Error
+from agent.core.media.mp4.read import HEAD_MAX_B
+from agent.core.media.mp4.salvage import salvage
+from agent.core.media.mp4.write import Movie
 from tests.rigs.wait import HANG_S
 
 WIDTH, HEIGHT = 162, 90         # no multiples of 16: the SPS must crop

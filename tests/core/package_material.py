@@ -4,8 +4,30 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from agent.core.ledger import Code, Found, Head, Package, Row, Verdict, canonical, check_package, follow, seals, stretch
-from agent.core.ledger.claim import Anchor, Claim, ClipTold, FileTold, FilmTold, GapTold, Manifest, StretchTold, Wish
+from agent.core.evidence.ledger import (
+    Code,
+    Found,
+    Head,
+    Package,
+    Row,
+    Verdict,
+    canonical,
+    check_package,
+    follow,
+    seals,
+    stretch,
+)
+from agent.core.evidence.ledger.claim import (
+    Anchor,
+    Claim,
+    ClipTold,
+    FileTold,
+    FilmTold,
+    GapTold,
+    Manifest,
+    StretchTold,
+    Wish,
+)
 from tests.core.ledger_material import Device, public, verifies
 
 OF_EXPORTS = {Code.MANIFEST_EDITED, Code.MANIFEST_MALFORMED, Code.EXPORT_UNSIGNED, Code.EXPORT_WITHOUT_ROW,

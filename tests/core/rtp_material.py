@@ -1,11 +1,10 @@
 """Access units for the tests of RTP: real ones, and made-up ones that have all the NAL units a frame can have."""
 from random import Random
 
-from agent.core import nal
-from agent.core.rtp.h264 import H264
-from agent.core.rtp.h265 import H265
-from agent.core.rtp.items import Item, Unit
-from agent.core.rtp.receiver import Receiver
+from agent.core.media import nal
+from agent.core.protocols.rtp.items import Item, Unit
+from agent.core.protocols.rtp.receiver import Receiver
+from agent.core.protocols.rtp.video import H264, H265
 from tests.core.mp4_material import encode
 from tests.rigs.rtp import cut
 

@@ -5,9 +5,9 @@ from random import Random
 import av
 import numpy as np
 
-from agent.core import audio
-from agent.core.model import AudioInfo, Sound
-from agent.core.mp4.write import Movie
+from agent.core.media import audio
+from agent.core.media.model import AudioInfo, Sound
+from agent.core.media.mp4.write import Movie
 from tests.core.mp4_material import encode, in_fragments
 
 START_US = 7_000_000_123        # as the video's of mp4_material

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from agent.core.model import Luma
-from agent.core.tamper import Kind, Phase, Tampering, TamperWatch
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import Kind, Phase, Tampering, TamperWatch
 from tests.scenes import HEIGHT, START_MONO_S, WIDTH, Happening
 
 Told = list[tuple[float, Tampering]]

@@ -2,7 +2,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.anchors import SETTLED_MS, Anchor, dating
+from agent.core.clock import SETTLED_MS, Anchor, dating
 
 HOUR_MS, DAY_MS = 3_600_000, 24 * 3_600_000
 TRUE = 1_795_000_000_000

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import audio
-from agent.core.model import AudioInfo, Sound
+from agent.core.media import audio
+from agent.core.media.model import AudioInfo, Sound
 from tests.core.sound_material import hear
 
 

@@ -2,7 +2,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.core.backoff import Backoff
+from agent.core.delivery.backoff import Backoff
 
 CHANCE = st.floats(0, 1, exclude_max=True)
 

@@ -1,5 +1,5 @@
 """The wall clock under watch."""
-from agent.core.clockwatch import DISTRUST_S, LEAP_MS, ClockWatch, Seen
+from agent.core.clock import DISTRUST_S, LEAP_MS, ClockWatch, Seen
 
 HOUR_MS, YEAR_MS = 3_600_000, 365 * 86_400_000
 WALL = 1_795_000_000_000

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.closer_look import (
+from agent.core.vision.closer_look import (
     BLIND_MAX_S,
     CALM_S,
     CHANGED_MIN,
@@ -15,7 +15,7 @@ from agent.core.closer_look import (
     START_S,
     CloserLook,
 )
-from agent.core.motion import Look, Reason
+from agent.core.vision.motion import Look, Reason
 
 EVENT_S = 8.0
 STEP_S = 0.2            # between the pictures of a closer look

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from tests.core.cut_material import films, packets_of, record, record_all
 from tests.core.mp4_material import STREAMS, encode, ffprobe
 from tests.core.sound_material import START_US, hear

@@ -4,7 +4,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.event import TABLE, EventMachine, Order, Seen, State
+from agent.core.vision.event import TABLE, EventMachine, Order, Seen, State
 
 
 def test_every_pair_of_state_and_sight_is_in_the_table():

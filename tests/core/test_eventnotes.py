@@ -2,9 +2,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.eventnotes import AT_ONCE_MAX, NUMBERS_MAX, PATH_MAX, EventNotes, Sample, Summary
-from agent.core.model import Box
-from agent.core.motion.look import Seen
+from agent.core.media.model import Box
+from agent.core.vision.event_notes import AT_ONCE_MAX, NUMBERS_MAX, PATH_MAX, EventNotes, Sample, Summary
+from agent.core.vision.motion.look import Seen
 
 BOX = Box(0.1, 0.2, 0.3, 0.4)
 

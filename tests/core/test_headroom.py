@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.headroom import Level, Work, falls_behind, first_fit, hardware_ladder, ladder
+from agent.core.media.headroom import Level, Work, falls_behind, first_fit, hardware_ladder, ladder
 
 PC, PI5, SLOW = ({"superfast": 0.007, "ultrafast": 0.004}, {"superfast": 0.014, "ultrafast": 0.008},
                  {"superfast": 0.070, "ultrafast": 0.040})

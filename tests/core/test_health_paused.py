@@ -1,7 +1,7 @@
 """A camera that is paused sees nothing because its household wants it so: that is no fault of anything."""
 import pytest
 
-from agent.core.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 from agent.core.health.machine import HealthMachine
 

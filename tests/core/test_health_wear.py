@@ -1,7 +1,7 @@
 """The card's life: a range with its assumptions, and silence where nothing is known."""
 import pytest
 
-from agent.core.health.wear import LIFE_DAYS_MAX, life_days
+from agent.core.health.forecast import LIFE_DAYS_MAX, life_days
 
 GB = 1_000_000_000
 

@@ -4,16 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
+from agent.core.contract.home import states
+from agent.core.contract.home.discovery import EN, VI, Device, components, discovery
+from agent.core.contract.home.topics import HomeTopics
+from agent.core.contract.wire.topics import Topics
 from agent.core.health.codes import CODES
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
-from agent.core.home import states
-from agent.core.home.discovery import Device, components, discovery
-from agent.core.home.names import EN, VI
-from agent.core.home.topics import HomeTopics
-from agent.core.wire.topics import Topics
 from tests.rigs.assistant import accept, plain
 
 pytestmark = pytest.mark.core

@@ -5,8 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.hours import WEEK_MIN, Stretch, all_hours, ends_in_min, parse_hours
-from agent.core.pause import UNREADABLE, Pause, Paused, Pauses, paused
+from agent.core.household.pause import (
+    UNREADABLE,
+    WEEK_MIN,
+    Pause,
+    Paused,
+    Pauses,
+    Stretch,
+    all_hours,
+    ends_in_min,
+    parse_hours,
+    paused,
+)
 
 HOUR_MIN, HOUR_MS = 60, 3_600_000
 NO_WORD = Pauses()

@@ -1,8 +1,8 @@
 """Sound beside pictures that are told one picture late."""
 import pytest
 
-from agent.core.instep import LATE_US_MAX, InStep
-from agent.core.model import Sound
+from agent.core.media.model import Sound
+from agent.core.media.soundline import LATE_US_MAX, InStep
 
 
 def pictures(step: InStep, *dts_us: int) -> None:

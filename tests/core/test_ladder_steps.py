@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.core.ladder import (
+from agent.core.recovery import (
     HOPELESS_PATIENCE_S,
     HUNG_MS,
     NO_CURE,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.ledger import (
+from agent.core.evidence.ledger import (
     Code,
     Deletion,
     Found,
@@ -22,7 +22,7 @@ from agent.core.ledger import (
     fingerprint,
     follow,
 )
-from agent.core.ledger.chain import chained
+from agent.core.evidence.ledger.chain import chained
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.livewire import HEAD, LiveError, Parser, packet_head, stream_bytes
-from agent.core.model import Packet, StreamInfo
+from agent.core.contract.sockets import HEAD, LiveError, Parser, packet_head, stream_bytes
+from agent.core.media.model import Packet, StreamInfo
 
 INFO = StreamInfo("h264", 640, 360, b"\x01cfg")
 PACKETS = [Packet(b"abc" * n, n * 100, n * 90, n == 0) for n in range(4)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.model import Luma, Point
-from agent.core.motion import Detector, MotionSettings
+from agent.core.media.model import Luma, Point
+from agent.core.vision.motion import Detector, MotionSettings
 
 TIMES = st.one_of(st.floats(0.001, 3.0), st.floats(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e300]))
 CHANGES = st.sampled_from(["noise", "black", "white", "same", "blocks", "strided"])

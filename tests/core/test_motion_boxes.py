@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from agent.core.model import Box
+from agent.core.media.model import Box
 from tests.core.motion_material import RATES, watch
 from tests.scenes import HEIGHT, WIDTH, Walk, noise, pictures, yard
 

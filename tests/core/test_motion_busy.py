@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from agent.core.motion import Detector
+from agent.core.vision.motion import Detector
 from tests import scenes
 from tests.core.motion_material import RATES, USUAL, moving_from, watch
 from tests.scenes import Walk, film, gusts, noise, pictures

@@ -6,8 +6,8 @@ from math import pi, sin, sqrt
 import cv2
 import numpy as np
 
-from agent.core.model import Luma
-from agent.core.motion import Detector
+from agent.core.media.model import Luma
+from agent.core.vision.motion import Detector
 from tests.core.motion_material import USUAL
 from tests.scenes import Walk, infrared, yard
 

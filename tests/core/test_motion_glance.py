@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.model import Luma
-from agent.core.motion import Detector, Look, MotionSettings
+from agent.core.media.model import Luma
+from agent.core.vision.motion import Detector, Look, MotionSettings
 from tests import scenes
 from tests.scenes import Walk, noise, pictures
 

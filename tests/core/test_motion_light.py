@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.core.model import Luma
-from agent.core.motion import Detector, Reason
+from agent.core.media.model import Luma
+from agent.core.vision.motion import Detector, Reason
 from tests import scenes
 from tests.core.motion_material import RATES, USUAL, Looks, moving_from, stretches, watch
 from tests.scenes import HEIGHT, WIDTH, Walk, film, gain_noise, infrared, noise, pictures

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from agent.core.model import Luma, Point
-from agent.core.motion import Detector, MotionSettings, Reason
+from agent.core.media.model import Luma, Point
+from agent.core.vision.motion import Detector, MotionSettings, Reason
 from tests import scenes
 from tests.core.motion_material import RATES, USUAL, inside, moving_from, watch
 from tests.scenes import Walk, noise, pictures

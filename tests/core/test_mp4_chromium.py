@@ -10,8 +10,8 @@ from queue import Queue
 
 import pytest
 
-from agent.core import nal
-from agent.core.mp4.write import Movie
+from agent.core.media import nal
+from agent.core.media.mp4.write import Movie
 from tests.core.cut_material import films, record_all
 from tests.core.mp4_material import close, encode, write
 from tests.core.sound_material import hear, record

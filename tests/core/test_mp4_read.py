@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.mp4.boxes import MOOF, Mp4Error
-from agent.core.mp4.index import Index
-from agent.core.mp4.read import Head, Sample, fragments, read_head, samples
-from agent.core.mp4.salvage import salvage
+from agent.core.media.mp4.boxes import MOOF, Mp4Error
+from agent.core.media.mp4.index import Index
+from agent.core.media.mp4.read import Head, Sample, fragments, read_head, samples
+from agent.core.media.mp4.salvage import salvage
 from tests.core.mp4_material import STREAMS, close, encode, in_fragments, judge, mended, read_at, write
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.model import AudioInfo, Packet, Sound, StreamInfo
-from agent.core.mp4.boxes import Mp4Error
-from agent.core.mp4.read import fragments, read_head, samples, sounds
-from agent.core.mp4.salvage import salvage
-from agent.core.mp4.write import Movie
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.media.mp4.boxes import Mp4Error
+from agent.core.media.mp4.read import fragments, read_head, samples, sounds
+from agent.core.media.mp4.salvage import salvage
+from agent.core.media.mp4.write import Movie
 from tests.core.mp4_material import close, encode, ffprobe, judge, mended, read_at, write
 from tests.core.sound_material import START_US, hear, record
 from tests.rigs.wait import HANG_S

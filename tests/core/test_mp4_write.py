@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.mp4.read import fragments, read_head, samples
-from agent.core.mp4.write import Movie
+from agent.core.media.mp4.read import fragments, read_head, samples
+from agent.core.media.mp4.write import Movie
 from tests.core.mp4_material import STREAMS, close, encode, ffprobe, read_at, write
 from tests.rigs.wait import HANG_S
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import nal
-from agent.core.nal import BitstreamError
-from agent.core.sps import parse
+from agent.core.media import nal
+from agent.core.media.nal import BitstreamError
+from agent.core.media.sps import parse
 from tests.core.mp4_material import HEIGHT, STREAMS, WIDTH, encode
 from tests.rigs.wait import HANG_S
 

@@ -2,8 +2,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import wire
-from agent.core.outbox import LARGEST_B, STRETCHES_MAX, Offers, not_kept
+from agent.core.contract import wire
+from agent.core.delivery.outbox import LARGEST_B, STRETCHES_MAX, Offers, not_kept
 
 
 @given(kept=st.sets(st.integers(2**40, 2**40 + 600)), first=st.integers(2**40, 2**40 + 600), length=st.integers(0, 600))

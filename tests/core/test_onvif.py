@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.onvif import device, discovery, media, soap, tree
-from agent.core.onvif.choose import choose, slower
-from agent.core.onvif.media import Encoder, Limits, Media1, Media2, Profile
-from agent.core.onvif.tree import BadXml, Node
+from agent.core.protocols.onvif import device, discovery, media, soap, tree
+from agent.core.protocols.onvif.choose import choose, slower
+from agent.core.protocols.onvif.media import Encoder, Limits, Media1, Media2, Profile
+from agent.core.protocols.onvif.tree import BadXml, Node
 
 pytestmark = pytest.mark.core
 ENVELOPE = f'<s:Envelope xmlns:s="{soap.ENVELOPE}"><s:Header>%s</s:Header><s:Body>%s</s:Body></s:Envelope>'

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from agent.core import wire
-from agent.core.outbox import GIVES_WAY, LARGEST_B, Offers, Pace, fold, is_late
-from agent.core.wire import Entry
+from agent.core.contract import wire
+from agent.core.contract.wire import Entry
+from agent.core.delivery.outbox import GIVES_WAY, LARGEST_B, Offers, Pace, fold, is_late
 
 
 def entry(seq, kind="motion", camera="gate", boot="b1", mono_ms=None, clock="ntp", **data):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.ledger import Found, Head, canonical, fingerprint, follow, seals, stretch
-from agent.core.ledger.claim import Anchor, Manifest
+from agent.core.evidence.ledger import Found, Head, canonical, fingerprint, follow, seals, stretch
+from agent.core.evidence.ledger.claim import Anchor, Manifest
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
 from tests.core.test_ledger import STEPS, live, lose_the_key

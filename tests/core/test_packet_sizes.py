@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.closer_look import LOUD
-from agent.core.packet_sizes import PacketSizes
+from agent.core.vision.closer_look import LOUD
+from agent.core.vision.packet_sizes import PacketSizes
 
 FPS = 15
 QUIET_B = 4000

@@ -1,8 +1,8 @@
 """What a decoder must know is learnt from whatever brings it, replaced by what is newer, and never lost to damage."""
 import pytest
 
-from agent.core import nal
-from agent.core.parameter_sets import ParameterSets
+from agent.core.media import nal
+from agent.core.media.nal import ParameterSets
 from tests.core.mp4_material import encode
 from tests.rigs.h264 import movie
 

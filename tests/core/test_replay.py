@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.event import EventMachine, Order
-from agent.core.model import Box, Luma, Point
-from agent.core.motion import Detector, Look, MotionSettings, Reason, Seen
-from agent.core.motion.picture import shrunken, work_size
-from agent.core.replay import Event, Outcome, Replay, Stretch, Variant, differences
-from agent.core.replay.silence import silences
-from agent.core.replay.story import Story
-from agent.core.replay.trace import Point as TracePoint
-from agent.core.replay.trace import Trace
-from agent.core.replay.turns import Turns
-from agent.core.zones import Counted, Rule, Zone, Zones
+from agent.core.media.model import Box, Luma, Point
+from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.motion import Detector, Look, MotionSettings, Reason, Seen
+from agent.core.vision.motion.picture import shrunken, work_size
+from agent.core.vision.replay import Event, Outcome, Replay, Stretch, Variant, differences
+from agent.core.vision.replay.outcome import silences
+from agent.core.vision.replay.story import Story
+from agent.core.vision.replay.trace import Point as TracePoint
+from agent.core.vision.replay.trace import Trace
+from agent.core.vision.replay.variant import Turns
+from agent.core.vision.zones import Counted, Rule, Zone, Zones
 from tests.scenes import START_MONO_S, Walk, noise, pictures
 
 NOW = Variant("now", "normal", 0.1, 5)

@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.replay import Event, Outcome, Point, Stretch, Variant
-from agent.core.replay.plot import ENGLISH, Clock, plot, svg
-from agent.core.replay.plot.axis import LABEL_PX, TimeAxis
-from agent.core.replay.plot.drawing import Bar, Label
-from agent.core.replay.plot.plot import ADDED, KEPT, LEFT, MISSED, RIGHT
+from agent.core.vision.replay import Event, Outcome, Point, Stretch, Variant
+from agent.core.vision.replay.plot import ENGLISH, Clock, plot, svg
+from agent.core.vision.replay.plot.axis import LABEL_PX, TimeAxis
+from agent.core.vision.replay.plot.drawing import Bar, Label
+from agent.core.vision.replay.plot.plot import ADDED, KEPT, LEFT, MISSED, RIGHT
 
 CLOCK = Clock(lambda at_s: at_s, lambda at_s: f"{at_s:.0f} s")
 NOW, HIGH = Variant("now", "normal", 0.1, 5), Variant("sensitivity high", "high", 0.1, 5)

@@ -2,8 +2,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.model import Packet
-from agent.core.ring import Ring
+from agent.core.media.model import Packet
+from agent.core.media.ring import Ring
 
 
 def packets(pattern: str, size_b: int = 100, step_us: int = 100_000) -> list[Packet]:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.rtp.audio import G711, Aac
-from agent.core.rtp.items import Unit
-from agent.core.rtp.receiver import Receiver
+from agent.core.protocols.rtp.audio import G711, Aac
+from agent.core.protocols.rtp.items import Unit
+from agent.core.protocols.rtp.receiver import Receiver
 from tests.rigs.rtp import AacSender, cut, framed, rtp
 
 LC_16K = bytes.fromhex("1408")

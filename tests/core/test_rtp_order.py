@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.rtp.items import Unit
-from agent.core.rtp.order import DEPTH_GUESS_MAX, HOLD_US, Order
+from agent.core.protocols.rtp.items import Unit
+from agent.core.protocols.rtp.order import DEPTH_GUESS_MAX, HOLD_US, Order
 
 FRAME_US = 66_667
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core import nal
-from agent.core.rtp.audio import G711
-from agent.core.rtp.h264 import H264
-from agent.core.rtp.items import Format, Text, Unit
-from agent.core.rtp.receiver import JUNK_MAX_B, InterleavingError, Receiver
+from agent.core.media import nal
+from agent.core.protocols.rtp.audio import G711
+from agent.core.protocols.rtp.items import Format, Text, Unit
+from agent.core.protocols.rtp.receiver import JUNK_MAX_B, InterleavingError, Receiver
+from agent.core.protocols.rtp.video import H264
 from tests.core.rtp_material import FRAME_TICKS, frame, receive, sets, units_of
 from tests.rigs.rtp import VideoSender, framed, rtp
 

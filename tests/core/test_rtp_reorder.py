@@ -4,8 +4,8 @@ from pathlib import Path
 import av
 import pytest
 
-from agent.core import nal
-from agent.core.sps import parse
+from agent.core.media import nal
+from agent.core.media.sps import parse
 from tests.core.mp4_material import ffprobe
 
 # Encoder and its parameters; what ffprobe calls has_b_frames is the oracle.

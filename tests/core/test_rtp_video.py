@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core import nal
-from agent.core.rtp.h264 import H264
-from agent.core.rtp.items import Format, Unit
-from agent.core.rtp.receiver import Receiver
+from agent.core.media import nal
+from agent.core.protocols.rtp.items import Format, Unit
+from agent.core.protocols.rtp.receiver import Receiver
+from agent.core.protocols.rtp.video import H264
 from tests.core.mp4_material import STREAMS, encode
 from tests.core.rtp_material import FRAME_TICKS, NOTE, TRACKS, frame, receive, sets, units_of
 from tests.rigs import footage

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.rtsp.address import parse
-from agent.core.rtsp.dialogue import Dialogue, Moved, Refused
-from agent.core.rtsp.login import Login
-from agent.core.rtsp.message import Answer, Request, read
-from agent.core.rtsp.offer import Unfit
+from agent.core.protocols.rtsp.address import parse
+from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, Refused
+from agent.core.protocols.rtsp.login import Login
+from agent.core.protocols.rtsp.message import Answer, Request, read
+from agent.core.protocols.rtsp.offer import Unfit
 
 URL = "rtsp://me:pw@h/live"
 SDP = (b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.rtsp.login import Login, challenges
+from agent.core.protocols.rtsp.login import Login, challenges
 
 # RFC 7616 §3.9.1: the same request by MD5 and by SHA-256.
 CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"

@@ -3,10 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.rtsp import message
-from agent.core.rtsp.address import base_of, parse, resolve
-from agent.core.rtsp.inbox import EARLY_MAX_B, Inbox
-from agent.core.rtsp.message import BODY_MAX_B, HEAD_MAX_B, Answer, Request, Unreadable
+from agent.core.protocols.rtsp import message
+from agent.core.protocols.rtsp.address import base_of, parse, resolve
+from agent.core.protocols.rtsp.message import BODY_MAX_B, EARLY_MAX_B, HEAD_MAX_B, Answer, Inbox, Request, Unreadable
 
 # One of each: with a body, without, a server's request, line ends of one byte, a folded header, packets in between.
 SPOKEN = (b"\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: 5\r\n\r\nv=0$\n"

@@ -1,7 +1,7 @@
 """The sign of life by RTCP, read back by the rules of RFC 3550."""
 import struct
 
-from agent.core.rtsp.report import receiver_report
+from agent.core.protocols.rtsp.message import receiver_report
 
 
 def test_a_report_is_a_compound_packet_of_two_whose_lengths_add_up():

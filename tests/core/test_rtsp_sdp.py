@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.model import AudioInfo
-from agent.core.rtsp import sdp
-from agent.core.rtsp.offer import Unfit, sound_of, video_of
+from agent.core.media.model import AudioInfo
+from agent.core.protocols.rtsp import sdp
+from agent.core.protocols.rtsp.offer import Unfit, sound_of, video_of
 
 SPS, PPS, VPS = b"\x67\x64\0\x1f\xac", b"\x68\xee\x3c\x80", b"\x40\1\x0c\1"
 SETS = f"{base64.b64encode(SPS).decode()},{base64.b64encode(PPS).decode()}"

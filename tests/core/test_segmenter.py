@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.model import Packet
-from agent.core.ring import Ring
-from agent.core.segmenter import Action, Begin, End, Keep, Segmenter, Turn, Write
+from agent.core.media.model import Packet
+from agent.core.media.ring import Ring
+from agent.core.media.segmenter import Action, Begin, End, Keep, Segmenter, Turn, Write
 
 STEP_US = 100_000
 

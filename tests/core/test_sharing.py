@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from agent.config.settings import Sharing
 from agent.config.sharing import faults, rules
-from agent.core.sharing import NEXT, STRICTEST_FIRST, Rules, may_become
+from agent.core.household.sharing import NEXT, STRICTEST_FIRST, Rules, may_become
 
 pytestmark = pytest.mark.core
 

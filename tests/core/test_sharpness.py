@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.model import Box
-from agent.core.motion.sharpness import sharpness, worth
+from agent.core.media.model import Box
+from agent.core.vision.motion.sharpness import sharpness, worth
 from tests.scenes import Walk, noise, pictures
 
 CROSSING = [luma.y for luma in pictures(3, 5, Walk(start_s=0, x=100, px_per_s=28), noise(1))]

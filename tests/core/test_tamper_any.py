@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.model import Luma
-from agent.core.tamper import Kind, Phase, TamperWatch
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import Kind, Phase, TamperWatch
 
 TIMES = st.one_of(st.floats(0.5, 30.0), st.floats(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e300]))
 CHANGES = st.sampled_from(["noise", "black", "white", "same", "half", "strided"])

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.core.model import Luma
-from agent.core.tamper import Kind, Phase, TamperSettings, TamperWatch
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import Kind, Phase, TamperSettings, TamperWatch
 from tests import scenes
 from tests.core.tamper_material import Told, lorry, starts, watch
 from tests.rigs import footage

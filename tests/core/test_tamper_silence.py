@@ -4,8 +4,8 @@ from math import exp
 import numpy as np
 import pytest
 
-from agent.core.model import Luma
-from agent.core.tamper import TamperWatch
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import TamperWatch
 from tests import scenes
 from tests.core.tamper_material import from_then, infrared, lamp_beside, lorry, starts, watch
 from tests.scenes import Walk, noise, pictures, yard

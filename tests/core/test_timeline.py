@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.model import Packet
-from agent.core.timeline import Jump, Timeline
+from agent.core.media.model import Packet
+from agent.core.media.timeline import Jump, Timeline
 
 
 def run(steps: list[tuple[int, int]], timeline: Timeline | None = None) -> list[int]:

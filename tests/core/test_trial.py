@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.facts import Beat, CameraFacts
-from agent.core.trial import Pace, Trial, worked
+from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.release import Pace, Trial, worked
 
 pytestmark = pytest.mark.core
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.uplink import FLOOR_B_S, PROBE_EVERY_S, TARGET_S, Sight, Uplink
+from agent.core.delivery.uplink import FLOOR_B_S, PROBE_EVERY_S, TARGET_S, Sight, Uplink
 
 STEP_S = 0.02
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config.settings import Log, Settings, Store, Ward
-from agent.config.wardconfig import ACTS_ON, in_effect, listens, weighed
-from agent.core.wardconfig import KEYS, LEVELS, BadWish, demand, outcome
+from agent.config.ward_settings import ACTS_ON, in_effect, listens, weighed
+from agent.core.household.ward_settings import KEYS, LEVELS, BadWish, demand, outcome
 
 OWN = {"health_int_s": 60, "retention_d": 10, "log_level": "info"}
 owns = st.fixed_dictionaries({"health_int_s": st.integers(5, 300), "retention_d": st.floats(0.1, 365),

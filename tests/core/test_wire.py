@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import wire
-from agent.core.wire import Entry, Topics
+from agent.core.contract import wire
+from agent.core.contract.wire import Entry, Topics
 
 TOPICS = Topics("w07", "c-7f3a9c21b04d")
 

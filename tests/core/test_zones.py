@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.core.motion.look import Look, Reason
-from agent.core.zones import Counted, Direction, Rule, Zone
-from agent.core.zones.followed import FOUND_AGAIN_S, KNOWN_MAX, REMEMBERED_S
+from agent.core.vision.motion.look import Look, Reason
+from agent.core.vision.zones import Counted, Direction, Rule, Zone
+from agent.core.vision.zones.followed import FOUND_AGAIN_S, KNOWN_MAX, REMEMBERED_S
 from tests.core.zone_looks import MARGIN, STEP_S, TALL, area, fulfilled, line, look, walk, watch, zone
 
 GATE = area(0.4, 0.4, 0.6, 0.8)

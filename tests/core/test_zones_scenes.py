@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.event import EventMachine, Order
-from agent.core.model import Luma, Point
-from agent.core.motion import Detector, MotionSettings
-from agent.core.zones import Direction, Rule, Zone, Zones
+from agent.core.media.model import Luma, Point
+from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.motion import Detector, MotionSettings
+from agent.core.vision.zones import Direction, Rule, Zone, Zones
 from tests import scenes
 from tests.core.zone_looks import area, line, zone
 from tests.scenes import Walk, noise, pictures

@@ -1,9 +1,9 @@
 """Looks made by hand for tests of zones: somebody of a known size whose foot is told, and zones drawn around them."""
 from collections.abc import Iterable, Sequence
 
-from agent.core.model import Box, Point
-from agent.core.motion.look import Look, Seen
-from agent.core.zones import Counted, Direction, Rule, Zone, Zones
+from agent.core.media.model import Box, Point
+from agent.core.vision.motion.look import Look, Seen
+from agent.core.vision.zones import Counted, Direction, Rule, Zone, Zones
 
 WIDE, TALL = 0.04, 0.1
 MARGIN = 0.02           # which their size comes to: see traces.py

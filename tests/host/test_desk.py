@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import desk
-from agent.host.desk import Desk
+from agent.host import sockets as desk
+from agent.host.sockets import Desk
 from tests.rigs.wait import HANG_S
 
 

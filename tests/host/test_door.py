@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.door import close_door, open_door
+from agent.host.sockets import close_door, open_door
 from tests.rigs.wait import HANG_S
 
 

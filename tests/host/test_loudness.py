@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from agent.host import loudness
-from agent.host.heart import Heart
+from agent.process import log_level as loudness
+from agent.process.heartbeat import Heart
 from tests.rigs.desk import HandClock
 
 

@@ -1,5 +1,5 @@
 """How far the wall clock is believed."""
-from agent.host import clockstate
+from agent.host import clock_state as clockstate
 from tests.host import trees
 
 NOW_S = clockstate.EPOCH_WALL_S + 30_000_000.0

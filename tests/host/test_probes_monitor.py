@@ -1,10 +1,10 @@
 """The monitor: heartbeats and probes in, a report out."""
 import pytest
 
-from agent.core.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.report import RoleReport
-from agent.host.monitor import FORGET_S, UNITS_N_MAX, Monitor
 from agent.host.probes import Probes
+from agent.process.monitor import FORGET_S, UNITS_N_MAX, Monitor
 from tests.host import trees
 
 UNITS = {"capture@gate": "capture", "keeper": "keeper", "link": "link"}

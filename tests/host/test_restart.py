@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.host import restart
-from agent.host.heart import Heart
 from agent.host.stop import Stop
+from agent.process import restart
+from agent.process.heartbeat import Heart
 from tests.rigs.desk import NOW, HandClock
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
 from agent.host.probes.volume import Volume
-from agent.host.role import Role
 from agent.host.stop import Stop
-from agent.keeper import care
+from agent.keeper import repair as care
 from agent.keeper.main import Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import clips, events, mend, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders

@@ -7,15 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.core.encrypted import DamagedError, FileHead
+from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
 from agent.keeper.daykeys import DAY_MS, DayKeys
-from agent.keeper.keydesk import open_desk
+from agent.keeper.key import open_desk
 from agent.store import clips, events, ledger, meta
 from agent.store.database import transaction
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import new_file, new_private, public_of, unwrap
 from agent.store.encryption.keyring import DESK, Keyring, Question
-from agent.store.encryption.opening import LockedError
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S

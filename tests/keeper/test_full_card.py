@@ -10,13 +10,13 @@ import pytest
 
 from agent.capture.clipfile import ClipFile
 from agent.config.settings import Camera, Motion, Settings, Store
-from agent.core.facts import Poke
+from agent.core.contract.facts import Poke
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper.main import LOOK_EVERY_S, Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import clips
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

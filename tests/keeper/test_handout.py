@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.core.encrypted import is_encrypted
-from agent.core.ledger import Pausing, decode
+from agent.core.evidence.encrypted import is_encrypted
+from agent.core.evidence.ledger import Pausing, decode
 from agent.keeper.main import Keeper
-from agent.store import clips, handouts, ledger
+from agent.store import clips, ledger
+from agent.store import signing_requests as handouts
 from agent.store.database import transaction
 from agent.store.export import ExportError
 from agent.store.export.package import Packer

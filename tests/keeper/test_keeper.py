@@ -8,14 +8,13 @@ import pytest
 
 from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
-from agent.host.hashing import sha256
-from agent.host.heart import Heart
-from agent.host.role import Role
+from agent.host.digest import sha256
 from agent.host.stop import Stop
-from agent.keeper.digest import hash_some
+from agent.keeper.digest import Witness, hash_some
 from agent.keeper.main import Keeper
 from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
-from agent.keeper.witness import Witness
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import boots, clips, events, holds, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders

@@ -9,16 +9,17 @@ import pytest
 from agent.config.settings import Camera, Settings, Store, Ward
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper import retain as module
 from agent.keeper.main import Keeper
 from agent.keeper.retain import retain
-from agent.store import boots, clips, holds, wardconfig
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
+from agent.store import boots, clips, holds
+from agent.store import ward_settings as wardconfig
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
-from agent.store.wardconfig import Given
+from agent.store.ward_settings import Given
 from tests.conftest import HandClock
 
 MB = 1_000_000

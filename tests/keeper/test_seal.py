@@ -14,18 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import __version__
-from agent.config.digest import digest
+from agent.config.derived import digest
 from agent.config.settings import Camera, Settings, Store
-from agent.core.ledger import Pausing, decode
+from agent.core.evidence.ledger import Pausing, decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper.key import FILE, KeyFault, load_or_make
+from agent.keeper.ledger_writer import BATCH_N, Sealer
 from agent.keeper.main import Keeper
-from agent.keeper.seal import BATCH_N, Sealer
-from agent.store import browsers, clips, consent, events, ledger, meta, pause
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
+from agent.store import browsers, clips, events, ledger, meta, pause
+from agent.store import privacy as consent
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -219,9 +220,9 @@ def test_rows_can_not_be_changed_by_mistake(folders, hand_clock):
 LIFE = """
 import sys
 from pathlib import Path
-from agent.core.ledger import Pausing
+from agent.core.evidence.ledger import Pausing
 from agent.host.clock import SystemClock
-from agent.keeper.seal import Sealer
+from agent.keeper.ledger_writer import Sealer
 from agent.store import ledger
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Camera, Settings, Store
-from agent.core.ledger import Finding
+from agent.core.evidence.ledger import Finding
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper.main import SWEEP_EVERY_S, Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import clips
 from tests.keeper.test_keeper import add_clip
 from tests.rigs import cards

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.host.broker import connection
-from agent.host.broker.connection import IN_FLIGHT_MAX, Outgoing, Taken
-from agent.host.broker.session import Down, Up
+from agent.mqtt import connection
+from agent.mqtt.connection import IN_FLIGHT_MAX, Outgoing, Taken
+from agent.mqtt.session import Down, Up
 from tests.rigs.mumbler import CONNECT, KEEPALIVE_S, PUBLISH, SUBSCRIBE, TOPICS, Hand, Mumbler, connack, packet
 
 HOPELESS = {0x84: "mqtt_version", 0x85: "client_id", 0x86: "password", 0x87: "not_authorised", 0x8A: "banned"}

@@ -2,13 +2,12 @@
 import msgspec
 
 from agent.config.settings import Camera, Settings, Ward
-from agent.core import wire
-from agent.core.facts import Beat, CameraFacts
+from agent.core.contract import wire
+from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report
 from agent.link.bound import Backlog
-from agent.link.report import health
-from agent.link.reporter import Reporter
+from agent.link.report import Reporter, health
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.link.test_ledger_head import TOPICS, Online, beat

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.ledger.row import canonical
+from agent.core.evidence.ledger.row import canonical
 from agent.store import commands
 from agent.store.database import transaction
 from tests.rigs.broker import Broker

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.core import wire
-from agent.link.desk import COMMANDS_A_MINUTE
+from agent.core.contract import wire
+from agent.link.commands import COMMANDS_A_MINUTE
 from agent.store.database import transaction
 from agent.store.outbox import append
 from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
-from agent.core.ledger.chain import fingerprint
+from agent.core.evidence.ledger.chain import fingerprint
 from agent.link import verifier
 from agent.link.signature import judge, main
 from agent.link.verifier import BAD, GOOD, PIPE_B, UNKNOWN_KEY, WAITING_MAX, Verifier
-from agent.tools.doctor import broker as doctor
 from tests.rigs.broker import Broker
 from tests.rigs.desk import HandClock
 from tests.rigs.wait import Stopwatch, until

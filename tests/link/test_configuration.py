@@ -9,8 +9,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.ledger.row import canonical
-from agent.store import ledger, wardconfig
+from agent.core.evidence.ledger.row import canonical
+from agent.store import ledger
+from agent.store import ward_settings as wardconfig
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
 from tests.rigs.wait import until

@@ -13,21 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.config.settings import Settings, Ward
-from agent.core import wire
-from agent.core.ledger.row import canonical
-from agent.core.wardconfig import KEYS
+from agent.core.contract import wire
+from agent.core.evidence.ledger.row import canonical
+from agent.core.household.ward_settings import KEYS
 from agent.host.clock import Instant
-from agent.link.audit import Audit
-from agent.link.clerk import Clerk
+from agent.link.audit import Audit, Pen
 from agent.link.configuration import DOCUMENTS_A_MINUTE, Configuration
 from agent.link.ineffect import InEffect
-from agent.link.pen import Pen
 from agent.link.presence import Presence
-from agent.link.reporter import Reporter
+from agent.link.report import Reporter
+from agent.link.store_thread import Clerk
 from agent.link.verifier import WAITING_MAX, Verifier
-from agent.store import outbox, wardconfig
+from agent.store import outbox
+from agent.store import ward_settings as wardconfig
 from agent.store.folders import Folders
-from agent.store.wardconfig import Given
+from agent.store.ward_settings import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
 from tests.rigs.wait import HANG_S
 

@@ -6,14 +6,14 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core import wire
-from agent.core.ledger import fingerprint
-from agent.core.wire import told
+from agent.core.contract import wire
+from agent.core.contract.wire import ward_side as told
+from agent.core.evidence.ledger import fingerprint
 from agent.host.clock import SystemClock
 from agent.link.bound import keep, measure
 from agent.store import announce, clips, events, requests
 from agent.store.database import transaction
-from agent.ward.signing import CommandKey
+from agent.ward.command_signer import CommandKey
 from tests.rigs.broker import Broker
 from tests.rigs.contract import Ear, breaches
 from tests.rigs.links import LinkRig

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core import wire
+from agent.core.contract import wire
 from agent.link.verifier import BAD
 
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,7 @@
 """The link with both its brokers: neither learns what is the other's, and trouble at home is none for the ward."""
 import pytest
 
-from agent.core.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts
 from agent.store import events, home
 from agent.store.database import transaction
 from tests.rigs.assistant import Assistant, retained

@@ -2,11 +2,11 @@
 import msgspec
 
 from agent.config.settings import Camera, Settings, Ward
-from agent.core import wire
-from agent.core.facts import Beat, CameraFacts
-from agent.keeper.seal import Sealer
+from agent.core.contract import wire
+from agent.core.contract.facts import Beat, CameraFacts
+from agent.keeper.ledger_writer import Sealer
 from agent.link.bound import Backlog
-from agent.link.reporter import Reporter
+from agent.link.report import Reporter
 from agent.store.database import connect
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.stillwire import Still, answer
-from agent.host.desk import Desk
+from agent.host.sockets import Desk
 from agent.store import requests
 from tests.rigs.broker import Broker
 from tests.rigs.handing import House, rfc3339

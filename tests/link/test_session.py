@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from agent.core import wire
+from agent.core.contract import wire
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from agent.config.settings import Settings, Ward
-from agent.core import wire
+from agent.core.contract import wire
 from agent.host.clock import Instant
 from agent.link.bound import Backlog, keep, measure
-from agent.link.clerk import JOBS_MAX, Clerk
-from agent.link.reporter import HISTORY_EVERY_S, Reporter
+from agent.link.report import HISTORY_EVERY_S, Reporter
+from agent.link.store_thread import JOBS_MAX, Clerk
 from agent.store import outbox
 from agent.store.database import StoreError, connect, transaction
 from agent.store.folders import Folders

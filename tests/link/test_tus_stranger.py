@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Ward
-from agent.core.backoff import Waits
+from agent.core.delivery.backoff import Waits
 from agent.host.clock import SystemClock
-from agent.link.handover.carriage import Carriage
-from agent.link.handover.tus import Parcel
+from agent.link.requests.tus import Parcel
+from agent.link.requests.upload import Carriage
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
 

@@ -10,13 +10,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from agent import __version__
-from agent.core.trial import Pace
+from agent.cli.update import main, show
+from agent.cli.update.main import Root
+from agent.cli.update.work import RESTART
+from agent.core.release import Pace
 from agent.host.clock import SystemClock
 from agent.host.updates import Doors
 from agent.store import updates
-from agent.tools.update import main, show
-from agent.tools.update.main import Root
-from agent.tools.update.work import RESTART
+from tests.cli.cli import taimat
 from tests.link.test_commands import KEY, Ops, st
 from tests.rigs.broker import Broker
 from tests.rigs.bundles import Maker
@@ -25,7 +26,6 @@ from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
-from tests.tools.cli import taimat
 
 DEV, NEW = "c-7f3a9c21b04d", "9.0.0"
 QUICK = Pace(listen_s=0.5, settle_s=0.5, deadline_s=40.0, silent_s=5.0)

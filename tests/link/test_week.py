@@ -4,7 +4,7 @@ A twentieth of what `scripts/bench week` does, in rows and in bytes.
 """
 import random
 
-from agent.core.outbox import BOUND_B, GIVES_WAY
+from agent.core.delivery.outbox import BOUND_B, GIVES_WAY
 from agent.store import outbox
 from tests.rigs.week import Away, come_back
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from agent.core.facts import Beat
+from agent.core.contract.facts import Beat
 from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect

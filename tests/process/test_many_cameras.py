@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from agent.core.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox
 from agent.store import boots, clips

@@ -5,7 +5,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from agent.ward.requesting import main
+from agent.ward.request import main
 from tests.rigs.wait import HANG_S, until
 
 DEV = "c-7f3a9c21b04d"

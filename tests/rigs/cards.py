@@ -1,12 +1,12 @@
 """Stores to check: clips that are as good as real ones, and what a check makes of a card."""
 import sqlite3
 
-from agent.core.ledger import Finding, check, check_shelf
+from agent.cli.verify import card
+from agent.core.evidence.ledger import Finding, check, check_shelf
 from agent.host.clock import Clock
-from agent.host.ed25519 import verifies
+from agent.host.command_key import verifies
 from agent.store import clips
 from agent.store.folders import Folders
-from agent.tools.verify import card
 
 
 def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes) -> str:

@@ -4,8 +4,8 @@ from functools import cache
 import av
 import numpy as np
 
-from agent.capture.source.encode import AccessUnits, SoftwareEncoder
-from agent.core.model import Packet, StreamInfo
+from agent.cameras.encode import AccessUnits, SoftwareEncoder
+from agent.core.media.model import Packet, StreamInfo
 
 WIDTH, HEIGHT, FPS, BITS = 640, 360, 15, 10
 BAR_PX = WIDTH // BITS

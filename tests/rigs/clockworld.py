@@ -3,12 +3,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.config.settings import Camera, Settings, Store
-from agent.host.clockstate import EPOCH_WALL_S
+from agent.host.clock_state import EPOCH_WALL_S
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import boots, clips
 from agent.store.database import connect
 from agent.store.folders import Folders

@@ -4,24 +4,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.config.settings import Camera, Settings, Sharing
-from agent.core import wire
-from agent.core.backoff import Waits
-from agent.core.outbox import Pace
-from agent.host.broker.connection import Arrived
+from agent.core.contract import wire
+from agent.core.delivery.backoff import Waits
+from agent.core.delivery.outbox import Pace
 from agent.host.clock import Instant
 from agent.host.updates import Doors
-from agent.link.audit import Audit
-from agent.link.clerk import Clerk
-from agent.link.deeds import Deeds
-from agent.link.desk import Desk
+from agent.link.actions import Deeds
+from agent.link.audit import Audit, Pen
+from agent.link.command_log import close_interrupted
+from agent.link.commands import Desk
 from agent.link.drain import Drain
-from agent.link.handover.wishes import Wishes
-from agent.link.pen import Pen
 from agent.link.presence import Presence
-from agent.link.record import close_interrupted
-from agent.link.reporter import Reporter
-from agent.link.update.bearer import Bearer
+from agent.link.report import Reporter
+from agent.link.requests.policy import Wishes
+from agent.link.store_thread import Clerk
+from agent.link.update.flow import Bearer
 from agent.link.verifier import Verifier
+from agent.mqtt.connection import Arrived
 from agent.store import outbox
 from agent.store.folders import Folders
 from tests.rigs.wait import HANG_S

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.core.ledger import Verdict, check_package
-from agent.core.ledger.claim import Claim, Wish
-from agent.host.ed25519 import verifies
+from agent.core.evidence.ledger import Verdict, check_package
+from agent.core.evidence.ledger.claim import Claim, Wish
+from agent.host.command_key import verifies
 from agent.keeper.main import Keeper
-from agent.store import handouts
+from agent.store import signing_requests as handouts
 from agent.store.export import Export, ExportError, prepare, unpacked
 from agent.store.export.package import Made, Packer
 from agent.store.folders import Folders
-from agent.store.handouts import Answer
+from agent.store.signing_requests import Answer
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.rigs.shelf import OFFSET_MS, put_all

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from agent.core.facts import Poke
+from agent.core.contract.facts import Poke
 from agent.store import commands, requests
 from agent.store.commands import Ordered
 from agent.store.database import transaction

@@ -7,10 +7,10 @@ from typing import Any
 import av
 import numpy as np
 
-from agent.capture.source.v4l2 import V4l2Source
-from agent.capture.source.videodev import Format, Shot
+from agent.cameras.v4l2 import V4l2Source
+from agent.cameras.videodev import Format, Shot
 from agent.config.settings import Camera
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.board import Board
 from agent.host.stop import Stop
 from tests.rigs import footage

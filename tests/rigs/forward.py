@@ -1,7 +1,7 @@
 """The ward's forwarder as a process for tests, with short waits: `python -m tests.rigs.forward --config CONFIG`."""
 import sys
 
-from agent.core.backoff import Waits
+from agent.core.delivery.backoff import Waits
 from agent.ward.forward import Tempo, main
 from tests.rigs.ingest import WardIngest, WardPart
 from tests.rigs.wait import free_port

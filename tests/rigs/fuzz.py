@@ -13,15 +13,15 @@ import atheris
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 with atheris.instrument_imports(include=["agent"]):
-    from agent.core import wire
-    from agent.core.ledger.chain import fingerprint
-    from agent.core.ledger.row import canonical
-    from agent.core.wardconfig import KEYS, BadWish, demand, outcome
-    from agent.core.wire.commands import COMMANDS, plain
-    from agent.host.broker.connection import Arrived
+    from agent.core.contract import wire
+    from agent.core.contract.wire.commands import COMMANDS, plain
+    from agent.core.evidence.ledger.chain import fingerprint
+    from agent.core.evidence.ledger.row import canonical
+    from agent.core.household.ward_settings import KEYS, BadWish, demand, outcome
     from agent.host.clock import Instant
     from agent.link import signature, verdict
     from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
+    from agent.mqtt.connection import Arrived
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 NOW = Instant("9f2c1a7e", 864_123_400, 1_795_561_300_000, "ntp")

@@ -7,8 +7,8 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
-from agent.core import nal
-from agent.core.model import Packet, StreamInfo
+from agent.core.media import nal
+from agent.core.media.model import Packet, StreamInfo
 
 
 @cache

@@ -11,8 +11,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.facts import Poke
-from agent.core.ledger.row import canonical
+from agent.core.contract.facts import Poke
+from agent.core.evidence.ledger.row import canonical
 from agent.store import ledger, requests
 from agent.store.folders import Folders
 from tests.rigs.broker import Broker

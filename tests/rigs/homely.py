@@ -2,12 +2,12 @@
 from pathlib import Path
 
 from agent.config.settings import Camera, Device, Home, Settings, Store
-from agent.core.backoff import Waits
-from agent.core.facts import Beat, CameraFacts, Poke
+from agent.core.contract.facts import Beat, CameraFacts, Poke
+from agent.core.delivery.backoff import Waits
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
+from agent.home.context import Place
 from agent.host.clock import SystemClock
-from agent.link.home.place import Place
 from agent.link.home.thread import Home as HomeThread
 from agent.store import events, meta
 from agent.store.database import connect, transaction

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.capture.thumbs import thumbnail
+from agent.capture.still import thumbnail
 from agent.config.settings import Camera, Device, Settings, Store, Web
-from agent.core.facts import Beat, CameraFacts
-from agent.core.model import Packet, StreamInfo
-from agent.core.mp4.write import Movie
+from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.media.mp4.write import Movie
 from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import Lock
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import clips, events
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

@@ -1,7 +1,7 @@
 """The ward's ingest that asks for what is missing after seconds: `python -m tests.rigs.impatient --config CONFIG`."""
 import sys
 
-from agent.ward import holes
+from agent.ward import gaps as holes
 from agent.ward.ingest import main
 from tests.rigs.ingest import QUICK, WardIngest
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import sqlalchemy as sql
 
-from agent.core.backoff import Waits
+from agent.core.delivery.backoff import Waits
 from agent.ward import database
 from agent.ward.ingest import Tempo, main
 from tests.rigs.wait import HANG_S, Stopwatch, free_port

@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import sqlalchemy as sql
 
-from agent.core import ulid
-from agent.store.export.tape import Item, tar
+from agent.core.contract import ulid
+from agent.store.export.archive import Item, tar
 from agent.ward import database, keys
+from agent.ward.command_signer import CommandKey
 from agent.ward.requests import Request, Requests
-from agent.ward.signing import CommandKey
 from tests.rigs.exports import BEGIN_MS, CASE, END_MS
 from tests.rigs.ingest import WardPart
 from tests.rigs.pki import Authority

@@ -8,16 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from agent.core.backoff import Waits
-from agent.core.facts import Beat, Poke
-from agent.core.outbox import Pace
-from agent.host import heart
+from agent.core.contract.facts import Beat, Poke
+from agent.core.delivery.backoff import Waits
+from agent.core.delivery.outbox import Pace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
-from agent.host.role import Role
-from agent.host.role import main as live_as
 from agent.host.updates import Doors
 from agent.link.main import Tempo, serve
+from agent.process import heartbeat as heart
+from agent.process.role import Role
+from agent.process.role import main as live_as
 from agent.store import outbox
 from agent.store.database import connect, transaction
 from tests.rigs.wait import HANG_S

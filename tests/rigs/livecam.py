@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.capture.live import Live
-from agent.core.model import Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
 
 
 class LiveCam:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from agent.core import wire
+from agent.core.contract import wire
 from agent.host.clock import Instant
 from agent.ward.conformance.channels import CLOUD_EVENT, JSON
 from agent.ward.conformance.device import prods, receipts

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from agent.core import wire
-from agent.core.backoff import Backoff
-from agent.host.broker.connection import Connection, Outgoing
-from agent.host.broker.credentials import Credentials
-from agent.host.broker.session import Session, Told, Up
+from agent.core.contract import wire
+from agent.core.delivery.backoff import Backoff
+from agent.mqtt.connection import Connection, Outgoing
+from agent.mqtt.credentials import Credentials
+from agent.mqtt.session import Session, Told, Up
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, until
 

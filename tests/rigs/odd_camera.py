@@ -18,7 +18,7 @@ from pathlib import Path
 
 import av
 
-from agent.core.nal import config_units, split_lengths
+from agent.core.media.nal import config_units, split_lengths
 from tests.rigs.wait import HANG_S
 
 HZ = 90_000

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.capture.source import effort
-from agent.capture.source.encode import SoftwareEncoder
-from agent.capture.source.picamera import PicameraSource
+from agent.cameras import effort
+from agent.cameras.encode import SoftwareEncoder
+from agent.cameras.picamera import PicameraSource
 from agent.config.settings import Sensor
-from agent.core import headroom
+from agent.core.media import headroom
 from agent.host.board import Board
 from agent.host.clock import SystemClock
 from tests.rigs import virtualcam
@@ -109,7 +109,7 @@ def encoder_raises(_: virtualcam.SensorClock) -> dict[str, Any]:
 
 def stalls(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """After two seconds no frame comes any more, and no error either."""
-    from agent.capture.source.picamera.session import Session
+    from agent.cameras.picamera.session import Session
     sink, fell_silent_s, gave_up_s, close = Keeper(), [], [], Session.close
 
     def stall() -> None:
@@ -195,7 +195,7 @@ def hangs(_: virtualcam.SensorClock) -> dict[str, Any]:
     """The camera does not come back from closing."""
     from picamera2 import Picamera2
 
-    from agent.capture.source import picamera
+    from agent.cameras import picamera
     picamera.CLOSE_S = 1.0
     Picamera2.stop = lambda _: time.sleep(60)
     return failure(lambda: run(Keeper(), 2))

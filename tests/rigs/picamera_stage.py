@@ -14,16 +14,16 @@ from typing import Any
 import av
 import numpy as np
 
+from agent.cameras import SourceError
+from agent.cameras.picamera import PicameraSource
 from agent.capture.main import main
-from agent.capture.source import SourceError
-from agent.capture.source.picamera import PicameraSource
+from agent.cli.config import document
 from agent.config.settings import Camera, Settings, Store
-from agent.core.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.board import Board
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from agent.store.database import StoreError, connect
-from agent.tools.config import document
 from tests.rigs import footage, virtualcam
 
 FPS = 15

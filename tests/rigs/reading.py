@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from agent.capture.source import Source, SourceError
-from agent.capture.source.rtsp.libav import LibavSource
-from agent.capture.source.rtsp.own import OwnSource
-from agent.core.model import Packet
+from agent.cameras import Source, SourceError
+from agent.cameras.rtsp.libav import LibavSource
+from agent.cameras.rtsp.own import OwnSource
+from agent.core.media.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.odd_camera import OddCamera

@@ -3,7 +3,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.core.mp4.read import fragments, read_head
+from agent.core.media.mp4.read import fragments, read_head
 from agent.host.clock import Instant
 from agent.store import clips
 from agent.store.database import transaction

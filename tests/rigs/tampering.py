@@ -9,8 +9,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from agent.core.model import Luma
-from agent.core.tamper import Kind
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import Kind
 
 Deed = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 STRENGTHS = ("weak", "medium", "strong")

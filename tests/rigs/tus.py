@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.ledger.chain import fingerprint
-from agent.core.ledger.row import canonical
+from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import canonical
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S
 

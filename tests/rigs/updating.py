@@ -10,15 +10,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.core.facts import Beat, CameraFacts
-from agent.core.trial import Pace
+from agent.cli.update.main import Root, execute
+from agent.cli.update.work import RESTART
+from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.release import Pace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.updates import Doors, bundle
-from agent.tools.update.main import Root, execute
-from agent.tools.update.work import RESTART
+from tests.cli.cli import write_config
 from tests.rigs.bundles import Maker
-from tests.tools.cli import write_config
 
 QUICK = Pace(listen_s=0.1, settle_s=0.1, deadline_s=20.0, silent_s=2.0)
 OLD, NEW = "1.0.0", "2.0.0"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.capture.clipfile import ClipFile
-from agent.capture.locksmith import Locksmith
-from agent.core.encrypted import AES_GCM
-from agent.core.fragments import Fragmenter
-from agent.core.model import Packet, StreamInfo
+from agent.capture.encryption_policy import Locksmith
+from agent.core.evidence.encrypted import AES_GCM
+from agent.core.media.fragments import Fragmenter
+from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock
 from agent.keeper.daykeys import DayKeys
 from agent.store import clips

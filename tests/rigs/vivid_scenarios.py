@@ -13,12 +13,12 @@ from typing import Any
 
 import av
 
+from agent.cameras import SourceError
+from agent.cameras.v4l2 import V4l2Source
+from agent.cameras.videodev import VideoDevice
 from agent.capture.pump import Counts, Gap, Pump
-from agent.capture.source import SourceError
-from agent.capture.source.v4l2 import V4l2Source
-from agent.capture.source.videodev import VideoDevice
 from agent.config.settings import Camera
-from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.wait import HANG_S, until

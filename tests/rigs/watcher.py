@@ -2,7 +2,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.core.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 
 
 @dataclass

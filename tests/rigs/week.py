@@ -12,20 +12,19 @@ from pathlib import Path
 import sqlalchemy as sql
 from msgspec import Struct
 
-from agent.core import wire
-from agent.core.outbox import BOUND_B, Pace
-from agent.core.wire.wardtopics import WardTopics
-from agent.host.broker.connection import Arrived, Outgoing
-from agent.link.audit import Audit
+from agent.core.contract import wire
+from agent.core.contract.wire.citytopics import WardTopics
+from agent.core.delivery.outbox import BOUND_B, Pace
+from agent.link.audit import Audit, Pen
 from agent.link.bound import keep, measure
-from agent.link.clerk import Clerk
 from agent.link.drain import Drain
-from agent.link.pen import Pen
+from agent.link.store_thread import Clerk
+from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.database import connect, transaction
 from agent.ward import database
-from agent.ward.book import Book
 from agent.ward.database import open_engine
+from agent.ward.device_cache import Book
 from agent.ward.intake import Intake
 from agent.ward.metrics import Metrics
 from tests.conftest import HandClock

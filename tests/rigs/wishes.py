@@ -3,7 +3,7 @@ import os
 import sqlite3
 from typing import Any
 
-from agent.core import ulid
+from agent.core.contract import ulid
 from agent.host.clock import Instant, SystemClock
 from agent.store import requests
 from agent.store.database import transaction

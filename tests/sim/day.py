@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from agent.capture.jobs import CameraGap, ClipLost, EventClose, EventOpen, Pausing, Sight, Tamper
-from agent.core.eventnotes import Sample, Summary
-from agent.core.facts import Message
+from agent.capture.writer_jobs import CameraGap, ClipLost, EventClose, EventOpen, Pausing, Sight, Tamper
+from agent.core.contract.facts import Message
+from agent.core.vision.event_notes import Sample, Summary
 from agent.host.datagram import Outlet
 from agent.keeper import retain
 from agent.store import outbox, pause

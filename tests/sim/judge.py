@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.ledger import check, check_shelf
-from agent.core.mp4.read import fragments, read_head, samples
+from agent.core.evidence.ledger import check, check_shelf
+from agent.core.media.mp4.read import fragments, read_head, samples
+from agent.host.command_key import verifies
 from agent.host.datagram import Outlet
-from agent.host.ed25519 import verifies
 from agent.store import outbox
 from agent.store.database import connect
 from agent.store.folders import Folders

@@ -3,18 +3,18 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.capture.jobs import Job
+from agent.capture.clip_writer import Scribe
 from agent.capture.recorder import Recorder
-from agent.capture.scribe import Scribe
+from agent.capture.writer_jobs import Job
 from agent.config.settings import Camera, Settings, Store
-from agent.core.model import Packet
-from agent.core.ring import Ring
+from agent.core.media.model import Packet
+from agent.core.media.ring import Ring
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store.folders import Folders
 from tests.rigs.h264 import movie
 

@@ -1,5 +1,5 @@
 """Boots are numbered as they come, and their rows dated by what the wall clock turned out to be."""
-from agent.core.anchors import SETTLED_MS
+from agent.core.clock import SETTLED_MS
 from agent.store import boots, clips
 from agent.store.database import transaction
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.locksmith import Locksmith, hire
-from agent.core.encrypted import AES_GCM, CHACHA, HEAD_B, MAGIC, DamagedError, FileHead, records
+from agent.capture.encryption_policy import Locksmith, hire
+from agent.core.evidence.encrypted import AES_GCM, CHACHA, HEAD_B, MAGIC, DamagedError, FileHead, LockedError, records
 from agent.host.datagram import Outlet
 from agent.keeper.daykeys import DayKeys
 from agent.store import clips
@@ -17,7 +17,7 @@ from agent.store.database import connect
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import file_key, new_private, public_of
 from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearFile, LockedError, PlainFile, open_clear, open_clip
+from agent.store.encryption.opening import ClearFile, PlainFile, open_clear, open_clip
 from agent.store.encryption.writer import Encrypter
 from agent.store.export import prepare, write
 from agent.store.recover import recover_camera

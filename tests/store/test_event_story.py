@@ -3,9 +3,9 @@ import json
 import sqlite3
 
 from agent.config.zones import ZONES_MAX
-from agent.core import wire
-from agent.core.eventnotes import PATH_MAX
-from agent.core.wire import Entry
+from agent.core.contract import wire
+from agent.core.contract.wire import Entry
+from agent.core.vision.event_notes import PATH_MAX
 from agent.host.clock import Instant
 from agent.store import announce, clips, events, outbox
 from tests.conftest import HandClock

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.model import Packet
-from agent.core.mp4.boxes import SYNC, TRACK, Run, moof
-from agent.core.mp4.head import Plan, head
+from agent.core.media.model import Packet
+from agent.core.media.mp4.boxes import SYNC, TRACK, Run, moof
+from agent.core.media.mp4.head import Plan, head
 from agent.store import boots, clips
 from agent.store.database import transaction
 from agent.store.export import Export, ExportError, prepare, prepare_clip, write

@@ -4,7 +4,8 @@ import sqlite3
 
 import pytest
 
-from agent.store import clips, holds, ledger, stock
+from agent.store import clips, holds, ledger
+from agent.store import retention_queries as stock
 from agent.store.clips import Clip
 from agent.store.database import transaction
 from agent.store.holds import HoldError

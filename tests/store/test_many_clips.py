@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.store import clips, erase, events, stock
+from agent.store import clips, erase, events
+from agent.store import retention_queries as stock
 from agent.store.database import transaction
 from agent.store.export.find import reaching_into
 from tests.conftest import HandClock

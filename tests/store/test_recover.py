@@ -9,7 +9,7 @@ import av
 import pytest
 
 from agent.capture.clipfile import ClipFile
-from agent.core.fragments import Fragmenter
+from agent.core.media.fragments import Fragmenter
 from agent.store import clips, events, outbox
 from agent.store.encryption.keyring import Keyring
 from agent.store.folders import Folders

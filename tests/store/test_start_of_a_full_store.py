@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from agent.core.mp4.salvage import salvage
+from agent.core.media.mp4.salvage import salvage
 from agent.store import clips
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

@@ -16,7 +16,7 @@ from typing import Any
 import av
 import pytest
 
-from agent.core.encrypted import MAGIC
+from agent.core.evidence.encrypted import MAGIC
 from tests.rigs import footage
 from tests.rigs.wait import Stopwatch, until
 from tests.systemd.machine import Machine, NoMachine

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.core.ladder import REBOOT_AGAIN_MS, REBOOT_UP_MS
+from agent.core.recovery import REBOOT_AGAIN_MS, REBOOT_UP_MS
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import SETTINGS, demand_libraries, furnish

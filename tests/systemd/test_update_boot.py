@@ -1,7 +1,7 @@
 """An update under a real systemd: asked for by the link, installed by root in its sandbox, tried by real heartbeats.
 
 One machine, installed as the technician's guide says, and the tests go on from one another. Each cut, each spoiled
-bundle and the whole way from the ward's order are in tests/tools/test_update.py and tests/link/test_update_order.py.
+bundle and the whole way from the ward's order are in tests/cli/test_update.py and tests/link/test_update_order.py.
 """
 import hashlib
 import json
@@ -76,7 +76,7 @@ def become(agent: Path, version: str) -> None:
     """Call it another version, that judges sooner."""
     (agent / "__init__.py").write_text(f'"""Taimat."""\n\n__version__ = "{version}"\n')
     for was, then in SOONER:
-        replace(agent / "core/trial.py", was, then)
+        replace(agent / "core/release.py", was, then)
 
 
 def replace(path: Path, was: str, then: str) -> None:

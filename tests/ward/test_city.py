@@ -4,7 +4,7 @@ import time
 import pytest
 import sqlalchemy as sql
 
-from agent.core.wire.citytopics import CityTopics
+from agent.core.contract.wire.citytopics import CityTopics
 from agent.ward import database
 from tests.rigs import postgres
 from tests.rigs.broker import Broker

@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.config.load import ConfigError
+from agent.ward.command_signer import CommandKey
 from agent.ward.configure import wished
-from agent.ward.signing import CommandKey
+from tests.cli.cli import environment, taimat
 from tests.rigs.broker import Broker
 from tests.rigs.links import ROOT, LinkRig
 from tests.rigs.wait import HANG_S, free_port, until
 from tests.rigs.ward import Ingest
-from tests.tools.cli import environment, taimat
 
 KEY = Ed25519PrivateKey.generate()
 AWAY = "c-000000000000"

@@ -15,6 +15,7 @@ from agent.ward.conformance.subscriber.play import Tempo, play
 from agent.ward.conformance.subscriber.rules import rules as subscriber_rules
 from agent.ward.conformance.verdict import judge
 from agent.ward.opslink import Account
+from tests.cli.cli import taimat
 from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES, certified, furnish
 from tests.rigs.impatient import PATIENCE_S, ImpatientIngest
@@ -22,7 +23,6 @@ from tests.rigs.links import ROOT, LinkRig
 from tests.rigs.pki import Authority
 from tests.rigs.rogue import Rogue
 from tests.rigs.wait import free_port, until
-from tests.tools.cli import taimat
 
 DEV, TESTED = "c-7f3a9c21b04d", "c-0123456789ab"
 LOOK_S, AGAIN_S = 11.5, 2.0

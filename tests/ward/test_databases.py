@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sql
 
-from agent.core.wire import told
-from agent.ward import database, marks, register
-from agent.ward.book import Book, Came, read_devices
+from agent.core.contract.wire import ward_side as told
+from agent.ward import database, register
+from agent.ward import forward_queue as marks
+from agent.ward.device_cache import Book, Came, read_devices
 from agent.ward.register import Arrival
 from tests.rigs import postgres
 from tests.rigs.broker import Broker

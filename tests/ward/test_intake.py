@@ -7,15 +7,15 @@ import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.wire.wardtopics import WardTopics
-from agent.host.broker.connection import Arrived
+from agent.core.contract.wire.citytopics import WardTopics
 from agent.host.clock import Instant
+from agent.mqtt.connection import Arrived
 from agent.ward import database
-from agent.ward.book import Book
+from agent.ward.device_cache import Book
 from agent.ward.intake import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Intake
 from agent.ward.metrics import Metrics
-from agent.ward.overview import lines
-from agent.ward.roster import Roster
+from agent.ward.settings import Roster
+from agent.ward.watch import lines
 
 DEV = "c-7f3a9c21b04d"
 GOOD = {
@@ -101,7 +101,7 @@ def test_events_wait_a_tenth_of_a_second_for_company_reports_a_second_and_a_full
 
 def test_devices_beyond_what_a_ward_can_have_are_not_taken(monkeypatch):
     ours, book, _ = intake()
-    monkeypatch.setattr("agent.ward.book.DEVICES_MAX", 3)
+    monkeypatch.setattr("agent.ward.device_cache.DEVICES_MAX", 3)
     for n in range(5):
         ours.take(arrived("evt", {**GOOD["evt"], "id": f"c-{n}/7"}, f"c-{n}"))
         ours.take(arrived("status", GOOD["status"], f"c-{n}"))

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from agent.core.ledger import canonical, fingerprint
-from agent.host.ed25519 import verifies
+from agent.core.evidence.ledger import canonical, fingerprint
+from agent.host.command_key import verifies
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.keeper.test_seal import keeper_of

@@ -6,15 +6,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core import wire
-from agent.core.ledger import NotCanonical
-from agent.host.broker.connection import Outgoing
+from agent.core.contract import wire
+from agent.core.evidence.ledger import NotCanonical
 from agent.host.clock import SystemClock
 from agent.link.signature import judge
 from agent.link.verifier import GOOD, UNKNOWN_KEY
+from agent.mqtt.connection import Outgoing
+from agent.ward.command_signer import CommandKey, KeyProblem
 from agent.ward.opslink import OpsFault, OpsLink
 from agent.ward.settings import parse
-from agent.ward.signing import CommandKey, KeyProblem
 from tests.rigs.broker import Broker
 from tests.rigs.wait import Stopwatch, deaf_port, until
 from tests.rigs.ward import Ingest

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.wire import told
+from agent.core.contract.wire import ward_side as told
 from agent.host.clock import Instant
 from agent.host.stop import Stop
 from agent.ward import database, settings
-from agent.ward.book import Book
+from agent.ward.device_cache import Book
 from agent.ward.events import Came
 from agent.ward.ingest import PRUNE_N, Ingest, Tempo
 from agent.ward.metrics import Metrics

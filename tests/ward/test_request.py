@@ -12,15 +12,16 @@ import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import wire
-from agent.core.wire import told
-from agent.core.wire.commands import ClipCancel, ClipExport, Snapshot, args
-from agent.host.broker.connection import Arrived
+from agent.core.contract import wire
+from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, args
 from agent.host.clock import SystemClock
 from agent.link import signature, verdict
+from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
+from agent.ward.command_signer import CommandKey
 from agent.ward.requests import OPEN, Request, Requests
-from agent.ward.signing import CommandKey
+from tests.cli.cli import REPO, environment, taimat
 from tests.rigs import postgres
 from tests.rigs.asked import DEV, Asked, request
 from tests.rigs.broker import Broker
@@ -29,7 +30,6 @@ from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, free_port, until
-from tests.tools.cli import REPO, environment, taimat
 
 URL = "https://ward.example:8443/exports"
 NOW = datetime.now().astimezone().replace(microsecond=0)
@@ -162,7 +162,7 @@ def test_nobody_answers_for_a_neighbour(ward, device, book):
 
 def test_who_waits_sees_it_to_its_end(ward, device):
     process = subprocess.Popen(
-        [sys.executable, "-m", "agent.ward.requesting.main", "--config", ward.config, "--wait", *words()], cwd=REPO,
+        [sys.executable, "-m", "agent.ward.request.main", "--config", ward.config, "--wait", *words()], cwd=REPO,
         env=environment(ward.config.parent), stdout=subprocess.PIPE, text=True)
     command, lines = device.command("clip.export")[0]["id"], process.stdout
     assert lines.readline().startswith("sent; the device has not answered")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import ulid
-from agent.core.wire import told
-from agent.core.wire.inbound import REFUSED_MAX
-from agent.ward.holes import AGAIN_MAX_MS, PATIENCE_MS, Reach
+from agent.core.contract import ulid
+from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire.inbound import REFUSED_MAX
+from agent.ward.gaps import AGAIN_MAX_MS, PATIENCE_MS, Reach
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
-from agent.ward.pruning import Stretch, joined
+from agent.ward.prune import Stretch, joined
 from agent.ward.receipts import Receipts
 from agent.ward.register import Arrival, Device, with_health, with_status
 

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from agent.core.backoff import Waits
-from agent.core.outbox import Pace
+from agent.core.delivery.backoff import Waits
+from agent.core.delivery.outbox import Pace
 from agent.ward import database
 from agent.ward.simulate import books
 from agent.ward.simulate.city import simulate
 from agent.ward.simulate.figures import Figures, spread, targets
 from agent.ward.simulate.plan import Plan
 from agent.ward.simulate.show import show
+from tests.cli.cli import environment
 from tests.rigs.wait import HANG_S
-from tests.tools.cli import environment
 
 WAITS = Waits(start_s=0.3, lost_s=1.5, step_s=0.5, longest_s=2.0, hopeless_s=(1.0, 2.0))
 SMALL = Plan(devices_n=30, events_per_s=20, steady_s=3, restart=True, health_every_s=2, down_s=1, waits=WAITS,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.wire import handover
+from agent.core.contract.wire import requests as handover
 from agent.ward.uploads import headers, unpack
 from agent.ward.uploads.headers import Refusal
 from agent.ward.uploads.unpack import NotAnExport

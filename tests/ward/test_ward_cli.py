@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from agent.tools import ward
+from agent.cli import ward
+from tests.cli.cli import REPO, environment, taimat
 from tests.rigs.broker import Broker
 from tests.rigs.wait import HANG_S, free_port
-from tests.tools.cli import REPO, environment, taimat
 
 
 def test_from_the_first_file_to_the_table(tmp_path):

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from agent.config.load import ConfigError
-from agent.ward import init, roster
-from agent.ward.overview import lines
+from agent.ward import init
+from agent.ward import settings as roster
 from agent.ward.settings import TEMPLATE, Settings, load, parse
+from agent.ward.watch import lines
 
 
 @pytest.mark.parametrize(("text", "told"), [

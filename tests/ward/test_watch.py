@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.wire import told
+from agent.core.contract.wire import ward_side as told
 from agent.ward import database, register
-from agent.ward.book import Book, Came
+from agent.ward.device_cache import Book, Came
 from agent.ward.register import Arrival
 from tests.rigs.wait import HANG_S, until
 

@@ -2,7 +2,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.access import ALPHABET, CODE_RANDOM_B, LOCKED_S, TRIES_N, Lock, code_from, grouped, tidy
+from agent.core.household.access import ALPHABET, CODE_RANDOM_B, LOCKED_S, TRIES_N, Lock, code_from, grouped, tidy
 
 randoms = st.binary(min_size=CODE_RANDOM_B, max_size=CODE_RANDOM_B)
 

@@ -5,11 +5,11 @@ import pytest
 
 from agent.config.settings import Camera, Motion
 from agent.core.busywire import Busy
-from agent.core.replay.silence import SILENCES
+from agent.core.vision.replay.outcome import SILENCES
 from agent.store import browsers
 from agent.store.database import connect, transaction
 from agent.web import words
-from agent.web.restless import restless
+from agent.web.present_camera import restless
 from tests.rigs.busyrig import BusyCam, busy_at
 from tests.rigs.household import Household
 

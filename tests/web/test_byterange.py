@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.web.byterange import OutsideFile, Span, parse
+from agent.web.media import OutsideFile, Span, parse
 
 numbers = st.integers(0, 10**12)
 

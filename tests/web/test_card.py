@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agent.store.database import connect
-from agent.web.workers import CardTrouble, Workers
+from agent.web.store_pool import CardTrouble, Workers
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam

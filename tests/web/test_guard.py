@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from agent.core.access import LOCKED_S, TRIES_N
+from agent.core.household.access import LOCKED_S, TRIES_N
 from agent.store import browsers, meta
 from agent.store.database import connect, transaction
 from tests.rigs.household import Household

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from agent.core.ledger import decode
+from agent.core.evidence.ledger import decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.heart import Heart
-from agent.host.role import Role
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import clips, holds, ledger
 from agent.store.database import connect
 from tests.rigs.exports import look

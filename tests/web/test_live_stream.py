@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.web import channel, live
+from agent.web import fanout as channel
+from agent.web import live
 from agent.web.live import Pace
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household

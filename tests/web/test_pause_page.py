@@ -6,15 +6,15 @@ import pytest
 
 from agent.capture.snapshot import Snapshots
 from agent.config.settings import Camera
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.report import Report
-from agent.core.pause import UNREADABLE, Pause, Pauses
+from agent.core.household.pause import UNREADABLE, Pause, Pauses
 from agent.store import browsers, pause
 from agent.store.database import connect, transaction
-from agent.web import views, words
-from agent.web.switch import hours, of_all, of_camera, paused_now
-from agent.web.tile import tiles
+from agent.web import live as views
+from agent.web import words
+from agent.web.present_camera import hours, of_all, of_camera, paused_now, tiles
 from tests.rigs.h264 import movie
 from tests.rigs.household import Household
 from tests.rigs.wait import until

@@ -4,14 +4,14 @@ from dataclasses import replace
 import pytest
 
 from agent.config.settings import Camera
-from agent.core.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
 from agent.core.health.texts import text
 from agent.web import hearing, words
-from agent.web.status import status
-from agent.web.tile import tiles
+from agent.web.present_camera import tiles
+from agent.web.present_health import status
 
 VI, EN = words.load("vi"), words.load("en")
 GATE = Camera(name="gate", source="file:/gate.mp4")

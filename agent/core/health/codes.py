@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.core.ladder import NO_CURE
+from agent.core.recovery import NO_CURE
 
 Severity = Literal["info", "warn", "alarm"]
 RANK = {"info": 0, "warn": 1, "alarm": 2}

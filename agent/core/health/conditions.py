@@ -1,7 +1,22 @@
 """What the rules find and what is shown of it."""
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.core.health.codes import CODES, Severity
+
+# raised(code, unit, camera): the severity at which a finding stands from earlier looks, or None
+Raised = Callable[..., Severity | None]
+
+
+def above(value: float | None, enter: float, leave: float, before: bool) -> bool:
+    """Whether `value` has reached `enter`, or has not yet fallen to `leave` again; an unknown value has not."""
+    return value is not None and (value > leave if before else value >= enter)
+
+
+def below(value: float | None, enter: float, leave: float, before: bool) -> bool:
+    """Whether `value` has fallen under `enter`, or has not yet come back to `leave`; an unknown value has not."""
+    return value is not None and (value < leave if before else value < enter)
+
 
 Key = tuple[str, str | None, str | None]        # code, unit, camera
 

@@ -1,7 +1,7 @@
 """What health is judged by: facts of the machine and of its units. None means unknown, never zero."""
 from dataclasses import dataclass
 
-from agent.core.facts import Beat
+from agent.core.contract.facts import Beat
 
 SILENT_S = 15.0         # a unit that has not been heard for longer is down
 LOOP_STARTS_N = 3       # as many starts in ten minutes are a loop

@@ -1,9 +1,8 @@
 """Rules on the machine: power, heat, memory, clock and card. Each answers one look with findings."""
 from collections.abc import Iterator
 
-from agent.core.health.conditions import Finding, finding
+from agent.core.health.conditions import Finding, Raised, above, below, finding
 from agent.core.health.facts import Facts, HostFacts
-from agent.core.health.levels import Raised, above, below
 
 UNDER_VOLTAGE_SINCE_BOOT = 1 << 16
 SLOWED_NOW = 0b1110                 # frequency capped, throttled, or at the soft temperature limit

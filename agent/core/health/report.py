@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 

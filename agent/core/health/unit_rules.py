@@ -2,14 +2,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agent.core.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts
 from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD, Severity
-from agent.core.health.conditions import Finding, finding
+from agent.core.health.conditions import Finding, Raised, above, below, finding
 from agent.core.health.facts import Facts, UnitFacts
-from agent.core.health.levels import Raised, above, below
 
 PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
-FROZEN = "frozen"                   # of core.tamper.Kind: no deed, but a camera that hangs
+FROZEN = "frozen"                   # of core.vision.tamper.Kind: no deed, but a camera that hangs
 NO_FRAME_S = 10.0
 FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
 WRITE_FAULTS = (*CARD, "card_full", "inodes_low")

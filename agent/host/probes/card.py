@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.host.probes import files, mounts
-from agent.host.probes.aside import Aside
+from agent.host.probes import files
+from agent.host.probes import volume as mounts
+from agent.host.probes.in_thread import Aside
 
 HUNG_S = 10.0
 WAIT_S = 0.25               # a card that is well answers in milliseconds

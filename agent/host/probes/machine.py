@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from agent.core.health.facts import HostFacts
-from agent.host import clockstate
+from agent.host import clock_state as clockstate
 from agent.host.probes import load, network, soc
 from agent.host.probes.card import Card
 

@@ -2,30 +2,48 @@
 import functools
 import logging
 import math
+import sqlite3
 import threading
+from dataclasses import dataclass
 
 import msgspec
 
 from agent import __version__
-from agent.core.facts import Beat, CameraFacts, Poke
+from agent.core.contract.facts import Beat, CameraFacts, Poke
+from agent.core.contract.home import states
+from agent.core.contract.home.discovery import discovery
 from agent.core.health.report import Report
-from agent.core.home import states
-from agent.core.home.discovery import discovery
-from agent.core.pause import Pauses
-from agent.host.broker.connection import Arrived, Outgoing
-from agent.host.broker.session import Taken, Told, Up
-from agent.link.clerk import Clerk
-from agent.link.home.line import Line, status
-from agent.link.home.looks import Look, look
-from agent.link.home.news import News, Picture
-from agent.link.home.pausing import Pausing, is_paused
-from agent.link.home.place import Place
-from agent.link.home.removal import FORGET_S
-from agent.link.home.snapshots import Snapshots
+from agent.core.household.pause import Pauses
+from agent.home.context import Place
+from agent.home.removal import FORGET_S
+from agent.home.session import Line, status
+from agent.link.home.commands import Pausing, is_paused
+from agent.link.home.news import News, Picture, Snapshots
 from agent.link.home.teller import Teller
 from agent.link.home.updating import Updating
+from agent.link.store_thread import Clerk
+from agent.mqtt.connection import Arrived, Outgoing
+from agent.mqtt.session import Taken, Told, Up
+from agent.store import home, pause, updates
+from agent.store.folders import Folders
 from agent.store.home import Shown
 from agent.store.updates import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the store."""
+
+    motions: home.Motions
+    pauses: Pauses
+    order: Order | None                 # the version that the ward wants here
+
+
+def look(db: sqlite3.Connection, folders: Folders, boot: str, after_id: int | None) -> Look:
+    """Events after `after_id`; None for only those that go on now."""
+    after_id = home.last_event(db) if after_id is None else after_id
+    return Look(home.motions(db, boot, after_id), pause.load(folders), updates.read(db))
+
 
 TICK_S = 1.0                # also between looks at the store, in case a poke was lost
 STARTED_S = 10.0            # Home Assistant has much to do when it has just started

@@ -3,11 +3,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.core.home.states import on_off
-from agent.host.broker.connection import Outgoing
-from agent.host.broker.session import Session
+from agent.core.contract.home.states import on_off
+from agent.home.session import TEXT
 from agent.host.clock import Clock
-from agent.link.home.line import TEXT
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.session import Session
 
 EXPIRY_S = 600              # a state that nobody repeats goes: the broker may die together with the device
 REFRESH_S = 300.0

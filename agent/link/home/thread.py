@@ -2,13 +2,13 @@
 import logging
 import threading
 
-from agent.core.facts import Beat, Poke
+from agent.core.contract.facts import Beat, Poke
 from agent.core.health.report import Report
-from agent.link.clerk import Clerk
+from agent.home.context import Place
+from agent.home.removal import remove
 from agent.link.home.news import News
-from agent.link.home.place import Place
-from agent.link.home.removal import remove
 from agent.link.home.sink import Sink
+from agent.link.store_thread import Clerk
 from agent.store import home
 from agent.store.database import StoreError
 

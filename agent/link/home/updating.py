@@ -3,12 +3,12 @@ import functools
 import logging
 from collections.abc import Callable
 
-from agent.core.facts import Poke
-from agent.core.home.discovery import INSTALL
-from agent.host.broker.connection import Arrived
+from agent.core.contract.facts import Poke
+from agent.core.contract.home.discovery import INSTALL
+from agent.home.context import Place
 from agent.host.datagram import Outlet
-from agent.link.clerk import Clerk
-from agent.link.home.place import Place
+from agent.link.store_thread import Clerk
+from agent.mqtt.connection import Arrived
 from agent.store import updates
 from agent.store.updates import Order
 

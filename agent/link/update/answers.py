@@ -1,9 +1,9 @@
 """What the ward is told of the version that it has ordered."""
 import msgspec
 
-from agent.core import wire
-from agent.core.wire.answers import Installed
-from agent.core.wire.reports import CommandState
+from agent.core.contract import wire
+from agent.core.contract.wire.answers import Installed
+from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
 from agent.store.updates import Order
 

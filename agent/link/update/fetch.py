@@ -14,10 +14,10 @@ import urllib.parse
 from pathlib import Path
 
 from agent.config.settings import Ward
-from agent.host.broker.credentials import context
-from agent.host.broker.fault import LinkFault
+from agent.host.digest import sha256
 from agent.host.files import rename_durably
-from agent.host.hashing import sha256
+from agent.mqtt.credentials import context
+from agent.mqtt.fault import LinkFault
 
 FETCHED, AGAIN, NEVER, NO_ROOM = 0, 75, 1, 73       # exit codes
 SILENCE_S = 60.0                # of the server, or of the line

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from agent.core.encrypted import AES_GCM, CHACHA, DamagedError, FileHead
+from agent.core.evidence.encrypted import AES_GCM, CHACHA, DamagedError, FileHead
 
 KEY_B = EPHEMERAL_B = 32
 NONCE_B = 12

@@ -8,14 +8,13 @@ import sqlite3
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from agent.core.access import ALPHABET, code_from, tidy
-from agent.core.encrypted import DamagedError
+from agent.core.evidence.encrypted import DamagedError, LockedError
+from agent.core.household.access import ALPHABET, code_from, tidy
 from agent.store import meta
 from agent.store.database import transaction
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import EPHEMERAL_B, KEY_B, public_of, unwrap
 from agent.store.encryption.keyring import Household
-from agent.store.encryption.opening import LockedError
 
 SECRET_B = 20               # 160 bits, 32 letters: nobody guesses it, and it fits on a label
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.encrypted import DamagedError, FileHead
+from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
 from agent.store.encryption.days import private_file
-from agent.store.encryption.opening import LockedError
 from agent.store.folders import Folders
 
 DESK = "keys/desk.sock"     # where the keeper is asked, in the runtime folder

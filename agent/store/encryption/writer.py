@@ -2,7 +2,7 @@
 import hashlib
 import secrets
 
-from agent.core.encrypted import BODY, FINAL_HEAD, RecordHead, pack_record
+from agent.core.evidence.encrypted import BODY, FINAL_HEAD, RecordHead, pack_record
 from agent.store.encryption.ciphers import NONCE_B, cipher, new_file
 
 

@@ -2,9 +2,9 @@
 from collections.abc import Sequence
 
 import agent
-from agent.core.ledger import ClipSigned
-from agent.core.ledger.claim import Claim, ClipTold, FileTold, FilmTold, GapTold, StretchTold, Wish
-from agent.core.mp4.cut import Film
+from agent.core.evidence.ledger import ClipSigned
+from agent.core.evidence.ledger.claim import Claim, ClipTold, FileTold, FilmTold, GapTold, StretchTold, Wish
+from agent.core.media.mp4.cut import Film
 from agent.store.clips import Clip
 from agent.store.export.errors import ExportError
 from agent.store.export.prepare import Export

@@ -3,10 +3,10 @@ import errno
 import os
 from collections.abc import Sequence
 
-from agent.core.encrypted import DamagedError
-from agent.core.mp4.read import ReadAt
+from agent.core.evidence.encrypted import DamagedError, FileKey
+from agent.core.media.mp4.read import ReadAt
 from agent.store.clips import Clip
-from agent.store.encryption.opening import ClearFile, FileKey, PlainFile, open_clear, open_clip
+from agent.store.encryption.opening import ClearFile, PlainFile, open_clear, open_clip
 from agent.store.folders import Folders
 
 PIECE_B = 1 << 20

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.ledger import fingerprint, seals, stretch
-from agent.core.ledger.claim import Claim, FileTold, Manifest, Wish
+from agent.core.evidence.ledger import fingerprint, seals, stretch
+from agent.core.evidence.ledger.claim import Claim, FileTold, Manifest, Wish
 from agent.host.files import write_durably
 from agent.store import ledger, meta
 from agent.store.export import age
+from agent.store.export.archive import Item, Reader, tar
 from agent.store.export.describe import describe
 from agent.store.export.draft import file_draft, folder_draft
 from agent.store.export.errors import spell
@@ -23,7 +24,6 @@ from agent.store.export.rows import Signed, rows_of
 from agent.store.export.signing import Sign, told_by
 from agent.store.export.stream import stream
 from agent.store.export.summary import LANGUAGES, About, summary
-from agent.store.export.tape import Item, Reader, tar
 from agent.store.export.write import Tell, demand_room, write
 
 CHECKER = "verify.py"

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent.core.mp4.boxes import Mp4Error
-from agent.core.mp4.cut import Film, Strip, cut
-from agent.core.mp4.read import Head, read_head
+from agent.core.evidence.encrypted import FileKey, LockedError
+from agent.core.media.mp4.boxes import Mp4Error
+from agent.core.media.mp4.cut import Film, Strip, cut
+from agent.core.media.mp4.read import Head, read_head
 from agent.store import boots
 from agent.store.clips import Clip
 from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import FileKey, LockedError
 from agent.store.export.errors import ExportError, spell
 from agent.store.export.files import ClipFiles
 from agent.store.export.find import cameras, places_us, reaching_into, recorded_ms

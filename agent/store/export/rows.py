@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from agent.core.ledger import ClipSigned, Head, Line, Moment, Row, decode
-from agent.core.ledger.clocks import offsets
+from agent.core.evidence.ledger import ClipSigned, Head, Line, Moment, Row, decode
+from agent.core.evidence.ledger.clocks import offsets
 from agent.store import ledger
 from agent.store.clips import Clip
 

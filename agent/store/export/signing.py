@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.core.facts import Poke
-from agent.core.ledger import canonical
-from agent.core.ledger.claim import Anchor, Claim, Manifest
+from agent.core.contract.facts import Poke
+from agent.core.evidence.ledger import canonical
+from agent.core.evidence.ledger.claim import Anchor, Claim, Manifest
 from agent.host.datagram import Outlet
-from agent.store import handouts, ledger, meta
+from agent.store import ledger, meta
+from agent.store import signing_requests as handouts
 from agent.store.clips import Clip
 from agent.store.export.errors import ExportError
 from agent.store.export.rows import rows_of, stretch_after
-from agent.store.handouts import Answer
+from agent.store.signing_requests import Answer
 
 LOOK_EVERY_S = 0.2
 NO_KEEPER = ("the keeper, who signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper), "

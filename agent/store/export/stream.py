@@ -3,7 +3,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from agent.core.mp4.cut import Film
+from agent.core.media.mp4.cut import Film
 from agent.store.export.files import PIECE_B, ClipFiles
 from agent.store.export.prepare import Export
 

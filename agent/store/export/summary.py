@@ -11,8 +11,8 @@ from pathlib import Path
 
 import jinja2
 
-from agent.core.ledger import seals
-from agent.core.ledger.claim import Claim, ClipTold
+from agent.core.evidence.ledger import seals
+from agent.core.evidence.ledger.claim import Claim, ClipTold
 
 LANGUAGES = ("vi", "en")
 HERE = Path(__file__).parent

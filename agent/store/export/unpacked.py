@@ -2,8 +2,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.core.ledger import Found, Package, seals, stretch
-from agent.host.hashing import sha256
+from agent.core.evidence.ledger import Found, Package, seals, stretch
+from agent.host.digest import sha256
 from agent.store.database import StoreError
 
 SMALL_B_MAX = 256_000_000       # rows of centuries

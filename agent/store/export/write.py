@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from agent.core.mp4.cut import Film
+from agent.core.media.mp4.cut import Film
+from agent.host.digest import sha256
 from agent.host.files import rename_durably
-from agent.host.hashing import sha256
 from agent.store.export.errors import ExportError
 from agent.store.export.files import ClipFiles
 from agent.store.export.prepare import Export

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from agent.config.load import ConfigError
 from agent.host.clock import SystemClock
-from agent.ward import roster, settings
+from agent.ward import settings
+from agent.ward import settings as roster
 from agent.ward.conformance.device import rules as device_rules
 from agent.ward.conformance.device.examine import Wishes, examine
 from agent.ward.conformance.show import show
@@ -19,8 +20,7 @@ from agent.ward.conformance.subscriber import rules as subscriber_rules
 from agent.ward.conformance.subscriber.play import Tempo, play
 from agent.ward.conformance.verdict import Finding, judge
 from agent.ward.conformance.witness import VisitFault
-from agent.ward.ending import EXIT_BROKER, ended
-from agent.ward.opslink import Account
+from agent.ward.opslink import EXIT_BROKER, Account, ended
 
 EXIT_BROKEN = 1                 # a rule is
 

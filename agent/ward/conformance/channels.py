@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from agent.core import wire
+from agent.core.contract import wire
 from agent.ward.conformance.transcript import Heard, table
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from agent.core import wire
-from agent.core.wire import told
+from agent.core.contract import wire
+from agent.core.contract.wire import ward_side as told
 from agent.ward.conformance.transcript import table
 
 CONSTANT = {"specversion": "1.0", "datacontenttype": "application/json"}

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agent.core import wire
-from agent.core.wire import told
+from agent.core.contract import wire
+from agent.core.contract.wire import ward_side as told
 
 Kind = TypeVar("Kind")
 ON_THE_WAY = ("accepted", "waiting_consent", "running")     # states of a command that are not its last

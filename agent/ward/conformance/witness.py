@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.core.backoff import Backoff, Waits
-from agent.host.broker.connection import Arrived, Connection, Outgoing
-from agent.host.broker.credentials import Ward, load
-from agent.host.broker.fault import LinkFault
-from agent.host.broker.session import Down, Session, Taken, Told
+from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
+from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.credentials import Ward, load
+from agent.mqtt.fault import LinkFault
+from agent.mqtt.session import Down, Session, Taken, Told
 from agent.ward import settings
 from agent.ward.conformance.transcript import Heard, Said, Transcript
 from agent.ward.opslink import Listening

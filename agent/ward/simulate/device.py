@@ -2,14 +2,14 @@
 import random
 from dataclasses import dataclass
 
-from agent.core import wire
-from agent.core.backoff import Backoff, Waits
-from agent.core.outbox import Pace
-from agent.host.broker.connection import Arrived, Connection, Outgoing
-from agent.host.broker.credentials import load
-from agent.host.broker.fault import LinkFault
-from agent.host.broker.session import Down, Session, Taken, Told, Up
+from agent.core.contract import wire
+from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.delivery.outbox import Pace
 from agent.host.clock import Clock
+from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.credentials import load
+from agent.mqtt.fault import LinkFault
+from agent.mqtt.session import Down, Session, Taken, Told, Up
 from agent.ward.simulate import payloads
 from agent.ward.simulate.outbox import Outbox
 from agent.ward.simulate.plan import HOST, WARD

@@ -1,9 +1,9 @@
-"""A device's outbox by the rules of a real one (core/outbox.py), in memory: nobody pulls the plug of these devices."""
-from agent.core import wire
-from agent.core.outbox import Offers, Pace, is_late
-from agent.host.broker.connection import Outgoing
-from agent.host.broker.session import Session
+"""A device's outbox by the rules of a real one (core.delivery.outbox), in memory: these devices lose no power."""
+from agent.core.contract import wire
+from agent.core.delivery.outbox import Offers, Pace, is_late
 from agent.host.clock import Instant
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.session import Session
 from agent.ward.simulate.tally import Tally
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"

@@ -1,7 +1,7 @@
 """What a device of ours says, as large as in life: a yard and a gate that are looked at, people who come and go."""
 from agent import __version__
-from agent.core import wire
-from agent.core.wire.happenings import encode
+from agent.core.contract import wire
+from agent.core.contract.wire.events import encode
 from agent.host.clock import Instant
 
 SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1}

@@ -1,8 +1,8 @@
 """What is to be simulated."""
 from dataclasses import dataclass, field
 
-from agent.core.backoff import Waits
-from agent.core.outbox import Pace
+from agent.core.delivery.backoff import Waits
+from agent.core.delivery.outbox import Pace
 
 WARD = "w07"
 HOST = "127.0.0.1"

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.core.wire import handover
+from agent.core.contract.wire import requests as handover
 from agent.ward.database import DatabaseFault
 from agent.ward.settings import UPLOADS_PATH
 from agent.ward.uploads import headers as told

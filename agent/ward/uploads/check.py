@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from agent.core.ledger import Verdict as Holds
-from agent.core.ledger import check_package, seals
-from agent.core.ledger.claim import Wish
-from agent.core.sharing import Kind
+from agent.core.evidence.ledger import Verdict as Holds
+from agent.core.evidence.ledger import check_package, seals
+from agent.core.evidence.ledger.claim import Wish
+from agent.core.household.sharing import Kind
 from agent.host.child import die_with_parent
-from agent.host.ed25519 import verifies
+from agent.host.command_key import verifies
+from agent.host.digest import sha256
 from agent.host.files import sync_folder
-from agent.host.hashing import sha256
 from agent.store.database import StoreError
 from agent.store.export import unpacked
 from agent.ward.uploads.headers import PICTURE_B

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.wire.handover import Receipt
+from agent.core.contract.wire.requests import Receipt
 from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
+from agent.ward.command_signer import CommandKey
 from agent.ward.requests import Request, Requests
-from agent.ward.signing import CommandKey
 from agent.ward.uploads.check import Job, Verdict
 from agent.ward.uploads.figures import Figures
 from agent.ward.uploads.spool import CHECKING, Spool, remove

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.core.sharing import Kind
-from agent.core.wire import handover
+from agent.core.contract.wire import requests as handover
+from agent.core.household.sharing import Kind
 
 PIECE_TYPE = "application/offset+octet-stream"
 NUMBER = re.compile(r"[0-9]{1,15}")

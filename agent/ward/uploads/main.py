@@ -17,10 +17,10 @@ from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.ward import settings
+from agent.ward.command_signer import CommandKey, KeyProblem
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.metrics import MetricsFault
 from agent.ward.requests import Requests
-from agent.ward.signing import CommandKey, KeyProblem
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
 from agent.ward.uploads.counter import Counter

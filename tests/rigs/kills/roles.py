@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.core.facts import Beat
+from agent.core.contract.facts import Beat
 from agent.host.datagram import Inbox
 from tests.rigs.wait import HANG_S
 

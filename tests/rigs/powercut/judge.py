@@ -10,18 +10,18 @@ import av
 
 from agent.config.settings import Camera, Settings
 from agent.config.settings import Store as StoreSettings
-from agent.core.encrypted import DamagedError
+from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.hashing import sha256
-from agent.host.heart import Heart
-from agent.host.role import Role
+from agent.host.digest import sha256
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
+from agent.process.heartbeat import Heart
+from agent.process.role import Role
 from agent.store import clips, events
 from agent.store.database import connect
 from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearStream, LockedError, open_clip
+from agent.store.encryption.opening import ClearStream, open_clip
 from agent.store.folders import Folders
 from agent.store.recover import recover_camera
 from tests.rigs import cards

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from agent.host.hashing import sha256
+from agent.host.digest import sha256
 from agent.store.clips import FINISHED
 from agent.store.database import FILE
 from agent.store.folders import Folders

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import msgspec
 
-from agent.core import wire
-from agent.core.wire.commands import COMMANDS
+from agent.core.contract import wire
+from agent.core.contract.wire.commands import COMMANDS
 from agent.ward.conformance.device.prods import ALL, ANSWER_S, Prod
 from agent.ward.conformance.transcript import Heard, Said, Transcript, table
 from agent.ward.conformance.verdict import Rule

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-from agent.core.wire import told
+from agent.core.contract.wire import ward_side as told
 from agent.ward.conformance.transcript import Heard, Transcript, table
 from agent.ward.conformance.verdict import Rule
 

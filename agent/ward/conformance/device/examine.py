@@ -4,13 +4,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from agent.core import ulid, wire
+from agent.core.contract import ulid, wire
 from agent.host.clock import Clock
 from agent.ward import settings
 from agent.ward.conformance.device import prods
 from agent.ward.conformance.device.prods import ANSWER_S, Prod
 from agent.ward.conformance.device.receipts import AGAIN_S
-from agent.ward.conformance.device.settling import Settler
+from agent.ward.conformance.device.settle import Settler
 from agent.ward.conformance.transcript import Transcript
 from agent.ward.conformance.witness import Record, Witness
 from agent.ward.opslink import NAME, OWN_WORDS, Account

@@ -3,8 +3,8 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from agent.core.wire import told
-from agent.core.wire.topics import ROOT
+from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire.topics import ROOT
 from agent.ward.conformance.channels import FROM_DEVICE, TO_DEVICE, Channel, carriage, on
 from agent.ward.conformance.form import bounds, faults
 from agent.ward.conformance.transcript import Transcript

@@ -2,7 +2,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from agent.core import wire
+from agent.core.contract import wire
 from agent.ward.conformance.channels import SLACK_S
 from agent.ward.conformance.device.prods import ANSWER_S
 from agent.ward.conformance.transcript import Transcript

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from agent.core import wire
-from agent.core.wire.commands import AHEAD_MAX_MS, plain
-from agent.host.broker.connection import Outgoing
+from agent.core.contract import wire
+from agent.core.contract.wire.commands import AHEAD_MAX_MS, plain
+from agent.mqtt.connection import Outgoing
 
 ANSWER_S = 10.0                 # within this it must be there
 LIVES_S = 60

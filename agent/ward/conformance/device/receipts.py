@@ -2,7 +2,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from agent.core import wire
+from agent.core.contract import wire
 from agent.ward.conformance.transcript import Said, Transcript, readable
 from agent.ward.conformance.verdict import Rule
 

@@ -2,10 +2,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from agent.core import wire
-from agent.host.broker.connection import Outgoing
-from agent.host.broker.credentials import Ward
+from agent.core.contract import wire
 from agent.host.clock import Clock
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.credentials import Ward
 from agent.ward import settings
 from agent.ward.conformance.subscriber.rules import (
     ANSWER_S,

@@ -2,9 +2,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from agent.core import wire
-from agent.core.wire.commands import Replay, args
-from agent.core.wire.topics import ROOT
+from agent.core.contract import wire
+from agent.core.contract.wire.commands import Replay, args
+from agent.core.contract.wire.topics import ROOT
 from agent.ward.conformance.channels import RECEIPT, WARD, Channel, carriage, on
 from agent.ward.conformance.form import faults
 from agent.ward.conformance.subscriber.says import SPOILED

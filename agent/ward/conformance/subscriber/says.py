@@ -3,10 +3,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from agent.core import wire
-from agent.core.wire import told
-from agent.host.broker.connection import Outgoing
+from agent.core.contract import wire
+from agent.core.contract.wire import ward_side as told
 from agent.host.clock import Instant
+from agent.mqtt.connection import Outgoing
 from agent.ward.conformance.channels import ANSWER_LIVES_S, CLOUD_EVENT
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S
 

@@ -1,0 +1,70 @@
+"""Sources: where video comes from. Each is one small class with one method, `run`; `open_source` chooses by the scheme.
+
+One attempt inside, one retry outside: a source returns or raises, and only `capture/pump.py` waits and tries again.
+"""
+from typing import Protocol
+
+from agent.config.settings import Camera
+from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.host.stop import Stop
+
+
+class SourceError(Exception):
+    """A source could not go on.
+
+    `code` is one of core.health's conditions (camera_auth, camera_unreachable, camera_no_frames, ...); the text is one
+    line that names the place and the remedy, never a password.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class SourceStuck(SourceError):
+    """A native call does not come back: only the end of the process frees the camera."""
+
+
+class Sink(Protocol):
+    """Who takes what a source gives. Every method is quick, never blocks and never raises."""
+
+    def stream(self, info: StreamInfo) -> None:
+        """Called before the first packet, and again whenever parameter sets or size change."""
+
+    def packet(self, packet: Packet) -> None:
+        """One packet in decode order, its times on the source's own clock (microseconds)."""
+
+    def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
+        """How the sound is encoded that follows; None if there is none that can be kept as it is.
+
+        Called only by a source that was told to bring sound, before the first `sound`, and again whenever the format
+        changes. `unsupported` names the codec that can't be kept, for example "g726"; "" if there is no sound at all.
+        """
+
+    def sound(self, sound: Sound) -> None:
+        """The next stretch of sound, its time on the sound's own clock, which needs not be the picture's."""
+
+    def wants_luma(self, mono_s: float) -> bool:
+        """Whether motion would look at a picture now; asked before one is made."""
+
+    def wants_main_luma(self) -> bool:
+        """Whether motion depends on this stream's pictures, because no smaller stream delivers any."""
+
+    def luma(self, picture: Luma) -> None:
+        """A small picture; its array is only valid during the call."""
+
+
+class Source(Protocol):
+    """A camera, a stream or a file."""
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """One attempt: returns when the stream has ended or `stop` is set; raises SourceError."""
+
+    def adjust(self, camera: Camera) -> bool:
+        """Take over changed settings while running, soon and without a gap. Quick, never blocks; for any thread.
+
+        True also when nothing that is this source's business has changed: motion, recording and names are not. False
+        when only a fresh source can have them; nothing is taken over then, and the caller ends this one. Most sources
+        inherit this answer, for what they do is all in how they were opened.
+        """
+        return False

@@ -1,0 +1,100 @@
+"""Where a camera library's threads lay down what they have, for the source's own thread to fetch."""
+import concurrent.futures
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from agent.core.media.model import Luma
+
+T = TypeVar("T")
+
+
+class TooLate(Exception):
+    """The call has not come back in time; the thread that made it is left behind."""
+
+
+def within(limit_s: float, call: Callable[[], T]) -> T:
+    """What `call` returns or raises, if it does so within `limit_s`. Raises TooLate."""
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:      # handed to the caller, whatever it is
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, name="camera-call", daemon=True).start()
+    if not concurrent.futures.wait([outcome], limit_s).done:
+        raise TooLate(f"not back within {limit_s:.0f} s")
+    return outcome.result()
+
+
+PACKETS_MAX, BYTES_MAX = 600, 8 << 20       # 20 s and more: whoever fetches so late has other troubles
+
+
+class Unit(NamedTuple):
+    """One encoded frame as the encoder gave it."""
+
+    data: bytes
+    pts_us: int
+
+
+class Handover:
+    """Bounded, and neither side ever waits for the other: the putting side never blocks and never raises."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._units: deque[Unit] = deque()
+        self._waiting_b = 0
+        self._luma: Luma | None = None
+        self._error: Exception | None = None
+        self._dropping = False
+        self.wants_luma = False         # set by the fetching side, cleared by the putting one
+        self.frames_n = 0               # frames that the putting side has seen
+        self.dropped_n = 0              # encoded frames given up because nobody fetched
+
+    def guarded(self, call: Callable[..., None]) -> Callable[..., None]:
+        """The same callback, but its first exception ends the run in the fetching thread, and none is called any more.
+
+        So a picture whose masks could not be painted is never handed on.
+        """
+        def callback(*arguments: Any) -> None:
+            if self._error is not None:
+                return
+            try:
+                call(*arguments)
+            except Exception as error:
+                with self._changed:
+                    self._error = error
+                    self._changed.notify()
+        return callback
+
+    def put(self, data: bytes, pts_us: int, key: bool) -> None:
+        """Lay down one encoded frame. When there is no room, it and the rest of its GOP are dropped and counted."""
+        with self._changed:
+            full = len(self._units) >= PACKETS_MAX or self._waiting_b + len(data) > BYTES_MAX
+            self._dropping = full or (self._dropping and not key)
+            if self._dropping:
+                self.dropped_n += 1
+                return
+            self._units.append(Unit(data, pts_us))
+            self._waiting_b += len(data)
+            self._changed.notify()
+
+    def put_luma(self, luma: Luma) -> None:
+        """Lay down a small picture; one that nobody has fetched yet is replaced."""
+        with self._changed:
+            self._luma = luma
+            self._changed.notify()
+
+    def fetch(self, wait_s: float) -> tuple[list[Unit], Luma | None]:
+        """All that was laid down, after at most `wait_s`. Raises the exception that a callback met."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._units or self._luma or self._error, wait_s)
+            if self._error is not None:
+                raise self._error
+            units, luma = list(self._units), self._luma
+            self._units.clear()
+            self._waiting_b, self._luma = 0, None
+        return units, luma

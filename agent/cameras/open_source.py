@@ -1,0 +1,23 @@
+"""Which driver reads a camera: by the scheme of its `source`."""
+from pathlib import Path
+
+from agent.cameras import Source
+from agent.config.settings import Camera as CameraSettings
+from agent.config.source import NETWORK, parse_source
+from agent.host.clock import Clock
+
+
+def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False) -> Source:
+    """A fresh source for one attempt, with its sound if `audio`. Imports only what that kind of camera needs."""
+    spec = parse_source(url)
+    if spec.scheme in NETWORK:
+        from agent.cameras.rtsp import open_rtsp
+        return open_rtsp(camera, spec.target, clock, audio)
+    if spec.scheme == "file":
+        from agent.cameras.file import FileSource
+        return FileSource(Path(spec.target), clock, camera.loop, audio)
+    if spec.scheme == "v4l2":
+        from agent.cameras.v4l2 import V4l2Source
+        return V4l2Source(camera, spec.target, clock)
+    from agent.cameras.picamera import PicameraSource
+    return PicameraSource(camera, int(spec.target), clock)

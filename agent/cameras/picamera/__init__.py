@@ -1,0 +1,157 @@
+"""The Raspberry Pi camera through picamera2, which only this package imports, and only when such a camera is opened.
+
+picamera2 waits for ever by default, and its event loop dies of any exception in a callback. So calls into it have a
+deadline, callbacks are guarded, and what comes from its threads is only laid down for ours to fetch.
+"""
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from agent.cameras import Sink, SourceError, SourceStuck
+from agent.cameras.effort import HEADROOM, Effort
+from agent.cameras.encode import AccessUnits
+from agent.cameras.frame_queue import Handover, TooLate, Unit, within
+from agent.cameras.picamera.sensor import same_session
+from agent.config.settings import Camera
+from agent.core.media.headroom import Level
+from agent.core.media.model import Luma
+from agent.core.media.nal import BitstreamError
+from agent.host import board
+from agent.host.clock import Clock
+from agent.host.stop import Stop
+
+if TYPE_CHECKING:
+    from agent.cameras.picamera.session import Session
+
+OPEN_S, CLOSE_S = 20.0, 10.0            # a healthy camera takes about one second and a tenth of one
+NO_FRAMES_S = 4.5                       # with FETCH_S and a frame, silence is told within five seconds
+FETCH_S = 0.25                          # how soon a stop, or a change of settings, is noticed
+
+_log = logging.getLogger(__name__)
+
+
+class PicameraSource:
+    """One Pi camera: H.264 by the board's encoder, or by x264 where it has none."""
+
+    def __init__(self, camera: Camera, number: int, clock: Clock, machine: board.Board | None = None) -> None:
+        """`number` counts from 0, as rpicam-hello --list-cameras does; `machine` is read from this one if not given."""
+        self._camera, self._number, self._clock = camera, number, clock
+        self._machine = machine or board.read()
+        self._name = f"picamera:{number}"
+        self._handover = Handover()
+
+    @property
+    def dropped_n(self) -> int:
+        """Packets given up because the sink was too slow."""
+        return self._handover.dropped_n
+
+    def adjust(self, camera: Camera) -> bool:
+        """Take over changed settings: within half a second, and without a gap. Returns False if that can't be done."""
+        if not same_session(self._camera, camera):
+            return False
+        self._camera = camera
+        return True
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """Hand on what the camera gives until `stop` is set; one whose encoder falls behind is opened again, smaller.
+
+        Raises SourceError, or SourceStuck when only the process's end frees the camera.
+        """
+        while not stop.is_set():
+            level, effort = self._level(), Effort(self._camera.fps)
+            try:
+                session = within(OPEN_S, lambda: self._open(level, effort))     # noqa: B023, called at once
+            except TooLate:
+                raise self._stuck(f"does not open within {OPEN_S:.0f} s") from None
+            try:
+                self._hand_on(session, level, effort, sink, stop)
+            except BitstreamError as error:
+                raise SourceError("camera_stream_bad", f"{self._name}: the encoder gives no valid video ({error}); "
+                                                       f"it is being restarted") from None
+            finally:
+                if self.dropped_n:
+                    _log.warning("%s: %d packets were dropped, for they were not taken in time", self._name,
+                                 self.dropped_n)
+                self._close(session)
+
+    def _level(self) -> Level:
+        """How to encode: the board tells what it has, and picamera2 would take any PC for a Pi 4."""
+        camera = self._camera
+        return HEADROOM.level(self._name, camera.width, camera.height, camera.fps, self._machine.encoder is not None)
+
+    def _open(self, level: Level, effort: Effort) -> "Session":
+        _require_picamera2(self._name)
+        from agent.cameras.picamera.session import Session
+        session = Session(self._name, self._number, self._camera)
+        try:
+            session.start(level, self._machine, self._handover, self._clock, effort)
+        except BaseException:
+            self._close(session)
+            raise
+        return session
+
+    def _close(self, session: "Session") -> None:
+        try:
+            within(CLOSE_S, session.close)
+        except Exception as error:
+            _log.exception("%s: does not close", self._name)
+            raise self._stuck(f"does not close ({error})") from None
+
+    def _stuck(self, trouble: str) -> SourceStuck:
+        return SourceStuck("camera_no_frames", f"{self._name}: {trouble}; its process is being restarted; "
+                                               f"if that does not help, switch the device off and on")
+
+    def _hand_on(self, session: "Session", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
+        """Until `stop`, or until a lower level is called for."""
+        reduced_from = level.reduced_from(self._camera.width, self._camera.height)
+        handover, access_units = self._handover, AccessUnits(level.encoder, reduced_from)
+        last_mono_s, frames_n = self._clock.mono_s(), handover.frames_n
+        while not stop.is_set():
+            units, luma = self._fetch()
+            now_mono_s = self._clock.mono_s()
+            if luma is not None:
+                sink.luma(luma)
+            for unit in units:
+                last_mono_s, frames_n = now_mono_s, handover.frames_n
+                access_units.give(sink, unit.data, unit.pts_us)
+            handover.wants_luma = sink.wants_main_luma() and sink.wants_luma(now_mono_s)
+            if session.camera is not self._camera:
+                session.adjust(self._camera)
+            if now_mono_s - last_mono_s > NO_FRAMES_S:
+                raise self._silence(handover.frames_n - frames_n)
+            if effort.falls_behind(now_mono_s) and self._lower(level):
+                return
+
+    def _lower(self, level: Level) -> bool:
+        camera = self._camera
+        lower = HEADROOM.lower(self._name, camera.width, camera.height, camera.fps, self._machine.encoder is not None)
+        if lower:
+            _log.warning("%s: %s does not keep up with %dx%d; goes on one step lower", self._name, level.encoder,
+                         level.width, level.height)
+        return lower
+
+    def _fetch(self) -> tuple[list[Unit], Luma | None]:
+        try:
+            return self._handover.fetch(FETCH_S)
+        except Exception as error:
+            _log.exception("%s: a frame could not be handled", self._name)
+            raise SourceError("camera_stream_bad", f"{self._name}: a frame can't be handled ({error!r}); the camera is "
+                                                   f"being restarted; please report what the journal says") from None
+
+    def _silence(self, frames_n: int) -> SourceError:
+        """What it means that no packet comes, though this many frames did since the last one."""
+        quiet = f"gives nothing for {NO_FRAMES_S:g} s and is being restarted; if it recurs,"
+        if frames_n > NO_FRAMES_S:      # more than one a second: it is not the camera that is quiet
+            return SourceError("camera_no_frames", f"{self._name}: the encoder {quiet} set a higher bitrate_kbps")
+        return SourceError("camera_no_frames", f"{self._name}: the camera {quiet} check its ribbon cable and the power "
+                                               f"supply")
+
+
+def _require_picamera2(name: str) -> None:
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
+    try:
+        import picamera2  # noqa: F401
+    except ImportError as error:
+        raise SourceError("camera_not_found", f"{name}: needs picamera2 ({error}); on Raspberry Pi OS install it with: "
+                                              f"sudo apt install --no-install-recommends python3-picamera2") from None
+    logging.getLogger("picamera2").setLevel(logging.WARNING)

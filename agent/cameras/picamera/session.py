@@ -1,0 +1,137 @@
+"""One opened Pi camera and its encoder: started, adjusted, closed. Any of it may hang: call it under a deadline."""
+import contextlib
+import gc
+import logging
+from typing import Any
+
+import libcamera
+from picamera2 import Picamera2
+
+from agent.cameras import SourceError
+from agent.cameras.effort import HEADROOM, Effort
+from agent.cameras.frame_queue import Handover
+from agent.cameras.picamera import sensor
+from agent.cameras.picamera.encoder import make
+from agent.cameras.picamera.frames import Frames, buffers_n, lores_size
+from agent.config.settings import Camera
+from agent.core.media.headroom import HARDWARE, Level
+from agent.host.board import Board
+from agent.host.clock import Clock
+
+LOCK_S = 1.0            # picamera2 holds this lock for microseconds, or hangs
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """The camera from opening to closing."""
+
+    def __init__(self, name: str, number: int, camera: Camera) -> None:
+        """Open the camera of this number. Raises SourceError."""
+        self._name, self.camera = name, camera
+        self._encoder: Any = None
+        self._device = self._open(number)
+
+    def _open(self, number: int) -> Picamera2:
+        sensor.announce_tuning(None)
+        found = Picamera2.global_camera_info()
+        if number >= len(found):
+            raise SourceError("camera_not_found", f"{self._name}: there is no such camera; switch the device off, seat "
+                                                  f"the ribbon cable, then look with: rpicam-hello --list-cameras")
+        tuning = self._tuning(found[number]["Model"])
+        try:
+            return Picamera2(number, tuning=tuning)
+        except (RuntimeError, IndexError) as error:
+            raise SourceError("camera_no_frames", f"{self._name}: can't be opened ({error}); end the other program "
+                                                  f"that uses it, which this shows: fuser -v /dev/media*") from None
+
+    def _tuning(self, model: str) -> str | None:
+        """The tuning file that the settings ask for, announced to libcamera; it records without one, too."""
+        try:
+            path = sensor.tuning_file(self.camera.sensor, model, Picamera2.platform.name.lower())
+        except FileNotFoundError as error:
+            _log.warning("%s: libcamera chooses the tuning, for %s; correct sensor.tuning", self._name, error)
+            return None
+        if path is None:
+            return None
+        sensor.announce_tuning(path)
+        Picamera2._cm.reset()       # libcamera has read the tuning when it looked for cameras: it has to look again
+        _log.info("%s: a %s, tuned by %s", self._name, model, path)
+        return str(path)
+
+    def start(self, level: Level, machine: Board, handover: Handover, clock: Clock, effort: Effort) -> None:
+        """Configure the camera and let it run. Raises SourceError."""
+        camera = self.camera
+        try:
+            self._configure(level, machine)
+            given = self._device.camera_configuration()         # the camera may have adjusted what we asked for
+            main, lores = self._checked(given)
+            self._frames = Frames(main, lores, handover, clock)
+            self._frames.hide(camera.masks)
+            self._device.pre_callback = handover.guarded(self._frames.take)
+            self._start_encoder(level, handover, effort)
+            self._device.start()
+        except (RuntimeError, OSError) as error:
+            raise SourceError("camera_no_frames", f"{self._name}: can't be started ({error}); "
+                                                  f"choose a smaller picture, or look into: dmesg | tail") from None
+        _log.info("%s: %dx%d by %s, and %dx%d for motion", self._name, *main, level.encoder, *lores)
+
+    def _configure(self, level: Level, machine: Board) -> None:
+        device, size = self._device, (level.width, level.height)
+        if missing := sensor.unknown(self.camera, device.camera_controls):
+            _log.warning("%s: this camera has no %s; left out", self._name, ", ".join(missing))
+        device.configure(device.create_video_configuration(
+            main={"size": size, "format": "YUV420"}, lores={"size": lores_size(size), "format": "YUV420"},
+            buffer_count=buffers_n(machine.ram_b), queue=False, display=None,
+            transform=libcamera.Transform(**sensor.FLIPS[self.camera.sensor.flip]),
+            controls=self._known(sensor.controls(self.camera))))
+
+    def _checked(self, given: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The sizes of main and lores stream as they really are. Raises SourceError where no mask can be painted."""
+        for stream in (given["main"], given["lores"]):
+            if stream["format"] != "YUV420":
+                raise SourceError("camera_stream_bad", f"{self._name}: gives {stream['format']}, and only YUV420 will "
+                                                       f"do; if it is a webcam, make it a v4l2: source")
+        flips = sensor.FLIPS[self.camera.sensor.flip]
+        if any(bool(getattr(given["transform"], flip)) != bool(flips.get(flip)) for flip in ("hflip", "vflip")):
+            _log.warning("%s: this camera can't flip its picture; left out", self._name)
+        return given["main"]["size"], given["lores"]["size"]
+
+    def _known(self, controls: dict[str, Any]) -> dict[str, Any]:
+        """Those that this sensor has: any other would raise."""
+        return {name: value for name, value in controls.items() if name in self._device.camera_controls}
+
+    def _start_encoder(self, level: Level, handover: Handover, effort: Effort) -> None:
+        try:
+            self._encoder = make(level, self.camera, handover, effort)
+            self._device.start_encoder(self._encoder, name="main")
+        except Exception as error:      # whatever it is: without an encoder there is no recording
+            with contextlib.suppress(Exception):
+                self._encoder.stop()    # it takes itself for running, and its thread for needed
+            if level.encoder == HARDWARE:
+                HEADROOM.hardware_failed(self._name)
+            raise SourceError("encoder_missing", f"{self._name}: the video encoder does not start ({error}); end other "
+                                                 f"programs that use it, or choose a smaller picture") from None
+
+    def adjust(self, camera: Camera) -> None:
+        """Go on by these settings, see `sensor.same_session`; what could not be taken over yet is tried again."""
+        self._frames.hide(camera.masks)
+        before = sensor.controls(self.camera)
+        changed = {name: value for name, value in sensor.controls(camera).items() if before.get(name) != value}
+        lock = self._device.request_lock    # without it, what we set is lost if a frame is just being given back
+        if not lock.acquire(timeout=LOCK_S):
+            return
+        try:
+            self._device.set_controls(self._known(changed))
+        finally:
+            lock.release()
+        self.camera = camera
+        _log.info("%s: goes on with new settings", self._name)
+
+    def close(self) -> None:
+        """Stop the encoder and give the camera back. What picamera2 raises goes through."""
+        if self._encoder is not None and self._encoder in self._device.encoders:
+            self._device.stop_encoder(self._encoder)
+        self._device.close()
+        self._device = self._encoder = self._frames = None
+        gc.collect()        # frame buffers hang in cycles, and the next session needs the camera memory they hold

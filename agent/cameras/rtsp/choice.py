@@ -1,0 +1,70 @@
+"""Which reader a network camera gets: ours, libav, or libav only for what ours does not know."""
+import logging
+from typing import TYPE_CHECKING
+
+from agent.cameras import Sink, Source, SourceError
+from agent.cameras.rtsp.own import OwnSource
+from agent.config.settings import Camera
+from agent.core.protocols.rtsp.offer import Unfit
+from agent.host.clock import Clock
+from agent.host.log import redact
+from agent.host.stop import Stop
+
+if TYPE_CHECKING:
+    from agent.cameras.rtsp.libav import LibavSource
+
+_log = logging.getLogger(__name__)
+_for_libav: set[str] = set()        # addresses that only libav can read, as far as this process has seen
+
+
+def open_rtsp(camera: Camera, url: str, clock: Clock, audio: bool = False) -> Source:
+    """A fresh source for one attempt at one of the camera's streams, with its sound if `audio`."""
+    if camera.transport == "udp" or camera.reader == "libav":
+        return _libav(url, camera.transport, audio)
+    own = OwnSource(url, clock, audio)
+    return _OnlyOwn(own, url) if camera.reader == "own" else _Either(own, url, audio)
+
+
+def _libav(url: str, transport: str, audio: bool) -> "LibavSource":
+    # Here, for it takes 23 MB, and most cameras can do without.
+    from agent.cameras.rtsp.libav import LibavSource
+    return LibavSource(url, transport, audio)
+
+
+class _OnlyOwn(Source):
+    """Ours, and nothing else."""
+
+    def __init__(self, own: OwnSource, url: str) -> None:
+        self._own, self._url = own, url
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """One attempt. Raises SourceError."""
+        try:
+            self._own.run(sink, stop)
+        except Unfit as unfit:
+            raise SourceError("camera_stream_bad", f"{redact(self._url)}: our reader can't read it: {unfit}; "
+                                                   'set reader = "auto"') from None
+
+
+class _Either(Source):
+    """Ours first; libav at once, and from then on, for a camera that ours can't read."""
+
+    def __init__(self, own: OwnSource, url: str, audio: bool) -> None:
+        self._own, self._url, self._audio = own, url, audio
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """One attempt. Raises SourceError."""
+        if self._url in _for_libav:
+            _libav(self._url, "any", self._audio).run(sink, stop)
+            return
+        try:
+            self._own.run(sink, stop)
+            return
+        except Unfit as unfit:
+            _log.info("%s: is read by libav, for %s", redact(self._url), unfit)
+        libav = _libav(self._url, "any", self._audio)
+        try:
+            libav.run(sink, stop)
+        finally:
+            if libav.delivered:     # else it may be the camera that was at fault, and ours can read it next time
+                _for_libav.add(self._url)

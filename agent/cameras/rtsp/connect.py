@@ -1,0 +1,123 @@
+"""A connection to a camera: name, TCP, TLS, each with an end to our patience and an ear for `stop`."""
+import functools
+import select
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from agent.cameras.frame_queue import TooLate, within
+from agent.core.protocols.rtsp.address import Address
+from agent.host.stop import Stop
+
+if TYPE_CHECKING:       # TLS costs 10 MB: only cameras that ask for it load it
+    import ssl
+
+T = TypeVar("T")
+
+LOOK_S = 0.2            # between two looks at `stop`; only while a connection is being made
+ADDRESSES_MAX = 4       # of one name
+PIECE_B = 65_536
+
+
+class Stopped(Exception):
+    """We are told to end."""
+
+
+class Line:
+    """One connection while we may wait for it. `socket` never blocks, so that it can be handed to the hub."""
+
+    def __init__(self, address: Address, stop: Stop, until_mono_s: float, now: Callable[[], float]) -> None:
+        """Connect, until that time at the latest. Raises OSError (TimeoutError among them) and Stopped."""
+        self._stop, self._until_mono_s, self._now = stop, until_mono_s, now
+        self.socket = self._connect(address)
+        if address.tls:
+            try:
+                self._encrypt(address.host)
+            except BaseException:
+                self.socket.close()
+                raise
+
+    def send(self, data: bytes, until_mono_s: float) -> None:
+        """Send all of it. Raises OSError and Stopped."""
+        sent_b = 0
+        while sent_b < len(data):
+            sent_b += self._patiently(functools.partial(self.socket.send, data[sent_b:]), select.POLLOUT, until_mono_s)
+
+    def receive(self, until_mono_s: float) -> bytes:
+        """What comes next, b"" at the end of the connection. Raises OSError and Stopped."""
+        return self._patiently(functools.partial(self.socket.recv, PIECE_B), select.POLLIN, until_mono_s)
+
+    def _connect(self, address: Address) -> socket.socket:
+        error: OSError = TimeoutError()
+        for family, kind, protocol, _, place in self._find(address)[:ADDRESSES_MAX]:
+            plain = socket.socket(family, kind, protocol)
+            try:
+                plain.setblocking(False)
+                plain.connect_ex(place)
+                self._wait(plain, select.POLLOUT, self._until_mono_s)
+                if number := plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(number, "")       # the system makes ConnectionRefusedError and the like of it
+                return plain
+            except OSError as failed:
+                plain.close()
+                error = failed
+            except BaseException:
+                plain.close()
+                raise
+        raise error
+
+    def _find(self, address: Address) -> list[tuple]:
+        """The addresses behind a name; the system may ask for them much longer than we wait."""
+        ask = functools.partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM)
+        try:
+            return ask(flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            try:
+                return within(max(0.1, self._until_mono_s - self._now()), ask)
+            except TooLate:
+                raise TimeoutError from None
+
+    def _encrypt(self, host: str) -> None:
+        secure = self.socket = _tls().wrap_socket(self.socket, server_hostname=host, do_handshake_on_connect=False)
+        self._patiently(secure.do_handshake, select.POLLIN, self._until_mono_s)
+
+    def _patiently(self, call: Callable[[], T], blocked: int, until_mono_s: float) -> T:
+        """What `call` returns once the socket lets it; `blocked` is poll's event for a plain socket that would not."""
+        while True:
+            try:
+                return call()
+            except OSError as error:
+                events = waits_for(error, blocked)
+                if not events:
+                    raise
+            self._wait(self.socket, events, until_mono_s)
+
+    def _wait(self, waited: socket.socket, events: int, until_mono_s: float) -> None:
+        poll = select.poll()
+        poll.register(waited, events)
+        while not self._stop.is_set():
+            left_s = min(until_mono_s, self._until_mono_s) - self._now()
+            if left_s <= 0:
+                raise TimeoutError
+            if poll.poll(1000 * min(left_s, LOOK_S)):
+                return
+        raise Stopped
+
+
+def waits_for(error: OSError, blocked: int) -> int:
+    """What to wait for as poll's event: `blocked` for a plain socket that would block; 0 for an error that is one."""
+    if isinstance(error, BlockingIOError):
+        return blocked
+    # Those of TLS by name: where nothing is encrypted, their module is not even loaded.
+    return {"SSLWantReadError": select.POLLIN, "SSLWantWriteError": select.POLLOUT}.get(type(error).__name__, 0)
+
+
+@functools.cache
+def _tls() -> "ssl.SSLContext":
+    """Encrypts, but believes any certificate: cameras sign their own, with keys too short for today's rules."""
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context

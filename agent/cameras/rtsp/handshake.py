@@ -1,0 +1,74 @@
+"""From an address to a camera that plays: the dialogue, spoken over a connection."""
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.cameras.rtsp.connect import Line
+from agent.core.protocols.rtsp.address import Address, parse
+from agent.core.protocols.rtsp.dialogue import Dialogue, Moved
+from agent.core.protocols.rtsp.login import Login
+from agent.core.protocols.rtsp.message import Inbox
+from agent.core.protocols.rtsp.offer import Unfit
+from agent.host.stop import Stop
+
+WHOLE_S = 8.0           # for all of it: a camera that is back has to be recorded within 15 s
+ANSWER_S = 4.0          # for one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A camera that plays. `early` is what came behind its last answer, or before it."""
+
+    line: Line
+    dialogue: Dialogue
+    early: bytes
+
+
+def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float]) -> Opened:
+    """Connect and talk until the camera plays. Raises OSError, Stopped, and all that a Dialogue and an Inbox raise."""
+    until_mono_s = now() + WHOLE_S
+    login = Login(address.user, address.password, secrets.token_hex(8))
+    moved = hung_up = False
+    while True:
+        line, dialogue = Line(address, stop, until_mono_s, now), Dialogue(address, login, audio)
+        try:
+            return Opened(line, dialogue, _talk(line, dialogue, now))
+        except BaseException as error:
+            line.socket.close()
+            if isinstance(error, Moved) and not moved:
+                address, moved = _moved(address, error.url), True
+            elif isinstance(error, ConnectionError) and dialogue.proving and not hung_up:
+                hung_up = True          # some hang up after "who are you?"; the next connection begins with the answer
+            else:
+                raise
+
+
+def _talk(line: Line, dialogue: Dialogue, now: Callable[[], float]) -> bytes:
+    """The whole dialogue; returns what came early of the video."""
+    inbox = Inbox()
+    answered_by_mono_s = now() + ANSWER_S
+    line.send(dialogue.begin(), answered_by_mono_s)
+    while not dialogue.playing:
+        data = line.receive(answered_by_mono_s)
+        if not data:
+            raise ConnectionResetError
+        inbox.feed(data)
+        for message in inbox.messages():
+            reply = dialogue.hear(message)
+            if reply:
+                answered_by_mono_s = now() + ANSWER_S
+                line.send(reply, answered_by_mono_s)
+            if dialogue.playing:
+                break
+    return inbox.rest()
+
+
+def _moved(address: Address, url: str) -> Address:
+    """The new address; the password goes to no other host than the one it was given for. Raises Unfit."""
+    try:
+        new = parse(url)
+    except ValueError:
+        raise Unfit("it sends us to something that is no address") from None
+    if new.host != address.host or address.tls and not new.tls:
+        raise Unfit("it sends us to another host")
+    return Address(new.host, new.port, new.tls, new.uri, address.user, address.password)

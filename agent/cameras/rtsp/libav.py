@@ -1,0 +1,105 @@
+"""The other reader: libav through PyAV, for what ours does not know. Recorded as it comes, never re-encoded."""
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+
+from agent.cameras import Sink, Source, SourceError
+from agent.cameras.demux import Packets, Sounds, video_stream
+from agent.core.media.model import StreamInfo
+from agent.core.media.nal import BitstreamError
+from agent.core.media.soundline import InStep
+from agent.host.libav import ANY_METADATA
+from agent.host.log import redact
+from agent.host.stop import Stop
+
+# libav waits about twice the value before it gives up (measured: 4 s became 8.2 s, 2.2 s 4.6 s);
+# the other way to say it, `stimeout`, is ignored.
+OPTIONS = {"timeout": "2200000", "analyzeduration": "0", "probesize": "32"}
+TRANSPORTS = {"tcp": {"rtsp_transport": "tcp"}, "udp": {"rtsp_transport": "udp"}, "any": {"rtsp_flags": "prefer_tcp"}}
+
+NO_VIDEO_US = 8_000_000     # of sound alone: while that comes, libav does not notice that the picture stands still
+
+
+class LibavSource(Source):
+    """One RTSP stream. Its sound is left out unless `audio`."""
+
+    def __init__(self, url: str, transport: str, audio: bool = False) -> None:
+        """`transport` is one of TRANSPORTS."""
+        self._url, self._name, self._audio = url, redact(url), audio
+        self._options = {**OPTIONS, **TRANSPORTS[transport]}
+        self.delivered = False          # video has come
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError."""
+        with self._errors(), av.open(self._url, options=self._options, timeout=(5.0, 2.5),
+                                     **ANY_METADATA) as container:
+            stream = video_stream(container, self._name)
+            packets = Packets(stream)
+            if packets.info is not None:
+                sink.stream(packets.info)
+            sounds = Sounds(container) if self._audio else None
+            if sounds is not None:
+                sounds.announce(sink)
+            step, unseen_us = InStep(), 0
+            for packet in container.demux(*filter(None, (stream, sounds and sounds.stream))):
+                if stop.is_set():
+                    return
+                if packet.size == 0:        # libav's mark for the end; packets without a time are real ones
+                    continue
+                if packet.stream_index == stream.index:
+                    _hand_on(packets, packet, sink, step)
+                    self.delivered = True
+                    unseen_us = 0
+                elif sounds is not None and (sound := sounds.take(packet)):
+                    long_us = sounds.end_us(sound) - sound.pts_us
+                    for due in step.take(sound, long_us):
+                        sink.sound(due)
+                    unseen_us += long_us
+                    self._demand_video(unseen_us)
+        raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection; it may be restarting")
+
+    def _demand_video(self, unseen_us: int) -> None:
+        if unseen_us > NO_VIDEO_US:
+            raise SourceError("camera_no_frames", f"{self._name}: sends sound but no picture; restart the camera")
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What libav and the system call an error, as one clear line with a remedy and without the password."""
+        host = urlsplit(self._url).hostname
+        try:
+            yield
+        except av.error.HTTPUnauthorizedError:
+            raise SourceError("camera_auth", f"{self._name}: the camera refuses the user name or password; "
+                                             f"correct them in the source's address") from None
+        except av.error.HTTPNotFoundError:
+            raise SourceError("camera_not_found", f"{self._name}: the camera has no stream under this path; "
+                                                  f"its manual tells the right one") from None
+        except (ConnectionError, av.error.ConnectionRefusedError):
+            raise SourceError("camera_unreachable", f"{self._name}: {host} refuses the connection; "
+                                                   "is it a camera, and is RTSP on?") from None
+        except (av.error.ExitError, TimeoutError):
+            raise SourceError("camera_unreachable", f"{self._name}: {host} does not answer; "
+                                                   "check its power and network") from None
+        except av.error.InvalidDataError:       # this is also what a camera comes to that hangs while it is asked
+            raise SourceError("camera_unreachable", f"{self._name}: {host} gives no answer that makes sense; "
+                                                   "is it a camera? If so, restart it") from None
+        except BitstreamError as error:
+            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error}); "
+                                                 "restart the camera") from None
+        except (av.error.FFmpegError, OSError) as error:
+            text = getattr(error, "strerror", None) or type(error).__name__
+            raise SourceError("camera_unreachable", f"{self._name}: {text}; "
+                                                   "check the camera's power, address and network") from None
+
+
+def _hand_on(packets: Packets, packet: Any, sink: Sink, step: InStep) -> None:
+    """libav tells a picture when the next one comes; of sound, only AAC's last stretch waits so."""
+    for item in packets.take(packet):
+        if isinstance(item, StreamInfo):
+            sink.stream(item)
+        else:
+            step.picture(item.dts_us)
+            sink.packet(item)

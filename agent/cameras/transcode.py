@@ -1,0 +1,125 @@
+"""Masks for cameras whose video arrives encoded: any such source, decoded, painted and encoded anew.
+
+Nothing of the original gets past: not its packets, not its pictures.
+"""
+import logging
+import threading
+from functools import partial
+
+from agent.cameras import Sink, Source, SourceStuck
+from agent.cameras.backlog import Backlog
+from agent.cameras.frame_converter import Workshop
+from agent.config.settings import Camera
+from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.host.clock import Clock
+from agent.host.meter import Rate
+from agent.host.stop import Stop
+
+LOOK_FOR_STOP_S = 0.25
+DRAIN_S = 10.0              # what waits when the camera is gone is still worth keeping
+TELL_EVERY_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Transcoding:
+    """A source around a source: to the inner one it is the sink.
+
+    The inner one may receive for many cameras in one thread, so the work is done in a thread of our own. When that
+    can't keep up, GOPs lose their ends, counted and told.
+    """
+
+    def __init__(self, inner: Source, camera: Camera, clock: Clock, came: Rate) -> None:
+        """`came` counts the camera's own pictures, beyond this attempt."""
+        self._inner, self._camera, self._clock, self._came = inner, camera, clock, came
+        self._backlog = Backlog()
+        self.dropped_n = 0                          # pictures that were not painted, for the machine was too slow
+        self._told_mono_s = float("-inf")           # when the log last said so
+        self._format: StreamInfo | None = None      # told, and no keyframe of it has come yet
+        self._error: Exception | None = None
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """One attempt of the inner source, painted. Raises SourceError, and whatever the painting raises."""
+        self._sink, self._workshop, inner_stop = sink, Workshop(self._camera, sink, self._clock), Stop()
+        worker = threading.Thread(target=self._work, args=(stop, inner_stop), name=f"paint-{self._camera.name}",
+                                  daemon=True)
+        worker.start()
+        try:
+            self._inner.run(self, inner_stop)
+        finally:
+            self._end(worker)
+        if self._error is not None:
+            raise self._error
+
+    def adjust(self, camera: Camera) -> bool:
+        """Other settings need another attempt: a mask that changes must not miss a picture that waits."""
+        return False
+
+    def _end(self, worker: threading.Thread) -> None:
+        """Let the worker finish what waits. Raises SourceStuck when it does not."""
+        self._backlog.close(self._workshop.flush)
+        worker.join(DRAIN_S)
+        if worker.is_alive():
+            raise SourceStuck("camera_no_frames", f"{self._camera.name}: painting its masks hangs; its process is "
+                                                  "being restarted; if it recurs, please report it")
+
+    def _work(self, stop: Stop, inner_stop: Stop) -> None:
+        """Work until the inner source has ended and all is done, or `stop` is set, or something fails."""
+        try:
+            while not stop.is_set():
+                work = self._backlog.next(LOOK_FOR_STOP_S)
+                if work is not None:
+                    work()
+        except EOFError:
+            pass
+        except Exception as error:          # the pump's to judge, which runs us
+            self._error = error
+        finally:
+            inner_stop.set()
+
+    # What the inner source calls.
+
+    def stream(self, info: StreamInfo) -> None:
+        """The camera's own format; ours is told when the first picture is encoded."""
+        self._format = info
+
+    def packet(self, packet: Packet) -> None:
+        """Let it wait for the worker, if there is room."""
+        self._came.total += 1
+        info = self._format if packet.key else None
+        if not self._backlog.packet(partial(self._paint, info, packet), len(packet.data), packet.key):
+            self.dropped_n += 1
+            self._tell()
+        elif info is not None:
+            self._format = None
+
+    def _paint(self, info: StreamInfo | None, packet: Packet) -> None:
+        if info is not None:
+            self._workshop.stream(info)
+        self._workshop.packet(packet)
+
+    def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
+        """Sound is handed on as it came, in its place among the pictures."""
+        self._backlog.other(partial(self._sink.audio, info, unsupported), 0)
+
+    def sound(self, sound: Sound) -> None:
+        """The next stretch of it."""
+        self._backlog.other(partial(self._sink.sound, sound), len(sound.data))
+
+    def wants_luma(self, mono_s: float) -> bool:
+        """The camera's own pictures are for nobody."""
+        return False
+
+    def wants_main_luma(self) -> bool:
+        """Likewise."""
+        return False
+
+    def luma(self, picture: Luma) -> None:
+        """Not asked for, and not masked: it ends here."""
+
+    def _tell(self) -> None:
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s - self._told_mono_s >= TELL_EVERY_S:
+            self._told_mono_s = now_mono_s
+            _log.warning("%s: this machine is too slow to paint every picture (%d left out so far); set the camera to "
+                         "fewer pictures a second or to a smaller picture", self._camera.name, self.dropped_n)

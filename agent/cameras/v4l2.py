@@ -1,0 +1,229 @@
+"""A USB webcam, or any camera with a V4L2 node: its own H.264 as it comes, else its pictures encoded here."""
+import contextlib
+import errno
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Protocol
+
+import av
+
+from agent.cameras import Sink, SourceError, SourceStuck
+from agent.cameras.effort import HEADROOM, Effort
+from agent.cameras.encode import AccessUnits, SoftwareEncoder
+from agent.cameras.frame_queue import TooLate, Unit, within
+from agent.cameras.hardware import HardwareEncoder
+from agent.cameras.pictures import JPEG, RAW, Darkroom, planes
+from agent.cameras.videodev import Format, Shot, VideoDevice
+from agent.config.settings import Camera
+from agent.core.media.headroom import HARDWARE, Level
+from agent.core.media.model import Luma
+from agent.core.media.nal import BitstreamError
+from agent.host import board
+from agent.host.clock import Clock
+from agent.host.stop import Stop
+
+OPEN_S, CLOSE_S = 15.0, 10.0        # USB's own time limits are 5 s a request
+NO_FRAMES_S = 4.5                   # with GRAB_S and a frame, silence is told within five seconds
+GRAB_S = 0.25                       # how soon a stop is noticed
+START = attrgetter("source", "width", "height", "fps", "bitrate_kbps")     # what only a fresh start changes
+RAW_PIXELS_MAX = 640 * 480          # beyond, USB 2 has no room for raw pictures at 15 a second and more
+
+_log = logging.getLogger(__name__)
+
+# What the kernel says, as a condition and a remedy.
+TROUBLES = {
+    errno.ENOENT: ("camera_not_found", "there is no such device; plug the camera in, and find it: ls /dev/v4l/by-id/"),
+    errno.ENODEV: ("camera_not_found", "the camera is gone; plug it in again, check its cable and the power supply"),
+    errno.ENXIO: ("camera_not_found", "the camera is gone; plug it in again, check its cable and the power supply"),
+    errno.ENOTTY: ("camera_not_found", "this is no camera; take another device of: ls /dev/v4l/by-id/"),
+    errno.EACCES: ("camera_not_found", "the device may not be opened; add the agent's user to the group video"),
+    errno.EBUSY: ("camera_no_frames", "another program uses the camera; find and end it: fuser -v /dev/video*"),
+    errno.EINVAL: ("camera_stream_bad", "the camera refuses its settings; choose of: v4l2-ctl --list-formats-ext"),
+    errno.EIO: ("camera_no_frames", "USB fails; check the cable and the power supply, connect it without a hub"),
+    errno.ENOSPC: ("camera_no_frames", "USB has no room for this picture; choose a smaller one, or another port"),
+}
+UNKNOWN_TROUBLE = ("camera_no_frames", "plug the camera in again, and look into: dmesg | tail")
+
+
+class Grabber(Protocol):
+    """What a camera must be able to do; `videodev.VideoDevice` is the real one."""
+
+    def offered(self) -> list[str]:
+        """The pixel formats it has, as four-letter codes."""
+
+    def start(self, fourcc: str, width: int, height: int, fps: int) -> Format:
+        """Begin with this format or, in size, a near one. Raises OSError."""
+
+    def grab(self, wait_s: float) -> Shot | None:
+        """The next picture, or None if none comes within `wait_s`. Raises OSError."""
+
+    def close(self) -> None:
+        """Give the camera back."""
+
+
+class V4l2Source:
+    """One webcam."""
+
+    def __init__(self, camera: Camera, device: str, clock: Clock,
+                 open_device: Callable[[str], Grabber] = VideoDevice, machine: board.Board | None = None) -> None:
+        """`device` is a node, best one of /dev/v4l/by-id/, for the numbers of /dev/video* change.
+
+        `machine` is read from this one if not given.
+        """
+        self._camera, self._device, self._clock, self._open_device = camera, device, clock, open_device
+        self._machine = machine or board.read()
+        self._name = f"v4l2:{device}"
+        self._encodes = False               # and so can paint other masks at any moment
+
+    def run(self, sink: Sink, stop: Stop) -> None:
+        """Hand on what the camera gives until `stop` is set; one that we can't encode in time is opened again, smaller.
+
+        Raises SourceError, or SourceStuck when only the process's end frees the camera.
+        """
+        while not stop.is_set():
+            with self._errors():
+                grabber = within(OPEN_S, lambda: self._open_device(self._device))
+                try:
+                    self._serve(grabber, sink, stop)
+                finally:
+                    within(CLOSE_S, grabber.close)
+
+    def adjust(self, camera: Camera) -> bool:
+        """Take over other masks from the next picture on. Returns False where only a fresh source will do."""
+        if START(camera) != START(self._camera) or not (self._encodes or camera.masks == self._camera.masks):
+            return False
+        self._camera = camera
+        return True
+
+    def _serve(self, grabber: Grabber, sink: Sink, stop: Stop) -> None:
+        """One camera that is open, until `stop` or until it is to be opened again, smaller."""
+        camera, effort = self._camera, Effort(self._camera.fps)
+        asked = camera.width, camera.height, camera.fps, self._machine.encoder is not None
+        fourcc = self._choose(grabber.offered())
+        self._encodes = fourcc != "H264"
+        level = HEADROOM.level(self._name, *asked) if self._encodes else Level("", camera.width, camera.height)
+        given = self._start(grabber, fourcc, level)
+        take = self._encode(given, level, effort, sink) if self._encodes else self._pass_on(sink)
+        self._grab(grabber, take, lambda: effort.falls_behind(self._clock.mono_s())
+                   and HEADROOM.lower(self._name, *asked), stop)
+
+    def _start(self, grabber: Grabber, fourcc: str, level: Level) -> Format:
+        given = within(OPEN_S, lambda: grabber.start(fourcc, level.width, level.height, self._camera.fps))
+        if given.fourcc != fourcc:      # above all not H.264 where masks are to be painted
+            raise SourceError("camera_stream_bad", f"{self._name}: offers {fourcc} but gives {given.fourcc}; "
+                                                   f"choose another size, or take another camera")
+        _log.info("%s: gives %s, %dx%d", self._name, given.fourcc, given.width, given.height)
+        return given
+
+    def _choose(self, offered: Sequence[str]) -> str:
+        masked = bool(self._camera.masks)
+        fourcc = choose_format(offered, self._camera.width * self._camera.height, masked)
+        if fourcc is None:
+            only_h264 = masked and "H264" in offered
+            need = ("no mask can be painted into H.264: remove the masks, or take another camera" if only_h264
+                    else f"needed is one of H264, {', '.join((*JPEG, *RAW))}: take another camera")
+            raise SourceError("camera_stream_bad", f"{self._name}: offers {', '.join(offered) or 'nothing'}; {need}")
+        return fourcc
+
+    def _grab(self, grabber: Grabber, take: Callable[[Shot], bool], ended: Callable[[], bool], stop: Stop) -> None:
+        """Picture after picture. `take` tells whether it was of use: a camera that only sends rubbish is silent."""
+        last_mono_s, last_pts_us = self._clock.mono_s(), -1
+        while not stop.is_set() and not ended():
+            shot = grabber.grab(GRAB_S)
+            now_mono_s = self._clock.mono_s()
+            if shot is not None and shot.pts_us > last_pts_us and take(shot):       # else the camera's clock is broken
+                last_mono_s, last_pts_us = now_mono_s, shot.pts_us
+            elif now_mono_s - last_mono_s > NO_FRAMES_S:
+                raise SourceError("camera_no_frames", f"{self._name}: gives no picture for {NO_FRAMES_S:g} s and is "
+                                                      f"being restarted; if it recurs, check cable and power supply")
+
+    def _encode(self, given: Format, level: Level, effort: Effort, sink: Sink) -> Callable[[Shot], bool]:
+        """For pictures: mask, show to motion, encode."""
+        camera = self._camera
+        darkroom = Darkroom(given.fourcc, given.width, given.height, given.row_b)
+        encode = self._encoder(given, level)
+        access_units = AccessUnits(level.encoder, level.reduced_from(camera.width, camera.height))
+        pace = Pace(camera.fps)
+
+        def take(shot: Shot) -> bool:
+            if not pace.due(shot.pts_us):
+                return True
+            with effort:
+                frame = darkroom.develop(shot.data, self._camera.masks)
+                if frame is None or (frame.width, frame.height) != (given.width, given.height):
+                    _log.warning("%s: left out a damaged picture", self._name)
+                    return False
+                self._show(sink, frame)
+                units = encode(frame, shot.pts_us)
+            for unit in units:
+                access_units.give(sink, unit.data, unit.pts_us)
+            return True
+        return take
+
+    def _encoder(self, given: Format, level: Level) -> Callable[[av.VideoFrame, int], list[Unit]]:
+        """Encodes a picture of this time, and gives what is ready."""
+        asked = given.width, given.height, self._camera.fps, self._camera.bitrate_kbps
+        if level.encoder == HARDWARE:
+            return HardwareEncoder(self._name, *asked).encode
+        x264 = SoftwareEncoder(*asked, level.preset, threads_n=1)
+        return lambda frame, pts_us: [Unit(x264.encode(frame, pts_us), pts_us)]
+
+    def _pass_on(self, sink: Sink) -> Callable[[Shot], bool]:
+        """For a camera's own H.264."""
+        access_units = AccessUnits()
+
+        def take(shot: Shot) -> bool:
+            access_units.give(sink, shot.data, shot.pts_us)
+            return True
+        return take
+
+    def _show(self, sink: Sink, frame: av.VideoFrame) -> None:
+        now_mono_s = self._clock.mono_s()
+        if sink.wants_main_luma() and sink.wants_luma(now_mono_s):
+            sink.luma(Luma(planes(frame)[0], now_mono_s))
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What the kernel calls an error, as one clear line with a remedy."""
+        try:
+            yield
+        except TooLate as error:
+            raise SourceStuck("camera_no_frames", f"{self._name}: a call to the camera is {error}; its process is "
+                                                  f"being restarted; if that is no help, unplug the camera") from None
+        except BitstreamError as error:
+            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid H.264 ({error}); "
+                                                   f"plug the camera in again") from None
+        except OSError as error:
+            code, remedy = TROUBLES.get(error.errno or 0, UNKNOWN_TROUBLE)
+            raise SourceError(code, f"{self._name}: {error.strerror}: {remedy}") from None
+
+
+class Pace:
+    """Lets through as many pictures a second as wanted, for most webcams only know 30."""
+
+    def __init__(self, fps: int) -> None:
+        self._period_us = 1_000_000 // fps
+        self._next_us: int | None = None
+
+    def due(self, pts_us: int) -> bool:
+        """Whether to take the picture of this time; a quarter of a period early is in time, for cameras jitter."""
+        if self._next_us is None:
+            self._next_us = pts_us
+        if pts_us < self._next_us - self._period_us // 4:
+            return False
+        self._next_us = max(self._next_us + self._period_us, pts_us + self._period_us // 2)
+        return True
+
+
+def choose_format(offered: Sequence[str], pixels_n: int, masked: bool) -> str | None:
+    """The best of a camera's formats for a picture of this many pixels; None if none will do.
+
+    Its own H.264 costs nothing, but no mask can be painted into it. Small raw pictures need no decoding; large ones
+    would be slowed down by USB, so JPEG goes first there.
+    """
+    raw = [fourcc for fourcc in RAW if fourcc in offered]
+    jpeg = [fourcc for fourcc in JPEG if fourcc in offered]
+    encoded = ["H264"] if "H264" in offered and not masked else []
+    best = encoded + (raw + jpeg if pixels_n <= RAW_PIXELS_MAX else jpeg + raw)
+    return best[0] if best else None

@@ -1,0 +1,149 @@
+"""The cameras of one capture process: each with its lock, its pauses and its place on the ladder, looked after in turn.
+
+Other settings reach those alone that they are about.
+"""
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.capture.camera import Camera
+from agent.capture.pauses import PauseWatch
+from agent.capture.recovery import Climb
+from agent.config.settings import Camera as CameraSettings
+from agent.config.settings import Settings
+from agent.config.source import RAW
+from agent.core.contract.facts import CameraFacts
+from agent.core.recovery import Step
+from agent.host.clock import Clock
+from agent.host.datagram import Outlet
+from agent.host.files import AlreadyRunning, Lock
+from agent.store.folders import Folders
+
+END_WITHIN_S = 3.0
+LOCK_AGAIN_S = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Member:
+    """One camera, what keeps other processes off it, and for a Pi or USB camera its ladder."""
+
+    camera: Camera
+    lock: Lock
+    climb: Climb | None
+
+
+class Crew:
+    """All cameras of this process. Belongs to the main loop's thread."""
+
+    def __init__(self, folders: Folders, runtime: Path, requests: Path, clock: Clock, pauses: PauseWatch,
+                 stuck: Callable[[], None]) -> None:
+        """`stuck` ends the process when nothing else frees a camera; `requests` is Climb's."""
+        self._folders, self._runtime, self._requests = folders, runtime, requests
+        self._clock, self._pauses, self._stuck = clock, pauses, stuck
+        self._outlet = Outlet(runtime)
+        self._settings = Settings()
+        self._wanted: dict[str, CameraSettings] = {}
+        self._members: dict[str, Member] = {}
+        self._climbs: dict[str, Climb] = {}         # outlive their cameras, for they count processes
+        self._lock_again_mono_s = float("-inf")
+
+    def obey(self, settings: Settings, cameras: Iterable[CameraSettings], insist: bool) -> None:
+        """Have just these cameras at work, by these settings. One that runs by the same ones does not notice.
+
+        Raises OSError when sockets can't be made, and, for those who `insist`, AlreadyRunning when another process has
+        one of them; else that one is left alone, and tried again later.
+        """
+        self._settings, self._wanted = settings, {camera.name: camera for camera in cameras}
+        self._finish([name for name in self._members if name not in self._wanted])
+        changed = [name for name, camera in self._wanted.items()
+                   if (member := self._members.get(name)) and member.camera.settings != camera]
+        self._finish([name for name in changed if not self._members[name].camera.adjust(self._wanted[name])])
+        self._engage(insist)
+
+    def _engage(self, insist: bool) -> None:
+        """Start those that are wanted and not there."""
+        self._lock_again_mono_s = self._clock.mono_s() + LOCK_AGAIN_S
+        for name, camera in self._wanted.items():
+            if name in self._members:
+                continue
+            try:
+                self._members[name] = self._member(camera)
+            except AlreadyRunning as error:
+                if insist:
+                    raise
+                _log.error("%s is left to the other process: %s", name, error)
+
+    def _member(self, settings: CameraSettings) -> Member:
+        lock = Lock(self._folders.lock(f"camera-{settings.name}"))
+        camera = Camera(settings, self._settings, self._folders, self._runtime, self._clock, self._outlet,
+                        lambda: self._hangs(settings.name))
+        camera.start()
+        return Member(camera, lock, self._climb_of(settings.name) if camera.scheme in RAW else None)
+
+    def _climb_of(self, name: str) -> Climb:
+        if name not in self._climbs:
+            self._climbs[name] = Climb(name, self._folders, self._runtime, self._clock, self._requests)
+        return self._climbs[name]
+
+    def _hangs(self, name: str) -> None:
+        """A camera does not let go: the ladder's to judge where there is one, unless nobody wants the camera now."""
+        member = self._members.get(name)
+        if member is None or member.climb is None or member.camera.pump is None:
+            self._stuck()
+        else:
+            member.climb.stuck = True
+
+    def tick(self) -> Step | None:
+        """What has to happen as time passes; called about once a second, and the first time opens the cameras.
+
+        Returns a step of the ladder that was taken: the process is to end.
+        """
+        self._pauses.look()
+        if len(self._members) < len(self._wanted) and self._clock.mono_s() >= self._lock_again_mono_s:
+            self._engage(insist=False)
+        return next((step for member in self._members.values() if (step := self._tend(member)) is not None), None)
+
+    def _tend(self, member: Member) -> Step | None:
+        camera, climb, recovery = member.camera, member.climb, self._settings.recovery
+        paused = self._pauses.of(camera.settings)
+        if climb is not None and paused is None and (step := climb.begin(recovery)) is not None:
+            climb.take(step, "its last process hung")
+            return step
+        camera.obey(paused)
+        camera.tick()
+        if climb is None or (pump := camera.pump) is None:
+            return None
+        if (step := climb.look(pump, recovery)) is not None:
+            climb.take(step, f"{pump.fault or 'camera_no_frames'} for {pump.silent_s():.0f} s")
+        return step
+
+    def facts(self) -> list[CameraFacts]:
+        """Each camera's part of the heartbeat."""
+        return [self._facts(member) for member in self._members.values()]
+
+    def _facts(self, member: Member) -> CameraFacts:
+        facts = member.camera.facts()
+        facts.hours_unknown = self._pauses.guesses(member.camera.settings) or None
+        return member.climb.facts(facts) if member.climb is not None else facts
+
+    def finish(self) -> None:
+        """End all of them, at the same time."""
+        self._finish(list(self._members))
+
+    def _finish(self, names: list[str]) -> None:
+        members = [self._members.pop(name) for name in names]
+        threads = [threading.Thread(target=member.camera.finish, args=(END_WITHIN_S,)) for member in members]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(END_WITHIN_S)
+        for member in members:
+            if member.climb is not None:
+                member.climb.stop()
+            with contextlib.suppress(OSError):
+                member.lock.release()

@@ -1,0 +1,61 @@
+"""The eye on a camera's small stream: its packets are there for their pictures, every one is decoded as it comes."""
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.cameras.masks import Veil
+from agent.capture.motion_feed.decoder import Decoder
+from agent.capture.pipe import Pipe
+from agent.capture.pump import Gap
+from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.host.clock import Clock
+from agent.host.luma import luma_of
+
+
+class SubEye:
+    """The sink of a sub-stream: its pictures go to the pipe, its troubles end no run."""
+
+    def __init__(self, pipe: Pipe, clock: Clock, masks: Sequence[Sequence[tuple[float, float]]] = ()) -> None:
+        """`masks` are hidden from motion, for this stream comes from the camera with everything in it."""
+        self._pipe, self._clock, self._veil = pipe, clock, Veil(masks)
+        self._decoder: Decoder | None = None
+        self._key_mono_s: float | None = None
+
+    def stream(self, info: StreamInfo) -> None:
+        """Another format, another decoder."""
+        self._decoder = Decoder(info)
+
+    def packet(self, packet: Packet) -> None:
+        """Decode it in the thread that received it, which costs less than to hand it to another one."""
+        picture = self._decoder.decode(packet) if self._decoder is not None else None
+        now_mono_s = self._clock.mono_s()
+        if packet.key:
+            self._key_mono_s = now_mono_s
+        if picture is not None and self.wants_luma(now_mono_s):
+            self._pipe.luma(Luma(self._veil.over(luma_of(picture)), now_mono_s, key_mono_s=self._key_mono_s))
+
+    def wants_luma(self, mono_s: float) -> bool:
+        """Asked for each picture, so the small stream is alive."""
+        self._pipe.sub_came(mono_s)
+        return self._pipe.wants_luma(mono_s)
+
+    def luma(self, picture: Luma) -> None:
+        """A picture that the source made itself."""
+        self._pipe.luma(replace(picture, y=self._veil.over(picture.y)))
+
+    def wants_main_luma(self) -> bool:
+        """This is not the main stream."""
+        return False
+
+    def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
+        """Sound comes with the main stream."""
+
+    def sound(self, sound: Sound) -> None:
+        """Sound comes with the main stream."""
+
+    def end_run(self) -> float | None:
+        """The main stream's run goes on."""
+        self._decoder = None
+        return None
+
+    def gap(self, gap: Gap) -> None:
+        """Motion falls back on the main stream; recording has no gap."""

@@ -1,0 +1,111 @@
+"""One camera's way up the ladder and down again: core/recovery.py decides, this remembers, asks and tells.
+
+What takes root is asked for, and systemd's units act on it or do not (docs/design/health.md).
+"""
+import contextlib
+import logging
+import threading
+from pathlib import Path
+
+import msgspec
+
+from agent.capture.pump import Pump
+from agent.config.settings import Recovery
+from agent.core.contract.facts import CameraFacts
+from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
+from agent.host import rescue
+from agent.host.clock import Clock
+from agent.store import recovery as ladder
+from agent.store.folders import Folders
+
+TOLD = {Step.PROCESS: "a new process", Step.DRIVER: "its driver is started anew", Step.REBOOT: "the machine restarts"}
+
+_log = logging.getLogger(__name__)
+
+
+class Climb:
+    """One camera on the ladder. Belongs to the main loop's thread, but for `stuck`, which any may set."""
+
+    def __init__(self, camera: str, folders: Folders, runtime: Path, clock: Clock, requests: Path) -> None:
+        """`runtime` forgets at a boot, `folders` does not; whoever acts on requests looks for them in `requests`."""
+        self._camera, self._clock, self._requests = camera, clock, requests
+        self._held_file, self._past_file = runtime / f"{camera}.ladder", ladder.path(folders, camera)
+        self._past = ladder.load(self._past_file)
+        self._held: Held | None = None          # None until the camera is opened
+        self._ladder = Ladder((Step.PROCESS,))
+        self.stuck = False                      # nothing but the end of this process frees the camera
+
+    def begin(self, recovery: Recovery) -> Step | None:
+        """The camera is about to be opened, or is open. Returns a step that is overdue: take it before."""
+        if self._held is not None:
+            return None
+        self._look_up(None, recovery)
+        held, overdue = self._known().begin(self._ladder, self._clock.now())
+        self._hold(held)
+        return overdue
+
+    def look(self, pump: Pump, recovery: Recovery) -> Step | None:
+        """The step that is due now; called about once a second while the camera may see."""
+        assert self._held is not None
+        self._look_up(pump.fault, recovery)
+        if pump.flows_s() >= HEALTHY_AFTER_S:
+            self._on_the_ground(self._held)
+            return None
+        return self._ladder.next(self._held.taken_n, pump.silent_s(), self.stuck)
+
+    def take(self, step: Step, why: str) -> None:
+        """Ask for what the step needs, and tell the journal. The process is to end after this."""
+        assert self._held is not None
+        self._hold(self._held.step())
+        now = self._clock.now()
+        try:
+            if step is Step.REBOOT:
+                self._past = self._past.another(now)
+                ladder.save(self._past_file, self._past)
+            if step is not Step.PROCESS:
+                rescue.ask(self._requests, step.value, self._camera, now)
+        except OSError as error:
+            _log.error("%s: can't ask for a %s: %s; a new process is tried instead", self._camera, step.value, error)
+            step = Step.PROCESS
+        _log.error("%s: no picture (%s): step %d of the ladder, %s", self._camera, why, self._held.taken_n, TOLD[step])
+
+    def stop(self) -> None:
+        """The camera is closed for a reason that is not its own; `begin` goes on from here."""
+        if self._held is not None and self._held.open_ms is not None:
+            self._hold(self._held.stopped())
+            self._held = None
+
+    def facts(self, facts: CameraFacts) -> CameraFacts:
+        """The camera's facts, with where it is on the ladder."""
+        if self._held is not None and facts.state != "paused":
+            position = self._ladder.position(self._held.taken_n, self._past)
+            if position.step is not None:
+                facts.ladder, facts.ladder_n = "spent" if position.spent else position.step.value, position.n
+        return facts
+
+    def _look_up(self, fault: str | None, recovery: Recovery) -> None:
+        ready = self._requests.is_dir()
+        allowed = Allowed(driver=ready and recovery.driver_reload, reboot=ready and recovery.reboot)
+        self._ladder = Ladder.of(fault, allowed, self._past, self._clock.now())
+
+    def _on_the_ground(self, held: Held) -> None:
+        if held.taken_n:
+            _log.info("%s: has a picture again, after %d steps of the ladder", self._camera, held.taken_n)
+            self._hold(held.well())
+        if self._past != (well := self._past.picture()):
+            self._past = well
+            threading.Thread(target=self._save, args=(well,), name="ladder", daemon=True).start()   # a card may hang
+
+    def _save(self, past: Reboots) -> None:
+        with contextlib.suppress(OSError):      # then the next process saves it, at its lasting picture
+            ladder.save(self._past_file, past)
+
+    def _known(self) -> Held:
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return msgspec.json.decode(self._held_file.read_bytes(), type=Held)
+        return Held()
+
+    def _hold(self, held: Held) -> None:
+        self._held = held
+        with contextlib.suppress(OSError):
+            self._held_file.write_bytes(msgspec.json.encode(held))

@@ -1,0 +1,134 @@
+"""One camera's tamper watch at work: pictures in, jobs out, and what holds now for the heartbeat."""
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from agent.capture.writer_jobs import Tamper
+from agent.config.settings import Camera
+from agent.core.media.model import Luma
+from agent.core.vision.tamper import Phase, Tampering, TamperWatch
+from agent.host.clock import Instant, at
+from agent.store import announce, clips, events
+
+RowChange = Callable[[sqlite3.Connection], None]
+
+
+@dataclass(slots=True)
+class OpenTamper:
+    """Something that holds; `id` is known once its row is committed."""
+
+    start: Instant
+    shown_until_ms: int
+    id: int | None = None
+
+
+class Tampers:
+    """One camera's; what it returns are row changes, to be made in the order in which they were asked for."""
+
+    def __init__(self, camera: str, keeps_longer: bool) -> None:
+        """`keeps_longer`: clips that show an event are kept longer than the others."""
+        self._camera, self._keeps_longer = camera, keeps_longer
+        self._open: dict[str, OpenTamper] = {}
+
+    @property
+    def ids(self) -> set[int]:
+        """The events that are going on, as far as they are committed."""
+        return {event.id for event in self._open.values() if event.id is not None}
+
+    def note(self, job: Tamper, now: Instant) -> RowChange:
+        """What has changed, as a row and the message about it."""
+        return self._begin(job, now) if job.phase == "start" else self._end(job, now)
+
+    def _begin(self, job: Tamper, now: Instant) -> RowChange:
+        start = at(now, job.at_us // 1000)
+        event = self._open[job.code] = OpenTamper(start, job.shown_until_us // 1000)
+
+        def insert(db: sqlite3.Connection) -> None:
+            event.id = events.open_row(db, self._camera, "tamper", start, code=job.code, score=job.strength)
+            for seq in clips.reaching(db, self._camera, start):
+                self._tie(db, event.id, seq)
+            announce.tamper_start(db, self._camera, event.id, start, job.code, job.strength, job.detail)
+
+        return insert
+
+    def _end(self, job: Tamper, now: Instant) -> RowChange:
+        event = self._open.pop(job.code, None)
+
+        def finish(db: sqlite3.Connection) -> None:
+            if event is None or event.id is None:
+                return
+            close = events.end if job.phase == "end" else events.cut
+            close(db, event.id, max(0, job.at_us // 1000 - event.start.mono_ms))
+            if (row := events.get(db, event.id)) is not None:       # gone with a damaged database
+                announce.tamper_end(db, row, now, job.detail)
+
+        return finish
+
+    def begins(self, db: sqlite3.Connection, seq: int, start: Instant) -> None:
+        """Another clip begins: it shows what has only just been told. Within the caller's transaction."""
+        for event in self._open.values():
+            if event.id is not None and start.mono_ms <= event.shown_until_ms:
+                self._tie(db, event.id, seq)
+
+    def _tie(self, db: sqlite3.Connection, event_id: int, seq: int) -> None:
+        events.tie(db, event_id, seq)
+        if self._keeps_longer:
+            clips.mark_kind(db, seq, "motion")
+
+
+PAUSED = "The camera is paused: whether the usual view is back will not be seen."
+STOPPED = "The recorder stops: whether the usual view is back will not be seen."
+CHANGED = "Other settings apply: the view is being learned anew."
+
+SEEN_BY = attrgetter("tamper", "motion.enabled", "masks", "privacy_mask", "sensor")
+
+Changes = Sequence[Tampering]
+
+
+class Guard:
+    """Knows what has been told. `look` is for whoever has the pictures, the rest for whoever has the jobs."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._told: list[str] = []          # what holds, oldest first
+        self._watch = _watch(camera)
+
+    @property
+    def now(self) -> tuple[str, ...]:
+        """What has been told and is not over, oldest first."""
+        return tuple(self._told)
+
+    def look(self, picture: Luma) -> Changes:
+        """Show it a picture, no older than the last one; what has changed is to be handed to `tell`."""
+        return self._watch.step(picture) if self._watch is not None else ()
+
+    def tell(self, changes: Changes, shown_until_us: int) -> list[Tamper]:
+        """The jobs for changes that `look` has found; a clip that begins before `shown_until_us` shows them."""
+        return list(self._jobs(changes, shown_until_us))
+
+    def _jobs(self, changes: Changes, shown_until_us: int) -> Iterator[Tamper]:
+        for change in changes:
+            code, starts = change.kind.value, change.phase is Phase.START
+            if starts and self._watch is not None and change.kind in self._watch.now:
+                self._told.append(code)
+            elif code in self._told and not starts:
+                self._told.remove(code)
+            else:
+                continue        # found by a watch that was given up in the meantime
+            yield Tamper(code, change.phase.value, int(change.since_mono_s * 1e6), change.strength, change.detail,
+                         shown_until_us)
+
+    def begin_anew(self, camera: Camera, why: str, now_us: int) -> list[Tamper]:
+        """Forget every picture, and go on by these settings; the jobs that cut what holds, with the reason."""
+        self._watch, told, self._told = _watch(camera), self._told, []
+        return [Tamper(code, "cut", now_us, 0.0, why, now_us) for code in told]
+
+
+def concerns(before: Camera, after: Camera) -> bool:
+    """Whether other settings change what the watch sees, or whether there is one."""
+    return SEEN_BY(before) != SEEN_BY(after)
+
+
+def _watch(camera: Camera) -> TamperWatch | None:
+    """It looks at motion's pictures: where there are none, it would hold forever what it saw last."""
+    return TamperWatch() if camera.tamper and camera.motion.enabled else None

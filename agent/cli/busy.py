@@ -1,0 +1,75 @@
+"""`taimat busy`: where a camera's picture is restless, why its motion is silent, and a way to forget it."""
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.text import Text
+
+from agent.cli.capture_socket import ask, seeing, unanswered
+from agent.cli.place import config_path
+from agent.cli.terminal import console, json_line
+from agent.config.load import load
+from agent.core.busywire import COLUMNS, FORGET, LARGEST_B, SHOW, Busy, BusyError, level, parse
+from agent.store.database import StoreError
+
+CELLS = (("··", "dim"), ("░░", "yellow"), ("▒▒", "yellow"), ("██", "red"))      # by level; two letters are a square
+LEGEND = "░ restless  ▒ more so  █ most: the more, the clearer motion there has to be before it counts"
+CALM = "no place is restless"
+WHY = {
+    "no_picture": "the picture is empty",
+    "settling": "the scene is being learned, so nothing is told yet",
+    "global_change": "the whole picture changed at once, so nothing can be told from the rest",
+    "frozen": "the camera sends one and the same picture: it may hang",
+    "busy": "much stirs at once (wind, rain, insects), so motion is watched longer before it counts",
+    "unconfirmed": "something stirs, but not as an object moves",
+    "no_zone": "something moves, but in no zone that counts",
+    "cool_down": "something moves, but too soon after the last event",
+}
+
+
+def show(config: Path | None, camera: str, forget: bool, as_json: bool) -> None:
+    """Print what the running recorder knows, after it has forgotten where it was restless if so wished.
+
+    Raises ConfigError, and StoreError when there is nothing to be known.
+    """
+    settings = load(config_path(config))
+    if not seeing(settings, camera, "nothing to be seen").motion.enabled:
+        raise typer.BadParameter(f"{camera} does not look for motion; to look: enabled = true under [camera.motion]")
+    path = Path(settings.store.runtime) / f"busy-{camera}.sock"
+    try:
+        busy = parse(ask(path, LARGEST_B, FORGET if forget else SHOW))
+    except (OSError, BusyError) as error:
+        raise unanswered(path, error) from error
+    if busy.state != "ok":
+        raise StoreError(f"{camera}: has no picture now, or is off by its weekly hours; taimat doctor looks at it")
+    if as_json:
+        json_line({"camera": camera, "forgotten": forget, "grid": busy.grid, "moving": busy.moving,
+                   "silences": busy.silences})
+    else:
+        _print(camera, busy, forget)
+
+
+def _print(camera: str, busy: Busy, forgotten: bool) -> None:
+    out = console()
+    if forgotten:
+        out.print(f"[green]forgotten[/green]  {camera}: where it was restless is learned anew", soft_wrap=True)
+    for line in picture(busy.grid):
+        out.print(line, soft_wrap=True)
+    restless = any(level(value) for row in busy.grid for value in row)
+    out.print(f"[dim]{LEGEND if restless else CALM}[/dim]", soft_wrap=True)
+    for reason in reasons(busy):
+        out.print(f"now: {reason}", soft_wrap=True)
+
+
+def picture(grid: Sequence[Sequence[float]]) -> list[Text]:
+    """The camera's picture as lines of blocks in a frame."""
+    edge = "─" * len(CELLS[0][0]) * COLUMNS
+    rows = [Text.assemble("│", *(CELLS[level(value)] for value in row), "│") for row in grid]
+    return [Text(f"┌{edge}┐"), *rows, Text(f"└{edge}┘")]
+
+
+def reasons(busy: Busy) -> list[str]:
+    """What moves, or why nothing is said to, in words."""
+    if busy.moving:
+        return ["something moves"]
+    return [WHY.get(each, each) for each in busy.silences] or ["nothing moves"]

@@ -1,0 +1,102 @@
+"""`taimat clips export`: any time out of the recordings, as an MP4 to hand on."""
+import sqlite3
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+
+from agent.cli.footage import camera_of, demand_one_way, range_ms, telling
+from agent.cli.keyring import keyring
+from agent.cli.place import open_store
+from agent.cli.terminal import console, json_line, length, size
+from agent.config.settings import Settings
+from agent.core.evidence.encrypted import LockedError
+from agent.store import clips
+from agent.store.database import StoreError
+from agent.store.export import Export, ExportError, Written, prepare, prepare_clip, write
+from agent.store.export.errors import spell
+from agent.store.folders import Folders
+
+EXIT_OK, EXIT_DAMAGED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line says."""
+
+    clip: str | None
+    camera: str | None
+    since: str | None
+    until: str | None
+    last: str | None
+    output: Path | None
+    replace: bool
+    as_json: bool
+    config: Path | None
+    household_key: Path | None = None
+
+
+def export(wishes: Wishes) -> int:
+    """Cut, write and tell. Returns 1 if footage is damaged that should be in it.
+
+    Raises typer.BadParameter for wishes that can't be, ConfigError, StoreError.
+    """
+    settings, folders, db = open_store(wishes.config)
+    try:
+        found = _prepared(wishes, settings, folders, db)
+        target = wishes.output or Path(_name(found))
+        with telling(found, wishes.as_json) as tell:
+            written = write(found, target, wishes.replace, tell)
+    except (ExportError, LockedError) as error:
+        raise StoreError(str(error)) from error
+    if wishes.as_json:
+        for each in written:
+            json_line(_plain(found, each))
+    else:
+        _show(found, written)
+    return EXIT_DAMAGED if any(gap.why for gap in found.gaps) else EXIT_OK
+
+
+def _prepared(wishes: Wishes, settings: Settings, folders: Folders, db: sqlite3.Connection) -> Export:
+    file_key = keyring(settings, folders, db, wishes.household_key).file_key
+    demand_one_way(wishes.clip, wishes.since, wishes.until, wishes.last)
+    if wishes.clip is not None:
+        clip = clips.get(db, wishes.clip.removesuffix(".mp4"))
+        if clip is None or clip.state not in ("open", "done", "recovered"):
+            raise typer.BadParameter(f"there is no clip {wishes.clip}; taimat clips list tells which there are")
+        return prepare_clip(db, folders, clip, file_key)
+    camera = camera_of(wishes.camera, settings, db)
+    return prepare(db, folders, camera, *range_ms(wishes.since, wishes.until, wishes.last, db), file_key)
+
+
+def _name(found: Export) -> str:
+    return f"{found.camera}-{spell(found.films[0].begin_ms, '%Y%m%d-%H%M%S')}.mp4"
+
+
+def _plain(found: Export, each: Written) -> dict[str, object]:
+    film = each.film
+    return {"file": str(each.path), "bytes": each.size_b, "sha256": each.sha256, "camera": found.camera,
+            "begin_ms": film.begin_ms, "end_ms": film.end_ms, "clock_sure": found.sure, "frames": film.frames_n,
+            "sounds": film.sounds_n, "dur_ms": film.dur_us // 1000,
+            "clips": [found.clips[number].name for number in film.strips],
+            "stretches": [asdict(stretch) for stretch in film.stretches],
+            "missing": [gap._asdict() for gap in found.gaps]}
+
+
+def _show(found: Export, written: list[Written]) -> None:
+    out = console()
+    mark = "" if found.sure else "~"
+    for each in written:
+        film = each.film
+        out.print(f"[green]wrote[/green]   {each.path} ({size(each.size_b)})", soft_wrap=True)
+        out.print(f"first   {mark}{spell(film.begin_ms)}\nlast    {mark}{spell(film.end_ms)}")
+        out.print(f"plays   {length(film.dur_us // 1000)}, {film.frames_n} frames"
+                  f"{', with sound' if film.sounds_n else ''}")
+        out.print(f"sha256  {each.sha256}", soft_wrap=True)
+    for gap in found.gaps:
+        why = gap.why or "nothing was recorded"
+        out.print(f"[yellow]missing[/yellow] {mark}{spell(gap.begin_ms)} to {spell(gap.end_ms)}: {why}", soft_wrap=True)
+    if len(written) > 1:
+        out.print("[dim]several files: the camera's picture settings changed in between[/dim]", soft_wrap=True)
+    if not found.sure:
+        out.print("[dim]~ the clock was not sure of this time[/dim]")

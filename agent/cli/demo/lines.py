@@ -1,0 +1,98 @@
+"""Each message as one line for a person."""
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Column, DownloadColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from agent.cli.demo.listen import Told
+from agent.cli.terminal import length, size
+from agent.core.health.texts import EN
+
+Progress = Callable[[float], None]      # told how much is done, in the total's unit
+
+
+@contextlib.contextmanager
+def bar(text: str, total: float | None, in_bytes: bool = False) -> Iterator[Progress]:
+    """Show `text` and how far it is while the block runs; a `total` of None means that nobody knows."""
+    out = Console(stderr=True)
+    if not out.is_terminal:
+        out.print(f"{text} ...", soft_wrap=True, highlight=False, markup=False)
+        yield lambda _done: None
+        return
+    amount = DownloadColumn() if in_bytes else TaskProgressColumn()
+    with RichProgress(TextColumn("{task.description}", markup=False, table_column=Column(ratio=2)), BarColumn(), amount,
+                      TimeRemainingColumn(), console=out, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+COLOURS = {"motion": "bold yellow", "clip": "bold green", "health": "bold blue", "status": "bold cyan",
+           "camera": "bold magenta"}
+FileOf = Callable[[str], Path]
+
+
+def line(told: Told, file_of: FileOf) -> Text:
+    """The line of one message; `file_of` finds a clip's file by its name."""
+    text = Text(time.strftime("%H:%M:%S", time.localtime(told.wall_s)) if told.wall_s else "--:--:--", style="dim")
+    text.append(f"  {told.kind:<8}", style=COLOURS.get(told.kind, "bold"))
+    tell = TELLERS.get(told.kind, _other)
+    return text.append(tell(told, file_of), style="not dim")
+
+
+def _motion(told: Told, _file_of: FileOf) -> str:
+    data = told.data
+    where = f"{told.camera}: event {data.get('event')}"
+    if data.get("phase") == "start":
+        begins = f"goes on from {data['continues']}" if data.get("continues") else "begins"
+        return f"{where} {begins}, score {data.get('score') or 0:.3f}"
+    tracks_n = data.get("tracks_n")
+    things = f", {tracks_n} thing{'s' if tracks_n != 1 else ''} moved" if tracks_n is not None else ""
+    return f"{where} ends after {length(data.get('dur_ms'))}{things}"
+
+
+def _clip(told: Told, file_of: FileOf) -> str:
+    data = told.data
+    return f"{told.camera}: {length(data.get('dur_ms'))}, {size(data.get('bytes'))}  {file_of(str(data['id']))}"
+
+
+def _health(told: Told, _file_of: FileOf) -> str:
+    data = told.data
+    parts = [conditions(data)]
+    if data.get("soc_temp_c") is not None:
+        parts.append(f"{data['soc_temp_c']:.0f} °C")
+    if data.get("disk_free_b") is not None:
+        parts.append(f"{size(data['disk_free_b'])} free")
+    parts += [_camera_health(each) for each in data.get("cams", [])]
+    return " · ".join(parts)
+
+
+def conditions(health: dict[str, Any]) -> str:
+    """What a health report complains about, in words."""
+    codes = [condition["code"] for condition in health.get("cond", [])]
+    return ", ".join(EN[code].title if code in EN else code for code in codes) or "all well"
+
+
+def _camera_health(camera: dict[str, Any]) -> str:
+    rate = f" {camera['fps']:.1f} pictures/s" if camera.get("fps") is not None else ""
+    amount = f" {camera['kbps'] / 1000:.1f} Mbit/s" if camera.get("kbps") is not None else ""
+    return f"{camera.get('c')} {camera.get('st')}{rate}{amount}"
+
+
+def _status(told: Told, _file_of: FileOf) -> str:
+    if told.data.get("online"):
+        return "the recorder is online at the broker"
+    return f"the recorder is offline ({told.data.get('why') or 'it does not say why'})"
+
+
+def _other(told: Told, _file_of: FileOf) -> str:
+    words = (told.camera, told.data.get("code"), told.data.get("phase"), told.data.get("detail"))
+    return " ".join(str(word) for word in words if word)
+
+
+TELLERS = {"motion": _motion, "clip": _clip, "health": _health, "status": _status}

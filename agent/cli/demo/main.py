@@ -1,0 +1,203 @@
+"""The demo's life: footage, a broker, a configuration, the agent, a subscriber that prints; and the end of them all."""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from agent.cli.config import document
+from agent.cli.demo import footage
+from agent.cli.demo.broker import Broker, find, free_port
+from agent.cli.demo.debian import NotToBeHad
+from agent.cli.demo.footage import CannotPlay, Footage
+from agent.cli.demo.lines import conditions, line
+from agent.cli.demo.listen import Reader, Subscriber, Told
+from agent.cli.terminal import console, size
+from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
+from agent.host.child import die_with_parent
+from agent.host.files import AlreadyRunning, Lock
+from agent.host.log import redact
+from agent.host.stop import Stop
+from agent.store import clips
+from agent.store.database import FILE, connect
+from agent.store.folders import Folders
+
+Address = tuple[str, int]
+WARD, CAMERA = "demo", "demo"
+QUOTA_GB = 0.5
+SLOTS_N = 9                 # demos at the same time; each keeps its clips until the next one takes its place
+END_S = 6.0                 # the supervisor needs 5
+TOLD_LINES_N = 15
+EXIT_FAILED = 1
+
+
+def play(source: str | None, broker: str | None, seconds: float | None, port: int) -> int:
+    """Run the demo until Ctrl-C or for `seconds`. Returns the exit code. Raises AlreadyRunning."""
+    out = console()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taimat"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            film = footage.choose(source, cache)
+            store = stack.enter_context(_store(cache))
+            address, told = _broker(stack, broker, cache, store)
+            settings = _settings(stack, film, store, address, free_port(port))
+            _introduce(out, film, settings, told)
+            return _Show(out, settings).run(stack, seconds)
+    except CannotPlay as error:
+        print(redact(str(error)), file=sys.stderr)
+    except PermissionError as error:
+        print(f"{error.filename}: {error.strerror}; set XDG_CACHE_HOME to a folder that you may write", file=sys.stderr)
+    return EXIT_FAILED
+
+
+@contextlib.contextmanager
+def _store(cache: Path) -> Iterator[Path]:
+    """An empty folder for this demo's recordings, in place of an earlier demo's."""
+    lock, folder = _free_slot(cache)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        lock.release()
+
+
+def _free_slot(cache: Path) -> tuple[Lock, Path]:
+    """A folder's name that no running demo uses, and the claim on it."""
+    for number in range(1, SLOTS_N + 1):
+        with contextlib.suppress(AlreadyRunning):
+            return Lock(cache / f"demo-{number}.lock"), cache / f"demo-{number}"
+    raise AlreadyRunning(f"{SLOTS_N} demos run already; end one of them")
+
+
+def _broker(stack: contextlib.ExitStack, named: str | None, cache: Path, store: Path) -> tuple[Address | None, str]:
+    """Where the broker is, None if there is none, and that in words."""
+    if named is not None:
+        host, _, port = named.rpartition(":")
+        if not host or not port.isdecimal():
+            raise CannotPlay(f"--broker {named}: takes HOST:PORT, as in localhost:1883")
+        return (host, int(port)), f"{named}, as you asked"
+    try:
+        program = find(cache)
+        own = stack.enter_context(Broker(program, store))
+    except NotToBeHad as error:
+        return None, f"none, so this shows what is in the store: {error}"
+    return ("127.0.0.1", own.port), f"mosquitto ({program.path}) on 127.0.0.1:{own.port}"
+
+
+def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: Address | None, port: int) -> Settings:
+    """What this device is to do: a single camera whose clips close soon."""
+    memory = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
+    runtime = stack.enter_context(tempfile.TemporaryDirectory(prefix="taimat-", dir=memory))
+    host, broker_port = broker or ("127.0.0.1", 1883)
+    return Settings(
+        # Not encrypted: a first look is also to open a clip in any player.
+        device=Device(site="demo"), store=Store(folder=str(store), runtime=runtime, quota_gb=QUOTA_GB, encrypt="off"),
+        camera=[Camera(name=CAMERA, source=film.source, loop=film.loop, record="motion", pre_roll_s=2, post_roll_s=2,
+                       merge_gap_s=2, max_clip_s=12)],
+        ward=Ward(enabled=broker is not None, ward=WARD, host=host, port=broker_port, tls=False, delivery="puback",
+                  health_every_s=10),
+        web=Web(port=port))
+
+
+def _introduce(out: Console, film: Footage, settings: Settings, broker: str) -> None:
+    facts = {"footage": film.text, "broker": broker, "topics": f"cam/v1/{WARD}/#" if settings.ward.enabled else "",
+             "page": f"http://{settings.web.listen}:{settings.web.port}/", "store": settings.store.folder}
+    for name, value in facts.items():
+        if value:
+            out.print(Text.assemble((f"{name:<9}", "bold"), redact(value)), soft_wrap=True)
+    out.print("[dim]Ctrl-C ends it.[/dim]\n")
+
+
+class _Show:
+    """The running part: the agent as its own processes, and everything it tells as lines."""
+
+    def __init__(self, out: Console, settings: Settings) -> None:
+        self._out, self._settings = out, settings
+        self._folders = Folders(Path(settings.store.folder))
+        self._log = self._folders.root / "taimat.log"
+        self._events_n = self._messages_n = 0
+        self._health: dict[str, Any] | None = None
+
+    def run(self, stack: contextlib.ExitStack, seconds: float | None) -> int:
+        """Until `seconds` are over, a signal comes, or the agent ends by itself. Returns the exit code."""
+        ward, began_s = self._settings.ward, time.monotonic()
+        try:
+            listener = Subscriber(ward.host, ward.port, WARD) if ward.enabled else Reader(self._folders.root)
+        except OSError as error:
+            raise CannotPlay(f"{ward.host}:{ward.port}: no broker answers there ({error.strerror or error})") from error
+        stack.callback(listener.close)
+        stop = Stop().on_signals()
+        agent = self._start()
+        stack.callback(_end, agent)
+        while not stop.is_set() and agent.poll() is None and (seconds is None or time.monotonic() - began_s < seconds):
+            self._print(listener.next(0.2))
+        code = agent.poll()
+        _end(agent)
+        while told := listener.next(0.5):
+            self._print(told)
+        self._sum(time.monotonic() - began_s, listener.dropped_n)
+        if code is not None:
+            self._out.print("[bold red]the recorder ended by itself:[/bold red]")
+            last = self._log.read_text(errors="replace").splitlines()[-TOLD_LINES_N:]
+            self._out.print(Text("\n".join(last)), soft_wrap=True)
+            return code or EXIT_FAILED
+        return 0
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        config = self._folders.root / "taimat.toml"
+        config.touch(mode=0o600)
+        config.write_text("\n".join(document(self._settings)))
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "agent.tools.run", "--config", config], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+
+    def _print(self, told: Told | None) -> None:
+        if told is None:
+            return
+        self._messages_n += 1
+        self._events_n += told.kind == "motion" and told.data.get("phase") == "start"
+        if told.kind == "health":
+            self._health = told.data
+        self._out.print(line(told, self._file), soft_wrap=True)
+
+    def _file(self, clip: str) -> Path:
+        return self._folders.clip(int(clip.rsplit("-", 1)[-1]), clip)
+
+    def _sum(self, took_s: float, dropped_n: int) -> None:
+        count_n, count_b = 0, 0
+        if (self._folders.root / FILE).exists():
+            with contextlib.closing(connect(self._folders.root)) as db:
+                count_n, count_b = clips.totals(db)
+        health = f"; health: {conditions(self._health)}" if self._health is not None else ""
+        self._out.print(f"\n[bold]{took_s:.0f} s[/bold]: {_count(self._events_n, 'event')}, "
+                        f"{_count(count_n, 'clip')} ({size(count_b)}), {_count(self._messages_n, 'message')}{health}",
+                        soft_wrap=True)
+        if dropped_n:
+            self._out.print(f"{_count(dropped_n, 'message')} came too fast to be shown.")
+        if count_n:
+            self._out.print(Text(f"The clips stay in {self._folders.clips} until the next demo."), soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _end(agent: subprocess.Popen[bytes]) -> None:
+    """Stop the agent in order, or at once when it does not listen; harmless when it has ended."""
+    agent.terminate()
+    try:
+        agent.wait(END_S)
+    except subprocess.TimeoutExpired:
+        agent.kill()
+        agent.wait()

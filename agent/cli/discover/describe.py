@@ -1,0 +1,123 @@
+"""One RTSP connection on which a camera is asked what its paths lead to. Nothing is played."""
+import contextlib
+from dataclasses import dataclass
+
+from agent.cli.discover.found import Account, Stream
+from agent.cli.discover.line import Deadline, Line
+from agent.cli.discover.onvif import Proof, Refused, Tries
+from agent.core.media import nal
+from agent.core.media.sps import BitstreamError, parse
+from agent.core.protocols.rtsp import address, message, sdp
+from agent.core.protocols.rtsp.login import challenges
+from agent.core.protocols.rtsp.message import Answer, Inbox, Unreadable
+from agent.core.protocols.rtsp.offer import Track, Unfit, video_of
+
+TURNS_N = 3
+
+
+class NotRtsp(Exception):
+    """Somebody else listens there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the answers tell of the maker, without a login."""
+
+    server: str = ""
+    realm: str = ""
+
+
+class Describer:
+    """Asks one camera's RTSP port; connects again where the camera hangs up after an answer. A context manager."""
+
+    def __init__(self, account: Account | None, tries: Tries, deadline: Deadline) -> None:
+        self._deadline, self._proof = deadline, Proof(account, tries, in_clear=True)
+        self._line: Line | None = None
+        self._inbox, self._asked_n = Inbox(), 0
+        self._place: tuple[str, int, bool] | None = None
+        self.hints = Hints()
+
+    def stream(self, url: str) -> Stream | None:
+        """The video under a URL; None where there is none. Raises Refused, NotRtsp, OSError."""
+        where = address.parse(url)
+        for _ in range(TURNS_N):
+            answer = self._exchange(where)
+            if answer.status != 401:
+                self._proof.accepted()
+                return _video(url, answer) if answer.status == 200 else None
+            if not self._proof.challenged(answer.every("www-authenticate")):
+                raise Refused("asks for the password in a way that is not known here")
+        return None
+
+    @property
+    def locked(self) -> bool:
+        """Whether the camera asked who we are."""
+        return self._proof.asked
+
+    def _exchange(self, where: address.Address) -> Answer:
+        """One request and its answer, on a new connection if the old one is gone."""
+        if self._place != (where.host, where.port, where.tls):
+            self._hang_up()
+        fresh = self._line is None
+        try:
+            return self._ask(where)
+        except OSError:
+            self._hang_up()
+            if fresh:
+                raise
+        return self._ask(where)
+
+    def _ask(self, where: address.Address) -> Answer:
+        if self._line is None:
+            self._place = (where.host, where.port, where.tls)
+            self._line = Line(where.host, where.port, where.tls, self._deadline)
+        self._asked_n += 1
+        headers = {"CSeq": str(self._asked_n), "Accept": "application/sdp", "User-Agent": "Taimat"}
+        if said := self._proof.login.authorization("DESCRIBE", where.uri):
+            headers["Authorization"] = said
+        self._line.send(message.request("DESCRIBE", where.uri, headers))
+        answer = self._answer(self._line)
+        realms = [offer.values.get("realm", "") for offer in challenges(answer.every("www-authenticate"))]
+        self.hints = Hints(answer.header("server") or self.hints.server, next(iter(realms), self.hints.realm))
+        return answer
+
+    def _answer(self, line: Line) -> Answer:
+        try:
+            while data := line.receive():
+                self._inbox.feed(data)
+                for heard in self._inbox.messages():
+                    if isinstance(heard, Answer) and heard.number("cseq") in (None, self._asked_n):
+                        return heard
+        except Unreadable as error:
+            raise NotRtsp(str(error)) from error
+        raise ConnectionError("the camera hung up")
+
+    def _hang_up(self) -> None:
+        if self._line:
+            self._line.close()
+        self._line, self._inbox, self._asked_n = None, Inbox(), 0
+
+    def __enter__(self) -> "Describer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hang_up()
+
+
+def _video(url: str, answer: Answer) -> Stream | None:
+    try:
+        track = video_of(sdp.read(answer.body), url)
+    except Unfit:
+        return None
+    width, height = _size(track)
+    return Stream(url, track.codec, width, height, track.fps or 0.0)
+
+
+def _size(track: Track) -> tuple[int, int]:
+    """Width and height by the parameter sets in the description; zeros where it has none."""
+    for unit in track.format.parameter_sets():
+        with contextlib.suppress(BitstreamError):
+            if nal.unit_type(track.codec, unit) == nal.SPS[track.codec]:
+                told = parse(track.codec, unit)
+                return told.width, told.height
+    return 0, 0

@@ -1,0 +1,128 @@
+"""Does the ward's broker let this device in? Asked the way the link asks: name, connection, TLS, CONNACK."""
+import os
+import socket
+import sqlite3
+import time
+from pathlib import Path
+
+import paho.mqtt.client as paho
+
+from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.processes import at_work
+from agent.config.settings import Home, Ward
+from agent.host.clock import SystemClock
+from agent.host.command_key import KeyProblem
+from agent.host.command_key import load as load_command_key
+from agent.mqtt import credentials
+from agent.mqtt.credentials import Credentials
+from agent.mqtt.fault import LinkFault, of_error, of_reason
+from agent.store import meta, outbox
+from agent.store.database import FILE, StoreError, connect
+
+CONNECT_S = 8.0
+DEADLINE_S = 30.0
+CERT_SOON_DAYS = 30
+REMEDIES = {"unreachable": "check this device's network, [ward] host and port, and that the broker runs",
+            "refused": "correct [ward] in the configuration, or ask the ward"}
+OWN = ("localhost", "127.0.0.1", "::1")
+MANY_N = 100               # messages that wait although the link runs
+ALERT_WAIT_S = 0.5          # TLS 1.3 refuses a client's certificate only after the handshake
+
+
+def examine(ward: Ward, store: Path) -> Verdict:
+    """One connection, ended properly; while the link runs only the way there, for a second one would throw it out."""
+    if not ward.enabled:
+        return skipped("the ward is switched off: events stay here", "to send them, set [ward] enabled = true")
+    where = f"{ward.host}:{ward.port}"
+    try:
+        known = credentials.load(ward, own_id(store))
+        holder = at_work(store).get("link")
+        if holder:
+            return _beside(ward, known, where, holder, store)
+        return _found(ward, known, greet(ward, known))
+    except LinkFault as fault:
+        return bad(str(fault), REMEDIES[fault.kind])
+    except StoreError as error:
+        return bad(str(error), "see permissions; run this as root (sudo)")
+
+
+def own_id(store: Path) -> str:
+    """The device's id at the ward as long as no certificate says it; nothing is made up where no store is yet."""
+    if not os.path.exists(store / FILE):
+        return "taimat-doctor"
+    try:
+        return meta.device_id(connect(store))
+    except (StoreError, sqlite3.Error):
+        return "taimat-doctor"
+
+
+def greet(broker: Ward | Home, known: Credentials) -> str:
+    """Connect, wait for CONNACK, say goodbye. Returns what was found; raises LinkFault."""
+    where = f"{broker.host}:{broker.port}"
+    answers: list[int] = []
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=known.dev, protocol=paho.MQTTv5,
+                         reconnect_on_failure=False)
+    client.connect_timeout = CONNECT_S
+    if known.tls:
+        client.tls_set_context(known.tls)
+    if known.user or known.password:
+        client.username_pw_set(known.user or "", known.password)
+    client.on_connect = lambda _client, _data, _flags, reason, _properties: answers.append(reason.value)
+    began_s = time.monotonic()
+    try:
+        client.connect(broker.host, broker.port, clean_start=False)
+        tls = getattr(client.socket(), "version", lambda: None)()
+        while not answers and time.monotonic() - began_s < CONNECT_S and client.loop(0.2) == paho.MQTT_ERR_SUCCESS:
+            pass
+    except OSError as error:
+        raise of_error(error, where, known.tls is not None) from error
+    if not answers:
+        raise LinkFault("silent", f"{where}: no MQTT answer: is it an MQTT 5 broker, and does it want TLS?")
+    if answers[0]:
+        raise of_reason(answers[0], where)
+    client.disconnect()
+    took_ms = 1000 * (time.monotonic() - began_s)
+    return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
+
+
+def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> Verdict:
+    """The link is at work: look at the way to the broker and at what waits to be sent."""
+    try:
+        with socket.create_connection((ward.host, ward.port), CONNECT_S) as plain:
+            way = "reachable"
+            if known.tls:
+                with known.tls.wrap_socket(plain, server_hostname=ward.host) as secure:
+                    way = f"reachable ({secure.version()})"
+                    secure.settimeout(ALERT_WAIT_S)
+                    _hear_alert(secure)
+    except OSError as error:
+        raise of_error(error, where, known.tls is not None) from error
+    waiting_n = outbox.waiting(connect(store))[0]
+    text = f"{where} is {way}; the running link (process {holder}) has the connection, {waiting_n} messages wait"
+    if waiting_n > MANY_N:
+        return warn(text, "see the link's own words: journalctl -u taimat-link, or the page")
+    return _found(ward, known, text)
+
+
+def _hear_alert(secure: socket.socket) -> None:
+    try:
+        secure.recv(1)
+    except TimeoutError:
+        return
+
+
+def _found(ward: Ward, known: Credentials, text: str) -> Verdict:
+    """That the broker is there, and what will go wrong later."""
+    verdicts = [ok(text)]
+    if known.cert_not_after is not None:
+        left_days = (known.cert_not_after.timestamp() - SystemClock().now().wall_ms / 1000) / 86_400
+        if left_days < CERT_SOON_DAYS:
+            verdicts.append(warn(f"this device's certificate ends in {left_days:.0f} days", "enrol it again"))
+    if ward.command_key:
+        try:
+            load_command_key(ward.command_key)
+        except KeyProblem as problem:
+            verdicts.append(warn(str(problem), "until then each signed command of the ward is refused"))
+    if not ward.tls and ward.host not in OWN:
+        verdicts.append(warn("nothing is encrypted on the way", "set tls = true, unless all of it is your own network"))
+    return worst(verdicts)

@@ -1,0 +1,19 @@
+"""Does the household's broker let this recorder in? Asked under a name of its own: the link may be at work there."""
+from pathlib import Path
+
+from agent.cli.doctor.broker import greet, own_id
+from agent.cli.doctor.verdict import Verdict, ok, warn
+from agent.config.settings import Home
+from agent.home.account import credentials, in_home_words
+from agent.mqtt.fault import LinkFault
+
+REMEDIES = {"unreachable": "check [home] host and port, and that the household's broker runs",
+            "refused": "correct [home] in the configuration, or the household's broker"}
+
+
+def examine(home: Home, store: Path) -> Verdict:
+    """One connection, ended properly. Trouble is no more than a warning: nothing is recorded by Home Assistant."""
+    try:
+        return ok(greet(home, credentials(home, f"{own_id(store)}-doctor")))
+    except LinkFault as fault:
+        return warn(str(in_home_words(fault)), REMEDIES[fault.kind])

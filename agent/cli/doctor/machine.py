@@ -1,0 +1,138 @@
+"""The machine itself: which board, its clock, encoder, memory limits and watchdog, and whether it is shared."""
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.processes import at_work, processes
+from agent.cli.terminal import size
+from agent.cli.update.main import execute
+from agent.cli.update.versions import CURRENT, PROVEN, ROOT, Versions
+from agent.config.privacy import transcodes
+from agent.config.settings import Camera, Update
+from agent.config.source import RAW, parse_source
+from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.health.texts import EN
+from agent.core.release import Refused
+from agent.host import board as boards
+from agent.host import clock_state as clockstate
+from agent.host.command_key import KeyProblem, load
+from agent.host.probes import Probes, files, soc
+from agent.host.updates import Doors
+
+
+def examine(update: Update, root: Path = ROOT, doors: Doors | None = None) -> Verdict:
+    """Trouble is no more than a warning: what is installed goes on working."""
+    asked = (doors or Doors()).asked
+    try:
+        key = load(update.release_key, "[update] release_key", "the maker", "root")
+        current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
+    except KeyProblem as problem:
+        return warn(str(problem), "until then no release counts")
+    except Refused as refused:
+        return warn(str(refused), "until then no release can be installed")
+    if not asked.is_dir():
+        return warn(f"{asked} is missing, where the link asks root for releases",
+                    "install systemd/taimat.tmpfiles.conf: sudo systemd-tmpfiles --create")
+    on_trial = "" if current == proven else f" on trial, {proven} takes over if it is not well"
+    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {fingerprint(key)}")
+
+
+UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
+HOT_C = 80.0                # the firmware slows a Pi down from here
+MEMORY_LOW_B = 60_000_000
+SYSTEMCTL_S = 5.0
+
+
+def board(store: Path) -> Verdict:
+    """Model, memory, temperature and supply."""
+    known, facts = boards.read(), Probes(store).read(time.monotonic())
+    memory = f"{size(known.ram_b) or 'unknown'} memory ({size(facts.mem_avail_b) or 'unknown'} free)"
+    text = f"{known.model or 'unknown model'}, {memory}"
+    if facts.soc_temp_c is not None:
+        text += f", {facts.soc_temp_c:.0f} °C"
+    verdicts = [ok(text)]
+    if facts.volt_low or (facts.throttle or 0) & UNDER_VOLTAGE:
+        told = bad if facts.volt_low else warn
+        verdicts.append(told("the supply voltage is or was too low", EN["power_low"].remedy))
+    if (facts.soc_temp_c or 0) >= HOT_C:
+        verdicts.append(warn("it is too hot", EN["hot"].remedy))
+    if facts.mem_avail_b is not None and facts.mem_avail_b < MEMORY_LOW_B:
+        verdicts.append(warn("memory is short", EN["memory_low"].remedy))
+    return worst(verdicts)
+
+
+def clock() -> Verdict:
+    """Whether the time is right, and whether it will be after a power cut without a network."""
+    battery = "with" if files.some(Path("/sys/class/rtc"), "rtc*") else "without"
+    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return {
+        "ntp": ok(f"{now}, synchronised over the network, {battery} a battery clock"),
+        "rtc": ok(f"{now}, from the battery clock"),
+        "saved": warn(f"{now}, not synchronised: events are marked as uncertain",
+                      "connect the network (timedatectl shows the rest), or fit a battery clock"),
+        "unset": bad(f"{now}, which can't be: it was never set", "connect the network, or fit a battery clock"),
+    }[clockstate.read()]
+
+
+def memory_limits() -> Verdict:
+    """Whether a role that leaks can be stopped by the kernel."""
+    limits = soc.memory_limits(Path("/"))
+    if limits is None:
+        return skipped("this system has no control groups (version 2)")
+    if not limits:
+        return warn("switched off in the kernel", EN["memory_unlimited"].remedy)
+    return ok("the kernel keeps them")
+
+
+def watchdog() -> Verdict:
+    """Whether a machine that hangs is restarted by its hardware."""
+    found = files.some(Path("/sys/class/watchdog"), "watchdog*")
+    if not found:
+        return warn("none found: a machine that hangs stays so until somebody comes",
+                    "on a Raspberry Pi see firmware_cfg/system.conf")
+    name = files.text(found[0] / "identity") or found[0].name
+    if (files.text(found[0] / "state") or _systemd_feeds()) == "active":
+        return ok(f"{name} is armed" + (", and it caused this boot" if soc.watchdog_reset(Path("/")) else ""))
+    return warn(f"{name} is there, but nobody uses it",
+                "set RuntimeWatchdogSec=15s in /etc/systemd/system.conf (firmware_cfg/system.conf)")
+
+
+def _systemd_feeds() -> str:
+    """systemd's word where the kernel was built without watchdog details in sysfs."""
+    try:
+        said = subprocess.run(["systemctl", "show", "-p", "RuntimeWatchdogUSec", "--value"],
+                              capture_output=True, text=True, timeout=SYSTEMCTL_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return "active" if said.stdout.strip() not in ("", "0", "off", "infinity") else "inactive"
+
+
+def encoder(cameras: Sequence[Camera]) -> Verdict:
+    """Which H.264 encoder there is, where one is needed."""
+    device = boards.read().encoder
+    if not any(parse_source(each.source).scheme in RAW for each in cameras):
+        if any(transcodes(each) for each in cameras):
+            return ok("masks are painted by transcoding, with x264 in software: see what each camera takes")
+        return ok(f"none needed: these cameras send encoded video ({device or 'software only'} here)")
+    if device is None:
+        return ok("none in this board's hardware: H.264 is made in software, which costs about a core a camera")
+    if os.access(device, os.R_OK | os.W_OK):
+        return ok(f"H.264 in hardware ({device})")
+    return bad(f"{device} can't be opened by this user", "sudo usermod -aG video $USER, then log in again")
+
+
+def others(store: Path, config: Path) -> Verdict:
+    """Whether Taimat runs already: this one, or a second one that would fight for the same cameras."""
+    ours = at_work(store)
+    known = set(ours.values())
+    strangers = [each for each in processes()
+                 if each.pid not in known and each.role != "run" and each.config != str(config)]
+    running = f"this one runs: {', '.join(f'{unit} ({pid})' for unit, pid in ours.items())}" if ours else "none runs"
+    if strangers:
+        first = strangers[0]
+        return warn(f"{running}; another one runs with {first.config} (process {first.pid}, {first.role})",
+                    f"end it if it uses the same cameras or port: kill {first.pid}")
+    return ok(running)

@@ -1,0 +1,69 @@
+"""Who may read and write what: the store for the roles, secrets for nobody else."""
+import grp
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.cli.doctor.verdict import Verdict, bad, ok, warn, worst
+from agent.config.settings import Settings
+from agent.config.source import RAW, parse_source
+
+GROUP = "taimat"            # what the package's roles share
+VIDEO = "video"
+
+
+def examine(settings: Settings, config: Path) -> Verdict:
+    """All rights that a recorder needs, and those that others must not have."""
+    group = _group()
+    found = [*_folder(Path(settings.store.folder), group), *_folder(Path(settings.store.runtime), group),
+             *_secrets(settings, config), *_cameras(settings)]
+    return worst(found or [ok("folders and secrets fit " + ("this user" if group is None else f"group {GROUP}"))])
+
+
+def _group() -> int | None:
+    """The roles' group where the package is installed."""
+    try:
+        return grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        return None
+
+
+def _folder(folder: Path, group: int | None) -> Iterator[Verdict]:
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return          # made at the first start
+    except OSError as error:
+        yield bad(f"{folder}: {error.strerror}", f"run this as root (sudo), or as a member of group {GROUP}")
+        return
+    if group is not None and status.st_uid == 0:
+        if status.st_gid != group or not status.st_mode & stat.S_IWGRP:
+            yield bad(f"{folder} can't be written by group {GROUP}",
+                      f"sudo chgrp {GROUP} {folder} && sudo chmod 2770 {folder}")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield bad(f"{folder} can't be written by user {os.geteuid()}", f"sudo chown -R $USER {folder}")
+
+
+def _secrets(settings: Settings, config: Path) -> Iterator[Verdict]:
+    secrets = [Path(each) for each in (settings.ward.key, settings.ward.password_file) if each]
+    if any("@" in url for camera in settings.camera for url in (camera.source, camera.sub)):
+        secrets.append(config)
+    for path in secrets:
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            yield bad(f"{path}: {error.strerror}", "correct the path, or put the file there")
+            continue
+        if mode & stat.S_IRWXO:
+            yield warn(f"{path} holds a secret and anybody may read it", f"sudo chmod 640 {path}")
+
+
+def _cameras(settings: Settings) -> Iterator[Verdict]:
+    """Device nodes of cameras belong to group "video"."""
+    for camera in settings.camera:
+        spec = parse_source(camera.source)
+        if camera.enabled and spec.scheme in RAW:
+            node = Path(spec.target) if spec.scheme == "v4l2" else Path("/dev/media0")
+            if node.exists() and not os.access(node, os.R_OK | os.W_OK):
+                yield bad(f"{node} can't be opened by this user", f"sudo usermod -aG {VIDEO} $USER, then log in again")

@@ -1,0 +1,87 @@
+"""`taimat events`: what happened, as a list or as it happens."""
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from agent.cli.place import open_store
+from agent.cli.terminal import MARKS, console, json_line, length, table, when
+from agent.store import boots, events
+from agent.store.events import Event
+
+LOOK_EVERY_S = 0.25
+WATCHED_N = 100             # events that may still change: the newest ones
+COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip", "zones")
+
+
+def show(config: Path | None, camera: str | None, last_n: int, follow: bool, as_json: bool) -> None:
+    """Print the newest events, the newest last; with `follow`, then each change until Ctrl-C.
+
+    Raises ConfigError, StoreError.
+    """
+    _, _, db = open_store(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        _list(db, events.latest(db, camera, last_n)[::-1], as_json)
+        if follow:
+            for event in changes(db, camera, threading.Event()):
+                if as_json:
+                    json_line(asdict(event))
+                else:
+                    _line(db, event)
+
+
+def _list(db: sqlite3.Connection, shown: Sequence[Event], as_json: bool) -> None:
+    if as_json:
+        for event in shown:
+            json_line(asdict(event))
+    elif not shown:
+        console().print("[dim]no events yet[/dim]")
+    else:
+        rows = [_row(db, event) for event in shown]
+        table(COLUMNS, rows, right=("id", "long", "score"))
+        if console().is_terminal and any(row[0].startswith(("~", "?")) for row in rows):
+            console().print(f"[dim]{MARKS}[/dim]")
+
+
+def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -> Iterator[Event]:
+    """Each event that begins, ends or gets its clip, until `stop`. Asks for rows only when somebody has written."""
+    known = {event.id: _state(event) for event in events.latest(db, camera, WATCHED_N)}
+    version = _version(db)
+    while not stop.wait(LOOK_EVERY_S):
+        before, version = version, _version(db)
+        if version == before:
+            continue
+        newest = events.latest(db, camera, WATCHED_N)[::-1]
+        changed = [event for event in newest if known.get(event.id) != _state(event)]
+        known = {event.id: _state(event) for event in newest}
+        yield from changed
+
+
+def _state(event: Event) -> tuple[str, str | None]:
+    return event.state, event.clip
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """Changes whenever another connection has committed (SQLite's PRAGMA data_version)."""
+    return db.execute("PRAGMA data_version").fetchone()[0]
+
+
+def _row(db: sqlite3.Connection, event: Event) -> tuple[str, ...]:
+    sure = boots.is_sure(db, event.boot, event.clock)
+    long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
+    kind = f"{event.kind}: {event.code}" if event.code else event.kind
+    return (when(event.wall_ms, event.mono_ms, event.clock, sure), str(event.id), event.camera, kind, long,
+            "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))
+
+
+def _line(db: sqlite3.Connection, event: Event) -> None:
+    """One change as one line, like the table's."""
+    began, number, camera, kind, long, score, clip, zones = _row(db, event)
+    out = console()
+    if out.is_terminal:
+        out.print(f"{began}  {number:>4}  {camera}  {kind}  [bold]{long:>8}[/bold]  {score}  {clip}  {zones}",
+                  soft_wrap=True)
+    else:
+        print("\t".join((began.strip(), number, camera, kind, long, score, clip, zones)), flush=True)

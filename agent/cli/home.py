@@ -1,0 +1,48 @@
+"""`taimat home remove`: takes the recorder out of the household's Home Assistant."""
+import random
+import threading
+from pathlib import Path
+
+from rich.markup import escape
+
+from agent.cli.place import config_path
+from agent.cli.terminal import console
+from agent.config.load import load
+from agent.home.context import WAITS, Place
+from agent.home.removal import remove
+from agent.host.clock import SystemClock
+from agent.store import home, meta
+from agent.store.database import connect
+from agent.store.folders import Folders
+
+WITHIN_S = 20.0
+
+
+def remove_here(config: Path | None) -> int:
+    """Empty what was left at the household's broker, and say what came of it; returns the exit code.
+
+    Raises ConfigError, StoreError.
+    """
+    settings = load(config_path(config))
+    if settings.home.enabled:
+        console().print("[yellow]not removed[/yellow]  \\[home] is switched on, so the link would show the recorder "
+                        "again: set enabled = false there and restart taimat-link, which removes it; use this if it "
+                        "could not", soft_wrap=True)
+        return 1
+    root = Path(settings.store.folder)
+    db = connect(root)
+    try:
+        if (shown := home.shown(db)) is None:
+            console().print("nothing to remove: no broker of the household shows this recorder")
+            return 0
+        place = Place(settings, Folders(root), Path(settings.store.runtime), SystemClock(), meta.device_id(db), WAITS,
+                      random.random)
+        fault = remove(place, shown, threading.Event(), WITHIN_S, f"taimat-{place.own_id}-remove")
+        if fault:
+            console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}", soft_wrap=True)
+            return 1
+        home.remember(db, None)
+    finally:
+        db.close()
+    console().print(f"[green]removed[/green]  from Home Assistant at {shown.host}:{shown.port}")
+    return 0

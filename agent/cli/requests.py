@@ -1,0 +1,161 @@
+"""`taimat requests`: what the ward has asked for, and the household's word on it."""
+import sqlite3
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import typer
+from rich.markup import escape
+
+from agent.cli.place import open_store
+from agent.cli.terminal import console, json_line, length, local, size, table
+from agent.config.settings import Settings
+from agent.core.contract.facts import Poke
+from agent.core.household.sharing import Decision
+from agent.host.clock import SystemClock
+from agent.host.datagram import Outlet
+from agent.store import requests
+from agent.store.database import StoreError
+from agent.store.export.leaving import Leaving, leaving
+from agent.store.requests import Request, RequestError
+
+LABEL_N = 14            # letters, with the space behind them
+STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "packed": "approved, being sent",
+          "delivered": "the ward has it", "refused": "refused", "lapsed": "lapsed: nobody answered in time",
+          "cancelled": "cancelled by the ward", "failed": "could not be done"}
+DECIDED = {"rule": "by your rule under [sharing]", "command": "by this command", "page": "on the page",
+           "time": "by itself", "ward": "by the ward"}
+
+
+def show_all(config: Path | None, last_n: int, as_json: bool) -> None:
+    """List requests, the newest first. Raises ConfigError, StoreError."""
+    _, _, db = open_store(config)
+    found = requests.newest(db, last_n)
+    if as_json:
+        for each in found:
+            json_line(_told(each, leaving(db, each)))
+        return
+    if not found and sys.stdout.isatty():
+        console().print("the ward has asked for nothing")
+    table(("no.", "state", "asked", "camera", "time", "purpose", "case"), map(_row, found), right=("no.",))
+    if waiting_n := sum(each.state == "waiting" for each in found):
+        verb = "wait" if waiting_n > 1 else "waits"
+        console().print(f"[yellow]{waiting_n} {verb} for you:[/yellow] taimat requests show NO., then approve or "
+                        "refuse", soft_wrap=True)
+
+
+def show(config: Path | None, number: int, as_json: bool) -> None:
+    """Print one request and what would leave the house. Raises ConfigError, StoreError, typer.BadParameter."""
+    settings, _, db = open_store(config)
+    request = _get(db, number)
+    found = leaving(db, request)
+    if as_json:
+        json_line(_told(request, found))
+        return
+    _print(_lines(request, found, _has_sound(settings, request)))
+
+
+def decide(config: Path | None, number: int, decision: Decision, yes: bool) -> None:
+    """The household's word. Raises ConfigError, StoreError, and typer.BadParameter for a request that is not there.
+
+    Approving is confirmed at the terminal, or by `yes`.
+    """
+    settings, _, db = open_store(config)
+    request = _get(db, number)
+    if decision == "approved" and request.state == "waiting" and not yes:
+        _confirm(request, leaving(db, request), _has_sound(settings, request))
+    try:
+        requests.decide(db, request.id, decision, "command", SystemClock().now())
+    except RequestError as error:
+        raise StoreError(f"{error}: {STATES[_get(db, number).state]}") from error
+    outlet = Outlet(Path(settings.store.runtime))
+    for role in ("keeper", "link"):
+        outlet.send(Poke(what="requests"), role)
+    told = "[green]approved[/green]" if decision == "approved" else "[yellow]refused[/yellow]"
+    console().print(f"{told}  request {number}: {_what(request)}", soft_wrap=True)
+
+
+def _confirm(request: Request, found: Leaving, sound: bool) -> None:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("say --yes to approve without being asked: there is no terminal here to ask at")
+    _print(_lines(request, found, sound))
+    typer.confirm("Hand this out to the ward?", abort=True)
+
+
+def _print(lines: Iterable[tuple[str, str]]) -> None:
+    for label, value in lines:
+        console().print(f"[dim]{label:<{LABEL_N}}[/dim]{escape(value)}", soft_wrap=True)
+
+
+def _get(db: sqlite3.Connection, number: int) -> Request:
+    request = requests.get(db, number)
+    if request is None:
+        raise typer.BadParameter(f"there is no request {number}; taimat requests lists them")
+    return request
+
+
+def _has_sound(settings: Settings, request: Request) -> bool:
+    return any(camera.name == request.camera and camera.audio for camera in settings.camera)
+
+
+def _row(request: Request) -> Sequence[str]:
+    return (str(request.n), STATES[request.state], local(request.wall_ms), request.camera, _range(request),
+            request.purpose, request.case_no)
+
+
+def _range(request: Request) -> str:
+    if request.begin_ms is None or request.end_ms is None:
+        return "one picture"
+    begin, end = local(request.begin_ms), local(request.end_ms)
+    return f"{begin} - {end[11:] if begin[:10] == end[:10] else end}"
+
+
+def _what(request: Request) -> str:
+    if request.kind == "snapshot":
+        return f"one picture of {request.camera}"
+    return f"{request.camera}, {_range(request)}"
+
+
+def _lines(request: Request, found: Leaving, sound: bool) -> list[tuple[str, str]]:
+    """What a person needs to decide."""
+    lines = [("request", f"{request.n}  (the ward's: {request.id})"), ("state", _state(request)),
+             ("officer", request.officer), ("case", request.case_no), ("purpose", request.purpose),
+             ("legal basis", request.basis), ("asked", local(request.wall_ms)), ("what", _what(request)),
+             ("leaves", _leaves(request, found, sound)), ("goes to", request.upload)]
+    if request.state == "waiting":
+        lines.append(("decide until", f"{local(request.until_ms)}; after that nothing leaves"))
+    return lines
+
+
+def _state(request: Request) -> str:
+    said = STATES[request.state]
+    if request.decided_by and request.decided_ms and request.state != "lapsed":
+        said += f", {DECIDED.get(request.decided_by, request.decided_by)}, {local(request.decided_ms)}"
+    if request.state == "packed":
+        said += f" ({size(request.sent_b)} of {size(request.bytes)})"
+    return f"{said} ({request.code})" if request.code else said
+
+
+def _leaves(request: Request, found: Leaving, sound: bool) -> str:
+    """What exactly would leave, or has left."""
+    if request.bytes is not None:
+        return f"{size(request.bytes)}, SHA-256 {request.sha256}"
+    if request.kind == "snapshot":
+        return "one picture of the moment when you agree, masks painted"
+    if found.empty:
+        return "nothing: there are no recordings of that time"
+    video = f"{length(found.dur_ms)} of video{' with its sound' if sound else ''}, about {size(found.bytes)}"
+    end = "; the end of it is still being recorded" if found.recording else ""
+    names = ", ".join(clip.name for clip in found.clips)
+    return f"{video}{end}\n{'':{LABEL_N}}{len(found.clips)} clip{'s' if len(found.clips) > 1 else ''}: {names}"
+
+
+def _told(request: Request, found: Leaving) -> dict[str, object]:
+    """For programs; *_ms are UTC."""
+    return {
+        "n": request.n, "id": request.id, "kind": request.kind, "state": request.state, "camera": request.camera,
+        "from_ms": request.begin_ms, "to_ms": request.end_ms, "case": request.case_no, "purpose": request.purpose,
+        "officer": request.officer, "basis": request.basis, "upload": request.upload, "asked_ms": request.wall_ms,
+        "until_ms": request.until_ms, "decided_by": request.decided_by, "decided_ms": request.decided_ms,
+        "code": request.code, "bytes": request.bytes, "sha256": request.sha256, "sent_b": request.sent_b,
+        "clips": [clip.name for clip in found.clips], "footage_ms": found.dur_ms, "footage_b": found.bytes}

@@ -1,0 +1,41 @@
+"""`taimat snapshot`: a camera's picture of now, into a file."""
+import sys
+import time
+from pathlib import Path
+
+from agent.cli.capture_socket import ask, seeing, unanswered
+from agent.cli.place import config_path
+from agent.cli.terminal import console, size
+from agent.config.load import load
+from agent.core.stillwire import LARGEST_B, StillError, parse
+from agent.store.database import StoreError
+
+
+def take(config: Path | None, camera: str, output: Path | None) -> None:
+    """Ask the running recorder for the picture; `output` "-" is the standard output.
+
+    Raises ConfigError, and StoreError when there is no picture or it can't be written.
+    """
+    settings = load(config_path(config))
+    seeing(settings, camera, "no picture")
+    jpeg, age_ms = _ask(camera, Path(settings.store.runtime) / f"snap-{camera}.sock")
+    target = output or Path(time.strftime(f"{camera}-%Y%m%d-%H%M%S.jpg"))
+    if str(target) == "-":
+        sys.stdout.buffer.write(jpeg)
+        return
+    try:
+        target.write_bytes(jpeg)
+    except OSError as error:
+        raise StoreError(f"{target}: {error.strerror}; choose another place with -o FILE") from error
+    console().print(f"[green]wrote[/green] {target} ({size(len(jpeg))}, {(age_ms or 0) / 1000:.1f} s old)",
+                    soft_wrap=True)
+
+
+def _ask(camera: str, path: Path) -> tuple[bytes, int | None]:
+    try:
+        still, jpeg = parse(ask(path, LARGEST_B))
+    except (OSError, StillError) as error:
+        raise unanswered(path, error) from error
+    if still.state != "ok":
+        raise StoreError(f"{camera}: has no picture now, or is off by its weekly hours; taimat doctor looks at it")
+    return jpeg, still.age_ms

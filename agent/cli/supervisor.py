@@ -1,0 +1,202 @@
+"""`taimat run`: all roles of one device in the foreground, for a person at a terminal and for systems without systemd.
+
+It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies
+or falls silent, and ends them all within seconds when it is told to. SIGHUP has the configuration read again.
+"""
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.cli.exits import say
+from agent.cli.processes import at_work
+from agent.config.derived import units
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
+from agent.config.settings import Settings
+from agent.host import log
+from agent.host.child import die_with_parent
+from agent.host.clock import Clock, SystemClock
+from agent.host.datagram import Inbox
+from agent.host.files import AlreadyRunning, Lock
+from agent.host.stop import Stop
+from agent.process.heartbeat import Heart
+from agent.process.reload import Reload
+from agent.process.role import arguments
+from agent.store.database import StoreError
+from agent.store.folders import Folders
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Supervise all roles until a signal; one device a store. Returns the exit code."""
+    config = arguments("run").parse_args(argv).config
+    if os.geteuid() == 0:
+        os.umask(0o007)     # as the units have it: what root makes here, their users go on with
+    try:
+        folders = Folders(Path(load(config).store.folder)).create()
+        lock = Lock(folders.lock("run"))
+        for unit, pid in at_work(folders.root).items():
+            raise AlreadyRunning(f"process {pid} already works on {folders.root} as {unit}; "
+                                 f"stop it first (systemctl stop 'taimat-*')")
+        run(config, Stop().on_signals(), Reload().on_signal())
+        lock.release()
+    except Exception as error:
+        return say(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
+SILENT_AFTER_S = 30.0       # as the units' WatchdogSec
+END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Unit:
+    """One role's process and how its lives went."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_mono_s: float = 0.0
+    heard_mono_s: float = 0.0
+    wait_s: float = FIRST_WAIT_S
+    due_mono_s: float = 0.0
+    deaths_n: int = 0
+    given_up: bool = False
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps alive what `plan` names until told to stop; `reload` has it ask for another plan."""
+
+    plan: Callable[[], list[Unit]]
+    clock: Clock
+    inbox: Inbox
+    heart: Heart
+    reload: Reload
+    units: list[Unit] = field(init=False)
+    by_name: dict[str, Unit] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._take(self.plan())
+
+    def _take(self, units: list[Unit]) -> None:
+        self.units, self.by_name = units, {unit.name: unit for unit in units}
+
+    def serve(self, stop: Stop) -> None:
+        """Watch the units until `stop`, or until the terminal is closed that we run in; then end them all."""
+        in_terminal = os.isatty(0)
+        try:
+            while not stop.is_set() and not all(unit.given_up for unit in self.units):
+                if self.reload.taken():
+                    if in_terminal and not os.isatty(0):        # its SIGHUP is the same, but means the end
+                        break
+                    self._plan_again()
+                for unit in self.units:
+                    self._look(unit)
+                if (beat := self.inbox.receive(0.2)) is not None and getattr(beat, "unit", None) in self.by_name:
+                    self.by_name[beat.unit].heard_mono_s = self.clock.mono_s()
+                self.heart.beat(facts={f"deaths_{unit.name}_n": unit.deaths_n for unit in self.units})
+        finally:
+            self._end(self.units)
+
+    def _plan_again(self) -> None:
+        """Start what is new, end what is not wanted any more, and have the captures look what concerns them."""
+        try:
+            planned = self.plan()
+        except ConfigError as error:
+            _log.error("all stays as it was, because of: %s", error)
+        else:
+            names = {unit.name for unit in planned}
+            self._end([unit for unit in self.units if unit.name not in names])
+            self._take([self.by_name.get(unit.name, unit) for unit in planned])
+        for unit in self.units:
+            unit.given_up = False
+            if unit.process is not None and unit.name.startswith("capture@"):
+                unit.process.send_signal(signal.SIGHUP)
+
+    def _look(self, unit: Unit) -> None:
+        now_mono_s = self.clock.mono_s()
+        if unit.process is None:
+            if not unit.given_up and now_mono_s >= unit.due_mono_s:
+                unit.process = subprocess.Popen(unit.command, preexec_fn=_prepare, stdin=subprocess.DEVNULL)
+                unit.started_mono_s = unit.heard_mono_s = now_mono_s
+        elif (code := unit.process.poll()) is not None:
+            self._bury(unit, code, now_mono_s)
+        elif now_mono_s - unit.heard_mono_s > SILENT_AFTER_S:
+            _log.error("%s is silent for %d s: ending it", unit.name, SILENT_AFTER_S)
+            unit.process.kill()
+
+    def _bury(self, unit: Unit, code: int, now_mono_s: float) -> None:
+        unit.process = None
+        unit.deaths_n += 1
+        if code == EXIT_BAD_CONFIG:
+            unit.given_up = True
+            _log.error("%s stays down until its configuration is right", unit.name)
+            return
+        if now_mono_s - unit.started_mono_s > HEALTHY_AFTER_S:
+            unit.wait_s = FIRST_WAIT_S
+        unit.due_mono_s = now_mono_s + unit.wait_s
+        _log.warning("%s ended (%s); starting it again in %g s", unit.name, _cause(code), unit.wait_s)
+        unit.wait_s = min(unit.wait_s * 2, LONGEST_WAIT_S)
+
+    def _end(self, units: Sequence[Unit]) -> None:
+        living = [unit.process for unit in units if unit.process is not None]
+        for process in living:
+            process.terminate()
+        deadline_mono_s = self.clock.mono_s() + END_WITHIN_S
+        for process in living:
+            try:
+                process.wait(max(0.0, deadline_mono_s - self.clock.mono_s()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _prepare() -> None:
+    """Runs in the child: SIGHUP must not end a capture that does not listen yet, for it has still to read all."""
+    die_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _cause(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+
+def plan(settings: Settings, config: Path) -> list[Unit]:
+    """The units of this configuration with the command of each."""
+    def command(name: str, role: str) -> list[str]:
+        camera = name.partition("@")[2]
+        which = ["--network"] if camera == "network" else ["--camera", camera] if camera else []
+        return [sys.executable, "-m", f"agent.{role}", "--config", str(config), *which]
+
+    return [Unit(name, command(name, role)) for name, role in units(settings).items()]
+
+
+def run(config: Path, stop: Stop, reload: Reload) -> None:
+    """Supervise all roles of `config` until `stop`. Raises ConfigError and StoreError before anything is started."""
+    settings = load(config)
+    log.set_up("run", settings.log.level)
+    Folders(Path(settings.store.folder)).create()
+    runtime = Path(settings.store.runtime)
+    try:
+        runtime.mkdir(mode=0o770, parents=True, exist_ok=True)
+        for old in runtime.glob("*.starts"):
+            old.unlink()
+        inbox = Inbox(runtime / "run.sock")
+    except OSError as error:
+        raise StoreError(f"{runtime}: {error.strerror}; "
+                         "choose a folder that you may write under [store] runtime") from error
+    clock = SystemClock()
+    heart = Heart("run", "run", runtime, clock)
+    Supervisor(lambda: plan(load(config), config), clock, inbox, heart, reload).serve(stop)

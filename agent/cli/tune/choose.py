@@ -1,0 +1,100 @@
+"""Which footage, and whose settings."""
+import io
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from agent.cli.clips import newest
+from agent.cli.pause import length_ms
+from agent.cli.place import config_path, open_store
+from agent.cli.tune.options import Wishes
+from agent.config.load import load
+from agent.config.settings import Camera, Settings
+from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
+from agent.footage.film import FootageError
+from agent.footage.reel import Take
+from agent.host.clock import SystemClock
+from agent.store import boots
+from agent.store.clips import Clip
+from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.opening import ClearStream, open_clip
+
+NO_CAMERA = Camera(name="file", source="")      # whose settings are the defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be replayed."""
+
+    camera: Camera
+    takes: list[Take]
+    title: str
+    wall_s: float | None        # the wall clock's seconds at the replay's second 0; None for files without a date
+
+
+def choose(wishes: Wishes) -> Choice:
+    """Find it. Raises FootageError where there is none, and typer.BadParameter, ConfigError, StoreError."""
+    if bool(wishes.files) == (wishes.last is not None):
+        raise typer.BadParameter("say which footage: files, or --last 24h for the newest clips of a camera")
+    return _of_files(wishes) if wishes.files else _of_store(wishes, str(wishes.last))
+
+
+def _of_files(wishes: Wishes) -> Choice:
+    missing = next((path for path in wishes.files if not path.exists()), None)
+    if missing:
+        raise typer.BadParameter(f"there is no file {missing}; taimat clips list tells where the recordings are")
+    camera = _named(load(config_path(wishes.config)), wishes.camera) if wishes.camera else NO_CAMERA
+    takes, more_n = [Take(path) for path in wishes.files], len(wishes.files) - 1
+    return Choice(camera, takes, wishes.files[0].name + (f" and {more_n} more" if more_n else ""), None)
+
+
+def _of_store(wishes: Wishes, last: str) -> Choice:
+    long_ms = _length_ms(last)
+    settings, folders, db = open_store(wishes.config)
+    camera = _named(settings, wishes.camera)
+    since_ms = SystemClock().now().wall_ms - long_ms
+    dated = (clip for clip in newest(db, camera.name) if clip.clock != "unset" or boots.offset_ms(db, clip.boot))
+    found = list(takewhile(lambda clip: _ends_ms(clip) > since_ms, dated))[::-1]
+    if not found:
+        raise FootageError(f"no clip of {camera.name} is from the last {last}; ask for more, as in --last 7d, "
+                           "or see what there is: taimat clips list")
+    begin_ms = found[0].wall_ms
+    keys = Keyring(folders, Path(settings.store.runtime))
+    paths = ((folders.clip(clip.seq, clip.name), (clip.wall_ms - begin_ms) / 1000) for clip in found)
+    takes = [Take(path, began_s, partial(_opened, path, keys.file_key)) for path, began_s in paths]
+    return Choice(camera, takes, f"{camera.name}, last {last}", begin_ms / 1000)
+
+
+def _opened(path: Path, file_key: FileKey) -> BinaryIO:
+    """A clip in the clear. Raises FootageError and OSError."""
+    try:
+        return io.BufferedReader(ClearStream(open_clip(path, file_key)))
+    except (LockedError, DamagedError) as error:
+        raise FootageError(str(error)) from error
+
+
+def _length_ms(last: str) -> int:
+    try:
+        return length_ms(last)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"--last takes a length, as in 90m, 24h or 2d; it is {last!r}") from None
+
+
+def _named(settings: Settings, name: str | None) -> Camera:
+    known = [camera.name for camera in settings.camera]
+    if name is None and len(known) == 1:
+        return settings.camera[0]
+    if name is None:
+        raise typer.BadParameter(f"say which camera: --camera NAME; known: {', '.join(known) or 'none'}")
+    if name not in known:
+        raise typer.BadParameter(f"there is no camera called {name}; known: {', '.join(known) or 'none'}")
+    return settings.camera[known.index(name)]
+
+
+def _ends_ms(clip: Clip) -> int:
+    return clip.wall_ms + (clip.dur_ms or 0)
+

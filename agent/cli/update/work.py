@@ -1,0 +1,209 @@
+"""An update from the bundle to a version that has proved itself, or back: each step can be cut off and taken up again.
+
+What is under way stands in `work.json`, written before the step that it names. Whoever finds it there goes on: the
+same process's successor, or a unit at the next boot.
+"""
+import contextlib
+import errno
+import itertools
+import logging
+import shutil
+import subprocess
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.cli.update.versions import CURRENT, PROVEN, Run, Versions
+from agent.core.contract.facts import Beat
+from agent.core.release import Before, Code, Pace, Refused, Release, Trial, order, worked
+from agent.host.clock import Clock
+from agent.host.datagram import Inbox
+from agent.host.files import write_durably
+from agent.host.updates import WORK, Doors, Result
+
+LISTENER = "update"             # of agent.process.heartbeat
+RESTART = ["systemctl", "restart", "taimat.target"]
+RESTART_S = 240.0               # a role that hangs is waited for, and killed
+BOOTS_MAX = 2                   # of a version on trial: a third start of the machine is one too many
+BEAT_WAIT_S = 1.0
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_log = logging.getLogger(__name__)
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What is under way."""
+
+    was: str                            # where the way back leads
+    version: str = ""                   # that comes; "" until the bundle is open
+    id: str | None = None               # the ward's command; None: a technician's
+    step: Literal["build", "trial", "back"] = "build"
+    before: Before = Before()
+    boots_n: int = 0                    # starts of the machine since the trial began
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Carries updates out; runs as root, and must be the proven version's code."""
+
+    versions: Versions
+    doors: Doors
+    runtime: Path
+    config: Path
+    clock: Clock
+    run: Run
+    pace: Pace = Pace()
+
+    @property
+    def wheels(self) -> Path:
+        """Where a bundle is unpacked: nobody else may write there."""
+        return self.versions.root / "wheels"
+
+    def install(self, command_id: str | None, was: str, unpack: Callable[[Path], Release]) -> Result:
+        """From the bundle that `unpack` opens into a folder. Returns what became of it. Raises OSError."""
+        work = Work(was=was, id=command_id)
+        self._note(work)
+        try:
+            release = self._build(unpack)
+            work = replace(work, version=release.version, before=worked(self._hear(self.pace.listen_s)), step="trial")
+        except Refused as refused:
+            _log.error("not installed: %s", refused)
+            return self._end(work, refused.code)
+        except OSError as error:
+            _log.error("not installed: %s", error)
+            return self._end(work, "no_room" if error.errno in FULL else "not_ready")
+        self._note(work)
+        return self._try(work)
+
+    def _build(self, unpack: Callable[[Path], Release]) -> Release:
+        shutil.rmtree(self.wheels, ignore_errors=True)
+        self.wheels.mkdir(mode=0o700, parents=True)
+        try:
+            release = unpack(self.wheels)
+            _log.info("%s: its signature holds; installing", release.version)
+            self.versions.build(release, self.wheels)
+        finally:
+            shutil.rmtree(self.wheels, ignore_errors=True)
+        self.versions.demand_ready(release.version, self.config)
+        return release
+
+    def under_way(self) -> Work | None:
+        """What was begun and has not ended. Raises Refused where that can't be told."""
+        try:
+            return msgspec.json.decode((self.doors.told / WORK).read_bytes(), type=Work)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise Refused("interrupted", f"{self.doors.told / WORK} can't be read ({error}): remove it, and see by "
+                          "`taimat --version` what runs") from error
+
+    def resume(self, work: Work) -> Result:
+        """Go on where somebody was cut off. Returns what became of it. Raises OSError."""
+        match work.step:
+            case "build":
+                shutil.rmtree(self.wheels, ignore_errors=True)
+                return self._end(work, "interrupted")
+            case "trial":
+                return self._try(work)
+            case "back":
+                return self._back(work)
+
+    def boot(self, work: Work) -> None:
+        """The machine starts, and no role has yet: a version that takes the machine down does not get a third chance.
+
+        Raises OSError.
+        """
+        if work.step == "trial" and work.boots_n < BOOTS_MAX:
+            self._note(replace(work, boots_n=work.boots_n + 1))
+        elif work.step != "build":
+            _log.error("%s took the machine down: going back to %s", work.version, work.was)
+            self._point_both(work.was)
+            self._end(work, "unhealthy_rolled_back")
+
+    def back(self, version: str) -> None:
+        """Have an earlier version run from now on, by a person's word. Raises Refused and OSError."""
+        self.versions.demand_ready(version, self.config)
+        self._point_both(version)
+        self._restart()
+
+    def _try(self, work: Work) -> Result:
+        if self.versions.named(PROVEN) == work.version:     # we were cut off after its trial
+            return self._end(work, None)
+        self.versions.point(CURRENT, work.version)
+        _log.info("%s on trial; before it worked: %s", work.version, ", ".join(work.before.units) or "nothing")
+        restart_mono_s = self.clock.mono_s()
+        self._restart()
+        trial = Trial(work.before, self.pace, restart_mono_s, self.clock.mono_s())
+        if self._is_well(trial):
+            self.versions.point(PROVEN, work.version)
+            _log.info("%s works, and has taken the place of %s", work.version, work.was)
+            return self._end(work, None)
+        wrong = ", ".join(trial.wrong(self.clock.mono_s())) or "it starts again and again"
+        _log.error("%s is not well: %s", work.version, wrong)
+        work = replace(work, step="back")
+        self._note(work)
+        return self._back(work)
+
+    def _is_well(self, trial: Trial) -> bool:
+        with contextlib.closing(self._beats()) as beats:
+            for beat in beats:
+                now_mono_s = self.clock.mono_s()
+                if beat:
+                    trial.take(beat, now_mono_s)
+                if verdict := trial.verdict(now_mono_s):
+                    return verdict == "well"
+        return False
+
+    def _back(self, work: Work) -> Result:
+        _log.error("going back to %s", work.was)
+        self._point_both(work.was)
+        self._restart()
+        return self._end(work, "unhealthy_rolled_back")
+
+    def _end(self, work: Work, code: Code | None) -> Result:
+        """Tell what became of it, and let go of what nobody needs: kept are what runs, and the way back from it."""
+        result = Result(id=work.id or "", version=work.version or None, code=code)
+        if work.id:
+            try:
+                self.doors.tell(result)
+            except OSError as error:        # not told is better than done over and over
+                _log.error("the result can't be written: %s", error)
+        (self.doors.told / WORK).unlink(missing_ok=True)
+        current = order(self.versions.named(CURRENT))
+        self.versions.keep([version for version in self.versions.whole() if order(version) < current][-1:])
+        return result
+
+    def _point_both(self, version: str) -> None:
+        """The old one first becomes what judges, then what runs."""
+        self.versions.point(PROVEN, version)
+        self.versions.point(CURRENT, version)
+
+    def _note(self, work: Work) -> None:
+        write_durably(self.doors.told / WORK, msgspec.json.encode(work), mode=0o644)
+
+    def _restart(self) -> None:
+        """A role that does not come up in time is the trial's business."""
+        with contextlib.suppress(subprocess.SubprocessError):
+            self.run(RESTART, RESTART_S)
+
+    def _hear(self, for_s: float) -> list[Beat]:
+        until_mono_s = self.clock.mono_s() + for_s
+        with contextlib.closing(self._beats()) as beats:
+            return [beat for beat in itertools.takewhile(lambda _: self.clock.mono_s() < until_mono_s, beats) if beat]
+
+    def _beats(self) -> Generator[Beat | None, None, None]:
+        """Heartbeats as they come; None each second without one."""
+        path = self.runtime / f"{LISTENER}.sock"
+        inbox = Inbox(path)
+        try:
+            while True:
+                heard = inbox.receive(BEAT_WAIT_S)
+                yield heard if isinstance(heard, Beat) else None
+        finally:
+            inbox.close()
+            path.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""The whole of a check: read the card or the export, check rows and clips or films, say what holds."""
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import typer
+
+from agent.cli.place import config_path
+from agent.cli.terminal import console
+from agent.cli.verify import card, show, show_export
+from agent.config.load import load
+from agent.core.evidence.ledger import check, check_package, check_shelf
+from agent.host.command_key import verifies
+from agent.store.export import unpacked
+
+EXIT_HOLDS, EXIT_FOUND = 0, 1
+HEAD_DIGITS_MIN = 16
+
+
+def verify(config: Path | None, folder: Path | None, heads: Sequence[str], key: str, as_json: bool) -> int:
+    """Check a store or an export and print what came of it; returns 1 if anything does not hold.
+
+    Raises typer.BadParameter for a head or key that is none, ConfigError, StoreError.
+    """
+    anchors = dict(map(_head, heads))
+    if key and not _is_hex(key, 16):
+        raise typer.BadParameter(f"{key} is no key's fingerprint: 16 hex digits, as in a health report",
+                                 param_hint="--key")
+    place = folder or Path(load(config_path(config)).store.folder)
+    return (_export if unpacked.is_one(place) else _card)(place, anchors, key, as_json)
+
+
+def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
+    with _reading(as_json) as tell:
+        seen = card.read(folder, tell)
+    checked = check(seen.lines, verifies, heads=anchors, key=key, told_key=seen.key, waiting=seen.waiting,
+                    noted_n=seen.noted_n)
+    findings = [*checked.findings, *check_shelf(checked, seen.shelf)]
+    show.results(show.Results(checked, findings, seen.shelf, anchors), as_json)
+    return EXIT_FOUND if findings else EXIT_HOLDS
+
+
+def _export(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
+    with _reading(as_json) as tell:
+        seen = unpacked.read(folder, tell)
+    verdict = check_package(seen, verifies, heads=anchors, key=key)
+    show_export.results(show_export.Results(verdict, anchors, bool(key)), as_json)
+    return EXIT_FOUND if verdict.findings else EXIT_HOLDS
+
+
+@contextlib.contextmanager
+def _reading(quiet: bool) -> Iterator[Callable[[int], None]]:
+    """How many files were read, on a terminal."""
+    out = console()
+    with out.status(" reading ...") as status:
+        if quiet or not out.is_terminal:
+            status.stop()
+        yield lambda files_n: status.update(f" {files_n} files read ...")
+
+
+def _head(text: str) -> tuple[int, str]:
+    number, _, digits = text.partition(":")
+    if not number.isdecimal() or not _is_hex(digits, HEAD_DIGITS_MIN):
+        raise typer.BadParameter(f"{text}: a row's number, a colon and the first {HEAD_DIGITS_MIN} hex digits of its "
+                                 "hash or more, as in 412:9f2c1a7e00aa4b55", param_hint="--head")
+    return int(number), digits.lower()
+
+
+def _is_hex(text: str, digits_min: int) -> bool:
+    return len(text) >= digits_min and not set(text.lower()) - set("0123456789abcdef")

@@ -1,0 +1,70 @@
+"""What follows from the settings: the processes, the card's room, what is agreed, the digest of a camera's motion."""
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from agent.config.settings import Camera, Settings, Store
+from agent.config.source import NETWORK, parse_source
+from agent.config.ward_settings import listens
+from agent.core.evidence.ledger import Agreed
+from agent.core.retention import Limits
+
+DIGITS = 12
+
+
+def digest(camera: Camera) -> str:
+    """The first hex digits of a hash of everything that changes what is detected; the detector's version stands apart.
+
+    Hashed is JSON with sorted keys and no spaces, in which a whole number is written as one.
+    """
+    kept = {"motion": camera.motion, "zone": camera.zone, "masks": camera.masks}
+    if camera.masks:
+        kept["privacy_mask"] = camera.privacy_mask
+    text = json.dumps(_plain(msgspec.to_builtins(kept)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def _plain(value: Any) -> Any:
+    """The same, but with 5 for 5.0: a default is written in one way, and what is read from a file in another."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def units(settings: Settings) -> dict[str, str]:
+    """Unit -> role: network cameras and files share one capture process, every other camera has its own."""
+    found = {}
+    for camera in settings.camera:
+        if camera.enabled:
+            shared = parse_source(camera.source).scheme in (*NETWORK, "file")
+            found["capture@network" if shared else f"capture@{camera.name}"] = "capture"
+    return {**found, "keeper": "keeper", "link": "link", **({"web": "web"} if settings.web.enabled else {})}
+
+
+GB = 1_000_000_000
+
+
+def limits(store: Store) -> Limits:
+    """The limits that these settings set."""
+    return Limits(int(store.quota_gb * GB), store.free_floor_pct, store.hold_max_pct)
+
+
+def agreed(settings: Settings) -> Agreed:
+    """What holds now."""
+    ward, store = settings.ward, settings.store
+    return Agreed(cameras={camera.name: _camera(camera) for camera in settings.camera},
+                  keep_h=int(store.keep_days * 24), keep_continuous_h=int(store.keep_continuous_days * 24),
+                  ward=ward.ward if ward.enabled else None, encrypt=store.encrypt,
+                  configurable=listens(settings))
+
+
+def _camera(camera: Camera) -> str:
+    """ "motion, with sound, off Mon-Fri 07:00-17:00"; "off" for a camera that is switched off."""
+    if not camera.enabled:
+        return "off"
+    sound = ["with sound"] if camera.audio else []
+    return ", ".join([camera.record, *sound, *(f"off {hours}" for hours in camera.off)])

@@ -1,0 +1,35 @@
+"""What holds of the settings when a ward has set some of them, as far as the household's file lets it."""
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from agent.config.settings import Settings
+from agent.core.household.ward_settings import Outcome, outcome
+
+# The keys in the file that each of a ward's keys acts on.
+ACTS_ON = {"health_int_s": ("ward.health_every_s",), "retention_d": ("store.keep_days", "store.keep_continuous_days"),
+           "log_level": ("log.level",)}
+
+
+def listens(settings: Settings) -> bool:
+    """Whether the household lets the ward set anything."""
+    return settings.ward.enabled and settings.ward.may_configure
+
+
+def weighed(settings: Settings, document: Mapping[str, Any]) -> Outcome:
+    """What comes of the ward's document beside these settings, which are the household's own."""
+    own = {"health_int_s": settings.ward.health_every_s, "retention_d": settings.store.keep_days,
+           "log_level": settings.log.level}
+    return outcome(document if listens(settings) else {}, own)
+
+
+def in_effect(settings: Settings, document: Mapping[str, Any]) -> Settings:
+    """The settings that hold with the ward's document, given the household's own."""
+    values = weighed(settings, document).values
+    store, keep_days = settings.store, values["retention_d"]
+    return replace(
+        settings,
+        ward=replace(settings.ward, health_every_s=values["health_int_s"]),
+        store=replace(store, keep_days=keep_days, keep_continuous_days=min(store.keep_continuous_days, keep_days)),
+        log=replace(settings.log, level=values["log_level"]))

@@ -1,0 +1,67 @@
+"""What the roles tell each other over lossy datagrams: heartbeats with facts, and pokes that say "look".
+
+Absent (None) means unknown, never zero. Units are in the names.
+"""
+import msgspec
+
+
+class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One camera as its capture process sees it."""
+
+    camera: str
+    state: str                            # starting | ok | retrying | stalled | paused | ended (a file, to its end)
+    fault: str | None = None              # a code of core.health's table, for example "camera_auth"
+    detail: str | None = None             # one line for a person, never with a password
+    source: str | None = None             # rtsp | file | v4l2 | picamera
+    codec: str | None = None
+    encoder: str | None = None            # who encodes it on this machine: "v4l2" (hardware) or "x264 ultrafast"
+    reduced_from: str | None = None       # "1280x720": the size that was set, if this machine can't encode so much
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None              # measured over the last seconds
+    fps_set: float | None = None          # what was asked of the camera
+    kbps: float | None = None
+    audio: str | None = None              # "aac 16000 Hz" (with ", silent" if none comes), off, none, unsupported g726
+    sound_dropped_n: int | None = None    # stretches of sound that came too late for their clip, or overlap
+    last_frame_age_s: float | None = None
+    luma_fps: float | None = None         # pictures a second that motion saw
+    luma_mean: float | None = None        # 0 black .. 255 white
+    score: float | None = None            # the latest motion score, 0..1
+    tampered: tuple[str, ...] = ()        # what holds of core.vision.tamper.Kind, oldest first
+    recording: bool | None = None
+    events_n: int | None = None           # since this process started, like every count below
+    gaps_n: int | None = None             # runs that ended without being asked to
+    gap_s: float | None = None            # time without video, in sum
+    reopens_n: int | None = None
+    dropped_n: int | None = None          # packets given up to stay inside a bound
+    write_errors_n: int | None = None
+    write_fault: str | None = None        # card_full | card_read_only | card_io, while it lasts
+    paused_by: str | None = None          # core.household.pause.By, while it is paused
+    paused_until_ms: int | None = None    # on the wall clock, where that is known
+    hours_unknown: bool | None = None     # it has weekly hours to be off, and no clock to tell them by
+    ladder: str | None = None             # the step last taken against its silence: process | driver | reboot | spent
+    ladder_n: int | None = None           # how many were taken
+
+
+class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):
+    """A role is alive and this far; sent every few seconds by each process."""
+
+    role: str                             # capture | keeper | link | web | run
+    unit: str                             # the process: "capture@gate", "keeper", ...
+    pid: int
+    mono_s: float                         # the sender's boot-time clock
+    up_s: float
+    rss_b: int | None = None
+    cpu_s: float | None = None
+    starts_n: int | None = None           # starts of this unit since the machine booted, this one included
+    cameras: list[CameraFacts] = []
+    facts: dict[str, float | int | str | bool | None] = {}    # the role's own numbers: outbox_n, mqtt_connects_n, ...
+
+
+class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):
+    """Something changed in the store: look now instead of at the next tick."""
+
+    what: str                 # outbox | clips | requests | settings | space | erase | keys | database | updates
+
+
+Message = Beat | Poke

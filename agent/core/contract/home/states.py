@@ -1,0 +1,89 @@
+"""What Home Assistant's entities show, made of the latest report. A value that is unknown is null, never 0."""
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from agent.core.contract.facts import CameraFacts
+from agent.core.contract.home.discovery import NAMES
+from agent.core.health import texts
+from agent.core.health.conditions import Condition
+from agent.core.health.report import Report
+
+CHARS_MAX = 255             # Home Assistant takes no longer state
+BLIND = ("paused", "failed")        # states of a camera in which nothing can be seen to move
+TEXTS = {"vi": texts.VI, "en": texts.EN}
+
+
+class DeviceState(Struct, kw_only=True, frozen=True):
+    """The device as a whole."""
+
+    health: str                         # one sentence
+    temp_c: float | None
+    free_gb: float | None
+    kept_d: float | None                # days that the shortest kept camera's footage stays
+
+
+class CameraState(Struct, kw_only=True, frozen=True):
+    """What is wrong with one camera, if anything."""
+
+    problem: str                        # ON | OFF
+    title: str | None
+    remedy: str | None
+
+
+class UpdateState(Struct, kw_only=True, frozen=True):
+    """The software, in Home Assistant's own words."""
+
+    installed_version: str
+    latest_version: str                 # the same where no other one is wanted here
+    in_progress: bool
+
+
+def on_off(value: bool) -> bytes:
+    """The state of a switch or a binary sensor."""
+    return b"ON" if value else b"OFF"
+
+
+def device_state(report: Report, language: str) -> DeviceState:
+    """How the device is."""
+    temp_c, free_b, kept_d = report.host.soc_temp_c, report.host.disk_free_b, _kept_d(report)
+    return DeviceState(
+        health=_sentence(report.conditions, language),
+        temp_c=None if temp_c is None else round(temp_c),      # more digits would be told all the time
+        free_gb=None if free_b is None else round(free_b / 1e9, 1),
+        kept_d=None if kept_d is None else round(kept_d, 1))
+
+
+def camera_state(report: Report, camera: str, language: str) -> CameraState:
+    """Whether something is wrong with `camera`; the worst of it, and what to do."""
+    wrong = [each for each in report.conditions if each.camera == camera and each.severity != "info"]
+    if not wrong:
+        return CameraState(problem="OFF", title=None, remedy=None)
+    worst = min(wrong, key=lambda each: each.severity != "alarm")
+    text = TEXTS[language][worst.code]
+    return CameraState(problem="ON", title=text.title, remedy=text.remedy)
+
+
+def moves(open_events: Iterable[str], camera: str, facts: CameraFacts | None) -> bool:
+    """Whether something moves before `camera`; `open_events` names the cameras of events that have not ended."""
+    return camera in open_events and (facts is None or facts.state not in BLIND)
+
+
+def records(facts: CameraFacts | None) -> bool:
+    """Whether a clip is being written."""
+    return facts is not None and facts.state not in BLIND and bool(facts.recording)
+
+
+def _sentence(conditions: Iterable[Condition], language: str) -> str:
+    parts = [f"{each.camera}: {TEXTS[language][each.code].title}" if each.camera else TEXTS[language][each.code].title
+             for each in conditions if each.severity != "info"]
+    told = "; ".join(parts) or NAMES[language]["good"]
+    return told if len(told) <= CHARS_MAX else told[:CHARS_MAX - 1] + "…"
+
+
+def _kept_d(report: Report) -> float | None:
+    """The least of what the keeper tells for each camera."""
+    told = [value for unit in report.units if unit.beat and not unit.silent
+            for key, value in unit.beat.facts.items()
+            if key.startswith("kept_days.") and isinstance(value, int | float)]
+    return min(told, default=None)

@@ -1,0 +1,83 @@
+"""Topics on the household's own broker. All but Home Assistant's lie under the device's `home`, `live` and `snap`."""
+from dataclasses import dataclass
+
+from agent.core.contract.wire.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTopics:
+    """The topics of one device; camera names hold neither wildcards nor slashes."""
+
+    prefix: str                         # where Home Assistant looks for devices: "homeassistant"
+    own: Topics
+
+    @property
+    def config(self) -> str:
+        """The device with all that it has; retained, empty when it is no more."""
+        return f"{self.prefix}/device/{self.own.dev}/config"
+
+    @property
+    def assistant(self) -> str:
+        """Where Home Assistant says "online" when it has started."""
+        return f"{self.prefix}/status"
+
+    @property
+    def status(self) -> str:
+        """ "online" or "offline"; retained; also the will's topic."""
+        return f"{self.own.root}/home/status"
+
+    @property
+    def health(self) -> str:
+        """How the device is: core.contract.home.states.DeviceState; retained."""
+        return f"{self.own.root}/home/health"
+
+    @property
+    def update(self) -> str:
+        """Which version runs, and which could: core.contract.home.states.UpdateState; retained."""
+        return f"{self.own.root}/home/update"
+
+    @property
+    def update_set(self) -> str:
+        """Where the household lets the other version be installed."""
+        return f"{self.own.root}/home/update/set"
+
+    def motion(self, camera: str) -> str:
+        """ON while something moves; retained."""
+        return f"{self.own.root}/live/{camera}/motion"
+
+    def recording(self, camera: str) -> str:
+        """ON while a clip is written; retained."""
+        return f"{self.own.root}/live/{camera}/recording"
+
+    def problem(self, camera: str) -> str:
+        """Whether something is wrong, and what: core.contract.home.states.CameraState; retained."""
+        return f"{self.own.root}/live/{camera}/health"
+
+    def pause(self, camera: str) -> str:
+        """ON while the camera sees nothing; retained."""
+        return f"{self.own.root}/live/{camera}/pause"
+
+    def pause_set(self, camera: str) -> str:
+        """Where ON pauses the camera and OFF lets it see again."""
+        return f"{self.own.root}/live/{camera}/pause/set"
+
+    def snapshot(self, camera: str) -> str:
+        """A JPEG; never retained."""
+        return f"{self.own.root}/snap/{camera}"
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Everything that this device listens to at home."""
+        return self.pause_set("+"), self.update_set, self.assistant
+
+    def paused_camera(self, topic: str) -> str | None:
+        """Which camera a command on `topic` is about; None when it is no such command's topic."""
+        before, after = self.pause_set("+").split("+")
+        name = topic.removeprefix(before).removesuffix(after)
+        return name if topic == self.pause_set(name) and "/" not in name else None
+
+    def retained(self, cameras: list[str]) -> list[str]:
+        """Everything that stays at the broker until it is emptied, which is to begin with the first."""
+        each = (self.motion, self.recording, self.problem, self.pause)
+        return [self.config, self.status, self.health, self.update,
+                *(topic(camera) for camera in cameras for topic in each)]

@@ -1,0 +1,46 @@
+"""The contract with the ward, version 1: topics, payloads and their rules. docs/design/mqtt.md tells it in prose.
+
+Everything here is pure and light: the link role and capture import it, neither numpy nor a network library comes along.
+"""
+from agent.core.contract.wire.device_side import (
+    Birth,
+    BirthCamera,
+    Health,
+    HealthCamera,
+    HealthCondition,
+    LedgerHead,
+    Reported,
+    Response,
+    Status,
+)
+from agent.core.contract.wire.event import KINDS, CloudEvent, Entry, cloud_event, rfc3339
+from agent.core.contract.wire.events import (
+    CameraData,
+    ClipData,
+    ClipRef,
+    ClockData,
+    CommandData,
+    ConfigData,
+    ConsentData,
+    DeliveryData,
+    GapData,
+    Hour,
+    MotionData,
+    SecurityData,
+    StorageData,
+    TamperData,
+    encode,
+)
+from agent.core.contract.wire.inbound import Ack, BadPayload, Command, Desired, Rejected, WardState, decode
+from agent.core.contract.wire.topics import Topics
+
+VERSION = 1
+
+__all__ = [
+    "VERSION", "KINDS", "Topics", "Entry", "CloudEvent", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
+    "MotionData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData",
+    "CommandData", "ConfigData", "ConsentData", "DeliveryData", "GapData", "Hour",
+    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",
+    "Reported",
+    "Ack", "Rejected", "Command", "Desired", "WardState",
+]

@@ -1,0 +1,120 @@
+"""What each command is, needs and takes: the contract's table of commands. Pure.
+
+A configuration is none of them: it is a state, not a deed, so it stands retained on `cfg/desired`.
+"""
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.core.contract.wire.answers import Clocks, Diagnostics, HandedOver, Installed, Pauses, Replayed, Restarted
+from agent.core.contract.wire.inbound import BadPayload, Command, Seq, Ulid, UtcMs
+from agent.core.release import BUNDLE_B, Sha256, Version
+
+AHEAD_MAX_MS = 30 * 86_400_000      # `exp` lies no further ahead: so long its answer is kept, against a second run
+LONGEST_MS = 3_600_000              # of the time in one `clip.export`
+
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]  # on one line
+Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class Nothing(Struct, frozen=True):
+    """The args of a command that takes none."""
+
+
+class Replay(Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """`replay`: offer these seqs again, both included."""
+
+    first: Seq                          # the first of them
+    last: Seq                           # the last of them
+
+
+class TimeHint(Struct, frozen=True):
+    """`time_hint`: what time the ward believes it is."""
+
+    utc_ms: UtcMs
+
+
+class Restart(Struct, frozen=True):
+    """`restart`: start the processes of this role anew."""
+
+    role: Literal["capture", "keeper", "link", "web"]   # whose processes
+
+
+class Update(Struct, frozen=True):
+    """`update`: install this version of the agent, as soon as the household has agreed; its maker has signed it."""
+
+    version: Version                    # newer than the one that runs
+    url: Annotated[str, Meta(max_length=300, pattern=r"^https://[!-~]+\Z")]     # of the bundle
+    sha256: Sha256                      # of the bundle
+    bytes: Annotated[int, Meta(ge=1, le=BUNDLE_B)]  # of the bundle
+
+
+class Wanted(Struct, kw_only=True, frozen=True):
+    """What the ward says whenever it asks for pictures: for what, on whose word, and where they are to go."""
+
+    case: Text                          # the ward's own number of it
+    purpose: Purpose                    # what the household has its rules by
+    officer: Text                       # who answers for it
+    basis: Text                         # the law that it is asked by
+    cam: Annotated[str, Meta(max_length=64)]
+    upload: Annotated[str, Meta(max_length=300, pattern=r"^https://[!-~]+\Z")]  # the intake
+    receipt_key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]    # Ed25519: signs the intake's receipt
+
+
+class Snapshot(Wanted, kw_only=True, frozen=True):
+    """`snapshot`: one picture of this camera, as soon as the household has agreed."""
+
+
+class ClipExport(Wanted, kw_only=True, frozen=True, rename={"begin": "from", "end": "to"}):
+    """`clip.export`: a camera's recordings of some time, as a signed export."""
+
+    begin: Moment                       # RFC 3339, with its zone
+    end: Moment                         # at most an hour later
+
+
+class ClipCancel(Struct, frozen=True):
+    """`clip.cancel`: what was asked for by that command is not wanted any more."""
+
+    request: Ulid                       # the command's id
+
+
+class Rule(NamedTuple):
+    """What a command needs before it is carried out."""
+
+    args: type[Struct] = Nothing
+    answer: type[Struct] | None = None      # what its answer's data is, if it has any
+    signed: bool = False            # by the ward's command key: a stolen broker can't give such an order
+    without_clock: bool = False     # obeyed while the device can't tell whether it has expired
+    to_all: bool = False            # may come on the topic of the whole ward
+
+
+COMMANDS = {
+    "rebirth": Rule(without_clock=True, to_all=True),
+    "time_hint": Rule(TimeHint, Clocks, without_clock=True, to_all=True),
+    "replay": Rule(Replay, Replayed),
+    "pause.state": Rule(answer=Pauses),
+    "diagnostics": Rule(answer=Diagnostics),
+    "snapshot": Rule(Snapshot, HandedOver, signed=True),
+    "restart": Rule(Restart, Restarted, signed=True),
+    "update": Rule(Update, Installed, signed=True),
+    "clip.export": Rule(ClipExport, HandedOver, signed=True),
+    "clip.cancel": Rule(ClipCancel, signed=True),
+}
+
+Args = TypeVar("Args", bound=Struct)
+
+
+def plain(command: Command) -> dict[str, Any]:
+    """The command as it is sent: what is unknown is left out, and not null."""
+    return {name: value for name, value in msgspec.to_builtins(command).items() if value is not None}
+
+
+def args(command: Command, kind: type[Args]) -> Args:
+    """The command's args as `kind`; what it does not know is ignored. Raises BadPayload."""
+    try:
+        return msgspec.convert(command.args, kind)
+    except msgspec.ValidationError:
+        raise BadPayload("wrong args") from None

@@ -1,0 +1,175 @@
+"""What events tell: the data of each kind. The roles write them, the envelope adds mono_ms, kind and hist.
+
+Absent means unknown, never 0. Units are in the names; `start_ms` is on the boot's monotonic clock like `mono_ms`.
+"""
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from agent.core.household.sharing import Decision
+
+Phase = Literal["start", "end"]
+
+
+class ClipRef(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A clip by name, and as much as is known of it."""
+
+    id: str                             # camera-boot-number
+    bytes: int | None = None            # size of its file
+    sha256: str | None = None           # hex
+
+
+class MotionData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "motion": something moved in front of a camera. Two messages an event, tied by `event`."""
+
+    event: int                          # the device's own number of it
+    phase: Phase
+    start_ms: int
+    dur_ms: int | None = None           # with phase "end"
+    score: float | None = None          # the peak, 0..1
+    zones: list[str] = []               # fulfilled, in the order in which they first were; at the start: so far
+    tracks_n: int | None = None         # objects
+    boxes: list[list[float]] = []       # [x, y, w, h] of the largest in its picture, fractions of the picture
+    path: list[list[int]] = []          # [ds since the start, object (from 1 on), x, y, w, h], in thousandths
+    clip: ClipRef | None = None         # the first clip that shows it
+    continues: int | None = None        # the event that this one goes on from: longer than a clip may be
+    cut: bool = False                   # the recorder died before the end: dur_ms is what is on the card
+    detector: str | None = None         # version of the detector
+    settings: str | None = None         # what it was set to, as a hash: the same one, the same settings
+
+
+class TamperData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "tamper": something has been done to a camera. Two messages an event, tied by `event`."""
+
+    event: int                          # the device's own number of it
+    code: str                           # covered, sprayed, moved, defocused, blinded or frozen
+    phase: Phase
+    start_ms: int                       # when it began, which is some seconds before it was told
+    dur_ms: int | None = None           # with phase "end"
+    strength: float | None = None       # how much of the view is affected, 0..1
+    detail: str | None = None           # one line for a person
+    clip: ClipRef | None = None         # with phase "end": the first clip that shows it
+    cut: bool = False                   # nobody saw its end: the recorder died or stopped, or the camera was paused
+
+
+class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "clip": a clip is on the card, whole and flushed."""
+
+    id: str                             # camera-boot-number
+    start_ms: int
+    dur_ms: int
+    bytes: int                          # size of its file
+    frames: int                         # pictures in it
+    codec: str | None = None
+    width: int | None = None            # of the picture, in pixels
+    height: int | None = None           # of the picture, in pixels
+    events: list[int] = []              # events that it shows
+    recovered: bool = False             # its recorder died; closed at the next start
+
+
+class ClockData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "clock": the wall clock became right ("sync") or was moved by more than 2 s ("step").
+
+    utc = mono_ms + offset_ms holds for every event of the same boot, earlier ones included, if the envelope's clock is
+    rtc or ntp. Where two of them contradict each other, docs/design/time.md says which one is believed.
+    """
+
+    code: Literal["sync", "step"]
+    utc_ms: int                         # the wall clock at mono_ms
+    offset_ms: int                      # UTC less mono_ms
+    step_ms: int | None = None          # by how much it was moved
+    err_ms: int | None = None           # how far off it may be at most, where the kernel says so
+
+
+class StorageData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "storage": the card has a trouble, or is rid of it."""
+
+    code: str                           # card_full, card_read_only, card_io, ...
+    phase: Phase
+    detail: str | None = None           # one line for a person
+    lost_n: int | None = None           # clips that could not be kept
+
+
+class CameraData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "camera": a camera stopped delivering video, or delivers again; with "end", how long there was none."""
+
+    code: str                           # camera_unreachable, camera_auth, camera_stalled, ...
+    phase: Phase
+    detail: str | None = None
+    gap_s: float | None = None          # how long there was no video
+
+
+class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "security": what should not have happened, counted instead of repeated; or who answers for a camera's masks.
+    """
+
+    code: str                           # oversize, rejected, bad_payload, retained, elsewhere, mask_by_camera, ...
+    n: int = 1                          # how often since the last such message
+    detail: str | None = None
+    seq: int | None = None              # the message concerned
+
+
+class CommandData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "command": a command came, and what became of it."""
+
+    id: str                             # the command's
+    name: str                           # as in the topic
+    st: str                             # as in the response
+    code: str | None = None
+    by: str | None = None               # who ordered it, as the command says
+
+
+class ConfigData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "config": another configuration of the ward is in effect, as far as the household's settings let it."""
+
+    ver: int                            # of the configuration
+    cfg: dict[str, Any]                 # what was asked for
+    clamped: dict[str, str] = {}        # keys whose wish does not hold as it was, and why: as in cfg/reported
+
+
+class ConsentData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "consent": what became of the ward's wish for pictures, before any of them has left the house."""
+
+    request: str                        # the command's id
+    code: Decision
+    by: str                             # rule | command | page | time | ward: the way it was decided
+    case: str | None = None             # as the ward gave it
+
+
+class DeliveryData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "delivery": the ward has what it asked for, by its own receipt."""
+
+    request: str                        # the command's id
+    bytes: int                          # of all that was uploaded
+    sha256: str                         # of all of it, hex
+    case: str | None = None             # as the ward gave it
+    manifest: str | None = None         # SHA-256 of the export's manifest
+
+
+class Hour(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One camera's motion in one hour of a boot, after its messages were folded into this."""
+
+    c: str | None                       # the camera
+    boot: str
+    mono_ms: int                        # of the first
+    motion_n: int                       # events
+    dur_ms: int                         # their durations in sum, as far as known
+    time: str | None = None             # of the first, when the clock was set
+
+
+class GapData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "gap": these messages will not come; what they would have told, in short, if they gave way to this one."""
+
+    code: Literal["outbox_full", "not_kept"]    # the latter answers a `replay`: settled, set aside or folded before
+    missing: list[tuple[int, int]]      # first and last seq of each stretch
+    n: int                              # messages in them
+    hours: list[Hour] = []              # what the folded motion came to
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(payload: Struct) -> bytes:
+    """Compact JSON, as it is stored and sent."""
+    return _encoder.encode(payload)

@@ -1,0 +1,51 @@
+"""What goes between a device and the ward's intake, over HTTPS: how an upload is announced, and the receipt for it.
+
+The upload itself is tus 1.0.0 (core, creation, checksum, termination): docs/design/requests.md.
+"""
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.core.contract.wire.inbound import BadPayload, Seq, Ulid, UtcMs, Word
+
+TUS = "1.0.0"
+PIECE_B = 1 << 20               # of one PATCH: what is sent again at most when its connection breaks
+RECEIPT_B = 4096                # a receipt is no longer
+REQUEST, KIND, SHA256, MANIFEST = "request", "kind", "sha256", "manifest"      # keys of Upload-Metadata
+
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class Receipt(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The intake's word that it has an upload, whole and checked. `sig` is made like a command's."""
+
+    request: Ulid
+    dev: Word
+    sha256: Digest                      # of all that was uploaded
+    bytes: Seq
+    ts: UtcMs                           # when, by the intake's clock
+    manifest: Digest | None = None      # SHA-256 of the export's manifest; none with a snapshot
+    kid: Word | None = None
+    sig: Annotated[str, Meta(max_length=128)] | None = None
+    v: int = 1
+
+
+def receipt(payload: bytes) -> Receipt:
+    """The receipt in an intake's answer, of which nothing is believed yet. Raises BadPayload."""
+    if len(payload) > RECEIPT_B:
+        raise BadPayload("too large")
+    try:
+        return msgspec.json.decode(payload, type=Receipt)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadPayload("no receipt") from None
+
+
+def signed_part(payload: bytes) -> dict[str, Any]:
+    """What the signature of a receipt is over: all of it but `sig`. Raises BadPayload."""
+    try:
+        told = msgspec.json.decode(payload, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadPayload("no receipt") from None
+    told.pop("sig", None)
+    return told

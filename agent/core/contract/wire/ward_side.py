@@ -1,0 +1,199 @@
+"""What devices tell, as the ward takes it: the fields that it works with, each within bounds. Devices are not trusted.
+
+The rest of a payload is passed on as it came; a later version may have added to it.
+"""
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.core.contract.wire.device_side import CommandState
+from agent.core.contract.wire.inbound import Seq, Ulid, UtcMs
+from agent.core.contract.wire.topics import ROOT
+
+LARGEST_B = 8 * 1024            # of one payload, as the contract has it
+SEQ_MAX = 2**63 - 1
+DESK = "ops"                    # whose commands the ward keeps the answers to
+SEQ = re.compile(rb'"seq"\s*:\s*(\d{1,19})')
+TOPIC = re.compile(rf"{ROOT}/(?P<ward>[a-z0-9-]{{1,24}})/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what>status|birth|health|evt|"
+                   rf"rsp/{DESK}/[^/]+)")
+
+Boot = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z")]
+Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]     # for people, on one line
+Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,64}\Z")]
+Clock = Literal["unset", "saved", "rtc", "ntp"]
+
+
+class Unacceptable(Exception):
+    """The payload can't be what its topic says. `code` is the word for it, `seq` the event's, where one can be read."""
+
+    def __init__(self, code: str, seq: int | None = None) -> None:
+        super().__init__(code)
+        self.code, self.seq = code, seq
+
+
+class Status(Struct, kw_only=True, frozen=True):
+    """`status`."""
+
+    online: bool
+    boot: Boot
+    conn: Seq
+    why: Code | None = None
+    ts: UtcMs | None = None
+    clock: Clock | None = None
+
+
+class Birth(Struct, kw_only=True, frozen=True):
+    """`birth`."""
+
+    boot: Boot
+    conn: Seq
+    mono_ms: Seq
+    clock: Clock
+    agent: Line
+    ts: UtcMs | None = None
+    seq_next: Seq | None = None
+    site: Line | None = None
+    hw: Line | None = None
+    cert_not_after: Line | None = None
+
+
+class Condition(Struct, kw_only=True, frozen=True):
+    """One thing that is wrong with a device."""
+
+    code: Code
+    sev: Literal["info", "warn", "alarm"]
+    c: Line | None = None
+    unit: Line | None = None
+
+
+class Health(Struct, kw_only=True, frozen=True):
+    """`health`."""
+
+    seq: Seq
+    boot: Boot
+    clock: Clock
+    mono_ms: Seq
+    int_s: Annotated[int, Meta(ge=1, le=3600)]
+    ts: UtcMs | None = None
+    outbox_n: Seq | None = None
+    outbox_old_s: Seq | None = None
+    cond: Annotated[list[Condition], Meta(max_length=64)] = []
+
+
+Stretch = tuple[Seq, Seq]
+
+
+class EventData(Struct, kw_only=True, frozen=True):
+    """The part of an event's data that every kind has; `missing` is the `gap` kind's."""
+
+    mono_ms: Seq
+    kind: Code
+    hist: bool = False
+    missing: Annotated[list[Stretch], Meta(max_length=1000)] = []
+
+
+class Event(Struct, kw_only=True, frozen=True):
+    """`evt`: a CloudEvent."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(max_length=100)]
+    type: Code
+    source: Line
+    seq: Annotated[int, Meta(ge=1, le=SEQ_MAX)]
+    boot: Boot
+    clock: Clock
+    data: EventData
+    time: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Answer(Struct, kw_only=True, frozen=True):
+    """`rsp/ops/{id}`."""
+
+    id: Ulid
+    st: CommandState
+    code: Code | None = None
+    request: Seq | None = None
+    sent_b: Seq | None = None
+    total_b: Seq | None = None
+
+
+class _Telling(Struct, frozen=True):
+    data: Answer
+
+
+class LedgerHead(Struct, kw_only=True, frozen=True):
+    """In a health report: the newest row of what the device has signed."""
+
+    n: Seq
+    head: Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}\Z")]
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+
+
+class _Witness(Struct, frozen=True):
+    ledger: LedgerHead | None = None
+
+
+Told = Status | Birth | Health | Event | Answer
+KINDS: dict[str, type[Told]] = {"status": Status, "birth": Birth, "health": Health, "evt": Event, "rsp": Answer}
+
+
+class Message(NamedTuple):
+    """One accepted message."""
+
+    dev: str
+    told: Told
+    text: str       # the whole payload, as compact JSON
+
+
+class Place(NamedTuple):
+    """Whose topic it is, and what for."""
+
+    dev: str        # its id; in a city with its ward before it, as "w07/c-7f3a9c21b04d"
+    what: str       # status | birth | health | evt | rsp
+
+
+def place(ward: str, topic: str) -> Place | None:
+    """Whose topic it is; None for one that no device of this ward tells anything on."""
+    found = TOPIC.fullmatch(topic)
+    return Place(found["dev"], found["what"].partition("/")[0]) if found and found["ward"] == ward else None
+
+
+def read(where: Place, payload: bytes) -> Message:
+    """The message in `payload`. Raises Unacceptable with too_large, not_json, schema or id."""
+    if len(payload) > LARGEST_B:
+        raise Unacceptable("too_large", _seq(where, payload))
+    try:
+        table: Any = msgspec.json.decode(payload)
+        told = msgspec.convert(table, KINDS[where.what])
+    except msgspec.ValidationError:
+        raise Unacceptable("schema", _seq(where, payload)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unacceptable("not_json", _seq(where, payload)) from None
+    if isinstance(told, Event) and told.id != f"{where.dev.rpartition('/')[2]}/{told.seq}":
+        raise Unacceptable("id", told.seq)
+    return Message(where.dev, told, msgspec.json.encode(table).decode())
+
+
+def answer_in(event: str) -> Answer | None:
+    """What an event of the kind "command" says became of it, should the answer itself have been lost."""
+    try:
+        return msgspec.json.decode(event, type=_Telling).data
+    except msgspec.DecodeError:
+        return None
+
+
+def ledger_head(health: str) -> LedgerHead | None:
+    """The newest row of its ledger that a device tells of in a health report; None where it tells of none."""
+    try:
+        return msgspec.json.decode(health, type=_Witness).ledger
+    except msgspec.DecodeError:
+        return None
+
+
+def _seq(where: Place, payload: bytes) -> int | None:
+    """The seq of a spoiled event, so that its device can be told to set it aside."""
+    found = SEQ.search(payload) if where.what == "evt" else None
+    return int(found[1]) if found and 1 <= int(found[1]) <= SEQ_MAX else None

@@ -1,0 +1,181 @@
+"""Compares what the ledger signed with what lies on the card: every clip's file, and what the database tells of it."""
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from agent.core.evidence.ledger.acts import Begin, ClipSigned, Deletion
+from agent.core.evidence.ledger.check import Checked
+from agent.core.evidence.ledger.clocks import offsets
+from agent.core.evidence.ledger.findings import Code, Finding
+from agent.core.evidence.ledger.row import Moment, Row
+
+PATIENCE_MS = 10 * 60 * 1000        # a clip that was finished for so long was in the keeper's list
+FINISHED, GONE = ("done", "recovered"), ("deleting", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A clip's file: its size and digest, or why it can't be read."""
+
+    size_b: int = 0
+    sha256: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database tells of a clip, undated: as it was first written."""
+
+    seq: int
+    name: str
+    camera: str
+    state: str
+    boot: str
+    mono_ms: int
+    wall_ms: int
+    dur_ms: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What is on the card beside the ledger."""
+
+    files: Mapping[str, Found]
+    known: Mapping[str, Known]
+    boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms by which a boot's rows are dated
+    waiting: Sequence[Row] = ()                                 # acts that are noted and not signed yet
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the rows tell of clips."""
+
+    begin: Begin | None = None
+    signed: dict[str, tuple[int, ClipSigned]] = field(default_factory=dict)
+    resigned: list[tuple[int, ClipSigned]] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+    malformed: list[Finding] = field(default_factory=list)
+    order: list[tuple[int, Moment]] = field(default_factory=list)      # number of each clip, and when it was hashed
+
+
+def check_shelf(checked: Checked, shelf: Shelf) -> list[Finding]:
+    """Everything about clips that does not fit the rows that hold."""
+    told, waiting = _told(checked.rows), _told(shelf.waiting)
+    told.deleted |= waiting.deleted
+    if not checked.rows and not checked.last_n:
+        lost = [each for each in shelf.known.values()
+                if each.sha256 and each.state in FINISHED and each.name not in waiting.signed]
+        return [Finding(Code.LEDGER_MISSING, "there are signed clips, but not one row of a ledger")] if lost else []
+    digests = {clip.sha256: name for name, (_, clip) in told.signed.items()}
+    findings = [*told.malformed, *(_resigned(n, clip) for n, clip in told.resigned)]
+    for name, (n, clip) in told.signed.items():
+        findings += _file(n, clip, shelf.files.get(name), shelf.known.get(name), name in told.deleted, digests)
+        findings += _database(n, clip, shelf.known.get(name))
+    findings += _unsigned(told, shelf, exempt=told.signed.keys() | waiting.signed.keys() | checked.broken)
+    findings += _boots(checked.rows, shelf)
+    return findings
+
+
+def _told(rows: Sequence[Row]) -> _Told:
+    told = _Told()
+    for row in rows:
+        try:
+            _hear(told, row)
+        except msgspec.ValidationError as error:
+            told.malformed.append(Finding(Code.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}",
+                                          row.n))
+    return told
+
+
+def _hear(told: _Told, row: Row) -> None:
+    if row.kind == Begin.KIND and told.begin is None:
+        told.begin = msgspec.convert(row.body, Begin)
+    elif row.kind == Deletion.KIND:
+        told.deleted.update(msgspec.convert(row.body, Deletion).clips)
+    elif row.kind == ClipSigned.KIND:
+        clip = msgspec.convert(row.body, ClipSigned)
+        told.order.append((number(clip.clip), row.at))
+        _, first = told.signed.setdefault(clip.clip, (row.n, clip))
+        if first.sha256 != clip.sha256:
+            told.resigned.append((row.n, clip))
+
+
+def number(clip: str) -> int:
+    """The clip's number, which its name ends with; 0 for a name that is none."""
+    digits = clip.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _resigned(n: int, clip: ClipSigned) -> Finding:
+    return Finding(Code.CLIP_RESIGNED, f"row {n} signs another content than the first row of this clip: it was changed "
+                                       "and handed in again", n, clip.clip)
+
+
+def _file(n: int, clip: ClipSigned, found: Found | None, known: Known | None, deleted: bool,
+          digests: Mapping[str, str]) -> Iterator[Finding]:
+    if found is None:
+        if deleted:
+            return
+        if known and known.state in GONE:
+            yield Finding(Code.DELETION_WITHOUT_ROW, "its file is gone, the database calls it deleted, and no row does",
+                          n, clip.clip)
+        else:
+            yield Finding(Code.CLIP_MISSING, "its file is gone, and nobody deleted it", n, clip.clip)
+    elif found.trouble:
+        yield Finding(Code.CLIP_UNREADABLE, f"its file can't be read: {found.trouble}", n, clip.clip)
+    elif found.sha256 != clip.sha256:
+        yield _changed(n, clip, found, digests)
+
+
+def _changed(n: int, clip: ClipSigned, found: Found, digests: Mapping[str, str]) -> Finding:
+    if other := digests.get(found.sha256):
+        return Finding(Code.CLIP_SWAPPED, f"its file holds what was recorded as {other}", n, clip.clip)
+    if found.size_b < clip.bytes:
+        return Finding(Code.CLIP_TRUNCATED, f"{clip.bytes - found.size_b} of {clip.bytes} bytes are missing",
+                       n, clip.clip)
+    return Finding(Code.CLIP_EDITED, "its file is not what was signed", n, clip.clip)
+
+
+def _database(n: int, clip: ClipSigned, known: Known | None) -> Iterator[Finding]:
+    """A date or a camera that was changed in the database deceives whoever looks at the page."""
+    if known is None:
+        return
+    signed = (clip.camera, clip.boot, clip.mono_ms, clip.wall_ms, clip.dur_ms)
+    if signed != (known.camera, known.boot, known.mono_ms, known.wall_ms, known.dur_ms):
+        yield Finding(Code.CLIP_REDATED, "the database tells another camera or time of it than its row", n, clip.clip)
+
+
+def _unsigned(told: _Told, shelf: Shelf, exempt: set[str]) -> Iterator[Finding]:
+    """Clips that no row tells of, though one should."""
+    before_n = told.begin.clips_n if told.begin else 0
+    for name in shelf.files.keys() - exempt:
+        if trouble := shelf.files[name].trouble:
+            yield Finding(Code.CLIP_UNREADABLE, f"its file can't be read, so it was never signed: {trouble}", clip=name)
+    for name in shelf.known.keys() - exempt:
+        known = shelf.known[name]
+        if known.seq <= before_n:
+            continue
+        if known.state in GONE and name not in told.deleted:
+            yield Finding(Code.DELETION_WITHOUT_ROW, "the database calls it deleted, and no row does", clip=name)
+        elif known.state in FINISHED and (known.sha256 or _passed_over(known, told)):
+            yield Finding(Code.CLIP_WITHOUT_ROW, "it is finished, and no row vouches for it", clip=name)
+    for name in shelf.files.keys() - exempt - shelf.known.keys():
+        yield Finding(Code.CLIP_WITHOUT_ROW, "neither a row nor the database knows its file", clip=name)
+
+
+def _passed_over(known: Known, told: _Told) -> bool:
+    """Whether the keeper, who takes the newest clip first, took an older one long after this one's end."""
+    end_mono_ms = known.mono_ms + (known.dur_ms or 0)
+    return any(seq < known.seq and at.boot == known.boot and at.mono_ms - end_mono_ms > PATIENCE_MS
+               for seq, at in told.order)
+
+
+def _boots(rows: Sequence[Row], shelf: Shelf) -> Iterator[Finding]:
+    """The offsets that date the clips of a boot must be such as rows tell."""
+    told = offsets([*rows, *shelf.waiting])
+    seen = {row.sealed.boot for row in rows} | {row.at.boot for row in rows}
+    for boot, offsets_ms in shelf.boots.items():
+        if boot in seen and not told.get(boot, set()).issuperset(offsets_ms):
+            yield Finding(Code.BOOT_REDATED, f"the database dates the boot {boot} as no row does")

@@ -1,0 +1,232 @@
+"""Checks a ledger's rows: content, signature, order, gaps, times, and the heads that others have seen."""
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from agent.core.evidence.ledger.acts import Begin, KeyChange
+from agent.core.evidence.ledger.chain import Head, chained, fingerprint, message
+from agent.core.evidence.ledger.clocks import check_clocks
+from agent.core.evidence.ledger.findings import Code, Finding
+from agent.core.evidence.ledger.row import Line, Row, decode
+
+Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
+NOTHING = Head()                                        # what the first row follows on
+
+
+@dataclass(slots=True)
+class Checked:
+    """What came of it: what is wrong, and the rows that the device's key vouches for, in order."""
+
+    rows: list[Row] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)     # those that sign, the first one first
+    broken: set[str] = field(default_factory=set)       # clips that only rows name which do not hold
+    last_n: int = 0
+    waiting_n: int = 0              # acts that wait for their signature
+
+    @property
+    def stretches(self) -> list[tuple[int, int]]:
+        """First and last number of each stretch of rows that holds without a gap."""
+        found: list[tuple[int, int]] = []
+        for row in self.rows:
+            if found and found[-1][1] == row.n - 1:
+                found[-1] = (found[-1][0], row.n)
+            else:
+                found.append((row.n, row.n))
+        return found
+
+
+def check(lines: Iterable[Line], verifies: Verifies, *, heads: Mapping[int, str] | None = None, key: str = "",
+          told_key: bytes | None = None, waiting: Iterable[Row] = (), noted_n: int | None = None,
+          after: Head = NOTHING) -> Checked:
+    """Check the rows as they are stored, in the order of their numbers.
+
+    `heads` are row numbers with the first hex digits of their hashes, as a ward has seen them; `key` is the public
+    key's fingerprint, as somebody has kept it. `told_key` is what the database calls the key: it is tried where the
+    row that should bring the key is spoilt. `waiting` are acts that are noted and not signed yet, and `noted_n` is how
+    many were noted in all. Without a head, nobody can tell whether the end is cut off. `after` is the row that a
+    stretch out of the ledger follows on; by itself it vouches for nothing.
+    """
+    reader = _Reader(verifies, key, told_key, after)
+    reader.read(list(lines))
+    checked, waiting = reader.checked, list(waiting)
+    checked.waiting_n = len(waiting)
+    checked.findings += _order(reader.vouched, reader.numbers, after)
+    checked.rows.sort(key=lambda row: row.n)
+    checked.findings += _heads(reader.hashes, checked.last_n, heads or {})
+    checked.findings += _acts(checked, waiting, noted_n, after.n)
+    checked.findings += check_clocks(checked.rows, [*checked.rows, *waiting])
+    checked.findings += _device(checked.rows, is_whole=not after.n)
+    return checked
+
+
+class _Reader:
+    """Takes the lines one by one, and sorts out which of them the device vouches for."""
+
+    def __init__(self, verifies: Verifies, key: str, told_key: bytes | None, after: Head) -> None:
+        self._verifies, self._key = verifies, key
+        self._spare = [told_key] if told_key else []
+        self.checked = Checked()
+        self.vouched: list[tuple[Row, Line]] = []
+        self.numbers: set[int] = set()              # every number that some line claims
+        self.hashes: dict[int, bytes] = {after.n: after.hash}
+        self._doubtful: list[tuple[Row, Line]] = [] # whole, but not signed; a signed row behind them may vouch for them
+
+    def read(self, lines: list[Line]) -> None:
+        """All lines, as they are stored."""
+        for line in lines:
+            row = decode(line.doc)
+            if row is None or chained(line.prev, line.doc) != line.hash:
+                self._refuse(Code.ROW_EDITED, line, row)
+            elif self._signed(line, row):
+                self._settle_doubts(line.prev)
+                self._hold(row, line)
+            else:
+                self._doubtful.append((row, line))
+        self._settle_doubts(b"")
+
+    def _count(self, number: int) -> None:
+        self.numbers.add(number)
+        self.checked.last_n = max(self.checked.last_n, number)
+
+    def _settle_doubts(self, wanted: bytes) -> None:
+        """Of the doubtful lines, the next signed one vouches for those that it follows on: `wanted` is its prev."""
+        covered = []
+        while self._doubtful:
+            row, line = self._doubtful.pop()
+            if line.hash == wanted:
+                covered.append((row, line))
+                wanted = line.prev
+            else:
+                self._refuse(Code.ROW_FOREIGN, line, row)
+        for row, line in reversed(covered):
+            self._tell(Code.SIGNATURE_BROKEN, row.n)
+            self._hold(row, line)
+
+    def _hold(self, row: Row, line: Line) -> None:
+        self._count(row.n)
+        if self.hashes.get(row.n) == line.hash:
+            self._tell(Code.ROWS_REORDERED, row.n)
+            return
+        self.vouched.append((row, line))
+        self.checked.rows.append(row)
+        self.hashes[row.n] = line.hash
+
+    def _refuse(self, code: Code, line: Line, row: Row | None) -> None:
+        """It goes by the number under which it lies, for what it says itself is worth nothing."""
+        self._count(line.n)
+        clip = row.body.get("clip") if row else None
+        clip = clip if isinstance(clip, str) else None
+        self.checked.broken |= {clip} if clip else set()
+        self._tell(code, line.n, clip)
+
+    def _tell(self, code: Code, n: int, clip: str | None = None) -> None:
+        self.checked.findings.append(Finding(code, SAYS[code].format(n=n), n, clip))
+
+    def _signed(self, line: Line, row: Row) -> bool:
+        """Whether one of the device's keys vouches for the row; takes up the key that a row brings."""
+        brought = _key(row) if self._may_bring(line, row) else None
+        keys = [brought] if brought else self.checked.keys[::-1] or self._spare
+        vouches = next((key for key in keys if self._verifies(key, line.sig, message(line.hash))), None)
+        if vouches is not None and vouches not in self.checked.keys:
+            self._take(vouches, row.n)
+        return vouches is not None
+
+    def _may_bring(self, line: Line, row: Row) -> bool:
+        """Whether the row may bring a key: the first row does, and one that follows on what went before."""
+        if not self.checked.keys:
+            return row.kind == Begin.KIND
+        return row.kind == KeyChange.KIND and self.hashes.get(row.n - 1) == line.prev
+
+    def _take(self, key: bytes, n: int) -> None:
+        if self.checked.keys:
+            self._tell(Code.KEY_CHANGED, n)
+        elif self._key and fingerprint(key) != self._key.lower():
+            self._tell(Code.KEY_FOREIGN, n)
+        self.checked.keys.append(key)
+
+
+SAYS = {
+    Code.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
+    Code.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
+    Code.KEY_CHANGED: "from row {n} on another key signs, which vouches for nothing before: was the old one lost?",
+    Code.KEY_FOREIGN: "the ledger is not signed with the key that was named",
+    Code.ROWS_REORDERED: "row {n} is there twice",
+    Code.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still vouches for its content",
+}
+
+
+def _key(row: Row) -> bytes | None:
+    """The public key that a row brings."""
+    try:
+        return bytes.fromhex(row.body["key"]) if row.kind in (Begin.KIND, KeyChange.KIND) and not row.deed else None
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _order(vouched: list[tuple[Row, Line]], numbers: set[int], after: Head) -> Iterator[Finding]:
+    """Whether the rows lie where they belong, follow on each other, and none is missing."""
+    highest = 0
+    for row, _ in vouched:
+        if row.n < highest:
+            yield Finding(Code.ROWS_REORDERED, f"row {row.n} lies behind row {highest}", row.n)
+        highest = max(highest, row.n)
+    for first, last in _gaps(numbers, after.n + 1):
+        rows = f"row {first} is" if first == last else f"rows {first} to {last} are"
+        yield Finding(Code.ROW_REMOVED, f"{rows} missing", first)
+    by_number = {row.n: line for row, line in vouched}
+    for number, line in by_number.items():
+        before = by_number.get(number - 1)
+        if line.prev != (before.hash if before else after.hash) and (before or number == after.n + 1):
+            yield Finding(Code.CHAIN_BROKEN, f"row {number} follows on another row than the one before it: "
+                                             "two histories were mixed", number)
+
+
+def _gaps(numbers: set[int], expected: int) -> Iterator[tuple[int, int]]:
+    """First and last of each stretch of missing numbers, from `expected` on."""
+    for number in sorted(numbers):
+        if number > expected:
+            yield expected, number - 1
+        expected = max(expected, number + 1)
+
+
+def _heads(hashes: Mapping[int, bytes], last_n: int, heads: Mapping[int, str]) -> Iterator[Finding]:
+    for number, digits in sorted(heads.items()):
+        if number > last_n:
+            yield Finding(Code.TAIL_CUT, f"the ledger ends with row {last_n}, but row {number} was seen by others",
+                          last_n)
+        elif number not in hashes or not hashes[number].hex().startswith(digits.lower()):
+            yield Finding(Code.HEAD_DIFFERS, f"row {number} is not the one that others have seen", number)
+
+
+def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: int) -> Iterator[Finding]:
+    """Whether every act that was noted is signed or waits for it; what rows that do not hold told is not asked for.
+
+    How many acts were noted before a stretch that begins in the midst, its first one tells.
+    """
+    held, n = {row.n for row in checked.rows}, after_n
+    deed = next((row.deed for row in checked.rows if row.deed), 1) - 1 if after_n else 0
+    for row in [*(row for row in checked.rows if row.deed), *waiting]:
+        row_n = row.n or checked.last_n + 1
+        if row.deed != deed + 1 and held.issuperset(range(n + 1, row_n)):
+            yield Finding(Code.ACT_MISSING, f"acts are counted without a gap, but on act {deed} follows {row.deed}",
+                          row.n or None)
+        deed, n = row.deed, row_n
+    if noted_n is not None and noted_n > deed and held.issuperset(range(n + 1, checked.last_n + 1)):
+        yield Finding(Code.ACT_MISSING, f"{noted_n} acts were noted, but after act {deed} there is no row")
+
+
+def _device(rows: list[Row], is_whole: bool) -> Iterator[Finding]:
+    """Whether all rows are of one device and one board; told once where that changes.
+
+    A whole ledger's first row names the board, or there is none; a stretch's board is the first that is named.
+    """
+    device = rows[0].dev if rows else ""
+    serial = next((row.body["serial"] for row in (rows[:1] if is_whole else rows) if "serial" in row.body), None)
+    for row in rows:
+        here = row.body.get("serial", serial)
+        if row.dev != device:
+            yield Finding(Code.DEVICE_DIFFERS, f"from row {row.n} on it is the device {row.dev}, not {device}", row.n)
+        elif here != serial:
+            yield Finding(Code.DEVICE_DIFFERS, f"from row {row.n} on it is the board {here}, not {serial}: "
+                                               "the card was moved", row.n)
+        device, serial = row.dev, here

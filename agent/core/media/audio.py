@@ -1,0 +1,57 @@
+"""What the formats of a camera's sound say: AAC's configuration, and how long a stretch of sound lasts. Pure.
+
+Format: ISO/IEC 14496-3 §1.6.2.1 (AudioSpecificConfig), §4.4.1 (its part for AAC), table 1.18 (rates).
+"""
+from agent.core.media.model import AudioInfo
+
+RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+RATE_FOLLOWS = 15           # 24 bits that tell it
+CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
+PLAIN = (1, 2, 3, 4)        # object types whose frames have 1024 samples, or 960: main, LC, SSR, LTP
+DOUBLED = (5, 29)           # SBR and PS: a plain one that a decoder makes more of
+LAWS = ("pcma", "pcmu")
+
+
+class _Bits:
+    """Reads numbers of some bits from the front; what is not there reads as zeros."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def take(self, count: int) -> int:
+        self._left -= count
+        value = self._value >> self._left if self._left >= 0 else self._value << -self._left
+        return value & (1 << count) - 1
+
+
+def _read(config: bytes) -> tuple[int, int, int] | None:
+    """Rate, channels and samples a frame, of the core; None for what is not plain AAC within."""
+    bits = _Bits(config)
+    kind, rate_hz, channels = bits.take(5), _rate_hz(bits), bits.take(4)
+    if kind in DOUBLED:
+        _rate_hz(bits)      # the doubled one
+        kind = bits.take(5)
+    if kind not in PLAIN or not rate_hz or channels >= len(CHANNELS) or not CHANNELS[channels]:
+        return None
+    return rate_hz, CHANNELS[channels], 960 if bits.take(1) else 1024
+
+
+def _rate_hz(bits: _Bits) -> int:
+    index = bits.take(4)
+    if index == RATE_FOLLOWS:
+        return bits.take(24)
+    return RATES_HZ[index] if index < len(RATES_HZ) else 0
+
+
+def aac(config: bytes) -> AudioInfo | None:
+    """The format that an AudioSpecificConfig tells; None for one that is broken, or of another kind of AAC."""
+    found = _read(config)
+    return AudioInfo("aac", found[0], found[1], config) if found else None
+
+
+def samples_n(info: AudioInfo, data: bytes) -> int:
+    """How many samples of each channel a frame of AAC or a packet of G.711 holds."""
+    if info.codec in LAWS:
+        return len(data) // info.channels
+    found = _read(info.config)
+    return found[2] if found else 0

@@ -1,0 +1,163 @@
+"""Chooses what of each clip belongs to a range of time: from a keyframe to the last frame that is shown in it.
+
+All clips of a cut lie on one line of time, in microseconds; the caller says where each begins.
+"""
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent.core.media.mp4.read import Fragment, Head, ReadAt, Sample, fragments, samples, sounds
+from agent.core.media.mp4.write import SNAP
+
+JOIN_US = 10_000            # nearer than this, one clip goes on where the other ends: rows count in milliseconds
+SAME_US = 2_000             # nearer than this, two frames are the same one
+FOREVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A clip on the line of time."""
+
+    read_at: ReadAt
+    head: Head
+    begin_us: int           # when its first frame is decoded
+
+    @property
+    def shown_us(self) -> int:
+        """When its first frame is shown."""
+        return self.line_us(self.head.plan.reorder)
+
+    def ticks(self, line_us: int) -> int:
+        """Ticks from the clip's first frame to that moment."""
+        return round((line_us - self.begin_us) * self.head.plan.timescale / 1_000_000)
+
+    def line_us(self, ticks: int) -> int:
+        """The moment so many ticks after the clip's first frame."""
+        return self.begin_us + ticks * 1_000_000 // self.head.plan.timescale
+
+    def shown(self, sample: Sample) -> int:
+        """When the picture is shown, in ticks since the clip's first frame is decoded."""
+        return sample.pts + self.head.plan.reorder
+
+
+class Hearing(NamedTuple):
+    """Which sound is taken, in samples since the clip's first picture is shown."""
+
+    begins_from: int
+    begins_before: int
+    ends_by: int
+
+    def takes(self, sound: Sample) -> bool:
+        """Whether that stretch is."""
+        return self.begins_from <= sound.pts < self.begins_before and sound.pts + sound.duration <= self.ends_by
+
+    def over(self, fragment: Fragment) -> bool:
+        """Whether the sound of that fragment, and so of all that follow, is too late."""
+        return bool(fragment.sounds_n) and fragment.sound_base >= min(self.begins_before, self.ends_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What is taken of a strip. Pictures are whole fragments, but for the end of the last one."""
+
+    number: int             # the strip's, in order
+    strip: Strip
+    shares: Sequence[tuple[Fragment, int]]      # and how many pictures of it
+    begin: int              # the first picture is decoded, ticks since the clip's first
+    first_shown: int        # and shown
+    end: int                # the last picture gives way to the next
+    hearing: Hearing
+
+    def pictures(self, fragment: Fragment, count: int) -> list[Sample]:
+        """Its first `count` pictures. Raises Mp4Error if the file has changed."""
+        return list(samples(self.strip.read_at, self.strip.head, fragment))[:count] if count else []
+
+    def heard(self, fragment: Fragment) -> list[Sample]:
+        """Its sound, as far as it is taken. Raises Mp4Error if the file has changed."""
+        if not fragment.sounds_n:
+            return []
+        return [sound for sound in sounds(self.strip.read_at, fragment) if self.hearing.takes(sound)]
+
+
+def takes(strips: Sequence[Strip], begin_us: int, end_us: int) -> Iterator[Take]:
+    """What is taken of each strip, in order. A strip takes over where it begins: clips may overlap by their pre-roll.
+
+    Of a damaged clip only what is whole before the damage is looked at. Raises Mp4Error if a file changes.
+    """
+    for number, strip in enumerate(strips):
+        found = _take(number, strip, begin_us, end_us, strips[number + 1] if number + 1 < len(strips) else None)
+        if found is not None:
+            yield found
+
+
+def _take(number: int, strip: Strip, begin_us: int, end_us: int, following: Strip | None) -> Take | None:
+    next_us = following.begin_us if following else FOREVER
+    begin, end, given_over = strip.ticks(begin_us), strip.ticks(end_us), strip.ticks(next_us - SAME_US)
+    whole = list(fragments(strip.read_at, strip.head))
+    filmed_n = max((n for n, each in enumerate(whole, 1) if each.samples_n), default=0)
+    if not filmed_n or begin >= min(_end(whole[filmed_n - 1]) + strip.head.plan.reorder, given_over):
+        return None
+    first_n = _first(strip, whole[:filmed_n], begin)
+    last = _last(strip, whole[:filmed_n], first_n, end, given_over)
+    if last is None:
+        return None
+    last_n, count, last_end = last
+    goes_on = (following is not None and following.shown_us < end_us
+               and abs(strip.line_us(last_end) - following.begin_us) <= JOIN_US)
+    complete = last_n == filmed_n - 1 and count == whole[last_n].samples_n
+    first = _picture(strip, whole[first_n])
+    hearing = _hearing(strip, first.pts if first_n else 0, last_end, goes_on, complete)
+    shares = [(each, each.samples_n) for each in whole[first_n:last_n]] + [(whole[last_n], count)]
+    for each in whole[last_n + 1:]:
+        if hearing.over(each):
+            break
+        shares.append((each, 0))
+    return Take(number, strip, shares, first.dts, strip.shown(first), last_end, hearing)
+
+
+def _picture(strip: Strip, fragment: Fragment) -> Sample:
+    """The first one."""
+    return next(samples(strip.read_at, strip.head, fragment))
+
+
+def _end(fragment: Fragment) -> int:
+    return fragment.base + fragment.duration
+
+
+def _first(strip: Strip, whole: Sequence[Fragment], begin: int) -> int:
+    """The fragment that begins with the last keyframe shown at `begin` or before; the first one if there is none."""
+    for number in range(len(whole) - 1, 0, -1):
+        if whole[number].key and whole[number].base <= begin and strip.shown(_picture(strip, whole[number])) <= begin:
+            return number
+    return 0
+
+
+def _last(strip: Strip, whole: Sequence[Fragment], first_n: int, end: int,
+          given_over: int) -> tuple[int, int, int] | None:
+    """The last picture, in the order of decoding, that is shown before `end`: its fragment, its number there from 1
+    on, and when it gives way to the next. None if there is no picture.
+
+    What is decoded before it is taken, too, though some of it may be shown later: others lean on it.
+    """
+    for number in range(len(whole) - 1, first_n - 1, -1):
+        if whole[number].samples_n and whole[number].base < min(end, given_over):
+            pictures = list(samples(strip.read_at, strip.head, whole[number]))
+            for count in range(len(pictures), 0, -1):
+                picture = pictures[count - 1]
+                if strip.shown(picture) < end and picture.dts < given_over:
+                    return number, count, picture.dts + picture.duration
+    return None
+
+
+def _hearing(strip: Strip, first_pts: int, last_end: int, goes_on: bool, complete: bool) -> Hearing:
+    """Sound that outlasts the pictures would push all sound after it back, so it goes only where the film goes on.
+
+    There all of a clip's sound is taken, or what begins before the next clip does: what both have is known later.
+    """
+    plan = strip.head.plan
+    if plan.audio is None:
+        return Hearing(0, 0, 0)
+    begin, end = (ticks * plan.audio.rate_hz // plan.timescale for ticks in (first_pts, last_end))
+    if not goes_on:
+        return Hearing(begin, FOREVER, end + SNAP)
+    return Hearing(begin, FOREVER if complete else end + SNAP + 1, FOREVER)

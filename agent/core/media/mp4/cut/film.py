@@ -1,0 +1,209 @@
+"""Lays what was chosen one after another: the head of the film, and which bytes of which clips are to follow it.
+
+It is a classic MP4, `[ftyp][moov][mdat]`: every player seeks in it by its tables alone. Time without a recording is
+closed; `stretches` tell where.
+"""
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent.core.media.model import AudioInfo
+from agent.core.media.mp4.boxes import BOX, Mp4Error, box
+from agent.core.media.mp4.cut.choose import JOIN_US, Strip, Take, takes
+from agent.core.media.mp4.cut.tables import OFFSET_LIMIT, Entry, Tables
+from agent.core.media.mp4.head import Plan
+from agent.core.media.mp4.read import Sample
+from agent.core.media.mp4.traks import NOTHING_SHOWN, Edit, Show, mvhd, picture_trak, sound_trak
+
+SAMPLES_MAX = 2**20         # 19 hours at 15 frames a second; their tables take up to 20 MB of memory
+TABLES_B_MAX = 2**26        # more than all tables of so many samples
+LAG_MS = 3                  # sound this near to the end of the sound before follows it at once
+
+
+class Run(NamedTuple):
+    """Bytes to be copied out of a clip."""
+
+    strip: int              # its number, in order
+    offset: int
+    size_b: int
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Unbroken time in the film."""
+
+    begin_us: int           # on the line of time
+    end_us: int
+    at_us: int              # in the film
+
+
+class Film:
+    """One file of the cut: as many takes as are encoded alike."""
+
+    def __init__(self, plan: Plan) -> None:
+        """`plan` is that of its first clip."""
+        self.plan = plan
+        self.audio: AudioInfo | None = None         # as soon as there is sound
+        self.stretches: list[Stretch] = []
+        self.strips: list[int] = []                 # numbers of the clips that are in it
+        self._pictures, self._sounds = Tables(), Tables()
+        self._runs = array("Q")                     # triples, as in Run
+        self._data_b = 0
+        self._shown_after = 0                       # of the first picture, ticks
+        self._decoded_us = 0                        # where the last take ends, on the line of time
+        self._silence = 0                           # before the first sound, in samples
+
+    @property
+    def frames_n(self) -> int:
+        """Pictures in it."""
+        return self._pictures.samples_n
+
+    @property
+    def sounds_n(self) -> int:
+        """Stretches of sound in it."""
+        return self._sounds.samples_n
+
+    @property
+    def dur_us(self) -> int:
+        """As long as it plays."""
+        return self._pictures.duration * 1_000_000 // self.plan.timescale
+
+    @property
+    def begin_ms(self) -> int:
+        """When its first frame is shown, on the line of time; `end_ms` when the last one no longer is."""
+        return self.stretches[0].begin_us // 1000
+
+    @property
+    def end_ms(self) -> int:
+        """See `begin_ms`."""
+        return self.stretches[-1].end_us // 1000
+
+    @property
+    def runs(self) -> Iterator[Run]:
+        """What follows the head, in order."""
+        numbers = iter(self._runs)
+        return map(Run, numbers, numbers, numbers)
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether a clip with that head is encoded as the film is; no sound at all fits, too."""
+        mine, audio = self.plan, plan.audio
+        return ((plan.stream, plan.timescale) == (mine.stream, mine.timescale)
+                and (audio is None or self.audio is None or audio == self.audio))
+
+    def add(self, take: Take) -> None:
+        """Take this, too. Raises Mp4Error beyond SAMPLES_MAX, or if a file has changed."""
+        if not self.strips:
+            self._shown_after = take.first_shown - take.begin
+        self._tell(take)
+        self.strips.append(take.number)
+        shift = self._sound_shift(take)
+        for fragment, count in take.shares:
+            self._film(take, take.pictures(fragment, count))
+            self._hear(take, take.heard(fragment), shift)
+            if self.frames_n + self.sounds_n > SAMPLES_MAX:
+                raise Mp4Error(f"more than {SAMPLES_MAX} frames; ask for a shorter time")
+
+    def _tell(self, take: Take) -> None:
+        strip, delay = take.strip, take.first_shown - take.begin
+        begin_us, end_us = strip.line_us(take.first_shown), strip.line_us(take.end + delay)
+        if self.stretches and abs(strip.line_us(take.begin) - self._decoded_us) <= JOIN_US:
+            self.stretches[-1].end_us = end_us
+        else:
+            self.stretches.append(Stretch(begin_us, end_us, self.dur_us))
+        self._decoded_us = strip.line_us(take.end)
+
+    def _film(self, take: Take, pictures: Sequence[Sample]) -> None:
+        if pictures:
+            shown = take.strip.shown
+            entries = [Entry(each.size_b, each.duration, shown(each) - each.dts, each.key) for each in pictures]
+            self._pictures.add(self._copy(take.number, pictures), entries)
+
+    def _sound_shift(self, take: Take) -> int:
+        """From the clip's time of sound to the film's, in samples."""
+        plan = take.strip.head.plan
+        ticks = self._pictures.duration - take.begin + plan.reorder - self._shown_after
+        return round(ticks * plan.audio.rate_hz / plan.timescale) if plan.audio else 0
+
+    def _hear(self, take: Take, sounds: Sequence[Sample], shift: int) -> None:
+        """What the clip before told already is left out; a hole lengthens the sound before it."""
+        entries: list[Entry] = []
+        new: list[Sample] = []
+        end = self._silence + self._sounds.duration
+        for sound in sounds:
+            hole = sound.pts + shift - end
+            if hole < -(sound.duration // 2):
+                continue
+            if self.audio is None:
+                self.audio, self._silence = take.strip.head.plan.audio, max(0, hole)
+                end += self._silence
+            elif hole * 1000 > LAG_MS * self.audio.rate_hz:
+                self._lengthen(entries, hole)
+                end += hole
+            new.append(sound)
+            entries.append(Entry(sound.size_b, sound.duration, 0, key=True))
+            end += sound.duration
+        if new:
+            self._sounds.add(self._copy(take.number, new), entries)
+
+    def _lengthen(self, entries: list[Entry], hole: int) -> None:
+        """The last of the sound so far: it may be among these or before them."""
+        if entries:
+            entries[-1] = entries[-1]._replace(duration=entries[-1].duration + hole)
+        else:
+            self._sounds.lengthen(hole)
+
+    def _copy(self, strip: int, samples: Sequence[Sample]) -> int:
+        """Have these samples, which lie side by side, copied; returns where they will lie in the film's data."""
+        at_b, offset, size_b = self._data_b, samples[0].offset, sum(sample.size_b for sample in samples)
+        runs = self._runs
+        if runs and runs[-3] == strip and runs[-2] + runs[-1] == offset:
+            runs[-1] += size_b
+        else:
+            runs.extend((strip, offset, size_b))
+        self._data_b += size_b
+        return at_b
+
+    @property
+    def size_b(self) -> int:
+        """The whole file's."""
+        return len(self.head()) + self._data_b
+
+    def head(self, wall_s: int = 0) -> bytes:
+        """What comes before the data; `wall_s` is when the film begins, Unix time, 0 if that is not known."""
+        wide = self._data_b + TABLES_B_MAX >= OFFSET_LIMIT
+        ftyp = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2mp41mp42")
+        size_b = self._data_b + BOX.size + (8 if wide else 0)
+        mdat = struct.pack(">I4sQ", 1, b"mdat", size_b) if wide else BOX.pack(size_b, b"mdat")
+        head_b = len(ftyp) + len(self._moov(wall_s, 0, wide)) + len(mdat)
+        return ftyp + self._moov(wall_s, head_b, wide) + mdat
+
+    def _moov(self, wall_s: int, base_b: int, wide: bool) -> bytes:
+        show = Show(wall_s, self.plan.timescale, self._pictures.duration)
+        tracks = [picture_trak(show, self.plan.stream, [Edit(show.duration, self._shown_after)],
+                               self._pictures.boxes(base_b, wide))]
+        if self.audio is not None:
+            tracks.append(sound_trak(show, self.audio, self._sound_edits(show), self._sounds.boxes(base_b, wide)))
+        return box(b"moov", mvhd(show, len(tracks)), *tracks)
+
+    def _sound_edits(self, show: Show) -> list[Edit]:
+        """Silence until the first sound, then all of it."""
+        assert self.audio is not None
+        until, lasts = (samples_n * show.timescale // self.audio.rate_hz
+                        for samples_n in (self._silence, self._sounds.duration))
+        return [Edit(until, NOTHING_SHOWN), Edit(lasts, 0)] if until else [Edit(lasts, 0)]
+
+
+def cut(strips: Sequence[Strip], begin_us: int, end_us: int) -> list[Film]:
+    """The films of a range, in order: one, or another wherever the camera's encoding changes; none without a frame.
+
+    Players take sizes and parameter sets from a file's beginning. Raises Mp4Error for too long a range, or if a file
+    changes while it is read.
+    """
+    films: list[Film] = []
+    for take in takes(strips, begin_us, end_us):
+        if not films or not films[-1].fits(take.strip.head.plan):
+            films.append(Film(take.strip.head.plan))
+        films[-1].add(take)
+    return films

@@ -1,0 +1,94 @@
+"""The sample tables of one track: 4 to 16 bytes a sample in memory, as in the file.
+
+Formats: ISO/IEC 14496-12 §8.6.1 (stts, ctts), §8.6.2 (stss), §8.7 (stsz, stsc, stco, co64).
+"""
+import struct
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agent.core.media.mp4.boxes import full_box
+
+OFFSET_LIMIT = 2**32        # of what stco holds
+
+
+class Entry(NamedTuple):
+    """A sample as it is looked up; times in ticks of the track."""
+
+    size_b: int
+    duration: int
+    shown_after: int        # it is decoded
+    key: bool
+
+
+class Tables:
+    """Takes samples in the order of decoding, a chunk at a time; then gives the boxes."""
+
+    def __init__(self) -> None:
+        self.samples_n = 0
+        self.duration = 0                   # of all samples, ticks
+        self._sizes = array("I")
+        self._durations = array("I")        # pairs: so many samples, of so many ticks each
+        self._delays = array("i")           # likewise
+        self._keys = array("I")             # numbers of samples, from 1 on
+        self._chunks = array("Q")           # where each begins in the data
+        self._layout = array("I")           # triples: from this chunk on, so many samples, encoded the first way
+
+    def add(self, at_b: int, entries: Sequence[Entry]) -> None:
+        """One or more samples that follow one another without a hole, `at_b` bytes behind the start of the data."""
+        self._chunks.append(at_b)
+        if not self._layout or self._layout[-2] != len(entries):
+            self._layout.extend((len(self._chunks), len(entries), 1))
+        for size_b, duration, shown_after, key in entries:
+            self.samples_n += 1
+            self.duration += duration
+            self._sizes.append(size_b)
+            _repeat(self._durations, duration)
+            _repeat(self._delays, shown_after)
+            if key:
+                self._keys.append(self.samples_n)
+
+    def lengthen(self, ticks: int) -> None:
+        """Let the last sample last so much longer."""
+        longer = self._durations[-1] + ticks
+        self.duration += ticks
+        if self._durations[-2] > 1:
+            self._durations[-2] -= 1
+        else:
+            del self._durations[-2:]
+        _repeat(self._durations, longer)
+
+    def boxes(self, base_b: int, wide: bool) -> list[bytes]:
+        """The tables of a file whose data begins at byte `base_b`; `wide` for offsets beyond 4 GB.
+
+        Their length depends on `wide` alone.
+        """
+        boxes = [_counted(b"stts", self._durations, 2)]
+        if len(self._delays) > 2 or self._delays[1]:
+            boxes.append(_counted(b"ctts", self._delays, 2, version=int(min(self._delays[1::2]) < 0)))
+        if len(self._keys) < self.samples_n:
+            boxes.append(_counted(b"stss", self._keys, 1))
+        sizes = struct.pack(">II", 0, self.samples_n)
+        offsets = array("Q" if wide else "I", [base_b + at_b for at_b in self._chunks])
+        return [*boxes, _counted(b"stsc", self._layout, 3), full_box(b"stsz", 0, 0, sizes, _big_endian(self._sizes)),
+                _counted(b"co64" if wide else b"stco", offsets, 1)]
+
+
+def _repeat(pairs: "array[int]", value: int) -> None:
+    if pairs and pairs[-1] == value:
+        pairs[-2] += 1
+    else:
+        pairs.extend((1, value))
+
+
+def _counted(kind: bytes, numbers: "array[int]", each_n: int, version: int = 0) -> bytes:
+    """A table that tells the number of its rows first."""
+    return full_box(kind, version, 0, struct.pack(">I", len(numbers) // each_n), _big_endian(numbers))
+
+
+def _big_endian(numbers: "array[int]") -> bytes:
+    turned = array(numbers.typecode, numbers)
+    if sys.byteorder == "little":
+        turned.byteswap()
+    return turned.tobytes()

@@ -1,0 +1,181 @@
+"""Segmenter: decides which packets become which clip. Pure: packets and orders in, actions out.
+
+In motion mode a clip is open from the pre-roll to the post-roll. What comes after the post-roll is withheld until it is
+clear whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it
+is let go, and the clip has no tail that nobody asked for.
+"""
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.core.media.model import Packet
+from agent.core.media.ring import Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Open a new clip; the packets that belong to it follow in Write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Add these packets to the open clip."""
+
+    packets: list[Packet]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Add the packet that was just told to the open clip: by far the most frequent answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close the open clip; its last frame is shown until `until_us`."""
+
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The event goes on as another one from here."""
+
+    at_us: int
+
+
+Action = Begin | Write | Keep | End | Turn
+KEEP: Sequence[Action] = (Keep(),)      # made once, for most packets get no other answer
+NOTHING: Sequence[Action] = ()
+
+
+@dataclass(slots=True)
+class Segmenter:
+    """One camera's decisions. `always` records without events, too."""
+
+    ring: Ring
+    always: bool
+    pre_roll_us: int
+    post_roll_us: int
+    longest_us: int                     # clips are cut at the first keyframe after this
+    withheld_bytes_max: int = 16_000_000
+    wanted_until_us: int | None = None  # while an event is open: the end of the post-roll as far as known
+    kept_until_us: int | None = None    # what `keep` asked for, while it has not come to its end
+    clip_start_us: int | None = None    # while a clip is open
+    last_dts_us: int | None = None      # of this run
+    last_step_us: int = 0
+    cut_asked: bool = False
+    turn_asked: bool = False
+    _withheld: list[Packet] = field(default_factory=list)
+    _withheld_bytes: int = 0
+
+    @property
+    def end_of_media_us(self) -> int | None:
+        """When the newest packet ends, if the next one comes as soon as it did; None before the run's first packet."""
+        return None if self.last_dts_us is None else self.last_dts_us + self.last_step_us
+
+    def open(self, now_us: int) -> list[Action]:
+        """An event has begun: record from the pre-roll on."""
+        self.wanted_until_us = now_us + self.post_roll_us
+        if self.always or self.clip_start_us is not None:
+            return self.extend(now_us)
+        return self._begin(self.ring.since(now_us - self.pre_roll_us))
+
+    def extend(self, now_us: int) -> list[Action]:
+        """Motion goes on: whatever was withheld belongs to the clip after all."""
+        self.wanted_until_us = now_us + self.post_roll_us
+        return self._release()
+
+    def turn(self, now_us: int) -> list[Action]:
+        """The event is too long and goes on as another one: from the next keyframe on, where its clip ends."""
+        if self.always:
+            return [Turn(now_us)]
+        self.cut_asked = self.turn_asked = True
+        return self.extend(now_us)
+
+    def keep(self, now_us: int, until_us: int) -> list[Action]:
+        """Something is to be seen, event or not: record from the pre-roll on, and go on until then."""
+        self.kept_until_us = until_us
+        if self.always or self.clip_start_us is not None:
+            return self._release()
+        return self._begin(self.ring.since(now_us - self.pre_roll_us))
+
+    def cut(self) -> None:
+        """What is recorded changes its form: from the next keyframe on, it goes to another clip."""
+        self.cut_asked = self.clip_start_us is not None
+
+    def close(self) -> list[Action]:
+        """The event is over; what is to be kept goes on."""
+        self.wanted_until_us = None
+        return [] if self.always or self.kept_until_us is not None else self.end()
+
+    def packet(self, packet: Packet) -> Sequence[Action]:
+        """The next packet in decode order; it is in the ring already."""
+        if self.kept_until_us is not None and packet.pts_us > self.kept_until_us:
+            return self._let_go(packet)
+        actions = self._at_key(packet) if packet.key else None
+        if actions is None:
+            actions = NOTHING if self.clip_start_us is None else self._go_on(packet)
+        last_us, self.last_dts_us = self.last_dts_us, packet.dts_us
+        self.last_step_us = 0 if last_us is None else packet.dts_us - last_us
+        return actions
+
+    def end_run(self) -> list[Action]:
+        """The source has stopped, or we do: close the open clip, and expect a clock that starts anew."""
+        actions = self.end()
+        self.last_dts_us, self.last_step_us = None, 0
+        return actions
+
+    def end(self) -> list[Action]:
+        """Close the open clip, if there is one."""
+        until_us = self._withheld[0].dts_us if self._withheld else self.end_of_media_us
+        was_open = self.clip_start_us is not None
+        self.lost()
+        return [End(until_us)] if was_open and until_us is not None else []
+
+    def lost(self) -> None:
+        """The open clip could not be written: the next keyframe opens another, if one is wanted then."""
+        self._withheld, self._withheld_bytes, self.clip_start_us = [], 0, None
+        self.cut_asked = self.turn_asked = False
+
+    def _let_go(self, packet: Packet) -> Sequence[Action]:
+        """What was to be kept is complete: the clip ends before this packet, unless there is another reason for it."""
+        self.kept_until_us = None
+        if self.always or self.wanted_until_us is not None:
+            return self.packet(packet)
+        return [*self.end(), *self.packet(packet)]
+
+    def _at_key(self, packet: Packet) -> Sequence[Action] | None:
+        """Where a clip may begin; None if nothing begins or ends here."""
+        if self.clip_start_us is None:
+            return self._begin([packet]) if self._wanted(packet.pts_us) else None
+        # Half a frame early is in time: rounding must not make a clip longer by a whole GOP.
+        long_enough = packet.dts_us - self.clip_start_us + self.last_step_us // 2 >= self.longest_us
+        return self._cut(packet) if self.cut_asked or long_enough else None
+
+    def _go_on(self, packet: Packet) -> Sequence[Action]:
+        """In decode order: what follows a withheld packet may lean on it, even if it is shown before it."""
+        if not self._withheld and (self.always or self._wanted(packet.pts_us)):
+            return KEEP
+        self._withheld.append(packet)
+        self._withheld_bytes += len(packet.data)
+        return self._release() if self._withheld_bytes > self.withheld_bytes_max else NOTHING
+
+    def _wanted(self, pts_us: int) -> bool:
+        if self.always or (self.wanted_until_us is not None and pts_us <= self.wanted_until_us):
+            return True
+        return self.kept_until_us is not None and pts_us <= self.kept_until_us
+
+    def _cut(self, packet: Packet) -> list[Action]:
+        released = self._release()
+        turned = [Turn(packet.dts_us)] if self.turn_asked else []
+        self.clip_start_us, self.cut_asked, self.turn_asked = None, False, False
+        return [*released, End(packet.dts_us), *turned, *self._begin([packet])]
+
+    def _begin(self, packets: list[Packet]) -> list[Action]:
+        if not packets:
+            return []
+        self.clip_start_us = packets[0].dts_us
+        return [Begin(), Write(packets)]
+
+    def _release(self) -> list[Action]:
+        packets, self._withheld, self._withheld_bytes = self._withheld, [], 0
+        return [Write(packets)] if packets else []

@@ -1,6 +1,0 @@
-"""Motion: luma pictures in; score, boxes and reasons out. Pure; numpy and OpenCV are used only inside this room."""
-from agent.core.motion.detector import DETECTOR_VERSION, Detector
-from agent.core.motion.look import Look, Reason, Seen
-from agent.core.motion.settings import MotionSettings, Sensitivity
-
-__all__ = ["DETECTOR_VERSION", "Detector", "Look", "MotionSettings", "Reason", "Seen", "Sensitivity"]

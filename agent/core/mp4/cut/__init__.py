@@ -1,5 +1,0 @@
-"""Any time out of a camera's recordings, bit-exactly, as one film. docs/design/export.md tells the rules."""
-from agent.core.mp4.cut.choose import Strip
-from agent.core.mp4.cut.film import Film, Run, Stretch, cut
-
-__all__ = ["Film", "Run", "Stretch", "Strip", "cut"]

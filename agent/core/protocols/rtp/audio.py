@@ -1,0 +1,99 @@
+"""Audio over RTP: AAC (RFC 3640, mode AAC-hbr) and G.711 (RFC 3551 §4.5.14), one raw frame a unit."""
+from agent.core.protocols.rtp.items import Item, Unit
+from agent.core.protocols.rtp.track import Track
+
+FRAMES_MAX_N = 64           # in one packet
+
+# samplingFrequencyIndex of ISO/IEC 14496-3, table 1.18.
+RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+RATE_FOLLOWS = 15
+AAC_LC = 2                  # audioObjectType
+
+
+def frame_shape(config: bytes) -> tuple[int, int]:
+    """Samples in an AAC frame, and samples a second (0: not told), by AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
+
+    Both are the core's: where SBR doubles the rate, twice as many come out of the decoder.
+    """
+    bits = int.from_bytes(config[:8].ljust(8, b"\0"), "big")
+    index = bits >> 55 & 15
+    if len(config) < 2:
+        return 1024, 0
+    if index == RATE_FOLLOWS:
+        rate_hz, flag_at = bits >> 31 & 0xFFFFFF, 26
+    else:
+        rate_hz, flag_at = RATES_HZ[index] if index < len(RATES_HZ) else 0, 50
+    short = bits >> 59 == AAC_LC and bits >> flag_at & 1
+    return 960 if short else 1024, rate_hz
+
+
+class Aac(Track):
+    """AAC in mode AAC-hbr: several frames in a packet, or one frame in several packets."""
+
+    def __init__(self, payload_type: int, clock_rate: int, config: bytes,
+                 size_length: int = 13, index_length: int = 3, index_delta_length: int = 3) -> None:
+        """`config` and the lengths in bits as SDP's fmtp tells them. Raises ValueError for impossible lengths."""
+        super().__init__(payload_type, clock_rate)
+        if not 0 < size_length <= 16 or min(index_length, index_delta_length) < 0:
+            raise ValueError(f"AAC with headers of {size_length}, {index_length} and {index_delta_length} bits")
+        self.samples_n, rate_hz = frame_shape(config)
+        self._frame_ticks = self.samples_n * clock_rate // (rate_hz or clock_rate)      # RTP counts what comes out
+        self._size_bits, self._first_bits = size_length, size_length + index_length
+        self._more_bits = size_length + index_delta_length
+        self._parts: list[bytes] = []       # of a frame that takes several packets
+        self._left_b = 0                    # what is missing of it
+        self._whose = 0                     # its timestamp
+
+    def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
+        if self._left_b and stamp != self._whose:       # a piece of it was lost
+            self._left_b = 0
+            self.dropped_n += 1
+        sizes, at = self._sizes(payload)
+        room_b = len(payload) - at
+        if len(sizes) == 1 and sizes[0] > room_b > 0:
+            self._continue(payload[at:], sizes[0], stamp, out)
+        elif not sizes or sum(sizes) > room_b:
+            self.junk_n += bool(payload)
+        else:
+            for number, size in enumerate(sizes):
+                self._hand_out(payload[at:at + size], stamp + number * self._frame_ticks & 0xFFFFFFFF, out)
+                at += size
+
+    def _sizes(self, payload: bytes) -> tuple[list[int], int]:
+        """The frame sizes in a packet's headers, and where its data begins; none if the headers make no sense."""
+        headers_bits = int.from_bytes(payload[:2], "big")
+        at = 2 + (headers_bits + 7) // 8
+        count, odd = divmod(headers_bits - self._first_bits, self._more_bits)
+        if at > len(payload) or not 0 <= count < FRAMES_MAX_N or odd:
+            return [], at
+        headers = int.from_bytes(payload[2:at], "big") >> -headers_bits % 8
+        mask = (1 << self._size_bits) - 1
+        ends = range(headers_bits - self._first_bits, -1, -self._more_bits)      # of each header, in bits from the last
+        shift = self._first_bits - self._size_bits, self._more_bits - self._size_bits
+        return [headers >> end + shift[number > 0] & mask for number, end in enumerate(ends)], at
+
+    def _continue(self, data: bytes, size: int, stamp: int, out: list[Item]) -> None:
+        """One more piece of a large frame; each packet tells the size of all of it."""
+        if not self._left_b:
+            self._parts, self._left_b, self._whose = [], size, stamp
+        self._parts.append(data)
+        self._left_b = max(0, self._left_b - len(data))
+        if not self._left_b:
+            self._hand_out(b"".join(self._parts)[:size], stamp, out)
+            self._parts = []
+
+    def _hand_out(self, data: bytes, stamp: int, out: list[Item]) -> None:
+        time_us = self._time_us(stamp)
+        out.append(Unit(self.channel, data, time_us, time_us, True))
+
+
+class G711(Track):
+    """PCMA or PCMU: a packet is a frame of samples, 8 bits each; SDP tells which law."""
+
+    def __init__(self, payload_type: int, clock_rate: int = 8000) -> None:
+        super().__init__(payload_type, clock_rate)
+
+    def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
+        if payload:
+            time_us = self._time_us(stamp)
+            out.append(Unit(self.channel, payload, time_us, time_us, True))

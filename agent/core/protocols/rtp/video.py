@@ -1,0 +1,251 @@
+"""Video over RTP: payloads in, access units out. H.264 and H.265 differ by a table of numbers only.
+
+Where a frame ends: at the marker bit, at once, if the camera sets it on a frame's last packet as it should. Whether it
+does shows at the first frame, which waits for the packet behind it: cameras that never set the marker, or set it on
+every slice, get their frames ended by the next timestamp.
+
+What is lost: a frame with a missing packet is dropped, never handed out torn; the frames after it are kept, although
+they lean on it. They decode with smears until the next keyframe, and smeared evidence is better than none.
+"""
+import struct
+from collections.abc import Callable, Collection, Sequence
+from typing import ClassVar
+
+from agent.core.media import nal
+from agent.core.media.model import StreamInfo
+from agent.core.media.nal import LENGTH, SETS, START, ParameterSets, split_annex_b
+from agent.core.protocols.rtp.items import Format, Item, Unit
+from agent.core.protocols.rtp.order import Order
+from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, HEADER_B, Track
+
+UNIT_MAX_B = 8_000_000      # a keyframe of a 4K camera has less than 2 MB
+NAL_COST_B = 64             # what a NAL unit takes beyond its bytes, so that millions of tiny ones are bounded, too
+
+
+class Video(Track):
+    """One video track. Subclasses tell NAL unit types and packet types, and how their headers lie."""
+
+    CODEC: ClassVar[str]
+    NAL_HEADER_B: ClassVar[int]                 # a NAL unit's header; its type is first byte >> SHIFT & MASK
+    SHIFT: ClassVar[int]
+    MASK: ClassVar[int]
+    SLICES: ClassVar[Collection[int]]
+    KEYS: ClassVar[Collection[int]]             # slices that decoding can start at
+    LEADING: ClassVar[Collection[int]]          # what can stand only in front of a picture's slices
+    AGGREGATE: ClassVar[int]                    # the lowest type that is a packet's and no NAL unit's
+    FRAGMENT: ClassVar[int]
+    PREFIX: ClassVar[Callable[..., tuple[int, int, int, int, bytes]]]      # a fragment from its "$" on
+
+    def __init__(self, payload_type: int, clock_rate: int, sets: Sequence[bytes] = ()) -> None:
+        """`sets`: the parameter sets in SDP, as NAL units."""
+        super().__init__(payload_type, clock_rate)
+        self._sets = ParameterSets(self.CODEC, sets)
+        self._told: StreamInfo | None = None        # the format that was handed out last
+        self._order = Order(None)
+        self._set_kinds = SETS[self.CODEC]
+        self._body_at = FRAME_B + HEADER_B + self.NAL_HEADER_B + 1       # of a fragment, from its "$" on
+        self._stamp = -1
+        self._handed_stamp = -1                     # of the last unit that a marker ended
+        self._marker_ends: bool | None = None       # whether the camera's markers can be trusted; None: not seen yet
+        self._torn = True                           # nothing may be collected before a unit's beginning
+        self._clear()
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """The format as known by now."""
+        return self._sets.info
+
+    def follow(self, data: bytearray, at: int, end: int) -> int:
+        """See Track. Most packets are the middle of a fragmented slice, the same as the last but for their numbers."""
+        if not self._middle or end - at > self._room_b:
+            return at
+        read, lead, body_at = self.PREFIX, DOLLAR << 8 | self.channel, self._body_at
+        head, stamp, middle, append = self._head, self._stamp, self._middle, self._parts.append
+        begin = at
+        while end - at > body_at:
+            mark, size, first, time, prefix = read(data, at)
+            after = at + FRAME_B + size
+            if first != head or prefix != middle or time != stamp or mark != lead or after > end:
+                break
+            append(data[at + body_at:after])
+            head += 1
+            at = after
+        self._head = head
+        self._room_b -= at - begin
+        return at
+
+    def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
+        if not whole or len(payload) > self._room_b:
+            self._tear()
+        if stamp != self._stamp:
+            if self._picture:
+                self._marker_ends = True if self._marked else self._marker_ends
+                self._finish(out)
+            self._stamp = stamp
+            self._torn = self._torn and not whole
+        kind = payload[0] >> self.SHIFT & self.MASK if payload else None
+        complete = True
+        if kind == self.FRAGMENT:
+            complete = self._fragment(payload, out)
+        elif kind == self.AGGREGATE:
+            self._aggregate(payload, out)
+        elif payload:
+            self._add(payload, out)
+        if marker and complete and self._picture:
+            if self._marker_ends:
+                self._handed_stamp = stamp
+                self._finish(out)
+            elif self._marker_ends is None:
+                self._marked = True
+
+    def _aggregate(self, payload: bytes, out: list[Item]) -> None:
+        """Several NAL units, each behind its length in 2 bytes."""
+        at, end = self.NAL_HEADER_B, len(payload)
+        while at < end:
+            begin = at + 2
+            at = begin + int.from_bytes(payload[at:begin], "big")
+            if not begin < at <= end:
+                self._refuse()
+                return
+            self._add(payload[begin:at], out)
+
+    def _add(self, unit: bytes, out: list[Item]) -> None:
+        """A NAL unit as it came; some cameras send several with start codes as one, beginning with a parameter set."""
+        kind = unit[0] >> self.SHIFT & self.MASK
+        if (kind in self._set_kinds or unit.startswith(b"\0\0")) and START in unit:
+            for inner in split_annex_b(START + unit):
+                self._add(inner, out)
+            return
+        unit = unit.rstrip(b"\0")       # as nal.split_annex_b does it for libav's packets
+        if len(unit) < self.NAL_HEADER_B or kind >= self.AGGREGATE:
+            self._refuse()
+        elif self._may_begin(kind, unit[self.NAL_HEADER_B:self.NAL_HEADER_B + 1], out):
+            self._end_fragments(out)
+            self._parts += (LENGTH.pack(len(unit)), unit)
+            self._room_b -= len(unit) + NAL_COST_B
+            if kind in self._set_kinds:
+                self._found.append(unit)
+
+    def _fragment(self, payload: bytes, out: list[Item]) -> bool:
+        """Part of a NAL unit: behind the packet's header a byte with start, end and type, then the bytes."""
+        at = self.NAL_HEADER_B + 1
+        if len(payload) < at:
+            self._refuse()
+            return False
+        flags = payload[at - 1]
+        kind = flags & self.MASK
+        middle = payload[:at - 1] + bytes((kind,))
+        if flags & 0x80:
+            if kind < self.AGGREGATE and self._may_begin(kind, payload[at:at + 1], out):
+                self._end_fragments(out)
+                first = payload[0] & ~(self.MASK << self.SHIFT) | kind << self.SHIFT
+                self._begun = len(self._parts)
+                self._parts += (b"", bytes((first,)) + payload[1:at - 1], payload[at:])
+                self._middle = middle
+        elif middle == self._middle:
+            self._parts.append(payload[at:])
+        else:
+            self._tear()
+        self._room_b -= len(payload) + NAL_COST_B
+        if flags & 0x40:
+            self._end_fragments(out)
+        return bool(flags & 0x40)
+
+    def _end_fragments(self, out: list[Item]) -> None:
+        """Put the length in front of the NAL unit that came in fragments: it ends where something else begins."""
+        if not self._middle:
+            return
+        parts, begun, self._middle = self._parts, self._begun, b""
+        header = parts[begun + 1]
+        if header[0] >> self.SHIFT & self.MASK in self._set_kinds or not any(header):
+            unit = b"".join(parts[begun:])
+            del parts[begun:]
+            self._add(unit, out)
+            return
+        parts[-1] = parts[-1].rstrip(b"\0")
+        parts[begun] = LENGTH.pack(sum(map(len, parts[begun + 1:])))
+
+    def _may_begin(self, kind: int, after_header: bytes, out: list[Item]) -> bool:
+        """Whether a NAL unit of this type belongs to what is handed out; notes what it means for its frame.
+
+        A slice's first bit tells whether it is its picture's first: H.264 first_mb_in_slice (0 is coded "1") and H.265
+        first_slice_segment_in_pic_flag.
+        """
+        is_slice = kind in self.SLICES
+        if kind in self.LEADING or (is_slice and after_header >= b"\x80"):
+            if self._marked:
+                self._marker_ends = True
+                self._finish(out)
+            self._torn = False
+        elif self._torn:
+            return False
+        elif is_slice and self._marked:
+            self._marker_ends, self._marked = False, False
+        elif is_slice and not self._picture and self._stamp == self._handed_stamp:
+            self._marker_ends = False       # the rest of a frame whose beginning was taken for all of it
+            self._tear()
+            return False
+        self._picture = self._picture or is_slice
+        self._key = self._key or kind in self.KEYS
+        return True
+
+    def _finish(self, out: list[Item]) -> None:
+        """The frame is complete: hand it out, and before it its format if that is new."""
+        self._end_fragments(out)
+        if self._found:
+            self._sets.learn(self._found)
+        info = self._sets.info
+        if info is None:
+            self.dropped_n += 1
+        else:
+            if info is not self._told:
+                out += (*self._order.flush(), Format(self.channel, info))
+                self._told, self._order = info, Order(self._sets.reorder_n)
+            time_us = self._time_us(self._stamp)
+            out += self._order.take(Unit(self.channel, b"".join(self._parts), time_us, time_us, self._key))
+        self._clear()
+
+    def _refuse(self) -> None:
+        """What came is no H.264 or H.265 over RTP, or packed in a way that nobody asked the camera for."""
+        self.junk_n += 1
+        self._tear()
+
+    def _tear(self) -> None:
+        """Part of the frame is missing: drop what there is of it, and what follows until the next one begins."""
+        if not self._torn:
+            self.dropped_n += 1
+        self._torn = True
+        self._clear()
+
+    def _clear(self) -> None:
+        self._parts: list[bytes | bytearray] = []       # lengths and NAL units, those that came in fragments in pieces
+        self._found: list[bytes] = []       # the parameter sets among them
+        self._room_b = UNIT_MAX_B
+        self._begun = 0                     # where in `_parts` the length of the fragmented NAL unit will stand
+        self._middle = b""                  # how the payloads of its next fragments begin; empty if there is none
+        self._picture = self._key = self._marked = False     # a slice has come; one of a keyframe; a marker after it
+
+
+class H264(Video):
+    """An H.264 track. Types after ITU-T H.264 table 7-1 and RFC 6184 table 1."""
+
+    CODEC = "h264"
+    NAL_HEADER_B, SHIFT, MASK = 1, 0, 31
+    SLICES = range(1, 6)
+    KEYS = range(nal.IDR, nal.IDR + 1)
+    LEADING = frozenset(range(6, 10))       # SEI, SPS, PPS, delimiter: they come before a picture's first slice
+    AGGREGATE, FRAGMENT = 24, 28            # STAP-A, FU-A
+    PREFIX = struct.Struct(">HHII4x2s").unpack_from
+
+
+
+class H265(Video):
+    """An H.265 track. Types after ITU-T H.265 table 7-1 and RFC 7798 §4.4."""
+
+    CODEC = "h265"
+    NAL_HEADER_B, SHIFT, MASK = 2, 1, 63
+    SLICES = range(32)
+    KEYS = nal.IRAP
+    LEADING = frozenset((32, 33, 34, 35, 39))       # VPS, SPS, PPS, delimiter, prefix SEI
+    AGGREGATE, FRAGMENT = 48, 49
+    PREFIX = struct.Struct(">HHII4x3s").unpack_from

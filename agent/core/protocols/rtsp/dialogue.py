@@ -1,0 +1,238 @@
+"""The talk with one camera, from OPTIONS to PLAY and on to the end: messages in, bytes to send out. Pure.
+
+Methods and their order: RFC 2326 §10; packets between the messages of one TCP connection: §10.12.
+"""
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from agent.core.protocols.rtsp import message, sdp
+from agent.core.protocols.rtsp.address import Address, base_of, resolve
+from agent.core.protocols.rtsp.login import Login
+from agent.core.protocols.rtsp.message import Answer, Request
+from agent.core.protocols.rtsp.offer import Track, Unfit, sound_of, video_of
+
+PROOFS_MAX = 3                      # of one request: without a password, with it, and with a newer nonce
+TIMEOUT_S = 60.0                    # of a session that tells none, RFC 2326 §12.37
+KEEP_ALIVE_LEAST_S, KEEP_ALIVE_MOST_S = 2.0, 30.0
+INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
+SESSION_TIMEOUT = re.compile(r";\s*timeout\s*=\s*(\d{1,5})")
+UNDERSTOOD = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE")     # asked by a server: it wants a sign of life
+GOODBYES = ("TEARDOWN", "REDIRECT")
+
+
+class Refused(Exception):
+    """The camera answers a request with an error that means the same to every reader."""
+
+    def __init__(self, method: str, status: int) -> None:
+        super().__init__(f"answers {method} with {status}")
+        self.method, self.status = method, status
+
+
+class Moved(Exception):
+    """The camera sends us to another address."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("sends us to another address")
+        self.url = url
+
+
+class Step(Enum):
+    """Which answer is waited for."""
+
+    OPTIONS = auto()
+    DESCRIBE = auto()
+    SETUP = auto()
+    PLAY = auto()
+    PLAYING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that waits for its answer."""
+
+    number: int
+    method: str
+    uri: str
+    headers: Mapping[str, str]
+    proved: bool
+    proofs_n: int = 1
+
+
+class Dialogue:
+    """One connection's talk: `begin`, then `hear` every message, later `keep_alive` and `farewell`.
+
+    Each returns what to send. `hear` raises Refused, Unfit and Moved; after that the connection is of no more use.
+    """
+
+    def __init__(self, address: Address, login: Login, audio: bool = False) -> None:
+        """`audio`: the camera's sound is wanted, too."""
+        self._address, self._login, self._audio = address, login, audio
+        self._asked: _Asked | None = None
+        self._asked_n = 0
+        self._session = ""
+        self._timeout_s = TIMEOUT_S
+        self._methods: set[str] = set()
+        self._whole_uri = address.uri       # what PLAY and the like are about
+        self._to_set_up: list[Track] = []
+        self._accepted = False              # the password was right once
+        self.step = Step.OPTIONS
+        self.tracks: list[Track] = []       # complete when playing
+        self.unknown_sound = ""             # the codec of a sound that was wanted and can't be kept
+        self.over = False                   # the camera said goodbye
+
+    @property
+    def playing(self) -> bool:
+        """Whether video may come."""
+        return self.step is Step.PLAYING
+
+    @property
+    def proving(self) -> bool:
+        """Whether the camera has asked for the password, been told, and not yet said what it thinks of it."""
+        return self._asked is not None and self._asked.proved and not self._accepted
+
+    @property
+    def keep_alive_every_s(self) -> float:
+        """How often the camera wants to hear of us, with a margin of two."""
+        return min(max(self._timeout_s / 2, KEEP_ALIVE_LEAST_S), KEEP_ALIVE_MOST_S)
+
+    def begin(self) -> bytes:
+        """The first request."""
+        return self._ask("OPTIONS", self._address.uri)
+
+    def keep_alive(self) -> bytes:
+        """A request whose only purpose is to be heard."""
+        return self._ask("GET_PARAMETER" if "GET_PARAMETER" in self._methods else "OPTIONS", self._whole_uri)
+
+    def farewell(self) -> bytes:
+        """The last request; nobody needs to wait for its answer."""
+        return self._ask("TEARDOWN", self._whole_uri)
+
+    def hear(self, heard: Answer | Request) -> bytes:
+        """Take a message; returns what to send now, b"" for nothing."""
+        if isinstance(heard, Request):
+            return self._obey(heard)
+        asked = self._asked
+        if asked is None or heard.number("cseq") not in (None, asked.number) or heard.status < 200:
+            return b""
+        self._asked = None
+        if heard.status == 401 and (again := self._prove(asked, heard)):
+            return again
+        self._accepted |= asked.proved and heard.status < 300
+        self._methods |= set(re.findall(r"[A-Z_]+", heard.header("public").upper()))
+        return AFTER[self.step](self, asked, heard)
+
+    def _ask(self, method: str, uri: str, headers: Mapping[str, str] | None = None) -> bytes:
+        return self._send(_Asked(0, method, uri, headers or {}, proved=False))
+
+    def _send(self, asked: _Asked) -> bytes:
+        self._asked_n += 1
+        proof = self._login.authorization(asked.method, asked.uri)
+        self._asked = replace(asked, number=self._asked_n, proved=proof is not None)
+        lines = {"CSeq": str(self._asked_n), "User-Agent": "Taimat", **asked.headers}
+        if self._session:
+            lines["Session"] = self._session
+        if proof is not None:
+            lines["Authorization"] = proof
+        return message.request(asked.method, asked.uri, lines)
+
+    def _prove(self, asked: _Asked, refusal: Answer) -> bytes:
+        """The request again, if it may be the missing proof or an old nonce that it was refused for."""
+        known = self._login.challenged(refusal.every("www-authenticate"))
+        if not known and self._login.given:
+            raise Unfit("it asks for the password in a way that is not known here")
+        hopeful = not asked.proved or self._login.stale or self._accepted
+        if not (self._login.given and hopeful and asked.proofs_n < PROOFS_MAX):
+            return b""
+        return self._send(replace(asked, proofs_n=asked.proofs_n + 1))
+
+    def _obey(self, request: Request) -> bytes:
+        lines = {"CSeq": request.header("cseq")}
+        if request.method not in (*UNDERSTOOD, *GOODBYES):
+            return message.answer(501, "Not Implemented", lines)
+        self.over |= request.method in GOODBYES
+        return message.answer(200, "OK", lines)
+
+    # What follows an answer. A camera that can't do OPTIONS may still be one.
+
+    def _after_options(self, asked: _Asked, answer: Answer) -> bytes:
+        if answer.status == 401 and asked.proved:       # one wrong password is enough: more of them lock people out
+            raise Refused(asked.method, answer.status)
+        self.step = Step.DESCRIBE
+        return self._ask("DESCRIBE", self._address.uri, {"Accept": "application/sdp"})
+
+    def _after_describe(self, asked: _Asked, answer: Answer) -> bytes:
+        if answer.status in (301, 302, 303, 305, 307, 308) and answer.header("location"):
+            raise Moved(answer.header("location"))
+        _demand_success(asked, answer)
+        description = sdp.read(answer.body)
+        base = base_of(asked.uri, answer.header("content-base"), answer.header("content-location"))
+        self._whole_uri = resolve(base, description.control)
+        self._to_set_up = [video_of(description, base)]
+        if self._audio:
+            sound, self.unknown_sound = sound_of(description, base)
+            self._to_set_up += [sound] if sound else []
+        return self._set_up_next()
+
+    def _set_up_next(self) -> bytes:
+        self.step = Step.SETUP
+        first = 2 * len(self.tracks)
+        return self._ask("SETUP", self._to_set_up[0].uri,
+                         {"Transport": f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}"})
+
+    def _after_setup(self, asked: _Asked, answer: Answer) -> bytes:
+        _demand_success(asked, answer)
+        self._session = self._session or answer.header("session").partition(";")[0].strip()
+        if told := SESSION_TIMEOUT.search(answer.header("session").lower()):
+            self._timeout_s = float(told[1]) or TIMEOUT_S
+        first = 2 * len(self.tracks)
+        channel, control_channel = _channels(answer.header("transport"), first)
+        self.tracks.append(replace(self._to_set_up.pop(0), channel=channel, control_channel=control_channel))
+        if self._to_set_up:
+            return self._set_up_next()
+        self.step = Step.PLAY
+        return self._ask("PLAY", self._whole_uri, {"Range": "npt=0.000-"})
+
+    def _after_play(self, asked: _Asked, answer: Answer) -> bytes:
+        _demand_success(asked, answer)
+        self.step = Step.PLAYING
+        return b""
+
+    def _while_playing(self, asked: _Asked, answer: Answer) -> bytes:
+        """An answer to a sign of life: the video tells better than its status whether the session goes on."""
+        if asked.method == "GET_PARAMETER" and answer.status >= 400:
+            self._methods.discard("GET_PARAMETER")
+        return b""
+
+
+AFTER: dict[Step, Callable[[Dialogue, _Asked, Answer], bytes]] = {
+    Step.OPTIONS: Dialogue._after_options,
+    Step.DESCRIBE: Dialogue._after_describe,
+    Step.SETUP: Dialogue._after_setup,
+    Step.PLAY: Dialogue._after_play,
+    Step.PLAYING: Dialogue._while_playing,
+}
+# What means the same to every reader; of any other refusal our way to ask may be the reason.
+PLAIN_REFUSALS = {("DESCRIBE", 404), ("DESCRIBE", 403)}
+PLAIN_STATUSES = (401, 453, 503)        # who are you; no more viewers; not now
+
+
+def _demand_success(asked: _Asked, answer: Answer) -> None:
+    """Raises Refused or Unfit when the answer is an error."""
+    if answer.status < 300:
+        return
+    refused = Refused(asked.method, answer.status)
+    if answer.status in PLAIN_STATUSES or (asked.method, answer.status) in PLAIN_REFUSALS:
+        raise refused
+    raise Unfit(f"it {refused}")
+
+
+def _channels(transport: str, first: int) -> tuple[int, int]:
+    """Where the packets come: as the camera says, and as it was asked if it says nothing. Raises Unfit."""
+    if told := INTERLEAVED.search(transport.lower()):
+        channel = int(told[1])
+        return channel, int(told[2]) if told[2] else channel + 1
+    if transport and "tcp" not in transport.lower():
+        raise Unfit("it does not send over TCP")
+    return first, first + 1

@@ -1,0 +1,170 @@
+"""RTSP messages: read leniently, for cameras do not write them as the standard asks, and written strictly. Pure.
+
+Form: RFC 2326 §4 to §7, and the header folding of RFC 822. Text is Latin-1, so that every byte is kept as it came.
+"""
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+EARLY_MAX_B = 4_000_000         # video before the answer to PLAY: a keyframe or two
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+LENGTH = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*(\d+)[ \t]*\r?$")
+DOLLAR = b"$"                   # begins a packet between messages, RFC 2326 §10.12
+
+
+VERSION = 2 << 6
+RECEIVER_REPORT, DESCRIPTION, CNAME = 201, 202, 1
+NAME = b"taimat"
+
+
+def receiver_report(listener: int, channel: int) -> bytes:
+    """The report as it goes between RTSP messages. `listener` is a number (32 bits), the same for all of a session."""
+    report = struct.pack(">BBHI", VERSION, RECEIVER_REPORT, 1, listener)
+    named = struct.pack(">IBB", listener, CNAME, len(NAME)) + NAME
+    named += bytes(4 - len(named) % 4)      # the list's end, at least one zero
+    described = struct.pack(">BBH", VERSION | 1, DESCRIPTION, len(named) // 4) + named
+    return struct.pack(">cBH", b"$", channel, len(report + described)) + report + described
+
+
+HEAD_MAX_B = 16_384         # the largest seen is 2 kB
+BODY_MAX_B = 262_144        # a description with many streams has 5 kB
+
+STATUS_LINE = re.compile(r"RTSP/\d\.\d +(\d{3})\b")
+REQUEST_LINE = re.compile(r"([A-Z_]{3,20}) +(\S+) +RTSP/\d\.\d\s*$")
+
+
+class Unreadable(ValueError):
+    """These bytes are no RTSP, or more of it than anyone needs; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What answers and requests share; the names of `headers` are in lower case, in the order they came."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def every(self, name: str) -> list[str]:
+        """The values of a header that may come more than once."""
+        return [value for key, value in self.headers if key == name]
+
+    def header(self, name: str) -> str:
+        """A header's first value, "" if there is none."""
+        return next(iter(self.every(name)), "")
+
+    def number(self, name: str) -> int | None:
+        """A header that is a whole number, None if it is missing or is none."""
+        value = self.header(name)
+        return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Message):
+    """A server's answer."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Message):
+    """A server's own request: it may ask whether we are still there, or say goodbye."""
+
+    method: str
+    uri: str
+
+
+def read(head: bytes, body: bytes = b"") -> Answer | Request:
+    """A message from its lines, with or without the empty one at their end, and its body. Raises Unreadable."""
+    lines = _unfolded(head.decode("latin-1"))
+    headers = tuple((name.strip().lower(), value.strip())
+                    for name, colon, value in (line.partition(":") for line in lines[1:]) if colon)
+    if status := STATUS_LINE.match(lines[0]):
+        return Answer(headers, body, int(status[1]))
+    if asked := REQUEST_LINE.match(lines[0]):
+        return Request(headers, body, asked[1], asked[2])
+    raise Unreadable(f"it begins with {lines[0][:40]!r}")
+
+
+def _unfolded(text: str) -> list[str]:
+    """The lines, each with those that continue it; at least one."""
+    lines: list[str] = []
+    for line in text.strip("\r\n").replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if lines and line[:1] in (" ", "\t"):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line)
+    return lines
+
+
+def request(method: str, uri: str, headers: Mapping[str, str]) -> bytes:
+    """A request without a body, as bytes."""
+    return _write(f"{method} {uri} RTSP/1.0", headers)
+
+
+def answer(status: int, reason: str, headers: Mapping[str, str]) -> bytes:
+    """An answer without a body, as bytes."""
+    return _write(f"RTSP/1.0 {status} {reason}", headers)
+
+
+def _write(first: str, headers: Mapping[str, str]) -> bytes:
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+class Inbox:
+    """Bytes in, messages out; `rest` is what the receiver of the video begins with."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._early = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take what came."""
+        self._held += data
+
+    def messages(self) -> Iterator[Answer | Request]:
+        """The messages that are whole by now, each only once. Raises Unreadable."""
+        while self._skip() and (message := self._take()) is not None:
+            yield message
+
+    def rest(self) -> bytes:
+        """Packets that came before the last message that was taken, and all that came after it."""
+        rest = bytes(self._early + self._held)
+        self._early.clear()
+        self._held.clear()
+        return rest
+
+    def _skip(self) -> bool:
+        """Step over empty lines, put packets aside; whether something is left that may be a message."""
+        while self._held:
+            if self._held[:1] in (b"\r", b"\n"):
+                del self._held[:1]
+            elif self._held[:1] == DOLLAR:
+                end = 4 + int.from_bytes(self._held[2:4], "big")
+                if len(self._held) < max(4, end):
+                    return False
+                self._early += self._held[:end]
+                del self._held[:end]
+                if len(self._early) > EARLY_MAX_B:
+                    raise Unreadable("video comes, but no answer")
+            else:
+                return True
+        return False
+
+    def _take(self) -> Answer | Request | None:
+        end = HEAD_END.search(self._held, 0, HEAD_MAX_B)
+        if end is None:
+            if len(self._held) >= HEAD_MAX_B:
+                raise Unreadable(f"a message whose headers don't end within {HEAD_MAX_B} bytes")
+            return None
+        head = bytes(self._held[:end.start()])
+        size = LENGTH.search(head)
+        body_b = int(size[1][:10]) if size else 0
+        if body_b > BODY_MAX_B:
+            raise Unreadable(f"a message of {body_b} bytes")
+        if len(self._held) < end.end() + body_b:
+            return None
+        body = bytes(self._held[end.end():end.end() + body_b])
+        del self._held[:end.end() + body_b]
+        return read(head, body)

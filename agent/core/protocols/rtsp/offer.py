@@ -1,0 +1,80 @@
+"""Chooses from a camera's description what can be recorded as it is. Pure."""
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.core.media import audio
+from agent.core.media.model import AudioInfo
+from agent.core.protocols.rtsp.address import resolve
+from agent.core.protocols.rtsp.sdp import Description, Format, Media
+
+VIDEO = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+LAWS = {"PCMA": "pcma", "PCMU": "pcmu"}
+AAC = "MPEG4-GENERIC"           # RFC 3640
+
+
+class Unfit(Exception):
+    """Something this reader does not know; another one might."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One stream that the camera will send on this connection."""
+
+    codec: str              # "h264", "h265", "aac", "pcma" or "pcmu"
+    format: Format
+    uri: str
+    sound: AudioInfo | None = None      # of a sound, all that its recording needs
+    fps: float | None = None            # as the description tells
+    channel: int = -1       # of its RTP packets
+    control_channel: int = -1       # of its RTCP packets
+
+
+def video_of(description: Description, base: str) -> Track:
+    """The first video that can be recorded as it is. Raises Unfit."""
+    offered = list(_coming(description, "video"))
+    for media in offered:
+        for one in media.formats:
+            if one.name in VIDEO:
+                return Track(VIDEO[one.name], _in_order(one), resolve(base, media.control), fps=media.fps)
+    names = ", ".join(_named(media.formats[0]) for media in offered)
+    raise Unfit(f"it offers {names or 'no video'}")
+
+
+def sound_of(description: Description, base: str) -> tuple[Track | None, str]:
+    """The first sound that can be kept as it is, if there is one; else the codec that can't, "" without any sound."""
+    offered = list(_coming(description, "audio"))
+    for media in offered:
+        for one in media.formats:
+            if info := _audio_info(one):
+                return Track(info.codec, one, resolve(base, media.control), info), ""
+    return None, _named(offered[0].formats[0]).lower() if offered else ""
+
+
+def _coming(description: Description, kind: str) -> Iterator[Media]:
+    """The streams of a kind that come from the camera."""
+    return (media for media in description.medias if media.kind == kind and media.sends and media.formats)
+
+
+def _in_order(one: Format) -> Format:
+    """The format, if its units come as they are decoded: no camera seen sends others. Raises Unfit."""
+    shuffled = one.parameter("packetization-mode") == "2"           # RFC 6184 §6.4
+    shuffled |= one.parameter("sprop-max-don-diff") not in ("", "0")    # RFC 7798 §4.4
+    if shuffled:
+        raise Unfit("it sends NAL units out of order")
+    return one
+
+
+def _audio_info(one: Format) -> AudioInfo | None:
+    """What a recording of this sound needs; None for one that can't be kept as it is."""
+    if one.name in LAWS and one.clock_hz:
+        return AudioInfo(LAWS[one.name], one.clock_hz, one.channels)
+    if one.name != AAC or one.parameter("mode").lower() != "aac-hbr":
+        return None
+    try:
+        return audio.aac(bytes.fromhex(one.parameter("config")))
+    except ValueError:
+        return None
+
+
+def _named(one: Format) -> str:
+    return one.name or f"payload {one.payload}"

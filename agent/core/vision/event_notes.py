@@ -1,0 +1,92 @@
+"""What is noted of an event while it goes on: peak, zones, how many objects, and their way. Pure, of a bounded size."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent.core.media.model import Box
+
+if TYPE_CHECKING:       # the detector's room loads OpenCV, and the store reads summaries
+    from agent.core.vision.motion.look import Seen
+
+PATH_MAX = 80           # samples of a path, so that the message of an event keeps below 4 KB
+AT_ONCE_MAX = 8         # objects that are sampled at a time, the largest
+NUMBERS_MAX = 256       # of the detector that are known at a time: the latest
+
+
+class Sample(NamedTuple):
+    """Where an object was at a moment of the event; thousandths of the picture's width and height."""
+
+    at_ds: int          # tenths of a second since the event began
+    number: int         # of the object, counted from 1 within the event
+    x: int              # the top left corner of its box
+    y: int
+    w: int
+    h: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told of an event once it is over."""
+
+    score: float = 0.0                      # the peak: share of the picture that had changed, 0..1
+    zones: tuple[str, ...] = ()             # those that were fulfilled, in the order in which they first were
+    tracks_n: int = 0                       # objects
+    path: tuple[Sample, ...] = ()
+
+
+class EventNotes:
+    """One event's notes. A long event's path has fewer samples a second, never more in all."""
+
+    def __init__(self, start_mono_s: float) -> None:
+        self._start_mono_s = start_mono_s
+        self._score = 0.0
+        self._zones: dict[str, None] = {}
+        self._numbers: dict[int, int] = {}      # the detector's -> ours; who was seen last comes last
+        self._tracks_n = 0
+        self._path: list[Sample] = []
+        self._step_ds = 1                       # samples are at least this far apart
+
+    def take(self, objects: Sequence["Seen"], zones: Sequence[str], score: float, mono_s: float) -> None:
+        """Note what one look shows of the event; `objects` come largest first."""
+        self._score = max(self._score, score)
+        self._zones.update(dict.fromkeys(zones))
+        numbers = [self._number(seen.number) for seen in objects]
+        at_ds = max(0, round((mono_s - self._start_mono_s) * 10))
+        if not self._path or at_ds >= self._path[-1].at_ds + self._step_ds:
+            boxes = [seen.box for seen in objects[:AT_ONCE_MAX]]
+            self._path += [_sample(at_ds, number, box) for number, box in zip(numbers, boxes, strict=False)]
+        while len(self._path) > PATH_MAX:
+            self._step_ds *= 2
+            self._path = _spaced(self._path, self._step_ds)
+
+    def renumber(self) -> None:
+        """Another detector goes on, whose numbers have nothing to do with those so far."""
+        self._numbers.clear()
+
+    @property
+    def summary(self) -> Summary:
+        """The notes so far."""
+        return Summary(self._score, tuple(self._zones), self._tracks_n, tuple(self._path))
+
+    def _number(self, theirs: int) -> int:
+        ours = self._numbers.pop(theirs, 0)
+        if not ours:
+            self._tracks_n += 1
+            ours = self._tracks_n
+        if len(self._numbers) >= NUMBERS_MAX:
+            del self._numbers[next(iter(self._numbers))]
+        self._numbers[theirs] = ours
+        return ours
+
+
+def _sample(at_ds: int, number: int, box: Box) -> Sample:
+    return Sample(at_ds, number, *(round(1000 * side) for side in box))
+
+
+def _spaced(path: Sequence[Sample], step_ds: int) -> list[Sample]:
+    """The samples of those moments that are at least `step_ds` after the one kept before."""
+    kept: list[Sample] = []
+    for sample in path:
+        if not kept or sample.at_ds == kept[-1].at_ds or sample.at_ds >= kept[-1].at_ds + step_ds:
+            kept.append(sample)
+    return kept

@@ -1,0 +1,228 @@
+"""What the scene looks like when nothing happens, learned per pixel; and what differs from it now."""
+from math import exp
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.vision.motion.picture import Picture
+from agent.core.vision.motion.settings import MotionSettings
+
+_ROUNDING_LEVELS = 0.5      # the first look blurs in whole grey levels, the full one does not
+
+
+class Glance(NamedTuple):
+    """The grey levels between which no pixel, slightly blurred, can count; uint8 planes of the analysed shape.
+
+    They are those of one full look and hold for a short time after it.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def between(cls, low: np.ndarray, high: np.ndarray, ignored: np.ndarray | None) -> "Glance":
+        """From exact limits (float32); pixels that are `ignored` (bool) may take any level."""
+        low, high = np.ceil(low + _ROUNDING_LEVELS), np.floor(high - _ROUNDING_LEVELS)
+        if ignored is not None:
+            low[ignored], high[ignored] = 0, 255
+        return cls(*(np.clip(limit, 0, 255).astype(np.uint8) for limit in (low, high)))
+
+    def outside_n(self, small: np.ndarray) -> int:
+        """How many pixels of the shrunken picture (uint8) lie outside."""
+        return small.size - cv2.countNonZero(cv2.inRange(cv2.GaussianBlur(small, (3, 3), 0), self.low, self.high))
+
+
+_CLOSE = np.ones((5, 3), np.uint8)      # people are taller than wide: their parts lie over each other
+_FIRST_DEVIATION = 0.03
+_EARLIER_DEVIATIONS = 2.5    # as close as this to the earlier background is that background
+_REST_DEVIATIONS = 1.5       # a pixel this close to a moment ago keeps still
+_MOVE_DEVIATIONS = 2.2       # this far from a moment ago it moves
+_OUTLIER_DEVIATIONS = 4.0    # one picture widens the deviation by no more than this
+_NOISIEST = 0.2              # no gain is expected to make a pixel wander more
+_WIDEN_UNDER = 0.35          # and by this share of the usual speed under something that is seen
+_BRIGHTNESS_WEIGHT = 2.0     # what truly changed differs less in brightness than in contrast
+_GREY_SHARE = 0.4            # of the usual spread of contrast
+_FORGIVE = 3.0               # a pixel that moves loses its time of rest so many times faster than it gained it
+_WAY_PX_PER_S = 10.0         # a walker's way: what had changed is widened by it when pictures come slowly,
+_WAY_FREE_S = 0.1            # but not when they are this close in time
+_WAY_MAX_PX = 3
+
+
+class Change(NamedTuple):
+    """What differs from the background; planes of the analysed picture's shape. Not to be written to."""
+
+    mask: np.ndarray         # uint8 0/1: changed, small holes closed
+    strong: np.ndarray       # bool: changed beyond doubt
+    moving: np.ndarray       # bool: differs from a moment ago
+    resting: np.ndarray      # bool: the same as a moment ago
+    before: np.ndarray       # uint8 0/1: the mask of the picture before, widened by a walker's way since then
+    share: float             # changed share of the picture, 0..1; if 0, no plane marks anything
+    differs: float           # the same with what looks as it did earlier
+
+
+class Pace(NamedTuple):
+    """How much time one learning step stands for."""
+
+    since_s: float           # since the step before
+    seen_s: float            # for which what is seen now has been there; shorter if the pictures between showed nothing
+
+
+def _spread(contrast: np.ndarray) -> float:
+    return float(cv2.meanStdDev(contrast)[1][0, 0])
+
+
+def weight(dt_s: float, time_constant_s: float) -> float:
+    """Share of the new value in an exponential average after `dt_s`."""
+    return 1.0 - exp(-dt_s / time_constant_s)
+
+
+class Background:
+    """Mean contrast and brightness of every pixel, its deviation, an earlier background, and how restless it is."""
+
+    def __init__(self, picture: Picture, settings: MotionSettings, ignored: np.ndarray | None) -> None:
+        """Start from one picture. `ignored` is a bool plane of pixels that never count, or None."""
+        self._s = settings
+        self._ignored = ignored
+        self._shake = np.ones((2 * settings.shake_px + 1,) * 2, np.uint8)
+        self.brightness = picture.brightness.copy()
+        self._mean = picture.contrast.copy()
+        self._earlier = picture.contrast.copy()
+        self._recent = picture.contrast.copy()
+        self._lately = picture.contrast.copy()
+        self._deviation = np.full_like(self._mean, _FIRST_DEVIATION)
+        self._still_s = np.zeros_like(self._mean)
+        self._before = np.zeros(self._mean.shape, np.uint8)
+        none = self._before.view(bool)
+        self._nothing = Change(self._before, none, none, none, self._before, 0.0, 0.0)
+        self.age_s = 0.0                           # learned for so long
+        self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
+        self._derive()
+
+    def resume(self, picture: Picture) -> None:
+        """Go on after a while in which other pictures were seen; `picture` is the first that belongs here again."""
+        self._recent = picture.contrast.copy()
+        self._lately = picture.contrast.copy()
+        self._still_s.fill(0)
+        self._before = np.zeros_like(self._before)
+
+    def _derive(self) -> None:
+        """What follows from what has been learned, for the next picture."""
+        self._usual = np.maximum(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
+        self._threshold = cv2.multiply(self._usual, self.busy + 1.0)
+        self._lowest = cv2.erode(self._mean, self._shake)
+        self._highest = cv2.dilate(self._mean, self._shake)
+
+    def calm(self) -> None:
+        """Forget where it has been restless."""
+        self.busy.fill(0)
+        self._derive()
+
+    def expect_noise(self, times: float) -> None:
+        """The camera's noise has just become `times` what it was."""
+        np.minimum(self._deviation * times, np.maximum(self._deviation, _NOISIEST), out=self._deviation)
+        self._derive()
+
+    def compare(self, picture: Picture, dt_s: float) -> Change:
+        """Tell what in `picture` is not background, `dt_s` after the picture before.
+
+        A pixel counts only if two things changed: its contrast has left the range of the background's neighbourhood
+        (leaves and a shaken camera stay inside), and its brightness is another one (what surrounds a bright object
+        keeps its own).
+        """
+        s, contrast = self._s, picture.contrast
+        nearest = cv2.min(cv2.max(contrast, self._lowest), self._highest)
+        lighter = cv2.divide(cv2.absdiff(picture.brightness, self.brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
+        excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._threshold)
+        grown = excess > s.grow_deviations
+        grown_n = cv2.countNonZero(grown.view(np.uint8))
+        if not grown_n:
+            return self._nothing
+        new = cv2.absdiff(contrast, self._earlier) >= _EARLIER_DEVIATIONS * self._usual
+        if self._ignored is not None:
+            new &= ~self._ignored
+        mask = cv2.morphologyEx((grown & new).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
+        step = cv2.divide(cv2.absdiff(contrast, self._recent), self._threshold)
+        return Change(mask, new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
+                      self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
+
+    def _widened_before(self, dt_s: float) -> np.ndarray:
+        way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
+        return self._before if way_px < 1 else cv2.dilate(self._before, np.ones((2 * way_px + 1,) * 2, np.uint8))
+
+    def fills(self, picture: Picture) -> bool:
+        """False if there is much less to see in `picture` than in the background: a grey picture."""
+        return _spread(picture.contrast) > _GREY_SHARE * _spread(self._mean)
+
+    def as_before(self, picture: Picture) -> np.ndarray:
+        """Bool plane of pixels that look as they did before what is there now came and was learned."""
+        return cv2.absdiff(picture.contrast, self._earlier) < _EARLIER_DEVIATIONS * self._usual
+
+    def uneasy(self, picture: Picture) -> np.ndarray:
+        """Bool plane of pixels that differ from a while ago, with no tolerance for leaves or a shaken camera."""
+        off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._threshold
+        return off if self._ignored is None else off & ~self._ignored
+
+    def glance(self, picture: Picture, share: float) -> Glance:
+        """The levels within which no pixel reaches `share` of what is evidence by itself, in the light of `picture`.
+
+        As in `compare`, a pixel counts only beyond both limits: that of the contrast and that of the brightness.
+        Surroundings change less than what is in them, so a true change passes these limits before it is evidence.
+        """
+        evidence = share * self._s.seed_deviations * self._threshold
+        off = picture.scale * evidence / _BRIGHTNESS_WEIGHT
+        high = np.maximum(self.brightness + off, picture.scale * (self._highest + evidence))
+        low = np.minimum(self.brightness - off, picture.scale * (self._lowest - evidence))
+        return Glance.between(low - self._s.dark_level, high - self._s.dark_level, self._ignored)
+
+    def learn(self, picture: Picture, change: Change, loose: np.ndarray, pace: Pace, settling: bool) -> None:
+        """Move the background towards `picture`: quickly where nothing is seen, slowly under what is.
+
+        `loose` (uint8 0/1) marks the changes outside confirmed objects: they make their place restless. While
+        `settling` everything is learned at once.
+        """
+        s = self._s
+        self.age_s += pace.since_s
+        fast = max(weight(pace.since_s, s.learn_s), pace.since_s / self.age_s)
+        slow = weight(pace.seen_s, s.learn_under_s)
+        if settling:
+            fast = slow = max(fast, weight(pace.since_s, s.relearn_s))
+        off = cv2.min(cv2.absdiff(picture.contrast, self._mean), _OUTLIER_DEVIATIONS * self._usual)
+        unseen = change.mask ^ 1 if change.share else None
+        for average, value, under in ((self._deviation, off, _WIDEN_UNDER * weight(pace.seen_s, s.learn_s)),
+                                      (self._mean, picture.contrast, slow),
+                                      (self.brightness, picture.brightness, slow)):
+            cv2.accumulateWeighted(value, average, fast, mask=unseen)
+            if change.share:
+                cv2.accumulateWeighted(value, average, under, mask=change.mask)
+        self._absorb(picture, change, pace.seen_s)
+        cv2.accumulateWeighted(picture.contrast, self._recent, weight(pace.since_s, s.recent_s))
+        cv2.accumulateWeighted(picture.contrast, self._lately, weight(pace.since_s, s.lately_s))
+        self._stir(change, loose, pace)
+        self._before = change.mask
+        self._derive()
+
+    def _absorb(self, picture: Picture, change: Change, seen_s: float) -> None:
+        """Take what was seen and kept still for long into the background, and remember what it covers."""
+        if not change.share:
+            self._still_s.fill(0)
+            return
+        self._still_s -= _FORGIVE * seen_s
+        cv2.add(self._still_s, (1 + _FORGIVE) * seen_s, dst=self._still_s, mask=change.resting.view(np.uint8))
+        self._still_s *= change.mask
+        np.maximum(self._still_s, 0, out=self._still_s)
+        if self._still_s.max() > self._s.absorb_s:
+            done = self._still_s > self._s.absorb_s
+            self._earlier[done] = self._mean[done]
+            self._mean[done] = picture.contrast[done]
+            self.brightness[done] = picture.brightness[done]
+            self._still_s[done] = 0
+
+    def _stir(self, change: Change, loose: np.ndarray, pace: Pace) -> None:
+        """Restlessness grows where something is seen that is no object, and fades elsewhere."""
+        fading = self._s.busy_fade_per_s * pace.since_s
+        self.busy -= fading
+        if change.share:
+            cv2.add(self.busy, self._s.busy_grow_per_s * pace.seen_s + fading, dst=self.busy, mask=loose)
+            np.minimum(self.busy, self._s.busy_max, out=self.busy)
+        np.maximum(self.busy, 0, out=self.busy)

@@ -1,0 +1,49 @@
+"""Connected patches of change, strongest first."""
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.vision.motion.background import Change
+
+_MARKS = np.array([[kind & 1, kind >> 1 & 1, kind >> 2] for kind in range(8)])     # kind -> strong, moving, before
+
+
+class Blob(NamedTuple):
+    """One patch of changed pixels; lengths in pixels of the analysed picture."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+    area: int
+    cx: float
+    cy: float
+    strong_n: int          # pixels changed beyond doubt
+    moving_n: int          # pixels that differ from a moment ago
+    share: float           # of the picture, 0..1
+    overlap: float         # share of its pixels that had changed in the picture before, 0..1
+
+
+def strong_min(area_min: int) -> int:
+    """How many pixels of a blob of at least `area_min` must have changed beyond doubt."""
+    return max(2, area_min // 3)
+
+
+def find_blobs(change: Change, area_min: int, blobs_max: int) -> list[Blob]:
+    """The patches of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
+    if not change.share or not change.strong.any():
+        return []
+    n, labels, stats, centres = cv2.connectedComponentsWithStats(change.mask, connectivity=8, ltype=cv2.CV_16U)
+    at = change.mask.ravel().nonzero()[0]
+    kind = change.strong.view(np.uint8) + 2 * change.moving.view(np.uint8) + 4 * change.before
+    code = labels.ravel()[at].astype(np.intp) * len(_MARKS) + kind.ravel()[at]
+    marked = np.bincount(code, minlength=n * len(_MARKS)).reshape(n, -1) @ _MARKS
+    strong = marked[:, 0]
+    good = ((stats[:, cv2.CC_STAT_AREA] >= area_min) & (strong >= strong_min(area_min))).nonzero()[0]
+    good = good[(-strong[good]).argsort(kind="stable")][:blobs_max]
+    rows = zip(stats[good].tolist(), centres[good].tolist(), marked[good].tolist(), strict=True)
+    return [
+        Blob(*box, *centre, strong_n, moving_n, box[4] / change.mask.size, before_n / box[4])
+        for box, centre, (strong_n, moving_n, before_n) in rows
+    ]

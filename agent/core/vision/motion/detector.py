@@ -1,0 +1,73 @@
+"""The detector: one luma picture in, one look out. Nothing in this room knows frames per second, only seconds.
+
+The method is the project's own: contrast with the surroundings instead of brightness, a background with a range instead
+of a value, and tracks that must behave like objects. The constants and what they mean are in `settings.py`.
+"""
+from collections.abc import Sequence
+
+from agent.core.media.model import Luma, Point
+from agent.core.vision.motion.look import Look, Reason
+from agent.core.vision.motion.picture import work_size
+from agent.core.vision.motion.rect import covered
+from agent.core.vision.motion.scene import Scene
+from agent.core.vision.motion.settings import MotionSettings
+
+DETECTOR_VERSION: str = "2"      # another one whenever other things are detected; goes into the records of events
+
+
+class Detector:
+    """Motion in one camera's picture. Give it every picture, in order."""
+
+    def __init__(self, settings: MotionSettings, ignore: Sequence[Sequence[Point]] = ()) -> None:
+        """`ignore` are polygons in fractions of the picture inside which nothing counts; ValueError if one is none."""
+        covered(ignore, (1, 1))
+        self._s = settings
+        self._ignore = ignore
+        self._scene: Scene | None = None
+        self._shape: tuple[int, ...] = ()
+        self._mono_s = float("nan")
+        self._last = Look(False, reasons=(Reason.SETTLING,))
+
+    def step(self, luma: Luma) -> Look:
+        """Look at one picture of any size, at any time; it never raises.
+
+        A gap in time, a clock that goes back and another size begin a new scene. A picture that comes too soon after
+        the one before is skipped: the answer is the last one.
+        """
+        if luma.y.size == 0:
+            return Look(False, reasons=(Reason.NO_PICTURE,))
+        dt_s = luma.mono_s - self._mono_s
+        same = self._scene is not None and luma.y.shape == self._shape
+        if same and 0 <= dt_s < self._s.step_min_s:
+            return self._last
+        self._mono_s = luma.mono_s
+        if same and 0 < dt_s <= self._s.gap_max_s:
+            self._last = self._scene.look(luma, dt_s)
+        else:
+            self._begin(luma)
+            self._last = Look(False, reasons=(Reason.SETTLING,))
+        return self._last
+
+    def busy(self, columns: int, rows: int) -> list[list[float]]:
+        """Where the picture has been restless, with leaves or a flag: 0 calm .. 1, the most in each cell, row by row.
+
+        Motion there takes more to be confirmed. Empty before the first picture.
+        """
+        if self._scene is None:
+            return []
+        restless = self._scene.restless / self._s.busy_max
+        h, w = restless.shape
+        return [[round(float(restless[h * row // rows:-(-h * (row + 1) // rows),
+                                      w * column // columns:-(-w * (column + 1) // columns)].max()), 2)
+                 for column in range(columns)] for row in range(rows)]
+
+    def forget_busy(self) -> None:
+        """Take every place for a calm one again: the tree has been cut, the camera turned."""
+        if self._scene is not None:
+            self._scene.calm()
+
+    def _begin(self, luma: Luma) -> None:
+        size = work_size(luma.y.shape, self._s.work_px)
+        self._shape = luma.y.shape
+        first_number = self._scene.next_number if self._scene else 1
+        self._scene = Scene(luma, size, covered(self._ignore, size), self._s, first_number)

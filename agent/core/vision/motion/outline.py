@@ -1,0 +1,99 @@
+"""The whole of an object: what is confirmed of it is often only the part that differs most, or that moves."""
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.vision.motion.rect import Edges
+from agent.core.vision.motion.settings import MotionSettings
+
+_MARGIN_SIZES = 0.25         # what changed this near, in sizes of the part that is known, belongs to it,
+_MARGIN_MIN_PX = 4           # but within these bounds
+_MARGIN_MAX_PX = 14
+_STACKED_SHARE = 0.6         # two parts of which one has this much of its breadth over or under the other,
+_STACKED_GAP_PX = 3          # with no more between them, are one object
+_INSIDE_SHARE = 0.7          # a part with this much of its area in a body is a part of that body
+_MOVE_SIZES_PER_S = 0.3      # a part that is faster than this, in sizes of the body,
+_MOVE_SHARE = 0.4            # and shows this much of it, is the body, which walks on
+_GROW = 1.3                  # a body that stands spreads to so many times the area it came with
+_BODIES_MAX = 8
+
+
+class Part(NamedTuple):
+    """What is known of an object, and how fast that moves."""
+
+    number: int
+    edges: Edges
+    speed_px_per_s: float
+
+
+@dataclass(slots=True)
+class Body:
+    """The extent of somebody who stands, from when all of them was seen."""
+
+    edges: Edges
+    came_px: float          # its area when it came
+    seen_mono_s: float
+
+
+class Outlines:
+    """Bodies are remembered while somebody stands and shows only what stirs: at most eight."""
+
+    def __init__(self, settings: MotionSettings) -> None:
+        """Start with none."""
+        self._s = settings
+        self._bodies: list[Body] = []
+
+    def whole(self, parts: Iterable[Part], mask: np.ndarray, now_mono_s: float) -> list[tuple[int, Edges]]:
+        """(number, edges) of the objects behind `parts`; `mask` (uint8 0/1) is what has changed."""
+        self._bodies = [body for body in self._bodies if now_mono_s - body.seen_mono_s < self._s.stay_memory_s]
+        grown = [part._replace(edges=_grown(part.edges, mask)) for part in parts]
+        return [(part.number, self._body(part, now_mono_s)) for part in _united(grown)]
+
+    def _body(self, part: Part, now_mono_s: float) -> Edges:
+        body = next((body for body in self._bodies if part.edges.share_in(body.edges) >= _INSIDE_SHARE), None)
+        if body is None:
+            self._bodies = [*self._bodies, Body(part.edges, part.edges.area_px, now_mono_s)][-_BODIES_MAX:]
+            return part.edges
+        body.seen_mono_s = now_mono_s
+        joined = body.edges.joined(part.edges)
+        if part.speed_px_per_s > _MOVE_SIZES_PER_S * body.edges.size_px:
+            if body.edges.share_in(part.edges) > _MOVE_SHARE:
+                body.edges, body.came_px = part.edges, part.edges.area_px
+                return part.edges
+        elif joined.area_px < _GROW * body.came_px:
+            body.edges = joined
+        return joined
+
+
+def _grown(edges: Edges, mask: np.ndarray) -> Edges:
+    """`edges` widened to all that has changed close around them."""
+    h, w = mask.shape
+    margin = min(max(_MARGIN_SIZES * edges.size_px, _MARGIN_MIN_PX), _MARGIN_MAX_PX)
+    x0, y0 = max(0, int(edges.left - margin)), max(0, int(edges.top - margin))
+    window = mask[y0:min(h, int(edges.bottom + margin) + 1), x0:min(w, int(edges.right + margin) + 1)]
+    if not window.any():
+        return edges
+    x, y, found_w, found_h = cv2.boundingRect(window)
+    return edges.joined(Edges(x0 + x, y0 + y, x0 + x + found_w, y0 + y + found_h))
+
+
+def _stacked(a: Edges, b: Edges) -> bool:
+    beside_px = min(a.right, b.right) - max(a.left, b.left)
+    apart_px = max(a.top, b.top) - min(a.bottom, b.bottom)
+    return (beside_px >= _STACKED_SHARE * min(a.right - a.left, b.right - b.left)
+            and apart_px <= _STACKED_GAP_PX)
+
+
+def _united(parts: Iterable[Part]) -> list[Part]:
+    """Parts that lie over each other as one, with the number of the first and the speed of the largest."""
+    whole: list[Part] = []
+    for part in parts:
+        for other in [each for each in whole if _stacked(each.edges, part.edges)]:
+            whole.remove(other)
+            larger = max(other, part, key=lambda each: each.edges.size_px)
+            part = Part(other.number, other.edges.joined(part.edges), larger.speed_px_per_s)
+        whole.append(part)
+    return whole

@@ -1,0 +1,110 @@
+"""People who stopped walking: where a confirmed object came to rest, smaller movements count for a while.
+
+The background's tolerance for leaves and a shaken camera also hides a person who sways or turns in place. It is dropped
+where somebody is known to stand, as long as the rest of the picture is steady.
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from agent.core.vision.motion.picture import Size
+from agent.core.vision.motion.rect import Edges
+from agent.core.vision.motion.settings import MotionSettings
+from agent.core.vision.motion.track import Track
+
+_PLACES_MAX = 6
+_LEFT_SHARE = 0.92         # of its pixels look as before somebody came: they have left
+_OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest of the picture, pixel for pixel
+
+
+@dataclass(slots=True)
+class Place:
+    """A rectangle in which somebody stopped, in pixels of the analysed picture."""
+
+    number: int                               # of the object that stopped there
+    left: int
+    top: int
+    right: int
+    bottom: int
+    until_mono_s: float                       # forgotten then, unless something moves
+    taken_mono_s: float                       # somebody may have been there until then
+    crossed: bool = False                     # somebody has walked out of it, or through it
+    lively_mono_s: float | None = None        # lively without a break since then; None while calm
+
+    @property
+    def edges(self) -> Edges:
+        """Its four sides."""
+        return Edges(self.left, self.top, self.right, self.bottom)
+
+    @property
+    def area(self) -> int:
+        """Its pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def marked_n(self, marks: np.ndarray) -> int:
+        """How many of its pixels are marked in a plane (uint8) of the picture's shape."""
+        return cv2.countNonZero(marks[self.top:self.bottom, self.left:self.right])
+
+
+class Stays:
+    """The places of one camera's picture, the latest six."""
+
+    def __init__(self, settings: MotionSettings, size: Size) -> None:
+        """`size` is that of the analysed picture."""
+        self._s = settings
+        self._size = size
+        self.places: list[Place] = []
+
+    @property
+    def stirring_n(self) -> int:
+        """The places in which the latest picture has something that may keep moving."""
+        return sum(place.lively_mono_s is not None for place in self.places)
+
+    def remember(self, tracks: Iterable[Track], now_mono_s: float) -> None:
+        """Note where `tracks`, confirmed and in sight now, have come to rest; forget places where nothing happened."""
+        s = self._s
+        self.places = [p for p in self.places if now_mono_s < p.until_mono_s]
+        for t in tracks:
+            if t.speed_px_per_s > s.walk_sizes_per_s * t.size_px:
+                for place in self.places:
+                    place.crossed |= place.edges.touches(t.edges)
+            elif not t.resting and t.speed_px_per_s < s.rest_sizes_per_s * t.size_px:
+                t.resting = True
+                place = self._place(t, now_mono_s)
+                others = [p for p in self.places if not p.edges.touches(place.edges)]
+                self.places = [*others, place][-_PLACES_MAX:]
+
+    def forget_left(self, as_before: np.ndarray, now_mono_s: float) -> None:
+        """Forget the places that somebody walked out of and that have looked as before (bool plane) for a while."""
+        marks = as_before.view(np.uint8)
+        for p in self.places:
+            if not p.crossed or p.lively_mono_s is not None or p.marked_n(marks) < _LEFT_SHARE * p.area:
+                p.taken_mono_s = now_mono_s
+        self.places = [p for p in self.places if now_mono_s - p.taken_mono_s < self._s.left_s]
+
+    def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[Place]:
+        """The places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while ago."""
+        s = self._s
+        marks = uneasy.view(np.uint8)
+        counts = [place.marked_n(marks) for place in self.places]
+        outside = max(0, cv2.countNonZero(marks) - sum(counts)) / marks.size
+        found = []
+        for place, count in zip(self.places, counts, strict=True):
+            alive = count >= area_min and count > _OUTSIDE_TIMES * outside * place.area
+            if not alive:
+                place.lively_mono_s = None
+            elif place.lively_mono_s is None:
+                place.lively_mono_s = now_mono_s
+            elif now_mono_s - place.lively_mono_s > s.sway_s:
+                place.until_mono_s = now_mono_s + s.stay_memory_s
+                place.crossed = False
+                found.append(place)
+        return found
+
+    def _place(self, t: Track, now_mono_s: float) -> Place:
+        w, h = self._size
+        left, top, right, bottom = t.edges
+        return Place(t.number, max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),
+                     now_mono_s + self._s.stay_memory_s, now_mono_s)

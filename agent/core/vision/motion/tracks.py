@@ -1,0 +1,90 @@
+"""Blobs linked over time into tracks."""
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from agent.core.vision.motion.background import weight
+from agent.core.vision.motion.blobs import Blob
+from agent.core.vision.motion.confirm import buzzes, is_object
+from agent.core.vision.motion.settings import MotionSettings
+from agent.core.vision.motion.track import Track
+
+_SIZE_RATIO_MAX = 4.0             # a blob's area grows or shrinks by no more from one sight to the next
+_REACH_SIZES = 0.4                # how far from the expected place, in sizes, plus one size for each second,
+_REACH_SIZES_MAX = 1.5
+_REACH_NEW_TIMES = 2.0            # farther for something large whose way is not known yet
+_REACH_PX = 1.5                   # plus this,
+_REACH_PX_PER_S = 10.0            # plus this for the time it was out of sight
+_CLUTTER_S = 1.2                  # time constant of the clutter
+_DOUBTFUL = 0.5                   # a track that is not confirmed counts half as clutter
+
+
+class Tracker:
+    """All tracks of one camera, at most `tracks_max`."""
+
+    def __init__(self, settings: MotionSettings, first_number: int) -> None:
+        """Start with nothing in sight; tracks are numbered from `first_number` on."""
+        self._s = settings
+        self.next_number = first_number
+        self.tracks: list[Track] = []
+        self.clutter = 0.0             # blobs a picture that belong to nothing, averaged over a second
+
+    def step(self, blobs: list[Blob], busy: np.ndarray, crispness: Callable[[Blob], float],
+             now_mono_s: float, dt_s: float) -> None:
+        """Link `blobs` to the tracks, tell objects from the rest, drop the lost, begin new ones.
+
+        `busy` is the plane of restlessness of the background; `crispness` tells that of a blob beside the scene's own.
+        """
+        if not blobs and not self.tracks:
+            self.clutter -= weight(dt_s, _CLUTTER_S) * self.clutter
+            return
+        s = self._s
+        links = self._link(blobs, now_mono_s, dt_s)
+        for i, (j, surprise_px) in links.items():
+            self.tracks[i].see(blobs[j], surprise_px, now_mono_s, dt_s, s)
+            self._judge(self.tracks[i], busy, crispness, now_mono_s, dt_s)
+        linked = {j for j, _ in links.values()}
+        loose = [blob for j, blob in enumerate(blobs) if j not in linked]
+        doubtful_n = sum(not self.tracks[i].confirmed for i in links)
+        self.clutter += weight(dt_s, _CLUTTER_S) * (len(loose) + _DOUBTFUL * doubtful_n - self.clutter)
+        kept = [t for t in self.tracks if now_mono_s - t.seen_mono_s <= dt_s + self._patience_s(t)]
+        new = loose[:s.tracks_max - len(kept)]
+        self.tracks = kept + [Track.begin(self.next_number + i, blob, now_mono_s) for i, blob in enumerate(new)]
+        self.next_number += len(new)
+
+    def _patience_s(self, t: Track) -> float:
+        return self._s.lost_confirmed_s if t.confirmed else self._s.lost_s
+
+    def _judge(self, t: Track, busy: np.ndarray, crispness: Callable[[Blob], float],
+               now_mono_s: float, dt_s: float) -> None:
+        if t.confirmed:
+            t.confirmed = not buzzes(t, now_mono_s, self._s)
+        else:
+            b = t.blob
+            restless = cv2.mean(busy[b.y:b.y + b.h, b.x:b.x + b.w])[0]
+            if is_object(t, restless, self.clutter, now_mono_s, dt_s, self._s):
+                t.take_crispness(crispness(b))
+                t.confirmed = t.crispness > self._s.crisp_min
+
+    def _link(self, blobs: list[Blob], now_mono_s: float, dt_s: float) -> dict[int, tuple[int, float]]:
+        """Track number -> (blob number, distance from the expected place); the longest seen track chooses first."""
+        if not blobs or not self.tracks:
+            return {}
+        seen = np.array([(b.cx, b.cy, max(b.w, b.h), b.area) for b in blobs])
+        known = np.array([
+            (*t.expected(now_mono_s), t.size_px, t.area, now_mono_s - t.seen_mono_s) for t in self.tracks])
+        away = np.hypot(known[:, None, 0] - seen[:, 0], known[:, None, 1] - seen[:, 1])
+        since = known[:, None, 4]
+        reach = np.maximum(known[:, None, 2], seen[:, 2]) * np.minimum(_REACH_SIZES + since, _REACH_SIZES_MAX)
+        reach[[t.hits_n == 1 and t.blob.share > self._s.drive_pct / 100 for t in self.tracks]] *= _REACH_NEW_TIMES
+        reach += _REACH_PX + _REACH_PX_PER_S * (since - dt_s)
+        ratio = seen[:, 3] / known[:, None, 3]
+        pairs = np.argwhere((away < reach) & (ratio < _SIZE_RATIO_MAX) & (ratio > 1 / _SIZE_RATIO_MAX))
+        links: dict[int, tuple[int, float]] = {}
+        taken: set[int] = set()
+        for i, j in sorted(pairs.tolist(), key=lambda pair: (-self.tracks[pair[0]].hits_n, away[pair[0], pair[1]])):
+            if i not in links and j not in taken:
+                links[i] = (j, float(away[i, j]))
+                taken.add(j)
+        return links

@@ -1,0 +1,89 @@
+"""The replay itself: each picture is made small once, and shown to every variant's detector whose turn it is."""
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.core.media.model import Luma
+from agent.core.vision.event import EventMachine
+from agent.core.vision.motion import MotionSettings
+from agent.core.vision.motion.picture import shrunken, work_size
+from agent.core.vision.replay.outcome import Outcome, silences
+from agent.core.vision.replay.story import Story
+from agent.core.vision.replay.trace import GAP_S, Point, Stretch, Stretches, Trace
+from agent.core.vision.replay.variant import Turns, Variant
+
+WORK_PX = MotionSettings().work_px      # every detector's; a picture that has this size already is taken as it is
+
+
+class _Run:
+    """One variant on its way through the footage."""
+
+    def __init__(self, variant: Variant, machine: EventMachine) -> None:
+        self.turns = Turns(variant.fps)
+        self._variant, self._detector, self._zones = variant, variant.detector(), variant.counting()
+        self._story, self._trace = Story(machine), Trace()
+        self._silent_s: defaultdict[str, float] = defaultdict(float)
+        self._looks_n, self._moving_s, self._last_s = 0, 0.0, float("-inf")
+
+    def forget(self) -> None:
+        """What comes next is another scene to the detector, with other objects in it."""
+        self._detector, self._zones = self._variant.detector(), self._variant.counting()
+
+    def step(self, luma: Luma) -> None:
+        """Look at a picture whose turn it is."""
+        self.turns.took(luma.mono_s)
+        look = self._detector.step(luma)
+        counted = self._zones.step(look, luma.mono_s)
+        self._story.step(luma.mono_s, look, counted)
+        self._note(Point(luma.mono_s, luma.mono_s, look.score, bool(counted.objects),
+                         silences(look, counted, self._story.told)))
+
+    def _note(self, point: Point) -> None:
+        self._looks_n += 1
+        self._trace.add(point)
+        since_s, self._last_s = point.began_s - self._last_s, point.began_s
+        if since_s <= GAP_S:
+            self._moving_s += since_s * point.moving
+            for silence in point.silences:
+                self._silent_s[silence] += since_s
+
+    def end(self) -> Outcome:
+        """What came of it."""
+        self._story.close()
+        return Outcome(self._variant, tuple(self._story.events), self._story.events_n, self._looks_n, self._moving_s,
+                       dict(self._silent_s), self._trace.points)
+
+
+class Replay:
+    """Footage seen by several variants at once. Memory is bounded by them, not by how long the footage is."""
+
+    def __init__(self, variants: Sequence[Variant], machine: EventMachine) -> None:
+        """`machine` has seen nothing so far: it says how long events last, and what lies between them."""
+        self._runs = [_Run(variant, machine) for variant in variants]
+        self._stretches = Stretches()
+        self._shape: tuple[int, ...] = ()
+
+    def wants(self, at_s: float) -> bool:
+        """Whether anybody is to look at the picture of that time."""
+        return any(run.turns.due(at_s) for run in self._runs)
+
+    def look(self, luma: Luma) -> None:
+        """Show a picture; times never go back, and pictures far apart are judged as the recorder would after a gap."""
+        self._stretches.add(luma.mono_s)
+        small = luma if luma.y.size == 0 else replace(luma, y=shrunken(luma.y, work_size(luma.y.shape, WORK_PX)))
+        if luma.y.shape != self._shape:
+            self._shape = luma.y.shape
+            for run in self._runs:
+                run.forget()
+        for run in self._runs:
+            if run.turns.due(luma.mono_s):
+                run.step(small)
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Where there was footage."""
+        return tuple(self._stretches.all)
+
+    def end(self) -> list[Outcome]:
+        """What came of each variant, in their order; the replay is over."""
+        return [run.end() for run in self._runs]

@@ -1,0 +1,74 @@
+"""Events out of looks and what counts of them, by the same machine that the recorder obeys."""
+from dataclasses import dataclass, replace
+
+from agent.core.media.model import Box
+from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.motion import Look
+from agent.core.vision.zones import Counted
+
+TICK_S = 1.0                # without pictures for longer than this, the recorder lets an event come to its end
+EVENTS_MAX = 20_000         # that are kept; more are only counted
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something moved that counts, from its first picture to the last one with it."""
+
+    began_s: float
+    ended_s: float
+    score: float = 0.0              # the highest of it
+    peak_s: float = 0.0             # and when that was
+    largest: Box | None = None      # the largest object of it
+    zones: tuple[str, ...] = ()     # names of those that were fulfilled, in the order in which they first were
+    continues: bool = False         # the one before had become too long
+
+
+class Story:
+    """What the looks of one variant amount to."""
+
+    def __init__(self, machine: EventMachine) -> None:
+        """`machine` has seen nothing so far."""
+        self._machine = machine
+        self._event: Event | None = None
+        self._last_s = float("-inf")
+        self.events: list[Event] = []
+        self.events_n = 0
+
+    @property
+    def told(self) -> bool:
+        """Whether an event is going on."""
+        return self._event is not None
+
+    def step(self, at_s: float, look: Look, counted: Counted) -> None:
+        """Take the next look, of which `counted` counts."""
+        if at_s - self._last_s > TICK_S:
+            self._take(at_s, Look(False), Counted())
+        self._last_s = at_s
+        self._take(at_s, look, counted)
+
+    def _take(self, at_s: float, look: Look, counted: Counted) -> None:
+        self._machine, order = self._machine.step(bool(counted.objects), at_s)
+        if self._event and order is Order.TURN:
+            self._event = replace(self._event, ended_s=at_s)
+        if order in (Order.CLOSE, Order.TURN):
+            self.close()
+        if order in (Order.OPEN, Order.TURN):
+            self._event = Event(at_s, at_s, peak_s=at_s, continues=order is Order.TURN)
+        if self._event and counted.objects:
+            self._event = _grown(self._event, at_s, look.score, counted)
+
+    def close(self) -> None:
+        """What is open ends with its last motion."""
+        if self._event:
+            self.events_n += 1
+            if len(self.events) < EVENTS_MAX:
+                self.events.append(self._event)
+        self._event = None
+
+
+def _grown(event: Event, at_s: float, score: float, counted: Counted) -> Event:
+    stronger, box = score > event.score, counted.objects[0].box
+    larger = event.largest is None or box.w * box.h > event.largest.w * event.largest.h
+    return replace(event, ended_s=at_s, score=score if stronger else event.score,
+                   peak_s=at_s if stronger else event.peak_s, largest=box if larger else event.largest,
+                   zones=tuple(dict.fromkeys(event.zones + counted.zones)))

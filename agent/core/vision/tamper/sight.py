@@ -1,0 +1,77 @@
+"""What one look takes from a picture: detail, edges and light, in logarithms, so that another light adds nothing."""
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.media.model import Luma
+from agent.core.vision.motion.picture import shrunken, work_size
+from agent.core.vision.tamper.settings import TamperSettings
+
+GRID = (16, 9)              # cells across and down, whatever the picture's shape
+_CELL_PX = 2                # the coarse picture gives each cell at least this many pixels a side
+_TINY = 1e-6
+
+
+class Sight(NamedTuple):
+    """One look at a picture. The planes are float32 unless told otherwise, and nobody writes to them."""
+
+    mono_s: float
+    grain: np.ndarray       # uint8: single pixels out of the picture, so that their noise shows
+    fine: np.ndarray        # contrast of every fourth pixel of the fine picture with its three neighbours
+    power: np.ndarray       # of that in each cell
+    edges: np.ndarray       # steps to the right and down, in the coarse picture; shape (height, width, 2)
+    axes: np.ndarray        # the same as undirected edges: unchanged where light and dark have swapped
+    levels: np.ndarray      # brightness of the cells, grey levels
+    white: np.ndarray       # share of blinded pixels in each cell
+    lux: float | None       # what the camera tells
+    key_mono_s: float | None = None     # of the keyframe that it leans on, if it comes out of a decoder
+
+
+class Eye:
+    """Takes the sights of pictures of one shape."""
+
+    def __init__(self, shape: tuple[int, int], settings: TamperSettings) -> None:
+        """`shape` is the (height, width) of the pictures to come."""
+        self._white = settings.white
+        w, h = work_size(shape, settings.fine_px)
+        self._half = (w + 1) // 2, (h + 1) // 2
+        w, h = work_size(shape, settings.coarse_px)
+        self._coarse = max(w, _CELL_PX * GRID[0]), max(h, _CELL_PX * GRID[1])
+        self._stride = tuple(max(1, side // settings.coarse_px) for side in shape)
+        self._log = np.log(np.arange(256, dtype=np.float32) + settings.dark_level)
+
+    def sight(self, luma: Luma) -> Sight:
+        """Look at one picture."""
+        small = shrunken(luma.y, (2 * self._half[0], 2 * self._half[1]))
+        half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
+        full_log = cv2.LUT(small, self._log)
+        half_log = cv2.resize(full_log, self._half, interpolation=cv2.INTER_AREA)
+        fine = full_log[::2, ::2] - half_log
+        coarse = cv2.resize(half_log, self._coarse, interpolation=cv2.INTER_AREA)
+        right, down = cv2.Sobel(coarse, cv2.CV_32F, 1, 0, ksize=1), cv2.Sobel(coarse, cv2.CV_32F, 0, 1, ksize=1)
+        size = cv2.magnitude(right, down) + _TINY
+        across, along = (right * right - down * down) / size, 2 * right * down / size
+        white = grid(cv2.inRange(half, self._white, 255)) / 255
+        grain = luma.y[::self._stride[0], ::self._stride[1]].copy()
+        return Sight(luma.mono_s, grain, fine, common(fine, fine), cv2.merge((right, down)),
+                     cv2.merge((across, along)), grid(half), white, luma.lux, luma.key_mono_s)
+
+
+def grid(plane: np.ndarray) -> np.ndarray:
+    """Mean of each cell of a plane (float32); planes of two parts give the sum of both."""
+    cells = cv2.resize(plane, GRID, interpolation=cv2.INTER_AREA)
+    return cells.astype(np.float32) if cells.ndim == 2 else cells[..., 0] + cells[..., 1]
+
+
+def lasting(average: np.ndarray, power: np.ndarray, noise_left: float) -> np.ndarray:
+    """Power in each cell of what an average of sights has in common with each of them, without its noise.
+
+    `power` is that of single sights, and `noise_left` the share of the noise's power that the average still has.
+    """
+    return np.maximum(common(average, average) - noise_left * power, 0) / (1 - noise_left + _TINY)
+
+
+def common(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """How much of `b`'s structure, squared, is in `a`: the mean product of each cell."""
+    return grid(cv2.multiply(a, b))

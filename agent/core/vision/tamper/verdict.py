@@ -1,0 +1,78 @@
+"""Which kind of tampering a fit speaks of: the rules, one function each, the surest first. Pure numbers."""
+from collections.abc import Callable
+
+from agent.core.vision.tamper.fit import Fit
+from agent.core.vision.tamper.kinds import Kind
+from agent.core.vision.tamper.settings import TamperSettings
+
+Rule = Callable[[Fit, TamperSettings, float], bool]
+
+
+def _flooded(f: Fit, s: TamperSettings, ease: float) -> bool:
+    return f.white > ease * s.blinded and f.white_rise > ease * s.blinded_rise
+
+
+def _blinded(f: Fit, s: TamperSettings, ease: float) -> bool:
+    """White all over, or a lamp that leaves little of the view."""
+    glare = f.white_rise > ease * s.glare_rise and f.crisp < s.glare_crisp_max
+    return _flooded(f, s, ease) or (glare and f.kept < s.glare_kept_max / ease)
+
+
+def _other(f: Fit, s: TamperSettings) -> bool:
+    """There is something sharp where the view was."""
+    return f.crisp > s.other_crisp and f.sharp > s.other_sharp
+
+
+def _covered(f: Fit, s: TamperSettings, ease: float) -> bool:
+    """Little is left, and nothing sharp is there instead; in the dark, not even a trace."""
+    if f.dark and (f.lamplight or (f.trace > s.trace and f.trace_deviations > s.trace_deviations)):
+        return False
+    gone = f.lost > ease * s.covered and f.kept < s.covered_kept_max / ease
+    return gone and (f.dark or not _other(f, s))
+
+
+def _moved(f: Fit, s: TamperSettings, ease: float) -> bool:
+    """Another view, as sharp as the usual one; what stands in front of the camera leaves more of it."""
+    if f.dark or not _other(f, s):
+        return False
+    if f.lost > ease * s.moved and f.kept < s.moved_kept_max / ease:
+        return True
+    little = f.kept < s.turned_kept_max / ease or f.detail_left < s.turned_detail
+    return little and f.lost > ease * s.turned and f.crisp > s.turned_crisp
+
+
+def _defocused(f: Fit, s: TamperSettings, ease: float) -> bool:
+    """Structure is left, without its detail, in the same light; a shaken camera keeps the detail in single pictures."""
+    gone = f.detail_left < s.detail_left / ease and f.detail_loss > ease * s.detail_loss
+    return gone and f.detail_known > s.detail_known and f.light < s.same_light / ease and f.crisp < s.sprayed_crisp_max
+
+
+def _sprayed(f: Fit, s: TamperSettings, ease: float) -> bool:
+    """A good part is gone without an outline, and what is left is sharp."""
+    soft = f.crisp < s.sprayed_crisp_max / ease and f.sharp < s.sprayed_sharp_max / ease
+    open_edged = f.outlined < s.sprayed_outlined_max / ease
+    return soft and open_edged and f.lost > ease * s.sprayed and f.patch > ease * s.sprayed_patch
+
+
+RULES: tuple[tuple[Kind, Rule], ...] = (
+    (Kind.BLINDED, _blinded),
+    (Kind.COVERED, _covered),
+    (Kind.MOVED, _moved),
+    (Kind.DEFOCUSED, _defocused),
+    (Kind.SPRAYED, _sprayed),
+)
+
+
+def verdict(fit: Fit, s: TamperSettings, ease: float = 1.0) -> Kind | None:
+    """What it looks like, or None; `ease` is the share of the limits that is enough."""
+    if not fit.known:
+        return Kind.BLINDED if fit.white > ease * s.blinded else None
+    if fit.structured < s.judge_min:
+        return Kind.BLINDED if _flooded(fit, s, ease) else None
+    return next((kind for kind, holds in RULES if holds(fit, s, ease)), None)
+
+
+def strength(kind: Kind, fit: Fit) -> float:
+    """How much of the view is affected, 0..1."""
+    affected = {Kind.DEFOCUSED: 1 - fit.detail_left, Kind.BLINDED: max(fit.white, 1 - fit.kept)}.get(kind, fit.lost)
+    return min(1.0, max(0.0, affected))

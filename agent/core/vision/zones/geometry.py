@@ -1,0 +1,84 @@
+"""Areas, lines and ways in the picture, as fractions of its width and height. Of two sides, y points down."""
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import hypot
+
+from agent.core.media.model import Box, Point
+
+_TOUCHES = 1e-9         # nearer than this to a border is on it: sums that end at the picture's edge are a little off
+_SAMPLES = 32           # points of a stretch that are looked at
+
+
+def centre(box: Box) -> Point:
+    """The middle of a box."""
+    return Point(box.x + box.w / 2, box.y + box.h / 2)
+
+
+def foot(box: Box) -> Point:
+    """Where what is in the box stands: the middle of its lower edge."""
+    return Point(box.x + box.w / 2, box.y + box.h)
+
+
+def to_area(at: Point, area: Sequence[Point]) -> float:
+    """How far a point is from an area; 0 in it and on its border."""
+    if _inside(at, area):
+        return 0.0
+    away = min(_to_stretch(at, a, b) for a, b in _sides(area))
+    return away if away > _TOUCHES else 0.0
+
+
+def to_line(at: Point, line: Sequence[Point]) -> float:
+    """How far a point is from a line of two points or more."""
+    return min(_to_stretch(at, a, b) for a, b in pairwise(line))
+
+
+def crossings(start: Point, end: Point, line: Sequence[Point]) -> int:
+    """How often the straight way from `start` to `end` goes over `line` to its left, less how often to its right."""
+    return sum(_crossing(start, end, a, b) for a, b in pairwise(line))
+
+
+def lies_within(inner: Sequence[Point], outer: Sequence[Point]) -> bool:
+    """True if the line through the points `inner` lies in the area `outer`, as far as some points of each stretch tell.
+
+    An area lies in another one if its outline does.
+    """
+    return all(to_area(Point(a.x + (b.x - a.x) * n / _SAMPLES, a.y + (b.y - a.y) * n / _SAMPLES), outer) == 0
+               for a, b in pairwise(inner) for n in range(_SAMPLES + 1))
+
+
+def size_of(area: Sequence[Point]) -> float:
+    """The share of the picture that an area takes, as far as its sides do not cross."""
+    return abs(sum(a.x * b.y - b.x * a.y for a, b in _sides(area))) / 2
+
+
+def _sides(area: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
+    return pairwise([*area, area[0]])
+
+
+def _inside(at: Point, area: Sequence[Point]) -> bool:
+    """Whether a ray to the right leaves the area an odd number of times: the rule that masks are painted by, too."""
+    odd = False
+    for a, b in _sides(area):
+        if (a.y > at.y) != (b.y > at.y) and at.x < a.x + (at.y - a.y) * (b.x - a.x) / (b.y - a.y):
+            odd = not odd
+    return odd
+
+
+def _to_stretch(at: Point, a: Point, b: Point) -> float:
+    dx, dy = b.x - a.x, b.y - a.y
+    length2 = dx * dx + dy * dy
+    share = min(1.0, max(0.0, ((at.x - a.x) * dx + (at.y - a.y) * dy) / length2)) if length2 else 0.0
+    return hypot(at.x - a.x - share * dx, at.y - a.y - share * dy)
+
+
+def _turn(a: Point, b: Point, at: Point) -> float:
+    """Below 0 if `at` lies to the left of the way from `a` to `b`, above 0 if to its right."""
+    return (b.x - a.x) * (at.y - a.y) - (b.y - a.y) * (at.x - a.x)
+
+
+def _crossing(start: Point, end: Point, a: Point, b: Point) -> int:
+    """1 if the way goes over the stretch from `a` to `b` to its left, -1 if to its right, else 0."""
+    was_left, is_left = _turn(a, b, start) < 0, _turn(a, b, end) < 0
+    if was_left == is_left or (_turn(start, end, a) < 0) == (_turn(start, end, b) < 0):
+        return 0
+    return 1 if is_left else -1

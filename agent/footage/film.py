@@ -1,0 +1,132 @@
+"""One video file as brightness pictures in order of time, decoded as the recorder's eye does it."""
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import av
+
+from agent.core.media.model import Luma
+from agent.host.libav import ANY_METADATA
+from agent.host.luma import for_looking, luma_of
+
+# What holds its video in itself: a playlist would lead into the network, or wait for more to come.
+FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,mjpeg,asf,ogg,ivf,dv"
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+TORN_S = 1.5                # so much less than the file promises, and its end is missing
+FRAME_S = 0.04              # between pictures where the file does not say
+Wants = Callable[[float], bool]
+Opened = Callable[[], BinaryIO]     # raises FootageError
+
+
+class FootageError(Exception):
+    """The file can't be looked at; the text names it and the remedy."""
+
+
+class Film:
+    """A file that is open; use it as a context."""
+
+    def __init__(self, path: Path, opened: Opened | None = None) -> None:
+        """`opened` reads the file where it is not to be read as it lies on the disk, as when it is encrypted.
+
+        Raises FootageError for what is no video.
+        """
+        self._path = path
+        self._damaged_n, self._torn = 0, False
+        try:
+            source = opened() if opened else f"file:{os.path.abspath(path)}"
+            self._file = av.open(source, options=OPTIONS, **ANY_METADATA)
+        except (av.error.FFmpegError, OSError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise FootageError(f"{path}: is no video that can be looked at ({reason}); "
+                               f"try it with: ffprobe {path}") from error
+        if not self._file.streams.video:
+            self._file.close()
+            raise FootageError(f"{path}: has no video in it; choose another file")
+        self._stream = self._file.streams.video[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def length_s(self) -> float | None:
+        """As long as the file says it is; None where it does not."""
+        length = self._stream.duration
+        if length and self._stream.time_base:
+            return float(length * self._stream.time_base)
+        return self._file.duration / av.time_base if self._file.duration else None
+
+    @property
+    def trouble(self) -> str:
+        """What was wrong with the pictures that have been asked for; "" if nothing."""
+        told = [f"pictures left out because of damage: {self._damaged_n}"] if self._damaged_n else []
+        told += ["its end is missing; it was looked at as far as it goes"] if self._torn else []
+        return f"{self._path}: {'; '.join(told)}" if told else ""
+
+    def lumas(self, wants: Wants, began_s: float = 0.0) -> Iterator[Luma]:
+        """The pictures whose time is wanted; the first one's time is `began_s`, and none goes back.
+
+        Each is a view of the decoder's memory: look at it before the next one.
+        """
+        line = _Line(began_s, _frame_s(self._stream))
+        for frame in self._frames():
+            # The last pictures don't know their stream's time base, so `frame.time` is no number.
+            at_s = line.place(None if frame.pts is None else float(frame.pts * self._stream.time_base))
+            if wants(at_s):
+                yield Luma(luma_of(frame), at_s)
+        promised_s = self.length_s
+        self._torn = self._torn or promised_s is not None and line.length_s < promised_s - TORN_S
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        """Every picture that can be decoded; after damage from the next keyframe on."""
+        codec, whole = self._stream.codec_context, True
+        for_looking(codec)
+        for packet in self._packets():
+            last = not packet.size
+            whole = last or packet.is_keyframe or whole
+            if not whole or packet.is_corrupt:
+                self._damaged_n, whole = self._damaged_n + 1, False
+                continue
+            try:
+                yield from codec.decode(None if last else packet)
+            except av.error.FFmpegError:
+                self._damaged_n, whole = self._damaged_n + 1, False
+                codec.flush_buffers()
+
+    def _packets(self) -> Iterator[Any]:
+        """The stream's packets, an empty one last."""
+        try:
+            yield from self._file.demux(self._stream)
+        except (av.error.FFmpegError, OSError):
+            self._torn = True
+
+
+class _Line:
+    """The pictures' own times, moved to where the film begins. Where they are missing or leap back, it just goes on."""
+
+    def __init__(self, began_s: float, step_s: float) -> None:
+        self._began_s, self._step_s = began_s, step_s
+        self._at_s = began_s - step_s
+        self._shift_s: float | None = None      # from the file's times to ours
+
+    def place(self, time_s: float | None) -> float:
+        """When the next picture is shown."""
+        if time_s is None or self._shift_s is None or time_s + self._shift_s <= self._at_s:
+            self._at_s += self._step_s
+            self._shift_s = None if time_s is None else self._at_s - time_s
+        else:
+            self._at_s = time_s + self._shift_s
+        return self._at_s
+
+    @property
+    def length_s(self) -> float:
+        """Up to the end of the last picture."""
+        return self._at_s + self._step_s - self._began_s
+
+
+def _frame_s(stream: Any) -> float:
+    rate = stream.average_rate or stream.guessed_rate
+    return float(1 / rate) if rate else FRAME_S

@@ -1,0 +1,49 @@
+"""Files one after the other through a replay, on one line of time."""
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.core.vision.replay import Replay
+from agent.footage.film import Film, FootageError, Opened
+
+APART_S = 600.0             # between files that have nothing to do with each other: longer than any event waits
+TELL_EVERY_N = 64          # pictures
+
+
+class Take(NamedTuple):
+    """One file to look at; without a time of its own it begins well after the one before."""
+
+    path: Path
+    began_s: float | None = None        # on the line of time that all share
+    opened: Opened | None = None        # see Film
+
+
+class Played(NamedTuple):
+    """A file that has been looked at."""
+
+    take: Take
+    began_s: float
+    ended_s: float
+    trouble: str            # "" if there was none
+
+
+def play(takes: Iterable[Take], replay: Replay, tell: Callable[[Take, float], None]) -> Iterator[Played]:
+    """Look at each file in turn; `tell` hears now and then how many seconds of the present one are done.
+
+    A file that can't be looked at is told as trouble, and the others go on.
+    """
+    ended_s = -APART_S
+    for take in takes:
+        began_s = ended_s + APART_S if take.began_s is None else max(take.began_s, ended_s)
+        ended_s, trouble = began_s, ""
+        try:
+            with Film(take.path, take.opened) as film:
+                for number, luma in enumerate(film.lumas(replay.wants, began_s)):
+                    replay.look(luma)
+                    ended_s = luma.mono_s
+                    if number % TELL_EVERY_N == 0:
+                        tell(take, ended_s - began_s)
+                trouble = film.trouble
+        except FootageError as error:
+            trouble = str(error)
+        yield Played(take, began_s, ended_s, trouble)

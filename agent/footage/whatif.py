@@ -1,0 +1,26 @@
+"""A camera's settings as variants of looking: what is set now, and what is worth comparing with it."""
+from dataclasses import replace
+from typing import get_args
+
+from agent.config.motion import machine
+from agent.config.settings import Camera
+from agent.core.vision.motion import Sensitivity
+from agent.core.vision.replay import Replay, Variant
+
+SMALLEST_MAX_PCT = 50.0
+
+
+def usual(now: Variant) -> list[Variant]:
+    """The other sensitivities, half and twice the smallest object; nothing ignored and no zones, if there are some."""
+    words = [replace(now, name=f"sensitivity {word}", sensitivity=word)
+             for word in get_args(Sensitivity) if word != now.sensitivity]
+    sizes = [replace(now, name=f"smallest {pct:g} %", smallest_pct=pct)
+             for pct in (now.smallest_pct / 2, min(SMALLEST_MAX_PCT, now.smallest_pct * 2)) if pct != now.smallest_pct]
+    everywhere = [replace(now, name="nothing ignored", ignore=())] if now.ignore else []
+    freely = [replace(now, name="without zones", zones=())] if now.zones else []
+    return [*words, *sizes, *everywhere, *freely]
+
+
+def replay(camera: Camera, variants: list[Variant]) -> Replay:
+    """A replay whose events end, go on and keep apart as this camera's do."""
+    return Replay(variants, machine(camera))

@@ -1,0 +1,60 @@
+"""What the parts of the home sink are built from."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import __version__
+from agent.config.settings import Home, Settings
+from agent.core.contract.home.discovery import Device, components
+from agent.core.contract.home.topics import HomeTopics
+from agent.core.contract.wire.topics import Topics
+from agent.core.delivery.backoff import Waits
+from agent.host import board
+from agent.host.clock import Clock
+from agent.store.folders import Folders
+from agent.store.home import Shown
+
+# One recorder is no crowd that a broker must be spared, and whoever mends a password wants to see it work.
+WAITS = Waits(start_s=1.0, lost_s=5.0, step_s=5.0, longest_s=60.0, hopeless_s=(30.0, 60.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """This device at home. `own_id` is the id it made itself: what Home Assistant keeps must outlive an enrolment."""
+
+    settings: Settings
+    folders: Folders
+    runtime: Path
+    clock: Clock
+    own_id: str
+    waits: Waits
+    draw: Callable[[], float]           # chance, from [0, 1)
+
+    @property
+    def home(self) -> Home:
+        """The table of the configuration."""
+        return self.settings.home
+
+    @property
+    def cameras(self) -> list[str]:
+        """Names of the cameras that are switched on."""
+        return [camera.name for camera in self.settings.camera if camera.enabled]
+
+    @property
+    def topics(self) -> HomeTopics:
+        """Where everything goes."""
+        return HomeTopics(self.home.prefix, Topics(self.settings.ward.ward, self.own_id))
+
+    @property
+    def device(self) -> Device:
+        """What is shown."""
+        given = self.settings.device
+        return Device(name=f"Taimat {given.site}".strip(), model=board.read().model, version=__version__,
+                      language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots)
+
+    @property
+    def shown(self) -> Shown:
+        """What will lie at the broker."""
+        return Shown(host=self.home.host, port=self.home.port, topics=self.topics.retained(self.cameras),
+                     components={key: str(part["platform"]) for key, part in
+                                 components(self.topics, self.device).items()})

@@ -1,0 +1,143 @@
+"""Signs exports, and believes nobody: it cuts the films anew and signs only what comes out the same.
+
+So a role that was taken over can't have a signature for a film of its own. Reading takes as long as the footage is
+long, so it is done in pieces, a little in each of the keeper's rounds.
+"""
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import msgspec
+
+from agent.core.evidence.encrypted import DamagedError, LockedError
+from agent.core.evidence.ledger import Head, Line, canonical, seals
+from agent.core.evidence.ledger.claim import Anchor, Claim, FileTold, Manifest
+from agent.core.media.mp4.cut import Film
+from agent.host.clock import Clock
+from agent.host.digest import sha256
+from agent.keeper.ledger_writer import Sealer, Signer
+from agent.store import signing_requests as handouts
+from agent.store.encryption.keyring import Keyring
+from agent.store.export import Export, ExportError, prepare
+from agent.store.export.describe import describe
+from agent.store.export.rows import Signed, rows_of, stretch_after
+from agent.store.export.stream import stream
+from agent.store.folders import Folders
+
+AT_A_TIME_S = 2.0
+OTHERWISE = ("the recordings are not what this export says of them, maybe because one was dated anew or deleted in the "
+             "meantime: ask again")
+
+Proof = Generator[None, None, tuple[Claim, Head]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Handouts:
+    """Takes up the requests of store.signing_requests, one after the other."""
+
+    folders: Folders
+    sealer: Sealer
+    clock: Clock
+    _number: int = 0                    # of the request whose proof goes on
+    _proof: Proof | None = None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a proof was begun that is not at its end."""
+        return self._proof is not None
+
+    def go_on(self, db: sqlite3.Connection, stopped: Callable[[], bool]) -> None:
+        """Go on with what is asked, for about `AT_A_TIME_S`, and answer what is proved.
+
+        Raises KeyFault, OSError of the key and sqlite3.Error: what is asked goes on being asked.
+        """
+        until_mono_s = self.clock.mono_s() + AT_A_TIME_S
+        try:
+            while not stopped() and self.clock.mono_s() <= until_mono_s and self._take_up(db):
+                self._step(db)
+        except BaseException:
+            self._proof = None
+            raise
+
+    def _take_up(self, db: sqlite3.Connection) -> bool:
+        """Whether there is a proof to go on with."""
+        if self._proof is not None and not handouts.is_asked(db, self._number):
+            self._proof = None          # nobody waits for it any more
+        if self._proof is None and (asked := handouts.next_asked(db)):
+            self._number, claim = asked
+            self._proof = prove(db, self.folders, claim)
+        return self._proof is not None
+
+    def _step(self, db: sqlite3.Connection) -> None:
+        assert self._proof is not None
+        try:
+            next(self._proof)
+        except StopIteration as proved:
+            self._proof = None
+            self._sign(db, *proved.value)
+        except (ExportError, LockedError, DamagedError, OSError) as error:
+            self._proof = None
+            _log.warning("an export is not signed: %s", error)
+            handouts.refuse(db, self._number, str(error))
+
+    def _sign(self, db: sqlite3.Connection, claim: Claim, after: Head) -> None:
+        number = self._number
+
+        def answer(signer: Signer, line: Line) -> None:
+            manifest = canonical(Manifest(
+                dev=signer.device, key=signer.public.hex(), serial=signer.serial, claim=claim,
+                after=Anchor(n=after.n, hash=after.hash.hex()), last=Anchor(n=line.n, hash=line.hash.hex())))
+            handouts.sign(db, number, manifest, seals.signatures(manifest, signer.public, signer.sign))
+
+        self.sealer.close_with(db, claim.act(), answer)
+        _log.info("signed an export of %s, %d films, asked by %s", claim.wish.camera, len(claim.films), claim.wish.by)
+
+
+def prove(db: sqlite3.Connection, folders: Folders, asked: bytes) -> Proof:
+    """Make the claim anew from the recordings, piece by piece. Returns it, and what its rows follow on.
+
+    Raises ExportError where it comes out otherwise, LockedError, DamagedError, OSError and sqlite3.Error.
+    """
+    try:
+        claim = msgspec.json.decode(asked, type=Claim)
+    except msgspec.DecodeError as error:
+        raise ExportError(f"what was asked can't be read: {error}") from error
+    wish = claim.wish
+    found = prepare(db, folders, wish.camera, wish.begin_ms, wish.end_ms, Keyring(folders).file_key)
+    if len(found.films) != len(claim.films):
+        raise ExportError(OTHERWISE)
+    signed = rows_of(db, {clip.name for clip in found.clips})
+    yield from _check_clips(found, signed)
+    films = []
+    for film, told in zip(found.films, claim.films, strict=True):
+        films.append((yield from _hashed(found, film, told.file)))
+    if canonical(describe(found, wish, films, signed, claim.files)) != asked:
+        raise ExportError(OTHERWISE)
+    return claim, stretch_after(db, found.clips, signed)
+
+
+def _check_clips(found: Export, signed: Signed) -> Generator[None, None, None]:
+    """Whether the files are still what was signed; who asks has not looked."""
+    for clip in found.clips:
+        if clip.name in signed:
+            try:
+                digest = sha256(found.folders.clip(clip.seq, clip.name))
+            except OSError as error:
+                raise ExportError(f"the clip {clip.name} can't be read: {error.strerror}; try again") from error
+            if digest != signed[clip.name][1].sha256:
+                raise ExportError(f"the clip {clip.name} is not what was signed (taimat verify tells more): leave its "
+                                  "time out, or take the film alone with taimat clips export")
+        yield
+
+
+def _hashed(found: Export, film: Film, name: str) -> Generator[None, None, FileTold]:
+    digest, size_b = hashlib.sha256(), 0
+    for piece in stream(found, film):
+        digest.update(piece)
+        size_b += len(piece)
+        yield
+    return FileTold(file=name, bytes=size_b, sha256=digest.hexdigest())

@@ -1,0 +1,127 @@
+"""What each command comes to. What it only asks is told in its answer's data; docs/guide/subscriber.md lists both."""
+import platform
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.config.derived import units
+from agent.config.settings import Settings
+from agent.core.contract import wire
+from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, Pauses, Replayed, Restarted
+from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
+from agent.core.delivery.outbox import not_kept
+from agent.host.clock import Clock, Instant
+from agent.link.drain import Drain
+from agent.link.presence import Presence
+from agent.link.report import Reporter
+from agent.link.requests.policy import Wishes
+from agent.link.update.flow import Bearer
+from agent.link.verdict import Deed
+from agent.process import restart
+from agent.store import outbox
+from agent.store.schema import SCHEMA
+
+Facts = Mapping[str, float | int | str | bool | None]
+
+REPLAYED_MAX = 10_000       # rows that one command looks at
+DATA_B = 6_000              # of an answer, which must stay within a message's 8 KiB
+CONDITIONS_TOLD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """Carries out what has passed all checks, on the loop's thread."""
+
+    settings: Settings
+    runtime: Path
+    clock: Clock
+    drain: Drain
+    reporter: Reporter
+    presence: Presence
+    wishes: Wishes
+    bearer: Bearer
+    facts: Callable[[], Facts]          # the link's own
+    reborn: Callable[[], None]          # has the next birth sent
+
+    def do(self, name: str, args: Struct, order_id: str) -> Deed:
+        """Carry it out, or as much of it as may come before its answer is written."""
+        match name, args:
+            case "rebirth", _:
+                return Deed(then=self.reborn)
+            case "time_hint", TimeHint(utc_ms):
+                return _telling(self._clocks(utc_ms))
+            case "replay", Replay(first, last):
+                return self._replay(max(1, first), last)
+            case "pause.state", _:
+                return _telling(self._pauses())
+            case "diagnostics", _:
+                return _telling(self._diagnostics())
+            case "restart", Restart(role):
+                return self._restart(role)
+            case _, Snapshot() | ClipExport():
+                return self.wishes.wanted(order_id, args)
+            case _, Update():
+                return self.bearer.wanted(order_id, args)
+            case _, ClipCancel():
+                return self.wishes.cancel(args)
+        return Deed("refused", "unsupported")
+
+    def _clocks(self, utc_ms: int) -> Clocks:
+        """Nobody sets a clock by a stranger's word, but whoever gave it can date this boot's events by the answer."""
+        now = self.clock.now()
+        if now.clock == "unset":
+            return Clocks(boot=now.boot, mono_ms=now.mono_ms, clock=now.clock)
+        return Clocks(boot=now.boot, mono_ms=now.mono_ms, clock=now.clock, utc_ms=now.wall_ms,
+                      off_ms=now.wall_ms - utc_ms)
+
+    def _replay(self, first: int, last: int) -> Deed:
+        if first > last:
+            return Deed("refused", "bad_args")
+        return Deed(write=lambda db, now: _announce(db, now, first, last),
+                    then=lambda: self.drain.again(first, last))
+
+    def _pauses(self) -> Pauses:
+        cameras = self.reporter.report.cameras if self.reporter.report else ()
+        return Pauses(cams=[CameraPause(c=each.camera, paused=each.paused_by is not None, by=each.paused_by,
+                                        until_ms=each.paused_until_ms) for each in cameras])
+
+    def _diagnostics(self) -> Diagnostics:
+        told = Diagnostics(
+            versions={**self.presence.versions(), "python": platform.python_version(),
+                      "sqlite": sqlite3.sqlite_version, "store": str(SCHEMA)},
+            link={key: value for key, value in self.facts().items() if isinstance(value, int | float)},
+            health=self.reporter.told and replace(self.reporter.told, cond=self.reporter.told.cond[:CONDITIONS_TOLD]))
+        if told.health and len(wire.encode(told)) > DATA_B:
+            return replace(told, health=replace(told.health, cams=[]))
+        return told
+
+    def _restart(self, role: str) -> Deed:
+        asked = [unit for unit, its_role in units(self.settings).items() if its_role == role]
+        if not asked:
+            return Deed("failed", "no_such_role")
+        try:
+            for unit in asked:
+                restart.ask(self.runtime, unit, self.clock.now())
+        except OSError:
+            return Deed("failed", "runtime")
+        return _telling(Restarted(units=asked))
+
+
+def _telling(data: Struct) -> Deed:
+    return Deed(write=lambda _db, _now: data)
+
+
+def _announce(db: sqlite3.Connection, now: Instant, first: int, last: int) -> Replayed:
+    """One gap event for what is not there any more; returns how many come again, and up to where both hold."""
+    last = min(last, outbox.next_seq(db) - 1)
+    kept = outbox.seqs(db, first, last, REPLAYED_MAX)
+    if len(kept) == REPLAYED_MAX:
+        last = kept[-1]
+    gap, last = not_kept(first, last, kept)
+    if gap:
+        outbox.append(db, "gap", None, now, wire.encode(gap))
+    return Replayed(again_n=sum(seq <= last for seq in kept), missing_n=gap.n if gap else 0, upto=last)

@@ -1,0 +1,74 @@
+"""What the link reads and writes of requests: jobs for the clerk, none of which minds a request that has moved on."""
+import contextlib
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.host.clock import Instant
+from agent.link import command_log as record
+from agent.store import boots, commands, pins, requests
+from agent.store.commands import Ordered
+from agent.store.database import transaction
+from agent.store.requests import Request, RequestError
+
+GIVEN_UP_MS = 7 * 86_400_000        # after it was approved: nobody expects it any more
+
+News = list[tuple[Ordered, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How things stand."""
+
+    news: News                          # answers to send
+    open: list[Request]                 # oldest first
+    orders: Mapping[str, Ordered]       # the commands that they came with, by id
+
+
+def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> Seen:
+    """Give up what has waited too long, answer what has changed; with `repeat`, say once more how all of it stands."""
+    with contextlib.suppress(RequestError):         # somebody has decided in this very moment
+        requests.lapse(db, now)
+    _give_up(db, now)
+    news = _follow(db, now)
+    orders = {each.id: each for each in commands.going_on(db)}
+    if repeat:
+        told = {ordered.id for ordered, _ in news}
+        news += [(each, each.answer) for each in orders.values() if each.id not in told]
+    return Seen(news, requests.open_ones(db), orders)
+
+
+def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> News:
+    """The ward has it: ledger, event, clips and the final answer, all at once."""
+    with contextlib.suppress(RequestError), transaction(db):
+        requests.deliver(db, request_id, receipt, now)
+        pins.hand_out(db, request_id)
+        return record.follow(db, now)
+    return []
+
+
+def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
+    """It can't be done."""
+    with contextlib.suppress(RequestError):
+        requests.fail(db, request_id, code)
+
+
+def packed(db: sqlite3.Connection, request_id: str, size_b: int, sha256: str) -> None:
+    """A picture is on the card."""
+    with contextlib.suppress(RequestError):
+        requests.packed(db, request_id, size_b, sha256, None)
+
+
+def _follow(db: sqlite3.Connection, now: Instant) -> News:
+    if not commands.going_on(db):
+        return []
+    with transaction(db):
+        return record.follow(db, now)
+
+
+def _give_up(db: sqlite3.Connection, now: Instant) -> None:
+    if not boots.is_sure(db, now.boot, now.clock):
+        return
+    for request in requests.open_ones(db):
+        if request.decided_ms is not None and now.wall_ms - request.decided_ms > GIVEN_UP_MS:
+            fail(db, request.id, "undelivered")

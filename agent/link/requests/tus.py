@@ -1,0 +1,199 @@
+"""The ward's intake as the device uses it: tus 1.0.0 (https://tus.io) with a checksum on each piece, and the receipt.
+
+No redirect is followed, nothing of an answer is believed before it was looked at, and each has a bound.
+"""
+import base64
+import hashlib
+import http.client
+import json
+import re
+import socket
+import ssl
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent.core.contract.wire.requests import KIND, MANIFEST, RECEIPT_B, REQUEST, SHA256, TUS
+
+CONNECT_S = 15.0
+SILENCE_S = 60.0                # of the intake, or of a line that takes no byte
+CODE = re.compile(r"[a-z0-9_]{1,40}\Z")
+FINAL = (403, 404, 410, 413, 422)       # a second try gets the same answer
+DIGITS_MAX = 18                 # of a number of bytes, or of seconds
+RETRY_S = (1.0, 60.0)           # bounds for what the intake says of when to ask again
+OCTETS = "application/offset+octet-stream"
+
+
+class Turned(Exception):
+    """The intake will never take it; the text is its code."""
+
+
+class Broken(Exception):
+    """It did not work now; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is uploaded."""
+
+    request: str
+    kind: str
+    size_b: int
+    sha256: str                 # hex
+    manifest: str | None
+
+    @property
+    def metadata(self) -> str:
+        """As tus has it."""
+        told = {REQUEST: self.request, KIND: self.kind, SHA256: self.sha256, MANIFEST: self.manifest}
+        return ",".join(f"{key} {_base64(value.encode())}" for key, value in told.items() if value is not None)
+
+
+class Answer(NamedTuple):
+    """Of the intake; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Send = Callable[[bytes, Callable[[memoryview], object]], None]
+
+
+class Intake:
+    """One connection, opened at its first use. Every method raises Broken, Turned and OSError."""
+
+    def __init__(self, upload: str, tls: ssl.SSLContext, connected: Callable[[socket.socket], None]) -> None:
+        """`upload` is the URL to create uploads at, one that `usable` takes; `connected` sees each new socket."""
+        self._upload, self._connected = urllib.parse.urlsplit(upload), connected
+        self._http = http.client.HTTPSConnection(self._upload.hostname or "", self._upload.port or 443,
+                                                 timeout=CONNECT_S, context=tls)
+
+    def create(self, parcel: Parcel) -> str:
+        """Announce it, maybe once more; returns where it is."""
+        answer = self._ask("POST", self._upload.path, {
+            "Upload-Length": str(parcel.size_b), "Upload-Metadata": parcel.metadata, "Content-Length": "0"})
+        if answer.status == 409:        # of another length or content: what was sent before was packed anew since
+            self.forget(parcel.request)
+            raise Broken("it had another one of this request")
+        return self._place(_expect(answer, 201).headers.get("location", ""))
+
+    def offset_b(self, place: str) -> int:
+        """How much of it is there."""
+        return _offset_b(_kept(self._ask("HEAD", place), 200))
+
+    def send(self, place: str, offset_b: int, piece: bytes, send: Send) -> int:
+        """Add a piece, which `send` lets out; returns how much is there now."""
+        headers = {"Upload-Offset": str(offset_b), "Content-Type": OCTETS, "Content-Length": str(len(piece)),
+                   "Upload-Checksum": f"sha256 {_base64(hashlib.sha256(piece).digest())}"}
+        return _offset_b(_kept(self._ask("PATCH", place, headers, lambda out: send(piece, out)), 204))
+
+    def receipt(self, place: str) -> bytes | float:
+        """The receipt as it comes; or seconds to wait, while the intake looks at what it has."""
+        answer = self._ask("GET", f"{place}/receipt")
+        if answer.status == 202:
+            asked = answer.headers.get("retry-after", "")
+            wait_s = float(asked) if asked.isdecimal() and len(asked) <= DIGITS_MAX else 0.0
+            return min(max(wait_s, RETRY_S[0]), RETRY_S[1])
+        if answer.status == 422:
+            raise Turned(_code(answer))
+        return _kept(answer, 200).body
+
+    def forget(self, request: str) -> None:
+        """What it has of that request is not wanted any more."""
+        self._ask("DELETE", f"{self._upload.path}/{request}")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    def _ask(self, method: str, path: str, headers: Mapping[str, str] | None = None,
+             body: Callable[[Callable[[memoryview], object]], None] | None = None) -> Answer:
+        try:
+            self._connect()
+            self._http.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in {"Tus-Resumable": TUS, **(headers or {})}.items():
+                self._http.putheader(name, value)
+            self._http.endheaders()
+            if body:
+                body(self._http.send)
+            return self._answer()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, http.client.HTTPException | ValueError) and not isinstance(error, OSError):
+                raise Broken(f"no answer of an intake: {type(error).__name__}") from error
+            raise
+
+    def _connect(self) -> None:
+        if not self._is_open():
+            self._http.connect()
+            self._http.sock.settimeout(SILENCE_S)
+            self._connected(self._http.sock)
+
+    def _is_open(self) -> bool:
+        return self._http.sock is not None
+
+    def _answer(self) -> Answer:
+        with self._http.getresponse() as response:
+            body = response.read(RECEIPT_B + 1)
+            if len(body) > RECEIPT_B:
+                self.close()
+                raise Broken("its answer is too long")
+            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+    def _place(self, location: str) -> str:
+        """The path of what was created, which must be at the same intake.
+
+        Behind somebody else who speaks TLS for it, it may believe that it is asked by plain HTTP. We go on as before.
+        """
+        try:
+            whole = urllib.parse.urlsplit(urllib.parse.urljoin(self._upload.geturl(), location))
+        except ValueError as error:
+            raise Broken(f"it names no place: {error}") from error
+        if whole.netloc != self._upload.netloc or not location or whole.query:
+            raise Broken("it names no place of its own for the upload")
+        return whole.path
+
+
+def usable(upload: str) -> bool:
+    """Whether this is a URL of an intake."""
+    try:
+        parts = urllib.parse.urlsplit(upload)
+        return parts.scheme == "https" and bool(parts.hostname and parts.path) and parts.port != 0 and not parts.query
+    except ValueError:
+        return False
+
+
+def _expect(answer: Answer, status: int) -> Answer:
+    if answer.status in FINAL:
+        raise Turned(_code(answer))
+    if answer.status != status:
+        raise Broken(f"it answers {answer.status}")
+    return answer
+
+
+def _kept(answer: Answer, status: int) -> Answer:
+    """The same for what was created: that it is gone, or elsewhere than we believed, is no final word."""
+    if answer.status in (404, 409, 410, 460):
+        raise Broken(f"it answers {answer.status}: start again from what it has")
+    return _expect(answer, status)
+
+
+def _offset_b(answer: Answer) -> int:
+    told = answer.headers.get("upload-offset", "")
+    if not told.isdecimal() or len(told) > DIGITS_MAX:
+        raise Broken("it does not say how much it has")
+    return int(told)
+
+
+def _code(answer: Answer) -> str:
+    try:
+        code = json.loads(answer.body)["code"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        code = None
+    return code if isinstance(code, str) and CODE.match(code) else f"intake_{answer.status}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,195 @@
+"""Carries one file to the ward's intake, on a thread of its own, however often the line breaks."""
+import contextlib
+import functools
+import logging
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config.settings import Ward
+from agent.core.contract.wire.requests import PIECE_B
+from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.delivery.uplink import Sight, Uplink
+from agent.host.clock import Clock
+from agent.link.requests.tus import Broken, Intake, Parcel, Turned
+from agent.mqtt.credentials import context
+from agent.mqtt.fault import LinkFault
+
+RECORD_B = 16 << 10              # a TLS record: so much may be under way in the kernel unsent when somebody says stop
+UNSENT_B = 32 << 10
+SO_MAX_PACING_RATE = 47         # not in Python's socket module
+TCP_NOTSENT_LOWAT = 25
+# struct tcp_info of linux/tcp.h, up to where its fields have been since 4.9: rtt, min_rtt in µs, delivery_rate in B/s.
+INFO_B, RTT, MIN_RTT, DELIVERY_RATE = 168, 68, 148, 160
+
+
+class Flow:
+    """The way out of one upload. It lives longer than its connections: what was learned of the line stays."""
+
+    def __init__(self, share: float, mono_s: Callable[[], float]) -> None:
+        """`share` of the line is ours, 0..1."""
+        self._uplink, self._mono_s = Uplink(share), mono_s
+        self._socket: socket.socket | None = None
+
+    def take(self, connected: socket.socket) -> None:
+        """From now on this connection is used. Raises OSError."""
+        self._socket = connected
+        connected.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_B)
+        self._pace(connected)
+
+    def send(self, data: bytes, send: Callable[[memoryview], object], may_go_on: Callable[[], None]) -> None:
+        """Have all of it sent by `send`, a little at a time; `may_go_on` waits, or raises, before each."""
+        with memoryview(data) as rest:
+            for at in range(0, len(rest), RECORD_B):
+                may_go_on()
+                send(rest[at:at + RECORD_B])
+                self._look()
+
+    def _look(self) -> None:
+        assert self._socket is not None
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_B)
+        if len(info) < INFO_B:
+            return
+        (rtt_us,), (base_us,) = struct.unpack_from("=I", info, RTT), struct.unpack_from("=I", info, MIN_RTT)
+        (arrives_b_s,) = struct.unpack_from("=Q", info, DELIVERY_RATE)
+        self._uplink.see(self._mono_s(), Sight(rtt_us / 1e6, base_us / 1e6, float(arrives_b_s)))
+        self._pace(self._socket)
+
+    def _pace(self, connected: socket.socket) -> None:
+        connected.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, int(self._uplink.rate_b_s))
+
+
+LOOK_S = 0.2                # while it is paused
+
+_log = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """Nobody wants it carried any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """It is there; `receipt` is what the intake says about it, of which nothing is believed yet."""
+
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It will never be taken."""
+
+    code: str
+
+
+class Carriage(threading.Thread):
+    """One file's way. `outcome` is None until it is there, or will never be."""
+
+    def __init__(self, ward: Ward, upload: str, parcel: Parcel, file: Path, share: float, clock: Clock,
+                 waits: Waits) -> None:
+        super().__init__(name="carriage", daemon=True)
+        self._ward, self.upload, self.parcel, self._file = ward, upload, parcel, file
+        self._clock, self._backoff = clock, Backoff(waits)
+        self._flow = Flow(share, clock.mono_s)
+        self._over, self._held = threading.Event(), threading.Event()
+        self._socket: socket.socket | None = None
+        self.sent_b = 0
+        self.fault: str | None = None           # why it does not go on just now
+        self._well_mono_s = clock.mono_s()      # when it went on last
+        self.outcome: Arrived | Rejected | None = None
+        self.start()
+
+    @property
+    def stuck_s(self) -> float:
+        """Seconds since it went on, while something is wrong."""
+        return self._clock.mono_s() - self._well_mono_s if self.fault else 0.0
+
+    def hold(self, held: bool) -> None:
+        """Wait, or go on: somebody else needs the line."""
+        (self._held.set if held else self._held.clear)()
+
+    def stop(self) -> None:
+        """Give it up at once."""
+        self._over.set()
+        if (connected := self._socket) is not None:
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+    def run(self) -> None:
+        """Carry it."""
+        while not self._over.is_set():
+            began_mono_s, had_b = self._clock.mono_s(), self.sent_b
+            try:
+                self.outcome = self._try()
+                return
+            except Stopped:
+                return
+            except FileNotFoundError as error:
+                self.outcome = Rejected("file")
+                _log.error("%s: %s", self._file, error.strerror)
+                return
+            except (OSError, Broken, LinkFault) as error:
+                self._wait(error, began_mono_s, went_on=self.sent_b > had_b)
+
+    def _wait(self, error: Exception, began_mono_s: float, went_on: bool) -> None:
+        backoff = Backoff(self._backoff.waits) if went_on else self._backoff
+        self._backoff, wait_s = backoff.lost(self._clock.mono_s() - began_mono_s, random.random())
+        self.fault = str(error)
+        _log.warning("%s: %s; again in %.0f s", self.upload, error, wait_s)
+        self._over.wait(wait_s)
+
+    def _try(self) -> Arrived | Rejected:
+        """One connection's work."""
+        intake = Intake(self.upload, context(self._ward), self._connected)
+        try:
+            place = intake.create(self.parcel)
+            self._send(intake, place)
+            while not isinstance(told := intake.receipt(place), bytes):
+                if self._over.wait(told):
+                    raise Stopped
+            return Arrived(told)
+        except Turned as turned:
+            return Rejected(str(turned))
+        finally:
+            self._socket = None
+            intake.close()
+
+    def _connected(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._flow.take(connected)
+        self._may_go_on()
+
+    def _send(self, intake: Intake, place: str) -> None:
+        with self._file.open("rb") as file:
+            self.sent_b = intake.offset_b(place)
+            while self.sent_b < self.parcel.size_b:
+                file.seek(self.sent_b)
+                piece = file.read(PIECE_B)
+                if not piece:
+                    raise Broken("it says that it has more than there is")
+                self.sent_b = intake.send(place, self.sent_b, piece,
+                                          functools.partial(self._flow.send, may_go_on=self._may_go_on))
+                self.fault, self._well_mono_s = None, self._clock.mono_s()
+
+    def _may_go_on(self) -> None:
+        while self._held.is_set() and not self._over.is_set():
+            self._over.wait(LOOK_S)
+        if self._over.is_set():
+            raise Stopped
+
+
+def give_up(ward: Ward, upload: str, request: str) -> None:
+    """Have the intake forget what it has of this request; best effort, on a thread of its own."""
+    def work() -> None:
+        with contextlib.suppress(OSError, Broken, Turned, LinkFault):
+            intake = Intake(upload, context(ward), lambda _: None)
+            try:
+                intake.forget(request)
+            finally:
+                intake.close()
+
+    threading.Thread(target=work, name="give up", daemon=True).start()

@@ -1,0 +1,304 @@
+"""The MQTT library (paho) behind a small door: one connection, from dialling to its end.
+
+A connection is used once: no queue of the library's outlives it, for the outbox is the only queue. Its owner drives
+it through `turn`; only `dial`, which may block, belongs on another. The library's callbacks do nothing but write down.
+"""
+import contextlib
+import functools
+import math
+import socket
+import ssl
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import paho.mqtt.client as paho
+from paho.mqtt import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import MQTTException as PropertyException
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from agent.core.contract.wire.inbound import LARGEST_B
+from agent.mqtt.credentials import Credentials
+from agent.mqtt.fault import LinkFault, of_error
+
+CONNECT_TIMEOUT_S = 15.0        # a broker that serves a whole ward at once needs it (docs/design/mqtt.md)
+SESSION_S = 3600                # so long the broker keeps commands and receipts for a device
+IN_FLIGHT_MAX = 20
+OVERHEAD_B = 256                # of a PUBLISH around topic and payload, our properties included
+PACKET_MAX_B = 268_435_455      # MQTT 5.0, 1.5.5
+READS_A_TURN = 50
+# What the library raises over packets that are none.
+BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
+Tag = int | str
+
+
+class Listener(Protocol):
+    """Who wants to hear what."""
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Topic filters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    expiry_s: int | None = None
+    content_type: str = "application/json"
+    correlation: bytes | None = None
+    response_topic: str | None = None   # where an answer is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker's CONNACK: we are in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The broker's CONNACK: we are not."""
+
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The broker's SUBACK; how many subscriptions it refused."""
+
+    refused_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The broker's PUBACK for what was published with `tag`.
+
+    Reason 0: somebody gets it; 16: nobody does; from 128: refused.
+    """
+
+    tag: Tag
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message for us."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str | None
+    correlation: bytes | None
+    expiry_s: int | None = None         # what is left of its life
+    confirm: Callable[[], object] = lambda: None    # tells the broker that it is safe with us: see `confirm_later`
+    qos: int = 1
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over; with the broker's reason if it gave one, and what the library wrote about it."""
+
+    reason: int | None
+    text: str
+
+
+Happening = Accepted | Refused | Subscribed | Taken | Arrived | Ended
+
+
+class Client(paho.Client):
+    """The library's client, without two faults of paho 2.1, which Debian 13 has; both are gone in 2.2.
+
+    It reads the broker's reason for ending the connection only when properties follow it, and mosquitto sends none.
+    And it waits for the TLS handshake as long as the keepalive lasts, whatever its connect timeout is.
+    """
+
+    end_reason: int | None = None
+
+    def _handle_disconnect(self) -> None:
+        packet = self._in_packet["packet"]
+        self.end_reason = packet[0] if packet else 0
+        super()._handle_disconnect()
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        keepalive_s, self._keepalive = self._keepalive, math.ceil(self.connect_timeout)
+        try:
+            return super()._ssl_wrap_socket(tcp_sock)
+        finally:
+            self._keepalive = keepalive_s
+
+
+class Connection:
+    """One connection to the broker."""
+
+    def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Listener,
+                 will: Outgoing | None, will_delay_s: int, session_s: int = SESSION_S,
+                 confirm_later: bool = False) -> None:
+        """Prepare it; nothing is sent yet. The broker keeps our session for `session_s` when we are away; with 0 it
+        keeps none, and forgets one from before.
+
+        With `confirm_later` each message comes again on the next connection until its `confirm` has been called.
+        """
+        self.host, self.port, self.credentials, self._topics = host, port, credentials, topics
+        self._session_s, self._confirm_later = session_s, confirm_later
+        self.keepalive_s, self.in_flight_max = keepalive_s, IN_FLIGHT_MAX       # as long as CONNACK has not said less
+        self.packet_max_b, self.retains = PACKET_MAX_B, True
+        self._unacked: dict[int, Tag] = {}
+        self._happenings: deque[Happening] = deque()
+        self._complaint = ""
+        self._client = self._build(will, will_delay_s)
+
+    def _build(self, will: Outgoing | None, will_delay_s: int) -> Client:
+        client = Client(paho.CallbackAPIVersion.VERSION2, client_id=self.credentials.dev, protocol=paho.MQTTv5,
+                        reconnect_on_failure=False, manual_ack=self._confirm_later)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(IN_FLIGHT_MAX)
+        if self.credentials.tls:
+            client.tls_set_context(self.credentials.tls)
+        if self.credentials.user or self.credentials.password:
+            client.username_pw_set(self.credentials.user or "", self.credentials.password)
+        if will:
+            client.will_set(will.topic, will.payload, will.qos, will.retain,
+                            _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay_s,
+                                        ContentType=will.content_type))
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
+        client.on_message, client.on_log = self._on_message, self._on_log
+        return client
+
+    def dial(self) -> None:
+        """Connect the socket, shake hands, send CONNECT.
+
+        Blocks up to CONNECT_TIMEOUT_S for each address, and as long as the resolver does. Raises LinkFault.
+        """
+        try:
+            wanted = _properties(PacketTypes.CONNECT, SessionExpiryInterval=self._session_s,
+                                 ReceiveMaximum=IN_FLIGHT_MAX, MaximumPacketSize=LARGEST_B + OVERHEAD_B)
+            self._client.connect(self.host, self.port, self.keepalive_s, clean_start=not self._session_s,
+                                 properties=wanted)
+            # Else a message waits for the answer to the one before, which a kernel holds back for 40 ms.
+            self._client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raise of_error(error, f"{self.host}:{self.port}", self.credentials.tls is not None) from error
+        except ValueError as error:         # a host name that can't be one
+            raise LinkFault("dns", f"{self.host}:{self.port}: not a host name: see [ward] host") from error
+
+    def socket(self) -> Any:
+        """The socket to wait on, or None once there is none."""
+        return self._client.socket()
+
+    def wants_write(self) -> bool:
+        """Whether something waits to be sent."""
+        return self._client.want_write()
+
+    def holds_more(self) -> bool:
+        """Whether TLS has bytes for us that no `select` will tell of."""
+        pending: Callable[[], int] | None = getattr(self._client.socket(), "pending", None)
+        return bool(pending and pending())
+
+    def turn(self, readable: bool) -> list[Happening]:
+        """Read, write and keep alive without blocking; returns what has happened."""
+        if readable:
+            self._read()
+        if self.wants_write():
+            self._client.loop_write()
+        self._client.loop_misc()
+        happenings = list(self._happenings)
+        self._happenings.clear()
+        return happenings
+
+    def _read(self) -> None:
+        try:
+            for _ in range(READS_A_TURN):
+                if self._client.loop_read() != paho.MQTT_ERR_SUCCESS or not self.holds_more():
+                    break
+        except BROKEN as error:
+            self.cut()
+            self._happenings.append(Ended(None, f"malformed packet: {type(error).__name__}"))
+
+    @property
+    def room_n(self) -> int:
+        """How many messages of QoS 1 the broker is ready for."""
+        return self.in_flight_max - len(self._unacked)
+
+    def fits(self, message: Outgoing) -> bool:
+        """Whether the broker takes a message of this size; one too large would end each connection."""
+        return len(message.topic) + len(message.payload) + OVERHEAD_B <= self.packet_max_b
+
+    def publish(self, message: Outgoing, tag: Tag) -> None:
+        """Send `message`, which fits; its PUBACK, if it gets one, comes as Taken with `tag`. QoS 1 needs room."""
+        wanted = {"ContentType": message.content_type, "MessageExpiryInterval": message.expiry_s,
+                  "CorrelationData": message.correlation, "ResponseTopic": message.response_topic}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        retain = message.retain and self.retains
+        info = self._client.publish(message.topic, message.payload, message.qos, retain,
+                                    _properties(PacketTypes.PUBLISH, **given))
+        if message.qos:
+            self._unacked[info.mid] = tag
+
+    def subscribe(self) -> None:
+        """Ask for what is ours; the retain flag comes as it was set: a retained command is known for one."""
+        options = SubscribeOptions(qos=1, retainAsPublished=True)
+        self._client.subscribe([(topic, options) for topic in self._topics.subscriptions])
+
+    def close(self) -> None:
+        """Say goodbye, so that the broker does not publish the will."""
+        self._client.disconnect()
+
+    def cut(self) -> None:
+        """Let go of the socket without a word."""
+        if (socket := self._client.socket()) is not None:
+            with contextlib.suppress(OSError):
+                socket.close()
+
+    def _on_connect(self, _client: object, _data: object, _flags: object, reason: ReasonCode,
+                    properties: Properties | None) -> None:
+        if reason.is_failure:
+            self._happenings.append(Refused(reason.value))
+            return
+        self.keepalive_s = getattr(properties, "ServerKeepAlive", self.keepalive_s)
+        self.in_flight_max = min(IN_FLIGHT_MAX, getattr(properties, "ReceiveMaximum", IN_FLIGHT_MAX))
+        self.packet_max_b = getattr(properties, "MaximumPacketSize", self.packet_max_b)
+        self.retains = bool(getattr(properties, "RetainAvailable", 1))
+        self._happenings.append(Accepted())
+
+    def _on_subscribe(self, _client: object, _data: object, _mid: int, reasons: list[ReasonCode],
+                      _properties: object) -> None:
+        self._happenings.append(Subscribed(sum(reason.is_failure for reason in reasons)))
+
+    def _on_publish(self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object) -> None:
+        tag = self._unacked.pop(mid, None)
+        if tag is not None:
+            self._happenings.append(Taken(tag, reason.value))
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        properties = message.properties
+        self._happenings.append(Arrived(message.topic, bytes(message.payload), message.retain,
+                                        getattr(properties, "ResponseTopic", None),
+                                        getattr(properties, "CorrelationData", None),
+                                        getattr(properties, "MessageExpiryInterval", None),
+                                        functools.partial(self._client.ack, message.mid, message.qos),
+                                        message.qos, getattr(properties, "ContentType", None)))
+
+    def _on_disconnect(self, _client: object, _data: object, _flags: object, _reason: object, _none: object) -> None:
+        self._happenings.append(Ended(self._client.end_reason, self._complaint))
+
+    def _on_log(self, _client: object, _data: object, level: int, text: str) -> None:
+        if level == paho.MQTT_LOG_ERR:
+            self._complaint = text
+
+
+def _properties(packet: int, **values: object) -> Properties:
+    properties = Properties(packet)
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties

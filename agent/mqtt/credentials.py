@@ -1,0 +1,113 @@
+"""Who we are to the broker: read afresh for each connection, so that a renewed certificate needs no restart."""
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from agent.core.delivery import certificate
+from agent.mqtt.fault import LinkFault
+
+NAME = re.compile(r"[a-z0-9-]{1,64}")
+
+
+class Ward(Protocol):
+    """What the settings of either end say about who it is to the broker."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether TLS is spoken."""
+
+    @property
+    def ca(self) -> str:
+        """Whom to believe about the broker; "" means the system's authorities."""
+
+    @property
+    def cert(self) -> str:
+        """Our certificate, or ""."""
+
+    @property
+    def key(self) -> str:
+        """Its key, or ""."""
+
+    @property
+    def user(self) -> str:
+        """A user name, or ""."""
+
+    @property
+    def password_file(self) -> str:
+        """A file that holds that user's password, or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a connection is made with."""
+
+    dev: str                            # the device's id: client id and part of every topic
+    tls: ssl.SSLContext | None
+    user: str | None
+    password: str | None
+    cert_not_after: datetime | None
+
+
+def load(ward: Ward, own_id: str) -> Credentials:
+    """The credentials that the settings name. Raises LinkFault.
+
+    `own_id` is the device's id as long as it has no certificate.
+    """
+    leaf = _leaf(ward.cert) if ward.cert else None
+    return Credentials(
+        dev=leaf.common_name if leaf else own_id,
+        tls=context(ward) if ward.tls else None,
+        user=ward.user or None,
+        password=_password(ward.password_file) if ward.password_file else None,
+        cert_not_after=leaf.not_after if leaf else None)
+
+
+def _leaf(path: str) -> certificate.Leaf:
+    try:
+        leaf = certificate.read(ssl.PEM_cert_to_DER_cert(_first_certificate(Path(path).read_text(encoding="ascii"))))
+    except OSError as error:
+        raise _unusable("cert_file", f"cert: {path}: {error.strerror}; enrol, or correct the path") from error
+    except (ValueError, certificate.NotACertificate) as error:
+        raise _unusable("cert_file", f"cert: {path}: not a PEM certificate with a common name; enrol again") from error
+    if not NAME.fullmatch(leaf.common_name):
+        raise _unusable("cert_name", f"cert: {path}: its common name is no device id: is it this device's?")
+    return leaf
+
+
+def _unusable(code: str, text: str) -> LinkFault:
+    return LinkFault(code, f"[ward] {text}", "refused")
+
+
+def _first_certificate(pem: str) -> str:
+    """Without the certificates of a chain behind it."""
+    end = pem.find(ssl.PEM_FOOTER)
+    return pem[max(pem.find(ssl.PEM_HEADER), 0):end + len(ssl.PEM_FOOTER)] if end >= 0 else pem
+
+
+def context(ward: Ward) -> ssl.SSLContext:
+    """What the ward's servers are believed by, and what we show them. Raises LinkFault."""
+    key = "ca"
+    try:
+        tls = ssl.create_default_context(cafile=ward.ca or None)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 insists on forms that a ward's CA may lack
+        if ward.cert:
+            key = "cert and key"
+            tls.load_cert_chain(ward.cert, ward.key or None)
+    except ssl.SSLError as error:
+        raise _unusable("tls_files", f"{key}: not a PEM file, or key and certificate don't belong together") from error
+    except OSError as error:
+        raise _unusable("tls_files", f"{key}: {error.strerror}; the file must be there, and readable for us") from error
+    return tls
+
+
+def _password(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise _unusable("password_file", f"password_file: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _unusable("password_file", f"password_file: {path}: not a UTF-8 text") from error

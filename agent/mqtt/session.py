@@ -1,0 +1,251 @@
+"""The session with the broker: dials, waits, watches, and names what is wrong. The one owner of all that is published.
+
+Whether the connection lives is judged by what arrives, not by what the library believes.
+"""
+import logging
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent.core.delivery.backoff import HOPELESS, Backoff
+from agent.host.clock import Clock
+from agent.mqtt.connection import (
+    Accepted,
+    Arrived,
+    Connection,
+    Ended,
+    Happening,
+    Outgoing,
+    Refused,
+    Subscribed,
+    Tag,
+    Taken,
+)
+from agent.mqtt.fault import LinkFault, of_reason, of_text
+
+ANSWER_S = 15.0             # for CONNACK and for SUBACK
+DIALLING_TICK_S = 0.1
+TICK_S = 1.0                # the library keeps its keepalive by being called this often
+POSTED_MAX = 64
+SILENCES = 1.5              # keepalives without a word from the broker end the connection
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """We are connected and subscribed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A connection that was up has ended."""
+
+    fault: LinkFault
+
+
+Told = Up | Down | Taken | Arrived
+
+
+class Dial(threading.Thread):
+    """One attempt to connect, on its own thread: nothing interrupts the resolver, and our owner must go on beating."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(name="dial", daemon=True)
+        self.connection = connection
+        self.fault: LinkFault | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Dial; what became of it is told by `fault`."""
+        try:
+            self.connection.dial()
+        except LinkFault as fault:
+            self.fault = fault
+
+
+class Session:
+    """Keeps one connection up. The owner's loop calls `turn` when `socket` is readable, or after `wait_s`."""
+
+    def __init__(self, connect: Callable[[], Connection], clock: Clock, backoff: Backoff,
+                 draw: Callable[[], float], worded: Callable[[LinkFault], LinkFault] = lambda fault: fault) -> None:
+        """`connect` prepares a connection, raising LinkFault where it can't; `draw` is chance, from [0, 1).
+
+        `worded` puts a fault into the words of whoever this broker belongs to.
+        """
+        self._connect, self._clock, self._draw, self._worded = connect, clock, draw, worded
+        self._backoff, wait_s = backoff.start(draw())
+        self._due_mono_s = clock.mono_s() + wait_s
+        self._dial: Dial | None = None
+        self.connection: Connection | None = None
+        self.up = False
+        self._since_mono_s = self._heard_mono_s = 0.0
+        self._posted: deque[tuple[Outgoing, Tag]] = deque()
+        self.fault: LinkFault | None = None
+        self.connects_n = self.dropped_n = 0
+
+    def socket(self) -> Any:
+        """What to wait on, or None."""
+        return self.connection.socket() if self.connection else None
+
+    def wants_write(self) -> bool:
+        """Whether to wait until the socket can be written, too."""
+        return self.connection is not None and self.connection.wants_write()
+
+    def holds_more(self) -> bool:
+        """Whether there is something to read that no `select` tells of."""
+        return self.connection is not None and self.connection.holds_more()
+
+    def wait_s(self) -> float:
+        """The longest time until `turn` must be called."""
+        if self.connection:
+            return 0.0 if self.connection.holds_more() else TICK_S
+        return DIALLING_TICK_S if self._dial else max(0.0, min(TICK_S, self._due_mono_s - self._clock.mono_s()))
+
+    def wait(self, timeout_s: float) -> list[Told]:
+        """Sleep until something comes or is due here, at most so long, and do it; for who waits for nothing else."""
+        readers: list[Any] = [self.socket()] if self.socket() else []
+        writers = readers if self.wants_write() else []
+        readable, _, _ = select.select(readers, writers, [], min(timeout_s, self.wait_s()))
+        return self.turn(readable=bool(readable) or self.holds_more())
+
+    def turn(self, readable: bool) -> list[Told]:
+        """Do what there is to do without blocking; returns what the owner must know."""
+        now_mono_s = self._clock.mono_s()
+        if self.connection:
+            return self._drive(self.connection, readable, now_mono_s)
+        if self._dial:
+            self._look_at_dial(self._dial, now_mono_s)
+        elif now_mono_s >= self._due_mono_s:
+            self._start_dial(now_mono_s)
+        return []
+
+    @property
+    def room_n(self) -> int:
+        """How many events may be published now."""
+        return max(0, self.connection.room_n - len(self._posted)) if self.connection and self.up else 0
+
+    def fits(self, message: Outgoing) -> bool:
+        """Whether the broker takes a message of this size."""
+        return self.connection is None or self.connection.fits(message)
+
+    def publish(self, message: Outgoing, tag: Tag) -> None:
+        """Publish now; the caller has seen that there is room and that it fits."""
+        assert self.connection is not None
+        self.connection.publish(message, tag)
+
+    def post(self, message: Outgoing, tag: str = "") -> None:
+        """Publish as soon as the broker has room; kept for this connection only, dropped and counted if it can't be."""
+        full = len(self._posted) >= POSTED_MAX
+        if self.connection is None or not self.up or full or not self.connection.fits(message):
+            self.dropped_n += 1
+            return
+        self._posted.append((message, tag or message.topic))
+        self._flush(self.connection)
+
+    def close(self) -> None:
+        """Say goodbye, so that the broker does not publish the will, and let go."""
+        if self.connection:
+            self.connection.close()
+            self.connection.turn(readable=False)
+        self._drop()
+
+    def _start_dial(self, now_mono_s: float) -> None:
+        try:
+            self._dial = Dial(self._connect())
+        except LinkFault as fault:
+            self._failed(fault, now_mono_s)
+
+    def _look_at_dial(self, dial: Dial, now_mono_s: float) -> None:
+        if dial.is_alive():
+            return
+        self._dial = None
+        if dial.fault:
+            self._failed(dial.fault, now_mono_s)
+        else:
+            self.connection = dial.connection
+            self._since_mono_s = self._heard_mono_s = now_mono_s
+
+    def _drive(self, connection: Connection, readable: bool, now_mono_s: float) -> list[Told]:
+        if readable:
+            self._heard_mono_s = now_mono_s
+        told: list[Told] = []
+        for happening in connection.turn(readable):
+            told += self._take(connection, happening, now_mono_s)
+        if self.connection and (fault := self._silence(connection, now_mono_s)):
+            told += self._end(fault, now_mono_s)
+        if self.connection and self.up:
+            self._flush(connection)
+        return told
+
+    def _take(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[Told]:
+        match happening:
+            case Taken() | Arrived():
+                return [happening]
+            case Accepted():
+                connection.subscribe()
+                self._since_mono_s = now_mono_s
+            case Subscribed():
+                self._come_up(connection, happening)
+                return [Up()]
+            case Refused(reason):
+                self._drop()
+                self._failed(of_reason(reason, self._where(connection)), now_mono_s, hopeless=reason in HOPELESS)
+            case Ended(reason, text) if self.connection:
+                where = self._where(connection)
+                return self._end(of_text(text, where) if reason is None else of_reason(reason, where), now_mono_s)
+        return []
+
+    def _come_up(self, connection: Connection, answer: Subscribed) -> None:
+        self.up, self.fault = True, None
+        self.connects_n += 1
+        _log.info("connected to %s", self._where(connection))
+        if answer.refused_n:
+            _log.warning("the broker refused %d of our subscriptions: no receipts or commands from there; see its ACL",
+                         answer.refused_n)
+
+    def _silence(self, connection: Connection, now_mono_s: float) -> LinkFault | None:
+        """The fault of a connection that says nothing, though the library pings it."""
+        since_mono_s, patience_s = self._since_mono_s, ANSWER_S
+        if self.up:
+            since_mono_s, patience_s = self._heard_mono_s, SILENCES * connection.keepalive_s
+        if now_mono_s - since_mono_s <= patience_s:
+            return None
+        where = self._where(connection)
+        return LinkFault("silent", f"{where}: the broker has fallen silent: is it overloaded, or the network gone?")
+
+    def _end(self, fault: LinkFault, now_mono_s: float) -> list[Told]:
+        was_up = self.up
+        self._drop()
+        if not was_up:
+            self._failed(fault, now_mono_s)
+            return []
+        self._backoff, wait_s = self._backoff.lost(now_mono_s - self._since_mono_s, self._draw())
+        self._wait(fault, wait_s, now_mono_s)
+        return [Down(fault)]
+
+    def _failed(self, fault: LinkFault, now_mono_s: float, hopeless: bool = False) -> None:
+        self._backoff, wait_s = (self._backoff.refused if hopeless else self._backoff.failed)(self._draw())
+        self._wait(fault, wait_s, now_mono_s)
+
+    def _wait(self, fault: LinkFault, wait_s: float, now_mono_s: float) -> None:
+        self.fault, self._due_mono_s = self._worded(fault), now_mono_s + wait_s
+        _log.warning("%s", self.fault)
+        _log.debug("next try in %.1f s", wait_s)
+
+    def _flush(self, connection: Connection) -> None:
+        while self._posted and (self._posted[0][0].qos == 0 or connection.room_n > 0):
+            connection.publish(*self._posted.popleft())
+
+    def _drop(self) -> None:
+        if self.connection:
+            self.connection.cut()
+        self.connection, self.up = None, False
+        self.dropped_n += len(self._posted)
+        self._posted.clear()
+
+    def _where(self, connection: Connection) -> str:
+        return f"{connection.host}:{connection.port}"

@@ -1,0 +1,78 @@
+"""The heartbeat of a role: facts to the others, and food for systemd's watchdog, both only while there is progress."""
+import contextlib
+import logging
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agent.core.contract.facts import Beat, CameraFacts
+from agent.host.clock import Clock
+from agent.host.datagram import Outlet
+from agent.host.notify import notify
+from agent.host.stop import Stop
+from agent.process import restart
+from agent.process.log_level import Loudness
+
+EVERY_S = 2.0
+LISTENERS = ("link", "web", "run", "update")     # whoever is there
+PAGE_B = resource.getpagesize()
+
+_log = logging.getLogger(__name__)
+
+
+def count_start(runtime: Path, unit: str) -> int:
+    """How often this unit has started since the machine booted, this start included.
+
+    It is kept in the runtime folder, which a boot empties.
+    """
+    path = runtime / f"{unit}.starts"
+    with contextlib.suppress(OSError, ValueError):
+        count = int(path.read_text()) + 1 if path.exists() else 1
+        path.write_text(str(count))
+        return count
+    return 1
+
+
+class Heart:
+    """Beats when its owner's main loop comes by; an owner that hangs falls silent, and the watchdog ends it.
+
+    The first beat is the role's READY=1: whatever a slow card or a long recovery holds up before it counts as starting.
+    """
+
+    def __init__(self, role: str, unit: str, runtime: Path, clock: Clock, stop: Stop | None = None) -> None:
+        """`stop` is set when somebody asks for a new start of this unit."""
+        self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
+        self._outlet, self._loudness = Outlet(runtime), Loudness(runtime)
+        self._born_mono_s = clock.mono_s()
+        self._due_mono_s = self._born_mono_s
+        self._starts_n = count_start(runtime, unit)
+        self._ready = False
+
+    def due(self) -> bool:
+        """Whether `beat` would send now; lets the owner gather its facts only then."""
+        return self._clock.mono_s() >= self._due_mono_s
+
+    def beat(self, cameras: Sequence[CameraFacts] = (),
+             facts: Mapping[str, float | int | str | bool | None] | None = None) -> None:
+        """Send one heartbeat if it is time; called from the owner's main loop, often."""
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s < self._due_mono_s:
+            return
+        self._due_mono_s = now_mono_s + EVERY_S
+        self._outlet.send(Beat(
+            role=self._role, unit=self._unit, pid=os.getpid(), mono_s=now_mono_s, up_s=now_mono_s - self._born_mono_s,
+            rss_b=_rss_b(), cpu_s=sum(os.times()[:2]), starts_n=self._starts_n,
+            cameras=list(cameras), facts=dict(facts or {})), *LISTENERS)
+        notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
+        self._ready = True
+        self._loudness.heed()
+        if self._stop and restart.is_asked(self._runtime, self._unit, self._clock.now()):
+            _log.warning("asked to start anew: ending")
+            self._stop.set()
+
+
+def _rss_b() -> int | None:
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_B
+    return None

@@ -1,0 +1,49 @@
+"""How much a process logs, where the ward wants to know more than the settings say.
+
+It is a word in the runtime folder, which each process's heart looks for. The link writes it; a boot forgets it, until
+the link is up again.
+"""
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+from agent.core.household.ward_settings import LEVELS
+
+FILE = "log.level"
+LARGEST_B = 16
+
+
+def tell(runtime: Path, level: str | None) -> None:
+    """Have all processes log like that: debug, info, warning or error; None: as the settings say. Raises OSError."""
+    if level is None:
+        (runtime / FILE).unlink(missing_ok=True)
+        return
+    part = runtime / f".{FILE}"
+    part.write_text(level)
+    part.rename(runtime / FILE)
+
+
+class Loudness:
+    """One process's; it starts with what its settings say."""
+
+    def __init__(self, runtime: Path) -> None:
+        self._path, self._usual = runtime / FILE, logging.getLogger().level
+        self._told: str | None = None
+
+    def heed(self) -> None:
+        """Log as the word says that is there now."""
+        word = self._word()
+        if word != self._told:
+            self._told = word
+            logging.getLogger().setLevel(self._usual if word is None else word.upper())
+
+    def _word(self) -> str | None:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                word = os.read(handle, LARGEST_B).decode()
+            finally:
+                os.close(handle)
+            return word if word in LEVELS else None
+        return None

@@ -1,0 +1,92 @@
+"""What the link and the page know of the device: heartbeats and probes in, one report out. Reads no disk."""
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.core.contract.facts import Beat
+from agent.core.health import forecast
+from agent.core.health import forecast as wear
+from agent.core.health.facts import Facts, UnitFacts
+from agent.core.health.machine import HealthMachine
+from agent.core.health.report import Report, report
+from agent.host.probes import Probes
+
+UNITS_N_MAX = 64
+FORGET_S = 600.0            # a unit that nobody expects is forgotten after this silence
+LOOP_S = 600.0              # starts are counted over this time
+STARTS_N_MAX = 16
+
+
+@dataclass(slots=True)
+class Seen:
+    """One unit over time."""
+
+    role: str
+    heard_mono_s: float                 # the latest heartbeat, or when we began to wait
+    beat: Beat | None = None
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_N_MAX))     # when they happened
+
+    def take(self, beat: Beat, now_mono_s: float) -> None:
+        """Remember the newest heartbeat, and note the starts that it tells of."""
+        if self.beat is None:
+            self.starts.append(now_mono_s - beat.up_s)          # of earlier starts we don't know the time
+        else:
+            new_n = min((beat.starts_n or 0) - (self.beat.starts_n or 0), STARTS_N_MAX)
+            self.starts.extend([now_mono_s] * new_n)
+        self.role, self.beat, self.heard_mono_s = beat.role, beat, now_mono_s
+
+    def facts(self, unit: str, now_mono_s: float) -> UnitFacts:
+        """The unit as the rules want it."""
+        recent_n = sum(now_mono_s - start < LOOP_S for start in self.starts)
+        return UnitFacts(unit, self.role, now_mono_s - self.heard_mono_s, recent_n, self.beat)
+
+
+class Monitor:
+    """Remembers the newest heartbeat of each unit and judges the device when asked. Belongs to one thread."""
+
+    def __init__(self, probes: Probes, units: Mapping[str, str], *, now_mono_s: float, free_floor_pct: float = 10.0,
+                 continuous: Iterable[str] = (), endurance_tb: float = 0) -> None:
+        """Expect `units` (unit -> role); `continuous` names the cameras that are to record all the time.
+
+        `endurance_tb` is what the card's maker promises, 0 for nothing.
+        """
+        self._probes, self._expected = probes, frozenset(units)
+        self._free_floor_pct, self._continuous = free_floor_pct, frozenset(continuous)
+        self._endurance_tb = endurance_tb
+        self._units = {unit: Seen(role, now_mono_s) for unit, role in units.items()}
+        self._free, self._written = forecast.Trend(), forecast.Trend()
+        self._machine = HealthMachine()
+        self.dropped_n = 0              # heartbeats of units that found no place
+
+    def take(self, beat: Beat, now_mono_s: float) -> None:
+        """Take in one heartbeat."""
+        if beat.unit not in self._units:
+            if len(self._units) >= UNITS_N_MAX:
+                self.dropped_n += 1
+                return
+            self._units[beat.unit] = Seen(beat.role, now_mono_s)
+        self._units[beat.unit].take(beat, now_mono_s)
+
+    def look(self, now_mono_s: float) -> Report:
+        """Probe the machine and judge it together with what the units told."""
+        facts = self._facts(now_mono_s)
+        self._machine, conditions = self._machine.step(facts, now_mono_s)
+        return report(facts, conditions, now_mono_s)
+
+    def _facts(self, now_mono_s: float) -> Facts:
+        self._forget(now_mono_s)
+        host = self._probes.read(now_mono_s)
+        self._free = self._free.add(host.disk_free_b, now_mono_s)
+        self._written = self._written.add(host.disk_wr_b, now_mono_s)
+        days_left = forecast.days_left(host.disk_free_b, host.disk_tot_b, self._free_floor_pct,
+                                       self._free.falls_b_per_day)
+        written_b_per_day = self._written.rises_b_per_day
+        return Facts(host=host, units=tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items())),
+                     days_left=days_left, card_written_b_per_day=written_b_per_day,
+                     card_life_days=wear.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
+                     free_floor_pct=self._free_floor_pct, continuous=self._continuous)
+
+    def _forget(self, now_mono_s: float) -> None:
+        for unit, seen in list(self._units.items()):
+            if unit not in self._expected and now_mono_s - seen.heard_mono_s > FORGET_S:
+                del self._units[unit]

@@ -1,0 +1,82 @@
+"""What retention has to know of the clips: sums, dates and sizes, read only as far as it asks.
+
+The indexes in agent/store/schema.py hold all that a sum or an order needs; a clip's own row is read for its date alone.
+"""
+import sqlite3
+from collections.abc import Iterator
+
+from agent.core.health.forecast import LEAST_SPAN_S, Flow
+from agent.core.household.pause import TRUSTED
+from agent.core.retention import Dated, Kept
+from agent.store.boots import DATED, SURE
+from agent.store.clips import FINISHED
+
+KINDS = ("motion", "continuous")
+FLOW_CLIPS_MAX = 20_000     # newest clips that are looked at for what is recorded in a day
+DAY_MS = 86_400_000
+MAY_GO = f"{FINISHED} AND seq NOT IN (SELECT clip FROM hold)"
+WITH_WARD = "seq IN (SELECT clip FROM handed_out)"
+
+
+def bytes_by_camera(db: sqlite3.Connection) -> dict[str, int]:
+    """The size of all finished clips, by camera."""
+    return dict(_plain(db, f"SELECT camera, SUM(bytes) FROM clip WHERE {FINISHED} GROUP BY camera"))
+
+
+def newest_seq(db: sqlite3.Connection) -> int:
+    """The highest number that a clip has; 0 while there is none."""
+    return db.execute("SELECT COALESCE(MAX(seq), 0) FROM clip").fetchone()[0]
+
+
+def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str) -> Iterator[Dated]:
+    """When each clip that may go was recorded, oldest number first.
+
+    `clock` is the device's own: where that is not sure, a clip's need not be either, for it is the same clock.
+    """
+    sure = SURE.format(t="clip")
+    sure = sure if clock in TRUSTED else f"({sure} OR clock != 'unset')"
+    return map(Dated._make, _plain(
+        db, f"SELECT seq, {DATED.format(t='clip')}, {sure} FROM clip WHERE camera = ? AND kind = ? AND {MAY_GO} "
+            "ORDER BY seq", camera, kind))
+
+
+def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[Kept]:
+    """Clips that may go, up to this number, oldest number first."""
+    return map(Kept._make, _plain(
+        db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND seq <= ? AND {MAY_GO} ORDER BY seq",
+        camera, kind, last_seq))
+
+
+def handed_out(db: sqlite3.Connection, camera: str) -> Iterator[Kept]:
+    """Clips that may go and whose footage the ward has, oldest number first."""
+    return map(Kept._make, _plain(
+        db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND {WITH_WARD} AND {MAY_GO} ORDER BY seq", camera))
+
+
+def others(db: sqlite3.Connection, camera: str, kind: str) -> Iterator[Kept]:
+    """Clips that may go and whose footage is nowhere else, oldest number first."""
+    return map(Kept._make, _plain(
+        db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND NOT {WITH_WARD} AND {MAY_GO} ORDER BY seq",
+        camera, kind))
+
+
+def flows(db: sqlite3.Connection) -> dict[str, Flow]:
+    """What each camera records in a day, by the newest day's clips; nothing before there is an hour of them."""
+    rows = list(_plain(
+        db, "WITH newest AS (SELECT camera, kind, bytes, dur_ms, " + DATED.format(t="clip") + " AS wall_ms FROM clip "
+            f"WHERE {FINISHED} ORDER BY seq DESC LIMIT ?), "
+            "last AS (SELECT MAX(wall_ms + dur_ms) AS end_ms FROM newest) "
+            "SELECT camera, SUM(bytes * (kind = 'motion')), SUM(bytes * (kind != 'motion')), end_ms - MIN(wall_ms) "
+            "FROM newest, last WHERE wall_ms > end_ms - ? GROUP BY camera", FLOW_CLIPS_MAX, DAY_MS))
+    long_ms = max((row[3] for row in rows), default=0)
+    if long_ms < LEAST_SPAN_S * 1000:
+        return {}
+    return {camera: Flow(motion_b * DAY_MS / long_ms, continuous_b * DAY_MS / long_ms)
+            for camera, motion_b, continuous_b, _ in rows}
+
+
+def _plain(db: sqlite3.Connection, query: str, *values: object) -> sqlite3.Cursor:
+    """Rows as tuples, one by one: there may be a hundred thousand."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor.execute(query, values)

@@ -1,4 +1,0 @@
-"""`taimat discover`: which cameras are on the network, and what to write into the configuration for each."""
-from agent.tools.discover.main import Wishes, discover
-
-__all__ = ["Wishes", "discover"]

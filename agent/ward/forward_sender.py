@@ -1,0 +1,137 @@
+"""Carries marked events to the city: offers them in order, lets go of those that have the city's receipt.
+
+Whatever dies in between costs a repetition: a mark goes only with the receipt for what this process has offered.
+"""
+import logging
+from collections import deque
+
+import sqlalchemy as sql
+
+from agent.core.contract import wire
+from agent.core.contract.wire.citytopics import ForwardTopics
+from agent.core.delivery.outbox import Offers, Pace
+from agent.host.clock import Clock
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.session import Session
+from agent.ward import database
+from agent.ward import forward_queue as marks
+from agent.ward.forward_metrics import Metrics
+from agent.ward.forward_queue import Parcel
+
+SETTLE_EVERY_S = 0.2            # receipts come in batches: so do the commits for them
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+REFUSED_FROM = 0x80
+
+_log = logging.getLogger(__name__)
+
+
+class Carrier:
+    """Between the marks and the session. All but the constructor raise DatabaseFault."""
+
+    def __init__(self, engine: sql.Engine, topics: ForwardTopics, clock: Clock, metrics: Metrics, pace: Pace,
+                 look_s: float) -> None:
+        """`look_s` is how often to look for new marks: those who make them are other processes."""
+        self._engine, self._topics, self._clock, self._metrics = engine, topics, clock, metrics
+        self._offers, self._look_s = Offers(pace), look_s
+        self._fresh: deque[int] = deque()               # marks that were never offered
+        self._out: dict[tuple[str, int], int] = {}      # (dev, seq) of what is offered, and its mark
+        self._done: list[int] = []                      # with a receipt,
+        self._refused: dict[int, str] = {}              # or with a refusal; not yet written down
+        self._look_mono_s = self._settle_mono_s = float("-inf")
+        self._may_complain = True
+
+    def turn(self, session: Session) -> None:
+        """Write down what has come, and offer what is due and what is new, as far as pace, window and broker allow."""
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s >= self._settle_mono_s:
+            self.settle()
+        limit_n = min(self._offers.allowed_n(now_mono_s), session.room_n)
+        if limit_n <= 0:
+            return
+        again = self._offers.due(now_mono_s, limit_n)
+        fresh_n = min(limit_n - len(again), self._offers.fresh_n)
+        if fresh_n > 0 and not self._fresh and now_mono_s >= self._look_mono_s:
+            self._look(now_mono_s)
+        chosen = [*again, *(self._fresh.popleft() for _ in range(min(fresh_n, len(self._fresh))))]
+        if chosen:
+            self._send(session, chosen, now_mono_s)
+
+    def receipt(self, dev: str, ack: wire.Ack) -> None:
+        """The city has these, and will never take those. Only what was offered counts."""
+        for seq in {*ack.also, *(seq for its, seq in self._out if its == dev and seq <= ack.upto)}:
+            if (mark := self._out.pop((dev, seq), None)) is not None:
+                self._done.append(mark)
+        for each in ack.reject:
+            if (mark := self._out.pop((dev, each.seq), None)) is not None:
+                self._refused[mark] = each.code
+                _log.warning("%s: the city refuses event %d (%s): set aside", dev, each.seq, each.code)
+
+    def replay(self, dev: str, first: int, last: int) -> None:
+        """The city misses these: offer at once what the ward has of them."""
+        with database.transaction(self._engine) as db:
+            here = marks.mark_again(db, dev, first, last)
+        for mark in self._offers.out(here):
+            self._offers.again(mark, mark, self._clock.mono_s())
+        self._metrics.replays.inc()
+        _log.info("%s: the city misses %d..%d; the ward has %d of them", dev, first, last, len(here))
+
+    def taken(self, mark: int, reason: int) -> None:
+        """The city's broker has answered to an offer."""
+        self._offers.taken(mark)
+        if reason >= REFUSED_FROM and self._may_complain:
+            self._may_complain = False
+            _log.warning("the city's broker refuses our events (reason 0x%02x); they are kept: see its ACL", reason)
+
+    def hurry(self) -> None:
+        """The city's broker is back, and perhaps its ingest with it."""
+        self._offers.hurry(self._clock.mono_s())
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._may_complain = True
+        self._offers.lost(self._clock.mono_s())
+
+    def settle(self) -> None:
+        """Write down what has a receipt or a refusal."""
+        self._settle_mono_s = self._clock.mono_s() + SETTLE_EVERY_S
+        if not self._done and not self._refused:
+            return
+        with database.transaction(self._engine) as db:
+            marks.settle(db, self._done)
+            for mark, code in self._refused.items():
+                marks.set_aside(db, mark, code)
+        self._metrics.settled.inc(len(self._done))
+        self._offers.settled([*self._done, *self._refused])
+        self._offers.hurry(self._clock.mono_s())        # somebody is there who answers
+        self._done, self._refused = [], {}
+
+    def measure(self) -> None:
+        """Show how much waits."""
+        with database.transaction(self._engine) as db:
+            backlog = marks.measure(db)
+        self._metrics.show(backlog, self._clock.now().wall_ms)
+
+    def _look(self, now_mono_s: float) -> None:
+        """Find marks that were never offered. What is out stays among the first, so a window's length shows others."""
+        self._look_mono_s = now_mono_s + self._look_s
+        with database.transaction(self._engine) as db:
+            first = marks.waiting(db, self._offers.pace.window_n)
+        out = set(self._offers.out(first))
+        self._fresh.extend(mark for mark in first if mark not in out)
+
+    def _send(self, session: Session, chosen: list[int], now_mono_s: float) -> None:
+        with database.transaction(self._engine) as db:
+            found = marks.parcels(db, chosen)
+        for parcel in found:
+            self._offer(session, parcel, now_mono_s)
+        self._done += set(chosen) - {parcel.id for parcel in found}     # somebody has deleted these events
+
+    def _offer(self, session: Session, parcel: Parcel, now_mono_s: float) -> None:
+        message = Outgoing(self._topics.event(parcel.dev), parcel.message.encode(), content_type=CONTENT_TYPE)
+        self._offers.offered(parcel.id, now_mono_s)
+        if not session.fits(message):
+            self._refused[parcel.id] = "oversize"
+            return
+        self._out[parcel.dev, parcel.seq] = parcel.id
+        session.publish(message, parcel.id)
+        self._metrics.sent.inc()

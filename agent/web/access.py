@@ -1,0 +1,104 @@
+"""The guard at the door: who needs no pairing, who is sent to it, and what every answer carries."""
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.host.address import is_loopback_address
+from agent.web.browsers import Doorman
+
+COOKIE = "taimat"
+OPEN_PATHS = ("/pair", "/static/")          # what a visitor may see before it is paired
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
+
+# 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
+# streams have blob: addresses. The referrer stays within the page; without any, browsers would send "Origin: null" with
+# our own forms, and we could not tell them from a stranger's.
+SECURITY = {
+    "content-security-policy": "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+                               "form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a Host header names this very machine; any other name that leads here is somebody's DNS trick."""
+    name = host_name(host) or ""
+    return name == "localhost" or is_loopback_address(name)
+
+
+def host_name(host: str) -> str | None:
+    """The name in a Host header, in small letters, without the port; None when it is malformed."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether the visitor sits at the device itself: by address, by the name it used, and with no proxy in between."""
+    peer = scope.get("client") or ("", 0)
+    return (is_loopback_address(peer[0]) and is_loopback_name(headers.get("host", ""))
+            and not any(name in headers for name in FORWARDED))
+
+
+def is_own_form(headers: Mapping[str, str]) -> bool:
+    """Whether a POST comes from a page of ours; browsers say so, and a request that does not say is refused."""
+    if "sec-fetch-site" in headers and headers["sec-fetch-site"] != "same-origin":
+        return False
+    scheme, _, origin = headers.get("origin", "").partition("://")
+    return scheme in ("http", "https") and origin.lower() == headers.get("host", "").lower()
+
+
+class Guard:
+    """Lets a request through to the pages, or answers it itself."""
+
+    def __init__(self, app: ASGIApp, doorman: Doorman, only_local: bool) -> None:
+        """`only_local`: the page listens on loopback, so that whoever is not local got here by a trick."""
+        self._app, self._doorman, self._only_local = app, doorman, only_local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entry."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        answer = await self._answer(scope, headers) or self._app
+        await answer(scope, receive, _with_headers(send))
+
+    async def _answer(self, scope: Scope, headers: Headers) -> ASGIApp | None:
+        """The refusal that is due, or None."""
+        if host_name(headers.get("host", "")) is None:
+            return PlainTextResponse("Bad Host header\n", 400)
+        local = is_local(scope, headers)
+        if self._only_local and not local:
+            return PlainTextResponse("This page is for this machine alone: open it as http://localhost\n", 421)
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            return PlainTextResponse("Method not allowed\n", 405, {"allow": "GET, HEAD, POST"})
+        if scope["method"] == "POST" and not is_own_form(headers):
+            return PlainTextResponse("Refused: this form was not sent by the recorder's own page\n", 403)
+        if local or scope["path"].startswith(OPEN_PATHS):
+            return None
+        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        if token and await self._doorman.knows(token):
+            return None
+        if "text/html" in headers.get("accept", ""):
+            return RedirectResponse(f"/pair?next={quote(scope['path'], safe='')}", 303)
+        return PlainTextResponse("Pair this browser first, at /pair\n", 401)
+
+
+def _with_headers(send: Send) -> Send:
+    """Adds what every answer carries; what an answer says itself about caching stands."""
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(SECURITY)
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+    return wrapped

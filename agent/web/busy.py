@@ -1,0 +1,69 @@
+"""A camera's busy areas, asked of capture: for its page to show, and a tap that has them forgotten."""
+import asyncio
+import logging
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from agent.config.settings import Settings
+from agent.core.busywire import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
+from agent.web.forms import read_form
+from agent.web.render import Renderer
+
+
+async def ask(socket: Path, answer_b_max: int, question: bytes = b"") -> bytes:
+    """What capture answers, to its end, of a bounded length; without a `question`, who connects has asked.
+
+    Raises OSError.
+    """
+    reader, writer = await asyncio.open_unix_connection(socket)
+    try:
+        writer.write(question)
+        data = bytearray()
+        while len(data) <= answer_b_max and (piece := await reader.read(65536)):
+            data += piece
+        return bytes(data)
+    finally:
+        writer.close()
+
+
+ANSWER_S = 0.5              # capture needs some milliseconds; a page is not to wait for one that hangs
+
+_log = logging.getLogger(__name__)
+
+
+class BusyAreas:
+    """Asks capture. Cameras that look for no motion have no such areas."""
+
+    def __init__(self, settings: Settings, renderer: Renderer) -> None:
+        self._runtime, self._renderer = Path(settings.store.runtime), renderer
+        self._names = {camera.name for camera in settings.camera if camera.enabled and camera.motion.enabled}
+
+    def has(self, camera: str) -> bool:
+        """Whether this camera looks for motion."""
+        return camera in self._names
+
+    async def of(self, camera: str) -> Busy | None:
+        """What capture knows now; None when it does not answer."""
+        return await self._ask(camera, SHOW)
+
+    async def forget(self, request: Request) -> Response:
+        """POST: `camera`, to whose page it leads back, where its busy areas stand open."""
+        form = await read_form(request)
+        if form is None:
+            return PlainTextResponse("Too long\n", 413)
+        camera = form.get("camera", "")
+        if not self.has(camera):
+            return PlainTextResponse("No such camera, or it looks for no motion\n", 400)
+        if await self._ask(camera, FORGET) is None:
+            return self._renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.camera")
+        _log.info("%s: its busy areas are forgotten, by the page", camera)
+        return RedirectResponse(f"/live/{camera}?busy=open", 303)
+
+    async def _ask(self, camera: str, question: bytes) -> Busy | None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return parse(await ask(self._runtime / f"busy-{camera}.sock", LARGEST_B, question))
+        except (OSError, TimeoutError, BusyError):
+            return None

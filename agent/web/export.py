@@ -1,0 +1,167 @@
+"""/handout: recordings to hand out, signed by the keeper, as one download: the same package as `taimat export` makes.
+
+One at a time, in a thread of its own: it reads much, waits for the keeper, and may hang in the card.
+"""
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from agent.config.settings import Settings
+from agent.core.evidence.encrypted import LockedError
+from agent.core.evidence.ledger.claim import Wish
+from agent.host.clock import Clock
+from agent.host.datagram import Outlet
+from agent.store import clips, holds
+from agent.store.encryption.keyring import Keyring
+from agent.store.export import ExportError, prepare
+from agent.store.export.archive import zipped
+from agent.store.export.package import Packer, name
+from agent.store.export.ready import signed_until
+from agent.store.export.signing import AskKeeper
+from agent.store.folders import Folders
+from agent.store.holds import HoldError
+from agent.web.fanout import Stream
+from agent.web.forms import read_form
+from agent.web.health import Watch
+from agent.web.render import Renderer
+from agent.web.store_pool import CardTrouble, Workers
+
+LONGEST_MS = 3_600_000          # an hour is much to read while somebody waits
+LETTERS_MAX = 200
+PATIENCE_S = 300.0              # for the keeper, who reads all of it on a slow card, too
+TAKE_S = 60.0
+REFUSALS = (ExportError, LockedError, HoldError)
+Archive = Generator[bytes, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the form says at first."""
+
+    camera: str
+    begin: str                  # local time, as a browser's field has it
+    end: str
+
+
+class HandingOut:
+    """The form, and the download that comes of it."""
+
+    def __init__(self, settings: Settings, workers: Workers, watch: Watch, folders: Folders, renderer: Renderer,
+                 clock: Clock) -> None:
+        self._names = [camera.name for camera in settings.camera]
+        self._runtime = Path(settings.store.runtime)
+        self._workers, self._watch, self._folders = workers, watch, folders
+        self._renderer, self._clock = renderer, clock
+        self._thread = Workers(folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
+        self._busy = False
+        self._closing: asyncio.Future[None] | None = None
+
+    async def show(self, request: Request) -> Response:
+        """GET: the form, filled in with the time of `clip` if one is named."""
+        span = await self._workers.ask(_span, request.query_params.get("clip", ""))
+        return self._form(request, span or Span("", "", ""))
+
+    async def make(self, request: Request) -> Response | ASGIApp:
+        """POST: `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. A zip archive, or the form again."""
+        form = await read_form(request)
+        if form is None:
+            return PlainTextResponse("Too long\n", 413)
+        span = Span(form.get("camera", ""), form.get("from", ""), form.get("to", ""))
+        wish = self._wish(form, span)
+        if wish is None:
+            return self._form(request, span, "handout.unclear")
+        if self._busy:
+            return self._form(request, span, "handout.busy", status=503)
+        self._busy = True
+        try:
+            file, made = await self._thread.ask(self._begin, wish)
+        except REFUSALS as error:
+            self._busy = False
+            return self._form(request, span, "handout.refused", str(error), 409)
+        except BaseException:
+            self._busy = False
+            raise
+        headers = {"content-type": "application/zip", "cache-control": "no-store",
+                   "content-disposition": f'attachment; filename="{file}.zip"'}
+        return Stream(200, headers, self._pieces(made), TAKE_S, lambda: self._end(made))
+
+    def _form(self, request: Request, span: Span, refusal: str = "", why: str = "", status: int = 0) -> Response:
+        return self._renderer.page(request, "handout.html", status or (400 if refusal else 200), span=span,
+                                   cameras=self._names, refusal=refusal, why=why)
+
+    def _wish(self, form: dict[str, str], span: Span) -> Wish | None:
+        """None if it is no time of ours."""
+        now_ms = self._clock.now().wall_ms
+        begin_ms, end_ms = _moment_ms(span.begin), min(now_ms, _moment_ms(span.end))
+        texts = {each: form.get(each, "").strip() for each in ("case", "purpose", "officer")}
+        plain = all(text.isprintable() and len(text) <= LETTERS_MAX for text in texts.values())
+        if span.camera not in self._names or not 0 < end_ms - begin_ms <= LONGEST_MS or not plain:
+            return None
+        return Wish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page", case=texts["case"] or None,
+                    purpose=texts["purpose"] or None, officer=texts["officer"] or None)
+
+    def _begin(self, db: sqlite3.Connection, wish: Wish) -> tuple[str, Archive]:
+        """The archive's name, and the archive, signed already."""
+        archive = self._archive(db, wish)
+        return next(archive).decode(), archive
+
+    def _archive(self, db: sqlite3.Connection, asked: Wish) -> Archive:
+        """The name, then the pieces."""
+        with contextlib.closing(Outlet(self._runtime)) as outlet:
+            end_ms = signed_until(db, asked.camera, asked.begin_ms, asked.end_ms, self._keeper_is_there)
+            wish = msgspec.structs.replace(asked, end_ms=end_ms)
+            found = prepare(db, self._folders, wish.camera, wish.begin_ms, end_ms,
+                            Keyring(self._folders, self._runtime).file_key)
+            with holds.while_read(db, found.clips, self._clock.now()):
+                _, items = Packer(db, AskKeeper(db, outlet, self._keeper_is_there)).items(found, wish)
+                yield name(found).encode()
+                yield from zipped(name(found), items, end_ms // 1000)
+
+    def _keeper_is_there(self) -> bool:
+        report = self._watch.report
+        return report is None or "keeper" not in report.roles or report.roles["keeper"].state != "down"
+
+    async def _pieces(self, made: Archive) -> AsyncGenerator[bytes, None]:
+        try:
+            while piece := await self._thread.ask(lambda db: next(made, b"")):
+                yield piece
+        except REFUSALS as error:       # of a clip that is gone: the download ends short
+            raise CardTrouble from error
+
+    def _end(self, made: Archive) -> None:
+        """However it ended."""
+        self._closing = asyncio.ensure_future(self._close(made))
+
+    async def _close(self, made: Archive) -> None:
+        """Let go of everything where it was opened; then the next one may come."""
+        with contextlib.suppress(CardTrouble):
+            await self._thread.ask(lambda db: made.close())
+        self._busy = False
+
+
+def _span(db: sqlite3.Connection, clip_name: str) -> Span | None:
+    clip = clips.get(db, clip_name)
+    if clip is None:
+        return None
+    return Span(clip.camera, _local(clip.wall_ms), _local(clip.wall_ms + (clip.dur_ms or 0) + 999))
+
+
+def _local(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms // 1000).isoformat()
+
+
+def _moment_ms(text: str) -> int:
+    """A browser's local time; 0 for what is none."""
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return 0

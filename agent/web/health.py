@@ -1,0 +1,46 @@
+"""The page's eye on the device: takes the heartbeats in and keeps the newest report at hand, off the event loop."""
+import asyncio
+from pathlib import Path
+
+from agent.config.derived import units
+from agent.config.settings import Settings
+from agent.core.contract.facts import Beat
+from agent.core.health.report import Report
+from agent.host.clock import Clock
+from agent.host.datagram import Inbox
+from agent.host.probes import Probes
+from agent.process.monitor import Monitor
+
+LOOK_EVERY_S = 5.0
+WAIT_S = 0.5
+
+
+def monitor(settings: Settings, clock: Clock) -> Monitor:
+    """A monitor that knows what these settings expect."""
+    continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
+    return Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
+                   free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                   endurance_tb=settings.store.card_endurance_tb)
+
+
+class Watch:
+    """Looks every few seconds; `report` is the newest look, None before the first."""
+
+    def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock) -> None:
+        self._inbox, self._monitor, self._clock = inbox, monitor, clock
+        self._due_mono_s = clock.mono_s()
+        self.report: Report | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await asyncio.to_thread(self._turn)
+
+    def _turn(self) -> None:
+        message = self._inbox.receive(WAIT_S)
+        now_mono_s = self._clock.mono_s()
+        if isinstance(message, Beat):
+            self._monitor.take(message, now_mono_s)
+        if now_mono_s >= self._due_mono_s:
+            self._due_mono_s = now_mono_s + LOOK_EVERY_S
+            self.report = self._monitor.look(now_mono_s)

@@ -1,0 +1,131 @@
+"""The device's health as the page tells it: one sentence, what to do, and details for whoever unfolds them. Pure."""
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.core.health.codes import ROLE
+from agent.core.health.conditions import Condition
+from agent.core.health.facts import HostFacts, UnitFacts
+from agent.core.health.report import Report
+from agent.core.health.texts import text
+from agent.host.clock import Instant
+from agent.web.present_camera import TONES
+from agent.web.words import Words
+
+DAYS_MANY = 365
+DAYS_A_YEAR = 365.0
+KEPT = "kept_days."                     # and the camera's name: of the keeper's numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One condition in words; `since` is empty for a camera's, whose tile tells since when there is no picture."""
+
+    tone: str
+    title: str
+    since: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is said about the device."""
+
+    tone: str                           # good | idle | warn | alarm
+    sentence: str
+    remedy: str
+    problems: list[Problem]             # those that `sentence` and `remedy` do not tell
+    details: list[tuple[str, str]]      # label and value, only what is known
+
+
+def status(report: Report | None, now: Instant, words: Words) -> Status:
+    """The newest report in words; before the first one, that it is being made."""
+    if report is None:
+        return Status("idle", words("health.checking"), "", [], [])
+    problems = [_problem(each, now, words) for each in report.conditions]
+    details = [*_machine(report.host, words), *_card(report, words), *_surroundings(report, words),
+               *_roles(report, words)]
+    if problems and problems[0].tone != "idle":
+        worst, *others = problems
+        return Status(worst.tone, " ".join((worst.title, worst.since)).strip(), worst.remedy, others, details)
+    return Status("good", words("health.good"), "", problems, details)
+
+
+def _problem(condition: Condition, now: Instant, words: Words) -> Problem:
+    said = text(condition.code, words.language)
+    began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
+    since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
+    where = condition.camera or (_role_name(condition.unit or "", words) if condition.code in ROLE else "")
+    return Problem(TONES[condition.severity], f"{said.title} ({where})" if where else said.title, since, said.remedy)
+
+
+def _machine(host: HostFacts, words: Words) -> Iterator[tuple[str, str]]:
+    if host.soc_temp_c is not None:
+        yield words("health.temperature"), f"{words.number(host.soc_temp_c)} °C"
+    if host.mem_avail_b is not None and host.mem_total_b:
+        yield words("health.memory"), words("health.memory_value", free=words.size(host.mem_avail_b),
+                                            total=words.size(host.mem_total_b))
+
+
+def _card(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+    host, days_left = report.host, report.card_days_left
+    if host.disk_free_b is None or not host.disk_tot_b:
+        return
+    space = words("health.card_value", free=words.size(host.disk_free_b), total=words.size(host.disk_tot_b))
+    if days_left is not None:
+        lasts = (words("health.days_many") if days_left >= DAYS_MANY
+                 else words("health.days_left", days=words.number(days_left, 0 if days_left >= 3 else 1)))
+        space = f"{space}, {lasts}"
+    yield words("health.card"), space
+    yield from _kept(report, words)
+    if report.card_written_b_per_day is not None and report.card_life_days is not None:
+        worst, best = (_figure(days / DAYS_A_YEAR, words) for days in report.card_life_days)
+        size = words.size(int(report.card_written_b_per_day))
+        yield words("health.wear"), words("health.wear_value", size=size, worst=worst, best=best)
+
+
+def _figure(value: float, words: Words) -> str:
+    """As exact as people want it."""
+    return words.number(value, 0 if value >= 10 else 1)
+
+
+def _kept(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+    """How long each camera's footage stays, by the keeper's word."""
+    told = {key.removeprefix(KEPT): days for unit in report.units if unit.beat and not unit.silent
+            for key, days in unit.beat.facts.items() if key.startswith(KEPT) and isinstance(days, int | float)}
+    if told:
+        yield words("health.kept"), "; ".join(words("health.kept_value", camera=camera, days=_figure(days, words))
+                                              for camera, days in sorted(told.items()))
+
+
+def _surroundings(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+    host = report.host
+    yield words("health.clock"), words(f"health.clock_{host.clock}")
+    if host.net_up is not None:
+        yield words("health.network"), words("health.network_up" if host.net_up else "health.network_down")
+    for unit in report.units:
+        if unit.role == "link" and unit.beat and not unit.silent:
+            yield from _broker(unit, words)
+    if host.up_s is not None:
+        yield words("health.up"), words.span(int(host.up_s * 1000))
+
+
+def _broker(link: UnitFacts, words: Words) -> Iterator[tuple[str, str]]:
+    told = link.beat.facts if link.beat else {}
+    key = f"health.broker_{told.get('broker')}"
+    if key in words.texts:
+        waiting_n = told.get("outbox_n")
+        waiting = f", {words('health.broker_waiting', n=waiting_n)}" if waiting_n else ""
+        yield words("health.broker"), words(key) + waiting
+
+
+def _roles(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+    for role, told in report.roles.items():
+        restarts = f", {words('health.restarts', n=told.restarts_n)}" if told.restarts_n else ""
+        name = _role_name(role, words)
+        yield name[:1].upper() + name[1:], words(f"health.state_{told.state}") + restarts
+
+
+def _role_name(unit: str, words: Words) -> str:
+    """What a process does, for people: "capture@gate" records; a name that is not ours stays as it is."""
+    role = unit.partition("@")[0]
+    return words.texts.get(f"health.role_{role}", role)

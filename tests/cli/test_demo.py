@@ -1,0 +1,102 @@
+"""`taimat demo`: real processes and a real broker, from a file to events, clips and a clean end."""
+import re
+import socket
+from pathlib import Path
+
+import av
+import pytest
+
+from agent.cli.demo import footage as demo_footage
+from agent.cli.demo.broker import find, free_port
+from agent.cli.demo.debian import NotToBeHad
+from agent.cli.demo.footage import CannotPlay, choose
+from agent.cli.demo.lines import line
+from agent.cli.demo.listen import Reader, Told, read
+from agent.cli.processes import processes
+from tests.rigs import footage
+from tests.rigs.wait import Stopwatch
+from tests.cli.cli import taimat
+
+
+def codec_of(path: Path) -> tuple[str, int, int]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return stream.codec_context.name, stream.width, stream.frames
+
+
+def test_h264_is_taken_as_it_is_and_anything_else_converted_once(tmp_path: Path):
+    film = footage.clip(640, 360, fps=10, gop=20, kbps=400)
+    assert choose(str(film), tmp_path).source == f"file:{film}"
+    other = footage.clip(640, 360, seconds=8, codec="mjpeg")
+    made = Path(choose(str(other), tmp_path).source.removeprefix("file:"))
+    assert codec_of(made) == ("h264", 640, codec_of(other)[2])
+    before = made.stat()
+    assert choose(str(other), tmp_path).source == f"file:{made}" and made.stat().st_mtime_ns == before.st_mtime_ns
+
+
+CAMERAS = [("rtsp://u:p@h/1", "rtsp://u:p@h/1"), ("/dev/video3", "v4l2:/dev/video3")]
+
+
+@pytest.mark.parametrize(("named", "source"), CAMERAS)
+def test_cameras_are_taken_by_their_names(tmp_path: Path, named: str, source: str):
+    assert choose(named, tmp_path).source == source
+
+
+def test_what_is_no_video_is_refused_with_its_name(tmp_path: Path):
+    (tmp_path / "a.mp4").write_text("no")
+    for name in ("a.mp4", "none.mp4"):
+        with pytest.raises(CannotPlay, match=name):
+            choose(str(tmp_path / name), tmp_path)
+    said = taimat(tmp_path, "demo", tmp_path / "none.mp4")
+    assert said.returncode == 1 and "none.mp4" in said.stderr and "Traceback" not in said.stderr
+
+
+def test_without_real_footage_a_scene_is_drawn_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo_footage, "INSIDE", str(tmp_path / "nowhere.avi"))
+    monkeypatch.setattr(demo_footage.Apt, "fetch", lambda *_: (_ for _ in ()).throw(NotToBeHad("no network")))
+    film = choose(None, tmp_path)
+    assert "generated scene" in film.text and "no network" in film.text
+    assert codec_of(Path(film.source.removeprefix("file:"))) == ("h264", 768, 400)
+
+
+def test_a_port_that_is_taken_is_left_alone():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert free_port(taken.getsockname()[1]) != taken.getsockname()[1]
+
+
+def test_messages_become_lines_and_a_strangers_do_not_stop_it():
+    event = {"source": "/cam/demo/c-1/gate", "type": "cam.clip.v1", "time": "2026-11-25T01:00:00.000Z",
+             "data": {"id": "gate-0b-000007", "dur_ms": 12300, "bytes": 3400000}}
+    told = read("evt", event)
+    assert told is not None
+    assert line(told, lambda name: Path("/x") / name).plain.endswith("gate: 12.3 s, 3.4 MB  /x/gate-0b-000007")
+    assert read("birth", {}) is None
+    with pytest.raises(KeyError):
+        read("evt", {"data": 1})
+    health = {"cond": [{"code": "not_recording", "sev": "alarm"}]}
+    assert "Not recording" in line(Told("health", None, "", health), Path).plain
+
+
+def test_without_a_store_yet_the_reader_waits(tmp_path: Path):
+    reader = Reader(tmp_path)
+    assert reader.next(0.01) is None
+    reader.close()
+
+
+def test_the_demo_shows_events_and_clips_from_a_real_broker_and_leaves_nothing_running(tmp_path: Path):
+    try:
+        find(tmp_path)
+    except NotToBeHad as error:
+        pytest.skip(f"no mosquitto: {error}")
+    film = footage.clip(640, 360, fps=10, gop=20, kbps=400)
+    with Stopwatch() as watch:
+        said = taimat(tmp_path, "demo", film, "--seconds", "16", "--port", free_port(0))
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert watch.fair_s < 30
+    assert "mosquitto" in said.stdout and re.search(r"page +http://127\.0\.0\.1:\d+/", said.stdout)
+    assert re.search(r"motion +demo: event 1 begins", said.stdout) and re.search(r"health +\S", said.stdout)
+    clip = re.search(r"clip +demo: .*?(/\S+\.mp4)", said.stdout)
+    assert clip and codec_of(Path(clip[1]))[0] == "h264"
+    assert re.search(r"\d+ s: [1-9]\d* events?, [1-9]\d* clips?", said.stdout)
+    store = str(tmp_path / ".cache" / "taimat")
+    assert not [each for each in processes() if (each.config or "").startswith(store)]

@@ -1,0 +1,158 @@
+"""`taimat doctor`: a verdict and a remedy for each part, and nothing that hangs it."""
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.config.load import load
+from agent.config.settings import Ward
+from agent.cli.doctor import broker
+from agent.cli.doctor.in_child import ask
+from agent.cli.doctor.verdict import Check, Verdict, bad, ok, warn, worst
+from tests.rigs import footage, rtsp
+from tests.rigs.wait import HANG_S, Stopwatch, free_port
+from tests.cli.cli import environment, taimat, write_config
+
+
+def look(tmp_path: Path, config: Path) -> tuple[int, dict[str, dict[str, str]], str]:
+    """The exit code, the verdict of each check, and everything that was printed."""
+    said = taimat(tmp_path, "doctor", "-c", config, "--json")
+    told = {each["check"]: each for each in map(json.loads, said.stdout.splitlines())}
+    return said.returncode, told, said.stdout + said.stderr
+
+
+@pytest.fixture(scope="module")
+def film() -> Path:
+    return footage.clip(640, 360, fps=10, gop=20, kbps=400)
+
+
+def test_a_camera_that_plays_is_described_and_all_parts_are_looked_at(tmp_path: Path, film: Path):
+    code, told, _ = look(tmp_path, write_config(tmp_path, f"file:{film}"))
+    assert code == max({"ok": 0, "skipped": 0, "warn": 1, "bad": 2}[each["state"]] for each in told.values())
+    assert told["camera yard"]["state"] == "ok"
+    assert re.match(r"H\.264 640x360, (9|10)\.\d pictures a second", told["camera yard"]["text"])    # measured
+    assert "a keyframe every 2.0 s" in told["camera yard"]["text"]
+    assert {"board", "clock", "card", "permissions", "encoder", "watchdog", "memory limits", "broker"} <= set(told)
+    assert "MB/s" in told["card"]["text"] and told["broker"]["state"] == "skipped"
+
+
+def test_a_file_that_is_no_video_is_bad_and_the_exit_code_says_so(tmp_path: Path):
+    (tmp_path / "no.mp4").write_bytes(b"no video at all" * 100)
+    code, told, _ = look(tmp_path, write_config(tmp_path, f"file:{tmp_path}/no.mp4"))
+    assert code == 2 and told["camera yard"]["state"] == "bad" and told["camera yard"]["remedy"]
+
+
+@pytest.mark.skipif(bool(rtsp.missing()), reason=rtsp.missing() or "")
+def test_network_cameras_wrong_password_and_wrong_path_are_told_apart_without_the_password(tmp_path: Path, film: Path):
+    with rtsp.RtspCamera(film, film, login="admin:right-s3cret") as camera:
+        def cameras(*urls: str) -> Path:
+            tables = [f'[[camera]]\nname = "c{number}"\nsource = "{url}"\n' for number, url in enumerate(urls)]
+            return write_config(tmp_path, more="".join(tables) + f'sub = "{camera.sub_url}"\n')
+
+        config = cameras(camera.address(login="admin:wrong-s3cret"), camera.address("/none"), camera.url)
+        code, told, printed = look(tmp_path, config)
+    assert code == 2 and "s3cret" not in printed
+    assert "user name or password" in told["camera c0"]["text"] and told["camera c0"]["remedy"]
+    assert "no stream under this path" in told["camera c1"]["text"]
+    assert told["camera c2"]["state"] == "ok"
+    assert re.search(r"sub-stream 640x360, (9|10)\.\d pictures", told["camera c2"]["text"])     # a rate is measured
+
+
+def test_a_camera_that_refuses_the_connection_is_bad(tmp_path: Path):
+    code, told, _ = look(tmp_path, write_config(tmp_path, f"rtsp://127.0.0.1:{free_port()}/1"))
+    assert code == 2 and "refuses the connection" in told["camera yard"]["text"]
+
+
+def test_secrets_that_anybody_may_read_are_told(tmp_path: Path):
+    config = write_config(tmp_path, f"rtsp://u:pw@127.0.0.1:{free_port()}/1")
+    config.chmod(0o644)
+    _, told, _ = look(tmp_path, config)
+    assert told["permissions"]["state"] == "warn" and f"chmod 640 {config}" in told["permissions"]["remedy"]
+
+
+def test_a_check_that_hangs_is_ended_in_time():
+    with Stopwatch() as watch:
+        verdict = ask(Check("x", lambda: time.sleep(60) or ok("late"), 0.5), lambda: None)
+    assert verdict.state == "bad" and "0.5 s" in verdict.text and watch.fair_s < 5
+
+
+def test_a_check_that_dies_or_fails_is_bad_and_says_why():
+    assert "it left no word" in ask(Check("x", lambda: os._exit(3)), lambda: None).text
+
+    def fails() -> Verdict:
+        raise RuntimeError("wires crossed")
+    assert "wires crossed" in ask(Check("x", fails), lambda: None).text
+
+
+def test_several_findings_are_as_bad_as_the_worst_and_keep_its_remedy():
+    assert worst([ok("fine", "hint"), bad("broken", "mend it"), warn("worn", "watch it")]) == Verdict(
+        "bad", "broken; worn; fine", "mend it")
+
+
+def ward(port: int, **more: object) -> Ward:
+    return Ward(enabled=True, host="127.0.0.1", port=port, tls=False, **more)
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path):
+    """A broker that asks for a password."""
+    from agent.cli.demo.broker import Broker, find
+    from agent.cli.demo.debian import NotToBeHad
+    (tmp_path / "users").write_text("")
+    try:
+        program = find(tmp_path)
+        subprocess.run(["mosquitto_passwd", "-b", tmp_path / "users", "c1", "right"], check=True, capture_output=True)
+        with Broker(program, tmp_path, f"password_file {tmp_path}/users\nallow_anonymous false\n") as running:
+            yield running
+    except (NotToBeHad, OSError) as error:
+        pytest.skip(f"no mosquitto: {error}")
+
+
+def test_the_broker_is_asked_like_the_link_asks(tmp_path: Path, mosquitto):
+    (tmp_path / "pw").write_text("right\n")
+    told = broker.examine(ward(mosquitto.port, user="c1", password_file=str(tmp_path / "pw")), tmp_path / "store")
+    assert told.state == "ok" and "accepts this device" in told.text
+    (tmp_path / "pw").write_text("wrong-s3cret\n")
+    told = broker.examine(ward(mosquitto.port, user="c1", password_file=str(tmp_path / "pw")), tmp_path / "store")
+    assert told.state == "bad" and told.remedy and "s3cret" not in told.text
+
+
+def test_a_running_link_is_not_thrown_out(tmp_path: Path, mosquitto):
+    (tmp_path / "pw").write_text("right\n")
+    config = write_config(tmp_path, more=f'''[ward]
+enabled = true
+host = "127.0.0.1"
+port = {mosquitto.port}
+tls = false
+user = "c1"
+password_file = "{tmp_path}/pw"
+''')
+    link = subprocess.Popen([sys.executable, "-m", "agent.link", "--config", config], cwd=tmp_path,
+                            env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    killer = threading.Timer(HANG_S, link.kill)
+    killer.start()
+    try:
+        assert any("connected" in line for line in link.stderr)
+        told = broker.examine(load(config).ward, tmp_path / "store")
+    finally:
+        link.terminate()
+        rest = link.communicate()[1]
+        killer.cancel()
+    assert told.state == "ok" and f"the running link (process {link.pid})" in told.text
+    assert "another client" not in rest
+
+
+def test_a_broker_that_is_not_there_or_mute_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(broker, "CONNECT_S", 1.0)
+    told = broker.examine(ward(free_port()), tmp_path)
+    assert told.state == "bad" and "nothing listens there" in told.text
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        told = broker.examine(ward(mute.getsockname()[1]), tmp_path)
+    assert told.state == "bad" and "no MQTT answer" in told.text
