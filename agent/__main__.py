@@ -62,7 +62,7 @@ def _top(version: Version = False) -> None:
 @app.command(rich_help_panel=ROLES)
 def run(config: opt.Config = None) -> None:
     """Run the whole recorder in the foreground, until Ctrl-C. On a device, systemd runs its parts instead."""
-    _become("agent.tools.run", config)
+    _become("agent.cli.run", config)
 
 
 @app.command(rich_help_panel=ROLES)

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.cli.exits import say
-from agent.cli.processes import at_work
 from agent.config.derived import units
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings
@@ -21,36 +19,11 @@ from agent.host import log
 from agent.host.child import die_with_parent
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
-from agent.host.files import AlreadyRunning, Lock
 from agent.host.stop import Stop
 from agent.process.heartbeat import Heart
 from agent.process.reload import Reload
-from agent.process.role import arguments
 from agent.store.database import StoreError
 from agent.store.folders import Folders
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Supervise all roles until a signal; one device a store. Returns the exit code."""
-    config = arguments("run").parse_args(argv).config
-    if os.geteuid() == 0:
-        os.umask(0o007)     # as the units have it: what root makes here, their users go on with
-    try:
-        folders = Folders(Path(load(config).store.folder)).create()
-        lock = Lock(folders.lock("run"))
-        for unit, pid in at_work(folders.root).items():
-            raise AlreadyRunning(f"process {pid} already works on {folders.root} as {unit}; "
-                                 f"stop it first (systemctl stop 'taimat-*')")
-        run(config, Stop().on_signals(), Reload().on_signal())
-        lock.release()
-    except Exception as error:
-        return say(error)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
-
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths

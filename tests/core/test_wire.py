@@ -119,6 +119,7 @@ def test_later_minor_versions_may_add_fields():
 
 
 def test_it_brings_no_heavy_library_along():
-    script = "import sys; from agent.core import wire, outbox; print({'numpy', 'cv2', 'av', 'paho'} & {*sys.modules})"
+    script = "import sys; from agent.core.contract import wire; from agent.core.delivery import outbox; "\
+        "print({'numpy', 'cv2', 'av', 'paho'} & {*sys.modules})"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said == "set()\n"

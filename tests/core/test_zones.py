@@ -218,6 +218,7 @@ def test_a_mirrored_yard_with_mirrored_zones_gives_the_same(corners, looks):
 
 
 def test_it_brings_no_heavy_library_along():
-    script = "import sys; from agent.core import eventnotes, zones; print({'numpy', 'cv2', 'av'} & {*sys.modules})"
+    script = "import sys; from agent.core.vision import event_notes, zones; "\
+        "print({'numpy', 'cv2', 'av'} & {*sys.modules})"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said == "set()\n"

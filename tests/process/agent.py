@@ -50,7 +50,7 @@ class Agent:
     def start(self) -> "Agent":
         """Start the supervisor; its roles follow."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "agent.tools.run", "--config", str(self.path)], cwd=self.place,
+            [sys.executable, "-m", "agent.cli.run", "--config", str(self.path)], cwd=self.place,
             env=self.environment, stdout=self.log_path.open("ab"), stderr=subprocess.STDOUT)
         return self
 

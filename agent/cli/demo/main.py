@@ -159,7 +159,7 @@ class _Show:
         config.write_text("\n".join(document(self._settings)))
         with self._log.open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "agent.tools.run", "--config", config], stdin=subprocess.DEVNULL, stdout=log,
+                [sys.executable, "-m", "agent.cli.run", "--config", config], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=die_with_parent)
 
     def _print(self, told: Told | None) -> None:

@@ -1,0 +1,37 @@
+"""`taimat run` without the command line: takes the store, runs the supervisor, tells what is wrong by exit codes."""
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.cli import supervisor
+from agent.cli.exits import say
+from agent.cli.processes import at_work
+from agent.config.load import load
+from agent.host.files import AlreadyRunning, Lock
+from agent.host.stop import Stop
+from agent.process.reload import Reload
+from agent.process.role import arguments
+from agent.store.folders import Folders
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Supervise all roles until a signal; one device a store. Returns the exit code."""
+    config = arguments("run").parse_args(argv).config
+    if os.geteuid() == 0:
+        os.umask(0o007)     # as the units have it: what root makes here, their users go on with
+    try:
+        folders = Folders(Path(load(config).store.folder)).create()
+        lock = Lock(folders.lock("run"))
+        for unit, pid in at_work(folders.root).items():
+            raise AlreadyRunning(f"process {pid} already works on {folders.root} as {unit}; "
+                                 f"stop it first (systemctl stop 'taimat-*')")
+        supervisor.run(config, Stop().on_signals(), Reload().on_signal())
+        lock.release()
+    except Exception as error:
+        return say(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
