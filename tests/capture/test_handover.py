@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from agent.cameras.frame_queue import Handover, PACKETS_MAX
+from agent.cameras.frame_queue import PACKETS_MAX, Handover
 from agent.core.media.model import Luma
 from tests.rigs.wait import Stopwatch
 

@@ -13,9 +13,9 @@ from agent.cli.demo.footage import CannotPlay, choose
 from agent.cli.demo.lines import line
 from agent.cli.demo.listen import Reader, Told, read
 from agent.cli.processes import processes
+from tests.cli.cli import taimat
 from tests.rigs import footage
 from tests.rigs.wait import Stopwatch
-from tests.cli.cli import taimat
 
 
 def codec_of(path: Path) -> tuple[str, int, int]:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.load import load
-from agent.config.settings import Ward
 from agent.cli.doctor import broker
 from agent.cli.doctor.in_child import ask
 from agent.cli.doctor.verdict import Check, Verdict, bad, ok, warn, worst
+from agent.config.load import load
+from agent.config.settings import Ward
+from tests.cli.cli import environment, taimat, write_config
 from tests.rigs import footage, rtsp
 from tests.rigs.wait import HANG_S, Stopwatch, free_port
-from tests.cli.cli import environment, taimat, write_config
 
 
 def look(tmp_path: Path, config: Path) -> tuple[int, dict[str, dict[str, str]], str]:

@@ -12,11 +12,11 @@ import pytest
 from agent.host.clock import SystemClock
 from agent.store import clips, holds
 from agent.store.folders import Folders
+from tests.cli.cli import environment, taimat, write_config
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.rigs.shelf import put
 from tests.rigs.wait import HANG_S, until
-from tests.cli.cli import environment, taimat, write_config
 
 LAST_US = 66_667
 STREAM, PACKETS = encode("h264")

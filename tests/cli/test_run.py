@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.processes import at_work, processes
 from agent.host.files import Lock
 from agent.store.folders import Folders
-from agent.cli.processes import at_work, processes
+from tests.cli.cli import environment, taimat, write_config
 from tests.rigs import footage
 from tests.rigs.wait import HANG_S, Stopwatch, until
-from tests.cli.cli import environment, taimat, write_config
 
 HEAVY = ["av", "cv2", "numpy", "paho", "starlette", "msgspec"]
 
