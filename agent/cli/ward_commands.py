@@ -7,7 +7,7 @@ from agent.cli import options as opt
 from agent.cli import ward_options as wish
 from agent.cli.ward import become
 
-WARD_CONFIG = Path("/etc/taimat/ward.toml")
+WARD_CONFIG = Path("/etc/taimat-ward/ward.toml")
 
 ward_app = typer.Typer(no_args_is_help=True, help="The ward's end: take in what its devices tell, and watch them.")
 request_app = typer.Typer(no_args_is_help=True, help="Ask a device for pictures, and see what became of it.")

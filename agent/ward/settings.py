@@ -83,12 +83,8 @@ class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
 class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
     """Where devices bring what was asked for, and where it is kept."""
 
-    listen: str = "0.0.0.0"
-    port: Annotated[int, Meta(ge=1, le=65535)] = 8443
+    socket: str = "/run/ward-taimat-intake.sock"
     url: str = ""
-    cert: str = ""
-    key: str = ""
-    ca: str = ""
     crl: str = ""
     receipt_key: str = ""
     folder: str = "/var/lib/taimat-ward/exports"
@@ -168,13 +164,6 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"{path}: is not a UTF-8 text (byte {error.start})") from error
 
 
-def _check_intake(intake: Intake) -> Iterator[Problem]:
-    if bool(intake.cert) != bool(intake.key):
-        yield Problem(("intake", "cert"), "cert and key go together: give both files or neither")
-    if intake.url and not UPLOADS.fullmatch(intake.url):
-        yield Problem(("intake", "url"), f'takes "https://ward.example:8443{UPLOADS_PATH}"; it is {intake.url!r}')
-
-
 def _check_whole(settings: Settings) -> Iterator[Problem]:
     """What no single value shows."""
     for table, account in (("ward", settings.ward), ("ops", settings.ops), ("city", settings.city)):
@@ -183,7 +172,9 @@ def _check_whole(settings: Settings) -> Iterator[Problem]:
         if account.user and not account.password_file:
             yield Problem((table, "user"), "needs password_file: a file that holds the password alone")
     yield from _check_city(settings)
-    yield from _check_intake(settings.intake)
+    url = settings.intake.url
+    if url and not UPLOADS.fullmatch(url):
+        yield Problem(("intake", "url"), f'takes "https://ward.example:8443{UPLOADS_PATH}"; it is {url!r}')
     parts = urllib.parse.urlsplit(settings.database.url)
     if parts.scheme not in DATABASES:
         yield Problem(("database", "url"), 'takes "sqlite:////path/to/ward.db" or "postgresql://user@host/name"')

@@ -1,4 +1,4 @@
-"""The ward's intake for tests, with a certificate authority, requests in its database, and what devices say to it."""
+"""The ward's intake for tests, behind its proxy: an authority, requests in its database, and what devices say to it."""
 import base64
 import hashlib
 import http.client
@@ -11,6 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 import sqlalchemy as sql
 
 from agent.core.contract import ulid
@@ -21,6 +22,7 @@ from agent.ward.requests import Request, Requests
 from tests.rigs.exports import BEGIN_MS, CASE, END_MS
 from tests.rigs.ingest import WardPart
 from tests.rigs.pki import Authority
+from tests.rigs.proxy import MISSING, Proxy
 from tests.rigs.wait import HANG_S, free_port, until
 
 DEV, NEIGHBOUR = "c-7f3a9c21b04d", "c-0123456789ab"
@@ -30,12 +32,14 @@ PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 
 class Intake(WardPart):
-    """A configuration with certificates, a database, and an intake on them that can be killed."""
+    """A configuration, a database, and an intake on them that can be killed; its proxy stays. Skips without nginx."""
 
     module = "tests.rigs.quick_intake"
 
     def __init__(self, folder: Path, **more: object) -> None:
         """`more` are keys of [intake] beyond the usual."""
+        if MISSING:
+            pytest.skip(MISSING)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.config, self.log = folder / "exports", folder / "ward.toml", folder / "intake.log"
         self.port, self.metrics_port = free_port(), free_port()
@@ -44,10 +48,10 @@ class Intake(WardPart):
         self.authority.revoke()
         self.key = folder / "receipt.pem"
         keys.make(self.key)
-        cert, key = self.certificates["intake"]
-        usual = {"listen": "127.0.0.1", "port": self.port, "url": f"https://localhost:{self.port}/exports",
-                 "cert": str(cert), "key": str(key), "ca": str(self.authority.ca), "crl": str(self.authority.crl),
-                 "receipt_key": str(self.key), "folder": str(self.folder), "free_gb": 0,
+        self.socket = folder / "intake.sock"
+        self.proxy = Proxy(folder / "proxy", self.port, self.socket, self.authority, self.certificates["intake"])
+        usual = {"socket": str(self.socket), "url": f"https://localhost:{self.port}/exports",
+                 "crl": str(self.authority.crl), "receipt_key": str(self.key), "folder": str(self.folder), "free_gb": 0,
                  "metrics_port": self.metrics_port, **more}
         url = f"sqlite:///{folder}/ward.db"
         lines = [f"{name} = {json.dumps(value)}" for name, value in usual.items()]
@@ -60,7 +64,7 @@ class Intake(WardPart):
         before_b = self.log.stat().st_size if self.log.exists() else 0
         process = super().start().process
         assert process
-        until(lambda: b"at https://" in self.log.read_bytes()[before_b:] or process.poll() is not None)
+        until(lambda: b"listens at" in self.log.read_bytes()[before_b:] or process.poll() is not None)
         assert process.poll() is None, self.log.read_text()
         return self
 
@@ -90,8 +94,13 @@ class Intake(WardPart):
         """The key that its receipts are signed with."""
         return CommandKey.load(str(self.key)).key.public_key().public_bytes_raw()
 
+    def __enter__(self) -> Self:
+        self.proxy.__enter__()
+        return super().__enter__()
+
     def __exit__(self, *_: object) -> None:
         super().__exit__()
+        self.proxy.__exit__()
         self.engine.dispose()
 
 
@@ -158,6 +167,8 @@ class Device:
         def answer() -> tuple[int, bytes] | None:
             status, headers, body = self.says("GET", f"/exports/{request}/receipt")
             assert status != 202 or int(headers["retry-after"])
+            if status == 502:
+                raise ConnectionError("the intake is away")
             return (status, body) if status != 202 else None
         status, body = until(answer)
         return status, json.loads(body)

@@ -37,11 +37,11 @@ class Authority:
         paths[1].write_bytes(_private(key))
         return paths
 
-    def revoke(self, *certificates: Path) -> Path:
-        """The list of the revoked: these and no others."""
+    def revoke(self, *certificates: Path, days: int = 30) -> Path:
+        """The list of the revoked: these and no others; a negative `days` gives one that has run out."""
         now = datetime.now(UTC)
         builder = x509.CertificateRevocationListBuilder(
-            self._subject, last_update=now - timedelta(days=1), next_update=now + timedelta(days=30))
+            self._subject, last_update=now - timedelta(days=9), next_update=now + timedelta(days=days))
         for path in certificates:
             serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
             revoked = x509.RevokedCertificateBuilder(serial, now - timedelta(hours=1)).build()

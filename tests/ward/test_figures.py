@@ -42,7 +42,7 @@ def figures(tmp_path_factory):
 
 def intake_figures():
     """What an intake that has just been started would tell: by its headings also what has not happened yet."""
-    told = generate_latest(Figures().registry).decode()
+    told = generate_latest(Figures("").registry).decode()
     return {name for name in FIGURE.findall(told) if not name.endswith("_created")}
 
 

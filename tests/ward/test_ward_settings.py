@@ -18,7 +18,7 @@ from agent.ward.watch import lines
     ('[ward]\nward = "W07"\n', "w.toml:2: ward.ward: takes text in quotes"),
     ('[ward]\ncert = "a.pem"\n', "w.toml:2: ward.cert: cert and key go together"),
     ('[ward]\nuser = "x"\n', "w.toml:2: ward.user: needs password_file"),
-    ('[intake]\nkey = "a.key"\n', "w.toml:1: intake.cert: cert and key go together"),
+    ('[intake]\nkey = "a.key"\n', "w.toml:2: intake.key: unknown key"),
     ('[intake]\nurl = "http://h/exports"\n', 'w.toml:2: intake.url: takes "https://ward.example:8443/exports"; it is'),
     ('[intake]\nurl = "https://h:8443"\n', "w.toml:2: intake.url: takes"),
     ('[database]\nurl = "mysql://h/n"\n', 'w.toml:2: database.url: takes "sqlite:////path/to/ward.db" or "postgresql'),

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from agent.core.contract.wire import requests as handover
 from agent.ward.database import DatabaseFault
@@ -29,14 +30,14 @@ Answering = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 class Application:
     """The handlers; `app` is what a server runs."""
 
-    def __init__(self, counter: Counter, figures: Figures, max_b: int) -> None:
-        """`max_b`: of one upload."""
+    def __init__(self, counter: Counter, figures: Figures, max_b: int, life: Lifespan[Starlette]) -> None:
+        """`max_b`: of one upload; `life` goes on beside the answering."""
         self._counter, self._figures, self._max_b = counter, figures, max_b
         one = UPLOADS_PATH + "/{request}"
         self.app = Starlette(routes=[
             self._route(UPLOADS_PATH, OPTIONS=self._options, POST=self._begin),
             self._route(one, OPTIONS=self._options, HEAD=self._state, PATCH=self._piece, DELETE=self._withdraw),
-            self._route(one + "/receipt", GET=self._receipt)])
+            self._route(one + "/receipt", GET=self._receipt)], lifespan=life)
         self.app.router.redirect_slashes = False
 
     def _route(self, path: str, **methods: Answering) -> Route:
@@ -48,12 +49,15 @@ class Application:
 
     async def _answered(self, request: Request, methods: Mapping[str, Answering]) -> Response:
         """What the method's handler says, or why not."""
+        request.state.peer = ""
         try:
+            headers = told.single(request.headers.raw)
+            request.state.peer = told.device(headers)
             if not request.state.peer:
                 raise Refusal(403, "no_device", "the certificate's common name is no device's id")
             if (handler := methods.get(request.method)) is None:
                 raise Refusal(405, "method", f"there is no {request.method} here", Allow=", ".join(methods))
-            return await handler(request, told.single(request.headers.raw))
+            return await handler(request, headers)
         except Refusal as refusal:
             _log.info("%s was refused: %d %s", request.state.peer or "somebody", refusal.status, refusal.code)
             return _refused(refusal)

@@ -1,4 +1,7 @@
 """What the intake tells Prometheus."""
+from pathlib import Path
+
+from cryptography import x509
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from agent.ward.metrics import serve
@@ -7,21 +10,27 @@ from agent.ward.metrics import serve
 class Figures:
     """The figures of one intake."""
 
-    def __init__(self) -> None:
-        """All at zero, and served by nobody yet."""
+    def __init__(self, crl: str) -> None:
+        """All at zero, and served by nobody yet. `crl`: the file with the list of the revoked that the proxy heeds."""
         self.registry = own = CollectorRegistry()
         ProcessCollector(namespace="taimat_ward_intake", registry=own)
-        self.connections = Gauge("taimat_ward_intake_connections", "Connections with a certificate", registry=own)
-        self.turned_away = Counter("taimat_ward_intake_turned_away", "Connections that were one too many", registry=own)
         self.answers = Counter("taimat_ward_intake_answers", "Answers, by status", ["status"], registry=own)
         self.taken_b = Counter("taimat_ward_intake_bytes", "Bytes of pieces taken", registry=own)
         self.kept = Counter("taimat_ward_intake_kept", "Uploads that hold, by kind", ["kind"], registry=own)
         self.refused = Counter("taimat_ward_intake_refused", "Uploads that do not, by reason", ["code"], registry=own)
         self.free_b = Gauge("taimat_ward_intake_free_bytes", "Free on the disk of the exports", registry=own)
         self.coming = Gauge("taimat_ward_intake_coming", "Uploads that were announced, and go on", registry=own)
-        self.crl_until_s = Gauge("taimat_ward_intake_crl_until_seconds", "When the list of the revoked ends, after "
-                                 "which nobody is let in: Unix time", registry=own)
+        Gauge("taimat_ward_intake_crl_until_seconds", "When the list of the revoked ends, after which nobody is let "
+              "in: Unix time; 0 where there is none", registry=own).set_function(lambda: _ends(Path(crl)))
 
     def serve(self, listen: str, port: int) -> None:
         """Answer at http://listen:port/metrics on a thread of its own. Raises MetricsFault."""
         serve(self.registry, listen, port, "[intake] metrics_port")
+
+
+def _ends(crl: Path) -> float:
+    try:
+        ends = x509.load_pem_x509_crl(crl.read_bytes()).next_update_utc
+    except (OSError, ValueError):
+        return 0.0
+    return ends.timestamp() if ends else 0.0

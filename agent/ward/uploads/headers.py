@@ -1,12 +1,20 @@
-"""What tus 1.0.0 says in its headers, read strictly: an upload's announcement, a piece's place and checksum. Pure."""
+"""What a request's headers say, read strictly: who the proxy says it is, and in the words of tus 1.0.0 an upload's
+announcement, a piece's place and its checksum. Pure.
+"""
 import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from agent.core.contract.wire import requests as handover
 from agent.core.household.sharing import Kind
 
+CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
+NAME = re.compile(r"[a-z0-9-]{1,64}")
 PIECE_TYPE = "application/offset+octet-stream"
 NUMBER = re.compile(r"[0-9]{1,15}")
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
@@ -40,10 +48,20 @@ def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers by name, in small letters. Raises Refusal where one that counts here is given twice."""
     found: dict[str, str] = {}
     for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers):
-        if name in found and name.startswith(("tus-", "upload-", "content-")):
+        if name in found and name.startswith(("tus-", "upload-", "content-", CERTIFICATE)):
             raise Refusal(400, "header", f"{name} is given twice")
         found[name] = value
     return found
+
+
+def device(headers: Mapping[str, str]) -> str:
+    """The id in the certificate of who sends this, its one common name; "" for none, or one that is no device's."""
+    try:
+        subject = x509.load_pem_x509_certificate(unquote_to_bytes(headers.get(CERTIFICATE, ""))).subject
+    except (ValueError, x509.InvalidVersion):
+        return ""
+    names = [str(each.value) for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""
 
 
 def demand_version(headers: Mapping[str, str]) -> None:

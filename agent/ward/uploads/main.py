@@ -1,20 +1,26 @@
 """`taimat ward intake`: takes in what devices bring, checks it, keeps it, and signs for it.
 
-`python -m agent.ward.uploads.main`
+`python -m agent.ward.uploads.main`. It listens on a Unix socket, to nobody but the proxy in front of it.
 """
 import argparse
 import asyncio
+import contextlib
 import logging
+import os
 import signal
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+
+import uvicorn
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
+from agent.host.sockets import open_door
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey, KeyProblem
@@ -25,66 +31,88 @@ from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
 from agent.ward.uploads.counter import Counter
 from agent.ward.uploads.figures import Figures
-from agent.ward.uploads.server import Server, listen
 from agent.ward.uploads.spool import Spool
-from agent.ward.uploads.tls import CannotServe, Door
 
 NAME = "intake"
 EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 EXIT_SECOND = 75                # sysexits.h EX_TEMPFAIL
 TIDY_EVERY_S, WATCHDOG_EVERY_S = 600.0, 5.0
+END_WITHIN_S = 3
+WAITING_N_MAX = 100
+FIRST_FD = 3                    # of the sockets that systemd hands on, sd_listen_fds(3)
 GB = 1_000_000_000
 
 _log = logging.getLogger(__name__)
 
 
-class Chores:
-    """What is done beside answering: signs of life, and tidying up."""
-
-    def __init__(self, counter: Counter, clock: Clock) -> None:
-        self._counter, self._clock = counter, clock
-        self._alive_mono_s = self._tidy_mono_s = float("-inf")
-        self._tidying: asyncio.Task[None] | None = None
-
-    def tick(self) -> None:
-        """A few times a second, from the event loop."""
-        now_mono_s = self._clock.mono_s()
-        if now_mono_s >= self._alive_mono_s:
-            self._alive_mono_s = now_mono_s + WATCHDOG_EVERY_S
-            notify("WATCHDOG=1")
-        if now_mono_s >= self._tidy_mono_s and (self._tidying is None or self._tidying.done()):
-            self._tidy_mono_s = now_mono_s + TIDY_EVERY_S
-            self._tidying = asyncio.create_task(self._tidy())
-
-    async def _tidy(self) -> None:
-        try:
-            await self._counter.tidy()
-        except (DatabaseFault, OSError) as error:
-            _log.error("%s", error)
+class CannotServe(Exception):
+    """There is no listening or no storing; the text names the place and the remedy."""
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     """Take in until told to stop. Raises CannotServe, KeyProblem, DatabaseFault, MetricsFault, AlreadyRunning."""
-    intake, figures = own.intake, Figures()
-    door, key = Door(intake), CommandKey.load(intake.receipt_key, "[intake] receipt_key")
+    intake, figures = own.intake, Figures(own.intake.crl)
+    key = CommandKey.load(intake.receipt_key, "[intake] receipt_key")
     spool, lock = _spool(Path(intake.folder))
     requests = Requests(open_engine(own.database.url))
-    listener = listen(intake)
+    listener = _listen(Path(intake.socket))
     if own.metrics.enabled:
         figures.serve(own.metrics.listen, intake.metrics_port)
     checker = Checker(requests, spool, key, clock, figures)
     counter = Counter(requests, spool, checker, clock, figures, int(intake.free_gb * GB))
-    application = Application(counter, figures, int(intake.max_gb * GB))
-    server = Server(application.app, door, figures, stop, Chores(counter, clock).tick)
-    signal.signal(signal.SIGHUP, lambda *_: door.forget())
-    notify("READY=1")
-    _log.info("at https://%s:%d%s", intake.listen, intake.port, settings.UPLOADS_PATH)
+    application = Application(counter, figures, int(intake.max_gb * GB), lambda _: _life(counter, stop))
+    server = uvicorn.Server(uvicorn.Config(
+        application.app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
+        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S))
+    _log.info("listens at %s", listener.getsockname())
     try:
-        asyncio.run(_serve(server, counter, listener))
+        server.run(sockets=[listener])      # it hands a signal on to `stop` when it has ended
     finally:
         listener.close()
         lock.release()
+
+
+@contextlib.asynccontextmanager
+async def _life(counter: Counter, stop: Stop) -> AsyncIterator[None]:
+    """What goes on beside answering, for as long as that does."""
+    if stop.is_set():                       # before the server could hear of it
+        signal.raise_signal(signal.SIGTERM)
+    chores = [asyncio.create_task(_beat()), asyncio.create_task(_tidy(counter))]
+    notify("READY=1")
+    try:
+        yield
+    finally:
+        for chore in chores:
+            chore.cancel()
+        await counter.close()
+
+
+async def _beat() -> None:
+    """Signs of life: of the event loop, which waits for neither disk nor database."""
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(WATCHDOG_EVERY_S)
+
+
+async def _tidy(counter: Counter) -> None:
+    while True:
+        try:
+            await counter.tidy()
+        except (DatabaseFault, OSError) as error:
+            _log.error("%s", error)
+        await asyncio.sleep(TIDY_EVERY_S)
+
+
+def _listen(path: Path) -> socket.socket:
+    """systemd's socket, where it has made one for us; else one at `path`. Raises CannotServe."""
+    if os.environ.get("LISTEN_PID") == str(os.getpid()):
+        return socket.socket(fileno=FIRST_FD)
+    try:
+        return open_door(path, WAITING_N_MAX)
+    except OSError as error:
+        raise CannotServe(f"[intake] socket: {path}: {error.strerror}; choose another place, or let the intake's user "
+                          "write there") from error
 
 
 def _spool(folder: Path) -> tuple[Spool, Lock]:
@@ -96,11 +124,6 @@ def _spool(folder: Path) -> tuple[Spool, Lock]:
     except OSError as error:
         raise CannotServe(f"[intake] folder: {error.filename or folder}: {error.strerror}; choose another place, or "
                           "let the intake's user write there") from error
-
-
-async def _serve(server: Server, counter: Counter, listener: object) -> None:
-    await server.serve([listener])      # type: ignore[list-item]
-    await counter.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

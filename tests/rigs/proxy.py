@@ -1,0 +1,56 @@
+"""The proxy before the ward's intake: a real nginx with the very configuration that firmware_cfg/ward gives it."""
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from tests.rigs.certified import swapped
+from tests.rigs.pki import Authority
+from tests.rigs.wait import HANG_S, accepts, until
+
+MISSING = "" if shutil.which("nginx", path="/usr/sbin:/usr/bin") else "no nginx: apt install nginx-light"
+PATIENCE_S = 1                  # in place of 20 s until a head is there
+
+
+class Proxy:
+    """Use as a context manager."""
+
+    def __init__(self, folder: Path, port: int, intake: Path, authority: Authority, certificate: tuple[Path, Path]
+                 ) -> None:
+        """It listens on `port` and hands on to the socket `intake`; `certificate` and its key are its own."""
+        folder.mkdir()
+        cert, key = certificate
+        text = swapped("nginx.conf", {
+            "/run/ward-taimat-proxy": folder, "listen 8443": f"listen 127.0.0.1:{port}",
+            "/etc/taimat-ward/proxy/intake.cert.pem": cert, "/etc/taimat-ward/proxy/intake.key.pem": key,
+            "/etc/taimat-ward/ward.ca.pem": authority.ca, "/etc/taimat-ward/ward.crl.pem": authority.crl,
+            "/run/ward-taimat-intake.sock": intake, "client_header_timeout 20s": f"client_header_timeout {PATIENCE_S}s",
+            "keepalive_timeout 20s": f"keepalive_timeout {PATIENCE_S}s",
+            "client_body_timeout 40s": "client_body_timeout 5s"})
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        self.config, self.log, self._port = folder / "nginx.conf", folder / "nginx.log", port
+        self.config.write_text(user + text)
+
+    def reload(self) -> None:
+        """What the path unit has done when a file has changed; returns when it has been heeded or refused."""
+        told_n = self._reloads_n()
+        self.process.send_signal(signal.SIGHUP)
+        until(lambda: self._reloads_n() > told_n, "nginx has read its files anew")
+
+    def _reloads_n(self) -> int:
+        text = self.log.read_text()
+        return text.count("gracefully shutting down") + text.count("[emerg]")
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(["nginx", "-c", self.config, "-g", "daemon off; error_log stderr notice;"],
+                                            env={"PATH": "/usr/sbin:/usr/bin"}, stderr=log)
+        until(lambda: accepts(self._port) or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(HANG_S)
