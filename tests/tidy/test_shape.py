@@ -41,19 +41,3 @@ def test_no_loose_ends():
              and path != Path(__file__)
              for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1) if loose.search(line)]
     assert not found, "\n".join(found)
-
-
-def test_links_in_documents_lead_somewhere():
-    broken = []
-    for path in tracked():
-        if path.suffix == ".md":
-            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
-                if "://" not in target and not (path.parent / target).exists():
-                    broken.append(f"{path.relative_to(ROOT)}: {target}")
-    assert not broken, "\n".join(broken)
-
-
-def test_documents_named_in_the_code_exist():
-    missing = {f"{path.relative_to(ROOT)}: {name}" for path in CODE
-               for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text()) if not (ROOT / name).exists()}
-    assert not missing, "\n".join(sorted(missing))
