@@ -1,4 +1,7 @@
-"""How the ward's commands begin: they become a part of the ward's end, with its own configuration and libraries."""
+"""How the ward's commands begin: they become a part of the ward's end, with its own configuration and libraries.
+
+It stands apart from the table of commands, which has no logic.
+"""
 import importlib.util
 import os
 import sys
@@ -14,12 +17,21 @@ def become(module: str, config: Path | None, flags: Iterable[tuple[str, bool]] =
            words: Iterable[str] = ()) -> NoReturn:
     """Turn this process into `agent.ward.{module}`, with the flags that are set, and these words.
 
-    Ends it where libraries are missing.
+    Ends it with 69 where the ward's package or one of its libraries is not installed.
     """
-    if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
-        print(f"a ward's end also needs {' and '.join(missing)}: apt install python3-sqlalchemy "
-              "python3-prometheus-client, or: pip install 'taimat[ward]'", file=sys.stderr)
+    if lacking := _lacking():
+        print(lacking, file=sys.stderr)
         sys.exit(EXIT_INCOMPLETE)
     own = ["--config", str(config.absolute())] if config else []
     given = [*own, *(flag for flag, is_set in flags if is_set), *words]
     os.execv(sys.executable, [sys.executable, "-m", f"agent.ward.{module}", *given])
+
+
+def _lacking() -> str:
+    if importlib.util.find_spec("agent.ward") is None:
+        return ("the ward's end is a package of its own (taimat-ward), and a recorder does without it: "
+                "in a checkout of this version, pip install . ./agent/ward")
+    if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
+        return (f"a ward's end also needs {' and '.join(missing)}: apt install python3-sqlalchemy "
+                "python3-prometheus-client, or: pip install ./agent/ward")
+    return ""

@@ -51,7 +51,7 @@ def ward_request_clip(dev: wish.Device, cam: wish.Camera, since: wish.From, unti
                       purpose: wish.Purpose, officer: wish.Officer, basis: wish.Basis, wait: wish.Wait = False,
                       json: opt.Json = False, config: opt.WardConfig = WARD_CONFIG) -> None:
     """Ask for a camera's recordings of up to an hour. They come only if the household agrees."""
-    become("requesting.main", config, [("--wait", wait), ("--json", json)], [
+    become("request.main", config, [("--wait", wait), ("--json", json)], [
         "clip", f"--from={since}", f"--to={until}", *wish.words(dev, cam, case, purpose, officer, basis)])
 
 
@@ -60,26 +60,26 @@ def ward_request_snapshot(dev: wish.Device, cam: wish.Camera, case: wish.Case, p
                           officer: wish.Officer, basis: wish.Basis, wait: wish.Wait = False, json: opt.Json = False,
                           config: opt.WardConfig = WARD_CONFIG) -> None:
     """Ask for a camera's picture, taken when the household has agreed."""
-    become("requesting.main", config, [("--wait", wait), ("--json", json)], [
+    become("request.main", config, [("--wait", wait), ("--json", json)], [
         "snapshot", *wish.words(dev, cam, case, purpose, officer, basis)])
 
 
 @request_app.command("list")
 def ward_request_list(last: opt.Last = 20, json: opt.Json = False, config: opt.WardConfig = WARD_CONFIG) -> None:
     """List what was asked for, newest first, and where each stands."""
-    become("requesting.main", config, [("--json", json)], ["list", f"--last={last}"])
+    become("request.main", config, [("--json", json)], ["list", f"--last={last}"])
 
 
 @request_app.command("show")
 def ward_request_show(request: wish.Request, json: opt.Json = False, config: opt.WardConfig = WARD_CONFIG) -> None:
     """Show one request, with each step that it took."""
-    become("requesting.main", config, [("--json", json)], ["show", request])
+    become("request.main", config, [("--json", json)], ["show", request])
 
 
 @request_app.command("cancel")
 def ward_request_cancel(request: wish.Request, config: opt.WardConfig = WARD_CONFIG) -> None:
     """Take a request back: nothing is taken in for it any more."""
-    become("requesting.main", config, words=["cancel", request])
+    become("request.main", config, words=["cancel", request])
 
 
 @conformance_app.command("device")
@@ -118,7 +118,7 @@ def ward_configure(devices: opt.Devices, pairs: opt.Pairs = None, file: opt.Wish
 def ward_update(bundle: opt.Bundle, url: wish.Url, devices: opt.Devices, wait: opt.Wait = 30, json: opt.Json = False,
                 config: opt.WardConfig = WARD_CONFIG) -> None:
     """Order a release for devices, which fetch it from the URL. Each household's rule decides, each device tries it."""
-    become("updating", config, [("--json", json)], [f"--wait={wait}", "--", str(bundle.absolute()), url, *devices])
+    become("update", config, [("--json", json)], [f"--wait={wait}", "--", str(bundle.absolute()), url, *devices])
 
 
 @ward_app.command("simulate")

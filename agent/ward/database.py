@@ -131,7 +131,7 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
         raise fault(url, error) from error
     except ModuleNotFoundError as error:
         raise DatabaseFault(f"[database] url: {error.name} is not installed: apt install python3-psycopg, or: "
-                            "pip install 'taimat[ward]'") from error
+                            "pip install 'psycopg[binary]'") from error
     if found is not None and found > VERSION:
         raise DatabaseFault(f"{engine.url}: was made by a newer Taimat (tables {found}, known up to {VERSION}): "
                             "update this one, or use another database")

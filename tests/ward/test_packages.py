@@ -1,0 +1,91 @@
+"""Two distributions, one package: a recorder has no file of the ward's end, and a ward has both."""
+import configparser
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from agent import __version__
+from tests.rigs.wait import HANG_S
+
+REPO = Path(__file__).resolve().parents[2]
+WARD = REPO / "agent" / "ward"
+ABOUT = tomllib.loads((WARD / "pyproject.toml").read_text())["project"]
+BUILDER = next((python for python in (sys.executable, "/usr/bin/python3") if subprocess.run(
+    [python, "-c", "import setuptools, sys; sys.exit(int(setuptools.__version__.split('.')[0]) < 71)"],
+    capture_output=True, check=False).returncode == 0), "")
+
+
+def wheel(source: Path, into: Path) -> Path:
+    """What pip builds of this folder, without a network."""
+    code = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    subprocess.run([BUILDER, "-c", code, into], cwd=source, check=True, capture_output=True, timeout=HANG_S)
+    (made,) = into.glob("*.whl")
+    return made
+
+
+def files(of: Path) -> set[str]:
+    return {name for name in zipfile.ZipFile(of).namelist() if name.startswith("agent/")}
+
+
+def said(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A Python that finds what was installed into `folder` before anything else."""
+    return subprocess.run([sys.executable, *words], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)},
+                          capture_output=True, text=True, check=False, timeout=HANG_S)
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> tuple[Path, Path]:
+    if not BUILDER:
+        pytest.skip("no setuptools of 70.1 or newer")
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copy(REPO / name, source)
+    shutil.copytree(REPO / "agent", source / "agent",
+                    ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
+    return (wheel(source, tmp_path_factory.mktemp("recorder")),
+            wheel(source / "agent" / "ward", tmp_path_factory.mktemp("ward")))
+
+
+def test_each_file_of_the_package_is_in_one_of_the_two(wheels):
+    recorder, ward = map(files, wheels)
+    kept = {str(path.relative_to(REPO)) for path in (REPO / "agent").rglob("*.py")}
+    assert not {name for name in recorder if name.startswith("agent/ward/")}
+    assert {name for name in ward if not name.startswith("agent/ward/")} == set()
+    assert {name for name in recorder | ward if name.endswith(".py")} == kept
+    assert "agent/ward/default.toml" in ward and "agent/config/default.toml" in recorder
+
+
+def test_a_recorder_says_what_a_ward_installs(wheels, tmp_path):
+    zipfile.ZipFile(wheels[0]).extractall(tmp_path)
+    answer = said(tmp_path, "-m", "agent", "ward", "ingest")
+    assert answer.returncode == 69 and "pip install . ./agent/ward" in answer.stderr
+
+
+def test_together_they_are_one_package(wheels, tmp_path):
+    for each in wheels:
+        zipfile.ZipFile(each).extractall(tmp_path)
+    answer = said(tmp_path, "-c", "import agent.store.database, agent.ward.ingest as ward; print(ward.__file__)")
+    assert answer.stdout.strip() == str(tmp_path / "agent" / "ward" / "ingest.py"), answer.stderr
+    assert said(tmp_path, "-m", "agent", "ward", "init", "--config", tmp_path / "ward.toml").returncode == 0
+
+
+def test_both_are_of_one_version_and_the_tests_have_what_a_ward_needs():
+    assert ABOUT["version"] == __version__ and f"taimat =={__version__}" in ABOUT["dependencies"]
+    settings = configparser.ConfigParser(inline_comment_prefixes="#")
+    settings.read(REPO / "setup.cfg")
+    tested = settings["options.extras_require"]["test"].split("\n")
+    assert {need for need in ABOUT["dependencies"] if not need.startswith("taimat")} <= set(tested)
+
+
+def test_each_command_of_a_ward_has_its_module():
+    table = (REPO / "agent" / "cli" / "ward_commands.py").read_text()
+    for name in set(re.findall(r'become\("([\w.]+)"', table)):
+        assert importlib.util.find_spec(f"agent.ward.{name}"), name
