@@ -1,4 +1,4 @@
-"""Any time out of a camera's recordings, bit-exactly, as one film. docs/design/evidence.md tells the rules."""
+"""Any time out of a camera's recordings, bit-exactly, as one film. docs/design/export.md tells the rules."""
 from agent.core.media.mp4.cut.choose import Strip
 from agent.core.media.mp4.cut.film import Film, Run, Stretch, cut
 
