@@ -8,7 +8,7 @@ from rich.markup import escape
 from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.config.load import load
-from agent.home.context import WAITS, Place
+from agent.home.context import WAITS, HomeContext
 from agent.home.removal import remove
 from agent.host.clock import SystemClock
 from agent.store import home, meta
@@ -35,9 +35,9 @@ def remove_here(config: Path | None) -> int:
         if (shown := home.shown(db)) is None:
             console().print("nothing to remove: no broker of the household shows this recorder")
             return 0
-        place = Place(settings, Folders(root), Path(settings.store.runtime), SystemClock(), meta.device_id(db), WAITS,
-                      random.random)
-        fault = remove(place, shown, threading.Event(), WITHIN_S, f"taimat-{place.own_id}-remove")
+        context = HomeContext(settings, Folders(root), Path(settings.store.runtime), SystemClock(),
+                              meta.device_id(db), WAITS, random.random)
+        fault = remove(context, shown, threading.Event(), WITHIN_S, f"taimat-{context.own_id}-remove")
         if fault:
             console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}", soft_wrap=True)
             return 1

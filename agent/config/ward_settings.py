@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from agent.config.settings import Settings
-from agent.core.household.ward_settings import Outcome, outcome
+from agent.core.household.ward_settings import Weighed, outcome
 
 # The keys in the file that each of a ward's keys acts on.
 ACTS_ON = {"health_int_s": ("ward.health_every_s",), "retention_d": ("store.keep_days", "store.keep_continuous_days"),
@@ -17,7 +17,7 @@ def listens(settings: Settings) -> bool:
     return settings.ward.enabled and settings.ward.may_configure
 
 
-def weighed(settings: Settings, document: Mapping[str, Any]) -> Outcome:
+def weighed(settings: Settings, document: Mapping[str, Any]) -> Weighed:
     """What comes of the ward's document beside these settings, which are the household's own."""
     own = {"health_int_s": settings.ward.health_every_s, "retention_d": settings.store.keep_days,
            "log_level": settings.log.level}

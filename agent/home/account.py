@@ -19,7 +19,7 @@ TEXTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class HomeAccount:
     """What `load` asks of settings; at home there are no certificates of ours."""
 
     tls: bool
@@ -32,7 +32,7 @@ class Account:
 
 def credentials(home: Home, client_id: str) -> Credentials:
     """What to connect with: read afresh each time. Raises LinkFault."""
-    return load(Account(home.tls, home.ca, home.user, home.password_file), client_id)
+    return load(HomeAccount(home.tls, home.ca, home.user, home.password_file), client_id)
 
 
 def in_home_words(fault: LinkFault) -> LinkFault:

@@ -19,7 +19,7 @@ WAITS = Waits(start_s=1.0, lost_s=5.0, step_s=5.0, longest_s=60.0, hopeless_s=(3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HomeContext:
     """This device at home. `own_id` is the id it made itself: what Home Assistant keeps must outlive an enrolment."""
 
     settings: Settings

@@ -1,8 +1,8 @@
 """Empties what was left at a broker of the household, so that Home Assistant forgets the device."""
 import threading
 
-from agent.home.context import Place
-from agent.home.session import Line
+from agent.home.context import HomeContext
+from agent.home.session import HomeSession
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Down, Taken
@@ -12,22 +12,22 @@ TICK_S = 0.5
 FORGET_S = 1.0              # the device goes before its states do: Home Assistant complains about empty ones
 
 
-def remove(place: Place, shown: Shown, stop: threading.Event, within_s: float, name: str) -> LinkFault | None:
+def remove(home: HomeContext, shown: Shown, stop: threading.Event, within_s: float, name: str) -> LinkFault | None:
     """Publish an empty message on each topic of `shown`, as client `name`; None when the broker has taken them all.
 
     Tries again until `stop` is set or `within_s` is over, and then returns what was in the way.
     """
-    line, until_mono_s = Line(place, shown.where, name), place.clock.mono_s() + within_s
+    line, until_mono_s = HomeSession(home, shown.where, name), home.clock.mono_s() + within_s
     left, waiting, next_mono_s = list(shown.topics), set[str](), 0.0
-    while (left or waiting) and not stop.is_set() and place.clock.mono_s() < until_mono_s:
+    while (left or waiting) and not stop.is_set() and home.clock.mono_s() < until_mono_s:
         for told in line.wait((), TICK_S):
             if isinstance(told, Taken) and isinstance(told.tag, str):
                 waiting.discard(told.tag)
             elif isinstance(told, Down):
                 left, waiting = list(shown.topics), set()
-        while left and line.session.room_n > 0 and place.clock.mono_s() >= next_mono_s:
+        while left and line.session.room_n > 0 and home.clock.mono_s() >= next_mono_s:
             if len(left) == len(shown.topics):
-                next_mono_s = place.clock.mono_s() + FORGET_S
+                next_mono_s = home.clock.mono_s() + FORGET_S
             waiting.add(topic := left.pop(0))
             line.session.post(Outgoing(topic, b"", retain=True))
     fault = line.session.fault or LinkFault("timeout", f"{shown.host}:{shown.port}: not done in time; try again")

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.core.delivery.backoff import Backoff
 from agent.home.account import credentials, in_home_words
-from agent.home.context import Place
+from agent.home.context import HomeContext
 from agent.mqtt.connection import Connection, Outgoing
 from agent.mqtt.session import Session, Told
 
@@ -13,18 +13,18 @@ KEEPALIVE_S = 30
 TEXT = "text/plain"
 
 
-class Line:
+class HomeSession:
     """Owned by one thread."""
 
-    def __init__(self, place: Place, where: tuple[str, int], name: str) -> None:
+    def __init__(self, home: HomeContext, where: tuple[str, int], name: str) -> None:
         """Connect to the broker at `where`, as client `name`, when `wait` is called."""
-        self._place, self._where, self._name = place, where, name
-        self.session = Session(self._connect, place.clock, Backoff(place.waits), place.draw, in_home_words)
+        self._home, self._where, self._name = home, where, name
+        self.session = Session(self._connect, home.clock, Backoff(home.waits), home.draw, in_home_words)
 
     def _connect(self) -> Connection:
         """The broker keeps no session: a command that waited there would pause a camera when nobody expects it."""
-        will = status(self._place, "offline")
-        return Connection(*self._where, credentials(self._place.home, self._name), KEEPALIVE_S, self._place.topics,
+        will = status(self._home, "offline")
+        return Connection(*self._where, credentials(self._home.home, self._name), KEEPALIVE_S, self._home.topics,
                           will, will_delay_s=0, session_s=0)
 
     def wait(self, others: Sequence[Any], timeout_s: float) -> list[Told]:
@@ -37,6 +37,6 @@ class Line:
         return session.turn(readable=session.socket() in readable or session.holds_more())
 
 
-def status(place: Place, word: str) -> Outgoing:
+def status(home: HomeContext, word: str) -> Outgoing:
     """ "online" or "offline"."""
-    return Outgoing(place.topics.status, word.encode(), retain=True, content_type=TEXT)
+    return Outgoing(home.topics.status, word.encode(), retain=True, content_type=TEXT)

@@ -18,9 +18,9 @@ from agent.host.clock import Clock, Instant
 from agent.link.drain import Drain
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.policy import Wishes
-from agent.link.update.flow import Bearer
-from agent.link.verdict import Deed
+from agent.link.requests.policy import RequestPolicy
+from agent.link.update.flow import UpdateFlow
+from agent.link.verdict import Outcome
 from agent.process import restart
 from agent.store import outbox
 from agent.store.schema import SCHEMA
@@ -33,7 +33,7 @@ CONDITIONS_TOLD = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
+class Actions:
     """Carries out what has passed all checks, on the loop's thread."""
 
     settings: Settings
@@ -42,16 +42,16 @@ class Deeds:
     drain: Drain
     reporter: Reporter
     presence: Presence
-    wishes: Wishes
-    bearer: Bearer
+    policy: RequestPolicy
+    bearer: UpdateFlow
     facts: Callable[[], Facts]          # the link's own
     reborn: Callable[[], None]          # has the next birth sent
 
-    def do(self, name: str, args: Struct, order_id: str) -> Deed:
+    def do(self, name: str, args: Struct, order_id: str) -> Outcome:
         """Carry it out, or as much of it as may come before its answer is written."""
         match name, args:
             case "rebirth", _:
-                return Deed(then=self.reborn)
+                return Outcome(then=self.reborn)
             case "time_hint", TimeHint(utc_ms):
                 return _telling(self._clocks(utc_ms))
             case "replay", Replay(first, last):
@@ -63,12 +63,12 @@ class Deeds:
             case "restart", Restart(role):
                 return self._restart(role)
             case _, Snapshot() | ClipExport():
-                return self.wishes.wanted(order_id, args)
+                return self.policy.wanted(order_id, args)
             case _, Update():
                 return self.bearer.wanted(order_id, args)
             case _, ClipCancel():
-                return self.wishes.cancel(args)
-        return Deed("refused", "unsupported")
+                return self.policy.cancel(args)
+        return Outcome("refused", "unsupported")
 
     def _clocks(self, utc_ms: int) -> Clocks:
         """Nobody sets a clock by a stranger's word, but whoever gave it can date this boot's events by the answer."""
@@ -78,10 +78,10 @@ class Deeds:
         return Clocks(boot=now.boot, mono_ms=now.mono_ms, clock=now.clock, utc_ms=now.wall_ms,
                       off_ms=now.wall_ms - utc_ms)
 
-    def _replay(self, first: int, last: int) -> Deed:
+    def _replay(self, first: int, last: int) -> Outcome:
         if first > last:
-            return Deed("refused", "bad_args")
-        return Deed(write=lambda db, now: _announce(db, now, first, last),
+            return Outcome("refused", "bad_args")
+        return Outcome(write=lambda db, now: _announce(db, now, first, last),
                     then=lambda: self.drain.again(first, last))
 
     def _pauses(self) -> Pauses:
@@ -99,20 +99,20 @@ class Deeds:
             return replace(told, health=replace(told.health, cams=[]))
         return told
 
-    def _restart(self, role: str) -> Deed:
+    def _restart(self, role: str) -> Outcome:
         asked = [unit for unit, its_role in units(self.settings).items() if its_role == role]
         if not asked:
-            return Deed("failed", "no_such_role")
+            return Outcome("failed", "no_such_role")
         try:
             for unit in asked:
                 restart.ask(self.runtime, unit, self.clock.now())
         except OSError:
-            return Deed("failed", "runtime")
+            return Outcome("failed", "runtime")
         return _telling(Restarted(units=asked))
 
 
-def _telling(data: Struct) -> Deed:
-    return Deed(write=lambda _db, _now: data)
+def _telling(data: Struct) -> Outcome:
+    return Outcome(write=lambda _db, _now: data)
 
 
 def _announce(db: sqlite3.Connection, now: Instant, first: int, last: int) -> Replayed:

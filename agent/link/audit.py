@@ -8,16 +8,16 @@ from msgspec import Struct
 
 from agent.core.contract import wire
 from agent.host.clock import Clock
-from agent.link.store_thread import Clerk
+from agent.link.store_thread import StoreThread
 from agent.store import outbox
 from agent.store.database import transaction
 
 
-class Pen:
-    """Has the clerk write; `written` is called when it has."""
+class EventWriter:
+    """Has the store's thread write; `written` is called when it has."""
 
-    def __init__(self, clerk: Clerk, clock: Clock, written: Callable[[], None]) -> None:
-        self._clerk, self._clock, self._written = clerk, clock, written
+    def __init__(self, store: StoreThread, clock: Clock, written: Callable[[], None]) -> None:
+        self._store, self._clock, self._written = store, clock, written
 
     def write(self, kind: str, data: Struct) -> None:
         """Have an event written, dated now."""
@@ -27,7 +27,7 @@ class Pen:
             with transaction(db):
                 return outbox.append(db, kind, None, when, text)
 
-        self._clerk.ask(job, lambda _: self._written())
+        self._store.ask(job, lambda _: self._written())
 
 
 EVERY_S = 600.0         # the same code again after this long, with its count
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Tally:
+class CodeCount:
     """One code since its last event."""
 
     told_mono_s: float
@@ -47,9 +47,9 @@ class Tally:
 class Audit:
     """Writes security events into the outbox. Codes are constants of ours, so their number is bounded."""
 
-    def __init__(self, pen: Pen, clock: Clock) -> None:
-        self._pen, self._clock = pen, clock
-        self._tallies: dict[str, Tally] = {}
+    def __init__(self, writer: EventWriter, clock: Clock) -> None:
+        self._writer, self._clock = writer, clock
+        self._tallies: dict[str, CodeCount] = {}
         self.seen_n = 0
 
     def note(self, code: str, detail: str | None = None, seq: int | None = None) -> None:
@@ -57,7 +57,7 @@ class Audit:
         self.seen_n += 1
         tally = self._tallies.get(code)
         if tally is None:
-            self._tallies[code] = Tally(self._clock.mono_s())
+            self._tallies[code] = CodeCount(self._clock.mono_s())
             self._tell(wire.SecurityData(code=code, detail=detail, seq=seq))
         else:
             tally.n, tally.detail = tally.n + 1, detail
@@ -70,9 +70,9 @@ class Audit:
                 continue
             del self._tallies[code]
             if tally.n:
-                self._tallies[code] = Tally(now_mono_s)
+                self._tallies[code] = CodeCount(now_mono_s)
                 self._tell(wire.SecurityData(code=code, n=tally.n, detail=tally.detail))
 
     def _tell(self, data: wire.SecurityData) -> None:
         _log.warning("security: %s%s (%d)", data.code, f": {data.detail}" if data.detail else "", data.n)
-        self._pen.write("security", data)
+        self._writer.write("security", data)

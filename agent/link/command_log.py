@@ -7,9 +7,8 @@ from msgspec import Struct
 from agent.core.contract import wire
 from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
-from agent.link.requests.answers import answer, is_final, state
-from agent.link.update.answers import answer as about_update
-from agent.link.verdict import Deed, Refusal
+from agent.link.answers import is_final, of_request, of_update, state
+from agent.link.verdict import Outcome, Refusal
 from agent.store import commands, outbox, requests, updates
 from agent.store.commands import Ordered
 from agent.store.database import transaction
@@ -35,7 +34,7 @@ def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tupl
     return ordered.answer, True
 
 
-def finish(db: sqlite3.Connection, ordered: Ordered, deed: Deed, now: Instant) -> bytes:
+def finish(db: sqlite3.Connection, ordered: Ordered, deed: Outcome, now: Instant) -> bytes:
     """What the deed writes, and the answer, which is returned: the final one, unless a request has come of it."""
     with transaction(db):
         try:
@@ -52,14 +51,14 @@ def follow(db: sqlite3.Connection, now: Instant) -> list[tuple[Ordered, bytes]]:
     news = []
     for each in commands.going_on(db):
         request = requests.find(db, each.id)
-        if request and (told := answer(request, now)).st != state(each.answer):
+        if request and (told := of_request(request, now)).st != state(each.answer):
             news.append((each, _put(db, each, told, now)))
     return news
 
 
 def follow_update(db: sqlite3.Connection, order: Order, now: Instant) -> list[tuple[Ordered, bytes]]:
     """Answer what has become of a version that was ordered, in the caller's transaction; returns what is new to say."""
-    told = about_update(order, now)
+    told = of_update(order, now)
     return [(each, _put(db, each, told, now)) for each in commands.unfinished(db)
             if each.id == order.id and told.st != state(each.answer)]
 
@@ -67,9 +66,9 @@ def follow_update(db: sqlite3.Connection, order: Order, now: Instant) -> list[tu
 def _standing(db: sqlite3.Connection, command_id: str, now: Instant) -> wire.Response | None:
     """The answer to a command of which something has come that goes on by itself."""
     if request := requests.find(db, command_id):
-        return answer(request, now)
+        return of_request(request, now)
     order = updates.read(db)
-    return about_update(order, now) if order and order.id == command_id else None
+    return of_update(order, now) if order and order.id == command_id else None
 
 
 def got(db: sqlite3.Connection, command_id: str) -> None:

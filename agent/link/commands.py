@@ -13,10 +13,10 @@ from agent.core.contract import wire
 from agent.core.contract.wire.commands import args
 from agent.host.clock import Clock
 from agent.link import command_log as record
-from agent.link.actions import Deeds
+from agent.link.actions import Actions
 from agent.link.audit import Audit
-from agent.link.store_thread import Clerk
-from agent.link.verdict import Deed, Verdict, judge, rule_of
+from agent.link.store_thread import StoreThread
+from agent.link.verdict import Outcome, Verdict, judge, rule_of
 from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import commands
@@ -44,14 +44,14 @@ class Order:
     delay_s: float              # nothing is done or said before; it came to the whole ward
 
 
-class Desk:
-    """Works on the loop's thread; the clerk reads and writes."""
+class CommandHandler:
+    """Works on the loop's thread; the store's thread reads and writes."""
 
-    def __init__(self, topics: wire.Topics, clock: Clock, audit: Audit, clerk: Clerk, deeds: Deeds, verifier: Verifier,
-                 written: Callable[[], None], draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, topics: wire.Topics, clock: Clock, audit: Audit, store: StoreThread, actions: Actions,
+                 verifier: Verifier, written: Callable[[], None], draw: Callable[[], float] = random.random) -> None:
         """`written` is called when an event may have been written."""
         self._topics, self._clock, self._audit, self._draw = topics, clock, audit, draw
-        self._clerk, self._deeds, self._verifier, self._written = clerk, deeds, verifier, written
+        self._store, self._actions, self._verifier, self._written = store, actions, verifier, written
         self._ready: dict[tuple[str, bytes | None], Outgoing] = {}      # by topic and correlation, in order
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._minute_mono_s, self._minute_n = float("-inf"), 0
@@ -72,11 +72,11 @@ class Desk:
 
     def up(self) -> None:
         """A connection has come up: send what nobody has got so far."""
-        self._clerk.ask(functools.partial(commands.untold, limit_n=AGAIN_MAX), self._again)
+        self._store.ask(functools.partial(commands.untold, limit_n=AGAIN_MAX), self._again)
 
     def got(self, command_id: str) -> None:
         """Somebody gets that answer."""
-        self._clerk.ask(functools.partial(record.got, command_id=command_id))
+        self._store.ask(functools.partial(record.got, command_id=command_id))
 
     def wait_s(self) -> float:
         """Seconds until `due` has something to do that can't wait for the loop's next turn."""
@@ -120,13 +120,13 @@ class Desk:
 
     def _carry_out(self, order: Order) -> None:
         name = order.ordered.name
-        self._finish(order.ordered, self._deeds.do(name, args(order.command, rule_of(name).args), order.ordered.id))
+        self._finish(order.ordered, self._actions.do(name, args(order.command, rule_of(name).args), order.ordered.id))
 
-    def _finish(self, ordered: Ordered, deed: Deed) -> None:
+    def _finish(self, ordered: Ordered, deed: Outcome) -> None:
         self._ask(functools.partial(record.finish, ordered=ordered, deed=deed, now=self._clock.now()),
                   functools.partial(self._finished, ordered, deed))
 
-    def _finished(self, ordered: Ordered, deed: Deed, payload: bytes | None) -> None:
+    def _finished(self, ordered: Ordered, deed: Outcome, payload: bytes | None) -> None:
         if payload is None:
             self._in(RETRY_S, functools.partial(self._finish, ordered, deed))
             return
@@ -148,7 +148,7 @@ class Desk:
                                                            correlation=ordered.correlation)
 
     def _ask(self, job: Callable[[sqlite3.Connection], Any], then: Callable[[Any], None]) -> None:
-        if not self._clerk.ask(job, then):
+        if not self._store.ask(job, then):
             then(None)
 
     def _in(self, delay_s: float, then: Callable[[], None]) -> None:

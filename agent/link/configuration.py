@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from agent.core.contract import wire
 from agent.core.evidence.ledger import Configured
-from agent.core.household.ward_settings import BadWish, Outcome, demand
+from agent.core.household.ward_settings import BadWish, Weighed, demand
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
-from agent.link.ineffect import InEffect
-from agent.link.store_thread import Clerk
+from agent.link.settings_in_force import SettingsInForce
+from agent.link.store_thread import StoreThread
 from agent.link.verifier import BUSY, UNCHECKED, Verifier
 from agent.mqtt.connection import Outgoing
 from agent.store import ledger, outbox
@@ -40,13 +40,13 @@ class Refusal(NamedTuple):
 
 
 class Configuration:
-    """Works on the loop's thread; the clerk reads and writes."""
+    """Works on the loop's thread; the store's thread reads and writes."""
 
-    def __init__(self, topics: wire.Topics, clock: Clock, audit: Audit, clerk: Clerk, verifier: Verifier,
-                 in_effect: InEffect, written: Callable[[], None]) -> None:
+    def __init__(self, topics: wire.Topics, clock: Clock, audit: Audit, store: StoreThread, verifier: Verifier,
+                 in_effect: SettingsInForce, written: Callable[[], None]) -> None:
         """`written` is called when an event may have been written."""
         self._topics, self._clock, self._audit, self._written = topics, clock, audit, written
-        self._clerk, self._verifier, self._in_effect = clerk, verifier, in_effect
+        self._store, self._verifier, self._in_effect = store, verifier, in_effect
         self._refused: tuple[str, wire.Reported] | None = None      # the last document, by its digest, and the answer
         self._ready: wire.Reported | None = None
         self._minute_mono_s, self._minute_n = float("-inf"), 0
@@ -105,7 +105,7 @@ class Configuration:
             self._refuse(given, Refusal(code))
             return
         job = functools.partial(_keep, given=given, outcome=self._in_effect.weighed(given.cfg), now=self._clock.now())
-        if not self._clerk.ask(job, functools.partial(self._kept, given)):
+        if not self._store.ask(job, functools.partial(self._kept, given)):
             self._kept(given, None)
 
     def _kept(self, given: Given, taken: bool | None) -> None:
@@ -139,7 +139,7 @@ class Configuration:
         return self._minute_n > DOCUMENTS_A_MINUTE
 
 
-def _keep(db: sqlite3.Connection, given: Given, outcome: Outcome, now: Instant) -> bool:
+def _keep(db: sqlite3.Connection, given: Given, outcome: Weighed, now: Instant) -> bool:
     """Keep it, with the event and the ledger's row about it; False where something newer is there by now."""
     with transaction(db):
         known = wardconfig.read(db)

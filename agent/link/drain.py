@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from agent.core.contract import wire
-from agent.core.delivery.outbox import LARGEST_B, Offers, Pace, is_late
+from agent.core.delivery.outbox import LARGEST_B, Offers, OutboxPace, is_late
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
-from agent.link.bound import Backlog, keep, measure
-from agent.link.store_thread import Clerk
+from agent.link.outbox_bound import OutboxBacklog, keep, measure
+from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Session
@@ -27,17 +27,17 @@ _log = logging.getLogger(__name__)
 
 
 class Drain:
-    """Decides on the loop's thread, has the clerk read and write."""
+    """Decides on the loop's thread, has the store's thread read and write."""
 
-    def __init__(self, clerk: Clerk, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
-                 pace: Pace) -> None:
-        self._clerk, self._clock, self._audit, self._delivery = clerk, clock, audit, delivery
+    def __init__(self, store: StoreThread, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
+                 pace: OutboxPace) -> None:
+        self._store, self._clock, self._audit, self._delivery = store, clock, audit, delivery
         self.offers = Offers(pace)
-        self.backlog = Backlog()
+        self.backlog = OutboxBacklog()
         self.fault: LinkFault | None = None     # while the broker takes no events
         self._fetching = self._settling = self._measuring = False
         self._more = True                       # new messages may lie behind the cursor
-        self._done: list[int] = []              # settled, and not yet told to the clerk
+        self._done: list[int] = []              # settled, and not yet told to the store's thread
         self._look_mono_s = self._measure_mono_s = self._held_mono_s = 0.0
         self.sent_n = self.settled_n = self.unheard_n = self.refused_n = 0
 
@@ -66,7 +66,7 @@ class Drain:
             self._more = self._more and fresh_n <= 0
             job = functools.partial(_fetch, again=again, after=self.offers.cursor, fresh_n=fresh_n)
             then = functools.partial(self._fetched, session, topics, again, fresh_n)
-            self._fetching = self._clerk.ask(job, then)
+            self._fetching = self._store.ask(job, then)
             if not self._fetching:
                 self._hold()
 
@@ -114,9 +114,9 @@ class Drain:
         now = self._clock.now()
         if not self._measuring and now.mono_ms / 1000 >= self._measure_mono_s:
             job = functools.partial(_look, now=now, clock=self._clock, after_seq=self.offers.cursor)
-            self._measuring = self._clerk.ask(job, functools.partial(self._measured, now))
+            self._measuring = self._store.ask(job, functools.partial(self._measured, now))
 
-    def _measured(self, began: Instant, backlog: Backlog | None) -> None:
+    def _measured(self, began: Instant, backlog: OutboxBacklog | None) -> None:
         self._measuring = False
         self.backlog = backlog or self.backlog
         took_s = self._clock.mono_s() - began.mono_ms / 1000
@@ -158,7 +158,7 @@ class Drain:
         self._done.extend(seqs)
         if self._done and not self._settling:
             batch, self._done = self._done, []
-            self._settling = self._clerk.ask(functools.partial(_forget, seqs=batch), self._settled)
+            self._settling = self._store.ask(functools.partial(_forget, seqs=batch), self._settled)
 
     def _settled(self, seqs: list[int] | None) -> None:
         """They are gone from the card; had that failed, they would be offered again, and settled then."""
@@ -177,7 +177,7 @@ class Drain:
             if kind not in ("", "security"):    # gone already; or of a kind that must not bring forth another of itself
                 self._audit.note(why, code, seq)
 
-        self._clerk.ask(functools.partial(_quarantine, seq=seq, code=code), then)
+        self._store.ask(functools.partial(_quarantine, seq=seq, code=code), then)
 
 
 def _fetch(db: sqlite3.Connection, again: Sequence[int], after: int, fresh_n: int) -> list[wire.Entry]:
@@ -200,6 +200,6 @@ def _quarantine(db: sqlite3.Connection, seq: int, code: str) -> str:
     return rows[0]["kind"] if rows else ""
 
 
-def _look(db: sqlite3.Connection, now: Instant, clock: Clock, after_seq: int) -> Backlog:
+def _look(db: sqlite3.Connection, now: Instant, clock: Clock, after_seq: int) -> OutboxBacklog:
     backlog = measure(db, now)
     return measure(db, now) if keep(db, clock, backlog, after_seq) else backlog

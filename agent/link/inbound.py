@@ -4,7 +4,7 @@ Nothing is trusted, nothing is ignored in silence.
 """
 from agent.core.contract import wire
 from agent.link.audit import Audit
-from agent.link.commands import Desk
+from agent.link.commands import CommandHandler
 from agent.link.configuration import Configuration
 from agent.link.drain import Drain
 from agent.link.report import Reporter
@@ -14,7 +14,7 @@ from agent.mqtt.connection import Arrived, Outgoing
 class Inbound:
     """Knows what each topic is for."""
 
-    def __init__(self, topics: wire.Topics, audit: Audit, drain: Drain, reporter: Reporter, desk: Desk,
+    def __init__(self, topics: wire.Topics, audit: Audit, drain: Drain, reporter: Reporter, desk: CommandHandler,
                  configuration: Configuration) -> None:
         self._topics, self._audit, self._drain, self._reporter = topics, audit, drain, reporter
         self.desk, self._configuration = desk, configuration

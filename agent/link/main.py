@@ -15,27 +15,27 @@ from typing import Any
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, Poke
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.delivery.outbox import Pace
-from agent.home.context import WAITS, Place
+from agent.core.delivery.outbox import OutboxPace
+from agent.home.context import WAITS, HomeContext
 from agent.host.datagram import Inbox
 from agent.host.updates import Doors
-from agent.link.actions import Deeds
-from agent.link.audit import Audit, Pen
+from agent.link.actions import Actions
+from agent.link.answers import is_final
+from agent.link.audit import Audit, EventWriter
 from agent.link.command_log import close_interrupted
-from agent.link.commands import Desk
+from agent.link.commands import CommandHandler
 from agent.link.configuration import Configuration
 from agent.link.drain import Drain
-from agent.link.home.thread import Home
+from agent.link.home.thread import HomeThread
 from agent.link.inbound import Inbound
-from agent.link.ineffect import InEffect
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.answers import is_final
-from agent.link.requests.flow import PROGRESS, Steward
+from agent.link.requests.flow import PROGRESS, RequestFlow
 from agent.link.requests.flow import WAITS as UPLOAD_WAITS
-from agent.link.store_thread import Clerk
+from agent.link.settings_in_force import SettingsInForce
+from agent.link.store_thread import StoreThread
 from agent.link.update.flow import WAITS as UPDATE_WAITS
-from agent.link.update.flow import Bearer
+from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived, Connection
 from agent.mqtt.credentials import Credentials, load
@@ -57,11 +57,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class LinkTempo:
     """All waits of the link that the contract sets; tests set shorter ones."""
 
     waits: Waits = field(default_factory=Waits)
-    pace: Pace = field(default_factory=Pace)
+    pace: OutboxPace = field(default_factory=OutboxPace)
     will_delay_s: int = 30
     home: Waits = WAITS
     upload: Waits = UPLOAD_WAITS
@@ -71,33 +71,33 @@ class Tempo:
 class Link:
     """The parts of the role, and its loop."""
 
-    def __init__(self, role: Role, tempo: Tempo, doors: Doors, draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, role: Role, tempo: LinkTempo, doors: Doors, draw: Callable[[], float] = random.random) -> None:
         """Build the parts; `doors` lead to whoever installs updates. Raises StoreError and OSError."""
         self._role, self._clock, self._ward, self._tempo = role, role.clock, role.settings.ward, tempo
-        self._clerk = Clerk(role.folders.root)
-        own_id = self._clerk.wait_for(functools.partial(_introduce, boot=self._clock.now().boot), None)
+        self._store = StoreThread(role.folders.root)
+        own_id = self._store.wait_for(functools.partial(_introduce, boot=self._clock.now().boot), None)
         if own_id is None:
-            raise StoreError(f"{role.folders.root}: {self._clerk.fault}; see: taimat doctor")
+            raise StoreError(f"{role.folders.root}: {self._store.fault}; see: taimat doctor")
         self._own_id = own_id
         self._ear = Inbox(role.runtime / "link.sock")
         self._home = self._at_home(draw)
-        self._pen = Pen(self._clerk, self._clock, lambda: self._drain.poke())
-        self._audit = Audit(self._pen, self._clock)
-        self._drain = Drain(self._clerk, self._clock, self._audit, self._ward.delivery, tempo.pace)
+        self._writer = EventWriter(self._store, self._clock, lambda: self._drain.poke())
+        self._audit = Audit(self._writer, self._clock)
+        self._drain = Drain(self._store, self._clock, self._audit, self._ward.delivery, tempo.pace)
         self._presence = Presence(role.settings, self._clock)
-        self._reporter = Reporter(role.settings, role.folders, self._clock, self._pen)
-        self._steward = Steward(role.settings, role.folders, role.runtime, own_id, self._clock, self._clerk,
+        self._reporter = Reporter(role.settings, role.folders, self._clock, self._writer)
+        self._steward = RequestFlow(role.settings, role.folders, role.runtime, own_id, self._clock, self._store,
                                 self._audit, tempo.upload, self._drain.poke)
-        self._bearer = Bearer(role.settings, role.folders.root, doors, self._clock, self._clerk, tempo.update,
+        self._bearer = UpdateFlow(role.settings, role.folders.root, doors, self._clock, self._store, tempo.update,
                               self._say)
-        self._deeds = Deeds(role.settings, role.runtime, self._clock, self._drain, self._reporter, self._presence,
-                            self._steward.wishes, self._bearer, self._facts, self._want_birth)
-        self._clerk.ask(functools.partial(close_interrupted, now=self._clock.now()))
+        self._actions = Actions(role.settings, role.runtime, self._clock, self._drain, self._reporter, self._presence,
+                            self._steward.policy, self._bearer, self._facts, self._want_birth)
+        self._store.ask(functools.partial(close_interrupted, now=self._clock.now()))
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
         self._birth_mono_s, self._birth_wanted = 0.0, False
-        self._in_effect = InEffect(role.settings, role.runtime, self._reporter, self._presence, self._want_birth)
-        self._in_effect.take(self._clerk.wait_for(wardconfig.read, None) or wardconfig.NOTHING)
+        self._in_effect = SettingsInForce(role.settings, role.runtime, self._reporter, self._presence, self._want_birth)
+        self._in_effect.take(self._store.wait_for(wardconfig.read, None) or wardconfig.NOTHING)
         self._session: Session | None = None
         if self._ward.enabled:
             self._session = Session(self._connect, self._clock, Backoff(tempo.waits), draw)
@@ -106,7 +106,7 @@ class Link:
         """Work until told to stop; then leave in order."""
         if self._session is None:
             _log.info("ward disabled: events wait on the card; see [ward] enabled")
-        signal.set_wakeup_fd(self._clerk.bell(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._store.bell(), warn_on_full_buffer=False)
         if self._home:
             self._home.start()
         while not self._role.stop.is_set():
@@ -120,12 +120,12 @@ class Link:
             self._home.leave()
         self._steward.close()
         self._bearer.close()
-        self._clerk.close()
+        self._store.close()
         self._ear.close()
 
     def _turn(self) -> None:
         self._wait()
-        self._clerk.turn()
+        self._store.turn()
         self._drain.measure()
         self._audit.turn()
         if self._session:
@@ -142,7 +142,7 @@ class Link:
     def _wait(self, timeout_s: float = TICK_S) -> list[Told]:
         """Sleep until something comes or is due, and take in what came; returns what the session told."""
         session = self._session
-        readers: list[Any] = [self._ear, self._clerk]
+        readers: list[Any] = [self._ear, self._store]
         writers: list[Any] = []
         if session:
             timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n), self._steward.wait_s(),
@@ -240,11 +240,12 @@ class Link:
         if topics != self._topics:
             self._topics = topics
             verifier = Verifier(self._ward.command_key, self._clock)
-            desk = Desk(topics, self._clock, self._audit, self._clerk, self._deeds, verifier, self._drain.poke)
-            configuration = Configuration(topics, self._clock, self._audit, self._clerk, verifier, self._in_effect,
+            desk = CommandHandler(topics, self._clock, self._audit, self._store, self._actions, verifier,
+                                  self._drain.poke)
+            configuration = Configuration(topics, self._clock, self._audit, self._store, verifier, self._in_effect,
                                           self._drain.poke)
             self._inbound = Inbound(topics, self._audit, self._drain, self._reporter, desk, configuration)
-        counted = self._clerk.wait_for(_count, COUNT_WITHIN_S)
+        counted = self._store.wait_for(_count, COUNT_WITHIN_S)
         return Connection(self._ward.host, self._ward.port, credentials, self._ward.keepalive_s,
                           topics, self._presence.next_connection(topics, counted), self._tempo.will_delay_s,
                           confirm_later=True)
@@ -259,12 +260,13 @@ class Link:
                 break
         session.close()
 
-    def _at_home(self, draw: Callable[[], float]) -> Home | None:
+    def _at_home(self, draw: Callable[[], float]) -> HomeThread | None:
         """The home sink, where the household wants one, or did until now: what was shown must be taken away again."""
         role = self._role
-        if not role.settings.home.enabled and self._clerk.wait_for(home.shown, COUNT_WITHIN_S) is None:
+        if not role.settings.home.enabled and self._store.wait_for(home.shown, COUNT_WITHIN_S) is None:
             return None
-        return Home(Place(role.settings, role.folders, role.runtime, self._clock, self._own_id, self._tempo.home, draw))
+        return HomeThread(HomeContext(role.settings, role.folders, role.runtime, self._clock, self._own_id,
+                                      self._tempo.home, draw))
 
     def _facts(self) -> dict[str, float | int | str | bool | None]:
         """The link's part of the heartbeat."""
@@ -273,7 +275,7 @@ class Link:
             "broker": "off", "config_fault": self._role.config_problem,
             "outbox_n": backlog.n, "outbox_oldest_s": backlog.old_s,
             "outbox_b": backlog.bytes, "quarantine_n": backlog.quarantine_n, "security_n": self._audit.seen_n,
-            "store_fault": self._clerk.fault, "clerk_dropped_n": self._clerk.dropped_n}
+            "store_fault": self._store.fault, "clerk_dropped_n": self._store.dropped_n}
         if self._home:
             facts |= self._home.facts()
         if session:
@@ -301,9 +303,9 @@ def _count(db: sqlite3.Connection) -> int:
     return meta.count_up(db, "conn")
 
 
-def serve(role: Role, tempo: Tempo | None = None, doors: Doors | None = None) -> None:
+def serve(role: Role, tempo: LinkTempo | None = None, doors: Doors | None = None) -> None:
     """Link until told to stop."""
-    Link(role, tempo or Tempo(), doors or Doors()).run()
+    Link(role, tempo or LinkTempo(), doors or Doors()).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

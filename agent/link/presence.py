@@ -13,7 +13,7 @@ from agent.core.contract import wire
 from agent.core.contract.facts import CameraFacts
 from agent.host import board, log
 from agent.host.clock import Clock
-from agent.link.bound import Backlog
+from agent.link.outbox_bound import OutboxBacklog
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.credentials import Credentials
 
@@ -65,7 +65,7 @@ class Presence:
         return _birth_cameras(cameras) != self._cameras
 
     def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
-              backlog: Backlog) -> Outgoing:
+              backlog: OutboxBacklog) -> Outgoing:
         """What this device is."""
         now = self._clock.now()
         self._cameras = _birth_cameras(cameras)

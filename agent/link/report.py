@@ -7,8 +7,8 @@ from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.report import Report
 from agent.host.clock import Clock, Instant
 from agent.host.probes import Probes
-from agent.link.audit import Pen
-from agent.link.bound import Backlog
+from agent.link.audit import EventWriter
+from agent.link.outbox_bound import OutboxBacklog
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
 from agent.process.monitor import Monitor
@@ -22,8 +22,8 @@ AWAY_S = 300.0              # "away" is believed this long, as long as the broke
 class Reporter:
     """Takes heartbeats in, looks at the device in time, and sends what it sees."""
 
-    def __init__(self, settings: Settings, folders: Folders, clock: Clock, pen: Pen) -> None:
-        self._clock, self._pen, self._usual_s = clock, pen, settings.ward.health_every_s
+    def __init__(self, settings: Settings, folders: Folders, clock: Clock, writer: EventWriter) -> None:
+        self._clock, self._writer, self._usual_s = clock, writer, settings.ward.health_every_s
         continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
         self._monitor = Monitor(Probes(folders.root), units(settings), now_mono_s=clock.mono_s(),
                                 free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
@@ -58,7 +58,7 @@ class Reporter:
         """A connection has come up: report at once."""
         self._due_mono_s = self._clock.mono_s()
 
-    def turn(self, session: Session | None, topics: wire.Topics | None, backlog: Backlog) -> None:
+    def turn(self, session: Session | None, topics: wire.Topics | None, backlog: OutboxBacklog) -> None:
         """Look and report if it is time. Without a broker it only looks."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._due_mono_s:
@@ -73,16 +73,17 @@ class Reporter:
                                   retain=True, expiry_s=3 * self._every_s))
         elif now_mono_s >= self._history_mono_s:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S
-            self._pen.write("health_hist", self._health(self.report, session, backlog))
+            self._writer.write("health_hist", self._health(self.report, session, backlog))
 
-    def _health(self, report: Report, session: Session, backlog: Backlog) -> wire.Health:
+    def _health(self, report: Report, session: Session, backlog: OutboxBacklog) -> wire.Health:
         self._seq += 1
         self.told = health(report, self._clock.now(), self._seq, self._every_s, backlog,
                            max(0, session.connects_n - 1))
         return self.told
 
 
-def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Backlog, reconnects_n: int) -> wire.Health:
+def health(report: Report, now: Instant, seq: int, every_s: int, backlog: OutboxBacklog,
+           reconnects_n: int) -> wire.Health:
     """One report; what is unknown is left out."""
     host = report.host
     beats = [unit.beat for unit in report.units if unit.beat and not unit.silent]

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
-class Clerk:
+class StoreThread:
     """Does jobs on the database in order; what follows them is run by the owner's `turn`.
 
     `fileno` becomes readable when there is something for `turn`.
@@ -39,7 +39,7 @@ class Clerk:
         self._problem: StoreError | None = None
         self.fault: str | None = None       # what the store said last, while it fails
         self.dropped_n = 0
-        self._thread = threading.Thread(target=self._work, args=(folder,), name="clerk", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(folder,), name="store", daemon=True)
         self._thread.start()
         self._opened.wait()
         if self._problem:

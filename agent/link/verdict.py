@@ -18,7 +18,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Outcome:
     """`write` in one transaction with the command's answer, whose data it returns; `then` after that.
 
     A `write` that raises Refusal makes the answer "refused"; one that adds a request leaves it to what becomes of that.

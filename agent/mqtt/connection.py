@@ -65,7 +65,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ConnectRefused:
     """The broker's CONNACK: we are not."""
 
     reason: int
@@ -112,7 +112,7 @@ class Ended:
     text: str
 
 
-Happening = Accepted | Refused | Subscribed | Taken | Arrived | Ended
+Happening = Accepted | ConnectRefused | Subscribed | Taken | Arrived | Ended
 
 
 class Client(paho.Client):
@@ -263,7 +263,7 @@ class Connection:
     def _on_connect(self, _client: object, _data: object, _flags: object, reason: ReasonCode,
                     properties: Properties | None) -> None:
         if reason.is_failure:
-            self._happenings.append(Refused(reason.value))
+            self._happenings.append(ConnectRefused(reason.value))
             return
         self.keepalive_s = getattr(properties, "ServerKeepAlive", self.keepalive_s)
         self.in_flight_max = min(IN_FLIGHT_MAX, getattr(properties, "ReceiveMaximum", IN_FLIGHT_MAX))

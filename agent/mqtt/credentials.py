@@ -12,7 +12,7 @@ from agent.mqtt.fault import LinkFault
 NAME = re.compile(r"[a-z0-9-]{1,64}")
 
 
-class Ward(Protocol):
+class BrokerAccount(Protocol):
     """What the settings of either end say about who it is to the broker."""
 
     @property
@@ -51,7 +51,7 @@ class Credentials:
     cert_not_after: datetime | None
 
 
-def load(ward: Ward, own_id: str) -> Credentials:
+def load(ward: BrokerAccount, own_id: str) -> Credentials:
     """The credentials that the settings name. Raises LinkFault.
 
     `own_id` is the device's id as long as it has no certificate.
@@ -87,7 +87,7 @@ def _first_certificate(pem: str) -> str:
     return pem[max(pem.find(ssl.PEM_HEADER), 0):end + len(ssl.PEM_FOOTER)] if end >= 0 else pem
 
 
-def context(ward: Ward) -> ssl.SSLContext:
+def context(ward: BrokerAccount) -> ssl.SSLContext:
     """What the ward's servers are believed by, and what we show them. Raises LinkFault."""
     key = "ca"
     try:

@@ -17,7 +17,7 @@ class LinkFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class FaultRow:
     """A row of the table below."""
 
     code: str
@@ -26,26 +26,27 @@ class Refusal:
 
 
 # Reason codes of CONNACK and DISCONNECT (MQTT 5.0, 2.4).
-REASONS: dict[int, Refusal] = {
-    0x00: Refusal("closed", "the broker has ended the connection", "unreachable"),
-    0x80: Refusal("broker_error", "the broker failed without saying why: see its log", "unreachable"),
-    0x82: Refusal("protocol", "the broker found our messages malformed: is it an MQTT 5 broker?"),
-    0x84: Refusal("mqtt_version", "the broker does not speak MQTT 5: mosquitto does from 1.6 on"),
-    0x85: Refusal("client_id", "the broker does not accept this device's id: is it enrolled in this ward?"),
-    0x86: Refusal("password", "the broker does not know this user and password: see [ward] user and password_file"),
-    0x87: Refusal("not_authorised", "the broker does not let this device in: is it enrolled, or was it revoked?"),
-    0x88: Refusal("unavailable", "the broker is not available now", "unreachable"),
-    0x89: Refusal("busy", "the broker is busy", "unreachable"),
-    0x8A: Refusal("banned", "the broker has banned this device: ask the ward"),
-    0x8B: Refusal("shutdown", "the broker was shut down", "unreachable"),
-    0x8D: Refusal("keepalive", "the broker heard nothing from us for too long", "unreachable"),
-    0x8E: Refusal("taken_over", "another client has connected as this device: was its card copied, or its key stolen?"),
-    0x95: Refusal("packet_too_large", "the broker found a message too large"),
-    0x97: Refusal("quota", "the broker's quota for this device is used up"),
-    0x98: Refusal("kicked", "the broker's operator has ended the connection"),
-    0x9C: Refusal("moved", "the broker asks us to use another server: see [ward] host"),
-    0x9D: Refusal("moved", "the broker has moved for good: see [ward] host"),
-    0x9F: Refusal("busy", "the broker wants fewer connections a second", "unreachable"),
+REASONS: dict[int, FaultRow] = {
+    0x00: FaultRow("closed", "the broker has ended the connection", "unreachable"),
+    0x80: FaultRow("broker_error", "the broker failed without saying why: see its log", "unreachable"),
+    0x82: FaultRow("protocol", "the broker found our messages malformed: is it an MQTT 5 broker?"),
+    0x84: FaultRow("mqtt_version", "the broker does not speak MQTT 5: mosquitto does from 1.6 on"),
+    0x85: FaultRow("client_id", "the broker does not accept this device's id: is it enrolled in this ward?"),
+    0x86: FaultRow("password", "the broker does not know this user and password: see [ward] user and password_file"),
+    0x87: FaultRow("not_authorised", "the broker does not let this device in: is it enrolled, or was it revoked?"),
+    0x88: FaultRow("unavailable", "the broker is not available now", "unreachable"),
+    0x89: FaultRow("busy", "the broker is busy", "unreachable"),
+    0x8A: FaultRow("banned", "the broker has banned this device: ask the ward"),
+    0x8B: FaultRow("shutdown", "the broker was shut down", "unreachable"),
+    0x8D: FaultRow("keepalive", "the broker heard nothing from us for too long", "unreachable"),
+    0x8E: FaultRow("taken_over",
+                   "another client has connected as this device: was its card copied, or its key stolen?"),
+    0x95: FaultRow("packet_too_large", "the broker found a message too large"),
+    0x97: FaultRow("quota", "the broker's quota for this device is used up"),
+    0x98: FaultRow("kicked", "the broker's operator has ended the connection"),
+    0x9C: FaultRow("moved", "the broker asks us to use another server: see [ward] host"),
+    0x9D: FaultRow("moved", "the broker has moved for good: see [ward] host"),
+    0x9F: FaultRow("busy", "the broker wants fewer connections a second", "unreachable"),
 }
 
 # OpenSSL's verdicts on the broker's certificate (openssl-verification-options(1)).
@@ -75,7 +76,7 @@ ALERTS: tuple[tuple[str, str, str], ...] = (
 
 def of_reason(number: int, where: str) -> LinkFault:
     """The fault that the broker named by a reason code."""
-    row = REASONS.get(number, Refusal(f"reason_{number:02x}", f"the broker refused with reason 0x{number:02x}"))
+    row = REASONS.get(number, FaultRow(f"reason_{number:02x}", f"the broker refused with reason 0x{number:02x}"))
     return LinkFault(row.code, f"{where}: {row.text}", row.kind)
 
 

@@ -16,10 +16,10 @@ from agent.mqtt.connection import (
     Accepted,
     Arrived,
     Connection,
+    ConnectRefused,
     Ended,
     Happening,
     Outgoing,
-    Refused,
     Subscribed,
     Tag,
     Taken,
@@ -191,7 +191,7 @@ class Session:
             case Subscribed():
                 self._come_up(connection, happening)
                 return [Up()]
-            case Refused(reason):
+            case ConnectRefused(reason):
                 self._drop()
                 self._failed(of_reason(reason, self._where(connection)), now_mono_s, hopeless=reason in HOPELESS)
             case Ended(reason, text) if self.connection:

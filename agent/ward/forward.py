@@ -18,7 +18,7 @@ from agent.core.contract.wire import commands
 from agent.core.contract.wire.citytopics import ForwardTopics
 from agent.core.contract.wire.ward_side import SEQ_MAX
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.delivery.outbox import Pace
+from agent.core.delivery.outbox import OutboxPace
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
@@ -64,7 +64,7 @@ class Forward:
                  draw: Callable[[], float] = random.random) -> None:
         self._own, self._clock, self._metrics, self._tempo = own, clock, metrics, tempo
         self._topics = ForwardTopics(own.ward.ward)
-        pace = Pace(own.city.events_per_s, BURST_N, tempo.again_s, tempo.again_max_s)
+        pace = OutboxPace(own.city.events_per_s, BURST_N, tempo.again_s, tempo.again_max_s)
         self._carrier = Carrier(engine, self._topics, clock, metrics, pace, tempo.look_s)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw, in_city_words)
         self._measure_mono_s = float("-inf")

@@ -9,7 +9,7 @@ import sqlalchemy as sql
 
 from agent.core.contract import wire
 from agent.core.contract.wire.citytopics import ForwardTopics
-from agent.core.delivery.outbox import Offers, Pace
+from agent.core.delivery.outbox import Offers, OutboxPace
 from agent.host.clock import Clock
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Carrier:
     """Between the marks and the session. All but the constructor raise DatabaseFault."""
 
-    def __init__(self, engine: sql.Engine, topics: ForwardTopics, clock: Clock, metrics: Metrics, pace: Pace,
+    def __init__(self, engine: sql.Engine, topics: ForwardTopics, clock: Clock, metrics: Metrics, pace: OutboxPace,
                  look_s: float) -> None:
         """`look_s` is how often to look for new marks: those who make them are other processes."""
         self._engine, self._topics, self._clock, self._metrics = engine, topics, clock, metrics

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agent.core.contract import wire
 from agent.core.contract.wire import Entry
-from agent.core.delivery.outbox import GIVES_WAY, LARGEST_B, Offers, Pace, fold, is_late
+from agent.core.delivery.outbox import GIVES_WAY, LARGEST_B, Offers, OutboxPace, fold, is_late
 
 
 def entry(seq, kind="motion", camera="gate", boot="b1", mono_ms=None, clock="ntp", **data):
@@ -67,7 +67,7 @@ def test_when_somebody_listens_again_nothing_waits_for_ten_minutes():
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=100))
 def test_the_rate_holds_over_any_time(gaps_s):
-    offers, now, sent_n = Offers(Pace(window_n=10**6)), 0.0, 0
+    offers, now, sent_n = Offers(OutboxPace(window_n=10**6)), 0.0, 0
     offers.allowed_n(now)
     for gap_s in gaps_s:
         now += gap_s
@@ -78,7 +78,7 @@ def test_the_rate_holds_over_any_time(gaps_s):
 
 
 def test_the_window_bounds_what_is_out():
-    offers = Offers(Pace(window_n=3))
+    offers = Offers(OutboxPace(window_n=3))
     offer_all(offers, [1, 2, 3], 0.0)
     assert offers.fresh_n == 0
     offers.settled([2])
@@ -90,7 +90,7 @@ class Outbox(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        self.offers, self.now, self.box, self.written_n = Offers(Pace(window_n=8)), 0.0, set(), 0
+        self.offers, self.now, self.box, self.written_n = Offers(OutboxPace(window_n=8)), 0.0, set(), 0
         self.ward, self.flying = set(), set()
 
     @rule(count=st.integers(1, 5))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.delivery.uplink import FLOOR_B_S, PROBE_EVERY_S, TARGET_S, Sight, Uplink
+from agent.core.delivery.uplink import FLOOR_B_S, PROBE_EVERY_S, TARGET_S, LineSample, Uplink
 
 STEP_S = 0.02
 
@@ -37,7 +37,7 @@ class Narrow:
             crowded = min(1.0, self.line_b_s / comes_b_s)
             self.sent_b += uplink.rate_b_s * crowded * STEP_S
             self.now_s += STEP_S
-            uplink.see(self.now_s, Sight(self.rtt_s, self.base_s, uplink.rate_b_s * crowded))
+            uplink.see(self.now_s, LineSample(self.rtt_s, self.base_s, uplink.rate_b_s * crowded))
         return waits
 
 
@@ -85,7 +85,7 @@ def test_a_line_that_loses_much_is_not_taken_for_a_fast_one():
     uplink, now_s, most_b_s = Uplink(0.5), 100.0, 0.0
     for _ in range(200):
         now_s += 0.3
-        uplink.see(now_s, Sight(0.3, 0.3, 40_000.0))
+        uplink.see(now_s, LineSample(0.3, 0.3, 40_000.0))
         most_b_s = max(most_b_s, uplink.rate_b_s)
     assert most_b_s <= 120_000
     assert FLOOR_B_S < uplink.rate_b_s <= 40_000

@@ -101,7 +101,7 @@ def messages(rig, count):
     def write(db):
         with transaction(db):
             return [append(db, "motion", "gate", NOW, "{}") for _ in range(count)]
-    return rig.clerk.wait_for(write, HANG_S)
+    return rig.store.wait_for(write, HANG_S)
 
 
 def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
@@ -110,7 +110,7 @@ def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
     for seq in seqs[3:]:
         rig.drain.offers.offered(seq, rig.clock.mono_s())
         rig.drain.offers.taken(seq)
-    rig.clerk.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), HANG_S)
+    rig.store.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), HANG_S)
     rig.drain.offers.settled([6])
     assert rig.drain.offers.due(rig.clock.mono_s(), 20) == []
     rig.desk.take(command(args={"from": 2, "to": 7}), "replay", to_all=False)
@@ -144,9 +144,9 @@ def test_diagnostics_tell_numbers_and_no_words_of_others(rig):
 def test_killed_before_it_was_recorded_the_broker_brings_it_again(tmp_path, clock):
     confirmed = []
     rig = DeskRig(tmp_path, clock)
-    rig.clerk.wait_for(lambda _: None, HANG_S)
+    rig.store.wait_for(lambda _: None, HANG_S)
     message = replace(command(), confirm=lambda: confirmed.append(1))
-    rig.clerk.close()
+    rig.store.close()
     rig.desk.take(message, "rebirth", to_all=False)
     assert not confirmed and rig.births_n == 0
     after = DeskRig(tmp_path, clock)
@@ -189,18 +189,18 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.
                     max_leaves=8)
 def test_a_card_that_takes_no_answer_is_asked_again(rig, clock):
     deny = "CREATE TRIGGER deny BEFORE UPDATE ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
-    rig.clerk.wait_for(lambda db: db.execute(deny) and None, HANG_S)
+    rig.store.wait_for(lambda db: db.execute(deny) and None, HANG_S)
     assert rig.ask(command(), "rebirth") == [] and (rig.births_n, rig.events()) == (0, [])
-    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
+    rig.store.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
     clock.step(6)
     assert rig.answers() == [("done", None)] and rig.births_n == 1
 
 
 def test_a_card_that_takes_no_command_is_no_reason_for_silence(rig):
     deny = "CREATE TRIGGER deny BEFORE INSERT ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
-    rig.clerk.wait_for(lambda db: db.execute(deny) and None, HANG_S)
+    rig.store.wait_for(lambda db: db.execute(deny) and None, HANG_S)
     assert rig.ask(command(), "rebirth") == [("failed", "store")] and rig.births_n == 0
-    rig.clerk.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
+    rig.store.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
     assert rig.ask(command(), "rebirth") == [("done", None)]
 
 

@@ -17,12 +17,12 @@ from agent.core.contract import wire
 from agent.core.evidence.ledger.row import canonical
 from agent.core.household.ward_settings import KEYS
 from agent.host.clock import Instant
-from agent.link.audit import Audit, Pen
+from agent.link.audit import Audit, EventWriter
 from agent.link.configuration import DOCUMENTS_A_MINUTE, Configuration
-from agent.link.ineffect import InEffect
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.store_thread import Clerk
+from agent.link.settings_in_force import SettingsInForce
+from agent.link.store_thread import StoreThread
 from agent.link.verifier import WAITING_MAX, Verifier
 from agent.store import outbox
 from agent.store import ward_settings as wardconfig
@@ -39,29 +39,29 @@ class Desk:
 
     def __init__(self, folder: Path, ward: Ward | None = None) -> None:
         self.clock, folders = HandClock(), Folders(folder).create()
-        self.clerk, self.births_n = Clerk(folder), 0
+        self.store, self.births_n = StoreThread(folder), 0
         key = folder / "key.pem"
         key.write_bytes(KEY.public_key().public_bytes(serialization.Encoding.PEM,
                                                       serialization.PublicFormat.SubjectPublicKeyInfo))
-        pen, own = Pen(self.clerk, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
+        pen, own = EventWriter(self.store, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
         self.audit, self.verifier = Audit(pen, self.clock), Verifier(str(key), self.clock)
-        self.in_effect = InEffect(own, folder, Reporter(own, folders, self.clock, pen), Presence(own, self.clock),
-                                  self._born)
-        self.in_effect.take(self.clerk.wait_for(wardconfig.read, None))
-        self.configuration = Configuration(TOPICS, self.clock, self.audit, self.clerk, self.verifier, self.in_effect,
+        self.in_effect = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
+                                         Presence(own, self.clock), self._born)
+        self.in_effect.take(self.store.wait_for(wardconfig.read, None))
+        self.configuration = Configuration(TOPICS, self.clock, self.audit, self.store, self.verifier, self.in_effect,
                                            lambda: None)
 
     def _born(self) -> None:
         self.births_n += 1
 
     def settle(self) -> None:
-        """Let the checker and the clerk do all that there is to do."""
+        """Let the checker and the store's thread do all that there is to do."""
         for _ in range(2):
             while self.verifier.wait_s() < 1:
                 self.verifier.turn()
                 time.sleep(0.005)
-            self.clerk.wait_for(lambda _: None, HANG_S)
-            self.clerk.turn()
+            self.store.wait_for(lambda _: None, HANG_S)
+            self.store.turn()
 
     def reports(self, *payloads: bytes) -> list[tuple[int, str, str | None]]:
         """Hand documents in; what is reported in the end."""
@@ -73,16 +73,16 @@ class Desk:
 
     def kept(self) -> Given:
         """What is on the card."""
-        return self.clerk.wait_for(wardconfig.read, HANG_S)
+        return self.store.wait_for(wardconfig.read, HANG_S)
 
     def events(self, kind: str) -> list[dict[str, object]]:
         """What was told to the ward, by kind."""
-        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), HANG_S)
+        rows = self.store.wait_for(lambda db: outbox.after(db, 0, 10_000), HANG_S)
         return [json.loads(row["data"]) for row in rows or [] if row["kind"] == kind]
 
     def close(self) -> None:
         """End this life."""
-        self.clerk.close()
+        self.store.close()
 
 
 def document(cfg: object, ver: object = 18, **more: object) -> bytes:
@@ -149,9 +149,9 @@ def test_what_could_not_be_checked_may_come_again(desk):
 
 def test_a_card_that_takes_nothing_is_told_of_and_asked_again(desk):
     payload = document({"retention_d": 7})
-    desk.clerk.ask(lambda db: db.execute("ALTER TABLE meta RENAME TO gone"))
+    desk.store.ask(lambda db: db.execute("ALTER TABLE meta RENAME TO gone"))
     assert desk.reports(payload) == [(18, "refused", "store")] and desk.in_effect.ver is None
-    desk.clerk.ask(lambda db: db.execute("ALTER TABLE gone RENAME TO meta"))
+    desk.store.ask(lambda db: db.execute("ALTER TABLE gone RENAME TO meta"))
     assert desk.reports(payload) == [(18, "applied", None)]
 
 
@@ -189,7 +189,7 @@ def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
         desk.configuration.take(payload)
     except wire.BadPayload as bad:
         assert len(str(bad)) < 40
-    desk.clerk.turn()
+    desk.store.turn()
     for report in desk.configuration.due():
         told = json.loads(report.payload)
         assert told["st"] == "refused" and len(report.payload) < 1000

@@ -10,7 +10,7 @@ from agent.core.contract import wire
 from agent.core.contract.wire import ward_side as told
 from agent.core.evidence.ledger import fingerprint
 from agent.host.clock import SystemClock
-from agent.link.bound import keep, measure
+from agent.link.outbox_bound import keep, measure
 from agent.store import announce, clips, events, requests
 from agent.store.database import transaction
 from agent.ward.command_signer import CommandKey

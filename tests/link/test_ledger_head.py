@@ -5,7 +5,7 @@ from agent.config.settings import Camera, Settings, Ward
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.keeper.ledger_writer import Sealer
-from agent.link.bound import Backlog
+from agent.link.outbox_bound import OutboxBacklog
 from agent.link.report import Reporter
 from agent.store.database import connect
 
@@ -31,7 +31,7 @@ def reports(folders, hand_clock, *beats: Beat) -> bytes:
     reporter = Reporter(Settings(ward=Ward(enabled=True), camera=cameras), folders, hand_clock, online)
     for beat in beats:
         reporter.take(beat)
-    reporter.turn(online, TOPICS, Backlog())
+    reporter.turn(online, TOPICS, OutboxBacklog())
     return online.posted[-1]
 
 

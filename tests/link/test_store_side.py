@@ -1,4 +1,4 @@
-"""The link's side towards the card: a bound that holds, a clerk that neither blocks nor hides, a history of outages."""
+"""The link's side towards the card: the bound holds, its thread neither blocks nor hides, outages have a history."""
 import json
 import threading
 from dataclasses import replace
@@ -9,9 +9,9 @@ import pytest
 from agent.config.settings import Settings, Ward
 from agent.core.contract import wire
 from agent.host.clock import Instant
-from agent.link.bound import Backlog, keep, measure
+from agent.link.outbox_bound import OutboxBacklog, keep, measure
 from agent.link.report import HISTORY_EVERY_S, Reporter
-from agent.link.store_thread import JOBS_MAX, Clerk
+from agent.link.store_thread import JOBS_MAX, StoreThread
 from agent.store import outbox
 from agent.store.database import StoreError, connect, transaction
 from agent.store.folders import Folders
@@ -75,36 +75,36 @@ def test_the_quarantine_is_bounded(tmp_path):
     assert tuple(db.execute("SELECT MIN(seq), COUNT(*) FROM quarantine").fetchone()) == (101, 1000)
 
 
-def test_a_clerk_at_work_keeps_nobody_waiting(tmp_path):
-    clerk, gate, done = Clerk(tmp_path), threading.Event(), []
+def test_a_store_thread_at_work_keeps_nobody_waiting(tmp_path):
+    store, gate, done = StoreThread(tmp_path), threading.Event(), []
     try:
-        clerk.ask(lambda db: gate.wait(HANG_S), done.append)
-        assert clerk.wait_for(lambda db: 1, 0.05) is None
-        asked_n = sum(clerk.ask(lambda db: None) for _ in range(2 * JOBS_MAX))
-        assert JOBS_MAX - 2 <= asked_n <= JOBS_MAX and clerk.dropped_n == 2 * JOBS_MAX - asked_n
+        store.ask(lambda db: gate.wait(HANG_S), done.append)
+        assert store.wait_for(lambda db: 1, 0.05) is None
+        asked_n = sum(store.ask(lambda db: None) for _ in range(2 * JOBS_MAX))
+        assert JOBS_MAX - 2 <= asked_n <= JOBS_MAX and store.dropped_n == 2 * JOBS_MAX - asked_n
         gate.set()
-        assert until(lambda: clerk.wait_for(lambda db: 7, HANG_S)) == 7
-        clerk.turn()
+        assert until(lambda: store.wait_for(lambda db: 7, HANG_S)) == 7
+        store.turn()
         assert done == [True]
     finally:
         gate.set()
-        clerk.close()
+        store.close()
 
 
 def test_a_store_that_fails_is_named_and_healed_from(tmp_path):
-    clerk, results = Clerk(tmp_path), []
-    assert clerk.wait_for(lambda db: db.execute("SELECT * FROM no_such_table"), HANG_S) is None
-    assert until(lambda: clerk.fault) == "no such table: no_such_table"
-    clerk.ask(lambda db: db.execute("SELECT 5").fetchone()[0], results.append)
-    until(lambda: clerk.turn() or results == [5])
-    assert clerk.fault is None
-    clerk.close()
+    store, results = StoreThread(tmp_path), []
+    assert store.wait_for(lambda db: db.execute("SELECT * FROM no_such_table"), HANG_S) is None
+    assert until(lambda: store.fault) == "no such table: no_such_table"
+    store.ask(lambda db: db.execute("SELECT 5").fetchone()[0], results.append)
+    until(lambda: store.turn() or results == [5])
+    assert store.fault is None
+    store.close()
 
 
 def test_a_store_that_can_not_be_opened_ends_the_role(tmp_path):
     (tmp_path / "taimat.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match="taimat.db"):
-        Clerk(tmp_path)
+        StoreThread(tmp_path)
 
 
 class Offline:
@@ -123,7 +123,7 @@ def test_an_outage_leaves_one_health_report_in_five_minutes(tmp_path):
     clock, offline = HandClock(), Offline()
     reporter = Reporter(Settings(ward=Ward(enabled=True, health_every_s=30)), Folders(tmp_path), clock, offline)
     for _ in range(60):
-        reporter.turn(offline, wire.Topics("w07", "c-7f3a9c21b04d"), Backlog(n=4))
+        reporter.turn(offline, wire.Topics("w07", "c-7f3a9c21b04d"), OutboxBacklog(n=4))
         clock.step(30)
     assert [kind for kind, _ in offline.written] == ["health_hist"] * round(60 * 30 / HISTORY_EVERY_S - 1)
     assert offline.written[-1][1].outbox_n == 4
@@ -145,7 +145,7 @@ def test_while_the_wards_ingest_is_away_health_is_thinned_out(tmp_path):
     def posts_in(seconds):
         before = len(online.written)
         for _ in range(seconds // 10):
-            reporter.turn(online, wire.Topics("w07", "c-7f3a9c21b04d"), Backlog())
+            reporter.turn(online, wire.Topics("w07", "c-7f3a9c21b04d"), OutboxBacklog())
             clock.step(10)
         return len(online.written) - before
 

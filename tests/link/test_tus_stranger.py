@@ -10,8 +10,8 @@ import pytest
 from agent.config.settings import Ward
 from agent.core.delivery.backoff import Waits
 from agent.host.clock import SystemClock
-from agent.link.requests.tus import Parcel
-from agent.link.requests.upload import Carriage
+from agent.link.requests.tus import Upload
+from agent.link.requests.uploader import Uploader
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
 
@@ -45,8 +45,8 @@ def test_a_stranger_s_server_gets_every_byte(node, tmp_path):
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = f"https://127.0.0.1:{int(server.stdout.readline())}/exports"
-        parcel = Parcel(REQUEST, "clip", len(data), hashlib.sha256(data).hexdigest(), 64 * "a")
-        carriage = Carriage(Ward(ca=str(authority.ca), cert=str(cert), key=str(key)), url, parcel, tmp_path / "x.tar",
+        parcel = Upload(REQUEST, "clip", len(data), hashlib.sha256(data).hexdigest(), 64 * "a")
+        carriage = Uploader(Ward(ca=str(authority.ca), cert=str(cert), key=str(key)), url, parcel, tmp_path / "x.tar",
                             1.0, SystemClock(), Waits(lost_s=0.2, step_s=0.2, longest_s=0.2))
         until(lambda: carriage.sent_b == len(data), f"it has all of it: {carriage.fault}")
         carriage.stop()

@@ -6,19 +6,19 @@ from pathlib import Path
 from agent.config.settings import Camera, Settings, Sharing
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Waits
-from agent.core.delivery.outbox import Pace
+from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Instant
 from agent.host.updates import Doors
-from agent.link.actions import Deeds
-from agent.link.audit import Audit, Pen
+from agent.link.actions import Actions
+from agent.link.audit import Audit, EventWriter
 from agent.link.command_log import close_interrupted
-from agent.link.commands import Desk
+from agent.link.commands import CommandHandler
 from agent.link.drain import Drain
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.policy import Wishes
-from agent.link.store_thread import Clerk
-from agent.link.update.flow import Bearer
+from agent.link.requests.policy import RequestPolicy
+from agent.link.store_thread import StoreThread
+from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived
 from agent.store import outbox
@@ -68,17 +68,17 @@ class DeskRig:
     def __init__(self, folder: Path, clock: HandClock, key_file: str = "", sharing: Sharing | None = None) -> None:
         settings = Settings(camera=[Camera(name="gate", source="picamera:0")], sharing=sharing or Sharing())
         self.clock, folders = clock, Folders(folder).create()
-        self.clerk = Clerk(folder)
+        self.store = StoreThread(folder)
         self.births_n = self.written_n = 0
-        pen = Pen(self.clerk, clock, lambda: None)
+        pen = EventWriter(self.store, clock, lambda: None)
         self.audit = Audit(pen, clock)
-        self.drain = Drain(self.clerk, clock, self.audit, "receipt", Pace())
-        bearer = Bearer(settings, folder, Doors(), clock, self.clerk, Waits(), lambda *_: None)
-        self.deeds = Deeds(settings, folder, clock, self.drain, Reporter(settings, folders, clock, pen),
-                           Presence(settings, clock), Wishes(settings, lambda: None), bearer,
+        self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace())
+        bearer = UpdateFlow(settings, folder, Doors(), clock, self.store, Waits(), lambda *_: None)
+        self.deeds = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, pen),
+                           Presence(settings, clock), RequestPolicy(settings, lambda: None), bearer,
                            lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
-        self.clerk.ask(lambda db: close_interrupted(db, clock.now()))
-        self.desk = Desk(TOPICS, clock, self.audit, self.clerk, self.deeds, Verifier(key_file, clock),
+        self.store.ask(lambda db: close_interrupted(db, clock.now()))
+        self.desk = CommandHandler(TOPICS, clock, self.audit, self.store, self.deeds, Verifier(key_file, clock),
                          self._written, draw=lambda: 0.5)
 
     def _written(self) -> None:
@@ -88,10 +88,10 @@ class DeskRig:
         self.births_n += 1
 
     def settle(self) -> None:
-        """Let the clerk do all that it was asked for, and what follows from that."""
+        """Let the store's thread do all that it was asked for, and what follows from that."""
         for _ in range(4):
-            self.clerk.wait_for(lambda _: None, HANG_S)
-            self.clerk.turn()
+            self.store.wait_for(lambda _: None, HANG_S)
+            self.store.turn()
 
     def answers(self) -> list[tuple[str, str | None]]:
         """State and code of each answer that is to be sent now."""
@@ -111,9 +111,9 @@ class DeskRig:
 
     def events(self, kind: str = "command") -> list[dict[str, object]]:
         """What was told to the ward, by kind."""
-        rows = self.clerk.wait_for(lambda db: outbox.after(db, 0, 10_000), HANG_S)
+        rows = self.store.wait_for(lambda db: outbox.after(db, 0, 10_000), HANG_S)
         return [json.loads(row["data"]) for row in rows or [] if row["kind"] == kind]
 
     def close(self) -> None:
         """End this life."""
-        self.clerk.close()
+        self.store.close()

@@ -6,9 +6,9 @@ from agent.core.contract.facts import Beat, CameraFacts, Poke
 from agent.core.delivery.backoff import Waits
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
-from agent.home.context import Place
+from agent.home.context import HomeContext
 from agent.host.clock import SystemClock
-from agent.link.home.thread import Home as HomeThread
+from agent.link.home.thread import HomeThread
 from agent.store import events, meta
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
@@ -34,7 +34,7 @@ class HomeRig:
 
     def start(self) -> "HomeRig":
         """Begin a life."""
-        self._thread = HomeThread(Place(self.settings, self.folders, self.runtime, self.clock, self.dev, WAITS,
+        self._thread = HomeThread(HomeContext(self.settings, self.folders, self.runtime, self.clock, self.dev, WAITS,
                                         lambda: 0.02))
         self._thread.start()
         self.report()

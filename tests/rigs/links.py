@@ -10,11 +10,11 @@ from pathlib import Path
 
 from agent.core.contract.facts import Beat, Poke
 from agent.core.delivery.backoff import Waits
-from agent.core.delivery.outbox import Pace
+from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.updates import Doors
-from agent.link.main import Tempo, serve
+from agent.link.main import LinkTempo, serve
 from agent.process import heartbeat as heart
 from agent.process.role import Role
 from agent.process.role import main as live_as
@@ -23,8 +23,8 @@ from agent.store.database import connect, transaction
 from tests.rigs.wait import HANG_S
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
-              pace=Pace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1,
+QUICK = LinkTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
+              pace=OutboxPace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1,
               home=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
               upload=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4),
               update=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4))

@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from agent.core.contract import wire
 from agent.core.contract.wire.citytopics import WardTopics
-from agent.core.delivery.outbox import BOUND_B, Pace
-from agent.link.audit import Audit, Pen
-from agent.link.bound import keep, measure
+from agent.core.delivery.outbox import BOUND_B, OutboxPace
+from agent.link.audit import Audit, EventWriter
 from agent.link.drain import Drain
-from agent.link.store_thread import Clerk
+from agent.link.outbox_bound import keep, measure
+from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.database import connect, transaction
@@ -31,7 +31,7 @@ from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
-FAST = Pace(per_s=2000, burst_n=200)
+FAST = OutboxPace(per_s=2000, burst_n=200)
 ROOM_N, TURN_S = 100, 0.5
 DAY_S, HISTORY_S = 86_400, 300
 PATH = [[number, 1, 300 + 9 * number, 410, 120, 260] for number in range(24)]
@@ -152,14 +152,14 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     engine, clock = open_engine(f"sqlite:///{ward}"), away.clock
     book, metrics = Book(engine), Metrics()
     intake = Intake(WardTopics("w07"), book, clock, metrics)
-    clerk = Clerk(away.folder)
-    audit = Audit(Pen(clerk, clock, lambda: None), clock)
-    drain, session = Drain(clerk, clock, audit, "receipt", FAST), Straight(intake)
+    store = StoreThread(away.folder)
+    audit = Audit(EventWriter(store, clock, lambda: None), clock)
+    drain, session = Drain(store, clock, audit, "receipt", FAST), Straight(intake)
     while outbox.waiting(away.db)[0]:
         clock.advance(TURN_S)
         drain.turn(session, TOPICS)
-        clerk.wait_for(lambda _: None, HANG_S)
-        clerk.turn()
+        store.wait_for(lambda _: None, HANG_S)
+        store.turn()
         broken = away.chance.random() < breaks_pct / 100
         for seq in session.arrive(away.chance.randrange(ROOM_N) if broken else None):
             if not broken:
@@ -170,7 +170,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
                 drain.receipt(owed[1])
         if broken:
             drain.lost()
-    clerk.close()
+    store.close()
     return _told(engine, book, metrics)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from agent.core.delivery.backoff import Waits
-from agent.core.delivery.outbox import Pace
+from agent.core.delivery.outbox import OutboxPace
 from agent.ward import database
 from agent.ward.simulate import books
 from agent.ward.simulate.city import simulate
@@ -28,7 +28,7 @@ from tests.rigs.wait import HANG_S
 
 WAITS = Waits(start_s=0.3, lost_s=1.5, step_s=0.5, longest_s=2.0, hopeless_s=(1.0, 2.0))
 SMALL = Plan(devices_n=30, events_per_s=20, steady_s=3, restart=True, health_every_s=2, down_s=1, waits=WAITS,
-             pace=Pace(again_s=2.0))
+             pace=OutboxPace(again_s=2.0))
 
 
 def left_in(folder: Path) -> list[str]:

@@ -20,7 +20,7 @@ HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class OutboxPace:
     """How fast, how often, how much at once."""
 
     per_s: float = 20.0             # messages a second
@@ -43,7 +43,7 @@ class Offer:
 class Offers:
     """What is out since this process started. All rows up to `cursor` are out or settled, none behind it is."""
 
-    pace: Pace = field(default_factory=Pace)
+    pace: OutboxPace = field(default_factory=OutboxPace)
     cursor: int = 0
     _out: dict[int, Offer] = field(default_factory=dict)
     _tokens: float = 0.0

@@ -18,7 +18,7 @@ ROUND_MIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class LineSample:
     """What the kernel knows of the connection."""
 
     rtt_s: float                # of late, smoothed
@@ -40,7 +40,7 @@ class Uplink:
     _probe_mono_s: float = field(default=float("inf"), init=False)
     _patience_s: float = field(default=PROBE_EVERY_S[0], init=False)
 
-    def see(self, now_mono_s: float, sight: Sight) -> None:
+    def see(self, now_mono_s: float, sight: LineSample) -> None:
         """Set the rate anew, once in a round trip as it is without queues: one that grows must not slow us down."""
         if now_mono_s - self._round_mono_s < max(ROUND_MIN_S, sight.base_s):
             return
@@ -60,7 +60,7 @@ class Uplink:
     def _own_b_s(self) -> float:
         return max(FLOOR_B_S, self.share * (self.line_b_s or 0.0))
 
-    def _probe(self, now_mono_s: float, sight: Sight, waits: bool) -> None:
+    def _probe(self, now_mono_s: float, sight: LineSample, waits: bool) -> None:
         """Go on until a queue grows, or what arrives does not: then TCP itself is at its end, as on a lossy line."""
         self._flat_n = 0 if sight.arrives_b_s > GROWN * self._best_b_s else self._flat_n + 1
         self._best_b_s = max(self._best_b_s, sight.arrives_b_s)

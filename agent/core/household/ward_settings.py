@@ -70,7 +70,7 @@ KEYS: dict[str, Key] = {
 }
 
 
-class Outcome(NamedTuple):
+class Weighed(NamedTuple):
     """What comes of a ward's wishes."""
 
     values: dict[str, Any]                  # of each key: what holds
@@ -86,7 +86,7 @@ def demand(document: Mapping[str, object]) -> None:
             raise BadWish("bad_value", name)
 
 
-def outcome(document: Mapping[str, object], own: Mapping[str, Any]) -> Outcome:
+def outcome(document: Mapping[str, object], own: Mapping[str, Any]) -> Weighed:
     """What holds, given the household's `own` value of each key; whatever may not be wished for is as if it was not."""
     values, clamped = dict(own), dict[str, Why]()
     for name, key in KEYS.items():
@@ -97,4 +97,4 @@ def outcome(document: Mapping[str, object], own: Mapping[str, Any]) -> Outcome:
         values[name] = key.within(nearest, own[name])
         if values[name] != wish:
             clamped[name] = "range" if values[name] == nearest else "household"
-    return Outcome(values, clamped)
+    return Weighed(values, clamped)

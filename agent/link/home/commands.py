@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from agent.core.contract.facts import CameraFacts
 from agent.core.household.pause import Pauses
-from agent.home.context import Place
+from agent.home.context import HomeContext
 from agent.host.clock import Instant
-from agent.link.store_thread import Clerk
+from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived
 from agent.store import pause
 from agent.store.database import StoreError
@@ -19,34 +19,34 @@ _log = logging.getLogger(__name__)
 
 
 class Pausing:
-    """Carries the household's word to the store, by the clerk's hands."""
+    """Carries the household's word to the store, by the store's thread."""
 
-    def __init__(self, place: Place, clerk: Clerk, changed: Callable[[], None]) -> None:
+    def __init__(self, home: HomeContext, store: StoreThread, changed: Callable[[], None]) -> None:
         """`changed` is called when the word is on the card."""
-        self._place, self._clerk, self._changed = place, clerk, changed
+        self._home, self._store, self._changed = home, store, changed
         self._minute_mono_s, self._minute_n = float("-inf"), 0
 
     def take(self, message: Arrived, camera: str) -> None:
         """Obey a command about `camera`. A retained one is refused: it would be obeyed at each reconnect."""
         on = WORDS.get(message.payload)
-        if message.retained or on is None or camera not in self._place.cameras or self._too_many():
+        if message.retained or on is None or camera not in self._home.cameras or self._too_many():
             _log.info("a pause command was refused: retained, not ON or OFF, for no camera of ours, or one too many")
             return
-        now = self._place.clock.now()
+        now = self._home.clock.now()
 
         def job(_: sqlite3.Connection) -> None:
             try:
                 if on:
-                    pause.put(self._place.folders, [camera], None, "home", now)
+                    pause.put(self._home.folders, [camera], None, "home", now)
                 else:
-                    pause.lift(self._place.folders, [camera])
+                    pause.lift(self._home.folders, [camera])
             except StoreError as error:
                 _log.error("%s", error)
 
-        self._clerk.ask(job, lambda _: self._changed())
+        self._store.ask(job, lambda _: self._changed())
 
     def _too_many(self) -> bool:
-        now_mono_s = self._place.clock.mono_s()
+        now_mono_s = self._home.clock.mono_s()
         if now_mono_s - self._minute_mono_s >= 60:
             self._minute_mono_s, self._minute_n = now_mono_s, 0
         self._minute_n += 1

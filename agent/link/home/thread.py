@@ -4,11 +4,11 @@ import threading
 
 from agent.core.contract.facts import Beat, Poke
 from agent.core.health.report import Report
-from agent.home.context import Place
+from agent.home.context import HomeContext
 from agent.home.removal import remove
-from agent.link.home.news import News
-from agent.link.home.sink import Sink
-from agent.link.store_thread import Clerk
+from agent.link.home.mailbox import Mailbox
+from agent.link.home.sink import HomeSink
+from agent.link.store_thread import StoreThread
 from agent.store import home
 from agent.store.database import StoreError
 
@@ -20,24 +20,24 @@ ENDING_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Home(threading.Thread):
+class HomeThread(threading.Thread):
     """Shows the device to the household's Home Assistant; or, once that is switched off, takes it away again."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, home: HomeContext) -> None:
         super().__init__(name="home", daemon=True)
-        self._place, self._news, self._over = place, News(), threading.Event()
+        self._home, self._mailbox, self._over = home, Mailbox(), threading.Event()
         self._reported: Report | None = None
-        self._sink: Sink | None = None
+        self._sink: HomeSink | None = None
 
     def hear(self, piece: Beat | Poke) -> None:
         """What another role has told."""
-        self._news.put(piece)
+        self._mailbox.put(piece)
 
     def report(self, report: Report | None) -> None:
         """The latest report; told on when it is another."""
         if report is not None and report is not self._reported:
             self._reported = report
-            self._news.put(report)
+            self._mailbox.put(report)
 
     def facts(self) -> dict[str, str | None]:
         """For the heartbeat: whether we are at home, and why not."""
@@ -49,7 +49,7 @@ class Home(threading.Thread):
     def end(self) -> None:
         """Have the thread leave."""
         self._over.set()
-        self._news.ring()
+        self._mailbox.ring()
 
     def leave(self) -> None:
         """Wait until it has left; a broker that hangs is not waited for."""
@@ -69,23 +69,23 @@ class Home(threading.Thread):
         return None
 
     def _work(self) -> None:
-        clerk = Clerk(self._place.folders.root)
+        store = StoreThread(self._home.folders.root)
         try:
-            before, now = clerk.wait_for(home.shown, None), None
-            if self._place.home.enabled:
-                now = self._place.shown
+            before, now = store.wait_for(home.shown, None), None
+            if self._home.home.enabled:
+                now = self._home.shown
             if before and (now is None or now.where != before.where):
                 self._clear(before, MOVED_S if now else PATIENT_S)
             if not self._over.is_set():
-                clerk.wait_for(lambda db: home.remember(db, now), None)
+                store.wait_for(lambda db: home.remember(db, now), None)
                 if now:
-                    self._sink = Sink(self._place, clerk, self._news, before)
+                    self._sink = HomeSink(self._home, store, self._mailbox, before)
                     self._sink.run(self._over)
         finally:
-            clerk.close()
+            store.close()
 
     def _clear(self, before: home.Shown, within_s: float) -> None:
-        fault = remove(self._place, before, self._over, within_s, f"taimat-{self._place.own_id}")
+        fault = remove(self._home, before, self._over, within_s, f"taimat-{self._home.own_id}")
         if fault is None:
             _log.info("removed from Home Assistant at %s:%d", *before.where)
         elif not self._over.is_set():

@@ -16,16 +16,16 @@ from agent.core.contract.wire import requests as handover
 from agent.core.delivery.backoff import Waits
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.link.answers import is_final, of_request
 from agent.link.audit import Audit
 from agent.link.commands import ANSWER_EXPIRY_S
 from agent.link.requests import queries as book
-from agent.link.requests.answers import answer, is_final
-from agent.link.requests.policy import Wishes
-from agent.link.requests.queries import Seen
-from agent.link.requests.snapshot import Picture
-from agent.link.requests.tus import Parcel
-from agent.link.requests.upload import Arrived, Carriage, Rejected, give_up
-from agent.link.store_thread import Clerk
+from agent.link.requests.policy import RequestPolicy
+from agent.link.requests.queries import RequestView
+from agent.link.requests.snapshot import PictureTaker
+from agent.link.requests.tus import Upload
+from agent.link.requests.uploader import Delivered, NotAccepted, Uploader, give_up
+from agent.link.store_thread import StoreThread
 from agent.link.verifier import BUSY, UNCHECKED, Verifier
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.credentials import load
@@ -49,24 +49,24 @@ WAITS = Waits(lost_s=5.0, step_s=10.0, longest_s=600.0)
 _log = logging.getLogger(__name__)
 
 
-class Steward:
-    """Works on the loop's thread; the clerk, a carriage and a picture have threads of their own."""
+class RequestFlow:
+    """Works on the loop's thread; the store, an uploader and a picture have threads of their own."""
 
-    def __init__(self, settings: Settings, folders: Folders, runtime: Path, own_id: str, clock: Clock, clerk: Clerk,
-                 audit: Audit, waits: Waits, written: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, folders: Folders, runtime: Path, own_id: str, clock: Clock,
+                 store: StoreThread, audit: Audit, waits: Waits, written: Callable[[], None]) -> None:
         """`written` is called when an event may have been written."""
         self._settings, self._folders, self._runtime, self._own_id = settings, folders, runtime, own_id
-        self._clock, self._clerk, self._audit, self._waits, self._written = clock, clerk, audit, waits, written
-        self.wishes = Wishes(settings, self._changed)
+        self._clock, self._store, self._audit, self._waits, self._written = clock, store, audit, waits, written
+        self.policy = RequestPolicy(settings, self._changed)
         self._outlet, self._verifier = Outlet(runtime), Verifier("", clock)
         self._look_mono_s, self._looking, self._repeat = clock.mono_s(), False, False
         self._open: dict[str, Request] = {}
         self._orders: dict[str, Ordered] = {}
         self._news: dict[str, tuple[Ordered, bytes]] = {}
-        self._carriage: Carriage | None = None
-        self._turns_n: dict[str, int] = {}      # so often a carriage of it has set out
-        self._picture: tuple[str, Picture] | None = None
-        self._busy = False                      # what came of a carriage or a picture is being written down
+        self._uploader: Uploader | None = None
+        self._turns_n: dict[str, int] = {}      # so often an uploader of it has set out
+        self._picture: tuple[str, PictureTaker] | None = None
+        self._busy = False                      # what came of an uploader or a picture is being written down
         self._told_b, self._told_mono_s, self._noted_mono_s = 0, 0.0, 0.0
         self._asked_mono_s: float | None = None     # when the ward was told last, as long as nobody says that it hears
 
@@ -91,7 +91,7 @@ class Steward:
 
     def wait_s(self) -> float:
         """Seconds until `turn` may have something to do."""
-        return min(self._verifier.wait_s(), AT_WORK_S if self._carriage or self._picture else float("inf"))
+        return min(self._verifier.wait_s(), AT_WORK_S if self._uploader or self._picture else float("inf"))
 
     def turn(self) -> None:
         """Look if it is time, and go on with what is under way."""
@@ -100,14 +100,14 @@ class Steward:
         if now_mono_s >= self._look_mono_s and not self._looking:
             self._look_mono_s = float("inf")
             job = functools.partial(book.look, now=self._clock.now(), repeat=self._repeat)
-            self._looking = self._clerk.ask(job, functools.partial(self._seen, self._repeat))
+            self._looking = self._store.ask(job, functools.partial(self._seen, self._repeat))
             self._repeat = self._repeat and not self._looking
             if not self._looking:
                 self._look_mono_s = now_mono_s + LOOK_IDLY_S
-        if self._carriage:
+        if self._uploader:
             waited_s = now_mono_s - (now_mono_s if self._asked_mono_s is None else self._asked_mono_s)
-            self._carriage.hold(SLOW_S < waited_s < DEAF_S)
-            self._note_progress(self._carriage, now_mono_s)
+            self._uploader.hold(SLOW_S < waited_s < DEAF_S)
+            self._note_progress(self._uploader, now_mono_s)
         if not self._busy:
             self._take_up_results()
 
@@ -124,8 +124,8 @@ class Steward:
 
     def close(self) -> None:
         """Let go of what is under way; it goes on with the next process."""
-        if self._carriage:
-            self._carriage.stop()
+        if self._uploader:
+            self._uploader.stop()
         if self._picture:
             self._picture[1].stop()
         self._outlet.close()
@@ -134,7 +134,7 @@ class Steward:
         self.hurry()
         self._outlet.send(Poke(what="requests"), "keeper", "web")
 
-    def _seen(self, repeat: bool, seen: Seen | None) -> None:
+    def _seen(self, repeat: bool, seen: RequestView | None) -> None:
         """None where the card does not answer."""
         self._looking = False
         now_mono_s = self._clock.mono_s()
@@ -158,23 +158,23 @@ class Steward:
             self._outlet.send(Poke(what="requests"), "keeper", "web")
 
     def _drop_what_is_over(self) -> None:
-        if self._carriage:
-            self._see_to(self._carriage)
+        if self._uploader:
+            self._see_to(self._uploader)
         if self._picture and self._state(self._picture[0]) != "approved":
             self._picture[1].stop()
             self._picture = None
 
-    def _see_to(self, carriage: Carriage) -> None:
+    def _see_to(self, uploader: Uploader) -> None:
         """Whether it is to go on: wanted still, alive, and no other one waits behind an intake that does not answer."""
-        request = self._open.get(carriage.parcel.request)
+        request = self._open.get(uploader.upload.request)
         if request is None or request.state != "packed":
-            carriage.stop()
-            give_up(self._settings.ward, carriage.upload, carriage.parcel.request)
-            self._carriage = None
-        elif carriage.outcome is None and (not carriage.is_alive() or request.sha256 != carriage.parcel.sha256
-                                           or (len(self._packed()) > 1 and carriage.stuck_s > TURN_S)):
-            carriage.stop()
-            self._carriage = None
+            uploader.stop()
+            give_up(self._settings.ward, uploader.url, uploader.upload.request)
+            self._uploader = None
+        elif uploader.outcome is None and (not uploader.is_alive() or request.sha256 != uploader.upload.sha256
+                                           or (len(self._packed()) > 1 and uploader.stuck_s > TURN_S)):
+            uploader.stop()
+            self._uploader = None
 
     def _begin(self) -> None:
         """One upload at a time, and one picture: the oldest; or the next, if the oldest has had its turn.
@@ -183,17 +183,18 @@ class Steward:
         """
         if self._busy:
             return
-        if self._carriage is None and (packed := self._packed()):
+        if self._uploader is None and (packed := self._packed()):
             request = min(packed, key=lambda each: self._turns_n.get(each.id, 0))
             assert request.bytes is not None and request.sha256 is not None
             self._turns_n[request.id] = self._turns_n.get(request.id, 0) + 1
-            parcel = Parcel(request.id, request.kind, request.bytes, request.sha256, request.manifest)
-            self._carriage = Carriage(self._settings.ward, request.upload, parcel, self._file(request),
+            upload = Upload(request.id, request.kind, request.bytes, request.sha256, request.manifest)
+            self._uploader = Uploader(self._settings.ward, request.upload, upload, self._file(request),
                                       self._settings.sharing.upload_pct / 100, self._clock, self._waits)
             self._told_b, self._noted_mono_s = 0, 0.0
         for request in self._open.values():
             if request.state == "approved" and request.kind == "snapshot" and self._picture is None:
-                self._picture = request.id, Picture(self._runtime / f"snap-{request.camera}.sock", self._file(request))
+                self._picture = request.id, PictureTaker(self._runtime / f"snap-{request.camera}.sock",
+                                                         self._file(request))
 
     def _packed(self) -> list[Request]:
         return [request for request in self._open.values() if request.state == "packed"]
@@ -209,16 +210,16 @@ class Steward:
                                               sha256=picture.sha256))
             else:
                 self._fail(request_id, "no_picture")
-        elif self._carriage and (outcome := self._carriage.outcome):
-            request = self._open.get(self._carriage.parcel.request)
+        elif self._uploader and (outcome := self._uploader.outcome):
+            request = self._open.get(self._uploader.upload.request)
             match outcome:
-                case Arrived(receipt) if request:
+                case Delivered(receipt) if request:
                     self._judge(request, receipt)
-                case Rejected(code) if request and code == "file":
-                    self._carriage = None
+                case NotAccepted(code) if request and code == "file":
+                    self._uploader = None
                     self._write(functools.partial(requests.unpacked, request_id=request.id))
-                case Rejected(code) if request:
-                    self._carriage = None
+                case NotAccepted(code) if request:
+                    self._uploader = None
                     self._fail(request.id, code)
 
     def _judge(self, request: Request, receipt: bytes) -> None:
@@ -237,8 +238,8 @@ class Steward:
 
     def _judged(self, request: Request, receipt: bytes, code: str | None) -> None:
         self._busy = False
-        if self._carriage and self._carriage.parcel.request == request.id:
-            self._carriage = None
+        if self._uploader and self._uploader.upload.request == request.id:
+            self._uploader = None
         if code is None:
             self._write(functools.partial(book.deliver, request_id=request.id, receipt=receipt.decode(),
                                           now=self._clock.now()))
@@ -259,27 +260,27 @@ class Steward:
             self._say(news or [])
             self.hurry()
 
-        self._busy = self._clerk.ask(job, then)
+        self._busy = self._store.ask(job, then)
         if not self._busy:
             self._look_mono_s = self._clock.mono_s() + LOOK_IDLY_S
 
-    def _note_progress(self, carriage: Carriage, now_mono_s: float) -> None:
-        if carriage.sent_b and now_mono_s - self._noted_mono_s >= NOTED_EVERY_S:
+    def _note_progress(self, uploader: Uploader, now_mono_s: float) -> None:
+        if uploader.sent_b and now_mono_s - self._noted_mono_s >= NOTED_EVERY_S:
             self._noted_mono_s = now_mono_s
-            self._clerk.ask(functools.partial(requests.sent, request_id=carriage.parcel.request,
-                                              sent_b=carriage.sent_b))
+            self._store.ask(functools.partial(requests.sent, request_id=uploader.upload.request,
+                                              sent_b=uploader.sent_b))
 
     def _tell_progress(self) -> None:
         """Tell how far it is. That is also how it is seen whether the line is still quick for others."""
-        carriage, now_mono_s = self._carriage, self._clock.mono_s()
+        uploader, now_mono_s = self._uploader, self._clock.mono_s()
         since_s = now_mono_s - self._told_mono_s
         waits = since_s < TOLD_EVERY_S or (self._asked_mono_s is not None and since_s < DEAF_S)
-        if carriage is None or carriage.sent_b == self._told_b or waits:
+        if uploader is None or uploader.sent_b == self._told_b or waits:
             return
-        request, ordered = self._open.get(carriage.parcel.request), self._orders.get(carriage.parcel.request)
+        request, ordered = self._open.get(uploader.upload.request), self._orders.get(uploader.upload.request)
         if request and ordered and ordered.id not in self._news:
-            self._told_b, self._told_mono_s, self._asked_mono_s = carriage.sent_b, now_mono_s, now_mono_s
-            told = answer(request, self._clock.now(), carriage.sent_b)
+            self._told_b, self._told_mono_s, self._asked_mono_s = uploader.sent_b, now_mono_s, now_mono_s
+            told = of_request(request, self._clock.now(), uploader.sent_b)
             self._news[ordered.id] = ordered, wire.encode(told)
 
     def _state(self, request_id: str) -> str | None:

@@ -8,7 +8,7 @@ from agent.config.settings import Settings
 from agent.core.contract.wire.commands import LONGEST_MS, ClipCancel, ClipExport, Snapshot
 from agent.host.clock import Instant
 from agent.link.requests.tus import usable
-from agent.link.verdict import Deed, Refusal
+from agent.link.verdict import Outcome, Refusal
 from agent.store import requests
 from agent.store.requests import Request, RequestError
 
@@ -17,19 +17,19 @@ AHEAD_MS = 60_000               # that the ward's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RequestPolicy:
     """Makes requests of them; `changed` is called when there is something new to look at."""
 
     settings: Settings
     changed: Callable[[], None]
 
-    def wanted(self, order_id: str, wish: Snapshot | ClipExport) -> Deed:
+    def wanted(self, order_id: str, wish: Snapshot | ClipExport) -> Outcome:
         """It is answered by what becomes of the request, at once or later."""
-        return Deed(write=lambda db, now: self._open(db, now, order_id, wish), then=self.changed)
+        return Outcome(write=lambda db, now: self._open(db, now, order_id, wish), then=self.changed)
 
-    def cancel(self, wish: ClipCancel) -> Deed:
+    def cancel(self, wish: ClipCancel) -> Outcome:
         """It is not wanted any more."""
-        return Deed(write=lambda db, now: _cancel(db, now, wish.request), then=self.changed)
+        return Outcome(write=lambda db, now: _cancel(db, now, wish.request), then=self.changed)
 
     def _open(self, db: sqlite3.Connection, now: Instant, order_id: str, wish: Snapshot | ClipExport) -> None:
         request = self._request(now, order_id, wish)

@@ -1,4 +1,4 @@
-"""What the link reads and writes of requests: jobs for the clerk, none of which minds a request that has moved on."""
+"""What the link reads and writes of requests: jobs for the store, none of which minds a request that has moved on."""
 import contextlib
 import sqlite3
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ News = list[tuple[Ordered, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RequestView:
     """How things stand."""
 
     news: News                          # answers to send
@@ -25,7 +25,7 @@ class Seen:
     orders: Mapping[str, Ordered]       # the commands that they came with, by id
 
 
-def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> Seen:
+def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> RequestView:
     """Give up what has waited too long, answer what has changed; with `repeat`, say once more how all of it stands."""
     with contextlib.suppress(RequestError):         # somebody has decided in this very moment
         requests.lapse(db, now)
@@ -35,7 +35,7 @@ def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> Seen:
     if repeat:
         told = {ordered.id for ordered, _ in news}
         news += [(each, each.answer) for each in orders.values() if each.id not in told]
-    return Seen(news, requests.open_ones(db), orders)
+    return RequestView(news, requests.open_ones(db), orders)
 
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> News:

@@ -13,7 +13,7 @@ TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; one that is
 _log = logging.getLogger(__name__)
 
 
-class Picture(threading.Thread):
+class PictureTaker(threading.Thread):
     """One picture on its way to the card. `sha256` (hex) and `size_b` tell of it once it lies there, flushed."""
 
     def __init__(self, door: Path, target: Path) -> None:

@@ -25,16 +25,16 @@ RETRY_S = (1.0, 60.0)           # bounds for what the intake says of when to ask
 OCTETS = "application/offset+octet-stream"
 
 
-class Turned(Exception):
+class UploadRefused(Exception):
     """The intake will never take it; the text is its code."""
 
 
-class Broken(Exception):
+class UploadBroken(Exception):
     """It did not work now; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Upload:
     """What is uploaded."""
 
     request: str
@@ -50,7 +50,7 @@ class Parcel:
         return ",".join(f"{key} {_base64(value.encode())}" for key, value in told.items() if value is not None)
 
 
-class Answer(NamedTuple):
+class TusAnswer(NamedTuple):
     """Of the intake; header names in lower case."""
 
     status: int
@@ -61,22 +61,22 @@ class Answer(NamedTuple):
 Send = Callable[[bytes, Callable[[memoryview], object]], None]
 
 
-class Intake:
+class TusClient:
     """One connection, opened at its first use. Every method raises Broken, Turned and OSError."""
 
-    def __init__(self, upload: str, tls: ssl.SSLContext, connected: Callable[[socket.socket], None]) -> None:
-        """`upload` is the URL to create uploads at, one that `usable` takes; `connected` sees each new socket."""
-        self._upload, self._connected = urllib.parse.urlsplit(upload), connected
-        self._http = http.client.HTTPSConnection(self._upload.hostname or "", self._upload.port or 443,
+    def __init__(self, url: str, tls: ssl.SSLContext, connected: Callable[[socket.socket], None]) -> None:
+        """`url` is where uploads are created, one that `usable` takes; `connected` sees each new socket."""
+        self._url, self._connected = urllib.parse.urlsplit(url), connected
+        self._http = http.client.HTTPSConnection(self._url.hostname or "", self._url.port or 443,
                                                  timeout=CONNECT_S, context=tls)
 
-    def create(self, parcel: Parcel) -> str:
+    def create(self, upload: Upload) -> str:
         """Announce it, maybe once more; returns where it is."""
-        answer = self._ask("POST", self._upload.path, {
-            "Upload-Length": str(parcel.size_b), "Upload-Metadata": parcel.metadata, "Content-Length": "0"})
+        answer = self._ask("POST", self._url.path, {
+            "Upload-Length": str(upload.size_b), "Upload-Metadata": upload.metadata, "Content-Length": "0"})
         if answer.status == 409:        # of another length or content: what was sent before was packed anew since
-            self.forget(parcel.request)
-            raise Broken("it had another one of this request")
+            self.forget(upload.request)
+            raise UploadBroken("it had another one of this request")
         return self._place(_expect(answer, 201).headers.get("location", ""))
 
     def offset_b(self, place: str) -> int:
@@ -97,19 +97,19 @@ class Intake:
             wait_s = float(asked) if asked.isdecimal() and len(asked) <= DIGITS_MAX else 0.0
             return min(max(wait_s, RETRY_S[0]), RETRY_S[1])
         if answer.status == 422:
-            raise Turned(_code(answer))
+            raise UploadRefused(_code(answer))
         return _kept(answer, 200).body
 
     def forget(self, request: str) -> None:
         """What it has of that request is not wanted any more."""
-        self._ask("DELETE", f"{self._upload.path}/{request}")
+        self._ask("DELETE", f"{self._url.path}/{request}")
 
     def close(self) -> None:
         """Let go of the connection."""
         self._http.close()
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str] | None = None,
-             body: Callable[[Callable[[memoryview], object]], None] | None = None) -> Answer:
+             body: Callable[[Callable[[memoryview], object]], None] | None = None) -> TusAnswer:
         try:
             self._connect()
             self._http.putrequest(method, path, skip_accept_encoding=True)
@@ -122,7 +122,7 @@ class Intake:
         except BaseException as error:
             self.close()
             if isinstance(error, http.client.HTTPException | ValueError) and not isinstance(error, OSError):
-                raise Broken(f"no answer of an intake: {type(error).__name__}") from error
+                raise UploadBroken(f"no answer of an intake: {type(error).__name__}") from error
             raise
 
     def _connect(self) -> None:
@@ -134,13 +134,13 @@ class Intake:
     def _is_open(self) -> bool:
         return self._http.sock is not None
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> TusAnswer:
         with self._http.getresponse() as response:
             body = response.read(RECEIPT_B + 1)
             if len(body) > RECEIPT_B:
                 self.close()
-                raise Broken("its answer is too long")
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+                raise UploadBroken("its answer is too long")
+            return TusAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
     def _place(self, location: str) -> str:
         """The path of what was created, which must be at the same intake.
@@ -148,11 +148,11 @@ class Intake:
         Behind somebody else who speaks TLS for it, it may believe that it is asked by plain HTTP. We go on as before.
         """
         try:
-            whole = urllib.parse.urlsplit(urllib.parse.urljoin(self._upload.geturl(), location))
+            whole = urllib.parse.urlsplit(urllib.parse.urljoin(self._url.geturl(), location))
         except ValueError as error:
-            raise Broken(f"it names no place: {error}") from error
-        if whole.netloc != self._upload.netloc or not location or whole.query:
-            raise Broken("it names no place of its own for the upload")
+            raise UploadBroken(f"it names no place: {error}") from error
+        if whole.netloc != self._url.netloc or not location or whole.query:
+            raise UploadBroken("it names no place of its own for the upload")
         return whole.path
 
 
@@ -165,29 +165,29 @@ def usable(upload: str) -> bool:
         return False
 
 
-def _expect(answer: Answer, status: int) -> Answer:
+def _expect(answer: TusAnswer, status: int) -> TusAnswer:
     if answer.status in FINAL:
-        raise Turned(_code(answer))
+        raise UploadRefused(_code(answer))
     if answer.status != status:
-        raise Broken(f"it answers {answer.status}")
+        raise UploadBroken(f"it answers {answer.status}")
     return answer
 
 
-def _kept(answer: Answer, status: int) -> Answer:
+def _kept(answer: TusAnswer, status: int) -> TusAnswer:
     """The same for what was created: that it is gone, or elsewhere than we believed, is no final word."""
     if answer.status in (404, 409, 410, 460):
-        raise Broken(f"it answers {answer.status}: start again from what it has")
+        raise UploadBroken(f"it answers {answer.status}: start again from what it has")
     return _expect(answer, status)
 
 
-def _offset_b(answer: Answer) -> int:
+def _offset_b(answer: TusAnswer) -> int:
     told = answer.headers.get("upload-offset", "")
     if not told.isdecimal() or len(told) > DIGITS_MAX:
-        raise Broken("it does not say how much it has")
+        raise UploadBroken("it does not say how much it has")
     return int(told)
 
 
-def _code(answer: Answer) -> str:
+def _code(answer: TusAnswer) -> str:
     try:
         code = json.loads(answer.body)["code"]
     except (ValueError, TypeError, LookupError, RecursionError):

@@ -26,7 +26,7 @@ SPARE_B = 64 << 20              # of the card, for recording goes on meanwhile
 RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)\Z")
 
 
-class Unfit(Exception):
+class WrongBundle(Exception):
     """The server has something else than was ordered."""
 
 
@@ -67,7 +67,7 @@ def _begins_b(answer: http.client.HTTPResponse, size_b: int) -> int:
             return int(told[1])
     elif answer.status == 200 and answer.headers.get("Content-Length") == str(size_b):
         return 0
-    raise Unfit(f"the server answers {answer.status}, and has no file of {size_b} bytes there")
+    raise WrongBundle(f"the server answers {answer.status}, and has no file of {size_b} bytes there")
 
 
 def main(argv: list[str]) -> int:
@@ -86,9 +86,9 @@ def main(argv: list[str]) -> int:
         fetch(url, int(size_b), part, context(Ward(ca=ca, cert=cert, key=key)))
         if sha256(part) != digest:
             part.unlink()
-            raise Unfit("it is not the bundle that was ordered: its SHA-256 is another")
+            raise WrongBundle("it is not the bundle that was ordered: its SHA-256 is another")
         rename_durably(part, target)
-    except Unfit as error:
+    except WrongBundle as error:
         print(f"{url}: {error}", file=sys.stderr)
         return NEVER
     except (OSError, http.client.HTTPException, LinkFault) as error:

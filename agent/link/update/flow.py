@@ -19,11 +19,11 @@ from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.release import Code
 from agent.host.clock import Clock
 from agent.host.updates import ASK, Doors, bundle
-from agent.link.store_thread import Clerk
+from agent.link.store_thread import StoreThread
 from agent.link.update import fetch
 from agent.link.update import queries as book
-from agent.link.update.queries import Seen
-from agent.link.verdict import Deed
+from agent.link.update.queries import UpdateView
+from agent.link.verdict import Outcome
 from agent.store.commands import Ordered
 from agent.store.updates import Order, State
 
@@ -39,33 +39,33 @@ Say = Callable[[Ordered, bytes], None]
 _log = logging.getLogger(__name__)
 
 
-class Bearer:
-    """Works on the loop's thread; the clerk reads and writes, a process fetches."""
+class UpdateFlow:
+    """Works on the loop's thread; the store's thread reads and writes, a process fetches."""
 
-    def __init__(self, settings: Settings, store: Path, doors: Doors, clock: Clock, clerk: Clerk, waits: Waits,
+    def __init__(self, settings: Settings, folder: Path, doors: Doors, clock: Clock, store: StoreThread, waits: Waits,
                  say: Say) -> None:
         """`say` has an answer sent, now or when the ward is there again."""
-        self._settings, self._store, self._doors, self._clock, self._clerk = settings, store, doors, clock, clerk
+        self._settings, self._folder, self._doors, self._clock, self._store = settings, folder, doors, clock, store
         self._say, self._backoff = say, Backoff(waits)
         self._order: Order | None = None        # the newest one
         self._news: deque[tuple[Ordered, bytes]] = deque()
         self._look_mono_s, self._repeat = 0.0, False
-        self._busy = False                      # the clerk is at it, and `_order` may not be how things are
+        self._busy = False                      # the store's thread is at it, and `_order` may not be how things are
         self._fetching: subprocess.Popen[bytes] | None = None
         self._fetch_mono_s, self._fails_n = 0.0, 0
         self._asked_mono_s: float | None = None
         self._asks_n = 0
 
-    def wanted(self, command_id: str, wish: Update) -> Deed:
+    def wanted(self, command_id: str, wish: Update) -> Outcome:
         """The ward orders a version; it is answered by what becomes of that."""
         def write(db: Any, now: Any) -> None:
             self._news.extend(book.order(db, now, command_id, wish, self._settings.update))
 
-        return Deed(write=write, then=self.hurry)
+        return Outcome(write=write, then=self.hurry)
 
     def why_stopped(self) -> str:
         """What the ward is told of a planned stop."""
-        at_work = self._clerk.wait_for(lambda _: self._doors.under_way(), STOP_WITHIN_S)
+        at_work = self._store.wait_for(lambda _: self._doors.under_way(), STOP_WITHIN_S)
         return "update" if at_work else "shutdown"
 
     def hurry(self) -> None:
@@ -84,7 +84,7 @@ class Bearer:
         if self._clock.mono_s() >= self._look_mono_s and not self._busy:
             self._look_mono_s = float("inf")
             job = functools.partial(book.look, now=self._clock.now(), doors=self._doors, repeat=self._repeat)
-            self._busy, self._repeat = self._clerk.ask(job, self._looked), False
+            self._busy, self._repeat = self._store.ask(job, self._looked), False
         if self._order and not self._busy:
             self._go_on(self._order)
 
@@ -94,7 +94,7 @@ class Bearer:
             self._fetching.kill()
             self._fetching.wait()
 
-    def _looked(self, seen: Seen | None) -> None:
+    def _looked(self, seen: UpdateView | None) -> None:
         """None where the card does not answer."""
         self._busy = False
         if seen is None:
@@ -123,7 +123,7 @@ class Bearer:
         self._fetch_mono_s = self._clock.mono_s() + wait_s
 
     def _fetch(self, order: Order) -> None:
-        target, ward = bundle(self._store, order.sha256), self._settings.ward
+        target, ward = bundle(self._folder, order.sha256), self._settings.ward
         command = [sys.executable, "-m", "agent.link.update.fetch", order.url, str(order.bytes), order.sha256,
                    str(target), ward.ca, ward.cert, ward.key]
         try:
@@ -153,10 +153,10 @@ class Bearer:
         else:
             self._move(order, "handed", None)
 
-    def _listen(self, order: Order, seen: Seen) -> None:
+    def _listen(self, order: Order, seen: UpdateView) -> None:
         if seen.result:
             self._move(order, "failed" if seen.result.code else "done", seen.result.code)
-            self._clerk.ask(functools.partial(book.clear, store=self._store))
+            self._store.ask(functools.partial(book.clear, folder=self._folder))
         elif seen.at_work:
             self._asked_mono_s = None
         elif self._asked_mono_s is None:            # the machine has started anew since then, or root has just ended
@@ -178,4 +178,4 @@ class Bearer:
             self._news.extend(news or [])
             self.hurry()
 
-        self._busy = self._clerk.ask(job, then)
+        self._busy = self._store.ask(job, then)

@@ -1,4 +1,4 @@
-"""What the link reads and writes of the version that was ordered: jobs for the clerk."""
+"""What the link reads and writes of the version that was ordered: jobs for the store."""
 import contextlib
 import sqlite3
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ News = list[tuple[Ordered, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class UpdateView:
     """One look at the newest order."""
 
     order: Order | None = None
@@ -51,17 +51,17 @@ def order(db: sqlite3.Connection, now: Instant, command_id: str, wish: Update, r
     return news
 
 
-def look(db: sqlite3.Connection, now: Instant, doors: Doors, repeat: bool) -> Seen:
+def look(db: sqlite3.Connection, now: Instant, doors: Doors, repeat: bool) -> UpdateView:
     """How things stand; with `repeat`, what was answered last is told once more."""
     with transaction(db):
         if (order := updates.read(db)) is None:
-            return Seen()
+            return UpdateView()
         news = record.follow_update(db, order, now)
         if repeat and not news:
             news = [(each, each.answer) for each in commands.unfinished(db) if each.id == order.id]
     if order.state != "handed":
-        return Seen(order, news)
-    return Seen(order, news, doors.result(order.id), doors.under_way())
+        return UpdateView(order, news)
+    return UpdateView(order, news, doors.result(order.id), doors.under_way())
 
 
 def move(db: sqlite3.Connection, command_id: str, state: State, code: Code | None, now: Instant) -> News:
@@ -75,8 +75,8 @@ def _move(db: sqlite3.Connection, command_id: str, state: State, code: Code | No
     return record.follow_update(db, moved, now) if moved else []
 
 
-def clear(_: sqlite3.Connection, store: Path) -> None:
+def clear(_: sqlite3.Connection, folder: Path) -> None:
     """Remove bundles: nobody needs them any more."""
     with contextlib.suppress(OSError):
-        for path in (store / FOLDER).iterdir():
+        for path in (folder / FOLDER).iterdir():
             path.unlink()

@@ -8,7 +8,7 @@ from typing import Any
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
-from agent.mqtt.credentials import Ward, load
+from agent.mqtt.credentials import BrokerAccount, load
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Down, Session, Taken, Told
 from agent.ward import settings
@@ -59,7 +59,7 @@ class Record:
 class Witness:
     """Use as a context manager."""
 
-    def __init__(self, ward: settings.Ward, account: Ward, name: str, listen: tuple[str, ...], record: Record,
+    def __init__(self, ward: settings.Ward, account: BrokerAccount, name: str, listen: tuple[str, ...], record: Record,
                  will: Outgoing | None = None, words: Words = ()) -> None:
         """Connect as `account`, or as `name` where that has no certificate, and subscribe to `listen`.
 
@@ -141,7 +141,7 @@ class Witness:
                 raise VisitFault(f"{_in_words(fault, self._words)}; what was seen is not whole: try again")
 
 
-def who(account: Ward, name: str, words: Words) -> str:
+def who(account: BrokerAccount, name: str, words: Words) -> str:
     """The client id: the certificate's common name, or `name` without one. Raises VisitFault."""
     try:
         return load(account, name).dev

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.delivery.outbox import Pace
+from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
@@ -35,8 +35,8 @@ class Papers:
 class Device:
     """Lives in somebody's loop, which calls `turn` when its socket has something, or after `wait_s`."""
 
-    def __init__(self, dev: str, papers: Papers, port: int, clock: Clock, waits: Waits, pace: Pace, health_every_s: int,
-                 tally: Tally) -> None:
+    def __init__(self, dev: str, papers: Papers, port: int, clock: Clock, waits: Waits, pace: OutboxPace,
+                 health_every_s: int, tally: Tally) -> None:
         """It connects at a random moment of the first `waits.start_s`."""
         self._papers, self._port, self._clock, self._every_s, self._tally = papers, port, clock, health_every_s, tally
         self._topics = wire.Topics(WARD, dev)

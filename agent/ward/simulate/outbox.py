@@ -1,6 +1,6 @@
 """A device's outbox by the rules of a real one (core.delivery.outbox), in memory: these devices lose no power."""
 from agent.core.contract import wire
-from agent.core.delivery.outbox import Offers, Pace, is_late
+from agent.core.delivery.outbox import Offers, OutboxPace, is_late
 from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 class Outbox:
     """Rows that go when the ward's receipt names them."""
 
-    def __init__(self, topics: wire.Topics, pace: Pace, tally: Tally) -> None:
+    def __init__(self, topics: wire.Topics, pace: OutboxPace, tally: Tally) -> None:
         self._topics, self.tally = topics, tally
         self._offers = Offers(pace)
         self._rows: dict[int, wire.Entry] = {}

@@ -2,7 +2,7 @@
 from dataclasses import dataclass, field
 
 from agent.core.delivery.backoff import Waits
-from agent.core.delivery.outbox import Pace
+from agent.core.delivery.outbox import OutboxPace
 
 WARD = "w07"
 HOST = "127.0.0.1"
@@ -25,7 +25,7 @@ class Plan:
     health_every_s: int = 30
     down_s: float = 10.0            # how long the broker is away
     waits: Waits = field(default_factory=Waits)
-    pace: Pace = field(default_factory=Pace)
+    pace: OutboxPace = field(default_factory=OutboxPace)
 
     @property
     def settle_s(self) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 from agent.core.contract import wire
 from agent.host.clock import Clock
 from agent.mqtt.connection import Outgoing
-from agent.mqtt.credentials import Ward
+from agent.mqtt.credentials import BrokerAccount
 from agent.ward import settings
 from agent.ward.conformance.subscriber.rules import (
     ANSWER_S,
@@ -38,7 +38,7 @@ class Tempo:
     burst_n: int = BURST_N
 
 
-def play(own: settings.Ward, account: Ward, tempo: Tempo, clock: Clock) -> Transcript:
+def play(own: settings.Ward, account: BrokerAccount, tempo: Tempo, clock: Clock) -> Transcript:
     """All of it, which takes some minutes; the device is whom the certificate names. Raises VisitFault."""
     record = Record(clock)
     speaker = Speaker(wire.Topics(own.ward, who(account, NOBODY, WORDS)))

@@ -13,9 +13,9 @@ from pathlib import Path
 from agent.config.settings import Ward
 from agent.core.contract.wire.requests import PIECE_B
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.delivery.uplink import Sight, Uplink
+from agent.core.delivery.uplink import LineSample, Uplink
 from agent.host.clock import Clock
-from agent.link.requests.tus import Broken, Intake, Parcel, Turned
+from agent.link.requests.tus import TusClient, Upload, UploadBroken, UploadRefused
 from agent.mqtt.credentials import context
 from agent.mqtt.fault import LinkFault
 
@@ -27,7 +27,7 @@ TCP_NOTSENT_LOWAT = 25
 INFO_B, RTT, MIN_RTT, DELIVERY_RATE = 168, 68, 148, 160
 
 
-class Flow:
+class PacedSocket:
     """The way out of one upload. It lives longer than its connections: what was learned of the line stays."""
 
     def __init__(self, share: float, mono_s: Callable[[], float]) -> None:
@@ -56,7 +56,7 @@ class Flow:
             return
         (rtt_us,), (base_us,) = struct.unpack_from("=I", info, RTT), struct.unpack_from("=I", info, MIN_RTT)
         (arrives_b_s,) = struct.unpack_from("=Q", info, DELIVERY_RATE)
-        self._uplink.see(self._mono_s(), Sight(rtt_us / 1e6, base_us / 1e6, float(arrives_b_s)))
+        self._uplink.see(self._mono_s(), LineSample(rtt_us / 1e6, base_us / 1e6, float(arrives_b_s)))
         self._pace(self._socket)
 
     def _pace(self, connected: socket.socket) -> None:
@@ -68,39 +68,39 @@ LOOK_S = 0.2                # while it is paused
 _log = logging.getLogger(__name__)
 
 
-class Stopped(Exception):
+class UploadStopped(Exception):
     """Nobody wants it carried any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class Delivered:
     """It is there; `receipt` is what the intake says about it, of which nothing is believed yet."""
 
     receipt: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class NotAccepted:
     """It will never be taken."""
 
     code: str
 
 
-class Carriage(threading.Thread):
+class Uploader(threading.Thread):
     """One file's way. `outcome` is None until it is there, or will never be."""
 
-    def __init__(self, ward: Ward, upload: str, parcel: Parcel, file: Path, share: float, clock: Clock,
+    def __init__(self, ward: Ward, url: str, upload: Upload, file: Path, share: float, clock: Clock,
                  waits: Waits) -> None:
-        super().__init__(name="carriage", daemon=True)
-        self._ward, self.upload, self.parcel, self._file = ward, upload, parcel, file
+        super().__init__(name="upload", daemon=True)
+        self._ward, self.url, self.upload, self._file = ward, url, upload, file
         self._clock, self._backoff = clock, Backoff(waits)
-        self._flow = Flow(share, clock.mono_s)
+        self._flow = PacedSocket(share, clock.mono_s)
         self._over, self._held = threading.Event(), threading.Event()
         self._socket: socket.socket | None = None
         self.sent_b = 0
         self.fault: str | None = None           # why it does not go on just now
         self._well_mono_s = clock.mono_s()      # when it went on last
-        self.outcome: Arrived | Rejected | None = None
+        self.outcome: Delivered | NotAccepted | None = None
         self.start()
 
     @property
@@ -126,34 +126,34 @@ class Carriage(threading.Thread):
             try:
                 self.outcome = self._try()
                 return
-            except Stopped:
+            except UploadStopped:
                 return
             except FileNotFoundError as error:
-                self.outcome = Rejected("file")
+                self.outcome = NotAccepted("file")
                 _log.error("%s: %s", self._file, error.strerror)
                 return
-            except (OSError, Broken, LinkFault) as error:
+            except (OSError, UploadBroken, LinkFault) as error:
                 self._wait(error, began_mono_s, went_on=self.sent_b > had_b)
 
     def _wait(self, error: Exception, began_mono_s: float, went_on: bool) -> None:
         backoff = Backoff(self._backoff.waits) if went_on else self._backoff
         self._backoff, wait_s = backoff.lost(self._clock.mono_s() - began_mono_s, random.random())
         self.fault = str(error)
-        _log.warning("%s: %s; again in %.0f s", self.upload, error, wait_s)
+        _log.warning("%s: %s; again in %.0f s", self.url, error, wait_s)
         self._over.wait(wait_s)
 
-    def _try(self) -> Arrived | Rejected:
+    def _try(self) -> Delivered | NotAccepted:
         """One connection's work."""
-        intake = Intake(self.upload, context(self._ward), self._connected)
+        intake = TusClient(self.url, context(self._ward), self._connected)
         try:
-            place = intake.create(self.parcel)
+            place = intake.create(self.upload)
             self._send(intake, place)
             while not isinstance(told := intake.receipt(place), bytes):
                 if self._over.wait(told):
-                    raise Stopped
-            return Arrived(told)
-        except Turned as turned:
-            return Rejected(str(turned))
+                    raise UploadStopped
+            return Delivered(told)
+        except UploadRefused as turned:
+            return NotAccepted(str(turned))
         finally:
             self._socket = None
             intake.close()
@@ -163,14 +163,14 @@ class Carriage(threading.Thread):
         self._flow.take(connected)
         self._may_go_on()
 
-    def _send(self, intake: Intake, place: str) -> None:
+    def _send(self, intake: TusClient, place: str) -> None:
         with self._file.open("rb") as file:
             self.sent_b = intake.offset_b(place)
-            while self.sent_b < self.parcel.size_b:
+            while self.sent_b < self.upload.size_b:
                 file.seek(self.sent_b)
                 piece = file.read(PIECE_B)
                 if not piece:
-                    raise Broken("it says that it has more than there is")
+                    raise UploadBroken("it says that it has more than there is")
                 self.sent_b = intake.send(place, self.sent_b, piece,
                                           functools.partial(self._flow.send, may_go_on=self._may_go_on))
                 self.fault, self._well_mono_s = None, self._clock.mono_s()
@@ -179,14 +179,14 @@ class Carriage(threading.Thread):
         while self._held.is_set() and not self._over.is_set():
             self._over.wait(LOOK_S)
         if self._over.is_set():
-            raise Stopped
+            raise UploadStopped
 
 
-def give_up(ward: Ward, upload: str, request: str) -> None:
+def give_up(ward: Ward, url: str, request: str) -> None:
     """Have the intake forget what it has of this request; best effort, on a thread of its own."""
     def work() -> None:
-        with contextlib.suppress(OSError, Broken, Turned, LinkFault):
-            intake = Intake(upload, context(ward), lambda _: None)
+        with contextlib.suppress(OSError, UploadBroken, UploadRefused, LinkFault):
+            intake = TusClient(url, context(ward), lambda _: None)
             try:
                 intake.forget(request)
             finally:

@@ -14,19 +14,19 @@ REFRESH_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Published:
     """What was said last on a topic, and when."""
 
     payload: bytes
     mono_s: float
 
 
-class Teller:
+class StatePublisher:
     """Remembers what was said in this connection."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self._session, self._clock = session, clock
-        self._told: dict[str, Told] = {}
+        self._told: dict[str, Published] = {}
 
     def forget(self) -> None:
         """Say everything anew."""
@@ -46,5 +46,5 @@ class Teller:
         now_mono_s, told = self._clock.mono_s(), self._told.get(topic)
         if told and told.payload == payload and now_mono_s - told.mono_s < REFRESH_S:
             return
-        self._told[topic] = Told(payload, now_mono_s)
+        self._told[topic] = Published(payload, now_mono_s)
         self._session.post(Outgoing(topic, payload, qos=0, retain=True, expiry_s=EXPIRY_S, content_type=content_type))

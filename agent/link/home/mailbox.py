@@ -17,7 +17,7 @@ PICTURE_B_MAX = 200_000
 _log = logging.getLogger(__name__)
 
 
-class Snapshots:
+class PictureAsker:
     """One question at a time; who asks meanwhile goes without."""
 
     def __init__(self, runtime: Path, came: Callable[[str, bytes], None]) -> None:
@@ -50,25 +50,25 @@ WAITING_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CameraPicture:
     """A camera's picture as JPEG."""
 
     camera: str
     jpeg: bytes
 
 
-class News:
+class Mailbox:
     """`fileno` is readable while something waits to be taken."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Beat | Poke | Report | Picture] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[Beat | Poke | Report | CameraPicture] = deque(maxlen=WAITING_MAX)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
         """What to wait on."""
         return self._bell
 
-    def put(self, piece: Beat | Poke | Report | Picture) -> None:
+    def put(self, piece: Beat | Poke | Report | CameraPicture) -> None:
         """From any thread; never waits."""
         self._waiting.append(piece)
         self.ring()
@@ -77,7 +77,7 @@ class News:
         """Wake up whoever waits."""
         os.eventfd_write(self._bell, 1)
 
-    def take(self) -> list[Beat | Poke | Report | Picture]:
+    def take(self) -> list[Beat | Poke | Report | CameraPicture]:
         """Everything that has come."""
         try:
             os.eventfd_read(self._bell)

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class OutboxBacklog:
     """What waits, as last measured; None is unknown."""
 
     n: int | None = None
@@ -33,16 +33,16 @@ class Backlog:
     seq_next: int | None = None         # what the next message will get
 
 
-def measure(db: sqlite3.Connection, now: Instant) -> Backlog:
+def measure(db: sqlite3.Connection, now: Instant) -> OutboxBacklog:
     """Count what waits; reads the whole outbox. Raises sqlite3.Error."""
     count, size_b, first = outbox.waiting(db)
     old_s = 0 if first is None else None
     for row in outbox.after(db, 0, 1):
         old_s = (now.mono_ms - row["mono_ms"]) // 1000 if row["boot"] == now.boot else None
-    return Backlog(count, size_b, old_s, outbox_bound.quarantined_n(db), outbox.next_seq(db))
+    return OutboxBacklog(count, size_b, old_s, outbox_bound.quarantined_n(db), outbox.next_seq(db))
 
 
-def keep(db: sqlite3.Connection, clock: Clock, backlog: Backlog, after_seq: int, bound_b: int = BOUND_B) -> int:
+def keep(db: sqlite3.Connection, clock: Clock, backlog: OutboxBacklog, after_seq: int, bound_b: int = BOUND_B) -> int:
     """Make the outbox smaller where it exceeds `bound_b`; messages up to `after_seq` are under way and stay.
 
     Returns how many messages gave way; called again and again, it does some of the work each time.

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.config.settings import Settings
 from agent.config.ward_settings import in_effect, listens, weighed
-from agent.core.household.ward_settings import Outcome
+from agent.core.household.ward_settings import Weighed
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.process import log_level as loudness
@@ -18,7 +18,7 @@ from agent.store.ward_settings import NOTHING, Given
 _log = logging.getLogger(__name__)
 
 
-class InEffect:
+class SettingsInForce:
     """Beside the household's own settings, which are the limit."""
 
     def __init__(self, settings: Settings, runtime: Path, reporter: Reporter, presence: Presence,
@@ -34,7 +34,7 @@ class InEffect:
         """The number of the configuration that holds; None while it is not the ward's."""
         return self.given.ver if self.listens and self.given != NOTHING else None
 
-    def weighed(self, document: Mapping[str, Any] | None = None) -> Outcome:
+    def weighed(self, document: Mapping[str, Any] | None = None) -> Weighed:
         """What would come of this document; without one, what holds."""
         return weighed(self._settings, self.given.cfg if document is None else document)
 

@@ -1,0 +1,59 @@
+"""What a command's answer says: of a request and of an update, by what has become of them."""
+import msgspec
+
+from agent.core.contract import wire
+from agent.core.contract.wire.answers import HandedOver, Installed
+from agent.core.contract.wire.device_side import CommandState
+from agent.host.clock import Instant
+from agent.store.requests import Request
+from agent.store.updates import Order
+
+OF_REQUESTS: dict[str, tuple[CommandState, str | None]] = {
+    "waiting": ("waiting_consent", None), "approved": ("running", None), "packed": ("running", None),
+    "delivered": ("done", None), "refused": ("refused", "refused"), "lapsed": ("refused", "lapsed"),
+    "cancelled": ("refused", "cancelled")}
+OF_UPDATES: dict[str, CommandState] = {
+    "waiting": "waiting_consent", "approved": "running", "handed": "running",
+    "done": "done", "failed": "failed", "refused": "refused"}
+GOING_ON = ("accepted", "waiting_consent", "running")
+
+
+class AnswerState(msgspec.Struct, frozen=True):
+    """The one field of a payload of ours that matters here."""
+
+    st: str
+
+
+def of_request(request: Request, now: Instant, sent_b: int | None = None) -> wire.Response:
+    """The answer as it stands; `sent_b` bytes are uploaded, where somebody knows better than the card."""
+    st, code = OF_REQUESTS.get(request.state, ("failed", request.code))
+    open_one, packed = st in GOING_ON, request.state == "packed"
+    return wire.Response(
+        v=wire.VERSION, id=request.id, st=st, code=code, ts=None if now.clock == "unset" else now.wall_ms,
+        data=msgspec.to_builtins(_handed_over(request)) if st == "done" else None,
+        request=request.n if open_one else None,
+        sent_b=(request.sent_b if sent_b is None else sent_b) if packed else None,
+        total_b=request.bytes if packed else None)
+
+
+def of_update(order: Order, now: Instant) -> wire.Response:
+    """The answer as it stands to the order of a version."""
+    st = OF_UPDATES[order.state]
+    return wire.Response(v=wire.VERSION, id=order.id, st=st, code=order.code,
+                         ts=None if now.clock == "unset" else now.wall_ms,
+                         data=msgspec.to_builtins(Installed(version=order.version)) if st == "done" else None)
+
+
+def is_final(payload: bytes) -> bool:
+    """Whether this answer, or report, of ours is the last one of its command."""
+    return state(payload) not in GOING_ON
+
+
+def state(payload: bytes) -> str:
+    """The state that an answer of ours tells."""
+    return msgspec.json.decode(payload, type=AnswerState).st
+
+
+def _handed_over(request: Request) -> HandedOver:
+    assert request.bytes is not None and request.sha256 is not None
+    return HandedOver(bytes=request.bytes, sha256=request.sha256, manifest=request.manifest)

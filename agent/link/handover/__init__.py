@@ -1,1 +1,0 @@
-"""Pictures that the ward has asked for, from its command to its receipt: docs/design/requests.md."""
