@@ -17,6 +17,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
+from tests.rigs.wait import HANG_S
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Rig:
     def finish(self) -> None:
         """End the camera as the role does."""
         if self.camera is not None:
-            self.camera.finish(5)
+            self.camera.finish(HANG_S)
             self.camera = None
 
     def clips(self) -> list[clips.Clip]:

@@ -1,6 +1,7 @@
 """Cards that fail beneath a real ext4, while a camera records onto them: docs/design/health.md has the table."""
 import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_a_card_that_fails_is_named_at_once_and_one_that_comes_back_is_taken_up(
     with recording(folders, tmp_path / "run") as rig:
         part = until(lambda: next(folders.clips.glob("*/*.part"), None))
         until(lambda: part.stat().st_size > 100_000)
+        subprocess.run(["sync", "--file-system", disk.mount], check=True)       # row and file are on the card
         disk.trouble("EIO")
         assert sees(rig, lambda facts: facts.write_fault).write_fault == "card_io"
         disk.pull_out()

@@ -15,6 +15,7 @@ from agent.store import clips
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
+from tests.rigs.wait import HANG_S
 
 INFO, MOVIE = movie()
 YEAR_MS = 31_557_600_000
@@ -40,7 +41,7 @@ def record(folders: Folders, clock: HandClock, place: Path, throws_ms: list[int]
         pipe.packet(replace(MOVIE[n % len(MOVIE)], pts_us=at_us, dts_us=at_us))
         clock.advance(0.1)
     pipe.finish()
-    recorder.finish(10)
+    recorder.finish(HANG_S)
     live.close()
 
 

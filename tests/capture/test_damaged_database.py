@@ -9,7 +9,7 @@ from agent.store import clips, events
 from agent.store.sweep import sweep
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
 from tests.rigs.spoil import spoil
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 LATER_US = START_US + 20_000_000
 
@@ -51,7 +51,7 @@ def test_a_recorder_that_has_the_old_one_open_is_told_by_its_next_commit(
     until(lambda: recorder.errors_n and not recorder.fault)
     begin, end = clip(LATER_US)
     recorder.offer([*begin, *end])
-    recorder.finish(5)
+    recorder.finish(HANG_S)
     assert recorder.fault is None and recorder.errors_n == 1 and not open_parts(folders)
     assert [(found.seq, found.state) for found in clips.finished(db)] == [(2, "done")]
     sweep(db, folders, hand_clock.now(), no_key)

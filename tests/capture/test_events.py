@@ -30,7 +30,7 @@ from tests.conftest import HandClock
 from tests.rigs import footage
 from tests.rigs.h264 import encoded, movie
 from tests.rigs.household import write_clip
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.scenes import Happening, Walk, noise, pictures
 
 FPS, GOP = 10, 10
@@ -92,7 +92,7 @@ class Theatre:
         pipe, recorder, live = self.pipe(**keys)
         self.show(shown, pipe, self.began_mono_s)
         pipe.finish()
-        recorder.finish(10)
+        recorder.finish(HANG_S)
         live.close()
         return events.latest(self.db)[::-1]
 
@@ -176,7 +176,7 @@ def test_other_zones_apply_to_a_camera_at_work_and_the_event_goes_on(theatre: Th
     again = [replace(each, pts_us=each.pts_us + 8_000_000, dts_us=each.dts_us + 8_000_000) for each in packets[:100]]
     theatre.show((info, again), pipe, began_mono_s)             # the new detector begins its numbers anew
     pipe.finish()
-    recorder.finish(10)
+    recorder.finish(HANG_S)
     live.close()
     event, = events.latest(theatre.db)
     assert event.zones == ["yard"] and event.tracks_n == 2

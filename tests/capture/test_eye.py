@@ -28,7 +28,7 @@ from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs import footage
 from tests.rigs.h264 import encoded, movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.scenes import Walk, noise, pictures, rain
 
 FPS, GOP = 10, 20
@@ -107,7 +107,7 @@ class Stage:
         for live in self.lives:
             live.close()
         for recorder in self.recorders:
-            recorder.finish(10)
+            recorder.finish(HANG_S)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_the_event_has_its_pre_roll_and_its_picture(stage: Stage, visit: Film, d
     pipe = stage.pipe()
     decoded = stage.watched(visit, pipe)
     pipe.finish()
-    stage.recorders[0].finish(10)
+    stage.recorders[0].finish(HANG_S)
     event, = events.latest(db)
     assert (event.state, event.tracks_n >= 1) == ("done", True)
     assert BEGIN_MONO_S + 20.6 < event.mono_ms / 1000 < BEGIN_MONO_S + 22.6

@@ -18,7 +18,7 @@ def on_device(*words: str) -> subprocess.CompletedProcess[str]:
     except picamera_venv.NoPicamera as missing:
         pytest.skip(f"picamera2 can't run here: {missing}")
     return subprocess.run([interpreter, ROOT / "scripts" / "on_device", "--virtual", *words], capture_output=True,
-                          text=True, timeout=200)
+                          text=True, timeout=400)
 
 
 def rows(printed: str) -> dict[str, tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from tests.rigs import picamera_venv
 
 ROOT = Path(__file__).parents[2]
-LONGEST_S = 200         # hangs are what picamera2 does when something is wrong
+LONGEST_S = 400         # hangs are what picamera2 does when something is wrong
 AT_ONCE_N = 3           # they mostly wait for real time
 Saw = dict[str, Any]
 

@@ -26,7 +26,7 @@ from agent.store import clips, events
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.scenes import Walk, noise, pictures
 
 INFO, MOVIE = movie()
@@ -85,7 +85,7 @@ def test_an_event_whose_video_the_queue_refused_is_kept_without_it(yard, db):
     yard.see(8, Walk(start_s=4, stop_s=7))
     yard.see(12)
     yard.recorder.start()
-    yard.recorder.finish(10)
+    yard.recorder.finish(HANG_S)
     event, = events.latest(db)
     assert (event.state, event.clip) == ("done", None) and event.dur_ms > 1000
     assert yard.pipe.facts().dropped_n > 0
@@ -97,7 +97,7 @@ def test_a_clip_whose_rest_the_queue_refused_is_kept_up_to_there(yard, folders, 
     fill(yard.recorder)
     yard.see(20)
     yard.recorder.start()
-    yard.recorder.finish(10)
+    yard.recorder.finish(HANG_S)
     event, = events.latest(db)
     clip, = clips.finished(db)
     assert (event.state, event.clip, clip.state) == ("done", clip.name, "recovered") and clip.dur_ms > 5000

@@ -25,7 +25,7 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 START_US = 1_000_000_000        # where the hand clock stands
 MOTION = EventOpen(START_US + 1_000_000, 0.5, (), False)
@@ -210,7 +210,7 @@ def test_a_lock_that_other_roles_would_not_wait_for_is_no_fault_of_the_card(reco
     until(lambda: events.latest(db))
     assert recorder.recording and recorder.fault is None and recorder.errors_n == 0
     recorder.offer([*end, STILL])
-    recorder.finish(5)
+    recorder.finish(HANG_S)
     assert in_events(db) == [("done", clips.finished(db)[0].name, 1000)]
     other.close()
 

@@ -27,6 +27,7 @@ from tests.conftest import HandClock
 from tests.rigs import footage
 from tests.rigs.h264 import encoded, movie
 from tests.rigs.tampering import DEEDS, bag, tampered
+from tests.rigs.wait import HANG_S
 from tests.scenes import START_MONO_S, noise, pictures
 
 INFO, MOVIE = movie()
@@ -87,7 +88,7 @@ class Place:
 
     def end(self) -> list[Event]:
         """End the recorder with all that is queued; the events of tampering, oldest first."""
-        self.recorder.finish(10)
+        self.recorder.finish(HANG_S)
         return [event for event in events.latest(self.db)[::-1] if event.kind == "tamper"]
 
     def finish(self) -> list[Event]:

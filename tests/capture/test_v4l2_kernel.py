@@ -9,7 +9,8 @@ import pytest
 
 from tests.rigs import vivid_machine
 
-LONGEST_S = 240
+LONGEST_S = 900             # a whole machine is played by a program
+pytestmark = pytest.mark.timeout(1000)
 
 
 @pytest.fixture(scope="module")

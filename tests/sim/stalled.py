@@ -10,11 +10,11 @@ from pathlib import Path
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store.folders import Folders
+from tests.rigs.wait import HANG_S
 from tests.sim.parts import YARD, Writer
 from tests.sim.promise import read
 
 FRAMES_N, FRAME_S = 30, 0.05
-END_S = 20.0
 
 
 def live(place: Path) -> dict[str, object]:
@@ -30,7 +30,7 @@ def live(place: Path) -> dict[str, object]:
             writer.scribe.end(int(writer.clock.mono_s() * 1e6))
         writer.scribe.send()
         slowest_s = max(slowest_s, time.monotonic() - began_s)
-    writer.recorder.finish(END_S)
+    writer.recorder.finish(HANG_S)
     clips = read(folders).clips.values()
     return {"slowest_s": slowest_s, "frames": [row["frames"] for row in clips],
             "states": [row["state"] for row in clips], "fault": writer.recorder.fault}

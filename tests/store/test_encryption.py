@@ -27,6 +27,7 @@ from tests.core.cut_material import packets_of
 from tests.core.mp4_material import ffprobe
 from tests.rigs.h264 import movie
 from tests.rigs.vault import Vault
+from tests.rigs.wait import HANG_S
 
 PRIVATE = new_private()
 PUBLIC = public_of(PRIVATE)
@@ -158,7 +159,7 @@ def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(db, fold
     recorder.start()
     for jobs in clip():
         assert recorder.offer(jobs)
-    recorder.finish(10)
+    recorder.finish(HANG_S)
     (made,) = clips.finished(db)
     assert db.execute("SELECT day_key FROM clip").fetchone()[0] == 1
     assert made.bytes == folders.clip(made.seq, made.name).stat().st_size
