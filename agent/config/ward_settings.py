@@ -19,17 +19,16 @@ def listens(settings: Settings) -> bool:
 
 def weighed(settings: Settings, document: Mapping[str, Any]) -> Weighed:
     """What comes of the ward's document beside these settings, which are the household's own."""
-    own = {"health_int_s": settings.ward.health_every_s, "retention_d": settings.store.keep_days,
-           "log_level": settings.log.level}
-    return outcome(document if listens(settings) else {}, own)
+    return outcome(document if listens(settings) else {}, {
+        "health_int_s": settings.ward.health_every_s, "retention_d": settings.store.keep_days,
+        "log_level": settings.log.level})
 
 
 def in_effect(settings: Settings, document: Mapping[str, Any]) -> Settings:
     """The settings that hold with the ward's document, given the household's own."""
-    values = weighed(settings, document).values
-    store, keep_days = settings.store, values["retention_d"]
+    values, store = weighed(settings, document).values, settings.store
+    days = values["retention_d"]
     return replace(
-        settings,
-        ward=replace(settings.ward, health_every_s=values["health_int_s"]),
-        store=replace(store, keep_days=keep_days, keep_continuous_days=min(store.keep_continuous_days, keep_days)),
+        settings, ward=replace(settings.ward, health_every_s=values["health_int_s"]),
+        store=replace(store, keep_days=days, keep_continuous_days=min(store.keep_continuous_days, days)),
         log=replace(settings.log, level=values["log_level"]))

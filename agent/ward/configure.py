@@ -1,112 +1,153 @@
 """`taimat ward configure`: sets on devices what a ward may set there, and shows what they made of it.
 
-`python -m agent.ward.configure`
+`python -m agent.ward.configure`. What is asked for is signed and retained, so a device that is away gets it later.
 """
 import argparse
+import functools
 import json
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta, Struct
 from rich.console import Console
 from rich.table import Table
 
 from agent.config.load import ConfigError
-from agent.core.household.ward_settings import KEYS, BadWish, Word, demand
+from agent.core.contract import wire
+from agent.core.contract.wire.ward_side import Code, Line
+from agent.core.evidence.ledger.row import WHOLE_MAX
+from agent.core.household.ward_settings import KEYS, BadWish, demand
 from agent.host.clock import SystemClock
+from agent.mqtt.connection import Outgoing
 from agent.ward import settings
-from agent.ward import settings as roster
 from agent.ward.command_signer import CommandKey
-from agent.ward.configuring import Desk, Report, listens_to
 from agent.ward.opslink import EXIT_UNDONE, OpsLink, ended
 
 COLUMNS = ("device", "state", "why", "in effect", "not as wished")
 COLOURS = {"applied": "green", "refused": "red", "silent": "yellow"}
 LOOK_S = 2.0                    # what is retained comes at once
+Ver = Annotated[int, Meta(ge=0, le=WHOLE_MAX - 1)]
 
 
-def wished(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
-    """The document that is asked for: the file's keys, and those of "key=value" on top. Raises ConfigError."""
-    document = {**(_in_file(file) if file else {}), **dict(map(_pair, pairs))}
+class Report(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What a device says of its configuration; devices are not trusted, so each field is within bounds."""
+
+    dev: str = ""                       # by the topic
+    st: Literal["applied", "refused", "silent"]
+    ver: Ver
+    code: Code | None = None
+    key: Line | None = None
+    cfg_ver: Ver | None = None
+    cfg: Annotated[dict[Code, int | float | Line], Meta(max_length=64)] = {}
+    clamped: Annotated[dict[Code, Code], Meta(max_length=64)] = {}
+
+    def cells(self) -> tuple[str, ...]:
+        """One line, in the order of the columns."""
+        why = "no answer" if self.st == "silent" else " ".join(filter(None, (self.code, self.key)))
+        return (self.dev, self.st, why, *(", ".join(f"{key}={json.dumps(value)}" for key, value in table.items())
+                                          for table in (self.cfg, self.clamped)))
+
+
+def asked_for(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
+    """The document: the file's keys, and those of "key=value" on top. Raises ConfigError."""
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; it has a line for each key, as in health_int_s = 60") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals:
+            raise ConfigError(f"--set {pair}: takes KEY=VALUE, as in health_int_s=60")
+        document[name] = int(value) if value.isdecimal() else value
     try:
         demand(document)
     except BadWish as bad:
-        raise ConfigError(f"{bad.key}: {_takes(bad)}") from bad
+        raise ConfigError(f"{bad.key}: {_remedy(bad.key)}") from bad
     return document
 
 
-def _in_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; it has a line for each key, as in health_int_s = 60") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def _pair(text: str) -> tuple[str, int | str]:
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not equals:
-        raise ConfigError(f"--set {text}: takes KEY=VALUE, as in health_int_s=60")
-    return name, int(value) if value.isdecimal() else value
-
-
-def _takes(bad: BadWish) -> str:
-    if bad.code == "unknown_setting":
+def _remedy(name: str) -> str:
+    if name not in KEYS:
         return f"a ward can't set that; it can set {', '.join(KEYS)}"
-    kind = KEYS[bad.key].kind
-    return f"takes {', '.join(kind.words)}" if isinstance(kind, Word) else (
-        f"takes a whole number from {kind.least} to {kind.most}")
+    values = KEYS[name].values
+    return f"takes a whole number from {values[0]} to {values[-1]}" if isinstance(values, range) else (
+        f"takes {', '.join(values)}")
 
 
-def cells(report: Report) -> tuple[str, ...]:
-    """One device's line in the order of the columns."""
-    why = " ".join(filter(None, (report.code, report.key)))
-    if report.st == "silent":
-        why = "no answer"
-    pairs = (", ".join(f"{key}={json.dumps(value)}" for key, value in table.items())
-             for table in (report.cfg, report.clamped))
-    return (report.dev, report.st, why, *pairs)
+def reports(ops: OpsLink, devices: Mapping[str, wire.Topics], patience_s: float, ver: int = 0,
+            send: Callable[[str, int], None] | None = None) -> Iterator[Report]:
+    """What each device has reported last; or its answer, where `send` asks it for something under the number `ver`.
+
+    Those that say nothing in time come last, as "silent". Raises OpsFault.
+    """
+    left, heard = dict.fromkeys(devices, ver), {topics.cfg_reported: dev for dev, topics in devices.items()}
+    if send:
+        for dev in devices:
+            send(dev, ver)
+    for arrived in ops.answers(patience_s):
+        report = _read(arrived.payload, heard.get(arrived.topic, ""))
+        if report is None or report.dev not in left or send and report.ver != left[report.dev]:
+            continue
+        if send and report.code == "old_version" and (report.cfg_ver or 0) >= report.ver:
+            left[report.dev] = (report.cfg_ver or 0) + 1        # somebody's clock was ahead of ours
+            send(report.dev, left[report.dev])
+            continue
+        del left[report.dev]
+        yield report
+        if not left:
+            return
+    yield from (Report(dev=dev, st="silent", ver=asked) for dev, asked in left.items())
 
 
-def show(reports: Iterator[Report], as_json: bool) -> bool:
+def _read(payload: bytes, dev: str) -> Report | None:
+    """The report of this device; None for a payload that is not one."""
+    try:
+        return msgspec.structs.replace(msgspec.json.decode(payload, type=Report), dev=dev)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def show(heard: Iterable[Report], as_json: bool) -> bool:
     """Print them as they come, or as a table on a terminal; returns whether all is as it was wished for or clamped."""
-    heard = []
-    for report in reports:
-        heard.append(report)
+    grid, all_well = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0)), True
+    for report in heard:
+        all_well &= report.st == "applied"
+        dev, state, *rest = report.cells()
+        grid.add_row(dev, f"[{COLOURS[state]}]{state}[/]", *rest)
         if as_json:
             print(msgspec.json.encode(report).decode(), flush=True)
         elif not sys.stdout.isatty():
-            print("\t".join(cells(report)), flush=True)
+            print("\t".join((dev, state, *rest)), flush=True)
     if sys.stdout.isatty() and not as_json:
-        Console().print(_table(heard))
-    return all(report.st == "applied" for report in heard)
-
-
-def _table(reports: Iterable[Report]) -> Table:
-    grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for each in reports:
-        dev, state, *rest = cells(each)
-        grid.add_row(dev, f"[{COLOURS[state]}]{state}[/]", *rest)
-    return grid
+        Console().print(grid)
+    return all_well
 
 
 def run(wishes: argparse.Namespace) -> int:
     """Do it; returns the exit code. Raises ConfigError, KeyProblem and OpsFault."""
     own, clock = settings.load(wishes.config), SystemClock()
-    if wrong := [dev for dev in wishes.devices if not roster.ID.fullmatch(dev)]:
+    if wrong := [dev for dev in wishes.devices if not settings.ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
-    document = wished(wishes.set, wishes.file)
-    only_look = not (document or wishes.clear or wishes.file)
-    key = None if only_look else CommandKey.load(own.ops.command_key)
-    with OpsLink(own, listens_to(own.ward.ward, wishes.devices), clock) as ops:
-        desk = Desk(ops, own.ward.ward, wishes.devices)
-        reports = desk.ask(key, document, clock.now().wall_ms, wishes.wait) if key else desk.last(LOOK_S)
-        all_well = show(reports, wishes.json)
-    return 0 if all_well else EXIT_UNDONE
+    document = asked_for(wishes.set, wishes.file)
+    key = CommandKey.load(own.ops.command_key) if document or wishes.clear or wishes.file else None
+    devices = {dev: wire.Topics(own.ward.ward, dev) for dev in wishes.devices}
+    with OpsLink(own, [topics.cfg_reported for topics in devices.values()], clock) as ops:
+        heard = reports(ops, devices, wishes.wait, clock.now().wall_ms, functools.partial(
+            _send, ops, devices, key, document)) if key else reports(ops, devices, LOOK_S)
+        return 0 if show(heard, wishes.json) else EXIT_UNDONE
+
+
+def _send(ops: OpsLink, devices: Mapping[str, wire.Topics], key: CommandKey, document: dict[str, Any], dev: str,
+          ver: int) -> None:
+    """Ask one device, signed; it stays at the broker for one that is away. Raises OpsFault."""
+    signed = key.sign({"v": wire.VERSION, "ver": ver, "dev": dev, "cfg": document})
+    ops.send(Outgoing(devices[dev].cfg_desired, msgspec.json.encode(signed), retain=True))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

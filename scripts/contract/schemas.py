@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from agent.core.contract import wire
 from agent.core.contract.wire import commands
-from agent.core.household.ward_settings import KEYS, Number, Word
+from agent.core.household.ward_settings import KEYS, Key
 from scripts.contract.remarks import remarks
 
 Schema = dict[str, Any]
@@ -40,12 +40,12 @@ def _desired() -> Schema:
     """A configuration, with what may be in it; a number out of its bounds is taken for the nearest one."""
     whole = _whole(wire.Desired)
     whole["properties"]["cfg"] |= {"additionalProperties": False, "properties": {
-        name: _wish(key.kind) | {"description": key.about} for name, key in KEYS.items()}}
+        name: _wish(key) | {"description": key.about} for name, key in KEYS.items()}}
     return whole
 
 
-def _wish(kind: Number | Word) -> Schema:
-    return {"enum": list(kind.words)} if isinstance(kind, Word) else {"type": "integer"}
+def _wish(key: Key) -> Schema:
+    return {"type": "integer"} if isinstance(key.values, range) else {"enum": list(key.values)}
 
 
 def _command() -> Schema:

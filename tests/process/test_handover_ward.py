@@ -36,7 +36,7 @@ def ward(tmp_path_factory):
 
 
 def newest(ward):
-    return ward.device_cache.newest(1)[0]
+    return ward.book.newest(1)[0]
 
 
 def test_footage_comes_when_its_household_agrees_even_if_the_intake_is_away_just_then(ward, capsys):

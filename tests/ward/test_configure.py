@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.config.load import ConfigError
 from agent.ward.command_signer import CommandKey
-from agent.ward.configure import wished
+from agent.ward.configure import asked_for
 from tests.cli.cli import environment, taimat
 from tests.rigs.broker import Broker
 from tests.rigs.links import ROOT, LinkRig
@@ -123,7 +123,7 @@ def test_without_a_broker_or_a_key_it_ends_with_the_remedy(tmp_path):
     ("health_int_s = 60\n", {"health_int_s": 60}), ("", {}), ('log_level = "info"\n', {"log_level": "info"})])
 def test_a_file_is_toml(tmp_path, text, document):
     (tmp_path / "wish.toml").write_text(text)
-    assert wished([], tmp_path / "wish.toml") == document
+    assert asked_for([], tmp_path / "wish.toml") == document
     (tmp_path / "wish.toml").write_text(text + "x = \n")
     with pytest.raises(ConfigError, match="wish.toml: Invalid value"):
-        wished([], tmp_path / "wish.toml")
+        asked_for([], tmp_path / "wish.toml")

@@ -1,8 +1,4 @@
-"""What a ward may set on a household's recorder, and what comes of it: the household's own file is always the limit.
-
-Pure. One table: each key has the values that may be wished for, and how a wish and the household's own value go
-together.
-"""
+"""The settings that a ward may change on a household's recorder: the household's own file is always the limit. Pure."""
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -19,54 +15,30 @@ class BadWish(Exception):
         self.code, self.key = code, key
 
 
-class Number(NamedTuple):
-    """A whole number from `least` to `most`."""
-
-    least: int
-    most: int
-
-    def takes(self, value: object) -> bool:
-        """Whether it is a value of this kind."""
-        return type(value) is int
-
-    def nearest(self, value: int) -> int:
-        """The value itself, or the bound that it exceeds."""
-        return min(max(value, self.least), self.most)
-
-
-class Word(NamedTuple):
-    """One of these words."""
-
-    words: tuple[str, ...]
-
-    def takes(self, value: object) -> bool:
-        """Whether it is a value of this kind."""
-        return isinstance(value, str) and value in self.words
-
-    def nearest(self, value: str) -> str:
-        """The value itself."""
-        return value
-
-
 class Key(NamedTuple):
     """One thing that a ward may set."""
 
-    kind: Number | Word
+    values: range | tuple[str, ...]         # whole numbers, where one beyond them counts as the nearest; or words
     within: Callable[[Any, Any], Any]       # a wish and the household's own value: what holds
     about: str                              # one line, for whoever sets it
 
+    def admits(self, wish: object) -> bool:
+        """Whether it is of the right kind."""
+        return type(wish) is int if isinstance(self.values, range) else wish in self.values
 
-def _louder(wish: str, own: str) -> str:
-    return min(wish, own, key=LEVELS.index)
+    def nearest(self, wish: Any) -> Any:
+        """The wish itself, or the bound that it exceeds."""
+        return min(max(wish, self.values[0]), self.values[-1]) if isinstance(self.values, range) else wish
 
 
 KEYS: dict[str, Key] = {
-    "health_int_s": Key(Number(30, 300), max, "seconds from health report to health report, 30 to 300; never fewer "
-                                              "than the household's"),
+    "health_int_s": Key(range(30, 301), max, "seconds from health report to health report, 30 to 300; never fewer than "
+                                             "the household's"),
     # Three days at least: who steals the ward's key must not be able to have yesterday erased.
-    "retention_d": Key(Number(3, 365), min, "days that clips are kept, 3 to 365; never more than the household's"),
+    "retention_d": Key(range(3, 366), min, "days that clips are kept, 3 to 365; never more than the household's"),
     # Nobody is to hide what a recorder does.
-    "log_level": Key(Word(LEVELS), _louder, "what the device's own journal gets; never less than the household's"),
+    "log_level": Key(LEVELS, lambda wish, own: min(wish, own, key=LEVELS.index),
+                     "what the device's own journal gets; never less than the household's"),
 }
 
 
@@ -82,7 +54,7 @@ def demand(document: Mapping[str, object]) -> None:
     for name, value in document.items():
         if name not in KEYS:
             raise BadWish("unknown_setting", name)
-        if not KEYS[name].kind.takes(value):
+        if not KEYS[name].admits(value):
             raise BadWish("bad_value", name)
 
 
@@ -90,11 +62,9 @@ def outcome(document: Mapping[str, object], own: Mapping[str, Any]) -> Weighed:
     """What holds, given the household's `own` value of each key; whatever may not be wished for is as if it was not."""
     values, clamped = dict(own), dict[str, Why]()
     for name, key in KEYS.items():
-        wish: Any = document.get(name)
-        if not key.kind.takes(wish):
-            continue
-        nearest = key.kind.nearest(wish)
-        values[name] = key.within(nearest, own[name])
-        if values[name] != wish:
-            clamped[name] = "range" if values[name] == nearest else "household"
+        if key.admits(wish := document.get(name)):
+            nearest = key.nearest(wish)
+            values[name] = key.within(nearest, own[name])
+            if values[name] != wish:
+                clamped[name] = "range" if values[name] == nearest else "household"
     return Weighed(values, clamped)
