@@ -11,9 +11,9 @@ import av
 import numpy as np
 
 from agent.cameras.encode import SoftwareEncoder
-from agent.cameras.pictures import planes
+from agent.cameras.frame_converter import planes
 from agent.core.media import headroom
-from agent.core.media.headroom import Level, Work
+from agent.core.media.headroom import EncodingWork, Level
 
 MEASURE_CPU_S = 0.1                 # for each preset
 MEASURE_SIZE, MEASURE_FPS, MEASURE_KBPS = (640, 360), 15, 1000
@@ -109,7 +109,8 @@ class Effort:
         if now_mono_s - began_mono_s < WINDOW_S:
             return False
         self._window = now_mono_s, frames_n, busy_s
-        return headroom.falls_behind(Work(now_mono_s - began_mono_s, busy_s - before_s, frames_n - before_n), self._fps)
+        work = EncodingWork(now_mono_s - began_mono_s, busy_s - before_s, frames_n - before_n)
+        return headroom.falls_behind(work, self._fps)
 
 
 def measure(preset: str) -> float:

@@ -1,125 +1,60 @@
-"""Encoded packets of a camera in; packets and luma with its masks painted in out."""
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
+"""From a webcam's own pictures to frames that may be seen: decoded, 4:2:0, the masks painted."""
+from collections.abc import Sequence
 
 import av
+import numpy as np
 from av.video.reformatter import ColorRange
 
-from agent.cameras import Sink
-from agent.cameras.encode import AccessUnits, SoftwareEncoder
 from agent.cameras.masks import Masks
-from agent.cameras.pictures import planes
-from agent.config.settings import Camera
-from agent.core.media.headroom import PRESETS
-from agent.core.media.model import Luma, Packet, StreamInfo
-from agent.host.clock import Clock
 
-DECODERS = {"h264": "h264", "h265": "hevc"}
-MICROSECONDS = Fraction(1, 1_000_000)
-FULL_RANGE = (ColorRange.JPEG, ColorRange.JPEG.value)       # PyAV gives one or the other, by its version
+JPEG = ("MJPG", "JPEG")
+# libav's name, bytes a pixel in a row, rows a line of the picture
+RAW = {"YUYV": ("yuyv422", 2, 1), "UYVY": ("uyvy422", 2, 1), "NV12": ("nv12", 1, 1.5)}
 
 
-class Painter:
-    """Decodes one stream of one format. What the decoder itself remembers of a picture is never painted over.
+class FrameConverter:
+    """Decodes the pictures of one camera and paints its masks."""
 
-    For the next pictures lean on it: black smeared into them would come out where nobody masked anything.
-    """
+    def __init__(self, fourcc: str, width: int, height: int, row_b: int) -> None:
+        """`row_b` is the distance of rows in raw pictures."""
+        self._fourcc, self._width, self._height, self._row_b = fourcc, width, height, row_b
+        self._masks: tuple[object, tuple[int, int], Masks] | None = None
+        self._range = ColorRange.JPEG if fourcc in JPEG else ColorRange.MPEG        # 0..255, or 16..235 as in video
+        self._jpeg = av.CodecContext.create("mjpeg", "r") if fourcc in JPEG else None
 
-    def __init__(self, info: StreamInfo, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """`polygons` are the masks, in fractions of the picture."""
-        self._polygons = polygons
-        self._decoder = av.CodecContext.create(DECODERS[info.codec], "r")
-        self._decoder.extradata = info.config
-        self._decoder.thread_count = 1          # more threads delay each picture and cost more in sum
-        self._decoder.thread_type = "NONE"
-        self._canvas: tuple[av.VideoFrame, Masks] | None = None
+    def frame(self, data: bytes, polygons: Sequence[Sequence[tuple[float, float]]]) -> av.VideoFrame | None:
+        """The picture as yuv420p, these masks painted; None for one that is damaged, as USB's now and then are."""
+        frame = self._read(data)
+        if frame is None:
+            return None
+        frame = frame.reformat(format="yuv420p", src_color_range=self._range, dst_color_range=ColorRange.MPEG)
+        size = frame.width, frame.height
+        if self._masks is None or self._masks[0] is not polygons or self._masks[1] != size:
+            self._masks = polygons, size, Masks(polygons, *size)
+        self._masks[2].paint(*planes(frame))
+        return frame
 
-    def take(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
-        """The pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds.
-
-        None asks for the last ones. A picture is valid until the next is asked for. What can't be decoded gives none.
-        """
-        for frame in self._decode(packet):
-            if frame.pts is not None:
-                yield self._painted(frame), int(frame.pts)
-
-    def _decode(self, packet: Packet | None) -> Sequence[av.VideoFrame]:
-        encoded = None
-        if packet is not None:
-            encoded = av.Packet(packet.data)
-            encoded.pts, encoded.dts, encoded.time_base = packet.pts_us, packet.dts_us, MICROSECONDS
-        try:
-            return self._decoder.decode(encoded)
-        except av.error.FFmpegError:            # damaged on the way; the next keyframe heals it
-            return ()
-
-    def _painted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if frame.format.name != "yuv420p" or frame.color_range in FULL_RANGE:
-            frame = frame.reformat(format="yuv420p", dst_color_range=ColorRange.MPEG)
-        width, height = frame.width & ~1, frame.height & ~1         # 4:2:0 has no odd sizes to encode
-        if self._canvas is None or (self._canvas[0].width, self._canvas[0].height) != (width, height):
-            self._canvas = av.VideoFrame(width, height, "yuv420p"), Masks(self._polygons, width, height)
-        canvas, masks = self._canvas
-        own = planes(canvas)
-        for plane, theirs in zip(own, planes(frame), strict=True):
-            plane[:] = theirs[:plane.shape[0], :plane.shape[1]]
-        masks.paint(*own)
-        return canvas
+    def _read(self, data: bytes) -> av.VideoFrame | None:
+        if self._jpeg is not None:
+            try:
+                frames = self._jpeg.decode(av.Packet(data))
+            except av.error.FFmpegError:
+                return None
+            return frames[0] if frames else None
+        name, pixel_b, tall = RAW[self._fourcc]
+        rows, row_b = int(self._height * tall), self._width * pixel_b
+        if len(data) < rows * self._row_b:
+            return None
+        pixels = np.frombuffer(data, np.uint8, rows * self._row_b).reshape(rows, self._row_b)[:, :row_b]
+        if name != "nv12":
+            pixels = pixels.reshape(rows, self._width, pixel_b)
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=name)
 
 
-BACK_US = 1_000_000         # a time that falls back further is another clock, not jitter
-
-
-class Workshop:
-    """Works in the thread that calls it. A picture that can't be painted reaches nobody: the error ends the run."""
-
-    def __init__(self, camera: Camera, sink: Sink, clock: Clock) -> None:
-        self._camera, self._sink, self._clock = camera, sink, clock
-        self._units = AccessUnits(f"x264 {PRESETS[-1]}")
-        self._painter: Painter | None = None
-        self._encoder: SoftwareEncoder | None = None
-        self._size = (0, 0)
-        self._last_us: int | None = None
-        self._key_mono_s: float | None = None
-
-    def stream(self, info: StreamInfo) -> None:
-        """Another format follows: what the old decoder still holds comes out first."""
-        self.flush()
-        self._painter = Painter(info, self._camera.masks)
-
-    def packet(self, packet: Packet) -> None:
-        """Decode, paint, show, encode, hand on. Raises SourceError where there is no encoder."""
-        if packet.key:
-            self._key_mono_s = self._clock.mono_s()
-        if self._painter is not None:
-            for frame, pts_us in self._painter.take(packet):
-                self._hand_on(frame, pts_us)
-
-    def flush(self) -> None:
-        """Hand on what the decoder still holds; only `stream` begins anew after this."""
-        if self._painter is not None:
-            for frame, pts_us in self._painter.take(None):
-                self._hand_on(frame, pts_us)
-            self._painter = None
-
-    def _hand_on(self, frame: av.VideoFrame, pts_us: int) -> None:
-        if self._last_us is not None and self._last_us - BACK_US < pts_us <= self._last_us:
-            return                          # an encoder takes no two pictures of one time
-        self._show(frame)
-        encoder = self._encoder_for(frame, pts_us)
-        self._last_us = pts_us
-        self._units.give(self._sink, encoder.encode(frame, pts_us), pts_us)
-
-    def _show(self, frame: av.VideoFrame) -> None:
-        """Let motion look, before the packet comes: so nobody decodes what has been decoded here."""
-        now_mono_s = self._clock.mono_s()
-        if self._sink.wants_main_luma() and self._sink.wants_luma(now_mono_s):
-            self._sink.luma(Luma(planes(frame)[0], now_mono_s, key_mono_s=self._key_mono_s))
-
-    def _encoder_for(self, frame: av.VideoFrame, pts_us: int) -> SoftwareEncoder:
-        """The encoder; a fresh one for another size, and when the camera's clock has fallen back."""
-        size, fell_back = (frame.width, frame.height), self._last_us is not None and pts_us < self._last_us
-        if self._encoder is None or size != self._size or fell_back:
-            self._encoder = SoftwareEncoder(*size, self._camera.fps, self._camera.bitrate_kbps, PRESETS[-1])
-            self._size = size
-        return self._encoder
+def planes(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Y, U and V of a yuv420p frame as writable views (height, width) of its own memory."""
+    views = []
+    for plane in frame.planes:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        views.append(rows[:plane.height, :plane.width])
+    return views

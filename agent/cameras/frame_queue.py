@@ -33,19 +33,19 @@ def within(limit_s: float, call: Callable[[], T]) -> T:
 PACKETS_MAX, BYTES_MAX = 600, 8 << 20       # 20 s and more: whoever fetches so late has other troubles
 
 
-class Unit(NamedTuple):
+class EncodedFrame(NamedTuple):
     """One encoded frame as the encoder gave it."""
 
     data: bytes
     pts_us: int
 
 
-class Handover:
+class FrameQueue:
     """Bounded, and neither side ever waits for the other: the putting side never blocks and never raises."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._units: deque[Unit] = deque()
+        self._units: deque[EncodedFrame] = deque()
         self._waiting_b = 0
         self._luma: Luma | None = None
         self._error: Exception | None = None
@@ -78,7 +78,7 @@ class Handover:
             if self._dropping:
                 self.dropped_n += 1
                 return
-            self._units.append(Unit(data, pts_us))
+            self._units.append(EncodedFrame(data, pts_us))
             self._waiting_b += len(data)
             self._changed.notify()
 
@@ -88,7 +88,7 @@ class Handover:
             self._luma = luma
             self._changed.notify()
 
-    def fetch(self, wait_s: float) -> tuple[list[Unit], Luma | None]:
+    def fetch(self, wait_s: float) -> tuple[list[EncodedFrame], Luma | None]:
         """All that was laid down, after at most `wait_s`. Raises the exception that a callback met."""
         with self._changed:
             self._changed.wait_for(lambda: self._units or self._luma or self._error, wait_s)

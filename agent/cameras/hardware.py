@@ -7,7 +7,7 @@ import av
 from agent.cameras import SourceError, SourceStuck
 from agent.cameras.effort import HEADROOM
 from agent.cameras.encode import GOP_US, KeyTimes, create, stamped
-from agent.cameras.frame_queue import TooLate, Unit, within
+from agent.cameras.frame_queue import EncodedFrame, TooLate, within
 
 CODEC = "h264_v4l2m2m"
 OPEN_S, ENCODE_S = 10.0, 4.0        # it takes some hundredths of a second
@@ -29,7 +29,7 @@ class HardwareEncoder:
         except (av.error.FFmpegError, ValueError) as error:
             raise self._failed(error) from None
 
-    def encode(self, frame: av.VideoFrame, pts_us: int) -> list[Unit]:
+    def encode(self, frame: av.VideoFrame, pts_us: int) -> list[EncodedFrame]:
         """Takes one yuv420p picture and gives what is ready, mostly that one. Raises SourceError, SourceStuck."""
         asked = stamped(frame, pts_us, self._keys.due(pts_us))
         try:
@@ -38,7 +38,7 @@ class HardwareEncoder:
             raise self._stuck(error) from None
         except av.error.FFmpegError as error:
             raise self._failed(error) from None
-        return [Unit(bytes(packet), round(packet.pts * packet.time_base * 1_000_000)) for packet in packets]
+        return [EncodedFrame(bytes(packet), round(packet.pts * packet.time_base * 1_000_000)) for packet in packets]
 
     def _failed(self, error: Exception) -> SourceError:
         """So that x264 takes over after some failures."""

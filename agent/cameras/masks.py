@@ -40,7 +40,7 @@ class Masks:
             y[2 * rows.start:2 * rows.stop, 2 * columns.start:2 * columns.stop] = BLACK
 
 
-class Veil:
+class MaskOverlay:
     """The masks for small pictures of a stream that nobody encodes: only motion ever sees them."""
 
     def __init__(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from agent.cameras import Sink, Source, SourceStuck
 from agent.cameras.backlog import Backlog
-from agent.cameras.frame_converter import Workshop
+from agent.cameras.reencode import Reencoder
 from agent.config.settings import Camera
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import Clock
@@ -22,7 +22,7 @@ TELL_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Transcoding:
+class MaskTranscoder:
     """A source around a source: to the inner one it is the sink.
 
     The inner one may receive for many cameras in one thread, so the work is done in a thread of our own. When that
@@ -40,7 +40,7 @@ class Transcoding:
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """One attempt of the inner source, painted. Raises SourceError, and whatever the painting raises."""
-        self._sink, self._workshop, inner_stop = sink, Workshop(self._camera, sink, self._clock), Stop()
+        self._sink, self._workshop, inner_stop = sink, Reencoder(self._camera, sink, self._clock), Stop()
         worker = threading.Thread(target=self._work, args=(stop, inner_stop), name=f"paint-{self._camera.name}",
                                   daemon=True)
         worker.start()

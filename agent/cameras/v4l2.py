@@ -11,10 +11,10 @@ import av
 from agent.cameras import Sink, SourceError, SourceStuck
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits, SoftwareEncoder
-from agent.cameras.frame_queue import TooLate, Unit, within
+from agent.cameras.frame_converter import JPEG, RAW, FrameConverter, planes
+from agent.cameras.frame_queue import EncodedFrame, TooLate, within
 from agent.cameras.hardware import HardwareEncoder
-from agent.cameras.pictures import JPEG, RAW, Darkroom, planes
-from agent.cameras.videodev import Format, Shot, VideoDevice
+from agent.cameras.videodev import DeviceFormat, GrabbedFrame, VideoDevice
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
 from agent.core.media.model import Luma
@@ -52,10 +52,10 @@ class Grabber(Protocol):
     def offered(self) -> list[str]:
         """The pixel formats it has, as four-letter codes."""
 
-    def start(self, fourcc: str, width: int, height: int, fps: int) -> Format:
+    def start(self, fourcc: str, width: int, height: int, fps: int) -> DeviceFormat:
         """Begin with this format or, in size, a near one. Raises OSError."""
 
-    def grab(self, wait_s: float) -> Shot | None:
+    def grab(self, wait_s: float) -> GrabbedFrame | None:
         """The next picture, or None if none comes within `wait_s`. Raises OSError."""
 
     def close(self) -> None:
@@ -104,11 +104,11 @@ class V4l2Source:
         self._encodes = fourcc != "H264"
         level = HEADROOM.level(self._name, *asked) if self._encodes else Level("", camera.width, camera.height)
         given = self._start(grabber, fourcc, level)
-        take = self._encode(given, level, effort, sink) if self._encodes else self._pass_on(sink)
-        self._grab(grabber, take, lambda: effort.falls_behind(self._clock.mono_s())
+        handle = self._encode(given, level, effort, sink) if self._encodes else self._pass_on(sink)
+        self._grab(grabber, handle, lambda: effort.falls_behind(self._clock.mono_s())
                    and HEADROOM.lower(self._name, *asked), stop)
 
-    def _start(self, grabber: Grabber, fourcc: str, level: Level) -> Format:
+    def _start(self, grabber: Grabber, fourcc: str, level: Level) -> DeviceFormat:
         given = within(OPEN_S, lambda: grabber.start(fourcc, level.width, level.height, self._camera.fps))
         if given.fourcc != fourcc:      # above all not H.264 where masks are to be painted
             raise SourceError("camera_stream_bad", f"{self._name}: offers {fourcc} but gives {given.fourcc}; "
@@ -126,31 +126,33 @@ class V4l2Source:
             raise SourceError("camera_stream_bad", f"{self._name}: offers {', '.join(offered) or 'nothing'}; {need}")
         return fourcc
 
-    def _grab(self, grabber: Grabber, take: Callable[[Shot], bool], ended: Callable[[], bool], stop: Stop) -> None:
-        """Picture after picture. `take` tells whether it was of use: a camera that only sends rubbish is silent."""
+    def _grab(self, grabber: Grabber, handle: Callable[[GrabbedFrame], bool], ended: Callable[[], bool],
+              stop: Stop) -> None:
+        """Picture after picture. `handle` returns whether it was of use: a camera that sends only rubbish is silent."""
         last_mono_s, last_pts_us = self._clock.mono_s(), -1
         while not stop.is_set() and not ended():
             shot = grabber.grab(GRAB_S)
             now_mono_s = self._clock.mono_s()
-            if shot is not None and shot.pts_us > last_pts_us and take(shot):       # else the camera's clock is broken
+            # Times that do not grow come from a broken clock.
+            if shot is not None and shot.pts_us > last_pts_us and handle(shot):
                 last_mono_s, last_pts_us = now_mono_s, shot.pts_us
             elif now_mono_s - last_mono_s > NO_FRAMES_S:
                 raise SourceError("camera_no_frames", f"{self._name}: gives no picture for {NO_FRAMES_S:g} s and is "
                                                       f"being restarted; if it recurs, check cable and power supply")
 
-    def _encode(self, given: Format, level: Level, effort: Effort, sink: Sink) -> Callable[[Shot], bool]:
+    def _encode(self, given: DeviceFormat, level: Level, effort: Effort, sink: Sink) -> Callable[[GrabbedFrame], bool]:
         """For pictures: mask, show to motion, encode."""
         camera = self._camera
-        darkroom = Darkroom(given.fourcc, given.width, given.height, given.row_b)
+        converter = FrameConverter(given.fourcc, given.width, given.height, given.row_b)
         encode = self._encoder(given, level)
         access_units = AccessUnits(level.encoder, level.reduced_from(camera.width, camera.height))
-        pace = Pace(camera.fps)
+        pace = FramePacer(camera.fps)
 
-        def take(shot: Shot) -> bool:
+        def handle(shot: GrabbedFrame) -> bool:
             if not pace.due(shot.pts_us):
                 return True
             with effort:
-                frame = darkroom.develop(shot.data, self._camera.masks)
+                frame = converter.frame(shot.data, self._camera.masks)
                 if frame is None or (frame.width, frame.height) != (given.width, given.height):
                     _log.warning("%s: left out a damaged picture", self._name)
                     return False
@@ -159,24 +161,24 @@ class V4l2Source:
             for unit in units:
                 access_units.give(sink, unit.data, unit.pts_us)
             return True
-        return take
+        return handle
 
-    def _encoder(self, given: Format, level: Level) -> Callable[[av.VideoFrame, int], list[Unit]]:
+    def _encoder(self, given: DeviceFormat, level: Level) -> Callable[[av.VideoFrame, int], list[EncodedFrame]]:
         """Encodes a picture of this time, and gives what is ready."""
         asked = given.width, given.height, self._camera.fps, self._camera.bitrate_kbps
         if level.encoder == HARDWARE:
             return HardwareEncoder(self._name, *asked).encode
         x264 = SoftwareEncoder(*asked, level.preset, threads_n=1)
-        return lambda frame, pts_us: [Unit(x264.encode(frame, pts_us), pts_us)]
+        return lambda frame, pts_us: [EncodedFrame(x264.encode(frame, pts_us), pts_us)]
 
-    def _pass_on(self, sink: Sink) -> Callable[[Shot], bool]:
+    def _pass_on(self, sink: Sink) -> Callable[[GrabbedFrame], bool]:
         """For a camera's own H.264."""
         access_units = AccessUnits()
 
-        def take(shot: Shot) -> bool:
+        def handle(shot: GrabbedFrame) -> bool:
             access_units.give(sink, shot.data, shot.pts_us)
             return True
-        return take
+        return handle
 
     def _show(self, sink: Sink, frame: av.VideoFrame) -> None:
         now_mono_s = self._clock.mono_s()
@@ -199,7 +201,7 @@ class V4l2Source:
             raise SourceError(code, f"{self._name}: {error.strerror}: {remedy}") from None
 
 
-class Pace:
+class FramePacer:
     """Lets through as many pictures a second as wanted, for most webcams only know 30."""
 
     def __init__(self, fps: int) -> None:

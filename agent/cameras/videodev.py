@@ -75,7 +75,7 @@ QBUF, DQBUF = _number(3, 15, Buffer), _number(3, 17, Buffer)
 STREAMON = _number(1, 18, c_int32)
 
 
-class Format(NamedTuple):
+class DeviceFormat(NamedTuple):
     """How a camera's pictures come."""
 
     fourcc: str         # "MJPG", "YUYV", "H264", ...
@@ -84,7 +84,7 @@ class Format(NamedTuple):
     row_b: int          # bytes from one row to the next; 0 for what is compressed
 
 
-class Shot(NamedTuple):
+class GrabbedFrame(NamedTuple):
     """One picture as the camera gave it."""
 
     data: bytes
@@ -124,7 +124,7 @@ class VideoDevice:
             found.append(entry.fourcc.to_bytes(4, "little").decode("latin-1"))
         return found
 
-    def start(self, fourcc: str, width: int, height: int, fps: int) -> Format:
+    def start(self, fourcc: str, width: int, height: int, fps: int) -> DeviceFormat:
         """Begin with this format; the camera may change the size. Raises OSError: EBUSY, EINVAL, ENOSPC (USB)."""
         wish = PixelFormat(type=CAPTURE, width=width, height=height, field=FIELD_NONE,
                            fourcc=int.from_bytes(fourcc.encode("latin-1"), "little"))
@@ -138,7 +138,7 @@ class VideoDevice:
         self._queue_buffers()
         self._ask(STREAMON, c_int32(CAPTURE))
         given = wish.fourcc.to_bytes(4, "little").decode("latin-1")
-        return Format(given, wish.width, wish.height, wish.row_b)
+        return DeviceFormat(given, wish.width, wish.height, wish.row_b)
 
     def _queue_buffers(self) -> None:
         request = RequestBuffers(count=BUFFERS_N, type=CAPTURE, memory=MMAP)
@@ -149,7 +149,7 @@ class VideoDevice:
             self._pages.append(mmap.mmap(self._file, buffer.length, offset=buffer.offset))
             self._ask(QBUF, buffer)
 
-    def grab(self, wait_s: float) -> Shot | None:
+    def grab(self, wait_s: float) -> GrabbedFrame | None:
         """The next good picture, or None if none comes within `wait_s`. Raises OSError: ENODEV (unplugged), EIO."""
         poll = select.poll()
         poll.register(self._file, select.POLLIN)
@@ -163,7 +163,7 @@ class VideoDevice:
         data = self._pages[buffer.index][:buffer.used_b]
         pts_us, spoilt = buffer.seconds * 1_000_000 + buffer.microseconds, buffer.flags & SPOILT
         self._ask(QBUF, buffer)         # the kernel empties it
-        return Shot(data, pts_us) if data and not spoilt else None
+        return GrabbedFrame(data, pts_us) if data and not spoilt else None
 
     def close(self) -> None:
         """Give the camera back: with its file, the kernel ends the stream."""

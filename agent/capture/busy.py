@@ -1,8 +1,8 @@
-"""Where a camera's picture is restless: told, and forgotten, on a socket (core.busywire has the language)."""
+"""Where a camera's picture is restless: told, and forgotten, on a socket (core.contract.busy has the language)."""
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.core.busywire import FORGET, QUESTION_B_MAX, SHOW, Busy, answer
+from agent.core.contract.busy import FORGET, QUESTION_B_MAX, SHOW, Busy, answer
 from agent.host.sockets import Desk
 
 

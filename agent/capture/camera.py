@@ -5,16 +5,16 @@ from pathlib import Path
 
 from agent.cameras import Source
 from agent.cameras.open_source import open_source
-from agent.cameras.transcode import Transcoding
+from agent.cameras.transcode import MaskTranscoder
 from agent.capture.busy import busy_desk
-from agent.capture.encryption_policy import hire
-from agent.capture.live import Live
-from agent.capture.motion_feed.main import MainEye
-from agent.capture.motion_feed.sub import SubEye
+from agent.capture.encryption_policy import choose_policy
+from agent.capture.live import LiveSocket
+from agent.capture.motion_feed.main import MainFeed
+from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
-from agent.capture.snapshot import SMALL_WIDE, Snapshots
+from agent.capture.snapshot import SMALL_WIDE, SnapshotSocket
 from agent.config.privacy import transcodes
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
@@ -37,7 +37,7 @@ OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s",
 def open_main(camera: CameraSettings, clock: Clock, came: Rate) -> Source:
     """A fresh source for one attempt at what is recorded; `came` counts what a source that transcodes is given."""
     source = open_source(camera, camera.source, clock, camera.audio)
-    return Transcoding(source, camera, clock, came) if transcodes(camera) else source
+    return MaskTranscoder(source, camera, clock, came) if transcodes(camera) else source
 
 
 class Camera:
@@ -56,12 +56,12 @@ class Camera:
         self._clock, self._stuck = clock, stuck
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
-                                  pre_roll_s=camera.pre_roll_s, locksmith=hire(settings.store.encrypt))
-        self._live = Live(runtime / f"live-{camera.name}.sock")
+                                  pre_roll_s=camera.pre_roll_s, locksmith=choose_policy(settings.store.encrypt))
+        self._live = LiveSocket(runtime / f"live-{camera.name}.sock")
         self._pipe = Pipe(camera, self._recorder, self._live, clock)
-        self._snapshots = [Snapshots(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)]
+        self._snapshots = [SnapshotSocket(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)]
         if settings.home.snapshots:
-            self._snapshots.append(Snapshots(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
+            self._snapshots.append(SnapshotSocket(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
                                              SMALL_WIDE))
         self._busy = busy_desk(runtime / f"busy-{camera.name}.sock", self._pipe.busy, self._pipe.forget_busy)
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
@@ -96,9 +96,9 @@ class Camera:
     def _open(self) -> None:
         camera, clock, self._stop = self.settings, self._clock, Stop()
         self._pumps = [Pump(camera.name, lambda: open_main(self.settings, clock, self._came),
-                            MainEye(self._pipe, clock), clock, self._stop, self._stuck, self._counts)]
+                            MainFeed(self._pipe, clock), clock, self._stop, self._stuck, self._counts)]
         if camera.sub:
-            sub_eye = SubEye(self._pipe, clock, camera.masks if transcodes(camera) else ())
+            sub_eye = SubFeed(self._pipe, clock, camera.masks if transcodes(camera) else ())
             self._pumps.append(Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock), sub_eye,
                                     clock, self._stop, self._stuck, self._sub_counts))
         for pump in self._pumps:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.capture.camera import Camera
 from agent.capture.pauses import PauseWatch
-from agent.capture.recovery import Climb
+from agent.capture.recovery import Recovery
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import RAW
@@ -29,15 +29,15 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Member:
+class CameraEntry:
     """One camera, what keeps other processes off it, and for a Pi or USB camera its ladder."""
 
     camera: Camera
     lock: Lock
-    climb: Climb | None
+    climb: Recovery | None
 
 
-class Crew:
+class CameraSet:
     """All cameras of this process. Belongs to the main loop's thread."""
 
     def __init__(self, folders: Folders, runtime: Path, requests: Path, clock: Clock, pauses: PauseWatch,
@@ -48,8 +48,8 @@ class Crew:
         self._outlet = Outlet(runtime)
         self._settings = Settings()
         self._wanted: dict[str, CameraSettings] = {}
-        self._members: dict[str, Member] = {}
-        self._climbs: dict[str, Climb] = {}         # outlive their cameras, for they count processes
+        self._members: dict[str, CameraEntry] = {}
+        self._climbs: dict[str, Recovery] = {}         # outlive their cameras, for they count processes
         self._lock_again_mono_s = float("-inf")
 
     def obey(self, settings: Settings, cameras: Iterable[CameraSettings], insist: bool) -> None:
@@ -78,16 +78,16 @@ class Crew:
                     raise
                 _log.error("%s is left to the other process: %s", name, error)
 
-    def _member(self, settings: CameraSettings) -> Member:
+    def _member(self, settings: CameraSettings) -> CameraEntry:
         lock = Lock(self._folders.lock(f"camera-{settings.name}"))
         camera = Camera(settings, self._settings, self._folders, self._runtime, self._clock, self._outlet,
                         lambda: self._hangs(settings.name))
         camera.start()
-        return Member(camera, lock, self._climb_of(settings.name) if camera.scheme in RAW else None)
+        return CameraEntry(camera, lock, self._climb_of(settings.name) if camera.scheme in RAW else None)
 
-    def _climb_of(self, name: str) -> Climb:
+    def _climb_of(self, name: str) -> Recovery:
         if name not in self._climbs:
-            self._climbs[name] = Climb(name, self._folders, self._runtime, self._clock, self._requests)
+            self._climbs[name] = Recovery(name, self._folders, self._runtime, self._clock, self._requests)
         return self._climbs[name]
 
     def _hangs(self, name: str) -> None:
@@ -108,7 +108,7 @@ class Crew:
             self._engage(insist=False)
         return next((step for member in self._members.values() if (step := self._tend(member)) is not None), None)
 
-    def _tend(self, member: Member) -> Step | None:
+    def _tend(self, member: CameraEntry) -> Step | None:
         camera, climb, recovery = member.camera, member.climb, self._settings.recovery
         paused = self._pauses.of(camera.settings)
         if climb is not None and paused is None and (step := climb.begin(recovery)) is not None:
@@ -126,7 +126,7 @@ class Crew:
         """Each camera's part of the heartbeat."""
         return [self._facts(member) for member in self._members.values()]
 
-    def _facts(self, member: Member) -> CameraFacts:
+    def _facts(self, member: CameraEntry) -> CameraFacts:
         facts = member.camera.facts()
         facts.hours_unknown = self._pauses.guesses(member.camera.settings) or None
         return member.climb.facts(facts) if member.climb is not None else facts

@@ -16,7 +16,7 @@ from agent.host.clock import Clock, at
 SILENT_S = 1.0              # neither sound nor packets for so long: a clip waits no more
 
 
-class Scribe:
+class ClipWriter:
     """What is asked of it is collected until `send`. Not for several threads at once: its pipe's lock guards it."""
 
     def __init__(self, camera: Camera, recorder: Recorder, clock: Clock, ring: Ring) -> None:

@@ -19,7 +19,7 @@ SAMPLE_B, TRIES_N = 250_000, 3
 _log = logging.getLogger(__name__)
 
 
-class Locksmith:
+class EncryptionPolicy:
     """One process's: `kind` is the cipher (core.evidence.encrypted), None where nothing is encrypted."""
 
     def __init__(self, kind: int | None = None) -> None:
@@ -54,16 +54,16 @@ class Locksmith:
         return data if encrypter is None else encrypter.head + encrypter.body(data)
 
 
-def hire(encrypt: Literal["auto", "on", "off"]) -> Locksmith:
+def choose_policy(encrypt: Literal["auto", "on", "off"]) -> EncryptionPolicy:
     """The one for this setting on this board: "auto" encrypts where a megabyte takes less than `AFFORDABLE_S`."""
     if encrypt == "off":
-        return Locksmith()
+        return EncryptionPolicy()
     kind = AES_GCM if board.has_aes() else CHACHA
     if encrypt == "auto" and (took_s := _takes_s(kind)) > AFFORDABLE_S:
         _log.info("recordings are not encrypted: a megabyte would take %.0f ms of this processor; "
                   "[store] encrypt = \"on\" does it all the same", took_s * 1000)
-        return Locksmith()
-    return Locksmith(kind)
+        return EncryptionPolicy()
+    return EncryptionPolicy(kind)
 
 
 def _takes_s(kind: int) -> float:

@@ -1,6 +1,6 @@
 """The live picture: packets as they were recorded, offered to whoever connects; no viewer can hold up who records.
 
-A Unix stream socket a camera (core.contract.sockets has its language), no datagrams: a keyframe is larger than what the
+A Unix stream socket a camera (core.contract.live has its language), no datagrams: a keyframe is larger than what the
 kernel queues for a datagram socket. Each viewer has a bounded queue; one that is full is emptied to the next keyframe.
 """
 import contextlib
@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from agent.core.contract.sockets import packet_head, stream_bytes
+from agent.core.contract.live import packet_head, stream_bytes
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.sockets import close_door, open_door
 
@@ -74,7 +74,7 @@ class _Viewer(threading.Thread):
             self._wake.notify()
 
 
-class Live:
+class LiveSocket:
     """One camera's live socket. Costs nothing while nobody looks."""
 
     def __init__(self, path: Path) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.capture.camera_set import Crew
+from agent.capture.camera_set import CameraSet
 from agent.capture.pauses import PauseWatch
 from agent.config.load import ConfigError, keep_as_good, load
 from agent.config.settings import Camera as CameraSettings
@@ -43,7 +43,7 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
     settings, cameras, problem = role.settings, choose(role.settings, name), role.config_problem
     pauses = PauseWatch(role.folders, role.clock, _were_off(role.folders, cameras))
-    crew = Crew(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
+    crew = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
     crew.obey(settings, cameras, insist=name is not None)
     while not (stopped := role.stop.is_set()) and crew.tick() is None:
         if role.heart.due():

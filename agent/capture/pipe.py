@@ -8,24 +8,24 @@ import threading
 from collections.abc import Sequence
 from copy import deepcopy
 
-from agent.capture.clip_writer import Scribe, without_picture
-from agent.capture.event_builder import Story
-from agent.capture.live import Live
-from agent.capture.pump import Gap
+from agent.capture.clip_writer import ClipWriter, without_picture
+from agent.capture.event_builder import EventBuilder
+from agent.capture.live import LiveSocket
+from agent.capture.pump import VideoGap
 from agent.capture.recorder import Recorder
-from agent.capture.sound_track import Ear
-from agent.capture.tamper import CHANGED, PAUSED, STOPPED, Changes, Guard, concerns
-from agent.capture.writer_jobs import CameraGap, EventClose, EventOpen, Pausing
+from agent.capture.sound_track import SoundTrack
+from agent.capture.tamper import CHANGED, PAUSED, STOPPED, Changes, TamperState, concerns
+from agent.capture.writer_jobs import CameraGap, EventClose, EventOpen, PauseChange
 from agent.config.derived import digest
 from agent.config.motion import as_set, machine
 from agent.config.settings import Camera
-from agent.core.busywire import COLUMNS, ROWS, Busy
+from agent.core.contract.busy import COLUMNS, ROWS, Busy
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.core.media.ring import Ring
 from agent.core.media.segmenter import KEEP, Action, End, Segmenter, Turn, Write
 from agent.core.media.timeline import Jump, Timeline
-from agent.core.vision.event import Order
+from agent.core.vision.event import EventOrder
 from agent.core.vision.motion import Detector, Look
 from agent.core.vision.replay.outcome import SILENCES, silences
 from agent.core.vision.replay.variant import Turns
@@ -46,12 +46,12 @@ _log = logging.getLogger(__name__)
 class Pipe:
     """What one camera's packets and pictures go through. It is a Sink: nothing in it blocks or raises."""
 
-    def __init__(self, camera: Camera, recorder: Recorder, live: Live, clock: Clock) -> None:
+    def __init__(self, camera: Camera, recorder: Recorder, live: LiveSocket, clock: Clock) -> None:
         self._camera, self._recorder, self._live, self._clock = camera, recorder, live, clock
         self._ring = Ring(camera.pre_roll_s + CONFIRM_S, RING_BYTES_MAX)
         self._segmenter = _segmenter(camera, self._ring)
-        self._scribe, self._ear = Scribe(camera, recorder, clock, self._ring), Ear(camera.name, camera.audio)
-        self._machine, self._guard, self._digest = machine(camera), Guard(camera), digest(camera)
+        self._scribe, self._ear = ClipWriter(camera, recorder, clock, self._ring), SoundTrack(camera.name, camera.audio)
+        self._machine, self._guard, self._digest = machine(camera), TamperState(camera), digest(camera)
         self._detector, self._zones = _looking(camera)
         self._turns = Turns(camera.motion.fps)
         self._lock, self._looking = threading.Lock(), threading.Lock()
@@ -59,7 +59,7 @@ class Pipe:
         self._info: StreamInfo | None = None
         self._look: Look | None = None
         self._counted = Counted()               # what of it counts
-        self._story: Story | None = None        # of the event that is going on
+        self._story: EventBuilder | None = None        # of the event that is going on
         self._frames, self._bytes, self._lumas = Rate(), Rate(), Rate()
         self._last_frame_mono_s: float | None = None
         self._last_luma_mono_s = float("-inf")
@@ -170,7 +170,7 @@ class Pipe:
             self._end_run()
             return None if end_us is None else end_us / 1e6
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: VideoGap) -> None:
         """The camera delivered nothing for a while, or does so now: the ward is to know."""
         with self._lock:
             self._scribe.tell(CameraGap(gap.code, gap.detail, gap.gap_s, gap.over))
@@ -276,7 +276,7 @@ class Pipe:
     def _tell_away(self, by: str | None) -> None:
         if by != self._away_by or not self._away_told:
             self._away_by, self._away_told = by, True
-            self._scribe.tell(Pausing(by))
+            self._scribe.tell(PauseChange(by))
             self._send()
 
     def _forget(self) -> None:
@@ -329,20 +329,20 @@ class Pipe:
     def _step(self, counted: Counted, now_mono_s: float) -> None:
         self._machine, order = self._machine.step(bool(counted.objects), now_mono_s)
         now_us = int(now_mono_s * 1e6)
-        if order is Order.OPEN:
+        if order is EventOrder.OPEN:
             self._scribe.tell(self._event_begin(now_us, continues=False))
             self._obey(self._segmenter.open(now_us))
-        elif order is Order.EXTEND:
+        elif order is EventOrder.EXTEND:
             self._obey(self._segmenter.extend(now_us))
-        elif order is Order.TURN:
+        elif order is EventOrder.TURN:
             self._obey(self._segmenter.turn(now_us))
-        elif order is Order.CLOSE:
+        elif order is EventOrder.CLOSE:
             self._obey(self._segmenter.close())
             self._scribe.tell(*self._event_end())
         self._send()
 
     def _event_begin(self, now_us: int, continues: bool) -> EventOpen:
-        self._story = Story(now_us, self._ring)
+        self._story = EventBuilder(now_us, self._ring)
         return self._story.begin(self._counted, self._look.score if self._look else 0.0, continues)
 
     def _event_end(self) -> list[EventClose]:

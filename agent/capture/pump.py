@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class VideoGap:
     """A time without video that nobody asked for; `over` tells whether it has ended."""
 
     code: str           # why, as a condition's code
@@ -55,7 +55,7 @@ class Runs(Sink, Protocol):
     def end_run(self) -> float | None:
         """The source has stopped. Returns when its last frame ended, on the device's clock; None if there was none."""
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: VideoGap) -> None:
         """A gap is over."""
 
 
@@ -151,7 +151,7 @@ class Pump(threading.Thread):
         if began is not None:
             self._gap_began_mono_s = None
             self._counts.gaps_s += now_mono_s - began
-            self._sink.gap(Gap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
+            self._sink.gap(VideoGap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
 
     def _failed(self, error: SourceError, ended_mono_s: float | None) -> None:
         if self._error is None:
@@ -197,12 +197,12 @@ class Pump(threading.Thread):
         source = self._source
         return source is not None and source.adjust(camera)
 
-    def current_gap(self) -> Gap | None:
+    def current_gap(self) -> VideoGap | None:
         """The gap that goes on now, if one does."""
         error, began = self._error, self._gap_began_mono_s
         if error is None or began is None:
             return None
-        return Gap(error.code, redact(str(error)), began, self._clock.mono_s() - began, over=False)
+        return VideoGap(error.code, redact(str(error)), began, self._clock.mono_s() - began, over=False)
 
     def facts(self, seen: CameraFacts) -> CameraFacts:
         """What the pipe has seen, with how the source fares."""

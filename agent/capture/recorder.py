@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.capture.clipfile import ClipFile
-from agent.capture.encryption_policy import Locksmith
+from agent.capture.encryption_policy import EncryptionPolicy
 from agent.capture.faults import fault_of
 from agent.capture.still import thumbnail
-from agent.capture.tamper import RowChange, Tampers
+from agent.capture.tamper import RowChange, TamperRows
 from agent.capture.writer_jobs import (
+    BestLook,
     Block,
     CameraGap,
     ClipBegin,
@@ -24,8 +25,7 @@ from agent.capture.writer_jobs import (
     EventClose,
     EventOpen,
     Job,
-    Pausing,
-    Sight,
+    PauseChange,
     Tamper,
     size_b,
 )
@@ -74,11 +74,11 @@ class Recorder(threading.Thread):
     """One camera's writer. `offer` is the only door for work; `fault` and the counters tell how it goes."""
 
     def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
-                 keeps_events_longer: bool, pre_roll_s: float, locksmith: Locksmith | None = None) -> None:
+                 keeps_events_longer: bool, pre_roll_s: float, locksmith: EncryptionPolicy | None = None) -> None:
         super().__init__(name=f"recorder-{camera}", daemon=True)
         self._camera, self._folders, self._clock, self._outlet = camera, folders, clock, outlet
         self._sync_every_s, self._always, self._keeps_events_longer = sync_every_s, always, keeps_events_longer
-        self._pre_roll_ms, self._locksmith = int(pre_roll_s * 1000), locksmith or Locksmith()
+        self._pre_roll_ms, self._locksmith = int(pre_roll_s * 1000), locksmith or EncryptionPolicy()
         self._queue: deque[list[Job]] = deque()
         self._queued_b = 0
         self._wake = threading.Condition()
@@ -88,7 +88,7 @@ class Recorder(threading.Thread):
         self._clip: OpenClip | None = None
         self._event: OpenEvent | None = None
         self._last_event: OpenEvent | None = None
-        self._tampers = Tampers(camera, keeps_events_longer)
+        self._tampers = TamperRows(camera, keeps_events_longer)
         self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
         self._needs_recovery, self._left_open = True, False
         self._retry_mono_s = 0.0
@@ -222,7 +222,7 @@ class Recorder(threading.Thread):
                 self._remember(self._tampers.note(job, self._clock.now()))
             case CameraGap():
                 self._note_gap(job)
-            case Pausing():
+            case PauseChange():
                 self._note_pause(job)
 
     def _write(self, job: Block) -> None:
@@ -323,11 +323,11 @@ class Recorder(threading.Thread):
         self._remember(
             lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
 
-    def _note_pause(self, job: Pausing) -> None:
+    def _note_pause(self, job: PauseChange) -> None:
         now = self._clock.now()
         self._remember(lambda db: pause.note(db, self._camera, job.by, now))
 
-    def _write_thumbnail(self, peak: Sight, event: OpenEvent, day: DayKey | None) -> str | None:
+    def _write_thumbnail(self, peak: BestLook, event: OpenEvent, day: DayKey | None) -> str | None:
         """The event's picture on the card; without one the event is worth as much."""
         image = thumbnail(peak.info, peak.packets) if peak.info is not None and peak.packets else None
         if image is None:

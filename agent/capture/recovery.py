@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from agent.capture.pump import Pump
-from agent.config.settings import Recovery
+from agent.config.settings import Recovery as RecoverySettings
 from agent.core.contract.facts import CameraFacts
 from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
 from agent.host import rescue
@@ -23,7 +23,7 @@ TOLD = {Step.PROCESS: "a new process", Step.DRIVER: "its driver is started anew"
 _log = logging.getLogger(__name__)
 
 
-class Climb:
+class Recovery:
     """One camera on the ladder. Belongs to the main loop's thread, but for `stuck`, which any may set."""
 
     def __init__(self, camera: str, folders: Folders, runtime: Path, clock: Clock, requests: Path) -> None:
@@ -35,7 +35,7 @@ class Climb:
         self._ladder = Ladder((Step.PROCESS,))
         self.stuck = False                      # nothing but the end of this process frees the camera
 
-    def begin(self, recovery: Recovery) -> Step | None:
+    def begin(self, recovery: RecoverySettings) -> Step | None:
         """The camera is about to be opened, or is open. Returns a step that is overdue: take it before."""
         if self._held is not None:
             return None
@@ -44,7 +44,7 @@ class Climb:
         self._hold(held)
         return overdue
 
-    def look(self, pump: Pump, recovery: Recovery) -> Step | None:
+    def look(self, pump: Pump, recovery: RecoverySettings) -> Step | None:
         """The step that is due now; called about once a second while the camera may see."""
         assert self._held is not None
         self._look_up(pump.fault, recovery)
@@ -83,7 +83,7 @@ class Climb:
                 facts.ladder, facts.ladder_n = "spent" if position.spent else position.step.value, position.n
         return facts
 
-    def _look_up(self, fault: str | None, recovery: Recovery) -> None:
+    def _look_up(self, fault: str | None, recovery: RecoverySettings) -> None:
         ready = self._requests.is_dir()
         allowed = Allowed(driver=ready and recovery.driver_reload, reboot=ready and recovery.reboot)
         self._ladder = Ladder.of(fault, allowed, self._past, self._clock.now())

@@ -1,4 +1,4 @@
-"""A camera's picture of now, for whoever asks on its socket (core.stillwire has the language). Nobody asks: no work.
+"""A camera's picture of now, on a socket (core.contract.still has the language). Without a question there is no work.
 
 It is made of the newest packets in memory, so it shows what a recording shows: masks are in it, and while the camera
 is paused there is none.
@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.capture.still import jpeg, last_picture
+from agent.core.contract.still import Still, answer
 from agent.core.media.model import Packet, StreamInfo
-from agent.core.stillwire import Still, answer
 from agent.host.clock import Clock
 from agent.host.sockets import Desk
 
@@ -20,7 +20,7 @@ SMALL_WIDE = 640            # what a home sink is sent: 200 kB at most
 Newest = Callable[[], tuple[StreamInfo, Sequence[Packet]] | None]
 
 
-class Snapshots:
+class SnapshotSocket:
     """One camera's snapshot socket."""
 
     def __init__(self, path: Path, newest: Newest, clock: Clock, wide_max: int | None = None) -> None:

@@ -10,7 +10,7 @@ SILENT_S = 10.0      # sound that was promised and has not come for so long is t
 _log = logging.getLogger(__name__)
 
 
-class Ear:
+class SoundTrack:
     """Takes what a source tells of its sound. What is not kept is said once, in the log and in `state`."""
 
     def __init__(self, camera: str, wanted: bool) -> None:

@@ -23,7 +23,7 @@ class OpenTamper:
     id: int | None = None
 
 
-class Tampers:
+class TamperRows:
     """One camera's; what it returns are row changes, to be made in the order in which they were asked for."""
 
     def __init__(self, camera: str, keeps_longer: bool) -> None:
@@ -86,7 +86,7 @@ SEEN_BY = attrgetter("tamper", "motion.enabled", "masks", "privacy_mask", "senso
 Changes = Sequence[Tampering]
 
 
-class Guard:
+class TamperState:
     """Knows what has been told. `look` is for whoever has the pictures, the rest for whoever has the jobs."""
 
     def __init__(self, camera: Camera) -> None:

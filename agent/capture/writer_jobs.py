@@ -40,7 +40,7 @@ class ClipLost:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class BestLook:
     """The best look at an event's objects, and the packets its picture is decoded from (the last one is that picture).
     """
 
@@ -65,7 +65,7 @@ class EventClose:
     """The event is over, or goes on as another one."""
 
     last_motion_us: int
-    peak: Sight
+    peak: BestLook
     summary: Summary
     detector: str           # the version that saw it
     settings: str           # and what it was set to: config.derived
@@ -94,13 +94,13 @@ class Tamper:
 
 
 @dataclass(frozen=True, slots=True)
-class Pausing:
+class PauseChange:
     """The camera is to see nothing from now on, or sees again."""
 
     by: str | None          # by whose word, as in core.household.pause; None: it may see
 
 
-Happening = Pausing | CameraGap | Tamper | EventOpen | EventClose
+Happening = PauseChange | CameraGap | Tamper | EventOpen | EventClose
 Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
 
 

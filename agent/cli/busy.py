@@ -9,7 +9,7 @@ from agent.cli.capture_socket import ask, seeing, unanswered
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
 from agent.config.load import load
-from agent.core.busywire import COLUMNS, FORGET, LARGEST_B, SHOW, Busy, BusyError, level, parse
+from agent.core.contract.busy import COLUMNS, FORGET, LARGEST_B, SHOW, Busy, BusyError, level, parse
 from agent.store.database import StoreError
 
 CELLS = (("··", "dim"), ("░░", "yellow"), ("▒▒", "yellow"), ("██", "red"))      # by level; two letters are a square

@@ -7,7 +7,7 @@ from agent.cli.capture_socket import ask, seeing, unanswered
 from agent.cli.place import config_path
 from agent.cli.terminal import console, size
 from agent.config.load import load
-from agent.core.stillwire import LARGEST_B, StillError, parse
+from agent.core.contract.still import LARGEST_B, StillError, parse
 from agent.store.database import StoreError
 
 

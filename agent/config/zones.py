@@ -22,7 +22,7 @@ def points(corners: Polygon) -> tuple[Point, ...]:
 
 def zones_of(camera: Camera) -> list[zones.Zone]:
     """The zones that decide what counts: all but those that are ignored, which the detector does not see."""
-    return [zones.Zone(each.name, zones.Rule(each.rule), points(each.area), points(each.line),
+    return [zones.Zone(each.name, zones.ZoneRule(each.rule), points(each.area), points(each.line),
                        zones.Direction(each.direction), each.dwell_s)
             for each in camera.zone if each.rule != "ignore"]
 

@@ -71,7 +71,7 @@ class Film:
 
         Each is a view of the decoder's memory: look at it before the next one.
         """
-        line = _Line(began_s, _frame_s(self._stream))
+        line = _Timeline(began_s, _frame_s(self._stream))
         for frame in self._frames():
             # The last pictures don't know their stream's time base, so `frame.time` is no number.
             at_s = line.place(None if frame.pts is None else float(frame.pts * self._stream.time_base))
@@ -104,7 +104,7 @@ class Film:
             self._torn = True
 
 
-class _Line:
+class _Timeline:
     """The pictures' own times, moved to where the film begins. Where they are missing or leap back, it just goes on."""
 
     def __init__(self, began_s: float, step_s: float) -> None:

@@ -3,14 +3,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.core.vision.replay import Replay
+from agent.core.vision.replay import FootageReplay
 from agent.footage.film import Film, FootageError, Opened
 
 APART_S = 600.0             # between files that have nothing to do with each other: longer than any event waits
 TELL_EVERY_N = 64          # pictures
 
 
-class Take(NamedTuple):
+class ReelFile(NamedTuple):
     """One file to look at; without a time of its own it begins well after the one before."""
 
     path: Path
@@ -21,13 +21,13 @@ class Take(NamedTuple):
 class Played(NamedTuple):
     """A file that has been looked at."""
 
-    take: Take
+    take: ReelFile
     began_s: float
     ended_s: float
     trouble: str            # "" if there was none
 
 
-def play(takes: Iterable[Take], replay: Replay, tell: Callable[[Take, float], None]) -> Iterator[Played]:
+def play(takes: Iterable[ReelFile], replay: FootageReplay, tell: Callable[[ReelFile, float], None]) -> Iterator[Played]:
     """Look at each file in turn; `tell` hears now and then how many seconds of the present one are done.
 
     A file that can't be looked at is told as trouble, and the others go on.

@@ -5,7 +5,7 @@ from typing import get_args
 from agent.config.motion import machine
 from agent.config.settings import Camera
 from agent.core.vision.motion import Sensitivity
-from agent.core.vision.replay import Replay, Variant
+from agent.core.vision.replay import FootageReplay, Variant
 
 SMALLEST_MAX_PCT = 50.0
 
@@ -21,6 +21,6 @@ def usual(now: Variant) -> list[Variant]:
     return [*words, *sizes, *everywhere, *freely]
 
 
-def replay(camera: Camera, variants: list[Variant]) -> Replay:
+def replay(camera: Camera, variants: list[Variant]) -> FootageReplay:
     """A replay whose events end, go on and keep apart as this camera's do."""
-    return Replay(variants, machine(camera))
+    return FootageReplay(variants, machine(camera))

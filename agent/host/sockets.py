@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.core.stillwire import LARGEST_B
+from agent.core.contract.still import LARGEST_B
 
 ANSWER_S = 5.0
 READ_B = 65_536
 
 
 def ask(door: Path) -> bytes:
-    """The whole answer at that socket: core.stillwire. Raises OSError."""
+    """The whole answer at that socket: core.contract.still. Raises OSError."""
     data = bytearray()
     with socket.socket(socket.AF_UNIX) as asker:
         asker.settimeout(ANSWER_S)

@@ -14,7 +14,7 @@ import msgspec
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.core.evidence.ledger import Head, Line, canonical, seals
 from agent.core.evidence.ledger.claim import Anchor, Claim, FileTold, Manifest
-from agent.core.media.mp4.cut import Film
+from agent.core.media.mp4.cut import CutFilm
 from agent.host.clock import Clock
 from agent.host.digest import sha256
 from agent.keeper.ledger_writer import Sealer, Signer
@@ -134,7 +134,7 @@ def _check_clips(found: Export, signed: Signed) -> Generator[None, None, None]:
         yield
 
 
-def _hashed(found: Export, film: Film, name: str) -> Generator[None, None, FileTold]:
+def _hashed(found: Export, film: CutFilm, name: str) -> Generator[None, None, FileTold]:
     digest, size_b = hashlib.sha256(), 0
     for piece in stream(found, film):
         digest.update(piece)

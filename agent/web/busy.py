@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
-from agent.core.busywire import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
+from agent.core.contract.busy import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
 from agent.web.forms import read_form
 from agent.web.render import Renderer
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from agent.core.contract.sockets import LiveError, Parser
+from agent.core.contract.live import LiveError, Parser
 from agent.core.media.model import Packet, StreamInfo
 from agent.web.store_pool import CardTrouble
 

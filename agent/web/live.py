@@ -9,12 +9,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from agent.config.settings import Camera, Settings
-from agent.core import stillwire
+from agent.core.contract import still as stillwire
+from agent.core.contract.still import LARGEST_B, StillError
 from agent.core.household.pause import Pauses
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
 from agent.core.media.nal import BitstreamError, codec_string
-from agent.core.stillwire import LARGEST_B, StillError
 from agent.host.clock import Clock
 from agent.store import pause
 from agent.store.folders import Folders

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.config.privacy import declared
 from agent.config.settings import Camera
-from agent.core.busywire import Busy, level
+from agent.core.contract.busy import Busy, level
 from agent.core.contract.facts import CameraFacts
 from agent.core.health.codes import CAMERA, RANK
 from agent.core.health.conditions import Condition

@@ -19,14 +19,14 @@ from typing import NamedTuple
 import av
 import cv2
 
-from agent.capture.live import Live
-from agent.capture.motion_feed.main_decoder import Watcher
-from agent.capture.motion_feed.sub import SubEye
+from agent.capture.live import LiveSocket
+from agent.capture.motion_feed.main_decoder import MainDecoder
+from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera
 from agent.core.media.model import Luma, Packet, StreamInfo
-from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.event import EventMachine, EventOrder
 from agent.core.vision.motion import Look
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
@@ -83,7 +83,7 @@ class NotingPipe(Pipe):
     def __init__(self, camera: Camera, place: Path, clock: StageClock) -> None:
         recorder = Recorder(camera.name, Folders(place), clock, Outlet(place), 1, always=False,
                             keeps_events_longer=False, pre_roll_s=camera.pre_roll_s)
-        live = Live(place / "live.sock")
+        live = LiveSocket(place / "live.sock")
         super().__init__(camera, recorder, live, clock)
         live.close()
         self._watch, self._begin_s = clock, clock.mono
@@ -100,16 +100,16 @@ class NotingPipe(Pipe):
         machine, found = EventMachine(self.over_after_s, longest_s=1e9), []
         for at_s, look, said_s in self.said:
             machine, order = machine.step(look.moving, at_s)
-            if order is Order.OPEN:
+            if order is EventOrder.OPEN:
                 found.append(Event(at_s, at_s, said_s))
-            elif order is Order.EXTEND:
+            elif order is EventOrder.EXTEND:
                 found[-1] = found[-1]._replace(ended_s=at_s)
         return found
 
 
 def in_full(pipe: NotingPipe, clock: StageClock, info: StreamInfo, packets: Sequence[Packet]) -> int:
     """Decode every packet; how many that were."""
-    eye = SubEye(pipe, clock)
+    eye = SubFeed(pipe, clock)
     eye.stream(info)
     for packet in packets:
         clock.film(packet)
@@ -119,7 +119,7 @@ def in_full(pipe: NotingPipe, clock: StageClock, info: StreamInfo, packets: Sequ
 
 def cheaply(pipe: NotingPipe, clock: StageClock, info: StreamInfo, packets: Sequence[Packet]) -> int:
     """Keyframes and bursts; how many packets were decoded."""
-    watcher, decoded_n = Watcher(info, pipe, clock.mono_s()), 0
+    watcher, decoded_n = MainDecoder(info, pipe, clock.mono_s()), 0
     for packet in packets:
         clock.film(packet)
         watcher.take(packet, clock.mono_s())

@@ -50,7 +50,7 @@ def run(plan: Plan) -> Iterator[Table]:
 def looked(film: Path, variants: list[Variant], films_n: int = 1) -> float:
     """Seconds of one core that a minute of the film takes."""
     replay, began_s = whatif.replay(CAMERA, variants), time.process_time()
-    played = list(reel.play([reel.Take(film)] * films_n, replay, lambda take, done_s: None))
+    played = list(reel.play([reel.ReelFile(film)] * films_n, replay, lambda take, done_s: None))
     replay.end()
     return 60 * (time.process_time() - began_s) / sum(each.ended_s - each.began_s for each in played)
 

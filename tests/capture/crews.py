@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from agent.capture.camera_set import Crew
+from agent.capture.camera_set import CameraSet
 from agent.capture.pauses import PauseWatch
 from agent.config.settings import Camera, Recovery, Settings, Store
 from agent.core.contract.facts import CameraFacts
@@ -35,7 +35,7 @@ class Shift:
         self.folders, self.runtime = Folders(self.place / "store").create(), self.place
         self.requests = self.place / "ask"
         self.requests.mkdir(exist_ok=True)
-        self.crew = Crew(self.folders, self.runtime, self.requests, self.clock,
+        self.crew = CameraSet(self.folders, self.runtime, self.requests, self.clock,
                          PauseWatch(self.folders, self.clock, self.were_off), self._stuck)
 
     def _stuck(self) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from agent.capture.busy import busy_desk
-from agent.capture.live import Live
+from agent.capture.live import LiveSocket
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera, Motion
-from agent.core.busywire import COLUMNS, FORGET, SHOW, Busy, level, parse
+from agent.core.contract.busy import COLUMNS, FORGET, SHOW, Busy, level, parse
 from agent.host.datagram import Outlet
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
@@ -64,7 +64,7 @@ class Hedge:
 def hedge(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[Hedge]:
     recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1,
                         always=False, keeps_events_longer=False, pre_roll_s=5)
-    live = Live(tmp_path / "live.sock")
+    live = LiveSocket(tmp_path / "live.sock")
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock)
     pipe.stream(INFO)
     desk = busy_desk(tmp_path / "busy.sock", pipe.busy, pipe.forget_busy)

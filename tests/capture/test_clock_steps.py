@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.live import Live
+from agent.capture.live import LiveSocket
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera, Motion
@@ -27,7 +27,7 @@ THROWS = {"not at all": [], "by a second and back": [1_000, -1_000], "by hours":
 
 def record(folders: Folders, clock: HandClock, place: Path, throws_ms: list[int]) -> None:
     """26 s of video at 10 fps, the wall clock moved at its begin, after 4 s, 8 s, ..."""
-    live = Live(place / "live.sock")
+    live = LiveSocket(place / "live.sock")
     recorder = Recorder("gate", folders, clock, Outlet(place), 1, always=True, keeps_events_longer=False, pre_roll_s=1)
     camera = Camera(name="gate", source="rtsp://h/1", record="continuous", max_clip_s=10, motion=Motion(enabled=False))
     pipe = Pipe(camera, recorder, live, clock)

@@ -8,7 +8,7 @@ from agent.cameras import effort
 from agent.cameras.effort import Effort, Headroom, measure
 from agent.cameras.encode import SoftwareEncoder
 from agent.cameras.v4l2 import V4l2Source
-from agent.cameras.videodev import Format, Shot
+from agent.cameras.videodev import DeviceFormat, GrabbedFrame
 from agent.config.settings import Camera
 from agent.core.media import headroom
 from agent.core.media.model import Luma, Packet, StreamInfo
@@ -74,14 +74,14 @@ class Webcam:
     def offered(self) -> list[str]:
         return ["YUYV"]
 
-    def start(self, fourcc: str, width: int, height: int, fps: int) -> Format:
+    def start(self, fourcc: str, width: int, height: int, fps: int) -> DeviceFormat:
         self.sizes.append((width, height))
         self._picture = np.full(width * height * 2, 128, np.uint8).tobytes()
-        return Format(fourcc, width, height, 2 * width)
+        return DeviceFormat(fourcc, width, height, 2 * width)
 
-    def grab(self, wait_s: float) -> Shot | None:
+    def grab(self, wait_s: float) -> GrabbedFrame | None:
         time.sleep(1 / FPS)
-        return Shot(self._picture, int(time.monotonic() * 1e6))
+        return GrabbedFrame(self._picture, int(time.monotonic() * 1e6))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.event_builder import Story
-from agent.capture.live import Live
-from agent.capture.motion_feed.sub import SubEye
+from agent.capture.event_builder import EventBuilder
+from agent.capture.live import LiveSocket
+from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
 from agent.config.derived import digest
 from agent.config.settings import Camera, Motion, Zone
 from agent.core.media.model import Box, Luma, Packet, StreamInfo
 from agent.core.media.ring import Ring
-from agent.core.vision.motion import DETECTOR_VERSION, Seen
+from agent.core.vision.motion import DETECTOR_VERSION, SeenObject
 from agent.core.vision.zones import Counted
 from agent.host.datagram import Outlet
 from agent.store import clips, events
@@ -67,18 +67,18 @@ class Theatre:
     place: Path
     began_mono_s: float = 0.0
 
-    def pipe(self, **keys: object) -> tuple[Pipe, Recorder, Live]:
+    def pipe(self, **keys: object) -> tuple[Pipe, Recorder, LiveSocket]:
         """A camera with these settings."""
         camera = Camera(name="gate", source="rtsp://h/1", **keys)
         recorder = Recorder("gate", self.folders, self.clock, Outlet(self.place), 1, always=False,
                             keeps_events_longer=False, pre_roll_s=camera.pre_roll_s)
-        live = Live(self.place / "live.sock")
+        live = LiveSocket(self.place / "live.sock")
         recorder.start()
         return Pipe(camera, recorder, live, self.clock), recorder, live
 
     def show(self, shown: Film, pipe: Pipe, started_mono_s: float) -> None:
         """The whole film."""
-        eye = SubEye(pipe, self.clock)
+        eye = SubFeed(pipe, self.clock)
         pipe.stream(shown[0])
         eye.stream(shown[0])
         for packet in shown[1]:
@@ -226,12 +226,12 @@ def test_a_look_that_repeats_the_last_boxes_is_no_picture_of_who_may_be_gone():
     ring = Ring(10, 1_000_000)
     for packet in packets[:4]:
         ring.push(packet)
-    story, sharp = Story(0, ring), np.random.default_rng(1).integers(0, 255, (90, 160), np.uint8)
-    seen = Counted((Seen(1, Box(0.3, 0.3, 0.2, 0.4)),))
+    story, sharp = EventBuilder(0, ring), np.random.default_rng(1).integers(0, 255, (90, 160), np.uint8)
+    seen = Counted((SeenObject(1, Box(0.3, 0.3, 0.2, 0.4)),))
     for number, picture in enumerate((sharp // 16, sharp)):
         story.take(seen, 0.1, Luma(picture, number / FPS), info)
     assert story.end(1.0, "").peak.packets == [packets[0]]
-    story.take(Counted((Seen(1, Box(0.31, 0.3, 0.2, 0.4)),)), 0.1, Luma(sharp, 2 / FPS), info)
+    story.take(Counted((SeenObject(1, Box(0.31, 0.3, 0.2, 0.4)),)), 0.1, Luma(sharp, 2 / FPS), info)
     assert story.end(1.0, "").peak.packets == [*packets[:3]]
 
 

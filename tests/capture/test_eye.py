@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.live import Live
+from agent.capture.live import LiveSocket
 from agent.capture.motion_feed.decoder import Decoder
-from agent.capture.motion_feed.main import MainEye
-from agent.capture.motion_feed.main_decoder import Watcher
-from agent.capture.motion_feed.sub import SubEye
+from agent.capture.motion_feed.main import MainFeed
+from agent.capture.motion_feed.main_decoder import MainDecoder
+from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera, Motion
@@ -73,14 +73,14 @@ class Stage:
     folders: Folders
     clock: HandClock
     place: Path
-    lives: list[Live] = field(default_factory=list)
+    lives: list[LiveSocket] = field(default_factory=list)
     recorders: list[Recorder] = field(default_factory=list)
 
     def pipe(self, has_sub: bool = False, **keys) -> NotingPipe:
         """Another camera with these settings."""
         name = f"gate-{len(self.lives)}"
         camera = Camera(name=name, source="rtsp://h/1", sub="rtsp://h/2" if has_sub else "", **keys)
-        self.lives.append(Live(self.place / f"{name}.sock"))
+        self.lives.append(LiveSocket(self.place / f"{name}.sock"))
         self.recorders.append(Recorder(name, self.folders, self.clock, Outlet(self.place), 1, always=False,
                                        keeps_events_longer=False, pre_roll_s=camera.pre_roll_s))
         self.recorders[-1].start()
@@ -94,7 +94,7 @@ class Stage:
 
     def watched(self, shown: Film, pipe: Pipe) -> list[int]:
         """Show it to a watcher that is never late; the packets that it decoded as each one came."""
-        watcher = Watcher(shown[0], pipe, BEGIN_MONO_S)
+        watcher = MainDecoder(shown[0], pipe, BEGIN_MONO_S)
         decoded = []
         pipe.stream(shown[0])
         for packet in self.coming(shown[1]):
@@ -145,8 +145,8 @@ def test_of_a_quiet_scene_only_keyframes_are_decoded(stage: Stage, quiet: Film):
 @pytest.mark.parametrize("weather", [(), (rain(60),)], ids=["dry", "rain"])
 def test_who_comes_is_seen_from_where_full_decoding_sees_them_and_told_within_a_gop(stage: Stage, weather):
     cheap, full, visit = stage.pipe(), stage.pipe(), film(30, VISITOR, *weather)
-    watcher, found_s = Watcher(visit[0], cheap, BEGIN_MONO_S), None
-    eye = SubEye(full, stage.clock)
+    watcher, found_s = MainDecoder(visit[0], cheap, BEGIN_MONO_S), None
+    eye = SubFeed(full, stage.clock)
     eye.stream(visit[0])
     for packet in stage.coming(visit[1]):
         watcher.take(packet, stage.clock.mono)
@@ -184,7 +184,7 @@ def test_pictures_of_one_look_come_in_their_order_and_at_motions_pace(stage: Sta
 def test_a_pause_of_the_decoder_loses_whole_gops_and_never_memory(stage: Stage, caplog):
     info, packets = movie(gop=10)
     pipe = stage.pipe()
-    watcher = Watcher(info, pipe, BEGIN_MONO_S)
+    watcher = MainDecoder(info, pipe, BEGIN_MONO_S)
     with caplog.at_level(logging.WARNING):
         for number in range(2000):          # nobody decodes
             packet = packets[number % len(packets)]
@@ -212,7 +212,7 @@ def eyes_n() -> int:
 
 def test_the_sink_watches_in_a_thread_of_its_own_until_the_run_ends(stage: Stage):
     before_n, pipe, (info, packets) = eyes_n(), stage.pipe(), movie()
-    eye = MainEye(pipe, stage.clock)
+    eye = MainFeed(pipe, stage.clock)
     eye.stream(info)
     for packet in stage.coming(packets):
         eye.packet(packet)
@@ -224,7 +224,7 @@ def test_the_sink_watches_in_a_thread_of_its_own_until_the_run_ends(stage: Stage
 
 def test_another_format_gets_another_decoder(stage: Stage):
     before_n, pipe = eyes_n(), stage.pipe()
-    eye = MainEye(pipe, stage.clock)
+    eye = MainFeed(pipe, stage.clock)
     for size in ((320, 180), (640, 360)):
         info, packets = movie(size=size)
         eye.stream(info)
@@ -241,7 +241,7 @@ def test_another_format_gets_another_decoder(stage: Stage):
 def test_nothing_is_decoded_that_nobody_needs(stage: Stage, why: str):
     before_n, (info, packets) = eyes_n(), movie()
     pipe = stage.pipe(has_sub=why == "small stream", motion=Motion(enabled=why != "no motion"))
-    eye, small = MainEye(pipe, stage.clock), SubEye(pipe, stage.clock)
+    eye, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
     eye.stream(info)
     small.stream(info)
     for packet in stage.coming(packets):
@@ -256,7 +256,7 @@ def test_nothing_is_decoded_that_nobody_needs(stage: Stage, why: str):
 
 def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
     before_n, pipe, (info, packets) = eyes_n(), stage.pipe(has_sub=True), movie(seconds=20)
-    eye, small = MainEye(pipe, stage.clock), SubEye(pipe, stage.clock)
+    eye, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
     eye.stream(info)
     small.stream(info)
     watched = []
@@ -275,7 +275,7 @@ def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
 
 def test_every_picture_of_the_small_stream_is_decoded_at_once(stage: Stage, visit: Film):
     pipe = stage.pipe(has_sub=True)
-    eye = SubEye(pipe, stage.clock)
+    eye = SubFeed(pipe, stage.clock)
     eye.stream(visit[0])
     for packet in stage.coming(visit[1]):
         eye.packet(packet)
@@ -285,7 +285,7 @@ def test_every_picture_of_the_small_stream_is_decoded_at_once(stage: Stage, visi
 
 def test_motion_is_blind_under_a_mask_of_the_small_stream(stage: Stage, visit: Film):
     pipe = stage.pipe(has_sub=True)
-    eye = SubEye(pipe, stage.clock, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
+    eye = SubFeed(pipe, stage.clock, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
     eye.stream(visit[0])
     for packet in stage.coming(visit[1]):
         eye.packet(packet)

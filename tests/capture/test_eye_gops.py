@@ -4,27 +4,27 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.motion_feed.gops import BYTES_MAX, PACKETS_MAX, Gops, Shot
+from agent.capture.motion_feed.gop_buffer import BYTES_MAX, PACKETS_MAX, GopBuffer, TimedPacket
 from agent.core.media.model import Packet
 
 
-def shot(number: int, key: bool, size_b: int = 1) -> Shot:
-    return Shot(Packet(bytes(size_b), number, number, key), float(number))
+def shot(number: int, key: bool, size_b: int = 1) -> TimedPacket:
+    return TimedPacket(Packet(bytes(size_b), number, number, key), float(number))
 
 
-def push(gops: Gops, packets_n: int, gop: int, first: int = 0, size_b: int = 1) -> None:
+def push(gops: GopBuffer, packets_n: int, gop: int, first: int = 0, size_b: int = 1) -> None:
     """That many packets, a keyframe every `gop`."""
     for number in range(first, first + packets_n):
         gops.push(shot(number, number % gop == 0, size_b))
 
 
-def waiting(gops: Gops) -> list[int]:
+def waiting(gops: GopBuffer) -> list[int]:
     """All that waits, taken."""
     return [one.packet.dts_us for one in iter(gops.next, None)]
 
 
 def test_a_closer_look_begins_with_the_newest_keyframe_or_the_one_before():
-    gops = Gops()
+    gops = GopBuffer()
     push(gops, 25, 10)
     assert not gops.waiting
     gops.follow()
@@ -35,7 +35,7 @@ def test_a_closer_look_begins_with_the_newest_keyframe_or_the_one_before():
 
 
 def test_what_does_not_lean_on_a_keyframe_is_not_held():
-    gops = Gops()
+    gops = GopBuffer()
     for number in range(5):
         gops.push(shot(number, False))
     gops.follow(before=True)
@@ -43,7 +43,7 @@ def test_what_does_not_lean_on_a_keyframe_is_not_held():
 
 
 def test_of_a_gop_too_long_to_be_held_nothing_is_decoded_and_nothing_counts_as_lost():
-    gops = Gops()
+    gops = GopBuffer()
     push(gops, PACKETS_MAX + 50, 10 * PACKETS_MAX)
     gops.follow(before=True)
     push(gops, 50, 10 * PACKETS_MAX, first=PACKETS_MAX + 50)
@@ -53,14 +53,14 @@ def test_of_a_gop_too_long_to_be_held_nothing_is_decoded_and_nothing_counts_as_l
 
 
 def test_a_decoder_that_is_a_gop_late_goes_on_with_the_newest_keyframe():
-    gops = Gops()
+    gops = GopBuffer()
     gops.follow()
     push(gops, 35, 10)
     assert waiting(gops) == list(range(30, 35)) and gops.dropped_n == 30
 
 
 def test_who_stops_has_nothing_waiting_and_drops_nothing():
-    gops = Gops()
+    gops = GopBuffer()
     gops.follow()
     push(gops, 5, 10)
     gops.stop()
@@ -74,7 +74,7 @@ steps = st.lists(st.one_of(st.sampled_from(["key", "next", "follow", "follow bef
 
 @given(steps)
 def test_whatever_happens_what_waits_is_bounded_and_leans_on_what_came_before(found):
-    gops, number, last = Gops(), 0, -1
+    gops, number, last = GopBuffer(), 0, -1
     for step in found:
         if step == "next":
             taken = gops.next()

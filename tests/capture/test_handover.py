@@ -4,13 +4,13 @@ import time
 import numpy as np
 import pytest
 
-from agent.cameras.frame_queue import PACKETS_MAX, Handover
+from agent.cameras.frame_queue import PACKETS_MAX, FrameQueue
 from agent.core.media.model import Luma
 from tests.rigs.wait import Stopwatch
 
 
 def test_what_is_laid_down_is_fetched_in_order() -> None:
-    handover = Handover()
+    handover = FrameQueue()
     handover.put(b"one", 1, True)
     handover.put(b"two", 2, False)
     units, luma = handover.fetch(0)
@@ -19,7 +19,7 @@ def test_what_is_laid_down_is_fetched_in_order() -> None:
 
 
 def test_an_overflow_drops_to_the_end_of_the_gop_and_is_counted() -> None:
-    handover = Handover()
+    handover = FrameQueue()
     for number in range(PACKETS_MAX + 5):
         handover.put(b"x", number, number == 0)
     assert len(handover.fetch(0)[0]) == PACKETS_MAX and handover.dropped_n == 5
@@ -31,14 +31,14 @@ def test_an_overflow_drops_to_the_end_of_the_gop_and_is_counted() -> None:
 
 
 def test_bytes_are_bounded_too() -> None:
-    handover = Handover()
+    handover = FrameQueue()
     for number in range(20):
         handover.put(b"x" * (1 << 20), number, True)
     assert len(handover.fetch(0)[0]) == 8 and handover.dropped_n == 12
 
 
 def test_only_the_latest_picture_waits() -> None:
-    handover = Handover()
+    handover = FrameQueue()
     for mono_s in (1.0, 2.0):
         handover.put_luma(Luma(np.zeros((2, 2), np.uint8), mono_s))
     _, luma = handover.fetch(0)
@@ -46,7 +46,7 @@ def test_only_the_latest_picture_waits() -> None:
 
 
 def test_a_callback_that_fails_ends_the_run_and_is_never_called_again() -> None:
-    handover, calls = Handover(), []
+    handover, calls = FrameQueue(), []
 
     def call(argument: int) -> None:
         calls.append(argument)
@@ -63,5 +63,5 @@ def test_a_callback_that_fails_ends_the_run_and_is_never_called_again() -> None:
 def test_fetching_waits_no_longer_than_asked() -> None:
     began_s = time.monotonic()
     with Stopwatch() as watch:
-        assert Handover().fetch(0.05) == ([], None)
+        assert FrameQueue().fetch(0.05) == ([], None)
     assert time.monotonic() - began_s > 0.04 and watch.fair_s < 2

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.live import Live
-from agent.capture.motion_feed.sub import SubEye
+from agent.capture.live import LiveSocket
+from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import Block
 from agent.config.settings import Camera
-from agent.core.contract.sockets import Parser
+from agent.core.contract.live import Parser
 from agent.core.media import nal
 from agent.core.media.fragments import Fragmenter
 from agent.core.media.model import Luma, Packet, StreamInfo
@@ -53,8 +53,8 @@ class Yard:
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    made = Live(tmp_path / "live.sock")
+def live(tmp_path: Path) -> Iterator[LiveSocket]:
+    made = LiveSocket(tmp_path / "live.sock")
     yield made
     made.close()
 
@@ -66,7 +66,7 @@ def recorder(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Recorde
 
 
 @pytest.fixture
-def yard(recorder: Recorder, live: Live, hand_clock: HandClock) -> Yard:
+def yard(recorder: Recorder, live: LiveSocket, hand_clock: HandClock) -> Yard:
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock)
     pipe.stream(INFO)
     return Yard(pipe, recorder, hand_clock)
@@ -106,7 +106,7 @@ def test_a_clip_whose_rest_the_queue_refused_is_kept_up_to_there(yard, folders, 
 
 def test_the_main_stream_takes_over_at_full_pace_when_the_small_one_falls_silent(recorder, live, hand_clock):
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1", sub="rtsp://h/2"), recorder, live, hand_clock)
-    small, picture = SubEye(pipe, hand_clock), Luma(np.zeros((90, 160), np.uint8), 0.0)
+    small, picture = SubFeed(pipe, hand_clock), Luma(np.zeros((90, 160), np.uint8), 0.0)
     seen: list[float] = []
     for number in range(35 * 15):       # the main stream has 15 frames a second; the small one lasts for 5 s
         hand_clock.advance(1 / 15)
@@ -157,7 +157,7 @@ class Viewer:
 
 
 @pytest.fixture
-def viewer(live: Live, tmp_path: Path) -> Iterator[Viewer]:
+def viewer(live: LiveSocket, tmp_path: Path) -> Iterator[Viewer]:
     """A viewer who has seen the format and the first keyframe."""
     live.stream(INFO)
     live.packet(MOVIE[0])
@@ -168,7 +168,7 @@ def viewer(live: Live, tmp_path: Path) -> Iterator[Viewer]:
     made.socket.close()
 
 
-def flood(live: Live) -> Packet:
+def flood(live: LiveSocket) -> Packet:
     """Ten megabytes, far more than a viewer's queue holds; returns the last packet, a keyframe."""
     for number in range(1, 101):
         last = Packet(bytes(100_000), number, number, True)
@@ -176,7 +176,7 @@ def flood(live: Live) -> Packet:
     return last
 
 
-def test_a_viewer_who_is_too_slow_still_learns_the_new_format(live: Live, viewer: Viewer):
+def test_a_viewer_who_is_too_slow_still_learns_the_new_format(live: LiveSocket, viewer: Viewer):
     other = replace(INFO, width=640)
     for number in range(10):        # more than a socket takes
         live.packet(Packet(bytes(100_000), number, number, True))
@@ -186,7 +186,7 @@ def test_a_viewer_who_is_too_slow_still_learns_the_new_format(live: Live, viewer
     assert got[got.index(other) + 1].pts_us > 1 and got[-1] == last
 
 
-def test_a_viewer_who_is_too_slow_hears_of_no_format_change_where_there_was_none(live: Live, viewer: Viewer):
+def test_a_viewer_who_is_too_slow_hears_of_no_format_change_where_there_was_none(live: LiveSocket, viewer: Viewer):
     last, got = flood(live), viewer.read()
     assert 0 < len(got) < 100 and got[-1] == last
     assert not [message for message in got if isinstance(message, StreamInfo)]

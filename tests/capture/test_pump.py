@@ -2,7 +2,7 @@
 from collections.abc import Callable
 
 from agent.cameras import SourceError, SourceStuck
-from agent.capture.pump import REFUSED_WAIT_S, Counts, Gap, Pump
+from agent.capture.pump import REFUSED_WAIT_S, Counts, Pump, VideoGap
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import Packet
 from tests.conftest import HandClock
@@ -27,7 +27,7 @@ class Sink:
     """Counts what a pump tells its pipe."""
 
     def __init__(self) -> None:
-        self.gaps: list[Gap] = []
+        self.gaps: list[VideoGap] = []
         self.ended_n = self.packets_n = 0
 
     def stream(self, info: object) -> None: ...
@@ -44,7 +44,7 @@ class Sink:
         self.ended_n += 1
         return None
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: VideoGap) -> None:
         self.gaps.append(gap)
 
 
@@ -115,8 +115,8 @@ def test_a_camera_that_is_dead_from_the_start_is_a_gap_from_then_on(hand_clock: 
 
     made, sink, _, _ = pump(hand_clock, [look_and_fail, look_and_fail, works(1, hand_clock)], most=3)
     made.run()
-    assert told == [None, Gap("camera_no_frames", "h: silent", began_mono_s, 0.5, over=False)]
-    assert sink.gaps == [Gap("camera_no_frames", "h: silent", began_mono_s, 0.5 + 1, over=True)]
+    assert told == [None, VideoGap("camera_no_frames", "h: silent", began_mono_s, 0.5, over=False)]
+    assert sink.gaps == [VideoGap("camera_no_frames", "h: silent", began_mono_s, 0.5 + 1, over=True)]
 
 
 def test_a_long_healthy_run_forgives_earlier_failures(hand_clock: HandClock):

@@ -15,7 +15,7 @@ from agent.capture import recorder as recorder_module
 from agent.capture.clipfile import ClipFile
 from agent.capture.faults import fault_of
 from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder
-from agent.capture.writer_jobs import Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job, Sight
+from agent.capture.writer_jobs import BestLook, Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job
 from agent.core.media.fragments import Fragmenter
 from agent.core.media.model import Packet
 from agent.core.vision.event_notes import Summary
@@ -29,7 +29,7 @@ from tests.rigs.wait import HANG_S, until
 
 START_US = 1_000_000_000        # where the hand clock stands
 MOTION = EventOpen(START_US + 1_000_000, 0.5, (), False)
-NO_PICTURE, SUMMARY = Sight((), None, ()), Summary(0.5, tracks_n=1)
+NO_PICTURE, SUMMARY = BestLook((), None, ()), Summary(0.5, tracks_n=1)
 STILL = EventClose(START_US + 3_000_000, NO_PICTURE, SUMMARY, "1", "")
 GAP = CameraGap("camera_unreachable", "h: off", 9.0, over=True)
 
@@ -138,7 +138,7 @@ def test_a_clip_whose_end_was_refused_is_closed_by_the_next_one(recorder, folder
 
 def test_the_queue_is_bounded_in_pictures_of_events(recorder):
     gop = [Packet(bytes(1_000_000), n, n, n == 0) for n in range(4)]
-    end_of_event = EventClose(START_US, Sight((), movie()[0], gop), SUMMARY, "1", "")
+    end_of_event = EventClose(START_US, BestLook((), movie()[0], gop), SUMMARY, "1", "")
     assert sum(recorder.offer([end_of_event]) for _ in range(50)) == QUEUE_BYTES_MAX // 4_000_000
 
 
@@ -155,7 +155,7 @@ def test_an_event_that_waits_for_a_card_holds_no_video(recorder, db, hand_clock,
     obey(recorder, clip()[0])
     gop = Gop(movie()[1])
     watched = weakref.ref(gop)
-    obey(recorder, [MOTION, EventClose(START_US + 3_000_000, Sight((), movie()[0], gop), SUMMARY, "1", "")])
+    obey(recorder, [MOTION, EventClose(START_US + 3_000_000, BestLook((), movie()[0], gop), SUMMARY, "1", "")])
     del gop
     gc.collect()
     assert watched() is None

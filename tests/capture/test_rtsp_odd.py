@@ -6,7 +6,7 @@ import pytest
 
 from agent.core.media.model import Packet
 from agent.core.media.nal import join_lengths
-from agent.core.protocols.rtsp.offer import Unfit
+from agent.core.protocols.rtsp.offer import UnfitStream
 from tests.rigs import footage
 from tests.rigs.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.reading import Reading, read
@@ -73,7 +73,7 @@ def test_a_redirection_is_followed_once():
     circle = OddCamera(FILM)
     circle.habits.answers["DESCRIBE"] = moved % circle.address().encode()
     with read(circle) as reading:
-        assert isinstance(reading.ends(), Unfit) and circle.methods.count("DESCRIBE") == 2
+        assert isinstance(reading.ends(), UnfitStream) and circle.methods.count("DESCRIBE") == 2
 
 
 @pytest.mark.parametrize("answer", [
@@ -85,7 +85,7 @@ def test_a_redirection_is_followed_once():
 ], ids=["endless-header", "huge-body", "web-server", "no-video", "zeros"])
 def test_what_is_no_answer_is_left_to_another_reader_at_once(answer: bytes):
     with read(OddCamera(FILM, Habits(answers={"DESCRIBE": answer}))) as reading:
-        assert isinstance(reading.ends(), Unfit)
+        assert isinstance(reading.ends(), UnfitStream)
 
 
 def test_junk_between_the_packets_costs_at_most_the_frames_around_it():

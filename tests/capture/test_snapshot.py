@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from agent.capture.camera import Camera
-from agent.capture.snapshot import Snapshots
+from agent.capture.snapshot import SnapshotSocket
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Home, Motion, Settings
+from agent.core.contract.still import Still, StillError, parse
 from agent.core.media.model import Packet
-from agent.core.stillwire import Still, StillError, parse
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store.folders import Folders
@@ -62,7 +62,7 @@ def shop() -> Shop:
 
 @pytest.fixture
 def path(tmp_path: Path, shop: Shop, hand_clock: HandClock) -> Iterator[Path]:
-    made = Snapshots(tmp_path / "snap.sock", shop.newest, hand_clock)
+    made = SnapshotSocket(tmp_path / "snap.sock", shop.newest, hand_clock)
     yield tmp_path / "snap.sock"
     made.close()
 
@@ -128,7 +128,7 @@ def test_a_running_camera_answers_many_within_a_second_and_none_after_its_end(ri
 @pytest.mark.parametrize(("wide_max", "wide"), [(INFO.width // 2, INFO.width // 2), (INFO.width + 2, INFO.width)])
 def test_a_small_picture_is_made_smaller_and_never_larger(tmp_path: Path, hand_clock: HandClock, shop: Shop,
                                                           wide_max: int, wide: int):
-    made = Snapshots(tmp_path / "small.sock", shop.newest, hand_clock, wide_max)
+    made = SnapshotSocket(tmp_path / "small.sock", shop.newest, hand_clock, wide_max)
     assert seen(ask(tmp_path / "small.sock")[1]).shape[:2] == (INFO.height * wide // INFO.width, wide)
     made.close()
 
@@ -146,6 +146,6 @@ def test_a_camera_makes_small_pictures_only_if_the_household_sends_them_home(tmp
 
 def test_a_real_clock_is_no_future(tmp_path: Path):
     late = [Packet(each.data, each.pts_us + 10**15, each.dts_us + 10**15, each.key) for each in GOP]
-    made = Snapshots(tmp_path / "snap.sock", lambda: (INFO, late), SystemClock())
+    made = SnapshotSocket(tmp_path / "snap.sock", lambda: (INFO, late), SystemClock())
     assert ask(tmp_path / "snap.sock")[0].age_ms == 0
     made.close()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.capture.live import Live
+from agent.capture.live import LiveSocket
 from agent.capture.pipe import Pipe
 from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd, ClipLost, Job
 from agent.config.settings import Camera, Motion
@@ -78,7 +78,7 @@ class Book:
 class Studio:
     """A pipe before a camera whose clocks are a month apart, and what came of it."""
 
-    def __init__(self, live: Live, pictures_late_us: int = 5_000, **keys: object) -> None:
+    def __init__(self, live: LiveSocket, pictures_late_us: int = 5_000, **keys: object) -> None:
         self.book, self.clock, self.late_us = Book(), HandClock(), pictures_late_us
         camera = Camera(name="gate", source="rtsp://h/1", record="continuous", max_clip_s=10, audio=True,
                         motion=Motion(enabled=False), **keys)
@@ -128,8 +128,8 @@ def assert_in_step(studio: Studio, within_s: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    made = Live(Path(tmp_path_factory.mktemp("live")) / "live.sock")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSocket]:
+    made = LiveSocket(Path(tmp_path_factory.mktemp("live")) / "live.sock")
     yield made
     made.close()
 
@@ -137,7 +137,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @settings(max_examples=60)
 @given(late_us=st.lists(st.integers(0, 200_000), min_size=1, max_size=40), reorder_us=st.sampled_from([0, 200_000]),
        pictures_late_us=st.integers(0, 150_000))
-def test_at_a_cut_no_sound_is_lost_and_none_is_twice(live: Live, late_us: list[int], reorder_us: int,
+def test_at_a_cut_no_sound_is_lost_and_none_is_twice(live: LiveSocket, late_us: list[int], reorder_us: int,
                                                      pictures_late_us: int):
     studio = Studio(live, pictures_late_us)
     studio.pipe.audio(AAC)
@@ -152,7 +152,7 @@ def test_at_a_cut_no_sound_is_lost_and_none_is_twice(live: Live, late_us: list[i
     assert_in_step(studio, 0.5)
 
 
-def test_on_a_good_network_sound_and_picture_are_in_step(live: Live):
+def test_on_a_good_network_sound_and_picture_are_in_step(live: LiveSocket):
     studio = Studio(live)
     studio.pipe.audio(AAC)
     studio.film(25)
@@ -165,7 +165,7 @@ def test_on_a_good_network_sound_and_picture_are_in_step(live: Live):
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6))
-def test_a_card_that_refuses_costs_whole_clips_and_mixes_nothing_up(live: Live, seed: int):
+def test_a_card_that_refuses_costs_whole_clips_and_mixes_nothing_up(live: LiveSocket, seed: int):
     dice, studio = Random(seed), Studio(live)
     studio.pipe.audio(AAC)
     studio.film(40)
@@ -184,7 +184,7 @@ def test_a_card_that_refuses_costs_whole_clips_and_mixes_nothing_up(live: Live, 
     assert every == sorted(set(every)) and studio.book.open is None
 
 
-def test_another_format_goes_to_another_clip_from_the_next_keyframe_on(live: Live):
+def test_another_format_goes_to_another_clip_from_the_next_keyframe_on(live: LiveSocket):
     studio = Studio(live)
     studio.pipe.audio(AAC)
     studio.film(9)
@@ -202,7 +202,7 @@ def test_another_format_goes_to_another_clip_from_the_next_keyframe_on(live: Liv
 
 
 @pytest.mark.parametrize("promised", [True, False])
-def test_without_sound_the_video_is_as_ever(live: Live, promised: bool):
+def test_without_sound_the_video_is_as_ever(live: LiveSocket, promised: bool):
     studio = Studio(live)
     studio.pipe.audio(AAC if promised else None)
     studio.film(25)
@@ -215,7 +215,7 @@ def test_without_sound_the_video_is_as_ever(live: Live, promised: bool):
 
 @pytest.mark.parametrize(("info", "unsupported"), [
     (None, "g726"), (AudioInfo("opus", 48_000, 2), ""), (AudioInfo("aac", 16_000, 1), "")])
-def test_sound_that_cannot_be_kept_is_said_once(live: Live, info: AudioInfo | None, unsupported: str,
+def test_sound_that_cannot_be_kept_is_said_once(live: LiveSocket, info: AudioInfo | None, unsupported: str,
                                                 caplog: pytest.LogCaptureFixture):
     studio = Studio(live)
     studio.film(3)
@@ -229,7 +229,7 @@ def test_sound_that_cannot_be_kept_is_said_once(live: Live, info: AudioInfo | No
     assert len([record for record in caplog.records if "without sound" in record.message]) == 1
 
 
-def test_sound_without_pictures_takes_a_bounded_room(live: Live):
+def test_sound_without_pictures_takes_a_bounded_room(live: LiveSocket):
     studio = Studio(live)
     studio.pipe.audio(LAW)
     studio.film(2)

@@ -9,12 +9,12 @@ import av
 import msgspec
 import pytest
 
-from agent.capture.live import Live
-from agent.capture.motion_feed.main_decoder import Watcher
-from agent.capture.motion_feed.sub import SubEye
+from agent.capture.live import LiveSocket
+from agent.capture.motion_feed.main_decoder import MainDecoder
+from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
-from agent.capture.tamper import Guard
+from agent.capture.tamper import TamperState
 from agent.capture.writer_jobs import ClipBegin, ClipLost, Tamper
 from agent.config.settings import Camera
 from agent.core.media.model import Luma, Packet, StreamInfo
@@ -52,7 +52,7 @@ class Place:
     folder: Path
 
     def __post_init__(self) -> None:
-        self.live = Live(self.folder / "live.sock")
+        self.live = LiveSocket(self.folder / "live.sock")
         self.began_mono_s = self.clock.mono
         self.frames_n = 0
 
@@ -234,7 +234,7 @@ def test_a_camera_that_comes_back_covered_is_still_covered(place: Place):
 
 def test_what_a_watch_found_that_was_given_up_meanwhile_is_not_told(hand_clock: HandClock):
     camera = Camera(name="gate", source="rtsp://h/1")
-    guard = Guard(camera)
+    guard = TamperState(camera)
     found = next(changes for luma in scene() if (changes := guard.look(luma)))
     assert guard.begin_anew(camera, "Paused.", 0) == [] and guard.tell(found, 0) == [] and guard.now == ()
 
@@ -252,7 +252,7 @@ def film(lumas: Iterable[Luma], fps: int, gop: int, **x264: str) -> Film:
 
 def show(place: Place, shown: Film) -> float | None:
     """Show a film by the eye on a small stream; returns when something was told first, in seconds of it."""
-    eye, first_s = SubEye(place.pipe, place.clock), None
+    eye, first_s = SubFeed(place.pipe, place.clock), None
     place.pipe.stream(shown[0])
     eye.stream(shown[0])
     for packet in shown[1]:
@@ -285,7 +285,7 @@ def test_an_eye_that_looks_at_keyframes_only_sees_it_in_time(place: Place, gop: 
     at_s = end_s - 32
     scene = tampered(pictures(end_s, 5, noise(2)), Kind.COVERED, bag, START_MONO_S + at_s, 1e9)
     info, packets = film(scene, 5, gop, b="300k")
-    watcher = Watcher(info, place.open().pipe, place.clock.mono)
+    watcher = MainDecoder(info, place.open().pipe, place.clock.mono)
     place.pipe.stream(info)
     for packet in packets:
         place.clock.mono = place.began_mono_s + packet.dts_us / 1e6

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from agent.cameras import Sink, SourceError
 from agent.cameras.backlog import PACKETS_MAX, Backlog
 from agent.cameras.file import FileSource
-from agent.cameras.masks import Masks, Veil
-from agent.cameras.transcode import Transcoding
+from agent.cameras.masks import MaskOverlay, Masks
+from agent.cameras.transcode import MaskTranscoder
 from agent.config.settings import Camera
-from agent.core.contract.sockets import Parser
+from agent.core.contract.live import Parser
 from agent.core.media.model import Luma, Packet, Sound, StreamInfo
 from agent.host.clock import SystemClock
 from agent.host.meter import Rate
@@ -120,7 +120,7 @@ def film(kind: tuple[StreamInfo, Sequence[Packet]], count: int | None = None,
 
 def transcode(inner: Any, keeper: Keeper, stop: Stop | None = None) -> Keeper:
     """One attempt, to its end."""
-    Transcoding(inner, CAMERA, SystemClock(), Rate()).run(keeper, stop or Stop())
+    MaskTranscoder(inner, CAMERA, SystemClock(), Rate()).run(keeper, stop or Stop())
     return keeper
 
 
@@ -194,7 +194,7 @@ def test_a_picture_of_the_inner_source_ends_here():
     original = Luma(np.full((90, 160), 200, np.uint8), 0.0)
     seen = Keeper()
     transcode(Script(lambda sink: sink.luma(original), *film(movie(), 3)), seen)
-    assert len(seen.lumas) == 3 and not Transcoding(Script(), CAMERA, SystemClock(), Rate()).wants_luma(0)
+    assert len(seen.lumas) == 3 and not MaskTranscoder(Script(), CAMERA, SystemClock(), Rate()).wants_luma(0)
 
 
 def test_what_a_camera_sent_before_it_broke_off_is_kept_and_its_error_told():
@@ -207,7 +207,7 @@ def test_what_a_camera_sent_before_it_broke_off_is_kept_and_its_error_told():
 def test_a_machine_that_is_too_slow_loses_the_ends_of_gops_counted_and_told(caplog: pytest.LogCaptureFixture):
     held, came = threading.Event(), Rate()
     long = movie(seconds=16, fps=10, gop=10)
-    source = Transcoding(Script(*film(long), lambda sink: held.set()), CAMERA, SystemClock(), came)
+    source = MaskTranscoder(Script(*film(long), lambda sink: held.set()), CAMERA, SystemClock(), came)
     seen = Keeper(lambda: held.wait(HANG_S))
     with caplog.at_level(logging.WARNING):
         source.run(seen, Stop())
@@ -284,8 +284,8 @@ def test_what_comes_through_a_full_backlog_can_be_decoded(rounds: list[tuple[int
 
 def test_a_veil_covers_a_copy():
     y = np.full((90, 160), 200, np.uint8)
-    assert is_hidden_grey(Veil([HIDDEN]).over(y)) and (y == 200).all()
-    assert Veil([]).over(y) is y
+    assert is_hidden_grey(MaskOverlay([HIDDEN]).over(y)) and (y == 200).all()
+    assert MaskOverlay([]).over(y) is y
 
 
 def is_hidden_grey(y: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.cameras import SourceError, SourceStuck, v4l2, videodev
-from agent.cameras.v4l2 import Pace, V4l2Source, choose_format
+from agent.cameras.v4l2 import FramePacer, V4l2Source, choose_format
 from agent.config.settings import Camera
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
@@ -137,7 +137,7 @@ def test_the_best_format_is_chosen() -> None:
 
 @pytest.mark.parametrize(("comes", "wanted"), [(30, 15), (30, 10), (30, 20), (15, 15), (25, 15), (7, 15)])
 def test_the_pace_is_what_was_asked_or_what_comes(comes: int, wanted: int) -> None:
-    pace, jitter = Pace(wanted), np.random.default_rng(1).uniform(-3000, 3000, comes * 20)
+    pace, jitter = FramePacer(wanted), np.random.default_rng(1).uniform(-3000, 3000, comes * 20)
     times = np.arange(comes * 20) * 1e6 / comes + jitter
     assert sum(pace.due(int(time)) for time in times) == pytest.approx(min(comes, wanted) * 20, abs=3)
 

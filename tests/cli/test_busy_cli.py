@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.busy import picture, reasons
-from agent.core.busywire import Busy
+from agent.core.contract.busy import Busy
 from agent.core.vision.replay.outcome import SILENCES
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.rtsp.connect import Stopped
+from agent.cameras.rtsp.connect import ConnectStopped
 from agent.cli.discover import networks
 from agent.cli.discover.line import Deadline
 from agent.cli.discover.look import Lead, look
@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_wait_for_a_camera_that_says_nothing():
                 over.wait()
         thread = threading.Thread(target=be_silent, daemon=True)
         thread.start()
-        with pytest.raises(Stopped):
+        with pytest.raises(ConnectStopped):
             look(Lead("127.0.0.1", ports=(server.getsockname()[1],)), None, False, stop)
         over.set()
         thread.join(HANG_S)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.core.vision.event import EventMachine
-from agent.core.vision.replay import Replay, Variant
+from agent.core.vision.replay import FootageReplay, Variant
 from agent.footage import reel
 from agent.footage.film import Film, FootageError
 from agent.host.luma import luma_of
@@ -129,9 +129,10 @@ def test_sound_alone_has_nothing_to_look_at(tmp_path: Path):
 
 
 def test_files_follow_each_other_on_one_line_of_time(whole: Path, tmp_path: Path):
-    replay = Replay([Variant("now", "normal", 0.1, 5)], EventMachine(8, 300))
-    takes = [reel.Take(whole), reel.Take(tmp_path / "gone.mp4"), reel.Take(whole), reel.Take(whole, 5000.0),
-             reel.Take(whole, 5002.0)]
+    replay = FootageReplay([Variant("now", "normal", 0.1, 5)], EventMachine(8, 300))
+    takes = [reel.ReelFile(whole), reel.ReelFile(tmp_path / "gone.mp4"), reel.ReelFile(whole),
+             reel.ReelFile(whole, 5000.0),
+             reel.ReelFile(whole, 5002.0)]
     first, gone, second, third, fourth = reel.play(takes, replay, lambda take, done_s: None)
     assert first.began_s == 0 and second.began_s == first.ended_s + reel.APART_S + reel.APART_S
     assert gone.began_s == gone.ended_s and "No such file" in gone.trouble

@@ -12,7 +12,7 @@ from agent.config.privacy import silenced
 from agent.config.settings import Camera
 from agent.config.zones import ZONES_MAX, zones_of
 from agent.core.media.model import Point
-from agent.core.vision.zones import Direction, Rule, Zone
+from agent.core.vision.zones import Direction, Zone, ZoneRule
 from agent.core.vision.zones.geometry import lies_within
 from tests.core.zone_looks import area
 
@@ -40,8 +40,8 @@ def test_zones_come_out_as_the_core_knows_them_but_for_those_that_are_ignored():
                    zone("cổng phụ 2", 'rule = "dwell"\ndwell_s = 5\n' + AREA),
                    zone("step", 'rule = "cross"\nline = [[0, 1], [1, 0]]\ndirection = "left"\n'))
     corners = (Point(0.2, 0.2), Point(0.4, 0.2), Point(0.4, 0.4))
-    assert zones_of(drawn) == [Zone("cổng phụ 2", Rule.DWELL, corners, dwell_s=5),
-                               Zone("step", Rule.CROSS, line=(Point(0, 1), Point(1, 0)), direction=Direction.LEFT)]
+    assert zones_of(drawn) == [Zone("cổng phụ 2", ZoneRule.DWELL, corners, dwell_s=5),
+                               Zone("step", ZoneRule.CROSS, line=(Point(0, 1), Point(1, 0)), direction=Direction.LEFT)]
     assert silenced(drawn) == [[(0.8, 0.8), (1, 0.8), (1, 1)]]
 
 

@@ -7,7 +7,7 @@ import av
 
 from agent.core.media.fragments import Fragmenter
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
-from agent.core.media.mp4.cut import Film, Strip, cut
+from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import read_head
 from tests.core.mp4_material import read_at
 
@@ -58,7 +58,7 @@ def record_all(stream: StreamInfo, packets: Sequence[Packet], starts: Sequence[i
     return clips
 
 
-def films(clips: Sequence[Clip], begin_us: int, end_us: int) -> list[tuple[Film, bytes]]:
+def films(clips: Sequence[Clip], begin_us: int, end_us: int) -> list[tuple[CutFilm, bytes]]:
     """What is cut out of the clips, with each whole file."""
     found = cut([clip.strip for clip in clips], begin_us, end_us)
     return [(film, film.head(1_764_033_000) + b"".join(

@@ -2,7 +2,7 @@
 from random import Random
 
 from agent.core.media import nal
-from agent.core.protocols.rtp.items import Item, Unit
+from agent.core.protocols.rtp.items import EncodedUnit, Item
 from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.video import H264, H265
 from tests.core.mp4_material import encode
@@ -41,8 +41,8 @@ def receive(receiver: Receiver, wire: bytes, random: Random | None = None, most_
     return [item for piece in pieces for item in receiver.feed(memoryview(piece))]
 
 
-def units_of(items: list[Item]) -> list[Unit]:
+def units_of(items: list[Item]) -> list[EncodedUnit]:
     """The units among them; those of video, which is on channel 0, are well-formed."""
-    found = [item for item in items if isinstance(item, Unit)]
+    found = [item for item in items if isinstance(item, EncodedUnit)]
     assert all(nal.split_lengths(unit.data) for unit in found if not unit.track)
     return found

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.busywire import COLUMNS, LARGEST_B, ROWS, STEPS, Busy, BusyError, answer, level, parse
+from agent.core.contract.busy import COLUMNS, LARGEST_B, ROWS, STEPS, Busy, BusyError, answer, level, parse
 
 CELL = st.floats(0, 1)
 GRID = st.lists(st.lists(CELL, min_size=COLUMNS, max_size=COLUMNS).map(tuple), min_size=ROWS, max_size=ROWS).map(tuple)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.media.headroom import Level, Work, falls_behind, first_fit, hardware_ladder, ladder
+from agent.core.media.headroom import EncodingWork, Level, falls_behind, first_fit, hardware_ladder, ladder
 
 PC, PI5, SLOW = ({"superfast": 0.007, "ultrafast": 0.004}, {"superfast": 0.014, "ultrafast": 0.008},
                  {"superfast": 0.070, "ultrafast": 0.040})
@@ -56,11 +56,11 @@ def test_any_size_has_smaller_levels_of_its_shape_and_one_of_them_is_taken(width
 
 
 @pytest.mark.parametrize(("work", "behind"), [
-    (Work(20, 10.0, 300), False),       # half of the time, and every picture
-    (Work(20, 14.0, 300), False),       # more than planned, but still every picture
-    (Work(20, 14.0, 260), True),        # and some go missing
-    (Work(20, 4.0, 100), False),        # a camera in the dark
-    (Work(20, 19.0, 300), True),        # the next picture of a lively scene will be late
+    (EncodingWork(20, 10.0, 300), False),       # half of the time, and every picture
+    (EncodingWork(20, 14.0, 300), False),       # more than planned, but still every picture
+    (EncodingWork(20, 14.0, 260), True),        # and some go missing
+    (EncodingWork(20, 4.0, 100), False),        # a camera in the dark
+    (EncodingWork(20, 19.0, 300), True),        # the next picture of a lively scene will be late
 ])
 def test_an_encoder_is_behind_when_it_works_and_pictures_go_missing(work, behind):
     assert falls_behind(work, 15) is behind

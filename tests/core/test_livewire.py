@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.contract.sockets import HEAD, LiveError, Parser, packet_head, stream_bytes
+from agent.core.contract.live import HEAD, LiveError, Parser, packet_head, stream_bytes
 from agent.core.media.model import Packet, StreamInfo
 
 INFO = StreamInfo("h264", 640, 360, b"\x01cfg")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.core.protocols.onvif import device, discovery, media, soap, tree
 from agent.core.protocols.onvif.choose import choose, slower
-from agent.core.protocols.onvif.media import Encoder, Limits, Media1, Media2, Profile
+from agent.core.protocols.onvif.media import Encoder, EncoderLimits, Media1, Media2, Profile
 from agent.core.protocols.onvif.tree import BadXml, Node
 
 pytestmark = pytest.mark.core
@@ -189,11 +189,11 @@ def settings1(fps: int, gop: int) -> Encoder:
 
 def test_only_rate_and_keyframes_change_and_keyframes_stay_as_far_apart_in_seconds():
     before = settings1(fps=15, gop=30)
-    after = media.with_rate(before, 5, Limits((), (1, 250)))
+    after = media.with_rate(before, 5, EncoderLimits((), (1, 250)))
     assert media.encoder(after) == replace(before, fps=5, gop_n=10, node=after)
     assert before.fps == 15 and before.node.raw("RateControl", "FrameRateLimit") == "15"
     assert tree.written(after) == (tree.written(before.node).replace(">15<", ">5<").replace(">30<", ">10<"))
-    assert media.encoder(media.with_rate(before, 5, Limits((), (25, 250)))).gop_n == 25
+    assert media.encoder(media.with_rate(before, 5, EncoderLimits((), (25, 250)))).gop_n == 25
 
 
 def test_the_new_service_has_its_keyframes_in_an_attribute():
@@ -201,7 +201,7 @@ def test_the_new_service_has_its_keyframes_in_an_attribute():
                       b"<Width>640</Width><Height>360</Height></Resolution>"
                       b"<RateControl><FrameRateLimit>20.0</FrameRateLimit></RateControl></C>")
     before = media.encoder(node)
-    after = media.encoder(media.with_rate(before, 5, Limits((), None)))
+    after = media.encoder(media.with_rate(before, 5, EncoderLimits((), None)))
     assert (before.codec, before.fps, before.gop_n, after.fps, after.gop_n) == ("h265", 20, 40, 5, 10)
 
 
@@ -210,7 +210,7 @@ def test_limits_of_both_services():
                      b"<FrameRateRange><Min>1</Min><Max>4</Max></FrameRateRange></H264></Options></R>")
     new = tree.parse(b'<R><Options FrameRatesSupported="25 12.5 x"><Encoding>H265</Encoding></Options><Options '
                      b'FrameRatesSupported="20 10" GovLengthRange="1 50"><Encoding>H264</Encoding></Options></R>')
-    assert Media1().limits(old, "h264") == Limits((1, 2, 3, 4), (1, 100))
-    assert Media1().limits(old, "h265") == Limits((), None)
-    assert Media2().limits(new, "h264") == Limits((10, 20), (1, 50))
-    assert Media2().limits(new, "h265") == Limits((12.5, 25), None)
+    assert Media1().limits(old, "h264") == EncoderLimits((1, 2, 3, 4), (1, 100))
+    assert Media1().limits(old, "h265") == EncoderLimits((), None)
+    assert Media2().limits(new, "h264") == EncoderLimits((10, 20), (1, 50))
+    assert Media2().limits(new, "h265") == EncoderLimits((12.5, 25), None)

@@ -10,16 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.media.model import Box, Luma, Point
-from agent.core.vision.event import EventMachine, Order
-from agent.core.vision.motion import Detector, Look, MotionSettings, Reason, Seen
+from agent.core.vision.event import EventMachine, EventOrder
+from agent.core.vision.motion import Detector, Look, MotionSettings, Reason, SeenObject
 from agent.core.vision.motion.picture import shrunken, work_size
-from agent.core.vision.replay import Event, Outcome, Replay, Stretch, Variant, differences
+from agent.core.vision.replay import FootageReplay, FootageStretch, ReplayEvent, Variant, VariantOutcome, differences
 from agent.core.vision.replay.outcome import silences
-from agent.core.vision.replay.story import Story
-from agent.core.vision.replay.trace import Point as TracePoint
-from agent.core.vision.replay.trace import Trace
+from agent.core.vision.replay.story import EventCollector
+from agent.core.vision.replay.trace import Trace, TracePoint
 from agent.core.vision.replay.variant import Turns
-from agent.core.vision.zones import Counted, Rule, Zone, Zones
+from agent.core.vision.zones import Counted, Zone, ZoneRule, Zones
 from tests.scenes import START_MONO_S, Walk, noise, pictures
 
 NOW = Variant("now", "normal", 0.1, 5)
@@ -30,8 +29,8 @@ RIGHT = (Point(0.35, 0), Point(1, 0), Point(1, 1), Point(0.35, 1))
 MACHINE = EventMachine(over_after_s=2, longest_s=300)
 
 
-def replayed(scene: Iterable[Luma], *variants: Variant, machine: EventMachine = MACHINE) -> list[Outcome]:
-    replay = Replay(variants, machine)
+def replayed(scene: Iterable[Luma], *variants: Variant, machine: EventMachine = MACHINE) -> list[VariantOutcome]:
+    replay = FootageReplay(variants, machine)
     for luma in scene:
         if replay.wants(luma.mono_s):
             replay.look(luma)
@@ -60,20 +59,21 @@ def test_it_is_the_same_as_the_detector_and_the_machine_by_themselves(walk):
         if turns.due(luma.mono_s):
             turns.took(luma.mono_s)
             machine, order = machine.step(detector.step(luma).moving, luma.mono_s)
-            opened += [luma.mono_s] if order is Order.OPEN else []
+            opened += [luma.mono_s] if order is EventOrder.OPEN else []
     (now,) = replayed(walk, NOW)
     assert [event.began_s for event in now.events] == opened
     assert now.events[-1].ended_s == machine.last_motion_mono_s
 
 
-def zone(rule: Rule, area: tuple[Point, ...] = RIGHT, dwell_s: float = 0.0) -> Zone:
+def zone(rule: ZoneRule, area: tuple[Point, ...] = RIGHT, dwell_s: float = 0.0) -> Zone:
     return Zone(rule.value, rule, area, dwell_s=dwell_s)
 
 
 def test_with_zones_only_who_fulfils_one_makes_an_event(walk):
     free, enter, both, never = replayed(
-        walk, NOW, replace(NOW, zones=(zone(Rule.ENTER),)), replace(NOW, zones=(zone(Rule.WATCH), zone(Rule.ENTER))),
-        replace(NOW, zones=(zone(Rule.DWELL, dwell_s=60),)))
+        walk, NOW, replace(NOW, zones=(zone(ZoneRule.ENTER),)),
+        replace(NOW, zones=(zone(ZoneRule.WATCH), zone(ZoneRule.ENTER))),
+        replace(NOW, zones=(zone(ZoneRule.DWELL, dwell_s=60),)))
     (first,), (event,) = free.events, enter.events
     assert first.zones == () and event.zones == ("enter",) and both.events[0].zones == ("watch", "enter")
     assert first.began_s + 1 < event.began_s < event.ended_s <= first.ended_s
@@ -83,14 +83,14 @@ def test_with_zones_only_who_fulfils_one_makes_an_event(walk):
 
 
 def test_it_is_what_zones_and_machine_say_by_themselves(walk):
-    areas = (zone(Rule.ENTER), Zone("door", Rule.CROSS, line=(Point(0.3, 1), Point(0.3, 0))))
+    areas = (zone(ZoneRule.ENTER), Zone("door", ZoneRule.CROSS, line=(Point(0.3, 1), Point(0.3, 0))))
     detector, zones, machine, turns, opened = Detector(MotionSettings.for_people()), Zones(areas), MACHINE, Turns(5), []
     for luma in walk:
         if turns.due(luma.mono_s):
             turns.took(luma.mono_s)
             counted = zones.step(detector.step(luma), luma.mono_s)
             machine, order = machine.step(bool(counted.objects), luma.mono_s)
-            opened += [luma.mono_s] if order is Order.OPEN else []
+            opened += [luma.mono_s] if order is EventOrder.OPEN else []
     (now,) = replayed(walk, replace(NOW, zones=areas))
     assert opened and [event.began_s for event in now.events] == opened
     assert now.events[-1].ended_s == machine.last_motion_mono_s
@@ -145,11 +145,11 @@ def test_turns_are_never_more_than_asked_for(fps, steps):
     assert all(later - earlier >= 0.5 / fps - 1e-9 for earlier, later in zip(taken, taken[1:], strict=False))
 
 
-MOVING = Look(True, 0.02, (Seen(1, Box(0.1, 0.1, 0.2, 0.2)),))
+MOVING = Look(True, 0.02, (SeenObject(1, Box(0.1, 0.1, 0.2, 0.2)),))
 
 
-def told(looks: Sequence[tuple[float, Look]], over_after_s: float = 8, longest_s: float = 300) -> list[Event]:
-    story = Story(EventMachine(over_after_s, longest_s))
+def told(looks: Sequence[tuple[float, Look]], over_after_s: float = 8, longest_s: float = 300) -> list[ReplayEvent]:
+    story = EventCollector(EventMachine(over_after_s, longest_s))
     for at_s, look in looks:
         story.step(at_s, look, Counted(look.objects))
     story.close()
@@ -214,7 +214,7 @@ def test_thinning_on_the_way_is_thinning_at_the_end(looks, points_max):
 
 
 SPANS = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 20)), max_size=20).map(
-    lambda pairs: [Event(*span) for span in np.cumsum(np.ravel(pairs)).reshape(-1, 2).tolist()])
+    lambda pairs: [ReplayEvent(*span) for span in np.cumsum(np.ravel(pairs)).reshape(-1, 2).tolist()])
 
 
 @given(SPANS, SPANS)
@@ -228,8 +228,8 @@ def test_what_is_missed_one_way_is_added_the_other_way(now, other):
 
 
 def test_stretches_tell_where_there_was_footage(walk):
-    replay = Replay([NOW], MACHINE)
+    replay = FootageReplay([NOW], MACHINE)
     for luma in [*walk, *(replace(luma, mono_s=luma.mono_s + 100) for luma in walk)]:
         replay.look(luma)
     begin, end = START_MONO_S, walk[-1].mono_s
-    assert replay.stretches == (Stretch(begin, end), Stretch(begin + 100, end + 100))
+    assert replay.stretches == (FootageStretch(begin, end), FootageStretch(begin + 100, end + 100))

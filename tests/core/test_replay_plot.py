@@ -6,27 +6,27 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.vision.replay import Event, Outcome, Point, Stretch, Variant
-from agent.core.vision.replay.plot import ENGLISH, Clock, plot, svg
+from agent.core.vision.replay import FootageStretch, ReplayEvent, TracePoint, Variant, VariantOutcome
+from agent.core.vision.replay.plot import ENGLISH, PlotClock, plot, svg
 from agent.core.vision.replay.plot.axis import LABEL_PX, TimeAxis
-from agent.core.vision.replay.plot.drawing import Bar, Label
 from agent.core.vision.replay.plot.plot import ADDED, KEPT, LEFT, MISSED, RIGHT
+from agent.core.vision.replay.plot.shapes import Bar, Label
 
-CLOCK = Clock(lambda at_s: at_s, lambda at_s: f"{at_s:.0f} s")
+CLOCK = PlotClock(lambda at_s: at_s, lambda at_s: f"{at_s:.0f} s")
 NOW, HIGH = Variant("now", "normal", 0.1, 5), Variant("sensitivity high", "high", 0.1, 5)
 STRETCHES = st.lists(st.tuples(st.floats(3.1, 1e5), st.floats(0, 1e4)), min_size=1, max_size=60).map(
-    lambda pairs: [Stretch(*span) for span in np.cumsum(np.ravel(pairs)).reshape(-1, 2).tolist()])
+    lambda pairs: [FootageStretch(*span) for span in np.cumsum(np.ravel(pairs)).reshape(-1, 2).tolist()])
 
 
-def outcome(variant: Variant, *events: Event, silences: frozenset[str] = frozenset()) -> Outcome:
-    points = tuple(Point(at_s, at_s, at_s / 100, False, silences) for at_s in range(60))
-    return Outcome(variant, events, len(events), 60, 0.0, {}, points)
+def outcome(variant: Variant, *events: ReplayEvent, silences: frozenset[str] = frozenset()) -> VariantOutcome:
+    points = tuple(TracePoint(at_s, at_s, at_s / 100, False, silences) for at_s in range(60))
+    return VariantOutcome(variant, events, len(events), 60, 0.0, {}, points)
 
 
 def drawn(title: str = "a film") -> tuple:
-    first, second, third = Event(5, 9), Event(20, 21), Event(40, 44)
+    first, second, third = ReplayEvent(5, 9), ReplayEvent(20, 21), ReplayEvent(40, 44)
     now, high = outcome(NOW, first, second, silences=frozenset({"busy", "no_zone"})), outcome(HIGH, first, third)
-    drawing = plot(title, [now, high], [Stretch(0, 30), Stretch(35, 59)], CLOCK, ENGLISH)
+    drawing = plot(title, [now, high], [FootageStretch(0, 30), FootageStretch(35, 59)], CLOCK, ENGLISH)
     return drawing, [shape for shape in drawing.shapes if isinstance(shape, Bar)]
 
 
@@ -64,6 +64,6 @@ def test_time_goes_to_the_right_and_labels_leave_each_other_room(stretches):
 
 
 def test_hours_of_footage_get_a_handful_of_round_labels():
-    axis = TimeAxis([Stretch(100, 100 + 86_400)], LEFT, RIGHT)
+    axis = TimeAxis([FootageStretch(100, 100 + 86_400)], LEFT, RIGHT)
     texts = [tick.text for tick in axis.ticks(CLOCK)]
     assert texts[0] == "100 s" and 5 <= len(texts) <= 11 and all(int(text[:-2]) % 3600 == 0 for text in texts[1:])

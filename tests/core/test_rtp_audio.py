@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.protocols.rtp.audio import G711, Aac
-from agent.core.protocols.rtp.items import Unit
+from agent.core.protocols.rtp.items import EncodedUnit
 from agent.core.protocols.rtp.receiver import Receiver
 from tests.rigs.rtp import AacSender, cut, framed, rtp
 
@@ -39,7 +39,8 @@ def test_frames_come_out_as_they_were_packed(seed, start):
         frames += group
     receiver = Receiver({2: Aac(97, 16_000, LC_16K)})
     units = [item for piece in cut(wire, random, 900) for item in receiver.feed(piece)]
-    assert units == [Unit(2, frame, number * 64_000, number * 64_000, True) for number, frame in enumerate(frames)]
+    assert units == [EncodedUnit(2, frame, number * 64_000, number * 64_000, True)
+                     for number, frame in enumerate(frames)]
     assert receiver.junk_n == 0
 
 
@@ -68,7 +69,7 @@ def test_header_lengths_that_make_no_sense_are_refused():
 def test_g711_is_a_frame_a_packet():
     receiver = Receiver({4: G711(8)})
     wire = b"".join(framed(4, rtp(bytes((number,)) * 160, number, 160 * number, payload_type=8)) for number in range(3))
-    assert receiver.feed(wire) == [Unit(4, bytes((number,)) * 160, number * 20_000, number * 20_000, True)
+    assert receiver.feed(wire) == [EncodedUnit(4, bytes((number,)) * 160, number * 20_000, number * 20_000, True)
                                    for number in range(3)]
 
 

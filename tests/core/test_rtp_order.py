@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.protocols.rtp.items import Unit
-from agent.core.protocols.rtp.order import DEPTH_GUESS_MAX, HOLD_US, Order
+from agent.core.protocols.rtp.items import EncodedUnit
+from agent.core.protocols.rtp.order import DEPTH_GUESS_MAX, HOLD_US, DecodeOrder
 
 FRAME_US = 66_667
 
 
-def unit(pts_us: int, key: bool = False) -> Unit:
-    return Unit(0, b"", pts_us, pts_us, key)
+def unit(pts_us: int, key: bool = False) -> EncodedUnit:
+    return EncodedUnit(0, b"", pts_us, pts_us, key)
 
 
-def decode_order(random: Random, frames_n: int, depth: int, jitter_us: int = 0, ahead_n: int = 16) -> list[Unit]:
+def decode_order(random: Random, frames_n: int, depth: int, jitter_us: int = 0, ahead_n: int = 16) -> list[EncodedUnit]:
     """Show times in an order in which at most `depth` frames overtake any one, the keyframe first.
 
     A frame comes at most `ahead_n` too early.
@@ -34,7 +34,7 @@ def decode_order(random: Random, frames_n: int, depth: int, jitter_us: int = 0, 
     return units
 
 
-def follows_the_rules(units: list[Unit]) -> bool:
+def follows_the_rules(units: list[EncodedUnit]) -> bool:
     return (all(one.dts_us <= one.pts_us for one in units)
             and all(before.dts_us < after.dts_us for before, after in pairwise(units)))
 
@@ -44,7 +44,7 @@ def follows_the_rules(units: list[Unit]) -> bool:
 def test_with_a_depth_that_is_told_every_unit_is_dated_at_once(seed, depth, more, jitter_us):
     given_units = decode_order(Random(seed), 60, depth, jitter_us)
     told = min(16, depth + more)
-    order = Order(told)
+    order = DecodeOrder(told)
     units = []
     for one in given_units:
         (dated,) = order.take(one)
@@ -62,7 +62,7 @@ def test_a_depth_that_is_not_told_is_learnt(seed, plain_n, depth):
     given_units = [unit(number * FRAME_US, number == 0) for number in range(plain_n)]
     given_units += [one._replace(pts_us=one.pts_us + late_us, dts_us=one.pts_us + late_us, key=one.key and not plain_n)
                     for one in decode_order(Random(seed), 60, depth, ahead_n=3)]
-    order, units = Order(None), []
+    order, units = DecodeOrder(None), []
     for number, one in enumerate(given_units):
         units += order.take(one)
         held_n = number + 1 - len(units)
@@ -77,7 +77,7 @@ def test_a_depth_that_is_not_told_is_learnt(seed, plain_n, depth):
 
 def test_b_frames_from_the_start_lose_nothing_and_are_shown_when_they_should():
     times = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11]
-    order = Order(None)
+    order = DecodeOrder(None)
     units = [done for time in times for done in order.take(unit(time * FRAME_US, time == 0))]
     assert [one.pts_us // FRAME_US for one in units] == times[:len(units)] and len(units) >= len(times) - 1
     assert [one.dts_us // FRAME_US for one in units[1:]] == list(range(len(units) - 1))
@@ -86,7 +86,7 @@ def test_b_frames_from_the_start_lose_nothing_and_are_shown_when_they_should():
 @pytest.mark.parametrize("depth", [None, 0, 2])
 @pytest.mark.parametrize("jump_us", [-3_600_000_000, -2_000_000, -500_000, 6_000_000, 3_600_000_000])
 def test_a_clock_set_anew_is_a_jump_in_both_times(depth: int | None, jump_us: int):
-    order = Order(depth)
+    order = DecodeOrder(depth)
     before = [done for number in range(20) for done in order.take(unit(number * FRAME_US, number == 0))]
     behind_us = 20 * FRAME_US + jump_us
     after = [done for number in range(20) for done in order.take(unit(behind_us + number * FRAME_US))]
@@ -98,7 +98,7 @@ def test_a_clock_set_anew_is_a_jump_in_both_times(depth: int | None, jump_us: in
 
 
 def test_two_frames_with_one_time_and_a_tiny_step_back_are_no_jump():
-    order = Order(0)
+    order = DecodeOrder(0)
     times = [0, FRAME_US, FRAME_US, 2 * FRAME_US, 3 * FRAME_US, 3 * FRAME_US - 500, 4 * FRAME_US, 5 * FRAME_US]
     units = [done for time in times for done in order.take(unit(time))]
     assert len(units) == len(times) and follows_the_rules(units)
@@ -106,14 +106,14 @@ def test_two_frames_with_one_time_and_a_tiny_step_back_are_no_jump():
 
 
 def test_a_pause_of_the_camera_needs_no_new_run():
-    order = Order(2)
+    order = DecodeOrder(2)
     units = [order.take(unit(number * FRAME_US + (7_000_000 if number > 9 else 0)))[0] for number in range(20)]
     assert follows_the_rules(units) and all(one.pts_us - one.dts_us <= 2 * FRAME_US for one in units)
 
 
 @given(st.lists(st.tuples(st.integers(-10**7, 10**10), st.booleans()), max_size=60), st.sampled_from([None, 0, 1, 16]))
 def test_any_times_are_dated(times, depth):
-    order = Order(depth)
+    order = DecodeOrder(depth)
     units = [done for time, key in times for done in order.take(unit(time, key))] + order.flush()
     assert len(units) == len(times)
     assert all(one.dts_us <= one.pts_us for one in units)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.core.media import nal
 from agent.core.protocols.rtp.audio import G711
-from agent.core.protocols.rtp.items import Format, Text, Unit
+from agent.core.protocols.rtp.items import EncodedUnit, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import JUNK_MAX_B, InterleavingError, Receiver
 from agent.core.protocols.rtp.video import H264
 from tests.core.rtp_material import FRAME_TICKS, frame, receive, sets, units_of
@@ -53,7 +53,7 @@ def test_all_that_one_connection_carries_comes_out_in_order(seed, most_b):
     assert [unit.data for unit in units_of(items) if unit.track == 0] == list(map(nal.join_lengths, frames))
     assert [(unit.data, unit.pts_us) for unit in units_of(items) if unit.track == 2] == [
         (sound, number * 20_000) for number, sound in enumerate(sounds)]
-    assert [item.data for item in items if isinstance(item, Text)] == texts
+    assert [item.data for item in items if isinstance(item, RtspText)] == texts
     assert ear.junk_b == 0
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_stream_is_survived_or_refused(seed, harm):
         items = receive(receiver(), bytes(wire), random)
     except InterleavingError:
         return
-    assert all(isinstance(item, Unit | Format | Text) for item in items)
+    assert all(isinstance(item, EncodedUnit | TrackFormat | RtspText) for item in items)
     assert all(unit.dts_us <= unit.pts_us for unit in units_of(items))
 
 

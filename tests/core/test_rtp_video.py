@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.media import nal
-from agent.core.protocols.rtp.items import Format, Unit
+from agent.core.protocols.rtp.items import EncodedUnit, TrackFormat
 from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.video import H264
 from tests.core.mp4_material import STREAMS, encode
@@ -43,7 +43,7 @@ def test_real_streams_come_out_as_they_were_encoded(name: str):
     wire = b"".join(joined(sender.send(nal.split_lengths(packet.data), ticks(packet.pts_us))) for packet in packets)
     track = TRACKS[stream.codec](96, 90_000)
     items = receive(Receiver({0: track}), wire, random)
-    assert items[0] == Format(0, stream) and track.info == stream
+    assert items[0] == TrackFormat(0, stream) and track.info == stream
     units = units_of(items[1:])
     assert [(unit.data, unit.key) for unit in units] == [(packet.data, packet.key) for packet in packets]
     for unit, packet in zip(units, packets, strict=True):
@@ -64,7 +64,7 @@ def test_real_footage_with_the_sets_in_sdp_only(codec: str, b_frames: int):
     sender, receiver = VideoSender(codec), Receiver({0: TRACKS[codec](96, 90_000, known)})
     items = [item for data, pts, _, _, base in packets
              for item in receive(receiver, joined(sender.send(nal.split_lengths(data), int(pts * base * 90_000))))]
-    assert items[0] == Format(0, nal.describe(codec, known))
+    assert items[0] == TrackFormat(0, nal.describe(codec, known))
     units = units_of(items)
     assert [(unit.data, unit.key) for unit in units] == [(data, key) for data, _, _, key, _ in packets]
     begin = packets[0][1] * packets[0][4]
@@ -164,7 +164,7 @@ def test_a_change_of_format_comes_before_the_frame_that_needs_it():
     items = []
     for number, packet in enumerate((*few[:3], *more[:3])):
         items += receive(receiver, joined(sender.send(nal.split_lengths(packet.data), number * FRAME_TICKS)))
-    kinds = [item.info if isinstance(item, Format) else "unit" for item in items]
+    kinds = [item.info if isinstance(item, TrackFormat) else "unit" for item in items]
     assert kinds == [small, "unit", "unit", "unit", large, "unit", "unit", "unit"]
 
 
@@ -252,7 +252,7 @@ def test_nonsense_in_good_packets_is_survived(codec, packets):
         sequence, stamp = sequence + step, stamp + later * 3000
         items += receiver.feed(framed(0, rtp(payload, sequence, stamp, marker)))
     units_of(items)
-    assert all(isinstance(item, Unit | Format) for item in items)
+    assert all(isinstance(item, EncodedUnit | TrackFormat) for item in items)
     # Another format begins another run, with times of its own: nonsense may bring one within a single frame.
     for before, after in pairwise(items):
-        assert isinstance(before, Format) or isinstance(after, Format) or before.dts_us < after.dts_us
+        assert isinstance(before, TrackFormat) or isinstance(after, TrackFormat) or before.dts_us < after.dts_us

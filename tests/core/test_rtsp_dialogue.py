@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.protocols.rtsp.address import parse
-from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, Refused
+from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, RequestRefused
 from agent.core.protocols.rtsp.login import Login
-from agent.core.protocols.rtsp.message import Answer, Request, read
-from agent.core.protocols.rtsp.offer import Unfit
+from agent.core.protocols.rtsp.message import RtspAnswer, RtspRequest, read
+from agent.core.protocols.rtsp.offer import UnfitStream
 
 URL = "rtsp://me:pw@h/live"
 SDP = (b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n"
@@ -20,23 +20,23 @@ DIGEST = ("www-authenticate", 'Digest realm="c", nonce="{}"')
 class Camera:
     """Answers a dialogue's requests by a script: method -> answers, the last of them again and again."""
 
-    def __init__(self, audio: bool = False, url: str = URL, **script: list[Answer]) -> None:
-        self.asked: list[Request] = []
+    def __init__(self, audio: bool = False, url: str = URL, **script: list[RtspAnswer]) -> None:
+        self.asked: list[RtspRequest] = []
         self.script = {"OPTIONS": [ok(("public", "DESCRIBE, SETUP, PLAY, GET_PARAMETER"))],
                        "DESCRIBE": [ok(body=SDP)], "PLAY": [ok()],
                        "SETUP": [ok(("session", "12345;timeout=20"))], **script}
         address = parse(url)
         self.dialogue = Dialogue(address, Login(address.user, address.password, "x"), audio)
 
-    def hear(self, said: bytes) -> Request:
+    def hear(self, said: bytes) -> RtspRequest:
         self.asked.append(read(said))
         return self.asked[-1]
 
-    def answer(self, request: Request) -> bytes:
+    def answer(self, request: RtspRequest) -> bytes:
         answers = self.script[request.method]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         headers = ("cseq", request.header("cseq")), *answer.headers
-        return self.dialogue.hear(Answer(headers, answer.body, answer.status))
+        return self.dialogue.hear(RtspAnswer(headers, answer.body, answer.status))
 
     def talk(self) -> "Camera":
         said = self.dialogue.begin()
@@ -49,15 +49,15 @@ class Camera:
         return [request.method for request in self.asked]
 
 
-def ok(*headers: tuple[str, str], body: bytes = b"") -> Answer:
-    return Answer(headers, body, 200)
+def ok(*headers: tuple[str, str], body: bytes = b"") -> RtspAnswer:
+    return RtspAnswer(headers, body, 200)
 
 
-def no(status: int, *headers: tuple[str, str]) -> Answer:
-    return Answer(headers, b"", status)
+def no(status: int, *headers: tuple[str, str]) -> RtspAnswer:
+    return RtspAnswer(headers, b"", status)
 
 
-def asks(nonce: str, stale: str = "") -> Answer:
+def asks(nonce: str, stale: str = "") -> RtspAnswer:
     return no(401, (DIGEST[0], DIGEST[1].format(nonce) + (f", stale={stale}" if stale else "")))
 
 
@@ -96,22 +96,22 @@ def test_the_password_is_proved_when_it_is_asked_for_and_never_before():
     {"DESCRIBE": [asks("1", "false"), asks("2", "false")]},
     {"DESCRIBE": [asks("1"), asks("2", "true"), asks("3", "true"), asks("4", "true")]},
 ])
-def test_a_wrong_password_is_tried_once_or_as_often_as_it_is_stale(refusals: dict[str, list[Answer]]):
+def test_a_wrong_password_is_tried_once_or_as_often_as_it_is_stale(refusals: dict[str, list[RtspAnswer]]):
     camera = Camera(**refusals)
     wrong_n = len(next(iter(refusals.values()))) - 1
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         camera.talk()
     assert refused.value.status == 401
     assert sum(bool(request.header("authorization")) for request in camera.asked) == min(wrong_n, 2)
 
 
 def test_without_a_password_nothing_is_tried():
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         Camera(url="rtsp://h/live", OPTIONS=[asks("1")], DESCRIBE=[asks("1")]).talk()
 
 
 @pytest.mark.parametrize("late", [asks("2", "true"), asks("2")])
-def test_a_nonce_that_ages_is_renewed(late: Answer):
+def test_a_nonce_that_ages_is_renewed(late: RtspAnswer):
     camera = Camera(DESCRIBE=[asks("1"), ok(body=SDP)], PLAY=[late, ok()]).talk()
     assert camera.dialogue.playing and 'nonce="2"' in camera.asked[-1].header("authorization")
     first = camera.hear(camera.dialogue.keep_alive())
@@ -128,20 +128,20 @@ def test_addresses_are_built_on_what_the_camera_calls_its_base():
 
 
 @pytest.mark.parametrize(("script", "error", "told"), [
-    ({"DESCRIBE": [no(404)]}, Refused, "404"),
-    ({"DESCRIBE": [no(403)]}, Refused, "403"),
-    ({"SETUP": [no(453)]}, Refused, "453"),
-    ({"PLAY": [no(503)]}, Refused, "503"),
-    ({"SETUP": [no(461)]}, Unfit, "answers SETUP with 461"),
-    ({"SETUP": [no(404)]}, Unfit, "404"),
-    ({"DESCRIBE": [no(500)]}, Unfit, "500"),
-    ({"SETUP": [ok(("transport", "RTP/AVP;unicast;client_port=4000-4001"))]}, Unfit, "over TCP"),
-    ({"DESCRIBE": [ok(body=b"v=0")]}, Unfit, "no video"),
-    ({"DESCRIBE": [no(401, ("www-authenticate", "Negotiate"))]}, Unfit, "not known here"),
+    ({"DESCRIBE": [no(404)]}, RequestRefused, "404"),
+    ({"DESCRIBE": [no(403)]}, RequestRefused, "403"),
+    ({"SETUP": [no(453)]}, RequestRefused, "453"),
+    ({"PLAY": [no(503)]}, RequestRefused, "503"),
+    ({"SETUP": [no(461)]}, UnfitStream, "answers SETUP with 461"),
+    ({"SETUP": [no(404)]}, UnfitStream, "404"),
+    ({"DESCRIBE": [no(500)]}, UnfitStream, "500"),
+    ({"SETUP": [ok(("transport", "RTP/AVP;unicast;client_port=4000-4001"))]}, UnfitStream, "over TCP"),
+    ({"DESCRIBE": [ok(body=b"v=0")]}, UnfitStream, "no video"),
+    ({"DESCRIBE": [no(401, ("www-authenticate", "Negotiate"))]}, UnfitStream, "not known here"),
     ({"DESCRIBE": [no(302, ("location", "rtsp://h/else"))]}, Moved, "another address"),
-    ({"DESCRIBE": [no(302)]}, Unfit, "302"),
+    ({"DESCRIBE": [no(302)]}, UnfitStream, "302"),
 ])
-def test_what_goes_wrong_has_a_name(script: dict[str, list[Answer]], error: type[Exception], told: str):
+def test_what_goes_wrong_has_a_name(script: dict[str, list[RtspAnswer]], error: type[Exception], told: str):
     with pytest.raises(error, match=told):
         Camera(**script).talk()
 
@@ -157,11 +157,11 @@ def test_a_camera_without_options_or_get_parameter_is_kept_alive_all_the_same():
 def test_old_answers_and_those_without_a_number_are_taken_for_what_they_are():
     dialogue = Camera().dialogue
     dialogue.begin()
-    assert dialogue.hear(Answer((("cseq", "99"),), b"", 200)) == b""
-    assert dialogue.hear(Answer((("cseq", "1"),), b"", 100)) == b""
-    assert read(dialogue.hear(Answer((), b"", 200))).method == "DESCRIBE"
-    assert read(dialogue.hear(Answer((("cseq", "2"),), SDP, 200))).method == "SETUP"
-    assert dialogue.hear(Answer((("cseq", "2"),), SDP, 200)) == b""
+    assert dialogue.hear(RtspAnswer((("cseq", "99"),), b"", 200)) == b""
+    assert dialogue.hear(RtspAnswer((("cseq", "1"),), b"", 100)) == b""
+    assert read(dialogue.hear(RtspAnswer((), b"", 200))).method == "DESCRIBE"
+    assert read(dialogue.hear(RtspAnswer((("cseq", "2"),), SDP, 200))).method == "SETUP"
+    assert dialogue.hear(RtspAnswer((("cseq", "2"),), SDP, 200)) == b""
 
 
 @pytest.mark.parametrize(("method", "status", "over"), [
@@ -170,8 +170,9 @@ def test_old_answers_and_those_without_a_number_are_taken_for_what_they_are():
 ])
 def test_a_cameras_own_requests_are_answered(method: str, status: int, over: bool):
     dialogue = Camera().talk().dialogue
-    answer = read(dialogue.hear(Request((("cseq", "77"),), b"", method, "rtsp://h/")))
-    assert isinstance(answer, Answer) and (answer.status, answer.header("cseq"), dialogue.over) == (status, "77", over)
+    answer = read(dialogue.hear(RtspRequest((("cseq", "77"),), b"", method, "rtsp://h/")))
+    assert isinstance(answer, RtspAnswer)
+    assert (answer.status, answer.header("cseq"), dialogue.over) == (status, "77", over)
 
 
 def test_the_end_is_said():
@@ -182,22 +183,22 @@ def test_the_end_is_said():
 
 HEADER = st.tuples(st.sampled_from(["cseq", "session", "transport", "www-authenticate", "public", "location",
                                     "content-base"]), st.text(st.characters(max_codepoint=255), max_size=30))
-ANSWER = st.builds(Answer, st.lists(HEADER, max_size=4).map(tuple), st.sampled_from([b"", SDP, b"m=video"]),
+ANSWER = st.builds(RtspAnswer, st.lists(HEADER, max_size=4).map(tuple), st.sampled_from([b"", SDP, b"m=video"]),
                    st.sampled_from([200, 200, 200, 401, 404, 302, 461, 500, 100, 999]))
 
 
-REQUEST = st.builds(Request, st.just(()), st.just(b""), st.text("AEPRT", min_size=3), st.just("*"))
+REQUEST = st.builds(RtspRequest, st.just(()), st.just(b""), st.text("AEPRT", min_size=3), st.just("*"))
 
 
 @given(st.lists(st.one_of(ANSWER, REQUEST), max_size=30))
-def test_any_camera_is_talked_to_or_given_up(heard: list[Answer | Request]):
+def test_any_camera_is_talked_to_or_given_up(heard: list[RtspAnswer | RtspRequest]):
     dialogue = Camera().dialogue
     said: list[bytes] = [dialogue.begin()]
-    hear: Callable[[Answer | Request], bytes] = dialogue.hear
+    hear: Callable[[RtspAnswer | RtspRequest], bytes] = dialogue.hear
     try:
         for message in heard:
             said.append(hear(message))
-    except (Refused, Unfit, Moved):
+    except (RequestRefused, UnfitStream, Moved):
         return
     for words in filter(None, said):
         read(words)

@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 
 from agent.core.protocols.rtsp import message
 from agent.core.protocols.rtsp.address import base_of, parse, resolve
-from agent.core.protocols.rtsp.message import BODY_MAX_B, EARLY_MAX_B, HEAD_MAX_B, Answer, Inbox, Request, Unreadable
+from agent.core.protocols.rtsp.message import (
+    BODY_MAX_B,
+    EARLY_MAX_B,
+    HEAD_MAX_B,
+    RtspAnswer,
+    RtspInbox,
+    RtspRequest,
+    Unreadable,
+)
 
 # One of each: with a body, without, a server's request, line ends of one byte, a folded header, packets in between.
 SPOKEN = (b"\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: 5\r\n\r\nv=0$\n"
@@ -14,15 +22,15 @@ SPOKEN = (b"\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: 5\r\n\r\nv=0$\
           b"WWW-Authenticate: Basic realm=\"a\"\nwww-authenticate:\n Digest realm=\"b\"\n\n"
           b"OPTIONS rtsp://1.2.3.4/ RTSP/1.0\r\nCSeq: 1\r\nno header at all\r\n\r\n"
           b"$\1\0\2de$\0\0\1")
-HEARD = [Answer((("cseq", "2"), ("content-length", "5")), b"v=0$\n", 200),
-         Answer((("cseq", "3"), ("www-authenticate", 'Basic realm="a"'), ("www-authenticate", 'Digest realm="b"')),
+HEARD = [RtspAnswer((("cseq", "2"), ("content-length", "5")), b"v=0$\n", 200),
+         RtspAnswer((("cseq", "3"), ("www-authenticate", 'Basic realm="a"'), ("www-authenticate", 'Digest realm="b"')),
                 b"", 401),
-         Request((("cseq", "1"),), b"", "OPTIONS", "rtsp://1.2.3.4/")]
+         RtspRequest((("cseq", "1"),), b"", "OPTIONS", "rtsp://1.2.3.4/")]
 
 
 @given(st.lists(st.integers(1, len(SPOKEN)), max_size=20))
 def test_messages_and_packets_are_told_apart_however_they_are_cut(cuts: list[int]):
-    inbox, heard = Inbox(), []
+    inbox, heard = RtspInbox(), []
     edges = [0, *sorted(cuts), len(SPOKEN)]
     for begin, end in zip(edges, edges[1:], strict=False):
         inbox.feed(SPOKEN[begin:end])
@@ -33,13 +41,13 @@ def test_messages_and_packets_are_told_apart_however_they_are_cut(cuts: list[int
 
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_messages_or_refused(data: bytes):
-    inbox = Inbox()
+    inbox = RtspInbox()
     inbox.feed(data)
     try:
         heard = list(inbox.messages())
     except Unreadable:
         return
-    assert all(isinstance(one, Answer | Request) for one in heard)
+    assert all(isinstance(one, RtspAnswer | RtspRequest) for one in heard)
 
 
 @pytest.mark.parametrize(("spoken", "told"), [
@@ -50,7 +58,7 @@ def test_any_bytes_are_messages_or_refused(data: bytes):
     (b"$\0\xff\xff" + b"x" * 0xffff, None),
 ])
 def test_nothing_is_waited_for_without_a_bound(spoken: bytes, told: str | None):
-    inbox = Inbox()
+    inbox = RtspInbox()
     with pytest.raises(Unreadable, match=told or "but no answer"):
         for _ in range(1 if told else EARLY_MAX_B // len(spoken) + 1):
             inbox.feed(spoken)
@@ -59,8 +67,8 @@ def test_nothing_is_waited_for_without_a_bound(spoken: bytes, told: str | None):
 
 def test_what_we_write_reads_as_it_was_meant():
     asked = message.read(message.request("SETUP", "rtsp://h/a?b=1/trackID=0", {"CSeq": "7", "Session": "x"}))
-    assert asked == Request((("cseq", "7"), ("session", "x")), b"", "SETUP", "rtsp://h/a?b=1/trackID=0")
-    assert message.read(message.answer(200, "OK", {"CSeq": "7"})) == Answer((("cseq", "7"),), b"", 200)
+    assert asked == RtspRequest((("cseq", "7"), ("session", "x")), b"", "SETUP", "rtsp://h/a?b=1/trackID=0")
+    assert message.read(message.answer(200, "OK", {"CSeq": "7"})) == RtspAnswer((("cseq", "7"),), b"", 200)
 
 
 @pytest.mark.parametrize(("url", "host", "port", "uri", "login"), [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.core.media.model import AudioInfo
 from agent.core.protocols.rtsp import sdp
-from agent.core.protocols.rtsp.offer import Unfit, sound_of, video_of
+from agent.core.protocols.rtsp.offer import UnfitStream, sound_of, video_of
 
 SPS, PPS, VPS = b"\x67\x64\0\x1f\xac", b"\x68\xee\x3c\x80", b"\x40\1\x0c\1"
 SETS = f"{base64.b64encode(SPS).decode()},{base64.b64encode(PPS).decode()}"
@@ -70,7 +70,7 @@ def test_video_in_other_words(lines: str, codec: str, payload: int, clock_hz: in
     ("m=video 0 RTP/AVP 96\na=rtpmap:96 H265/90000\na=fmtp:96 sprop-max-don-diff=2", "order"),
 ])
 def test_what_can_not_be_recorded_is_named(lines: str, told: str):
-    with pytest.raises(Unfit, match=told):
+    with pytest.raises(UnfitStream, match=told):
         video_of(sdp.read(lines.encode()), BASE)
 
 
@@ -104,5 +104,5 @@ def test_any_description_is_read(lines: list[bytes]):
             assert all(one.parameter_sets()) and one.clock_hz >= 0 and one.channels >= 1
     try:
         assert video_of(described, BASE).codec in ("h264", "h265")
-    except Unfit as unfit:
+    except UnfitStream as unfit:
         assert str(unfit)

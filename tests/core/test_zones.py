@@ -7,13 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.core.vision.motion.look import Look, Reason
-from agent.core.vision.zones import Counted, Direction, Rule, Zone
+from agent.core.vision.zones import Counted, Direction, Zone, ZoneRule
 from agent.core.vision.zones.followed import FOUND_AGAIN_S, KNOWN_MAX, REMEMBERED_S
 from tests.core.zone_looks import MARGIN, STEP_S, TALL, area, fulfilled, line, look, walk, watch, zone
 
 GATE = area(0.4, 0.4, 0.6, 0.8)
-WATCH_ALL = zone(Rule.WATCH, area(0, 0, 1, 1), "all")
-WATCH, ENTER = zone(Rule.WATCH, GATE), zone(Rule.ENTER, GATE)
+WATCH_ALL = zone(ZoneRule.WATCH, area(0, 0, 1, 1), "all")
+WATCH, ENTER = zone(ZoneRule.WATCH, GATE), zone(ZoneRule.ENTER, GATE)
 OUT, IN = (0.2, 0.7), (0.5, 0.7)
 NOTHING = Look(False)
 
@@ -37,17 +37,18 @@ def test_who_is_in_an_area_stands_in_it_or_has_their_middle_in_it(foot, counts):
 
 
 def test_a_foot_on_the_pictures_lower_edge_is_in_an_area_that_ends_there():
-    assert fulfilled(watch([zone(Rule.WATCH, area(0, 0.96, 1, 1))], walk((0.3, 1 + 1e-12)))) == [True]
+    assert fulfilled(watch([zone(ZoneRule.WATCH, area(0, 0.96, 1, 1))], walk((0.3, 1 + 1e-12)))) == [True]
 
 
 def test_an_area_may_have_any_shape():
     bay = [(0, 0), (1, 0), (1, 1), (0.8, 1), (0.8, 0.2), (0.2, 0.2), (0.2, 1), (0, 1)]
-    seen = watch([zone(Rule.WATCH, bay)], walk((0.1, 0.9), (0.5, 0.9), (0.9, 0.9)))
+    seen = watch([zone(ZoneRule.WATCH, bay)], walk((0.1, 0.9), (0.5, 0.9), (0.9, 0.9)))
     assert fulfilled(seen) == [True, False, True]
 
 
 def test_several_zones_are_named_in_the_order_of_the_settings_once_each():
-    zones = [zone(Rule.WATCH, GATE, "a"), zone(Rule.DWELL, GATE, "b", dwell_s=60), zone(Rule.WATCH, GATE, "c")]
+    zones = [zone(ZoneRule.WATCH, GATE, "a"), zone(ZoneRule.DWELL, GATE, "b", dwell_s=60),
+             zone(ZoneRule.WATCH, GATE, "c")]
     assert watch(zones, [look((1, *IN), (2, *IN))])[0].zones == ("a", "c")
 
 
@@ -78,7 +79,7 @@ def test_who_enters_is_not_thrown_out_by_jitter(jitter):
 # Staying.
 
 def test_who_stays_long_enough_counts_from_then_on_until_they_leave():
-    dwell = zone(Rule.DWELL, GATE, dwell_s=1)
+    dwell = zone(ZoneRule.DWELL, GATE, dwell_s=1)
     assert fulfilled(watch([dwell], walk(OUT, *[IN] * 7, OUT, IN))) == [False] * 6 + [True] * 2 + [False] * 2
 
 
@@ -88,7 +89,7 @@ def test_who_stays_long_enough_counts_from_then_on_until_they_leave():
 ])
 def test_a_loss_of_sight_restarts_a_stay_only_if_it_is_long(unseen_s, number, counts):
     unseen = [NOTHING] * round(unseen_s / STEP_S)
-    seen = watch([zone(Rule.DWELL, GATE, dwell_s=0.5)], [*walk(IN, IN), *unseen, *walk(IN, number=number)])
+    seen = watch([zone(ZoneRule.DWELL, GATE, dwell_s=0.5)], [*walk(IN, IN), *unseen, *walk(IN, number=number)])
     assert fulfilled(seen)[-1] is counts
 
 
@@ -177,8 +178,8 @@ MIRRORED = {Direction.LEFT: Direction.RIGHT, Direction.RIGHT: Direction.LEFT, Di
 
 def zones_of(corners: list[tuple[float, float]]) -> list[Zone]:
     """A zone of each kind."""
-    return [zone(Rule.WATCH, corners, "watch"), zone(Rule.ENTER, corners, "enter"),
-            zone(Rule.DWELL, corners, "dwell", dwell_s=0.3), *(line(each, *corners) for each in Direction)]
+    return [zone(ZoneRule.WATCH, corners, "watch"), zone(ZoneRule.ENTER, corners, "enter"),
+            zone(ZoneRule.DWELL, corners, "dwell", dwell_s=0.3), *(line(each, *corners) for each in Direction)]
 
 
 @given(CORNERS, LOOKS)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from agent.core.media.model import Luma, Point
-from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.event import EventMachine, EventOrder
 from agent.core.vision.motion import Detector, MotionSettings
-from agent.core.vision.zones import Direction, Rule, Zone, Zones
+from agent.core.vision.zones import Direction, Zone, ZoneRule, Zones
 from tests import scenes
 from tests.core.zone_looks import area, line, zone
 from tests.scenes import Walk, noise, pictures
@@ -25,9 +25,9 @@ def events(scene: Iterable[Luma], *zones: Zone) -> list[tuple[float, float, set[
     for luma in scene:
         counted = at_work.step(detector.step(luma), luma.mono_s)
         machine, order = machine.step(bool(counted.objects), luma.mono_s)
-        if order is Order.OPEN:
+        if order is EventOrder.OPEN:
             found.append((luma.mono_s - scenes.START_MONO_S, 0.0, set()))
-        if order is Order.CLOSE:
+        if order is EventOrder.CLOSE:
             found[-1] = (found[-1][0], machine.last_motion_mono_s - scenes.START_MONO_S, found[-1][2])
         if machine.state.value != "quiet":
             found[-1][2].update(counted.zones)
@@ -48,8 +48,8 @@ def begins(found: Sequence[tuple[float, float, set[str]]]) -> list[float]:
 
 
 @pytest.mark.parametrize(("drawn", "begin_s"), [
-    ([], 5.6), ([zone(Rule.WATCH, GATE)], AT_GATE_S), ([zone(Rule.ENTER, GATE)], AT_GATE_S),
-    ([zone(Rule.DWELL, GATE, dwell_s=2)], AT_GATE_S + 2), ([line(Direction.BOTH, *LINE)], AT_LINE_S),
+    ([], 5.6), ([zone(ZoneRule.WATCH, GATE)], AT_GATE_S), ([zone(ZoneRule.ENTER, GATE)], AT_GATE_S),
+    ([zone(ZoneRule.DWELL, GATE, dwell_s=2)], AT_GATE_S + 2), ([line(Direction.BOTH, *LINE)], AT_LINE_S),
     ([line(Direction.LEFT, *LINE)], AT_LINE_S)],
     ids=["no zone", "watch", "enter", "dwell", "cross", "cross to the left"])
 def test_an_event_begins_when_its_zone_is_fulfilled(walked, drawn, begin_s):
@@ -59,26 +59,27 @@ def test_an_event_begins_when_its_zone_is_fulfilled(walked, drawn, begin_s):
 
 
 @pytest.mark.parametrize("drawn", [
-    zone(Rule.WATCH, DOOR), zone(Rule.ENTER, BEGIN), zone(Rule.DWELL, GATE, dwell_s=6),
+    zone(ZoneRule.WATCH, DOOR), zone(ZoneRule.ENTER, BEGIN), zone(ZoneRule.DWELL, GATE, dwell_s=6),
     line(Direction.RIGHT, *LINE)], ids=["nobody there", "began there", "gone too soon", "the other way"])
 def test_what_fulfils_no_zone_is_no_event(walked, drawn):
     assert events(walked, drawn) == []
 
 
 def test_all_zones_of_an_event_are_named(walked):
-    (_, _, names), = events(walked, zone(Rule.WATCH, GATE), line(Direction.BOTH, *LINE), zone(Rule.WATCH, DOOR, "door"))
+    (_, _, names), = events(walked, zone(ZoneRule.WATCH, GATE), line(Direction.BOTH, *LINE),
+                          zone(ZoneRule.WATCH, DOOR, "door"))
     assert names == {"gate"}
-    (_, _, names), = events(walked, zone(Rule.WATCH, GATE, "gate"), zone(Rule.WATCH, BEGIN, "path"))
+    (_, _, names), = events(walked, zone(ZoneRule.WATCH, GATE, "gate"), zone(ZoneRule.WATCH, BEGIN, "path"))
     assert names == {"gate", "path"}
 
 
 def test_somebody_who_stops_and_sways_in_the_area_dwells_there():
     waiting = scene(5, Walk(start_s=5, x=100, rest_s=8, sway_px=2))
-    (begin, _, _), *_ = events(waiting, zone(Rule.DWELL, GATE, dwell_s=6))
+    (begin, _, _), *_ = events(waiting, zone(ZoneRule.DWELL, GATE, dwell_s=6))
     assert 12 < begin < 18
 
 
-ALL_RULES = (zone(Rule.WATCH, GATE), zone(Rule.ENTER, GATE), zone(Rule.DWELL, GATE, dwell_s=2),
+ALL_RULES = (zone(ZoneRule.WATCH, GATE), zone(ZoneRule.ENTER, GATE), zone(ZoneRule.DWELL, GATE, dwell_s=2),
              line(Direction.LEFT, *LINE))
 
 
@@ -104,7 +105,7 @@ def test_half_the_pictures_show_the_same_events(walked, drawn):
 def test_who_walks_off_the_picture_and_back_has_entered_twice():
     there, back = WALKER, Walk(start_s=22, x=300, px_per_s=-28, stop_s=31)
     both = list(pictures(36, 5, there, back, noise(2)))
-    found = events(both, zone(Rule.ENTER, GATE))
+    found = events(both, zone(ZoneRule.ENTER, GATE))
     assert begins(found) == pytest.approx([AT_GATE_S, 22 + (0.94 - 0.75) * 320 / 28], abs=0.8)
 
 

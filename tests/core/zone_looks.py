@@ -2,8 +2,8 @@
 from collections.abc import Iterable, Sequence
 
 from agent.core.media.model import Box, Point
-from agent.core.vision.motion.look import Look, Seen
-from agent.core.vision.zones import Counted, Direction, Rule, Zone, Zones
+from agent.core.vision.motion.look import Look, SeenObject
+from agent.core.vision.zones import Counted, Direction, Zone, ZoneRule, Zones
 
 WIDE, TALL = 0.04, 0.1
 MARGIN = 0.02           # which their size comes to: see traces.py
@@ -19,7 +19,7 @@ def box(x: float, y: float) -> Box:
 
 def look(*feet: tuple[int, float, float]) -> Look:
     """One of the detector's looks: (number, x, y of the foot) of each object."""
-    return Look(bool(feet), 0.01, tuple(Seen(number, box(x, y)) for number, x, y in feet))
+    return Look(bool(feet), 0.01, tuple(SeenObject(number, box(x, y)) for number, x, y in feet))
 
 
 def area(left: float, top: float, right: float, bottom: float) -> tuple[Point, ...]:
@@ -27,15 +27,15 @@ def area(left: float, top: float, right: float, bottom: float) -> tuple[Point, .
     return Point(left, top), Point(right, top), Point(right, bottom), Point(left, bottom)
 
 
-def zone(rule: Rule, corners: Iterable[Foot], name: str = "gate", **keys: object) -> Zone:
+def zone(rule: ZoneRule, corners: Iterable[Foot], name: str = "gate", **keys: object) -> Zone:
     """A zone by its rule's shape."""
     shape = tuple(Point(*corner) for corner in corners)
-    return Zone(name, rule, **{"line" if rule is Rule.CROSS else "area": shape}, **keys)
+    return Zone(name, rule, **{"line" if rule is ZoneRule.CROSS else "area": shape}, **keys)
 
 
 def line(direction: Direction = Direction.BOTH, *corners: Foot) -> Zone:
     """A line to cross; without corners, one straight down the middle of the picture's lower half."""
-    return zone(Rule.CROSS, corners or ((0.5, 0.4), (0.5, 1.0)), direction=direction)
+    return zone(ZoneRule.CROSS, corners or ((0.5, 0.4), (0.5, 1.0)), direction=direction)
 
 
 def watch(zones: Sequence[Zone], looks: Iterable[Look], step_s: float = STEP_S) -> list[Counted]:

@@ -6,7 +6,7 @@ import pytest
 
 from agent import __version__
 from agent.config.settings import Camera
-from agent.core.stillwire import Still, answer
+from agent.core.contract.still import Still, answer
 from agent.host.sockets import Desk
 from agent.store import home, pause, updates
 from agent.store.database import transaction

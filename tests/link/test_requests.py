@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.stillwire import Still, answer
+from agent.core.contract.still import Still, answer
 from agent.host.sockets import Desk
 from agent.store import requests
 from tests.rigs.broker import Broker

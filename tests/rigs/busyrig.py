@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.capture.busy import busy_desk
-from agent.core.busywire import COLUMNS, ROWS, Busy
+from agent.core.contract.busy import COLUMNS, ROWS, Busy
 
 CALM = tuple((0.0,) * COLUMNS for _ in range(ROWS))
 

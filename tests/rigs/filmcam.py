@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from agent.cameras.v4l2 import V4l2Source
-from agent.cameras.videodev import Format, Shot
+from agent.cameras.videodev import DeviceFormat, GrabbedFrame
 from agent.config.settings import Camera
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.board import Board
@@ -92,15 +92,15 @@ class FilmCamera:
     def offered(self) -> list[str]:
         return self.offers
 
-    def start(self, fourcc: str, width: int, height: int, fps: int) -> Format:
+    def start(self, fourcc: str, width: int, height: int, fps: int) -> DeviceFormat:
         self.film = enumerate(FILMS[fourcc]())
-        return Format(fourcc, *SIZE, ROWS[fourcc])
+        return DeviceFormat(fourcc, *SIZE, ROWS[fourcc])
 
-    def grab(self, wait_s: float) -> Shot | None:
+    def grab(self, wait_s: float) -> GrabbedFrame | None:
         number, picture = next(self.film, (0, b""))
         if picture:
             self.mono += 1 / 15
-            return Shot(picture[:200] if number in self.spoil else picture, int(self.mono * 1e6))
+            return GrabbedFrame(picture[:200] if number in self.spoil else picture, int(self.mono * 1e6))
         if self._after == "stop":
             self._stop.set()
         elif isinstance(self._after, int):

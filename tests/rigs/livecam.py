@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent.capture.live import Live
+from agent.capture.live import LiveSocket
 from agent.core.media.model import Packet, StreamInfo
 
 
@@ -13,7 +13,7 @@ class LiveCam:
     """Repeats `packets` without a break until closed; `hold` makes it silent, as a camera that hangs."""
 
     def __init__(self, runtime: Path, camera: str, info: StreamInfo, packets: Sequence[Packet], frame_us: int) -> None:
-        self.live = Live(runtime / f"live-{camera}.sock")
+        self.live = LiveSocket(runtime / f"live-{camera}.sock")
         self._packets, self._frame_us = packets, frame_us
         self._end = threading.Event()
         self.hold = threading.Event()

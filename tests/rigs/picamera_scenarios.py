@@ -109,18 +109,18 @@ def encoder_raises(_: virtualcam.SensorClock) -> dict[str, Any]:
 
 def stalls(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """After two seconds no frame comes any more, and no error either."""
-    from agent.cameras.picamera.session import Session
-    sink, fell_silent_s, gave_up_s, close = Keeper(), [], [], Session.close
+    from agent.cameras.picamera.session import PicameraSession
+    sink, fell_silent_s, gave_up_s, close = Keeper(), [], [], PicameraSession.close
 
     def stall() -> None:
         clock.stalled = True
         fell_silent_s.append(time.monotonic())
 
-    def note_and_close(self: Session) -> None:
+    def note_and_close(self: PicameraSession) -> None:
         gave_up_s.append(time.monotonic())
         close(self)
 
-    Session.close = note_and_close
+    PicameraSession.close = note_and_close
     later(2, stall)
     told = failure(lambda: run(sink, 30))
     silent_s, clock.stalled = time.monotonic() - fell_silent_s[0], False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.capture.clipfile import ClipFile
-from agent.capture.encryption_policy import Locksmith
+from agent.capture.encryption_policy import EncryptionPolicy
 from agent.core.evidence.encrypted import AES_GCM
 from agent.core.media.fragments import Fragmenter
 from agent.core.media.model import Packet, StreamInfo
@@ -33,7 +33,7 @@ class Vault:
 
     def __post_init__(self) -> None:
         DayKeys(self.folders).renew(self.db, self.clock.now())
-        self.locksmith, self.keys = Locksmith(self.kind), Keyring(self.folders)
+        self.locksmith, self.keys = EncryptionPolicy(self.kind), Keyring(self.folders)
 
     def record(self, finished: bool = True, video: tuple[StreamInfo, Sequence[Packet]] | None = None,
                frame_us: int = FRAME_US) -> tuple[int, str, list[int]]:

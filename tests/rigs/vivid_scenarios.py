@@ -16,7 +16,7 @@ import av
 from agent.cameras import SourceError
 from agent.cameras.v4l2 import V4l2Source
 from agent.cameras.videodev import VideoDevice
-from agent.capture.pump import Counts, Gap, Pump
+from agent.capture.pump import Counts, Pump, VideoGap
 from agent.config.settings import Camera
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import SystemClock
@@ -56,7 +56,7 @@ class Keeper:
     def end_run(self) -> float | None:
         return None
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: VideoGap) -> None:
         """The pump tells the fault."""
 
     def wants_main_luma(self) -> bool:

@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from agent.capture.writer_jobs import CameraGap, ClipLost, EventClose, EventOpen, Pausing, Sight, Tamper
+from agent.capture.writer_jobs import BestLook, CameraGap, ClipLost, EventClose, EventOpen, PauseChange, Tamper
 from agent.core.contract.facts import Message
-from agent.core.vision.event_notes import Sample, Summary
+from agent.core.vision.event_notes import PathSample, Summary
 from agent.host.datagram import Outlet
 from agent.keeper import retain
 from agent.store import outbox, pause
@@ -93,8 +93,8 @@ class Day:
 
     def lose_sight(self, picture: bool = True) -> None:
         """It is over."""
-        sight = Sight(((0.1, 0.2, 0.3, 0.4),), self.gate.scribe.info if picture else None, self.gate.picture())
-        summary = Summary(0.5, ("path",), 1, (Sample(0, 1, 100, 200, 300, 400),))
+        sight = BestLook(((0.1, 0.2, 0.3, 0.4),), self.gate.scribe.info if picture else None, self.gate.picture())
+        summary = Summary(0.5, ("path",), 1, (PathSample(0, 1, 100, 200, 300, 400),))
         self.gate.tell(EventClose(int(self.clock.mono * 1e6), sight, summary, "2", "0123456789ab"))
 
     def tamper(self, phase: str) -> None:
@@ -108,7 +108,7 @@ class Day:
             pause.put(self.folders, ["yard"], None, by, self.clock.now())
         else:
             pause.lift(self.folders, ["yard"])
-        self.yard.tell(Pausing(by))
+        self.yard.tell(PauseChange(by))
 
     def deliver(self, but_n: int) -> None:
         """The ward has everything but the newest messages."""

@@ -3,7 +3,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.capture.clip_writer import Scribe
+from agent.capture.clip_writer import ClipWriter
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import Job
 from agent.config.settings import Camera, Settings, Store
@@ -31,7 +31,7 @@ class Writer:
         self.clock = clock
         self.recorder = Recorder(camera.name, folders, clock, outlet, SYNC_EVERY_S, camera.record == "continuous",
                                  camera.record != "motion", pre_roll_s=1)
-        self.scribe = Scribe(camera, self.recorder, clock, Ring(1, 1_000_000))
+        self.scribe = ClipWriter(camera, self.recorder, clock, Ring(1, 1_000_000))
         self.scribe.info, self._film = movie()
         self._shown_n = 0
 

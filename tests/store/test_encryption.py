@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.encryption_policy import Locksmith, hire
+from agent.capture.encryption_policy import EncryptionPolicy, choose_policy
 from agent.core.evidence.encrypted import AES_GCM, CHACHA, HEAD_B, MAGIC, DamagedError, FileHead, LockedError, records
 from agent.host.datagram import Outlet
 from agent.keeper.daykeys import DayKeys
@@ -155,7 +155,7 @@ def test_what_plays_is_what_would_have_been_written_in_the_clear(vault, db, fold
 def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(db, folders, hand_clock, tmp_path):
     DayKeys(folders).renew(db, hand_clock.now())
     recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1, always=False, keeps_events_longer=False,
-                        pre_roll_s=5, locksmith=hire("on"))
+                        pre_roll_s=5, locksmith=choose_policy("on"))
     recorder.start()
     for jobs in clip():
         assert recorder.offer(jobs)
@@ -169,8 +169,8 @@ def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(db, fold
 
 
 def test_without_a_key_the_first_clips_are_recorded_as_they_are(db, folders, hand_clock, tmp_path):
-    assert Locksmith(AES_GCM).day(db) is None and Locksmith(AES_GCM).encrypter(None, "gate-1") is None
-    assert hire("off").day(db) is None
+    assert EncryptionPolicy(AES_GCM).day(db) is None and EncryptionPolicy(AES_GCM).encrypter(None, "gate-1") is None
+    assert choose_policy("off").day(db) is None
 
 
 def test_a_lost_database_finds_its_keys_and_adopts_its_encrypted_clips(vault, db, folders, hand_clock):

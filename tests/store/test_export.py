@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.media.model import Packet
-from agent.core.media.mp4.boxes import SYNC, TRACK, Run, moof
-from agent.core.media.mp4.head import Plan, head
+from agent.core.media.mp4.boxes import SYNC, TRACK, SampleRun, moof
+from agent.core.media.mp4.head import HeadPlan, head
 from agent.store import boots, clips
 from agent.store.database import transaction
 from agent.store.export import Export, ExportError, prepare, prepare_clip, write
@@ -252,10 +252,10 @@ def test_a_disk_without_room_is_told_before_anything_is_written(db, folders, tmp
     _, path = put(db, folders, record(stream, encode("h264")[1], 0))
     with path.open("r+b") as file:              # sparse: it takes no room itself
         file.truncate(0)
-        at = file.write(head(Plan(stream, 90_000, 0, 0, 0)))
+        at = file.write(head(HeadPlan(stream, 90_000, 0, 0, 0)))
         for number in range(parts_n):
             file.seek(at)
-            at += file.write(moof(number + 1, [Run(TRACK, number * 100, (100, HUGE_B, SYNC, 0))])) + HUGE_B
+            at += file.write(moof(number + 1, [SampleRun(TRACK, number * 100, (100, HUGE_B, SYNC, 0))])) + HUGE_B
         file.truncate(at)
     found = prepare(db, folders, "gate", 0, 1 << 50)
     with pytest.raises(ExportError, match="MB are needed; choose another disk or a shorter time"):

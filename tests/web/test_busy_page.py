@@ -4,7 +4,7 @@ import re
 import pytest
 
 from agent.config.settings import Camera, Motion
-from agent.core.busywire import Busy
+from agent.core.contract.busy import Busy
 from agent.core.vision.replay.outcome import SILENCES
 from agent.store import browsers
 from agent.store.database import connect, transaction

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.cameras import Sink, SourceError, SourceStuck
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits
-from agent.cameras.frame_queue import Handover, TooLate, Unit, within
+from agent.cameras.frame_queue import EncodedFrame, FrameQueue, TooLate, within
 from agent.cameras.picamera.sensor import same_session
 from agent.config.settings import Camera
 from agent.core.media.headroom import Level
@@ -21,7 +21,7 @@ from agent.host.clock import Clock
 from agent.host.stop import Stop
 
 if TYPE_CHECKING:
-    from agent.cameras.picamera.session import Session
+    from agent.cameras.picamera.session import PicameraSession
 
 OPEN_S, CLOSE_S = 20.0, 10.0            # a healthy camera takes about one second and a tenth of one
 NO_FRAMES_S = 4.5                       # with FETCH_S and a frame, silence is told within five seconds
@@ -38,7 +38,7 @@ class PicameraSource:
         self._camera, self._number, self._clock = camera, number, clock
         self._machine = machine or board.read()
         self._name = f"picamera:{number}"
-        self._handover = Handover()
+        self._handover = FrameQueue()
 
     @property
     def dropped_n(self) -> int:
@@ -79,10 +79,10 @@ class PicameraSource:
         camera = self._camera
         return HEADROOM.level(self._name, camera.width, camera.height, camera.fps, self._machine.encoder is not None)
 
-    def _open(self, level: Level, effort: Effort) -> "Session":
+    def _open(self, level: Level, effort: Effort) -> "PicameraSession":
         _require_picamera2(self._name)
-        from agent.cameras.picamera.session import Session
-        session = Session(self._name, self._number, self._camera)
+        from agent.cameras.picamera.session import PicameraSession
+        session = PicameraSession(self._name, self._number, self._camera)
         try:
             session.start(level, self._machine, self._handover, self._clock, effort)
         except BaseException:
@@ -90,7 +90,7 @@ class PicameraSource:
             raise
         return session
 
-    def _close(self, session: "Session") -> None:
+    def _close(self, session: "PicameraSession") -> None:
         try:
             within(CLOSE_S, session.close)
         except Exception as error:
@@ -101,7 +101,7 @@ class PicameraSource:
         return SourceStuck("camera_no_frames", f"{self._name}: {trouble}; its process is being restarted; "
                                                f"if that does not help, switch the device off and on")
 
-    def _hand_on(self, session: "Session", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
+    def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
         """Until `stop`, or until a lower level is called for."""
         reduced_from = level.reduced_from(self._camera.width, self._camera.height)
         handover, access_units = self._handover, AccessUnits(level.encoder, reduced_from)
@@ -130,7 +130,7 @@ class PicameraSource:
                          level.width, level.height)
         return lower
 
-    def _fetch(self) -> tuple[list[Unit], Luma | None]:
+    def _fetch(self) -> tuple[list[EncodedFrame], Luma | None]:
         try:
             return self._handover.fetch(FETCH_S)
         except Exception as error:

@@ -8,7 +8,7 @@ from picamera2.outputs import Output
 
 from agent.cameras.effort import Effort
 from agent.cameras.encode import GOP_US, SoftwareEncoder
-from agent.cameras.frame_queue import Handover
+from agent.cameras.frame_queue import FrameQueue
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
 
@@ -43,7 +43,7 @@ class X264(Encoder):
     Runs in the camera's event loop, so what it takes too long for, the camera leaves out.
     """
 
-    def __init__(self, level: Level, camera: Camera, handover: Handover, effort: Effort) -> None:
+    def __init__(self, level: Level, camera: Camera, handover: FrameQueue, effort: Effort) -> None:
         """`effort` is told of each picture; an exception goes to `handover` and ends the run."""
         super().__init__(framerate=camera.fps)
         self._level, self._camera, self._effort = level, camera, effort
@@ -64,7 +64,7 @@ class X264(Encoder):
         self.outputframe(data, self._x264.gave_key, pts_us)
 
 
-def make(level: Level, camera: Camera, handover: Handover, effort: Effort) -> Encoder:
+def make(level: Level, camera: Camera, handover: FrameQueue, effort: Effort) -> Encoder:
     """A new encoder for each session, for one that has failed stays broken. Its output writes to `handover`."""
     if level.encoder == HARDWARE:
         # by its own module: on a Pi 5 the package's H264Encoder is x264
@@ -80,7 +80,7 @@ def make(level: Level, camera: Camera, handover: Handover, effort: Effort) -> En
 class LayDown(Output):
     """Lays each encoded frame down for our own thread. Called in picamera2's threads: never raises, never blocks."""
 
-    def __init__(self, encoder: Any, fps: int, handover: Handover) -> None:
+    def __init__(self, encoder: Any, fps: int, handover: FrameQueue) -> None:
         super().__init__()
         self._encoder, self._handover = encoder, handover
         self._keys = KeyWatch(fps) if hasattr(encoder, "force_key_frame") else None     # the hardware's: it only counts

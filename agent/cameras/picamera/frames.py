@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from picamera2 import MappedArray
 
-from agent.cameras.frame_queue import Handover
+from agent.cameras.frame_queue import FrameQueue
 from agent.cameras.masks import Masks
 from agent.core.media.model import Luma
 from agent.host.clock import Clock
@@ -37,7 +37,7 @@ def planes(array: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.nda
 class Frames:
     """picamera2's pre_callback: called in its event loop, with its lock held."""
 
-    def __init__(self, main: tuple[int, int], lores: tuple[int, int], handover: Handover, clock: Clock) -> None:
+    def __init__(self, main: tuple[int, int], lores: tuple[int, int], handover: FrameQueue, clock: Clock) -> None:
         self._main, self._lores, self._handover, self._clock = main, lores, handover, clock
         self.hide(())
 

@@ -9,7 +9,7 @@ from picamera2 import Picamera2
 
 from agent.cameras import SourceError
 from agent.cameras.effort import HEADROOM, Effort
-from agent.cameras.frame_queue import Handover
+from agent.cameras.frame_queue import FrameQueue
 from agent.cameras.picamera import sensor
 from agent.cameras.picamera.encoder import make
 from agent.cameras.picamera.frames import Frames, buffers_n, lores_size
@@ -23,7 +23,7 @@ LOCK_S = 1.0            # picamera2 holds this lock for microseconds, or hangs
 _log = logging.getLogger(__name__)
 
 
-class Session:
+class PicameraSession:
     """The camera from opening to closing."""
 
     def __init__(self, name: str, number: int, camera: Camera) -> None:
@@ -59,7 +59,7 @@ class Session:
         _log.info("%s: a %s, tuned by %s", self._name, model, path)
         return str(path)
 
-    def start(self, level: Level, machine: Board, handover: Handover, clock: Clock, effort: Effort) -> None:
+    def start(self, level: Level, machine: Board, handover: FrameQueue, clock: Clock, effort: Effort) -> None:
         """Configure the camera and let it run. Raises SourceError."""
         camera = self.camera
         try:
@@ -101,7 +101,7 @@ class Session:
         """Those that this sensor has: any other would raise."""
         return {name: value for name, value in controls.items() if name in self._device.camera_controls}
 
-    def _start_encoder(self, level: Level, handover: Handover, effort: Effort) -> None:
+    def _start_encoder(self, level: Level, handover: FrameQueue, effort: Effort) -> None:
         try:
             self._encoder = make(level, self.camera, handover, effort)
             self._device.start_encoder(self._encoder, name="main")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from agent.cameras import Sink, Source, SourceError
 from agent.cameras.rtsp.own import OwnSource
 from agent.config.settings import Camera
-from agent.core.protocols.rtsp.offer import Unfit
+from agent.core.protocols.rtsp.offer import UnfitStream
 from agent.host.clock import Clock
 from agent.host.log import redact
 from agent.host.stop import Stop
@@ -41,7 +41,7 @@ class _OnlyOwn(Source):
         """One attempt. Raises SourceError."""
         try:
             self._own.run(sink, stop)
-        except Unfit as unfit:
+        except UnfitStream as unfit:
             raise SourceError("camera_stream_bad", f"{redact(self._url)}: our reader can't read it: {unfit}; "
                                                    'set reader = "auto"') from None
 
@@ -60,7 +60,7 @@ class _Either(Source):
         try:
             self._own.run(sink, stop)
             return
-        except Unfit as unfit:
+        except UnfitStream as unfit:
             _log.info("%s: is read by libav, for %s", redact(self._url), unfit)
         libav = _libav(self._url, "any", self._audio)
         try:

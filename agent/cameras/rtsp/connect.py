@@ -19,11 +19,11 @@ ADDRESSES_MAX = 4       # of one name
 PIECE_B = 65_536
 
 
-class Stopped(Exception):
+class ConnectStopped(Exception):
     """We are told to end."""
 
 
-class Line:
+class CameraConnection:
     """One connection while we may wait for it. `socket` never blocks, so that it can be handed to the hub."""
 
     def __init__(self, address: Address, stop: Stop, until_mono_s: float, now: Callable[[], float]) -> None:
@@ -101,7 +101,7 @@ class Line:
                 raise TimeoutError
             if poll.poll(1000 * min(left_s, LOOK_S)):
                 return
-        raise Stopped
+        raise ConnectStopped
 
 
 def waits_for(error: OSError, blocked: int) -> int:

@@ -3,12 +3,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.cameras.rtsp.connect import Line
+from agent.cameras.rtsp.connect import CameraConnection
 from agent.core.protocols.rtsp.address import Address, parse
 from agent.core.protocols.rtsp.dialogue import Dialogue, Moved
 from agent.core.protocols.rtsp.login import Login
-from agent.core.protocols.rtsp.message import Inbox
-from agent.core.protocols.rtsp.offer import Unfit
+from agent.core.protocols.rtsp.message import RtspInbox
+from agent.core.protocols.rtsp.offer import UnfitStream
 from agent.host.stop import Stop
 
 WHOLE_S = 8.0           # for all of it: a camera that is back has to be recorded within 15 s
@@ -19,7 +19,7 @@ ANSWER_S = 4.0          # for one answer
 class Opened:
     """A camera that plays. `early` is what came behind its last answer, or before it."""
 
-    line: Line
+    line: CameraConnection
     dialogue: Dialogue
     early: bytes
 
@@ -30,7 +30,7 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
     login = Login(address.user, address.password, secrets.token_hex(8))
     moved = hung_up = False
     while True:
-        line, dialogue = Line(address, stop, until_mono_s, now), Dialogue(address, login, audio)
+        line, dialogue = CameraConnection(address, stop, until_mono_s, now), Dialogue(address, login, audio)
         try:
             return Opened(line, dialogue, _talk(line, dialogue, now))
         except BaseException as error:
@@ -43,9 +43,9 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
                 raise
 
 
-def _talk(line: Line, dialogue: Dialogue, now: Callable[[], float]) -> bytes:
+def _talk(line: CameraConnection, dialogue: Dialogue, now: Callable[[], float]) -> bytes:
     """The whole dialogue; returns what came early of the video."""
-    inbox = Inbox()
+    inbox = RtspInbox()
     answered_by_mono_s = now() + ANSWER_S
     line.send(dialogue.begin(), answered_by_mono_s)
     while not dialogue.playing:
@@ -68,7 +68,7 @@ def _moved(address: Address, url: str) -> Address:
     try:
         new = parse(url)
     except ValueError:
-        raise Unfit("it sends us to something that is no address") from None
+        raise UnfitStream("it sends us to something that is no address") from None
     if new.host != address.host or address.tls and not new.tls:
-        raise Unfit("it sends us to another host")
+        raise UnfitStream("it sends us to another host")
     return Address(new.host, new.port, new.tls, new.uri, address.user, address.password)

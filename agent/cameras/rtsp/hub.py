@@ -24,7 +24,7 @@ PIECE_B = 262_144           # of one connection in one turn: the others are neve
 _log = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
+class HubConnection(Protocol):
     """What the hub looks after. Whatever it raises ends this connection, and no other."""
 
     socket: socket.socket
@@ -47,7 +47,7 @@ class Connection(Protocol):
 class _Guest:
     """A connection in the hub."""
 
-    connection: Connection
+    connection: HubConnection
     stop: Stop
     ended: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
@@ -68,7 +68,7 @@ class Hub:
         self._piece = memoryview(bytearray(PIECE_B))
         self._round_mono_s = float("-inf")
 
-    def serve(self, connection: Connection, stop: Stop) -> None:
+    def serve(self, connection: HubConnection, stop: Stop) -> None:
         """Look after a connection until `stop` is set; raises what ends it before."""
         guest = _Guest(connection, stop)
         with self._lock:

@@ -3,18 +3,18 @@ import contextlib
 from collections.abc import Iterator
 
 from agent.cameras import Sink, Source, SourceError
-from agent.cameras.rtsp.connect import Stopped
+from agent.cameras.rtsp.connect import ConnectStopped
 from agent.cameras.rtsp.handshake import Opened, open_camera
 from agent.cameras.rtsp.hub import the_hub
-from agent.cameras.rtsp.stream import Stream
+from agent.cameras.rtsp.stream import RtspStream
 from agent.core.protocols.rtp.audio import G711, Aac
 from agent.core.protocols.rtp.receiver import Receiver
-from agent.core.protocols.rtp.track import Track as Received
+from agent.core.protocols.rtp.track import RtpTrack as Received
 from agent.core.protocols.rtp.video import H264, H265
 from agent.core.protocols.rtsp.address import parse
-from agent.core.protocols.rtsp.dialogue import Moved, Refused
+from agent.core.protocols.rtsp.dialogue import Moved, RequestRefused
 from agent.core.protocols.rtsp.message import Unreadable
-from agent.core.protocols.rtsp.offer import Track, Unfit
+from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream
 from agent.host.clock import Clock
 from agent.host.log import redact
 from agent.host.stop import Stop
@@ -24,7 +24,7 @@ VIDEO = {"h264": H264, "h265": H265}
 LENGTHS = {"sizelength": 13, "indexlength": 3, "indexdeltalength": 3}      # bits, RFC 3640 §3.3.6
 
 
-def received(track: Track) -> Received:
+def received(track: OfferedTrack) -> Received:
     """The receiver's side of a track. Raises Unfit for a description that makes no sense."""
     form = track.format
     if track.sound is None:
@@ -35,7 +35,7 @@ def received(track: Track) -> Received:
         lengths = (int(form.parameter(name) or usual) for name, usual in LENGTHS.items())
         return Aac(form.payload, form.clock_hz or track.sound.rate_hz, track.sound.config, *lengths)
     except ValueError as error:
-        raise Unfit(f"its sound makes no sense: {error}") from None
+        raise UnfitStream(f"its sound makes no sense: {error}") from None
 
 
 REFUSALS = {
@@ -56,7 +56,7 @@ class OwnSource(Source):
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError, Unfit."""
-        with self._errors(), contextlib.suppress(Stopped):
+        with self._errors(), contextlib.suppress(ConnectStopped):
             address = parse(self._url)
             opened = open_camera(address, self._audio, stop, self._clock.mono_s)
             try:
@@ -67,26 +67,26 @@ class OwnSource(Source):
                 raise
             the_hub().serve(stream, stop)
 
-    def _stream(self, opened: Opened, sink: Sink) -> Stream:
+    def _stream(self, opened: Opened, sink: Sink) -> RtspStream:
         tracks = opened.dialogue.tracks
         receiver = Receiver({track.channel: received(track) for track in tracks})
         if self._audio:
             sound = next((track.sound for track in tracks if track.sound), None)
             sink.audio(sound, opened.dialogue.unknown_sound)
-        return Stream(opened.line.socket, opened.dialogue, receiver, sink, self._name, self._clock.mono_s)
+        return RtspStream(opened.line.socket, opened.dialogue, receiver, sink, self._name, self._clock.mono_s)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         """What a camera and the system call an error, as one clear line with a remedy and without the password."""
         try:
             yield
-        except Refused as refused:
+        except RequestRefused as refused:
             code, text = REFUSALS[refused.status]
             raise SourceError(code, f"{self._name}: {text}") from None
         except Unreadable as error:
-            raise Unfit(str(error)) from None
+            raise UnfitStream(str(error)) from None
         except Moved:
-            raise Unfit("it sends us from one address to the next") from None
+            raise UnfitStream("it sends us from one address to the next") from None
         except ConnectionRefusedError:
             raise self._unreachable("refuses the connection; is it a camera, and is RTSP on?") from None
         except ConnectionError:

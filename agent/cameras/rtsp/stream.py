@@ -8,11 +8,11 @@ from agent.cameras import Sink, SourceError
 from agent.cameras.rtsp.connect import waits_for
 from agent.core.media import audio
 from agent.core.media.model import Packet, Sound
-from agent.core.protocols.rtp.items import Format, Item, Text, Unit
+from agent.core.protocols.rtp.items import EncodedUnit, Item, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import InterleavingError, Receiver
 from agent.core.protocols.rtsp.dialogue import Dialogue
 from agent.core.protocols.rtsp.message import Unreadable, read, receiver_report
-from agent.core.protocols.rtsp.offer import Unfit
+from agent.core.protocols.rtsp.offer import UnfitStream
 
 SILENT_S = 4.0              # nothing at all: the camera hangs, or the way to it
 NO_VIDEO_S = 8.0            # it talks but shows nothing; some pause for seconds when they switch to night
@@ -20,7 +20,7 @@ FLOOD_B_PER_S = 32_000_000  # ten times the largest stream of any camera
 UNSENT_MAX_B = 65_536       # a camera that does not even take our signs of life
 
 
-class Stream:
+class RtspStream:
     """What the hub calls for one camera. It raises SourceError, OSError and Unfit."""
 
     def __init__(self, connection: socket.socket, dialogue: Dialogue, receiver: Receiver, sink: Sink, name: str,
@@ -68,16 +68,16 @@ class Stream:
 
     def _hand_on(self, item: Item) -> None:
         match item:
-            case Unit() if item.track in self._sounds:
+            case EncodedUnit() if item.track in self._sounds:
                 info = self._sounds[item.track]
                 self._sink.sound(Sound(item.data, item.pts_us, audio.samples_n(info, item.data)))
-            case Unit():
+            case EncodedUnit():
                 self._seen_mono_s = self._heard_mono_s
                 self.seen_n += 1
                 self._sink.packet(Packet(item.data, item.pts_us, item.dts_us, item.key))
-            case Format():
+            case TrackFormat():
                 self._sink.stream(item.info)
-            case Text():
+            case RtspText():
                 self._listen(item.data)
 
     def _received(self, data: bytes | memoryview) -> list[Item]:
@@ -85,7 +85,7 @@ class Stream:
             return self._receiver.feed(data)
         except InterleavingError as error:
             if not self.seen_n:
-                raise Unfit(f"it sends {error}") from None
+                raise UnfitStream(f"it sends {error}") from None
             raise SourceError("camera_stream_bad",
                               f"{self._name}: sends no valid video any more ({error}); restart the camera") from None
 
@@ -97,7 +97,7 @@ class Stream:
                               f"{self._name}: sends nothing any more; check its power and network")
         if now_mono_s >= self._seen_mono_s + NO_VIDEO_S:
             if not self.seen_n:
-                raise Unfit("nothing that it sends makes a picture here")
+                raise UnfitStream("nothing that it sends makes a picture here")
             raise SourceError("camera_no_frames", f"{self._name}: is there but sends no picture; restart the camera")
         if now_mono_s >= self._speak_mono_s:
             self._speak_mono_s = now_mono_s + self._dialogue.keep_alive_every_s

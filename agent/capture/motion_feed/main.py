@@ -1,12 +1,12 @@
 """The eye on a camera's main stream, which is recorded as it comes: decoded only while motion depends on it."""
-from agent.capture.motion_feed.main_decoder import Watcher
+from agent.capture.motion_feed.main_decoder import MainDecoder
 from agent.capture.pipe import Pipe
-from agent.capture.pump import Gap
+from agent.capture.pump import VideoGap
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import Clock
 
 
-class MainEye:
+class MainFeed:
     """The sink of a main stream: everything goes to the pipe, and pictures where the source brings none itself.
 
     A source that makes its own pictures asks whether one is wanted; the packets of one that asks are never decoded.
@@ -15,7 +15,7 @@ class MainEye:
     def __init__(self, pipe: Pipe, clock: Clock) -> None:
         self._pipe, self._clock = pipe, clock
         self._info: StreamInfo | None = None
-        self._watcher: Watcher | None = None
+        self._watcher: MainDecoder | None = None
         self._source_shows = False
 
     def stream(self, info: StreamInfo) -> None:
@@ -33,7 +33,7 @@ class MainEye:
             return
         now_mono_s = self._clock.mono_s()
         if self._watcher is None:
-            self._watcher = Watcher(self._info, self._pipe, now_mono_s)
+            self._watcher = MainDecoder(self._info, self._pipe, now_mono_s)
             self._watcher.start()
         self._watcher.take(packet, now_mono_s)
 
@@ -50,7 +50,7 @@ class MainEye:
         """The next stretch of it."""
         self._pipe.sound(sound)
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: VideoGap) -> None:
         """The camera delivered nothing for a while."""
         self._pipe.gap(gap)
 

@@ -7,7 +7,7 @@ import logging
 import threading
 
 from agent.capture.motion_feed.decoder import Decoder
-from agent.capture.motion_feed.gops import Gops, Shot
+from agent.capture.motion_feed.gop_buffer import GopBuffer, TimedPacket
 from agent.capture.pipe import Pipe
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.core.vision.closer_look import CloserLook
@@ -20,15 +20,15 @@ TELL_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Watcher:
+class MainDecoder:
     """One stream of one format, from the first packet that motion depends on to the last."""
 
     def __init__(self, info: StreamInfo, pipe: Pipe, now_mono_s: float) -> None:
         self._pipe, self._decoder = pipe, Decoder(info)
         self._changed = threading.Condition()       # what follows is used by both threads
-        self._sizes, self._closer, self._gops = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), Gops()
+        self._sizes, self._closer, self._gops = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), GopBuffer()
         self._gops.follow()
-        self._key: Shot | None = None               # the newest keyframe, if nobody has glanced at it
+        self._key: TimedPacket | None = None               # the newest keyframe, if nobody has glanced at it
         self._glanced_mono_s = float("-inf")
         self._looked_key_mono_s: float | None = None    # when the keyframe came that a closer look goes on from
         self._over = False
@@ -42,7 +42,7 @@ class Watcher:
 
     def take(self, packet: Packet, mono_s: float) -> None:
         """The next packet, which came at `mono_s`."""
-        shot = Shot(packet, mono_s)
+        shot = TimedPacket(packet, mono_s)
         with self._changed:
             # By the camera's own clock: packets come in handfuls, all at the same moment.
             loudness = self._sizes.step(len(packet.data), packet.key, packet.dts_us / 1e6)
@@ -67,7 +67,7 @@ class Watcher:
         """Let go of every packet; the thread ends soon."""
         with self._changed:
             self._over = True
-            self._gops, self._key = Gops(), None
+            self._gops, self._key = GopBuffer(), None
             self._changed.notify()
 
     # For the thread of its own.
@@ -89,7 +89,7 @@ class Watcher:
             self._look(shot)
         return key is not None or shot is not None
 
-    def _glance(self, shot: Shot) -> None:
+    def _glance(self, shot: TimedPacket) -> None:
         """Look at a keyframe. If there is more to see, what led to it comes first: the GOP that it ended."""
         picture = self._decoder.decode_alone(shot.packet)
         if picture is None or self._over or not self._pipe.wants_luma(shot.mono_s):
@@ -102,7 +102,7 @@ class Watcher:
                 return
         self._pipe.luma(luma)
 
-    def _look(self, shot: Shot) -> None:
+    def _look(self, shot: TimedPacket) -> None:
         """Decode a packet during a closer look, and show the detector as many pictures as it wants."""
         picture = self._decoder.decode(shot.packet)
         if shot.packet.key:

@@ -2,21 +2,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.cameras.masks import Veil
+from agent.cameras.masks import MaskOverlay
 from agent.capture.motion_feed.decoder import Decoder
 from agent.capture.pipe import Pipe
-from agent.capture.pump import Gap
+from agent.capture.pump import VideoGap
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import Clock
 from agent.host.luma import luma_of
 
 
-class SubEye:
+class SubFeed:
     """The sink of a sub-stream: its pictures go to the pipe, its troubles end no run."""
 
     def __init__(self, pipe: Pipe, clock: Clock, masks: Sequence[Sequence[tuple[float, float]]] = ()) -> None:
         """`masks` are hidden from motion, for this stream comes from the camera with everything in it."""
-        self._pipe, self._clock, self._veil = pipe, clock, Veil(masks)
+        self._pipe, self._clock, self._veil = pipe, clock, MaskOverlay(masks)
         self._decoder: Decoder | None = None
         self._key_mono_s: float | None = None
 
@@ -57,5 +57,5 @@ class SubEye:
         self._decoder = None
         return None
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: VideoGap) -> None:
         """Motion falls back on the main stream; recording has no gap."""

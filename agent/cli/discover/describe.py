@@ -9,8 +9,8 @@ from agent.core.media import nal
 from agent.core.media.sps import BitstreamError, parse
 from agent.core.protocols.rtsp import address, message, sdp
 from agent.core.protocols.rtsp.login import challenges
-from agent.core.protocols.rtsp.message import Answer, Inbox, Unreadable
-from agent.core.protocols.rtsp.offer import Track, Unfit, video_of
+from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox, Unreadable
+from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream, video_of
 
 TURNS_N = 3
 
@@ -33,7 +33,7 @@ class Describer:
     def __init__(self, account: Account | None, tries: Tries, deadline: Deadline) -> None:
         self._deadline, self._proof = deadline, Proof(account, tries, in_clear=True)
         self._line: Line | None = None
-        self._inbox, self._asked_n = Inbox(), 0
+        self._inbox, self._asked_n = RtspInbox(), 0
         self._place: tuple[str, int, bool] | None = None
         self.hints = Hints()
 
@@ -54,7 +54,7 @@ class Describer:
         """Whether the camera asked who we are."""
         return self._proof.asked
 
-    def _exchange(self, where: address.Address) -> Answer:
+    def _exchange(self, where: address.Address) -> RtspAnswer:
         """One request and its answer, on a new connection if the old one is gone."""
         if self._place != (where.host, where.port, where.tls):
             self._hang_up()
@@ -67,7 +67,7 @@ class Describer:
                 raise
         return self._ask(where)
 
-    def _ask(self, where: address.Address) -> Answer:
+    def _ask(self, where: address.Address) -> RtspAnswer:
         if self._line is None:
             self._place = (where.host, where.port, where.tls)
             self._line = Line(where.host, where.port, where.tls, self._deadline)
@@ -81,12 +81,12 @@ class Describer:
         self.hints = Hints(answer.header("server") or self.hints.server, next(iter(realms), self.hints.realm))
         return answer
 
-    def _answer(self, line: Line) -> Answer:
+    def _answer(self, line: Line) -> RtspAnswer:
         try:
             while data := line.receive():
                 self._inbox.feed(data)
                 for heard in self._inbox.messages():
-                    if isinstance(heard, Answer) and heard.number("cseq") in (None, self._asked_n):
+                    if isinstance(heard, RtspAnswer) and heard.number("cseq") in (None, self._asked_n):
                         return heard
         except Unreadable as error:
             raise NotRtsp(str(error)) from error
@@ -95,7 +95,7 @@ class Describer:
     def _hang_up(self) -> None:
         if self._line:
             self._line.close()
-        self._line, self._inbox, self._asked_n = None, Inbox(), 0
+        self._line, self._inbox, self._asked_n = None, RtspInbox(), 0
 
     def __enter__(self) -> "Describer":
         return self
@@ -104,16 +104,16 @@ class Describer:
         self._hang_up()
 
 
-def _video(url: str, answer: Answer) -> Stream | None:
+def _video(url: str, answer: RtspAnswer) -> Stream | None:
     try:
         track = video_of(sdp.read(answer.body), url)
-    except Unfit:
+    except UnfitStream:
         return None
     width, height = _size(track)
     return Stream(url, track.codec, width, height, track.fps or 0.0)
 
 
-def _size(track: Track) -> tuple[int, int]:
+def _size(track: OfferedTrack) -> tuple[int, int]:
     """Width and height by the parameter sets in the description; zeros where it has none."""
     for unit in track.format.parameter_sets():
         with contextlib.suppress(BitstreamError):

@@ -41,8 +41,8 @@ class Line:
     def __init__(self, host: str, port: int, tls: bool, deadline: Deadline) -> None:
         """Connect."""
         self._deadline, self._read_b = deadline, 0
-        self._line = connect.Line(Address(host, port, tls, "", "", ""), deadline.stop, deadline.until_mono_s(LINE_S),
-                                  time.monotonic)
+        self._line = connect.CameraConnection(Address(host, port, tls, "", "", ""), deadline.stop,
+                                              deadline.until_mono_s(LINE_S), time.monotonic)
 
     def send(self, data: bytes) -> None:
         """Send it all."""

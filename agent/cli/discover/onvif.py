@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from agent.cli.discover.found import Account
 from agent.cli.discover.line import Deadline, Line
 from agent.core.protocols.onvif import device
-from agent.core.protocols.onvif.soap import NONCE_B, Fault, Request, envelope, unwrap, username_token
+from agent.core.protocols.onvif.soap import NONCE_B, Fault, SoapRequest, envelope, unwrap, username_token
 from agent.core.protocols.onvif.tree import BadXml, Node
 from agent.core.protocols.rtsp.login import Login, challenges
 
@@ -163,7 +163,7 @@ class Device:
             told = device.clock(self.ask(device.GET_CLOCK))
             self.behind = datetime.now(UTC) - told if told else self.behind
 
-    def ask(self, request: Request, url: str = "") -> Node:
+    def ask(self, request: SoapRequest, url: str = "") -> Node:
         """Put a question to the device service, or to the one at `url`. Raises NotOnvif, Fault, Refused, OSError."""
         url = url or self._url
         for _ in range(TURNS_N):
@@ -180,7 +180,7 @@ class Device:
                 return told
         raise NotOnvif("asks for the password again and again")
 
-    def _message(self, request: Request, url: str) -> tuple[bytes, dict[str, str]]:
+    def _message(self, request: SoapRequest, url: str) -> tuple[bytes, dict[str, str]]:
         """The body and the HTTP headers."""
         token = ""
         if self._token and self._account:

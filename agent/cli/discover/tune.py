@@ -2,7 +2,7 @@
 part of what a network camera costs."""
 from agent.cli.discover.onvif import Device, NotOnvif, Refused
 from agent.core.protocols.onvif.choose import slower
-from agent.core.protocols.onvif.media import Encoder, Limits, Media, with_rate
+from agent.core.protocols.onvif.media import Encoder, EncoderLimits, Media, with_rate
 from agent.core.protocols.onvif.soap import Fault
 
 BY_HAND = "set its second stream to 5 pictures a second in its own menu"
@@ -25,9 +25,9 @@ def tune(device: Device, media: Media, url: str, before: Encoder) -> tuple[float
     return after.fps, f"small stream changed from {before.fps:g} to {after.fps:g} pictures a second"
 
 
-def _limits(device: Device, media: Media, url: str, encoder: Encoder) -> Limits:
+def _limits(device: Device, media: Media, url: str, encoder: Encoder) -> EncoderLimits:
     """What the camera says it can; nothing known where it does not tell."""
     try:
         return media.limits(device.ask(media.get_limits(encoder.token), url), encoder.codec)
     except (Fault, NotOnvif, Refused):
-        return Limits((), None)
+        return EncoderLimits((), None)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent.cameras import SourceError
-from agent.cameras.frame_converter import Workshop
+from agent.cameras.reencode import Reencoder
 from agent.cli.doctor.verdict import Verdict, bad, ok, warn
 from agent.config.privacy import declared, transcodes
 from agent.config.settings import Camera
@@ -78,7 +78,7 @@ def measure(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> Cost
     span_s = (times_us[-1] - times_us[0]) / 1e6 if times_us else 0.0
     if span_s < 0.5:
         return None
-    workshop, cpu_s, began_s = Workshop(camera, _Nobody(), SystemClock()), time.process_time(), time.perf_counter()
+    workshop, cpu_s, began_s = Reencoder(camera, _Nobody(), SystemClock()), time.process_time(), time.perf_counter()
     workshop.stream(info)
     for packet in packets:
         workshop.packet(packet)

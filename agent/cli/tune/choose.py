@@ -16,7 +16,7 @@ from agent.config.load import load
 from agent.config.settings import Camera, Settings
 from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
 from agent.footage.film import FootageError
-from agent.footage.reel import Take
+from agent.footage.reel import ReelFile
 from agent.host.clock import SystemClock
 from agent.store import boots
 from agent.store.clips import Clip
@@ -31,7 +31,7 @@ class Choice:
     """What is to be replayed."""
 
     camera: Camera
-    takes: list[Take]
+    takes: list[ReelFile]
     title: str
     wall_s: float | None        # the wall clock's seconds at the replay's second 0; None for files without a date
 
@@ -48,7 +48,7 @@ def _of_files(wishes: Wishes) -> Choice:
     if missing:
         raise typer.BadParameter(f"there is no file {missing}; taimat clips list tells where the recordings are")
     camera = _named(load(config_path(wishes.config)), wishes.camera) if wishes.camera else NO_CAMERA
-    takes, more_n = [Take(path) for path in wishes.files], len(wishes.files) - 1
+    takes, more_n = [ReelFile(path) for path in wishes.files], len(wishes.files) - 1
     return Choice(camera, takes, wishes.files[0].name + (f" and {more_n} more" if more_n else ""), None)
 
 
@@ -65,7 +65,7 @@ def _of_store(wishes: Wishes, last: str) -> Choice:
     begin_ms = found[0].wall_ms
     keys = Keyring(folders, Path(settings.store.runtime))
     paths = ((folders.clip(clip.seq, clip.name), (clip.wall_ms - begin_ms) / 1000) for clip in found)
-    takes = [Take(path, began_s, partial(_opened, path, keys.file_key)) for path, began_s in paths]
+    takes = [ReelFile(path, began_s, partial(_opened, path, keys.file_key)) for path, began_s in paths]
     return Choice(camera, takes, f"{camera.name}, last {last}", begin_ms / 1000)
 
 

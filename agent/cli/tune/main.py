@@ -14,11 +14,11 @@ from agent.cli.tune.choose import Choice, choose
 from agent.cli.tune.options import Wishes, variants
 from agent.cli.tune.times import FileTimes, Times, WallTimes
 from agent.config.motion import as_set
-from agent.core.vision.replay import Outcome, Replay, Stretch
-from agent.core.vision.replay.plot import ENGLISH, Clock, plot, svg
+from agent.core.vision.replay import FootageReplay, FootageStretch, VariantOutcome
+from agent.core.vision.replay.plot import ENGLISH, PlotClock, plot, svg
 from agent.footage import reel, whatif
 from agent.footage.film import FootageError
-from agent.footage.reel import Played, Take
+from agent.footage.reel import Played, ReelFile
 from agent.store.database import StoreError
 
 EXIT_OK, EXIT_TOLD = 0, 1
@@ -44,14 +44,14 @@ def tune(wishes: Wishes) -> int:
     return _tell([each.trouble for each in played if each.trouble])
 
 
-def _played(choice: Choice, replay: Replay, quiet: bool) -> Iterator[Played]:
+def _played(choice: Choice, replay: FootageReplay, quiet: bool) -> Iterator[Played]:
     out = console()
     with _telling(out, choice, quiet or not out.is_terminal) as tell:
         yield from reel.play(choice.takes, replay, tell)
 
 
 @contextlib.contextmanager
-def _telling(out: Console, choice: Choice, quiet: bool) -> Iterator[Callable[[Take, float], None]]:
+def _telling(out: Console, choice: Choice, quiet: bool) -> Iterator[Callable[[ReelFile, float], None]]:
     """How far it is, on a terminal."""
     if quiet:
         yield lambda take, done_s: None
@@ -66,7 +66,7 @@ def _times(choice: Choice, seen: list[Played]) -> Times:
     return FileTimes(seen) if choice.wall_s is None else WallTimes(choice.wall_s)
 
 
-def _show(wishes: Wishes, choice: Choice, replay: Replay, outcomes: list[Outcome], times: Times) -> None:
+def _show(wishes: Wishes, choice: Choice, replay: FootageReplay, outcomes: list[VariantOutcome], times: Times) -> None:
     if wishes.json:
         show.as_json(outcomes, times)
     else:
@@ -75,8 +75,9 @@ def _show(wishes: Wishes, choice: Choice, replay: Replay, outcomes: list[Outcome
         _draw(wishes.plot, choice.title, outcomes, replay.stretches, times)
 
 
-def _draw(path: Path, title: str, outcomes: list[Outcome], stretches: tuple[Stretch, ...], times: Times) -> None:
-    drawing = plot(title, outcomes, stretches, Clock(times.reading_s, times.spell), ENGLISH)
+def _draw(path: Path, title: str, outcomes: list[VariantOutcome], stretches: tuple[FootageStretch, ...],
+          times: Times) -> None:
+    drawing = plot(title, outcomes, stretches, PlotClock(times.reading_s, times.spell), ENGLISH)
     try:
         path.write_bytes(svg(drawing).encode())
     except OSError as error:

@@ -7,14 +7,22 @@ from rich.markup import escape
 from agent.cli.terminal import console, json_line, length, table
 from agent.cli.tune.times import Times
 from agent.core.media.model import Box
-from agent.core.vision.replay import NO_ZONE, Difference, Event, Outcome, Stretch, Variant, differences
+from agent.core.vision.replay import (
+    NO_ZONE,
+    Difference,
+    FootageStretch,
+    ReplayEvent,
+    Variant,
+    VariantOutcome,
+    differences,
+)
 
 EVENTS = ("began", "long", "highest", "largest object", "zones")
 VARIANTS = ("looked at with", "events", "motion", "missed", "added", "silent, seconds")
 NAMED_N = 4                 # missed or added events whose time is told; of more, how many they are
 
 
-def as_json(outcomes: Sequence[Outcome], times: Times) -> None:
+def as_json(outcomes: Sequence[VariantOutcome], times: Times) -> None:
     """One object a variant, the present settings first; times in seconds of the replay and as people read them."""
     now = outcomes[0]
     for outcome in outcomes:
@@ -29,7 +37,7 @@ def as_json(outcomes: Sequence[Outcome], times: Times) -> None:
             "missed": [_plain(event, times) for event in missed], "added": [_plain(event, times) for event in added]})
 
 
-def _plain(event: Event, times: Times) -> dict[str, object]:
+def _plain(event: ReplayEvent, times: Times) -> dict[str, object]:
     told = asdict(event) | {"largest": event.largest and [round(edge, 4) for edge in event.largest]}
     return {"at": times.full(event.began_s)} | {
         key: round(value, 4) if isinstance(value, float) else value for key, value in told.items()}
@@ -39,7 +47,8 @@ def _rounded(seconds: dict[str, float]) -> dict[str, float]:
     return {reason: round(value, 1) for reason, value in seconds.items()}
 
 
-def as_tables(title: str, outcomes: Sequence[Outcome], stretches: Sequence[Stretch], times: Times) -> None:
+def as_tables(title: str, outcomes: Sequence[VariantOutcome], stretches: Sequence[FootageStretch],
+              times: Times) -> None:
     """The events of the present settings, then what each variant would have changed."""
     now, out = outcomes[0], console()
     footage_s = sum(each.ended_s - each.began_s for each in stretches)
@@ -61,7 +70,7 @@ def _told(variant: Variant) -> str:
             f"{variant.fps:g} pictures a second{ignored}{zones}")
 
 
-def _event(event: Event, times: Times) -> tuple[str, ...]:
+def _event(event: ReplayEvent, times: Times) -> tuple[str, ...]:
     return (times.full(event.began_s), length(round((event.ended_s - event.began_s) * 1000)),
             f"{100 * event.score:.2f} %", _box(event.largest) + (", continues" if event.continues else ""),
             ", ".join(event.zones))
@@ -75,7 +84,7 @@ def _box(box: Box | None) -> str:
             f"around {100 * (box.x + box.w / 2):.0f} %, {100 * (box.y + box.h / 2):.0f} %")
 
 
-def _why(now: Outcome, times: Times) -> str:
+def _why(now: VariantOutcome, times: Times) -> str:
     """One sentence on why there is no event."""
     peak, least = now.peak, now.variant.least_share
     if peak is None or peak.score < least:
@@ -88,18 +97,18 @@ def _why(now: Outcome, times: Times) -> str:
             "but nothing of it moved as an object does")
 
 
-def _row(now: Outcome, outcome: Outcome, times: Times) -> tuple[str, ...]:
+def _row(now: VariantOutcome, outcome: VariantOutcome, times: Times) -> tuple[str, ...]:
     difference: Difference = differences(now.events, outcome.events)
     silent = ", ".join(f"{reason.replace('_', ' ')} {value:.0f}" for reason, value in sorted(outcome.silent_s.items()))
     return (outcome.variant.name, str(outcome.events_n), length(round(outcome.moving_s * 1000)),
             _listed(difference.missed, times), _listed(difference.added, times), silent)
 
 
-def _listed(events: Sequence[Event], times: Times) -> str:
+def _listed(events: Sequence[ReplayEvent], times: Times) -> str:
     return ", ".join(_some(events, times))
 
 
-def _some(events: Sequence[Event], times: Times) -> Iterator[str]:
+def _some(events: Sequence[ReplayEvent], times: Times) -> Iterator[str]:
     yield from (times.full(event.began_s) for event in events[:NAMED_N])
     if len(events) > NAMED_N:
         yield f"and {len(events) - NAMED_N} more"

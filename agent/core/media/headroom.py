@@ -33,7 +33,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class EncodingWork:
     """What encoding took over a while."""
 
     seconds: float      # how long the while was
@@ -67,7 +67,7 @@ def hardware_ladder(width: int, height: int, fps: int) -> tuple[Level, ...]:
     return tuple(Level(HARDWARE, *size) for size in fits or _sizes(width, height)[-1:])
 
 
-def falls_behind(work: Work, fps: int) -> bool:
+def falls_behind(work: EncodingWork, fps: int) -> bool:
     """Whether an encoder can't keep up: it is always at work, or much of the time while pictures go missing.
 
     Few pictures from an idle encoder are not its fault: cameras slow down in the dark.

@@ -11,7 +11,7 @@ class State(Enum):
     TRAILING = "trailing"    # motion gone, but not for long enough to be over
 
 
-class Seen(Enum):
+class EventSight(Enum):
     """What one look at the picture means for the event."""
 
     MOTION = "motion"
@@ -21,7 +21,7 @@ class Seen(Enum):
     TOO_SOON = "too_soon"    # motion, but the last event has ended less than the cool-down ago
 
 
-class Order(Enum):
+class EventOrder(Enum):
     """What is to be done about it."""
 
     OPEN = "open"
@@ -31,22 +31,22 @@ class Order(Enum):
 
 
 # Every (state, sight) pair is here; tests/core/test_event.py checks that none is missing.
-TABLE: dict[tuple[State, Seen], tuple[State, Order | None]] = {
-    (State.QUIET, Seen.MOTION): (State.ACTIVE, Order.OPEN),
-    (State.QUIET, Seen.STILL): (State.QUIET, None),
-    (State.QUIET, Seen.OVER): (State.QUIET, None),
-    (State.QUIET, Seen.TOO_LONG): (State.ACTIVE, Order.OPEN),
-    (State.QUIET, Seen.TOO_SOON): (State.QUIET, None),
-    (State.ACTIVE, Seen.MOTION): (State.ACTIVE, Order.EXTEND),
-    (State.ACTIVE, Seen.STILL): (State.TRAILING, None),
-    (State.ACTIVE, Seen.OVER): (State.QUIET, Order.CLOSE),
-    (State.ACTIVE, Seen.TOO_LONG): (State.ACTIVE, Order.TURN),
-    (State.ACTIVE, Seen.TOO_SOON): (State.ACTIVE, Order.EXTEND),
-    (State.TRAILING, Seen.MOTION): (State.ACTIVE, Order.EXTEND),
-    (State.TRAILING, Seen.STILL): (State.TRAILING, None),
-    (State.TRAILING, Seen.OVER): (State.QUIET, Order.CLOSE),
-    (State.TRAILING, Seen.TOO_LONG): (State.ACTIVE, Order.TURN),
-    (State.TRAILING, Seen.TOO_SOON): (State.ACTIVE, Order.EXTEND),
+TABLE: dict[tuple[State, EventSight], tuple[State, EventOrder | None]] = {
+    (State.QUIET, EventSight.MOTION): (State.ACTIVE, EventOrder.OPEN),
+    (State.QUIET, EventSight.STILL): (State.QUIET, None),
+    (State.QUIET, EventSight.OVER): (State.QUIET, None),
+    (State.QUIET, EventSight.TOO_LONG): (State.ACTIVE, EventOrder.OPEN),
+    (State.QUIET, EventSight.TOO_SOON): (State.QUIET, None),
+    (State.ACTIVE, EventSight.MOTION): (State.ACTIVE, EventOrder.EXTEND),
+    (State.ACTIVE, EventSight.STILL): (State.TRAILING, None),
+    (State.ACTIVE, EventSight.OVER): (State.QUIET, EventOrder.CLOSE),
+    (State.ACTIVE, EventSight.TOO_LONG): (State.ACTIVE, EventOrder.TURN),
+    (State.ACTIVE, EventSight.TOO_SOON): (State.ACTIVE, EventOrder.EXTEND),
+    (State.TRAILING, EventSight.MOTION): (State.ACTIVE, EventOrder.EXTEND),
+    (State.TRAILING, EventSight.STILL): (State.TRAILING, None),
+    (State.TRAILING, EventSight.OVER): (State.QUIET, EventOrder.CLOSE),
+    (State.TRAILING, EventSight.TOO_LONG): (State.ACTIVE, EventOrder.TURN),
+    (State.TRAILING, EventSight.TOO_SOON): (State.ACTIVE, EventOrder.EXTEND),
 }
 
 
@@ -62,19 +62,19 @@ class EventMachine:
     last_motion_mono_s: float = float("-inf")
     closed_mono_s: float = float("-inf")
 
-    def step(self, moving: bool, now_mono_s: float) -> tuple["EventMachine", Order | None]:
+    def step(self, moving: bool, now_mono_s: float) -> tuple["EventMachine", EventOrder | None]:
         """Take one observation; return the next machine and the order, if there is one."""
         state, order = TABLE[self.state, self._seen(moving, now_mono_s)]
         if order is None and state is self.state:
             return self, None
         last = now_mono_s if moving else self.last_motion_mono_s
-        opened = now_mono_s if order in (Order.OPEN, Order.TURN) else self.opened_mono_s
-        closed = now_mono_s if order is Order.CLOSE else self.closed_mono_s
+        opened = now_mono_s if order in (EventOrder.OPEN, EventOrder.TURN) else self.opened_mono_s
+        closed = now_mono_s if order is EventOrder.CLOSE else self.closed_mono_s
         return replace(self, state=state, opened_mono_s=opened, last_motion_mono_s=last, closed_mono_s=closed), order
 
-    def _seen(self, moving: bool, now_mono_s: float) -> Seen:
+    def _seen(self, moving: bool, now_mono_s: float) -> EventSight:
         if not moving:
-            return Seen.OVER if now_mono_s - self.last_motion_mono_s >= self.over_after_s else Seen.STILL
+            return EventSight.OVER if now_mono_s - self.last_motion_mono_s >= self.over_after_s else EventSight.STILL
         if self.state is State.QUIET:
-            return Seen.TOO_SOON if now_mono_s - self.closed_mono_s < self.cool_down_s else Seen.MOTION
-        return Seen.TOO_LONG if now_mono_s - self.opened_mono_s >= self.longest_s else Seen.MOTION
+            return EventSight.TOO_SOON if now_mono_s - self.closed_mono_s < self.cool_down_s else EventSight.MOTION
+        return EventSight.TOO_LONG if now_mono_s - self.opened_mono_s >= self.longest_s else EventSight.MOTION

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.core.media.model import Box
 
 if TYPE_CHECKING:       # the detector's room loads OpenCV, and the store reads summaries
-    from agent.core.vision.motion.look import Seen
+    from agent.core.vision.motion.look import SeenObject
 
 PATH_MAX = 80           # samples of a path, so that the message of an event keeps below 4 KB
 AT_ONCE_MAX = 8         # objects that are sampled at a time, the largest
 NUMBERS_MAX = 256       # of the detector that are known at a time: the latest
 
 
-class Sample(NamedTuple):
+class PathSample(NamedTuple):
     """Where an object was at a moment of the event; thousandths of the picture's width and height."""
 
     at_ds: int          # tenths of a second since the event began
@@ -31,7 +31,7 @@ class Summary:
     score: float = 0.0                      # the peak: share of the picture that had changed, 0..1
     zones: tuple[str, ...] = ()             # those that were fulfilled, in the order in which they first were
     tracks_n: int = 0                       # objects
-    path: tuple[Sample, ...] = ()
+    path: tuple[PathSample, ...] = ()
 
 
 class EventNotes:
@@ -43,10 +43,10 @@ class EventNotes:
         self._zones: dict[str, None] = {}
         self._numbers: dict[int, int] = {}      # the detector's -> ours; who was seen last comes last
         self._tracks_n = 0
-        self._path: list[Sample] = []
+        self._path: list[PathSample] = []
         self._step_ds = 1                       # samples are at least this far apart
 
-    def take(self, objects: Sequence["Seen"], zones: Sequence[str], score: float, mono_s: float) -> None:
+    def take(self, objects: Sequence["SeenObject"], zones: Sequence[str], score: float, mono_s: float) -> None:
         """Note what one look shows of the event; `objects` come largest first."""
         self._score = max(self._score, score)
         self._zones.update(dict.fromkeys(zones))
@@ -79,13 +79,13 @@ class EventNotes:
         return ours
 
 
-def _sample(at_ds: int, number: int, box: Box) -> Sample:
-    return Sample(at_ds, number, *(round(1000 * side) for side in box))
+def _sample(at_ds: int, number: int, box: Box) -> PathSample:
+    return PathSample(at_ds, number, *(round(1000 * side) for side in box))
 
 
-def _spaced(path: Sequence[Sample], step_ds: int) -> list[Sample]:
+def _spaced(path: Sequence[PathSample], step_ds: int) -> list[PathSample]:
     """The samples of those moments that are at least `step_ds` after the one kept before."""
-    kept: list[Sample] = []
+    kept: list[PathSample] = []
     for sample in path:
         if not kept or sample.at_ds == kept[-1].at_ds or sample.at_ds >= kept[-1].at_ds + step_ds:
             kept.append(sample)

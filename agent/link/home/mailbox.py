@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.contract.facts import Beat, Poke
+from agent.core.contract.still import StillError, parse
 from agent.core.health.report import Report
-from agent.core.stillwire import StillError, parse
 from agent.host import sockets as still
 
 PICTURE_B_MAX = 200_000

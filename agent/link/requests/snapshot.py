@@ -4,7 +4,7 @@ import logging
 import threading
 from pathlib import Path
 
-from agent.core.stillwire import StillError, parse
+from agent.core.contract.still import StillError, parse
 from agent.host import sockets as still
 from agent.host.files import write_durably
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import agent
 from agent.core.evidence.ledger import ClipSigned
 from agent.core.evidence.ledger.claim import Claim, ClipTold, FileTold, FilmTold, GapTold, StretchTold, Wish
-from agent.core.media.mp4.cut import Film
+from agent.core.media.mp4.cut import CutFilm
 from agent.store.clips import Clip
 from agent.store.export.errors import ExportError
 from agent.store.export.prepare import Export
@@ -30,7 +30,7 @@ def describe(found: Export, wish: Wish, films: Sequence[FileTold], signed: Signe
                  sure=found.sure, software=SOFTWARE, files=list(files))
 
 
-def _film(found: Export, film: Film, told: FileTold) -> FilmTold:
+def _film(found: Export, film: CutFilm, told: FileTold) -> FilmTold:
     stream = film.plan.stream
     return FilmTold(file=told.file, bytes=told.bytes, sha256=told.sha256, dur_ms=film.dur_us // 1000,
                     frames=film.frames_n, sounds=film.sounds_n, codec=stream.codec, width=stream.width,

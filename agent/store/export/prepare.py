@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from agent.core.evidence.encrypted import FileKey, LockedError
 from agent.core.media.mp4.boxes import Mp4Error
-from agent.core.media.mp4.cut import Film, Strip, cut
-from agent.core.media.mp4.read import Head, read_head
+from agent.core.media.mp4.cut import CutFilm, Strip, cut
+from agent.core.media.mp4.read import FileHead, read_head
 from agent.store import boots
 from agent.store.clips import Clip
 from agent.store.encryption.keyring import Keyring
@@ -34,7 +34,7 @@ class Export:
     """What `write` will write; wall times."""
 
     camera: str
-    films: Sequence[Film]
+    films: Sequence[CutFilm]
     clips: Sequence[Clip]       # by the numbers that the films tell
     gaps: Sequence[Gap]
     sure: bool                  # whether the wall clock was right, or has been found out since
@@ -87,9 +87,9 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
     return Export(camera, films, clips, gaps, sure, folders, file_key)
 
 
-def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[Head | None]:
+def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[FileHead | None]:
     """None for a clip that can't be played at all. Raises OSError and LockedError: that is no fault of the clip's."""
-    heads: list[Head | None] = []
+    heads: list[FileHead | None] = []
     with contextlib.closing(ClipFiles(folders, found, file_key)) as files:
         for number in range(len(found)):
             try:
@@ -99,7 +99,7 @@ def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[H
     return heads
 
 
-def _gaps(films: Sequence[Film], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
+def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
           end_us: int) -> list[Gap]:
     """What lies between the stretches, before the first and after the last; a clip that should be there is named.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from agent.core.media.mp4.cut import Film
+from agent.core.media.mp4.cut import CutFilm
 from agent.host.digest import sha256
 from agent.host.files import rename_durably
 from agent.store.export.errors import ExportError
@@ -30,7 +30,7 @@ class Written:
     """A film on the disk."""
 
     path: Path
-    film: Film
+    film: CutFilm
     size_b: int
     sha256: str         # hex, of the file as it reads back
 
@@ -77,7 +77,7 @@ def demand_room(folder: Path, size_b: int) -> None:
                           "choose another disk or a shorter time")
 
 
-def _write(export: Export, film: Film, path: Path, tell: Tell) -> int:
+def _write(export: Export, film: CutFilm, path: Path, tell: Tell) -> int:
     """Returns the file's size. However it ends, nothing half done stays behind, unless the process is killed: then a
     `.part`, which the next export of that name replaces."""
     part = path.with_name(path.name + ".part")
@@ -120,7 +120,7 @@ def _fill(handle: int, data: bytes) -> int:
     return done_b
 
 
-def _copy(handle: int, film: Film, files: ClipFiles, tell: Tell) -> int:
+def _copy(handle: int, film: CutFilm, files: ClipFiles, tell: Tell) -> int:
     """All that follows the head. Returns its bytes. Raises OSError."""
     copied_b = flushed_b = 0
     for run in film.runs:

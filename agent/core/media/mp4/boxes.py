@@ -38,7 +38,7 @@ SYNC, NO_SYNC = 0x0200_0000, 0x0101_0000    # sample flags: leans on no other sa
 FIRST_MOOF = struct.pack(">4sI4sII", b"moof", 16, b"mfhd", 0, 1)    # how the first fragment begins, behind its size
 
 
-class Run(NamedTuple):
+class SampleRun(NamedTuple):
     """A track's share of a fragment; its samples follow one another without a hole in the file."""
 
     track: int
@@ -58,7 +58,7 @@ def traf(track: int, base: int, rows_n: int, data_at: int) -> bytes:
                      20 + rows_b, b"trun", TRUN_FIELDS, rows_n, data_at)
 
 
-def moof(sequence: int, runs: Sequence[Run]) -> bytes:
+def moof(sequence: int, runs: Sequence[SampleRun]) -> bytes:
     """The whole head of a fragment, mdat's own included. Raises struct.error where a number exceeds its field."""
     moof_b = MOOF.size + sum(traf_b(len(run.rows) // 4) for run in runs)
     parts, data_at = [MOOF.pack(moof_b, b"moof", 16, b"mfhd", 0, sequence)], moof_b + BOX.size

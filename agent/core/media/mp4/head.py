@@ -23,7 +23,7 @@ NO_SAMPLES = (full_box(b"stts", 0, 0, bytes(4)), full_box(b"stsc", 0, 0, bytes(4
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HeadPlan:
     """All that a head says from the start; the same plan gives the same bytes."""
 
     stream: StreamInfo
@@ -41,7 +41,7 @@ def room_b(entries_max: int) -> int:
     return BOX.size + SIDX.size + SIDX_ENTRY.size * entries_max if entries_max else 0
 
 
-def entries_max(plan: Plan) -> int:
+def entries_max(plan: HeadPlan) -> int:
     """How many stretches the index of such a recording may have.
 
     With B-frames none: FFmpeg (and so Chromium) seeks wrongly by sidx then, and rightly without, for it scans the
@@ -50,7 +50,7 @@ def entries_max(plan: Plan) -> int:
     return 0 if plan.reorder else max(0, plan.room_b - BOX.size - SIDX.size) // SIDX_ENTRY.size
 
 
-def without_sound(plan: Plan) -> Plan:
+def without_sound(plan: HeadPlan) -> HeadPlan:
     """The same head for a recording that was promised sound and got none: its track's place becomes room.
 
     Players wait for the sound of a track that has none.
@@ -59,7 +59,7 @@ def without_sound(plan: Plan) -> Plan:
     return replace(silent, room_b=plan.room_b + len(_moov(plan, 0)) - len(_moov(silent, 0)))
 
 
-def head(plan: Plan, duration: int = 0, references: Sequence[Reference] = ()) -> bytes:
+def head(plan: HeadPlan, duration: int = 0, references: Sequence[Reference] = ()) -> bytes:
     """The whole head; at the close with the duration (ticks) and the stretches, left out if they don't fit."""
     start = box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6isommp42") + _moov(plan, duration)
     if not plan.room_b:
@@ -68,7 +68,7 @@ def head(plan: Plan, duration: int = 0, references: Sequence[Reference] = ()) ->
     return start + box(b"free", bytes(plan.room_b - BOX.size - len(index))) + index
 
 
-def _fit(plan: Plan, references: Sequence[Reference]) -> bool:
+def _fit(plan: HeadPlan, references: Sequence[Reference]) -> bool:
     """Whether there is something to tell, room for all of it, and no number too large for its field."""
     return 0 < len(references) <= entries_max(plan) and all(
         stretch.size_b < SIZE_LIMIT and stretch.duration < DURATION_LIMIT for stretch in references)
@@ -82,7 +82,7 @@ def _sidx(timescale: int, references: Sequence[Reference]) -> bytes:
     return SIDX.pack(size, b"sidx", 0x0100_0000, TRACK, timescale, 0, 0, 0, len(entries)) + b"".join(entries)
 
 
-def _moov(plan: Plan, duration: int) -> bytes:
+def _moov(plan: HeadPlan, duration: int) -> bytes:
     """The sample tables are empty: the samples are told by the fragments."""
     show = Show(plan.wall_s, plan.timescale, duration)
     tracks = [picture_trak(show, plan.stream, [Edit(0, plan.reorder)], NO_SAMPLES)]

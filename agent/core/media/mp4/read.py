@@ -24,7 +24,7 @@ from agent.core.media.mp4.boxes import (
     traf_b,
 )
 from agent.core.media.mp4.entries import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds
-from agent.core.media.mp4.head import ENTRIES_MAX, Plan, room_b
+from agent.core.media.mp4.head import ENTRIES_MAX, HeadPlan, room_b
 
 ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
 
@@ -91,14 +91,14 @@ NO_SHARE = _Share(0, [], 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class FileHead:
     """What the file's beginning says, and where the first fragment starts."""
 
-    plan: Plan
+    plan: HeadPlan
     size_b: int
 
 
-def read_head(read_at: ReadAt) -> Head:
+def read_head(read_at: ReadAt) -> FileHead:
     """Read the file's head; a file without fragments is all head. Raises Mp4Error."""
     data = read_at(0, HEAD_MAX_B)
     begin, end = _path(data, 0, len(data), b"moov")
@@ -107,10 +107,10 @@ def read_head(read_at: ReadAt) -> Head:
     size_b = len(data) if found < 0 else found - 4
     if found >= 0 and 0 < size_b - end < BOX.size:
         raise Mp4Error(f"{size_b - end} stray bytes before the first fragment")
-    return Head(_plan(data, begin, end, size_b - end), size_b)
+    return FileHead(_plan(data, begin, end, size_b - end), size_b)
 
 
-def fragments(read_at: ReadAt, head: Head) -> Iterator[Fragment]:
+def fragments(read_at: ReadAt, head: FileHead) -> Iterator[Fragment]:
     """The whole fragments from the first on, up to one that is cut short, damaged or not of this recording."""
     offset, sequence, due, sound_due = head.size_b, 1, range(1), range(LEAP_MAX)
     while (found := _fragment(read_at, offset, sequence, head.plan.audio is not None)) is not None:
@@ -125,7 +125,7 @@ def fragments(read_at: ReadAt, head: Head) -> Iterator[Fragment]:
         offset, sequence = offset + found.size_b, sequence + 1
 
 
-def samples(read_at: ReadAt, head: Head, fragment: Fragment) -> Iterator[Sample]:
+def samples(read_at: ReadAt, head: FileHead, fragment: Fragment) -> Iterator[Sample]:
     """The pictures of a fragment that `fragments` found. Raises Mp4Error if the file has changed since."""
     at, dts = fragment.offset + fragment.head_b, fragment.base
     for duration, size_b, flags, shown_after in _rows(read_at, fragment.picture_rows_at, fragment.samples_n):
@@ -201,7 +201,7 @@ def _share(data: bytes, at: int, end: int, track: int, data_at: int) -> _Share |
     return _Share(base, rows, duration, sum(row[1] for row in rows))
 
 
-def _plan(data: bytes, begin: int, end: int, room: int) -> Plan:
+def _plan(data: bytes, begin: int, end: int, room: int) -> HeadPlan:
     """What our own `head` was given when it wrote the moov between `begin` and `end`."""
     mvhd, _ = _path(data, begin, end, b"mvhd", least_b=32)
     elst, _ = _path(data, begin, end, b"trak", b"edts", b"elst", least_b=28)
@@ -211,7 +211,7 @@ def _plan(data: bytes, begin: int, end: int, room: int) -> Plan:
     if not timescale:
         raise Mp4Error("a timescale of 0")
     _, picture_end = _path(data, begin, end, b"trak")
-    return Plan(_stream(data, stsd + 8, stsd_end), timescale, max(0, made - SECONDS_1904_TO_1970), reorder, room,
+    return HeadPlan(_stream(data, stsd + 8, stsd_end), timescale, max(0, made - SECONDS_1904_TO_1970), reorder, room,
                 _audio(data, picture_end, end))
 
 

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
-from agent.core.media.mp4.boxes import NO_SYNC, SOUND_TRACK, SYNC, TRACK, Run, moof
-from agent.core.media.mp4.head import Plan, entries_max, head, room_b, without_sound
+from agent.core.media.mp4.boxes import NO_SYNC, SOUND_TRACK, SYNC, TRACK, SampleRun, moof
+from agent.core.media.mp4.head import HeadPlan, entries_max, head, room_b, without_sound
 from agent.core.media.mp4.index import Index
 
 TIMESCALE = 90_000      # ticks a second: what cameras count in
@@ -28,7 +28,7 @@ class Movie:
         B-frames), `index_entries_max` the room for seeking, 12 bytes each (0 for a live view).
         """
         self._timescale = timescale
-        self._plan = Plan(stream, timescale, wall_ms // 1000, self._ticks(reorder_us),
+        self._plan = HeadPlan(stream, timescale, wall_ms // 1000, self._ticks(reorder_us),
                           room_b(0 if reorder_us else index_entries_max), audio)
         self._index = Index(entries_max(self._plan))
         self._first: tuple[int, int] | None = None      # pts and dts of the first packet, microseconds
@@ -73,7 +73,7 @@ class Movie:
         for packet, begin, end in zip(packets, times, ends, strict=True):
             shown = ((packet.pts_us - pts_us) * scale + 500_000) // 1_000_000 + self._plan.reorder
             rows += (end - begin, len(packet.data), SYNC if packet.key else NO_SYNC, shown - begin)
-        runs = [Run(TRACK, times[0], rows)]
+        runs = [SampleRun(TRACK, times[0], rows)]
         if sounds:
             runs.append(self._sound_run(sounds))
         data = self._pack(runs, [*packets, *sounds])
@@ -91,7 +91,7 @@ class Movie:
     def _ticks(self, us: int) -> int:
         return (us * self._timescale + 500_000) // 1_000_000
 
-    def _pack(self, runs: Sequence[Run], samples: Sequence[Packet | Sound]) -> bytes:
+    def _pack(self, runs: Sequence[SampleRun], samples: Sequence[Packet | Sound]) -> bytes:
         try:
             head_of_it = moof(self._sequence + 1, runs)
         except struct.error:
@@ -100,7 +100,7 @@ class Movie:
         self._sequence += 1
         return b"".join([head_of_it, *[sample.data for sample in samples]])
 
-    def _sound_run(self, sounds: Sequence[Sound]) -> Run:
+    def _sound_run(self, sounds: Sequence[Sound]) -> SampleRun:
         """A hole in the sound lengthens the sample before it."""
         base = begin = self._sound_begin(sounds[0])
         rows: list[int] = []
@@ -110,7 +110,7 @@ class Movie:
             rows += (end - begin, len(sound.data), SYNC, 0)
             begin = end
         self.sounds_n += len(sounds)
-        return Run(SOUND_TRACK, base, rows)
+        return SampleRun(SOUND_TRACK, base, rows)
 
     def _sound_begin(self, sound: Sound) -> int:
         """In samples since the first packet is shown. What would begin before the sound before has ended waits for it:

@@ -1,13 +1,13 @@
 """The device service: its clock, where its other services are, and who made it. ONVIF Core Specification, 8."""
 from datetime import UTC, datetime
 
-from agent.core.protocols.onvif.soap import DEVICE, MEDIA1, Request
+from agent.core.protocols.onvif.soap import DEVICE, MEDIA1, SoapRequest
 from agent.core.protocols.onvif.tree import Node
 
-GET_CLOCK = Request(DEVICE, "GetSystemDateAndTime")
-GET_SERVICES = Request(DEVICE, "GetServices", "<IncludeCapability>false</IncludeCapability>")
-GET_CAPABILITIES = Request(DEVICE, "GetCapabilities", "<Category>All</Category>")
-GET_INFORMATION = Request(DEVICE, "GetDeviceInformation")
+GET_CLOCK = SoapRequest(DEVICE, "GetSystemDateAndTime")
+GET_SERVICES = SoapRequest(DEVICE, "GetServices", "<IncludeCapability>false</IncludeCapability>")
+GET_CAPABILITIES = SoapRequest(DEVICE, "GetCapabilities", "<Category>All</Category>")
+GET_INFORMATION = SoapRequest(DEVICE, "GetDeviceInformation")
 
 
 def clock(answer: Node) -> datetime | None:

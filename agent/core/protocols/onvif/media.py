@@ -6,7 +6,7 @@ import copy
 import html
 from dataclasses import dataclass
 
-from agent.core.protocols.onvif.soap import MEDIA1, MEDIA2, SCHEMA, Request
+from agent.core.protocols.onvif.soap import MEDIA1, MEDIA2, SCHEMA, SoapRequest
 from agent.core.protocols.onvif.tree import Node, number, written
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265", "JPEG": "mjpeg", "MPEG4": "mpeg4", "MPV4-ES": "mpeg4"}
@@ -36,7 +36,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EncoderLimits:
     """What an encoder may be set to."""
 
     rates: tuple[float, ...]            # frames a second; empty: not told
@@ -59,7 +59,7 @@ def _gop_n(node: Node) -> int | None:
     return int(value) if value and value > 0 else None
 
 
-def with_rate(old: Encoder, fps: float, limits: Limits) -> Node:
+def with_rate(old: Encoder, fps: float, limits: EncoderLimits) -> Node:
     """The camera's own element with another rate; keyframes stay as far apart in seconds as they were."""
     node = copy.deepcopy(old.node)
     _set(node, f"{fps:g}", "RateControl", "FrameRateLimit")
@@ -83,15 +83,15 @@ def _set(node: Node, text: str, *path: str) -> None:
 class Media1:
     """The old service, which nearly every camera has."""
 
-    get_profiles = Request(MEDIA1, "GetProfiles")
+    get_profiles = SoapRequest(MEDIA1, "GetProfiles")
 
     def profiles(self, answer: Node) -> list[Profile]:
         """Those that carry video."""
         return _profiles(answer, ("VideoSourceConfiguration",), ("VideoEncoderConfiguration",))
 
-    def get_address(self, profile: str) -> Request:
+    def get_address(self, profile: str) -> SoapRequest:
         """Ask where a profile's stream is."""
-        return Request(MEDIA1, "GetStreamUri",
+        return SoapRequest(MEDIA1, "GetStreamUri",
                        f'<StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
                        f'<Transport xmlns="{SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>'
                        f"<ProfileToken>{html.escape(profile)}</ProfileToken>")
@@ -100,76 +100,76 @@ class Media1:
         """The stream's URL, as the camera believes."""
         return answer.raw("MediaUri", "Uri")
 
-    def get_encoder(self, token: str) -> Request:
+    def get_encoder(self, token: str) -> SoapRequest:
         """Ask for the settings of an encoder."""
-        return Request(MEDIA1, "GetVideoEncoderConfiguration", _configuration_token(token))
+        return SoapRequest(MEDIA1, "GetVideoEncoderConfiguration", _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
         """They."""
         node = answer.find("Configuration")
         return encoder(node) if node else None
 
-    def get_limits(self, token: str) -> Request:
+    def get_limits(self, token: str) -> SoapRequest:
         """Ask what an encoder may be set to."""
-        return Request(MEDIA1, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
+        return SoapRequest(MEDIA1, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
-    def limits(self, answer: Node, codec: str) -> Limits:
+    def limits(self, answer: Node, codec: str) -> EncoderLimits:
         """They, for a codec."""
         name = codec.upper()
         node = answer.find("Options", name) or answer.find("Options", "Extension", name) or Node("", "", {})
         least, most = (node.number("FrameRateRange", end) for end in ("Min", "Max"))
         rates = () if least is None or most is None else range(max(1, round(least)), min(RATE_MAX, round(most)) + 1)
-        return Limits(tuple(map(float, rates)),
+        return EncoderLimits(tuple(map(float, rates)),
                       _range(node.number("GovLengthRange", "Min"), node.number("GovLengthRange", "Max")))
 
-    def set_encoder(self, node: Node) -> Request:
+    def set_encoder(self, node: Node) -> SoapRequest:
         """Ask for other settings, to be kept over a power cut."""
-        return Request(MEDIA1, "SetVideoEncoderConfiguration",
+        return SoapRequest(MEDIA1, "SetVideoEncoderConfiguration",
                        f"{_as_configuration(node, MEDIA1)}<ForcePersistence>true</ForcePersistence>")
 
 
 class Media2:
     """The new service."""
 
-    get_profiles = Request(MEDIA2, "GetProfiles", "<Type>VideoEncoder</Type>")
+    get_profiles = SoapRequest(MEDIA2, "GetProfiles", "<Type>VideoEncoder</Type>")
 
     def profiles(self, answer: Node) -> list[Profile]:
         """Those that carry video."""
         return _profiles(answer, ("Configurations", "VideoSource"), ("Configurations", "VideoEncoder"))
 
-    def get_address(self, profile: str) -> Request:
+    def get_address(self, profile: str) -> SoapRequest:
         """Ask where a profile's stream is."""
-        return Request(MEDIA2, "GetStreamUri",
+        return SoapRequest(MEDIA2, "GetStreamUri",
                        f"<Protocol>RTSP</Protocol><ProfileToken>{html.escape(profile)}</ProfileToken>")
 
     def address(self, answer: Node) -> str:
         """The stream's URL, as the camera believes."""
         return answer.raw("Uri")
 
-    def get_encoder(self, token: str) -> Request:
+    def get_encoder(self, token: str) -> SoapRequest:
         """Ask for the settings of an encoder."""
-        return Request(MEDIA2, "GetVideoEncoderConfigurations", _configuration_token(token))
+        return SoapRequest(MEDIA2, "GetVideoEncoderConfigurations", _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
         """They."""
         node = answer.find("Configurations")
         return encoder(node) if node else None
 
-    def get_limits(self, token: str) -> Request:
+    def get_limits(self, token: str) -> SoapRequest:
         """Ask what an encoder may be set to."""
-        return Request(MEDIA2, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
+        return SoapRequest(MEDIA2, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
-    def limits(self, answer: Node, codec: str) -> Limits:
+    def limits(self, answer: Node, codec: str) -> EncoderLimits:
         """They, for a codec."""
         node = next((each for each in answer.all("Options")
                      if CODECS.get(each.word("Encoding").upper()) == codec), Node("", "", {}))
         rates = map(number, node.attributes.get("FrameRatesSupported", "").split()[:RATE_MAX])
         least, _, most = node.attributes.get("GovLengthRange", "").partition(" ")
-        return Limits(tuple(sorted(rate for rate in rates if rate)), _range(number(least), number(most)))
+        return EncoderLimits(tuple(sorted(rate for rate in rates if rate)), _range(number(least), number(most)))
 
-    def set_encoder(self, node: Node) -> Request:
+    def set_encoder(self, node: Node) -> SoapRequest:
         """Ask for other settings; the new service always keeps them."""
-        return Request(MEDIA2, "SetVideoEncoderConfiguration", _as_configuration(node, MEDIA2))
+        return SoapRequest(MEDIA2, "SetVideoEncoderConfiguration", _as_configuration(node, MEDIA2))
 
 
 Media = Media1 | Media2

@@ -33,7 +33,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SoapRequest:
     """One operation: whose it is, what it is called, and what it takes as XML in the service's namespace."""
 
     space: str
@@ -46,7 +46,7 @@ class Request:
         return f"{self.space}/{self.operation}"
 
 
-def envelope(request: Request, token: str = "") -> bytes:
+def envelope(request: SoapRequest, token: str = "") -> bytes:
     """The whole message; `token` is a `username_token`, or "" for none."""
     head = f"<s:Header>{token}</s:Header>" if token else ""
     body = f'<{request.operation} xmlns="{request.space}">{request.inside}</{request.operation}>'

@@ -1,6 +1,6 @@
 """Audio over RTP: AAC (RFC 3640, mode AAC-hbr) and G.711 (RFC 3551 §4.5.14), one raw frame a unit."""
-from agent.core.protocols.rtp.items import Item, Unit
-from agent.core.protocols.rtp.track import Track
+from agent.core.protocols.rtp.items import EncodedUnit, Item
+from agent.core.protocols.rtp.track import RtpTrack
 
 FRAMES_MAX_N = 64           # in one packet
 
@@ -27,7 +27,7 @@ def frame_shape(config: bytes) -> tuple[int, int]:
     return 960 if short else 1024, rate_hz
 
 
-class Aac(Track):
+class Aac(RtpTrack):
     """AAC in mode AAC-hbr: several frames in a packet, or one frame in several packets."""
 
     def __init__(self, payload_type: int, clock_rate: int, config: bytes,
@@ -84,10 +84,10 @@ class Aac(Track):
 
     def _hand_out(self, data: bytes, stamp: int, out: list[Item]) -> None:
         time_us = self._time_us(stamp)
-        out.append(Unit(self.channel, data, time_us, time_us, True))
+        out.append(EncodedUnit(self.channel, data, time_us, time_us, True))
 
 
-class G711(Track):
+class G711(RtpTrack):
     """PCMA or PCMU: a packet is a frame of samples, 8 bits each; SDP tells which law."""
 
     def __init__(self, payload_type: int, clock_rate: int = 8000) -> None:
@@ -96,4 +96,4 @@ class G711(Track):
     def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
         if payload:
             time_us = self._time_us(stamp)
-            out.append(Unit(self.channel, payload, time_us, time_us, True))
+            out.append(EncodedUnit(self.channel, payload, time_us, time_us, True))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 from agent.core.media.model import StreamInfo
 
 
-class Unit(NamedTuple):
+class EncodedUnit(NamedTuple):
     """One encoded frame, in decode order. Times begin at 0 with the track's first frame, on the camera's own clock."""
 
     track: int      # the interleaved channel it came on
@@ -14,17 +14,17 @@ class Unit(NamedTuple):
     key: bool       # decoding can start here
 
 
-class Format(NamedTuple):
+class TrackFormat(NamedTuple):
     """What a decoder of the track's following units must know; comes before the first of them, and at every change."""
 
     track: int
     info: StreamInfo
 
 
-class Text(NamedTuple):
+class RtspText(NamedTuple):
     """A whole RTSP message of the camera, with its body: a response, or a request of its own."""
 
     data: bytes
 
 
-Item = Unit | Format | Text
+Item = EncodedUnit | TrackFormat | RtspText

@@ -7,7 +7,7 @@ has to wait. Without B-frames the depth is 0 and both times are the same. (libav
 from collections import deque
 from heapq import heappushpop, nlargest
 
-from agent.core.protocols.rtp.items import Unit
+from agent.core.protocols.rtp.items import EncodedUnit
 
 DEPTH_MAX = 16              # H.264 and H.265 allow no more
 DEPTH_GUESS_MAX = 4         # where the parameter sets don't tell (or lie), a unit further back is a clock set anew
@@ -18,19 +18,19 @@ HOLD_US = 2_000_000         # but not for longer
 NEVER_US = -(1 << 62)
 
 
-class Order:
+class DecodeOrder:
     """Dates the units of one format. Within a run dts grows, and is never after pts; a new run is a jump in both."""
 
     def __init__(self, depth: int | None) -> None:
         """`depth`: how many frames may overtake another by the parameter sets, None if they don't tell."""
         self._depth = depth or 0
-        self._held: list[Unit] | None = [] if depth is None else None
+        self._held: list[EncodedUnit] | None = [] if depth is None else None
         self._shown: deque[int] = deque(maxlen=DEPTH_MAX)       # show times of the latest units
         self._due: list[int] = []       # a heap: the decode times, `depth` of them, that are next whatever comes
         self._newest_us = NEVER_US      # the latest show time
         self._last_us = NEVER_US        # the latest decode time
 
-    def take(self, unit: Unit) -> list[Unit]:
+    def take(self, unit: EncodedUnit) -> list[EncodedUnit]:
         """The next unit in decode order, its dts open; returns those that can be dated now, nearly always this one."""
         if self._held is None:
             return [self._dated(unit)]
@@ -39,7 +39,7 @@ class Order:
             return []
         return self.flush()
 
-    def flush(self) -> list[Unit]:
+    def flush(self) -> list[EncodedUnit]:
         """The units that are still held, because no more will come or enough are there to see their order."""
         held, self._held = self._held or [], None
         times = [unit.pts_us for unit in held]
@@ -47,7 +47,7 @@ class Order:
         self._depth = max((count for count in overtaken if count <= DEPTH_GUESS_MAX), default=self._depth)
         return [self._dated(unit) for unit in held]
 
-    def _dated(self, unit: Unit) -> Unit:
+    def _dated(self, unit: EncodedUnit) -> EncodedUnit:
         pts_us = unit.pts_us
         if not self._newest_us < pts_us <= self._newest_us + GAP_US:
             self._look_back(unit)
@@ -61,7 +61,7 @@ class Order:
             return unit
         return unit._replace(pts_us=max(pts_us, dts_us), dts_us=dts_us)
 
-    def _look_back(self, unit: Unit) -> None:
+    def _look_back(self, unit: EncodedUnit) -> None:
         """The unit is not shown soon after all that came before it: is it a B-frame, or is the clock another one?"""
         overtook_n = sum(time > unit.pts_us for time in self._shown)
         if (unit.pts_us > self._newest_us or overtook_n > max(self._depth, DEPTH_GUESS_MAX)

@@ -7,8 +7,8 @@ import re
 import struct
 from collections.abc import Mapping
 
-from agent.core.protocols.rtp.items import Item, Text
-from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, Track
+from agent.core.protocols.rtp.items import Item, RtspText
+from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, RtpTrack
 
 FRAME = struct.Struct(">BBH").unpack_from       # "$", channel, length
 HEAD_MAX_B = 16_384         # of an RTSP message; real ones have some hundred bytes
@@ -28,7 +28,7 @@ class InterleavingError(Exception):
 class Receiver:
     """One connection's ear. It keeps no view of what it is fed, and at most one frame or message of it."""
 
-    def __init__(self, tracks: Mapping[int, Track]) -> None:
+    def __init__(self, tracks: Mapping[int, RtpTrack]) -> None:
         """`tracks`: interleaved channel -> its medium; the channel above each carries RTCP, which nobody needs here."""
         self._tracks = dict(tracks)
         for channel, track in self._tracks.items():
@@ -116,7 +116,7 @@ class Receiver:
         if left_b < message_b:
             self._need_b = message_b
             return None
-        out.append(Text(bytes(data[at:at + message_b])))
+        out.append(RtspText(bytes(data[at:at + message_b])))
         return message_b
 
     def _resynchronise(self, data: bytearray, at: int) -> int | None:

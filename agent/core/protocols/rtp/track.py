@@ -11,7 +11,7 @@ MISORDER_MAX_N = 100        # RFC 3550 A.1: so many behind is an old packet,
 DROPOUT_MAX_N = 3000        # so many ahead is a gap; all between is a sender that has begun anew
 
 
-class Track:
+class RtpTrack:
     """One medium of a camera. `take` gets its RTP packets; a subclass makes units of their payloads."""
 
     def __init__(self, payload_type: int, clock_rate: int) -> None:

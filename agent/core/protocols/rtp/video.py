@@ -14,15 +14,15 @@ from typing import ClassVar
 from agent.core.media import nal
 from agent.core.media.model import StreamInfo
 from agent.core.media.nal import LENGTH, SETS, START, ParameterSets, split_annex_b
-from agent.core.protocols.rtp.items import Format, Item, Unit
-from agent.core.protocols.rtp.order import Order
-from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, HEADER_B, Track
+from agent.core.protocols.rtp.items import EncodedUnit, Item, TrackFormat
+from agent.core.protocols.rtp.order import DecodeOrder
+from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, HEADER_B, RtpTrack
 
 UNIT_MAX_B = 8_000_000      # a keyframe of a 4K camera has less than 2 MB
 NAL_COST_B = 64             # what a NAL unit takes beyond its bytes, so that millions of tiny ones are bounded, too
 
 
-class Video(Track):
+class Video(RtpTrack):
     """One video track. Subclasses tell NAL unit types and packet types, and how their headers lie."""
 
     CODEC: ClassVar[str]
@@ -41,7 +41,7 @@ class Video(Track):
         super().__init__(payload_type, clock_rate)
         self._sets = ParameterSets(self.CODEC, sets)
         self._told: StreamInfo | None = None        # the format that was handed out last
-        self._order = Order(None)
+        self._order = DecodeOrder(None)
         self._set_kinds = SETS[self.CODEC]
         self._body_at = FRAME_B + HEADER_B + self.NAL_HEADER_B + 1       # of a fragment, from its "$" on
         self._stamp = -1
@@ -199,10 +199,10 @@ class Video(Track):
             self.dropped_n += 1
         else:
             if info is not self._told:
-                out += (*self._order.flush(), Format(self.channel, info))
-                self._told, self._order = info, Order(self._sets.reorder_n)
+                out += (*self._order.flush(), TrackFormat(self.channel, info))
+                self._told, self._order = info, DecodeOrder(self._sets.reorder_n)
             time_us = self._time_us(self._stamp)
-            out += self._order.take(Unit(self.channel, b"".join(self._parts), time_us, time_us, self._key))
+            out += self._order.take(EncodedUnit(self.channel, b"".join(self._parts), time_us, time_us, self._key))
         self._clear()
 
     def _refuse(self) -> None:

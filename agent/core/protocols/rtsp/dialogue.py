@@ -10,8 +10,8 @@ from enum import Enum, auto
 from agent.core.protocols.rtsp import message, sdp
 from agent.core.protocols.rtsp.address import Address, base_of, resolve
 from agent.core.protocols.rtsp.login import Login
-from agent.core.protocols.rtsp.message import Answer, Request
-from agent.core.protocols.rtsp.offer import Track, Unfit, sound_of, video_of
+from agent.core.protocols.rtsp.message import RtspAnswer, RtspRequest
+from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream, sound_of, video_of
 
 PROOFS_MAX = 3                      # of one request: without a password, with it, and with a newer nonce
 TIMEOUT_S = 60.0                    # of a session that tells none, RFC 2326 §12.37
@@ -22,7 +22,7 @@ UNDERSTOOD = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE")     # ask
 GOODBYES = ("TEARDOWN", "REDIRECT")
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The camera answers a request with an error that means the same to every reader."""
 
     def __init__(self, method: str, status: int) -> None:
@@ -38,7 +38,7 @@ class Moved(Exception):
         self.url = url
 
 
-class Step(Enum):
+class DialogueStep(Enum):
     """Which answer is waited for."""
 
     OPTIONS = auto()
@@ -49,7 +49,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _SentRequest:
     """A request that waits for its answer."""
 
     number: int
@@ -69,23 +69,23 @@ class Dialogue:
     def __init__(self, address: Address, login: Login, audio: bool = False) -> None:
         """`audio`: the camera's sound is wanted, too."""
         self._address, self._login, self._audio = address, login, audio
-        self._asked: _Asked | None = None
+        self._asked: _SentRequest | None = None
         self._asked_n = 0
         self._session = ""
         self._timeout_s = TIMEOUT_S
         self._methods: set[str] = set()
         self._whole_uri = address.uri       # what PLAY and the like are about
-        self._to_set_up: list[Track] = []
+        self._to_set_up: list[OfferedTrack] = []
         self._accepted = False              # the password was right once
-        self.step = Step.OPTIONS
-        self.tracks: list[Track] = []       # complete when playing
+        self.step = DialogueStep.OPTIONS
+        self.tracks: list[OfferedTrack] = []       # complete when playing
         self.unknown_sound = ""             # the codec of a sound that was wanted and can't be kept
         self.over = False                   # the camera said goodbye
 
     @property
     def playing(self) -> bool:
         """Whether video may come."""
-        return self.step is Step.PLAYING
+        return self.step is DialogueStep.PLAYING
 
     @property
     def proving(self) -> bool:
@@ -109,9 +109,9 @@ class Dialogue:
         """The last request; nobody needs to wait for its answer."""
         return self._ask("TEARDOWN", self._whole_uri)
 
-    def hear(self, heard: Answer | Request) -> bytes:
+    def hear(self, heard: RtspAnswer | RtspRequest) -> bytes:
         """Take a message; returns what to send now, b"" for nothing."""
-        if isinstance(heard, Request):
+        if isinstance(heard, RtspRequest):
             return self._obey(heard)
         asked = self._asked
         if asked is None or heard.number("cseq") not in (None, asked.number) or heard.status < 200:
@@ -124,9 +124,9 @@ class Dialogue:
         return AFTER[self.step](self, asked, heard)
 
     def _ask(self, method: str, uri: str, headers: Mapping[str, str] | None = None) -> bytes:
-        return self._send(_Asked(0, method, uri, headers or {}, proved=False))
+        return self._send(_SentRequest(0, method, uri, headers or {}, proved=False))
 
-    def _send(self, asked: _Asked) -> bytes:
+    def _send(self, asked: _SentRequest) -> bytes:
         self._asked_n += 1
         proof = self._login.authorization(asked.method, asked.uri)
         self._asked = replace(asked, number=self._asked_n, proved=proof is not None)
@@ -137,17 +137,17 @@ class Dialogue:
             lines["Authorization"] = proof
         return message.request(asked.method, asked.uri, lines)
 
-    def _prove(self, asked: _Asked, refusal: Answer) -> bytes:
+    def _prove(self, asked: _SentRequest, refusal: RtspAnswer) -> bytes:
         """The request again, if it may be the missing proof or an old nonce that it was refused for."""
         known = self._login.challenged(refusal.every("www-authenticate"))
         if not known and self._login.given:
-            raise Unfit("it asks for the password in a way that is not known here")
+            raise UnfitStream("it asks for the password in a way that is not known here")
         hopeful = not asked.proved or self._login.stale or self._accepted
         if not (self._login.given and hopeful and asked.proofs_n < PROOFS_MAX):
             return b""
         return self._send(replace(asked, proofs_n=asked.proofs_n + 1))
 
-    def _obey(self, request: Request) -> bytes:
+    def _obey(self, request: RtspRequest) -> bytes:
         lines = {"CSeq": request.header("cseq")}
         if request.method not in (*UNDERSTOOD, *GOODBYES):
             return message.answer(501, "Not Implemented", lines)
@@ -156,13 +156,13 @@ class Dialogue:
 
     # What follows an answer. A camera that can't do OPTIONS may still be one.
 
-    def _after_options(self, asked: _Asked, answer: Answer) -> bytes:
+    def _after_options(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         if answer.status == 401 and asked.proved:       # one wrong password is enough: more of them lock people out
-            raise Refused(asked.method, answer.status)
-        self.step = Step.DESCRIBE
+            raise RequestRefused(asked.method, answer.status)
+        self.step = DialogueStep.DESCRIBE
         return self._ask("DESCRIBE", self._address.uri, {"Accept": "application/sdp"})
 
-    def _after_describe(self, asked: _Asked, answer: Answer) -> bytes:
+    def _after_describe(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         if answer.status in (301, 302, 303, 305, 307, 308) and answer.header("location"):
             raise Moved(answer.header("location"))
         _demand_success(asked, answer)
@@ -176,12 +176,12 @@ class Dialogue:
         return self._set_up_next()
 
     def _set_up_next(self) -> bytes:
-        self.step = Step.SETUP
+        self.step = DialogueStep.SETUP
         first = 2 * len(self.tracks)
         return self._ask("SETUP", self._to_set_up[0].uri,
                          {"Transport": f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}"})
 
-    def _after_setup(self, asked: _Asked, answer: Answer) -> bytes:
+    def _after_setup(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         _demand_success(asked, answer)
         self._session = self._session or answer.header("session").partition(";")[0].strip()
         if told := SESSION_TIMEOUT.search(answer.header("session").lower()):
@@ -191,41 +191,41 @@ class Dialogue:
         self.tracks.append(replace(self._to_set_up.pop(0), channel=channel, control_channel=control_channel))
         if self._to_set_up:
             return self._set_up_next()
-        self.step = Step.PLAY
+        self.step = DialogueStep.PLAY
         return self._ask("PLAY", self._whole_uri, {"Range": "npt=0.000-"})
 
-    def _after_play(self, asked: _Asked, answer: Answer) -> bytes:
+    def _after_play(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         _demand_success(asked, answer)
-        self.step = Step.PLAYING
+        self.step = DialogueStep.PLAYING
         return b""
 
-    def _while_playing(self, asked: _Asked, answer: Answer) -> bytes:
+    def _while_playing(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         """An answer to a sign of life: the video tells better than its status whether the session goes on."""
         if asked.method == "GET_PARAMETER" and answer.status >= 400:
             self._methods.discard("GET_PARAMETER")
         return b""
 
 
-AFTER: dict[Step, Callable[[Dialogue, _Asked, Answer], bytes]] = {
-    Step.OPTIONS: Dialogue._after_options,
-    Step.DESCRIBE: Dialogue._after_describe,
-    Step.SETUP: Dialogue._after_setup,
-    Step.PLAY: Dialogue._after_play,
-    Step.PLAYING: Dialogue._while_playing,
+AFTER: dict[DialogueStep, Callable[[Dialogue, _SentRequest, RtspAnswer], bytes]] = {
+    DialogueStep.OPTIONS: Dialogue._after_options,
+    DialogueStep.DESCRIBE: Dialogue._after_describe,
+    DialogueStep.SETUP: Dialogue._after_setup,
+    DialogueStep.PLAY: Dialogue._after_play,
+    DialogueStep.PLAYING: Dialogue._while_playing,
 }
 # What means the same to every reader; of any other refusal our way to ask may be the reason.
 PLAIN_REFUSALS = {("DESCRIBE", 404), ("DESCRIBE", 403)}
 PLAIN_STATUSES = (401, 453, 503)        # who are you; no more viewers; not now
 
 
-def _demand_success(asked: _Asked, answer: Answer) -> None:
+def _demand_success(asked: _SentRequest, answer: RtspAnswer) -> None:
     """Raises Refused or Unfit when the answer is an error."""
     if answer.status < 300:
         return
-    refused = Refused(asked.method, answer.status)
+    refused = RequestRefused(asked.method, answer.status)
     if answer.status in PLAIN_STATUSES or (asked.method, answer.status) in PLAIN_REFUSALS:
         raise refused
-    raise Unfit(f"it {refused}")
+    raise UnfitStream(f"it {refused}")
 
 
 def _channels(transport: str, first: int) -> tuple[int, int]:
@@ -234,5 +234,5 @@ def _channels(transport: str, first: int) -> tuple[int, int]:
         channel = int(told[1])
         return channel, int(told[2]) if told[2] else channel + 1
     if transport and "tcp" not in transport.lower():
-        raise Unfit("it does not send over TCP")
+        raise UnfitStream("it does not send over TCP")
     return first, first + 1

@@ -39,7 +39,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RtspMessage:
     """What answers and requests share; the names of `headers` are in lower case, in the order they came."""
 
     headers: tuple[tuple[str, str], ...]
@@ -60,29 +60,29 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Message):
+class RtspAnswer(RtspMessage):
     """A server's answer."""
 
     status: int
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Message):
+class RtspRequest(RtspMessage):
     """A server's own request: it may ask whether we are still there, or say goodbye."""
 
     method: str
     uri: str
 
 
-def read(head: bytes, body: bytes = b"") -> Answer | Request:
+def read(head: bytes, body: bytes = b"") -> RtspAnswer | RtspRequest:
     """A message from its lines, with or without the empty one at their end, and its body. Raises Unreadable."""
     lines = _unfolded(head.decode("latin-1"))
     headers = tuple((name.strip().lower(), value.strip())
                     for name, colon, value in (line.partition(":") for line in lines[1:]) if colon)
     if status := STATUS_LINE.match(lines[0]):
-        return Answer(headers, body, int(status[1]))
+        return RtspAnswer(headers, body, int(status[1]))
     if asked := REQUEST_LINE.match(lines[0]):
-        return Request(headers, body, asked[1], asked[2])
+        return RtspRequest(headers, body, asked[1], asked[2])
     raise Unreadable(f"it begins with {lines[0][:40]!r}")
 
 
@@ -112,7 +112,7 @@ def _write(first: str, headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-class Inbox:
+class RtspInbox:
     """Bytes in, messages out; `rest` is what the receiver of the video begins with."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Inbox:
         """Take what came."""
         self._held += data
 
-    def messages(self) -> Iterator[Answer | Request]:
+    def messages(self) -> Iterator[RtspAnswer | RtspRequest]:
         """The messages that are whole by now, each only once. Raises Unreadable."""
         while self._skip() and (message := self._take()) is not None:
             yield message
@@ -152,7 +152,7 @@ class Inbox:
                 return True
         return False
 
-    def _take(self) -> Answer | Request | None:
+    def _take(self) -> RtspAnswer | RtspRequest | None:
         end = HEAD_END.search(self._held, 0, HEAD_MAX_B)
         if end is None:
             if len(self._held) >= HEAD_MAX_B:

@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from agent.core.media import audio
 from agent.core.media.model import AudioInfo
 from agent.core.protocols.rtsp.address import resolve
-from agent.core.protocols.rtsp.sdp import Description, Format, Media
+from agent.core.protocols.rtsp.sdp import Description, SdpFormat, SdpMedia
 
 VIDEO = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
 LAWS = {"PCMA": "pcma", "PCMU": "pcmu"}
 AAC = "MPEG4-GENERIC"           # RFC 3640
 
 
-class Unfit(Exception):
+class UnfitStream(Exception):
     """Something this reader does not know; another one might."""
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class OfferedTrack:
     """One stream that the camera will send on this connection."""
 
     codec: str              # "h264", "h265", "aac", "pcma" or "pcmu"
-    format: Format
+    format: SdpFormat
     uri: str
     sound: AudioInfo | None = None      # of a sound, all that its recording needs
     fps: float | None = None            # as the description tells
@@ -29,42 +29,42 @@ class Track:
     control_channel: int = -1       # of its RTCP packets
 
 
-def video_of(description: Description, base: str) -> Track:
+def video_of(description: Description, base: str) -> OfferedTrack:
     """The first video that can be recorded as it is. Raises Unfit."""
     offered = list(_coming(description, "video"))
     for media in offered:
         for one in media.formats:
             if one.name in VIDEO:
-                return Track(VIDEO[one.name], _in_order(one), resolve(base, media.control), fps=media.fps)
+                return OfferedTrack(VIDEO[one.name], _in_order(one), resolve(base, media.control), fps=media.fps)
     names = ", ".join(_named(media.formats[0]) for media in offered)
-    raise Unfit(f"it offers {names or 'no video'}")
+    raise UnfitStream(f"it offers {names or 'no video'}")
 
 
-def sound_of(description: Description, base: str) -> tuple[Track | None, str]:
+def sound_of(description: Description, base: str) -> tuple[OfferedTrack | None, str]:
     """The first sound that can be kept as it is, if there is one; else the codec that can't, "" without any sound."""
     offered = list(_coming(description, "audio"))
     for media in offered:
         for one in media.formats:
             if info := _audio_info(one):
-                return Track(info.codec, one, resolve(base, media.control), info), ""
+                return OfferedTrack(info.codec, one, resolve(base, media.control), info), ""
     return None, _named(offered[0].formats[0]).lower() if offered else ""
 
 
-def _coming(description: Description, kind: str) -> Iterator[Media]:
+def _coming(description: Description, kind: str) -> Iterator[SdpMedia]:
     """The streams of a kind that come from the camera."""
     return (media for media in description.medias if media.kind == kind and media.sends and media.formats)
 
 
-def _in_order(one: Format) -> Format:
+def _in_order(one: SdpFormat) -> SdpFormat:
     """The format, if its units come as they are decoded: no camera seen sends others. Raises Unfit."""
     shuffled = one.parameter("packetization-mode") == "2"           # RFC 6184 §6.4
     shuffled |= one.parameter("sprop-max-don-diff") not in ("", "0")    # RFC 7798 §4.4
     if shuffled:
-        raise Unfit("it sends NAL units out of order")
+        raise UnfitStream("it sends NAL units out of order")
     return one
 
 
-def _audio_info(one: Format) -> AudioInfo | None:
+def _audio_info(one: SdpFormat) -> AudioInfo | None:
     """What a recording of this sound needs; None for one that can't be kept as it is."""
     if one.name in LAWS and one.clock_hz:
         return AudioInfo(LAWS[one.name], one.clock_hz, one.channels)
@@ -76,5 +76,5 @@ def _audio_info(one: Format) -> AudioInfo | None:
         return None
 
 
-def _named(one: Format) -> str:
+def _named(one: SdpFormat) -> str:
     return one.name or f"payload {one.payload}"

@@ -15,7 +15,7 @@ SETS = ("sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets")
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class SdpFormat:
     """One way a stream may be encoded: `codec` as the registry spells it, in upper case; "" if it is not told."""
 
     payload: int
@@ -42,14 +42,14 @@ class Format:
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class SdpMedia:
     """One stream of a description."""
 
     kind: str                   # "video", "audio", "application", ...
     control: str = ""
     sends: bool = True          # False for a way back to the camera's loudspeaker
     fps: float | None = None
-    formats: tuple[Format, ...] = ()
+    formats: tuple[SdpFormat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Description:
     """A whole description."""
 
     control: str = ""
-    medias: tuple[Media, ...] = ()
+    medias: tuple[SdpMedia, ...] = ()
 
 
 def read(text: bytes) -> Description:
     """Take a description apart. It raises nothing: what can't be read is as good as not said."""
     described, media = Description(), None
-    medias: list[Media] = []
+    medias: list[SdpMedia] = []
     for line in LINE_END.split(text.decode("latin-1"), LINES_MAX)[:LINES_MAX]:
         kind, equals, value = line.strip().partition("=")
         if not equals:
@@ -78,12 +78,12 @@ def read(text: bytes) -> Description:
     return replace(described, medias=tuple(medias))
 
 
-def _media(value: str) -> Media:
+def _media(value: str) -> SdpMedia:
     """m=video 0 RTP/AVP 96 97"""
     words = value.split()
     payloads = dict.fromkeys(number for word in words[3:] if (number := _number(word)) is not None)
-    return Media(words[0].lower() if words else "",
-                 formats=tuple(Format(payload, *STATIC.get(payload, ())) for payload in payloads))
+    return SdpMedia(words[0].lower() if words else "",
+                 formats=tuple(SdpFormat(payload, *STATIC.get(payload, ())) for payload in payloads))
 
 
 def _control(value: str) -> str:
@@ -91,7 +91,7 @@ def _control(value: str) -> str:
     return control.strip() if name.strip().lower() == "control" else ""
 
 
-def _with(media: Media, attribute: str) -> Media:
+def _with(media: SdpMedia, attribute: str) -> SdpMedia:
     """The stream with one more attribute: what a= is followed by."""
     name, _, value = attribute.partition(":")
     match name.strip().lower():
@@ -109,7 +109,7 @@ def _with(media: Media, attribute: str) -> Media:
     return media
 
 
-def _with_format(media: Media, value: str, change: Callable[[Format, str], Format]) -> Media:
+def _with_format(media: SdpMedia, value: str, change: Callable[[SdpFormat, str], SdpFormat]) -> SdpMedia:
     """The stream after a line about one of its formats, "96 ..."; cameras with one format get its number wrong."""
     word, _, rest = value.strip().partition(" ")
     payload = _number(word)
@@ -121,13 +121,13 @@ def _with_format(media: Media, value: str, change: Callable[[Format, str], Forma
                                         for one in media.formats))
 
 
-def _mapped(one: Format, value: str) -> Format:
+def _mapped(one: SdpFormat, value: str) -> SdpFormat:
     """H264/90000 or MPEG4-GENERIC/16000/2"""
     codec, hz, channels, *_ = (*value.split("/"), "", "")
     return replace(one, codec=codec.strip().upper(), clock_hz=_number(hz) or 0, channels=_number(channels) or 1)
 
 
-def _with_parameters(one: Format, value: str) -> Format:
+def _with_parameters(one: SdpFormat, value: str) -> SdpFormat:
     """packetization-mode=1; sprop-parameter-sets=Z0IA...,aM4..."""
     pairs = (part.strip().partition("=") for part in value.split(";"))
     found = tuple((name.strip().lower(), text.strip()) for name, equals, text in pairs if equals)

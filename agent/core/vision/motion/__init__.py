@@ -1,6 +1,6 @@
 """Motion: luma pictures in; score, boxes and reasons out. Pure; numpy and OpenCV are used only inside this room."""
 from agent.core.vision.motion.detector import DETECTOR_VERSION, Detector
-from agent.core.vision.motion.look import Look, Reason, Seen
+from agent.core.vision.motion.look import Look, Reason, SeenObject
 from agent.core.vision.motion.settings import MotionSettings, Sensitivity
 
-__all__ = ["DETECTOR_VERSION", "Detector", "Look", "MotionSettings", "Reason", "Seen", "Sensitivity"]
+__all__ = ["DETECTOR_VERSION", "Detector", "Look", "MotionSettings", "Reason", "SeenObject", "Sensitivity"]

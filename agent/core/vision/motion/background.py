@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.vision.motion.picture import Picture
+from agent.core.vision.motion.picture import WorkPicture
 from agent.core.vision.motion.settings import MotionSettings
 
 _ROUNDING_LEVELS = 0.5      # the first look blurs in whole grey levels, the full one does not
@@ -61,7 +61,7 @@ class Change(NamedTuple):
     differs: float           # the same with what looks as it did earlier
 
 
-class Pace(NamedTuple):
+class LearnPace(NamedTuple):
     """How much time one learning step stands for."""
 
     since_s: float           # since the step before
@@ -80,7 +80,7 @@ def weight(dt_s: float, time_constant_s: float) -> float:
 class Background:
     """Mean contrast and brightness of every pixel, its deviation, an earlier background, and how restless it is."""
 
-    def __init__(self, picture: Picture, settings: MotionSettings, ignored: np.ndarray | None) -> None:
+    def __init__(self, picture: WorkPicture, settings: MotionSettings, ignored: np.ndarray | None) -> None:
         """Start from one picture. `ignored` is a bool plane of pixels that never count, or None."""
         self._s = settings
         self._ignored = ignored
@@ -99,7 +99,7 @@ class Background:
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
         self._derive()
 
-    def resume(self, picture: Picture) -> None:
+    def resume(self, picture: WorkPicture) -> None:
         """Go on after a while in which other pictures were seen; `picture` is the first that belongs here again."""
         self._recent = picture.contrast.copy()
         self._lately = picture.contrast.copy()
@@ -123,7 +123,7 @@ class Background:
         np.minimum(self._deviation * times, np.maximum(self._deviation, _NOISIEST), out=self._deviation)
         self._derive()
 
-    def compare(self, picture: Picture, dt_s: float) -> Change:
+    def compare(self, picture: WorkPicture, dt_s: float) -> Change:
         """Tell what in `picture` is not background, `dt_s` after the picture before.
 
         A pixel counts only if two things changed: its contrast has left the range of the background's neighbourhood
@@ -150,20 +150,20 @@ class Background:
         way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
         return self._before if way_px < 1 else cv2.dilate(self._before, np.ones((2 * way_px + 1,) * 2, np.uint8))
 
-    def fills(self, picture: Picture) -> bool:
+    def fills(self, picture: WorkPicture) -> bool:
         """False if there is much less to see in `picture` than in the background: a grey picture."""
         return _spread(picture.contrast) > _GREY_SHARE * _spread(self._mean)
 
-    def as_before(self, picture: Picture) -> np.ndarray:
+    def as_before(self, picture: WorkPicture) -> np.ndarray:
         """Bool plane of pixels that look as they did before what is there now came and was learned."""
         return cv2.absdiff(picture.contrast, self._earlier) < _EARLIER_DEVIATIONS * self._usual
 
-    def uneasy(self, picture: Picture) -> np.ndarray:
+    def uneasy(self, picture: WorkPicture) -> np.ndarray:
         """Bool plane of pixels that differ from a while ago, with no tolerance for leaves or a shaken camera."""
         off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._threshold
         return off if self._ignored is None else off & ~self._ignored
 
-    def glance(self, picture: Picture, share: float) -> Glance:
+    def glance(self, picture: WorkPicture, share: float) -> Glance:
         """The levels within which no pixel reaches `share` of what is evidence by itself, in the light of `picture`.
 
         As in `compare`, a pixel counts only beyond both limits: that of the contrast and that of the brightness.
@@ -175,7 +175,7 @@ class Background:
         low = np.minimum(self.brightness - off, picture.scale * (self._lowest - evidence))
         return Glance.between(low - self._s.dark_level, high - self._s.dark_level, self._ignored)
 
-    def learn(self, picture: Picture, change: Change, loose: np.ndarray, pace: Pace, settling: bool) -> None:
+    def learn(self, picture: WorkPicture, change: Change, loose: np.ndarray, pace: LearnPace, settling: bool) -> None:
         """Move the background towards `picture`: quickly where nothing is seen, slowly under what is.
 
         `loose` (uint8 0/1) marks the changes outside confirmed objects: they make their place restless. While
@@ -202,7 +202,7 @@ class Background:
         self._before = change.mask
         self._derive()
 
-    def _absorb(self, picture: Picture, change: Change, seen_s: float) -> None:
+    def _absorb(self, picture: WorkPicture, change: Change, seen_s: float) -> None:
         """Take what was seen and kept still for long into the background, and remember what it covers."""
         if not change.share:
             self._still_s.fill(0)
@@ -218,7 +218,7 @@ class Background:
             self.brightness[done] = picture.brightness[done]
             self._still_s[done] = 0
 
-    def _stir(self, change: Change, loose: np.ndarray, pace: Pace) -> None:
+    def _stir(self, change: Change, loose: np.ndarray, pace: LearnPace) -> None:
         """Restlessness grows where something is seen that is no object, and fades elsewhere."""
         fading = self._s.busy_fade_per_s * pace.since_s
         self.busy -= fading

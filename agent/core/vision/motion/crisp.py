@@ -4,7 +4,7 @@ import numpy as np
 
 from agent.core.vision.motion.background import Background
 from agent.core.vision.motion.blobs import Blob
-from agent.core.vision.motion.picture import Picture
+from agent.core.vision.motion.picture import WorkPicture
 
 _CRISPEST = 0.375            # a sharp edge, once slightly blurred, climbs by this share of its height in a pixel
 _AROUND_PX = 2               # the edges of a blob may lie this far outside it
@@ -25,7 +25,7 @@ class Focus:
         self._measured: Background | None = None
         self._again_age_s = 0.0
 
-    def crispness(self, blob: Blob, picture: Picture, background: Background) -> float:
+    def crispness(self, blob: Blob, picture: WorkPicture, background: Background) -> float:
         """About 1 for what is as crisp as the scene, or has edges that are narrow beside its breadth; else less."""
         if background is not self._measured or background.age_s >= self._again_age_s:
             self._scene = _scene_crispness(background.brightness)

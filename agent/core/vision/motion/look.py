@@ -16,7 +16,7 @@ class Reason(Enum):
     BUSY = "busy"                      # weather, insects or leaves: confirming an object takes longer
 
 
-class Seen(NamedTuple):
+class SeenObject(NamedTuple):
     """One confirmed object in sight."""
 
     number: int     # the same as long as it is followed; never used again by the same detector
@@ -29,7 +29,7 @@ class Look:
 
     moving: bool
     score: float = 0.0                     # share of the picture that has changed, confirmed or not, 0..1
-    objects: tuple[Seen, ...] = ()         # confirmed, largest first; empty unless moving
+    objects: tuple[SeenObject, ...] = ()         # confirmed, largest first; empty unless moving
     reasons: tuple[Reason, ...] = ()
     tracks_n: int = 0                      # things followed, confirmed or not
 

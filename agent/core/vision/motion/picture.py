@@ -12,7 +12,7 @@ SIDE_MIN_PX = 8     # thinner pictures are stretched to this, so that every neig
 Size = tuple[int, int]      # width, height
 
 
-class Picture(NamedTuple):
+class WorkPicture(NamedTuple):
     """One analysed picture; float32 planes of the same shape, and the grey levels they were made from."""
 
     small: np.ndarray          # uint8, shrunken only
@@ -41,8 +41,8 @@ def shrunken(y: np.ndarray, size: Size) -> np.ndarray:
     return cv2.resize(y, size, interpolation=cv2.INTER_AREA)
 
 
-def prepare(small: np.ndarray, s: MotionSettings) -> Picture:
+def prepare(small: np.ndarray, s: MotionSettings) -> WorkPicture:
     """Compare each pixel of a shrunken picture with its surroundings."""
     brightness = cv2.sepFilter2D(small, cv2.CV_32F, _BLUR, _BLUR, delta=s.dark_level)
     scale = cv2.blur(brightness, (s.surround_px, s.surround_px))
-    return Picture(small, brightness, scale, cv2.divide(brightness, scale))
+    return WorkPicture(small, brightness, scale, cv2.divide(brightness, scale))

@@ -3,18 +3,18 @@ import cv2
 import numpy as np
 
 from agent.core.media.model import Box, Luma
-from agent.core.vision.motion.background import Background, Change, Glance, Pace
+from agent.core.vision.motion.background import Background, Change, Glance, LearnPace
 from agent.core.vision.motion.blobs import Blob, find_blobs, strong_min
 from agent.core.vision.motion.crisp import Focus
-from agent.core.vision.motion.look import Look, Reason, Seen
+from agent.core.vision.motion.look import Look, Reason, SeenObject
 from agent.core.vision.motion.outline import Outlines, Part
-from agent.core.vision.motion.picture import Picture, Size, prepare, shrunken
+from agent.core.vision.motion.picture import Size, WorkPicture, prepare, shrunken
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 from agent.core.vision.motion.stays import Stays
 from agent.core.vision.motion.track import Track
 from agent.core.vision.motion.tracks import Tracker
-from agent.core.vision.motion.upheaval import Extent, Gain, Upheaval, Views
+from agent.core.vision.motion.upheaval import BackgroundViews, Extent, Gain, Upheaval
 
 _GLANCE_SHARE = 0.75      # of the evidence that a strong pixel needs: from here on the first look asks the full one
 _CLUTTER_IDLE = 0.05      # with fewer blobs a picture than this, averaged, nothing is going on
@@ -43,7 +43,7 @@ class Scene:
         self._size = size
         self._picture = prepare(shrunken(luma.y, size), settings)
         self._background = Background(self._picture, settings, ignored)
-        self._views, self._upheaval = Views(settings), Upheaval(settings)
+        self._views, self._upheaval = BackgroundViews(settings), Upheaval(settings)
         self._gain = Gain()
         self._tracker = Tracker(settings, first_number)
         self._stays, self._outlines = Stays(settings, size), Outlines(settings)
@@ -52,7 +52,7 @@ class Scene:
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
         self._fresh_mono_s = luma.mono_s                           # when a full look last saw another picture
         self._moving_mono_s = float("-inf")                        # "moving" is held until then
-        self._objects: tuple[Seen, ...] = ()
+        self._objects: tuple[SeenObject, ...] = ()
         self._full_mono_s = luma.mono_s                            # the latest full look
         self._look = Look(False, reasons=(Reason.SETTLING,))       # and what it said
         self._glance: Glance | None = None                         # what a first look compares with; None: it won't do
@@ -87,13 +87,13 @@ class Scene:
         since_s = luma.mono_s - self._full_mono_s
         calm = self._glance is not None and self._glance.outside_n(small) < strong_min(self._blob_min_px)
         if not calm or since_s > self._s.calm_s:
-            pace = Pace(since_s, since_s if calm else dt_s)
+            pace = LearnPace(since_s, since_s if calm else dt_s)
             self._look = self._full(prepare(small, self._s), luma.mono_s, dt_s, pace)
             self._full_mono_s = luma.mono_s
             self._glance = self._background.glance(self._picture, _GLANCE_SHARE) if self._idle(luma.mono_s) else None
         return self._look
 
-    def _full(self, picture: Picture, now: float, dt_s: float, pace: Pace) -> Look:
+    def _full(self, picture: WorkPicture, now: float, dt_s: float, pace: LearnPace) -> Look:
         if cv2.norm(picture.small, self._picture.small, cv2.NORM_INF):
             self._fresh_mono_s = now
         self._picture = picture
@@ -104,12 +104,12 @@ class Scene:
         if extent is Extent.WHOLE and now >= settled_mono_s:
             self._views.keep(self._background)
         if extent is not Extent.DOUBT:
-            self._take(picture, change, extent, now, dt_s, pace)
+            self._follow(picture, change, extent, now, dt_s, pace)
         moving = now <= self._moving_mono_s
         followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
         return Look(moving, change.share, self._objects if moving else (), self._reasons(extent, now), followed_n)
 
-    def _compare(self, picture: Picture, dt_s: float) -> Change:
+    def _compare(self, picture: WorkPicture, dt_s: float) -> Change:
         """What differs from the background; if much does, and another view is known that fits better, from that one."""
         change = self._background.compare(picture, dt_s)
         if change.differs > self._s.view_ask_share:
@@ -120,7 +120,8 @@ class Scene:
                 change = view.compare(picture, dt_s)
         return change
 
-    def _take(self, picture: Picture, change: Change, extent: Extent, now: float, dt_s: float, pace: Pace) -> None:
+    def _follow(self, picture: WorkPicture, change: Change, extent: Extent, now: float, dt_s: float,
+                pace: LearnPace) -> None:
         """Follow what changed, note what moves, and learn."""
         s, part = self._s, extent is Extent.PART
         blobs = find_blobs(change, self._blob_min_px, s.blobs_max) if part else []
@@ -131,7 +132,8 @@ class Scene:
         self._background.learn(picture, change, loose, pace, now < self._upheaval.settled_mono_s)
         if seen and now >= self._started_mono_s:
             self._moving_mono_s = now + s.hold_s
-            found = [Seen(number, self._box(edges)) for number, edges in self._outlines.whole(seen, change.mask, now)]
+            whole = self._outlines.whole(seen, change.mask, now)
+            found = [SeenObject(number, self._box(edges)) for number, edges in whole]
             self._objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
 
     def _crispness(self, blob: Blob) -> float:
@@ -143,7 +145,7 @@ class Scene:
         return (now_mono_s > max(learned_mono_s, self._moving_mono_s) and not self._stays.places
                 and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
-    def _seen(self, picture: Picture, confirmed: list[Track], now_mono_s: float) -> list[Part]:
+    def _seen(self, picture: WorkPicture, confirmed: list[Track], now_mono_s: float) -> list[Part]:
         """The `confirmed` tracks, all in sight, that move now, and the places where somebody stands who does."""
         self._stays.remember(confirmed, now_mono_s)
         found = [Part(t.number, t.edges, t.speed_px_per_s)

@@ -20,7 +20,7 @@ _OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest 
 
 
 @dataclass(slots=True)
-class Place:
+class StayPlace:
     """A rectangle in which somebody stopped, in pixels of the analysed picture."""
 
     number: int                               # of the object that stopped there
@@ -55,7 +55,7 @@ class Stays:
         """`size` is that of the analysed picture."""
         self._s = settings
         self._size = size
-        self.places: list[Place] = []
+        self.places: list[StayPlace] = []
 
     @property
     def stirring_n(self) -> int:
@@ -84,7 +84,7 @@ class Stays:
                 p.taken_mono_s = now_mono_s
         self.places = [p for p in self.places if now_mono_s - p.taken_mono_s < self._s.left_s]
 
-    def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[Place]:
+    def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[StayPlace]:
         """The places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while ago."""
         s = self._s
         marks = uneasy.view(np.uint8)
@@ -103,8 +103,8 @@ class Stays:
                 found.append(place)
         return found
 
-    def _place(self, t: Track, now_mono_s: float) -> Place:
+    def _place(self, t: Track, now_mono_s: float) -> StayPlace:
         w, h = self._size
         left, top, right, bottom = t.edges
-        return Place(t.number, max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),
+        return StayPlace(t.number, max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),
                      now_mono_s + self._s.stay_memory_s, now_mono_s)

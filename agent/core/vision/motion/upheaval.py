@@ -5,11 +5,11 @@ from math import sqrt
 
 from agent.core.media.model import Luma
 from agent.core.vision.motion.background import Background
-from agent.core.vision.motion.picture import Picture
+from agent.core.vision.motion.picture import WorkPicture
 from agent.core.vision.motion.settings import MotionSettings
 
 
-class Views:
+class BackgroundViews:
     """Backgrounds that a global change has left behind, the latest `views_max`."""
 
     def __init__(self, settings: MotionSettings) -> None:
@@ -22,7 +22,7 @@ class Views:
         if background.age_s >= self._s.view_age_s:
             self._views = [*self._views, deepcopy(background)][-self._s.views_max:]
 
-    def exchange(self, background: Background, picture: Picture, differs: float) -> Background | None:
+    def exchange(self, background: Background, picture: WorkPicture, differs: float) -> Background | None:
         """The view that `picture` belongs to, ready to go on, or None.
 
         `differs` is the share of the picture that differs from `background`, which is kept if another one fits better.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.core.vision.motion import Look, Reason
-from agent.core.vision.replay.story import Event
-from agent.core.vision.replay.trace import Point
+from agent.core.vision.replay.story import ReplayEvent
+from agent.core.vision.replay.trace import TracePoint
 from agent.core.vision.replay.variant import Variant
 from agent.core.vision.zones import Counted
 
@@ -31,19 +31,19 @@ ALIKE_S = 1.0               # events that are no further apart are one and the s
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class VariantOutcome:
     """One variant's replay."""
 
     variant: Variant
-    events: tuple[Event, ...]
+    events: tuple[ReplayEvent, ...]
     events_n: int                       # more than `events` if there were too many to keep
     looks_n: int
     moving_s: float                     # with motion in sight that counts
     silent_s: dict[str, float]          # without an event for it: by SILENCES; they may overlap
-    points: tuple[Point, ...]
+    points: tuple[TracePoint, ...]
 
     @property
-    def peak(self) -> Point | None:
+    def peak(self) -> TracePoint | None:
         """The strongest moment, event or not; None without a picture."""
         return max(self.points, key=lambda point: point.score, default=None)
 
@@ -51,16 +51,16 @@ class Outcome:
 class Difference(NamedTuple):
     """What another way of looking would have changed."""
 
-    missed: tuple[Event, ...]       # events now that it would not have
-    added: tuple[Event, ...]        # events that only it would have
+    missed: tuple[ReplayEvent, ...]       # events now that it would not have
+    added: tuple[ReplayEvent, ...]        # events that only it would have
 
 
-def differences(now: Sequence[Event], other: Sequence[Event]) -> Difference:
+def differences(now: Sequence[ReplayEvent], other: Sequence[ReplayEvent]) -> Difference:
     """Compare two lists of events, each in order of time and without overlap."""
     return Difference(_without(now, other), _without(other, now))
 
 
-def _without(events: Sequence[Event], others: Sequence[Event]) -> tuple[Event, ...]:
+def _without(events: Sequence[ReplayEvent], others: Sequence[ReplayEvent]) -> tuple[ReplayEvent, ...]:
     """Those of `events` that none of `others` meets."""
     alone, at = [], 0
     for event in events:

@@ -7,9 +7,9 @@ from agent.core.media.model import Luma
 from agent.core.vision.event import EventMachine
 from agent.core.vision.motion import MotionSettings
 from agent.core.vision.motion.picture import shrunken, work_size
-from agent.core.vision.replay.outcome import Outcome, silences
-from agent.core.vision.replay.story import Story
-from agent.core.vision.replay.trace import GAP_S, Point, Stretch, Stretches, Trace
+from agent.core.vision.replay.outcome import VariantOutcome, silences
+from agent.core.vision.replay.story import EventCollector
+from agent.core.vision.replay.trace import GAP_S, FootageStretch, Stretches, Trace, TracePoint
 from agent.core.vision.replay.variant import Turns, Variant
 
 WORK_PX = MotionSettings().work_px      # every detector's; a picture that has this size already is taken as it is
@@ -21,7 +21,7 @@ class _Run:
     def __init__(self, variant: Variant, machine: EventMachine) -> None:
         self.turns = Turns(variant.fps)
         self._variant, self._detector, self._zones = variant, variant.detector(), variant.counting()
-        self._story, self._trace = Story(machine), Trace()
+        self._story, self._trace = EventCollector(machine), Trace()
         self._silent_s: defaultdict[str, float] = defaultdict(float)
         self._looks_n, self._moving_s, self._last_s = 0, 0.0, float("-inf")
 
@@ -35,10 +35,10 @@ class _Run:
         look = self._detector.step(luma)
         counted = self._zones.step(look, luma.mono_s)
         self._story.step(luma.mono_s, look, counted)
-        self._note(Point(luma.mono_s, luma.mono_s, look.score, bool(counted.objects),
+        self._note(TracePoint(luma.mono_s, luma.mono_s, look.score, bool(counted.objects),
                          silences(look, counted, self._story.told)))
 
-    def _note(self, point: Point) -> None:
+    def _note(self, point: TracePoint) -> None:
         self._looks_n += 1
         self._trace.add(point)
         since_s, self._last_s = point.began_s - self._last_s, point.began_s
@@ -47,14 +47,14 @@ class _Run:
             for silence in point.silences:
                 self._silent_s[silence] += since_s
 
-    def end(self) -> Outcome:
+    def end(self) -> VariantOutcome:
         """What came of it."""
         self._story.close()
-        return Outcome(self._variant, tuple(self._story.events), self._story.events_n, self._looks_n, self._moving_s,
-                       dict(self._silent_s), self._trace.points)
+        return VariantOutcome(self._variant, tuple(self._story.events), self._story.events_n, self._looks_n,
+                              self._moving_s, dict(self._silent_s), self._trace.points)
 
 
-class Replay:
+class FootageReplay:
     """Footage seen by several variants at once. Memory is bounded by them, not by how long the footage is."""
 
     def __init__(self, variants: Sequence[Variant], machine: EventMachine) -> None:
@@ -80,10 +80,10 @@ class Replay:
                 run.step(small)
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
+    def stretches(self) -> tuple[FootageStretch, ...]:
         """Where there was footage."""
         return tuple(self._stretches.all)
 
-    def end(self) -> list[Outcome]:
+    def end(self) -> list[VariantOutcome]:
         """What came of each variant, in their order; the replay is over."""
         return [run.end() for run in self._runs]

@@ -2,7 +2,7 @@
 from dataclasses import dataclass, replace
 
 from agent.core.media.model import Box
-from agent.core.vision.event import EventMachine, Order
+from agent.core.vision.event import EventMachine, EventOrder
 from agent.core.vision.motion import Look
 from agent.core.vision.zones import Counted
 
@@ -11,7 +11,7 @@ EVENTS_MAX = 20_000         # that are kept; more are only counted
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ReplayEvent:
     """Something moved that counts, from its first picture to the last one with it."""
 
     began_s: float
@@ -23,15 +23,15 @@ class Event:
     continues: bool = False         # the one before had become too long
 
 
-class Story:
+class EventCollector:
     """What the looks of one variant amount to."""
 
     def __init__(self, machine: EventMachine) -> None:
         """`machine` has seen nothing so far."""
         self._machine = machine
-        self._event: Event | None = None
+        self._event: ReplayEvent | None = None
         self._last_s = float("-inf")
-        self.events: list[Event] = []
+        self.events: list[ReplayEvent] = []
         self.events_n = 0
 
     @property
@@ -48,12 +48,12 @@ class Story:
 
     def _take(self, at_s: float, look: Look, counted: Counted) -> None:
         self._machine, order = self._machine.step(bool(counted.objects), at_s)
-        if self._event and order is Order.TURN:
+        if self._event and order is EventOrder.TURN:
             self._event = replace(self._event, ended_s=at_s)
-        if order in (Order.CLOSE, Order.TURN):
+        if order in (EventOrder.CLOSE, EventOrder.TURN):
             self.close()
-        if order in (Order.OPEN, Order.TURN):
-            self._event = Event(at_s, at_s, peak_s=at_s, continues=order is Order.TURN)
+        if order in (EventOrder.OPEN, EventOrder.TURN):
+            self._event = ReplayEvent(at_s, at_s, peak_s=at_s, continues=order is EventOrder.TURN)
         if self._event and counted.objects:
             self._event = _grown(self._event, at_s, look.score, counted)
 
@@ -66,7 +66,7 @@ class Story:
         self._event = None
 
 
-def _grown(event: Event, at_s: float, score: float, counted: Counted) -> Event:
+def _grown(event: ReplayEvent, at_s: float, score: float, counted: Counted) -> ReplayEvent:
     stronger, box = score > event.score, counted.objects[0].box
     larger = event.largest is None or box.w * box.h > event.largest.w * event.largest.h
     return replace(event, ended_s=at_s, score=score if stronger else event.score,

@@ -4,13 +4,13 @@ import numpy as np
 
 from agent.core.vision.motion.background import weight
 from agent.core.vision.tamper.settings import TamperSettings
-from agent.core.vision.tamper.sight import Sight, common, lasting
+from agent.core.vision.tamper.sight import TamperSight, common, lasting
 
 
 class Lately:
     """The average sight of the last seconds, and how much of it is noise."""
 
-    def __init__(self, first: Sight, settings: TamperSettings) -> None:
+    def __init__(self, first: TamperSight, settings: TamperSettings) -> None:
         """Start from one sight."""
         self._s = settings
         self._last = first
@@ -21,7 +21,7 @@ class Lately:
         self.noise_left = 1.0                              # share of the noise's power that the average still has
         self.looks_n = 1
 
-    def see(self, sight: Sight) -> None:
+    def see(self, sight: TamperSight) -> None:
         """Take the next sight."""
         self.looks_n += 1
         new = max(weight(sight.mono_s - self._last.mono_s, self._s.lately_s), 1 / self.looks_n)

@@ -13,7 +13,7 @@ _CELL_PX = 2                # the coarse picture gives each cell at least this m
 _TINY = 1e-6
 
 
-class Sight(NamedTuple):
+class TamperSight(NamedTuple):
     """One look at a picture. The planes are float32 unless told otherwise, and nobody writes to them."""
 
     mono_s: float
@@ -41,7 +41,7 @@ class Eye:
         self._stride = tuple(max(1, side // settings.coarse_px) for side in shape)
         self._log = np.log(np.arange(256, dtype=np.float32) + settings.dark_level)
 
-    def sight(self, luma: Luma) -> Sight:
+    def sight(self, luma: Luma) -> TamperSight:
         """Look at one picture."""
         small = shrunken(luma.y, (2 * self._half[0], 2 * self._half[1]))
         half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
@@ -54,7 +54,7 @@ class Eye:
         across, along = (right * right - down * down) / size, 2 * right * down / size
         white = grid(cv2.inRange(half, self._white, 255)) / 255
         grain = luma.y[::self._stride[0], ::self._stride[1]].copy()
-        return Sight(luma.mono_s, grain, fine, common(fine, fine), cv2.merge((right, down)),
+        return TamperSight(luma.mono_s, grain, fine, common(fine, fine), cv2.merge((right, down)),
                      cv2.merge((across, along)), grid(half), white, luma.lux, luma.key_mono_s)
 
 

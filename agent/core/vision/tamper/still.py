@@ -7,7 +7,7 @@ from agent.core.vision.tamper.settings import TamperSettings
 _LITTLE_LEVELS = 2      # an encoder changes a still pixel by no more
 
 
-class Still:
+class HangingPicture:
     """Compares each look with the one that began the stillness, so that a slow drift ends it."""
 
     def __init__(self, settings: TamperSettings) -> None:

@@ -4,13 +4,13 @@ import numpy as np
 
 from agent.core.vision.motion.background import weight
 from agent.core.vision.tamper.settings import TamperSettings
-from agent.core.vision.tamper.sight import GRID, Sight, lasting
+from agent.core.vision.tamper.sight import GRID, TamperSight, lasting
 
 
 class View:
     """Average edges and detail, and the light in which they were seen."""
 
-    def __init__(self, first: Sight, settings: TamperSettings) -> None:
+    def __init__(self, first: TamperSight, settings: TamperSettings) -> None:
         """Start from one sight."""
         self._s = settings
         self.fine, self.edges, self.axes = first.fine.copy(), first.edges.copy(), first.axes.copy()
@@ -27,7 +27,7 @@ class View:
         """True once it is known well enough to be missed."""
         return self.age_s >= self._s.ready_s and self._looks_n >= self._s.ready_looks_n
 
-    def learn(self, sight: Sight, dt_s: float) -> None:
+    def learn(self, sight: TamperSight, dt_s: float) -> None:
         """Move towards `sight`, which stands for the `dt_s` before it."""
         self._looks_n += 1
         self.age_s += dt_s

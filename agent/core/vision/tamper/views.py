@@ -2,12 +2,12 @@
 from agent.core.vision.tamper.fit import Fit, compare
 from agent.core.vision.tamper.lately import Lately
 from agent.core.vision.tamper.settings import TamperSettings
-from agent.core.vision.tamper.sight import Sight
+from agent.core.vision.tamper.sight import TamperSight
 from agent.core.vision.tamper.verdict import verdict
 from agent.core.vision.tamper.view import View
 
 
-class Views:
+class TamperViews:
     """At most `views_max`, the present one first, then by how lately they were present."""
 
     def __init__(self, first: View, settings: TamperSettings) -> None:
@@ -28,7 +28,7 @@ class Views:
                 return fit
         return first
 
-    def learn(self, sight: Sight, dt_s: float, fit: Fit) -> None:
+    def learn(self, sight: TamperSight, dt_s: float, fit: Fit) -> None:
         """Take in a sight with which nothing seems wrong.
 
         What does not fit (another light, something that stands in the way) may still become a suspicion. When it has
@@ -56,13 +56,13 @@ class Views:
 class Newcomer:
     """What the camera sees after it was moved: after a long calm it is the usual view."""
 
-    def __init__(self, first: Sight, settings: TamperSettings) -> None:
+    def __init__(self, first: TamperSight, settings: TamperSettings) -> None:
         """Start from one sight."""
         self._s = settings
         self.view = View(first, settings)
         self._unlike_s = 0.0
 
-    def see(self, sight: Sight, now: Lately, dt_s: float) -> bool:
+    def see(self, sight: TamperSight, now: Lately, dt_s: float) -> bool:
         """Take the next sight; True once the view has been stable for long enough. One that changes starts anew."""
         s = self._s
         fit = compare(now, self.view, s)

@@ -11,11 +11,11 @@ from agent.core.vision.tamper.fit import Fit
 from agent.core.vision.tamper.kinds import Kind, Phase, Tampering
 from agent.core.vision.tamper.lately import Lately
 from agent.core.vision.tamper.settings import TamperSettings
-from agent.core.vision.tamper.sight import Eye, Sight
-from agent.core.vision.tamper.still import Still
+from agent.core.vision.tamper.sight import Eye, TamperSight
+from agent.core.vision.tamper.still import HangingPicture
 from agent.core.vision.tamper.verdict import strength, verdict
 from agent.core.vision.tamper.view import View
-from agent.core.vision.tamper.views import Newcomer, Views
+from agent.core.vision.tamper.views import Newcomer, TamperViews
 
 _ABSENT_LOOKS_N = 2
 
@@ -28,7 +28,7 @@ def _needed(kind: Kind, s: TamperSettings) -> tuple[float, int]:
             Kind.DEFOCUSED: s.defocused_s, Kind.BLINDED: s.blinded_s}[kind], s.looks_min_n
 
 
-class Hold:
+class KindHold:
     """One kind: whether it holds, and for how long the contrary has been seen."""
 
     def __init__(self, kind: Kind, settings: TamperSettings) -> None:
@@ -80,7 +80,7 @@ class TamperWatch:
     def __init__(self, settings: TamperSettings | None = None) -> None:
         """Start knowing nothing: for the first 20 s only a blinded or a hanging camera is told."""
         self._s = settings or TamperSettings()
-        self._holds = {kind: Hold(kind, self._s) for kind in Kind}
+        self._holds = {kind: KindHold(kind, self._s) for kind in Kind}
         self._shape: tuple[int, ...] = ()
         self._mono_s = float("-inf")
 
@@ -115,24 +115,24 @@ class TamperWatch:
         self._shape, self._mono_s = luma.y.shape, luma.mono_s
         self._eye = Eye(luma.y.shape, self._s)
         sight = self._eye.sight(luma)
-        self._views = Views(View(sight, self._s), self._s)
+        self._views = TamperViews(View(sight, self._s), self._s)
         self._newcomer: Newcomer | None = None
         self._resume(sight)
         return tuple(over)
 
-    def _resume(self, sight: Sight) -> None:
+    def _resume(self, sight: TamperSight) -> None:
         """Nothing has been seen lately but this."""
-        self._lately, self._still, self._compared = Lately(sight, self._s), Still(self._s), sight
+        self._lately, self._still, self._compared = Lately(sight, self._s), HangingPicture(self._s), sight
         for hold in self._holds.values():
             hold.forget()
 
-    def _look(self, sight: Sight, dt_s: float) -> tuple[Tampering, ...]:
+    def _look(self, sight: TamperSight, dt_s: float) -> tuple[Tampering, ...]:
         changes = self._hanging(sight)
         fit = self._views.fit(self._lately)
         seen = verdict(fit, self._s, self._s.ease if self.now else 1.0)
         changes += self._view(seen, fit, sight, dt_s)
         if self._newcomer and self._newcomer.see(sight, self._lately, dt_s):
-            self._views = Views(self._newcomer.view, self._s)
+            self._views = TamperViews(self._newcomer.view, self._s)
             changes.append(self._end(Kind.MOVED, sight.mono_s, words.adopted(self._s.adopt_s)))
         if not self._holds[Kind.MOVED].holds:
             self._newcomer = None
@@ -144,7 +144,7 @@ class TamperWatch:
             self._views.learn(sight, dt_s, fit)
         return tuple(changes)
 
-    def _hanging(self, sight: Sight) -> list[Tampering]:
+    def _hanging(self, sight: TamperSight) -> list[Tampering]:
         """Out of a decoder, only the first sights on each keyframe are compared.
 
         An encoder repeats a quiet scene to the last bit until its next keyframe, and refines a hanging one until then.
@@ -159,7 +159,7 @@ class TamperWatch:
             return [Tampering(Kind.FROZEN, phase, since_mono_s, 1.0, words.FROZEN)]
         return [Tampering(Kind.FROZEN, phase, hold.since_mono_s, 0.0, words.ALIVE)] if phase else []
 
-    def _view(self, seen: Kind | None, fit: Fit, sight: Sight, dt_s: float) -> list[Tampering]:
+    def _view(self, seen: Kind | None, fit: Fit, sight: TamperSight, dt_s: float) -> list[Tampering]:
         changes = []
         for kind in _OF_THE_VIEW:
             hold = self._holds[kind]

@@ -10,13 +10,13 @@ from agent.core.vision.zones.traces import Trace, trace
 from agent.core.vision.zones.zone import Zone
 
 if TYPE_CHECKING:
-    from agent.core.vision.motion.look import Look, Seen
+    from agent.core.vision.motion.look import Look, SeenObject
 
 
 class Counted(NamedTuple):
     """What counts in one look: there is motion, as far as the household cares, if an object does."""
 
-    objects: tuple["Seen", ...] = ()        # largest first
+    objects: tuple["SeenObject", ...] = ()        # largest first
     zones: tuple[str, ...] = ()             # names of those that are fulfilled now, in the order of the settings
 
 
@@ -46,7 +46,7 @@ KNOWN_MAX = 64          # remembered at a time
 
 
 @dataclass(slots=True)
-class Known:
+class KnownObject:
     """One object, in sight or lost."""
 
     box: Box                                # where it was last
@@ -60,9 +60,9 @@ class Followed:
 
     def __init__(self, zones: Sequence[Zone]) -> None:
         self._zones = zones
-        self._known: dict[int, Known] = {}      # by number; who was in sight last comes last
+        self._known: dict[int, KnownObject] = {}      # by number; who was in sight last comes last
 
-    def take(self, look: "Look", mono_s: float) -> list[Known]:
+    def take(self, look: "Look", mono_s: float) -> list[KnownObject]:
         """Those that are in sight now, in the order of the look's objects.
 
         A lamp that goes on blinds the detector for some seconds; whoever is found near after that was not lost before.
@@ -75,9 +75,10 @@ class Followed:
                 known.lost_mono_s = mono_s
         return [self._find(seen, mono_s) for seen in look.objects]
 
-    def _find(self, seen: "Seen", mono_s: float) -> Known:
+    def _find(self, seen: "SeenObject", mono_s: float) -> KnownObject:
         number = seen.number if seen.number in self._known else self._lost_near(seen.box, mono_s)
-        known = Known(seen.box, [trace(each) for each in self._zones]) if number is None else self._known.pop(number)
+        known = (KnownObject(seen.box, [trace(each) for each in self._zones]) if number is None
+                 else self._known.pop(number))
         known.box, known.seen_mono_s, known.lost_mono_s = seen.box, mono_s, None
         while len(self._known) >= KNOWN_MAX:
             del self._known[next(iter(self._known))]

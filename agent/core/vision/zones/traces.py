@@ -7,7 +7,7 @@ from math import inf
 
 from agent.core.media.model import Box, Point
 from agent.core.vision.zones.geometry import centre, crossings, foot, to_area, to_line
-from agent.core.vision.zones.zone import Direction, Rule, Zone
+from agent.core.vision.zones.zone import Direction, Zone, ZoneRule
 
 _MARGIN = 0.01              # of the picture, plus
 _MARGIN_SIZES = 0.1         # this much of the object's longer side
@@ -19,7 +19,7 @@ def _margin(box: Box) -> float:
     return _MARGIN + _MARGIN_SIZES * max(box.w, box.h)
 
 
-class Presence:
+class ZonePresence:
     """An object and an area. It is inside as soon as its foot or its centre is, and until both are clearly outside."""
 
     def __init__(self, zone: Zone) -> None:
@@ -37,9 +37,9 @@ class Presence:
             self._since_mono_s, self._was_outside = inf, True
         inside_s = mono_s - self._since_mono_s
         match self._zone.rule:
-            case Rule.ENTER:
+            case ZoneRule.ENTER:
                 return inside_s >= 0 and self._came_in
-            case Rule.DWELL:
+            case ZoneRule.DWELL:
                 return inside_s >= self._zone.dwell_s
             case _:
                 return inside_s >= 0
@@ -67,9 +67,9 @@ class Passage:
         return self._went in _WANTED[self._zone.direction]
 
 
-Trace = Presence | Passage
+Trace = ZonePresence | Passage
 
 
 def trace(zone: Zone) -> Trace:
     """A new one, of an object that has not been seen before."""
-    return Passage(zone) if zone.rule is Rule.CROSS else Presence(zone)
+    return Passage(zone) if zone.rule is ZoneRule.CROSS else ZonePresence(zone)

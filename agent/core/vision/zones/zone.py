@@ -5,7 +5,7 @@ from enum import Enum
 from agent.core.media.model import Point
 
 
-class Rule(Enum):
+class ZoneRule(Enum):
     """What has to happen for a zone to be fulfilled."""
 
     WATCH = "watch"      # something moves in the area
@@ -27,7 +27,7 @@ class Zone:
     """One of them; its name goes into the event."""
 
     name: str
-    rule: Rule
+    rule: ZoneRule
     area: tuple[Point, ...] = ()                # three corners or more; for all rules but CROSS
     line: tuple[Point, ...] = ()                # two points or more; for CROSS
     direction: Direction = Direction.BOTH       # for CROSS

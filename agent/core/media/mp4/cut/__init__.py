@@ -1,5 +1,5 @@
 """Any time out of a camera's recordings, bit-exactly, as one film. docs/design/export.md tells the rules."""
 from agent.core.media.mp4.cut.choose import Strip
-from agent.core.media.mp4.cut.film import Film, Run, Stretch, cut
+from agent.core.media.mp4.cut.film import CopyRun, CutFilm, FilmStretch, cut
 
-__all__ = ["Film", "Run", "Stretch", "Strip", "cut"]
+__all__ = ["CopyRun", "CutFilm", "FilmStretch", "Strip", "cut"]

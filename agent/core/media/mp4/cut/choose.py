@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent.core.media.mp4.read import Fragment, Head, ReadAt, Sample, fragments, samples, sounds
+from agent.core.media.mp4.read import FileHead, Fragment, ReadAt, Sample, fragments, samples, sounds
 from agent.core.media.mp4.write import SNAP
 
 JOIN_US = 10_000            # nearer than this, one clip goes on where the other ends: rows count in milliseconds
@@ -19,7 +19,7 @@ class Strip:
     """A clip on the line of time."""
 
     read_at: ReadAt
-    head: Head
+    head: FileHead
     begin_us: int           # when its first frame is decoded
 
     @property
@@ -57,7 +57,7 @@ class Hearing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class StripPart:
     """What is taken of a strip. Pictures are whole fragments, but for the end of the last one."""
 
     number: int             # the strip's, in order
@@ -79,7 +79,7 @@ class Take:
         return [sound for sound in sounds(self.strip.read_at, fragment) if self.hearing.takes(sound)]
 
 
-def takes(strips: Sequence[Strip], begin_us: int, end_us: int) -> Iterator[Take]:
+def takes(strips: Sequence[Strip], begin_us: int, end_us: int) -> Iterator[StripPart]:
     """What is taken of each strip, in order. A strip takes over where it begins: clips may overlap by their pre-roll.
 
     Of a damaged clip only what is whole before the damage is looked at. Raises Mp4Error if a file changes.
@@ -90,7 +90,7 @@ def takes(strips: Sequence[Strip], begin_us: int, end_us: int) -> Iterator[Take]
             yield found
 
 
-def _take(number: int, strip: Strip, begin_us: int, end_us: int, following: Strip | None) -> Take | None:
+def _take(number: int, strip: Strip, begin_us: int, end_us: int, following: Strip | None) -> StripPart | None:
     next_us = following.begin_us if following else FOREVER
     begin, end, given_over = strip.ticks(begin_us), strip.ticks(end_us), strip.ticks(next_us - SAME_US)
     whole = list(fragments(strip.read_at, strip.head))
@@ -112,7 +112,7 @@ def _take(number: int, strip: Strip, begin_us: int, end_us: int, following: Stri
         if hearing.over(each):
             break
         shares.append((each, 0))
-    return Take(number, strip, shares, first.dts, strip.shown(first), last_end, hearing)
+    return StripPart(number, strip, shares, first.dts, strip.shown(first), last_end, hearing)
 
 
 def _picture(strip: Strip, fragment: Fragment) -> Sample:

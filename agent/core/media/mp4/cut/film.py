@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from agent.core.media.model import AudioInfo
 from agent.core.media.mp4.boxes import BOX, Mp4Error, box
-from agent.core.media.mp4.cut.choose import JOIN_US, Strip, Take, takes
-from agent.core.media.mp4.cut.tables import OFFSET_LIMIT, Entry, Tables
-from agent.core.media.mp4.head import Plan
+from agent.core.media.mp4.cut.choose import JOIN_US, Strip, StripPart, takes
+from agent.core.media.mp4.cut.tables import OFFSET_LIMIT, TableEntry, Tables
+from agent.core.media.mp4.head import HeadPlan
 from agent.core.media.mp4.read import Sample
 from agent.core.media.mp4.traks import NOTHING_SHOWN, Edit, Show, mvhd, picture_trak, sound_trak
 
@@ -22,7 +22,7 @@ TABLES_B_MAX = 2**26        # more than all tables of so many samples
 LAG_MS = 3                  # sound this near to the end of the sound before follows it at once
 
 
-class Run(NamedTuple):
+class CopyRun(NamedTuple):
     """Bytes to be copied out of a clip."""
 
     strip: int              # its number, in order
@@ -31,7 +31,7 @@ class Run(NamedTuple):
 
 
 @dataclass(slots=True)
-class Stretch:
+class FilmStretch:
     """Unbroken time in the film."""
 
     begin_us: int           # on the line of time
@@ -39,14 +39,14 @@ class Stretch:
     at_us: int              # in the film
 
 
-class Film:
+class CutFilm:
     """One file of the cut: as many takes as are encoded alike."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: HeadPlan) -> None:
         """`plan` is that of its first clip."""
         self.plan = plan
         self.audio: AudioInfo | None = None         # as soon as there is sound
-        self.stretches: list[Stretch] = []
+        self.stretches: list[FilmStretch] = []
         self.strips: list[int] = []                 # numbers of the clips that are in it
         self._pictures, self._sounds = Tables(), Tables()
         self._runs = array("Q")                     # triples, as in Run
@@ -81,18 +81,18 @@ class Film:
         return self.stretches[-1].end_us // 1000
 
     @property
-    def runs(self) -> Iterator[Run]:
+    def runs(self) -> Iterator[CopyRun]:
         """What follows the head, in order."""
         numbers = iter(self._runs)
-        return map(Run, numbers, numbers, numbers)
+        return map(CopyRun, numbers, numbers, numbers)
 
-    def fits(self, plan: Plan) -> bool:
+    def fits(self, plan: HeadPlan) -> bool:
         """Whether a clip with that head is encoded as the film is; no sound at all fits, too."""
         mine, audio = self.plan, plan.audio
         return ((plan.stream, plan.timescale) == (mine.stream, mine.timescale)
                 and (audio is None or self.audio is None or audio == self.audio))
 
-    def add(self, take: Take) -> None:
+    def add(self, take: StripPart) -> None:
         """Take this, too. Raises Mp4Error beyond SAMPLES_MAX, or if a file has changed."""
         if not self.strips:
             self._shown_after = take.first_shown - take.begin
@@ -105,30 +105,30 @@ class Film:
             if self.frames_n + self.sounds_n > SAMPLES_MAX:
                 raise Mp4Error(f"more than {SAMPLES_MAX} frames; ask for a shorter time")
 
-    def _tell(self, take: Take) -> None:
+    def _tell(self, take: StripPart) -> None:
         strip, delay = take.strip, take.first_shown - take.begin
         begin_us, end_us = strip.line_us(take.first_shown), strip.line_us(take.end + delay)
         if self.stretches and abs(strip.line_us(take.begin) - self._decoded_us) <= JOIN_US:
             self.stretches[-1].end_us = end_us
         else:
-            self.stretches.append(Stretch(begin_us, end_us, self.dur_us))
+            self.stretches.append(FilmStretch(begin_us, end_us, self.dur_us))
         self._decoded_us = strip.line_us(take.end)
 
-    def _film(self, take: Take, pictures: Sequence[Sample]) -> None:
+    def _film(self, take: StripPart, pictures: Sequence[Sample]) -> None:
         if pictures:
             shown = take.strip.shown
-            entries = [Entry(each.size_b, each.duration, shown(each) - each.dts, each.key) for each in pictures]
+            entries = [TableEntry(each.size_b, each.duration, shown(each) - each.dts, each.key) for each in pictures]
             self._pictures.add(self._copy(take.number, pictures), entries)
 
-    def _sound_shift(self, take: Take) -> int:
+    def _sound_shift(self, take: StripPart) -> int:
         """From the clip's time of sound to the film's, in samples."""
         plan = take.strip.head.plan
         ticks = self._pictures.duration - take.begin + plan.reorder - self._shown_after
         return round(ticks * plan.audio.rate_hz / plan.timescale) if plan.audio else 0
 
-    def _hear(self, take: Take, sounds: Sequence[Sample], shift: int) -> None:
+    def _hear(self, take: StripPart, sounds: Sequence[Sample], shift: int) -> None:
         """What the clip before told already is left out; a hole lengthens the sound before it."""
-        entries: list[Entry] = []
+        entries: list[TableEntry] = []
         new: list[Sample] = []
         end = self._silence + self._sounds.duration
         for sound in sounds:
@@ -142,12 +142,12 @@ class Film:
                 self._lengthen(entries, hole)
                 end += hole
             new.append(sound)
-            entries.append(Entry(sound.size_b, sound.duration, 0, key=True))
+            entries.append(TableEntry(sound.size_b, sound.duration, 0, key=True))
             end += sound.duration
         if new:
             self._sounds.add(self._copy(take.number, new), entries)
 
-    def _lengthen(self, entries: list[Entry], hole: int) -> None:
+    def _lengthen(self, entries: list[TableEntry], hole: int) -> None:
         """The last of the sound so far: it may be among these or before them."""
         if entries:
             entries[-1] = entries[-1]._replace(duration=entries[-1].duration + hole)
@@ -195,15 +195,15 @@ class Film:
         return [Edit(until, NOTHING_SHOWN), Edit(lasts, 0)] if until else [Edit(lasts, 0)]
 
 
-def cut(strips: Sequence[Strip], begin_us: int, end_us: int) -> list[Film]:
+def cut(strips: Sequence[Strip], begin_us: int, end_us: int) -> list[CutFilm]:
     """The films of a range, in order: one, or another wherever the camera's encoding changes; none without a frame.
 
     Players take sizes and parameter sets from a file's beginning. Raises Mp4Error for too long a range, or if a file
     changes while it is read.
     """
-    films: list[Film] = []
+    films: list[CutFilm] = []
     for take in takes(strips, begin_us, end_us):
         if not films or not films[-1].fits(take.strip.head.plan):
-            films.append(Film(take.strip.head.plan))
+            films.append(CutFilm(take.strip.head.plan))
         films[-1].add(take)
     return films

@@ -13,7 +13,7 @@ from agent.core.media.mp4.boxes import full_box
 OFFSET_LIMIT = 2**32        # of what stco holds
 
 
-class Entry(NamedTuple):
+class TableEntry(NamedTuple):
     """A sample as it is looked up; times in ticks of the track."""
 
     size_b: int
@@ -35,7 +35,7 @@ class Tables:
         self._chunks = array("Q")           # where each begins in the data
         self._layout = array("I")           # triples: from this chunk on, so many samples, encoded the first way
 
-    def add(self, at_b: int, entries: Sequence[Entry]) -> None:
+    def add(self, at_b: int, entries: Sequence[TableEntry]) -> None:
         """One or more samples that follow one another without a hole, `at_b` bytes behind the start of the data."""
         self._chunks.append(at_b)
         if not self._layout or self._layout[-2] != len(entries):

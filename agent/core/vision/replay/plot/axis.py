@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from agent.core.vision.replay.trace import Stretch
+from agent.core.vision.replay.trace import FootageStretch
 
 GAP_PX = 10.0               # between two stretches,
 GAPS_SHARE = 0.25           # and so much of the width for all gaps together, at most
@@ -12,7 +12,7 @@ LABEL_PX = 84.0             # a label's room
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 
 
-class Clock(NamedTuple):
+class PlotClock(NamedTuple):
     """What people read off for a moment of the replay."""
 
     reading_s: Callable[[float], float]     # the seconds that it shows then; labels are put where they are round
@@ -29,7 +29,7 @@ class Tick(NamedTuple):
 class TimeAxis:
     """Stretches side by side between `left` and `right`."""
 
-    def __init__(self, stretches: Sequence[Stretch], left: float, right: float) -> None:
+    def __init__(self, stretches: Sequence[FootageStretch], left: float, right: float) -> None:
         """`stretches` are in order of time, at least one."""
         gaps_n = len(stretches) - 1
         self.gap_px = min(GAP_PX, GAPS_SHARE * (right - left) / gaps_n) if gaps_n else 0.0
@@ -58,7 +58,7 @@ class TimeAxis:
         for left in self._lefts[1:]:
             yield left - self.gap_px, left
 
-    def ticks(self, clock: Clock) -> Iterator[Tick]:
+    def ticks(self, clock: PlotClock) -> Iterator[Tick]:
         """Labelled moments, none nearer to another than a label is wide: where stretches begin, then round ones."""
         taken: list[float] = []
         for moments in (self._begins_s, self._round_moments(clock)):
@@ -69,7 +69,7 @@ class TimeAxis:
                     taken.insert(at, x)
                     yield Tick(x, clock.spell(at_s))
 
-    def _round_moments(self, clock: Clock) -> Iterator[float]:
+    def _round_moments(self, clock: PlotClock) -> Iterator[float]:
         """The moments at which the clock shows a multiple of a step that leaves room for labels."""
         step_s = next((step for step in STEPS_S if step * self._px_per_s >= LABEL_PX), STEPS_S[-1])
         for stretch in self.stretches:

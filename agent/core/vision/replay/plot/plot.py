@@ -3,12 +3,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import log10
 
-from agent.core.vision.replay.outcome import SILENCES, Outcome, differences
-from agent.core.vision.replay.plot.axis import Clock, TimeAxis
-from agent.core.vision.replay.plot.drawing import Area, Bar, Drawing, Label, Line, Shape, Spot
-from agent.core.vision.replay.plot.words import Words
-from agent.core.vision.replay.story import Event
-from agent.core.vision.replay.trace import Point, Stretch
+from agent.core.vision.replay.outcome import SILENCES, VariantOutcome, differences
+from agent.core.vision.replay.plot.axis import PlotClock, TimeAxis
+from agent.core.vision.replay.plot.shapes import Area, Bar, Drawing, Label, PlotLine, Shape, Spot
+from agent.core.vision.replay.plot.words import PlotWords
+from agent.core.vision.replay.story import ReplayEvent
+from agent.core.vision.replay.trace import FootageStretch, TracePoint
 
 WIDTH, LEFT, RIGHT = 1200.0, 190.0, 1044.0
 TOP, SCORE_H = 84.0, 260.0          # of the curve
@@ -24,7 +24,8 @@ CURVE, FILL, LIMIT = "#0072b2", "#cfe3f1", "#b34700"
 KEPT, ADDED, MISSED = "#0072b2", "#e69f00", "#b34700"
 
 
-def plot(title: str, outcomes: Sequence[Outcome], stretches: Sequence[Stretch], clock: Clock, words: Words) -> Drawing:
+def plot(title: str, outcomes: Sequence[VariantOutcome], stretches: Sequence[FootageStretch], clock: PlotClock,
+         words: PlotWords) -> Drawing:
     """Draw a replay of at least one stretch; the first outcome is what is set now."""
     return _Plot(outcomes, TimeAxis(stretches, LEFT, RIGHT), clock, words).drawing(title)
 
@@ -32,7 +33,7 @@ def plot(title: str, outcomes: Sequence[Outcome], stretches: Sequence[Stretch], 
 class _Plot:
     """The parts of one plot, from the top down."""
 
-    def __init__(self, outcomes: Sequence[Outcome], axis: TimeAxis, clock: Clock, words: Words) -> None:
+    def __init__(self, outcomes: Sequence[VariantOutcome], axis: TimeAxis, clock: PlotClock, words: PlotWords) -> None:
         self._now, self._outcomes = outcomes[0], outcomes
         self._axis, self._clock, self._words = axis, clock, words
         self._silences = list(_silences(self._now.points))
@@ -64,16 +65,16 @@ class _Plot:
     def _scale(self) -> Iterator[Shape]:
         yield Label(LEFT, TOP - 6, self._words.change, 11, QUIET)
         for share in LINES:
-            yield Line(((LEFT, _y(share)), (RIGHT, _y(share))), GRID)
+            yield PlotLine(((LEFT, _y(share)), (RIGHT, _y(share))), GRID)
             yield Label(LEFT - 8, _y(share) + 4, f"{100 * share:g} %", 11, QUIET, "end")
 
     def _curve(self) -> Iterator[Shape]:
         for _, points in groupby(self._now.points, lambda point: self._axis.stretch_of(point.began_s)):
             spots = tuple(self._spots(points))
             yield Area(((spots[0][0], _y(0)), *spots, (spots[-1][0], _y(0))), FILL)
-            yield Line(spots, CURVE, 1.4)
+            yield PlotLine(spots, CURVE, 1.4)
 
-    def _spots(self, points: Iterator[Point]) -> Iterator[Spot]:
+    def _spots(self, points: Iterator[TracePoint]) -> Iterator[Spot]:
         for point in points:
             yield self._axis.x(point.began_s), _y(point.score)
             if point.ended_s > point.began_s:
@@ -84,7 +85,7 @@ class _Plot:
         variant = self._now.variant
         for share, words in ((variant.least_share, self._words.least),
                              (variant.settings.global_share, self._words.most)):
-            yield Line(((LEFT, _y(share)), (RIGHT, _y(share))), LIMIT, 1.4, dashed=True)
+            yield PlotLine(((LEFT, _y(share)), (RIGHT, _y(share))), LIMIT, 1.4, dashed=True)
             yield Label(RIGHT + 8, _y(share) + 4, words.format(f"{100 * share:.2g}"), 11, LIMIT)
 
     def _silence(self) -> Iterator[Shape]:
@@ -99,7 +100,7 @@ class _Plot:
             y = self._variants_y + ROW_H * number
             missed, added = differences(self._now.events, outcome.events)
             new = set(added)
-            yield Line(((LEFT, y), (RIGHT, y)), GRID)
+            yield PlotLine(((LEFT, y), (RIGHT, y)), GRID)
             yield Label(LEFT - 8, y + ROW_H / 2 + 4, self._name(outcome), 12, INK, "end", bold=outcome is self._now)
             for event in missed:
                 yield self._event(event, y, "", MISSED)
@@ -107,10 +108,10 @@ class _Plot:
                 fill, edge = (ADDED, INK) if event in new else (KEPT, "")
                 yield self._event(event, y, fill, edge)
 
-    def _name(self, outcome: Outcome) -> str:
+    def _name(self, outcome: VariantOutcome) -> str:
         return self._words.events.format(outcome.variant.name, outcome.events_n)
 
-    def _event(self, event: Event, y: float, fill: str, edge: str) -> Bar:
+    def _event(self, event: ReplayEvent, y: float, fill: str, edge: str) -> Bar:
         return self._band(event.began_s, event.ended_s, y + (ROW_H - BAND_H) / 2, BAND_H, fill, edge)
 
     def _band(self, began_s: float, ended_s: float, y: float, h: float, fill: str, edge: str = "") -> Bar:
@@ -118,9 +119,9 @@ class _Plot:
         return Bar(x, y, max(EDGED_MIN_PX if edge else BAND_MIN_PX, self._axis.x(ended_s) - x), h, fill, edge)
 
     def _times(self) -> Iterator[Shape]:
-        yield Line(((LEFT, self._bottom), (RIGHT, self._bottom)), QUIET)
+        yield PlotLine(((LEFT, self._bottom), (RIGHT, self._bottom)), QUIET)
         for tick in self._axis.ticks(self._clock):
-            yield Line(((tick.x, self._bottom), (tick.x, self._bottom + 5)), QUIET)
+            yield PlotLine(((tick.x, self._bottom), (tick.x, self._bottom + 5)), QUIET)
             yield Label(tick.x, self._bottom + 20, tick.text, 11, QUIET)
 
 
@@ -129,13 +130,13 @@ def _y(share: float) -> float:
     return TOP + SCORE_H * (1 - log10(1 + share / FINEST) / log10(1 + 1 / FINEST))
 
 
-def _silences(points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
+def _silences(points: Sequence[TracePoint]) -> Iterator[tuple[str, list[TracePoint]]]:
     """Each reason of silence that ever held, by its name, and when it did."""
     kinds = ((name, [point for point in points if name in point.silences]) for name in SILENCES)
     yield from (kind for kind in kinds if kind[1])
 
 
-def _spans(points: Sequence[Point], apart_s: float) -> Iterator[tuple[float, float]]:
+def _spans(points: Sequence[TracePoint], apart_s: float) -> Iterator[tuple[float, float]]:
     """Begin and end of each run of points that are no further apart than that."""
     span: tuple[float, float] | None = None
     for point in points:

@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from agent.core.vision.replay.plot.drawing import Area, Bar, Drawing, Label, Line, Shape, Spot
+from agent.core.vision.replay.plot.shapes import Area, Bar, Drawing, Label, PlotLine, Shape, Spot
 
 FONT = "system-ui, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
@@ -23,7 +23,7 @@ def _shape(shape: Shape) -> str:
             edge = f' stroke="{shape.edge}" stroke-width="1.5"' if shape.edge else ""
             return (f'<rect x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.w:.1f}" height="{shape.h:.1f}" '
                     f'fill="{shape.fill or "none"}"{edge}/>')
-        case Line():
+        case PlotLine():
             dashes = ' stroke-dasharray="6 4"' if shape.dashed else ""
             return (f'<polyline points="{_spots(shape.spots)}" fill="none" stroke="{shape.colour}" '
                     f'stroke-width="{shape.width:g}" stroke-linejoin="round"{dashes}/>')

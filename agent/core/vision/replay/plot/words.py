@@ -2,7 +2,7 @@
 from typing import NamedTuple
 
 
-class Words(NamedTuple):
+class PlotWords(NamedTuple):
     """Each is shown as it is; `{}` stands for a number or a name."""
 
     change: str
@@ -23,7 +23,7 @@ class Words(NamedTuple):
     no_picture: str
 
 
-ENGLISH = Words(
+ENGLISH = PlotWords(
     change="share of the picture that has changed",
     least="counts from {} % on",
     most="global from {} % on",

@@ -7,28 +7,28 @@ from agent.core.media.model import Packet
 PACKETS_MAX, BYTES_MAX = 600, 8 << 20       # of what is held, and of what waits; the bytes are the ring's own
 
 
-class Shot(NamedTuple):
+class TimedPacket(NamedTuple):
     """A packet and when it came."""
 
     packet: Packet
     mono_s: float
 
 
-class Gops:
+class GopBuffer:
     """Bounded; it never blocks, and does not lock."""
 
     def __init__(self) -> None:
-        self._before: list[Shot] = []
-        self._newest: list[Shot] = []
+        self._before: list[TimedPacket] = []
+        self._newest: list[TimedPacket] = []
         self._newest_b = 0
         self._holding = False           # from the first keyframe on, unless a GOP is too long to be held
-        self._waiting: deque[Shot] = deque()
+        self._waiting: deque[TimedPacket] = deque()
         self._waiting_b = 0
         self._skipping = False          # until the next keyframe: too much waits, or what came before is not held
         self.following = False          # whether what comes is to be decoded
         self.dropped_n = 0              # packets that waited in vain
 
-    def push(self, shot: Shot) -> None:
+    def push(self, shot: TimedPacket) -> None:
         """Hold the next packet, and let it wait for the decoder while that follows."""
         if shot.packet.key:
             self._before, self._newest, self._newest_b, self._holding = self._newest, [], 0, True
@@ -40,7 +40,7 @@ class Gops:
         if self.following:
             self._wait(shot)
 
-    def _wait(self, shot: Shot) -> None:
+    def _wait(self, shot: TimedPacket) -> None:
         """A decoder that is a whole GOP late goes on with the newest keyframe."""
         if shot.packet.key:
             self._skipping = False
@@ -77,7 +77,7 @@ class Gops:
         """Whether something is to be decoded."""
         return bool(self._waiting)
 
-    def next(self) -> Shot | None:
+    def next(self) -> TimedPacket | None:
         """The next packet to decode, if one waits."""
         if not self._waiting:
             return None

@@ -15,7 +15,7 @@ class Bar(NamedTuple):
     edge: str = ""
 
 
-class Line(NamedTuple):
+class PlotLine(NamedTuple):
     """A line through these spots; dashed ones go straight from the first to the last."""
 
     spots: tuple[Spot, ...]
@@ -43,7 +43,7 @@ class Label(NamedTuple):
     bold: bool = False
 
 
-Shape = Bar | Line | Area | Label
+Shape = Bar | PlotLine | Area | Label
 
 
 class Drawing(NamedTuple):

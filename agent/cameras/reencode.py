@@ -1,0 +1,125 @@
+"""Encoded packets of a camera in; packets and luma with its masks painted in out."""
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import av
+from av.video.reformatter import ColorRange
+
+from agent.cameras import Sink
+from agent.cameras.encode import AccessUnits, SoftwareEncoder
+from agent.cameras.frame_converter import planes
+from agent.cameras.masks import Masks
+from agent.config.settings import Camera
+from agent.core.media.headroom import PRESETS
+from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.host.clock import Clock
+
+DECODERS = {"h264": "h264", "h265": "hevc"}
+MICROSECONDS = Fraction(1, 1_000_000)
+FULL_RANGE = (ColorRange.JPEG, ColorRange.JPEG.value)       # PyAV gives one or the other, by its version
+
+
+class MaskedDecoder:
+    """Decodes one stream of one format. What the decoder itself remembers of a picture is never painted over.
+
+    For the next pictures lean on it: black smeared into them would come out where nobody masked anything.
+    """
+
+    def __init__(self, info: StreamInfo, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """`polygons` are the masks, in fractions of the picture."""
+        self._polygons = polygons
+        self._decoder = av.CodecContext.create(DECODERS[info.codec], "r")
+        self._decoder.extradata = info.config
+        self._decoder.thread_count = 1          # more threads delay each picture and cost more in sum
+        self._decoder.thread_type = "NONE"
+        self._canvas: tuple[av.VideoFrame, Masks] | None = None
+
+    def take(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
+        """The pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds.
+
+        None asks for the last ones. A picture is valid until the next is asked for. What can't be decoded gives none.
+        """
+        for frame in self._decode(packet):
+            if frame.pts is not None:
+                yield self._painted(frame), int(frame.pts)
+
+    def _decode(self, packet: Packet | None) -> Sequence[av.VideoFrame]:
+        encoded = None
+        if packet is not None:
+            encoded = av.Packet(packet.data)
+            encoded.pts, encoded.dts, encoded.time_base = packet.pts_us, packet.dts_us, MICROSECONDS
+        try:
+            return self._decoder.decode(encoded)
+        except av.error.FFmpegError:            # damaged on the way; the next keyframe heals it
+            return ()
+
+    def _painted(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if frame.format.name != "yuv420p" or frame.color_range in FULL_RANGE:
+            frame = frame.reformat(format="yuv420p", dst_color_range=ColorRange.MPEG)
+        width, height = frame.width & ~1, frame.height & ~1         # 4:2:0 has no odd sizes to encode
+        if self._canvas is None or (self._canvas[0].width, self._canvas[0].height) != (width, height):
+            self._canvas = av.VideoFrame(width, height, "yuv420p"), Masks(self._polygons, width, height)
+        canvas, masks = self._canvas
+        own = planes(canvas)
+        for plane, theirs in zip(own, planes(frame), strict=True):
+            plane[:] = theirs[:plane.shape[0], :plane.shape[1]]
+        masks.paint(*own)
+        return canvas
+
+
+BACK_US = 1_000_000         # a time that falls back further is another clock, not jitter
+
+
+class Reencoder:
+    """Works in the thread that calls it. A picture that can't be painted reaches nobody: the error ends the run."""
+
+    def __init__(self, camera: Camera, sink: Sink, clock: Clock) -> None:
+        self._camera, self._sink, self._clock = camera, sink, clock
+        self._units = AccessUnits(f"x264 {PRESETS[-1]}")
+        self._painter: MaskedDecoder | None = None
+        self._encoder: SoftwareEncoder | None = None
+        self._size = (0, 0)
+        self._last_us: int | None = None
+        self._key_mono_s: float | None = None
+
+    def stream(self, info: StreamInfo) -> None:
+        """Another format follows: what the old decoder still holds comes out first."""
+        self.flush()
+        self._painter = MaskedDecoder(info, self._camera.masks)
+
+    def packet(self, packet: Packet) -> None:
+        """Decode, paint, show, encode, hand on. Raises SourceError where there is no encoder."""
+        if packet.key:
+            self._key_mono_s = self._clock.mono_s()
+        if self._painter is not None:
+            for frame, pts_us in self._painter.take(packet):
+                self._hand_on(frame, pts_us)
+
+    def flush(self) -> None:
+        """Hand on what the decoder still holds; only `stream` begins anew after this."""
+        if self._painter is not None:
+            for frame, pts_us in self._painter.take(None):
+                self._hand_on(frame, pts_us)
+            self._painter = None
+
+    def _hand_on(self, frame: av.VideoFrame, pts_us: int) -> None:
+        if self._last_us is not None and self._last_us - BACK_US < pts_us <= self._last_us:
+            return                          # an encoder takes no two pictures of one time
+        self._show(frame)
+        encoder = self._encoder_for(frame, pts_us)
+        self._last_us = pts_us
+        self._units.give(self._sink, encoder.encode(frame, pts_us), pts_us)
+
+    def _show(self, frame: av.VideoFrame) -> None:
+        """Let motion look, before the packet comes: so nobody decodes what has been decoded here."""
+        now_mono_s = self._clock.mono_s()
+        if self._sink.wants_main_luma() and self._sink.wants_luma(now_mono_s):
+            self._sink.luma(Luma(planes(frame)[0], now_mono_s, key_mono_s=self._key_mono_s))
+
+    def _encoder_for(self, frame: av.VideoFrame, pts_us: int) -> SoftwareEncoder:
+        """The encoder; a fresh one for another size, and when the camera's clock has fallen back."""
+        size, fell_back = (frame.width, frame.height), self._last_us is not None and pts_us < self._last_us
+        if self._encoder is None or size != self._size or fell_back:
+            self._encoder = SoftwareEncoder(*size, self._camera.fps, self._camera.bitrate_kbps, PRESETS[-1])
+            self._size = size
+        return self._encoder
