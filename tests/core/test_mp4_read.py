@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.core.media.mp4.boxes import MOOF, Mp4Error
 from agent.core.media.mp4.index import Index
-from agent.core.media.mp4.read import FileHead, Sample, fragments, read_head, samples
+from agent.core.media.mp4.read import Mp4Head, Sample, fragments, read_head, samples
 from agent.core.media.mp4.salvage import salvage
 from tests.core.mp4_material import STREAMS, close, encode, in_fragments, judge, mended, read_at, write
 
@@ -18,7 +18,7 @@ def decoded_n(data: bytes) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def all_samples(data: bytes) -> tuple[FileHead, list[Sample]]:
+def all_samples(data: bytes) -> tuple[Mp4Head, list[Sample]]:
     file = read_at(data)
     head = read_head(file)
     return head, [sample for fragment in fragments(file, head) for sample in samples(file, head, fragment)]

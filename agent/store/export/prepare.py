@@ -8,7 +8,7 @@ from typing import NamedTuple
 from agent.core.evidence.encrypted import FileKey, LockedError
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.cut import CutFilm, Strip, cut
-from agent.core.media.mp4.read import FileHead, read_head
+from agent.core.media.mp4.read import Mp4Head, read_head
 from agent.store import boots
 from agent.store.clips import Clip
 from agent.store.encryption.keyring import Keyring
@@ -87,9 +87,9 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
     return Export(camera, films, clips, gaps, sure, folders, file_key)
 
 
-def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[FileHead | None]:
+def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[Mp4Head | None]:
     """None for a clip that can't be played at all. Raises OSError and LockedError: that is no fault of the clip's."""
-    heads: list[FileHead | None] = []
+    heads: list[Mp4Head | None] = []
     with contextlib.closing(ClipFiles(folders, found, file_key)) as files:
         for number in range(len(found)):
             try:

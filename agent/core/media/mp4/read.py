@@ -91,14 +91,14 @@ NO_SHARE = _Share(0, [], 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class FileHead:
+class Mp4Head:
     """What the file's beginning says, and where the first fragment starts."""
 
     plan: HeadPlan
     size_b: int
 
 
-def read_head(read_at: ReadAt) -> FileHead:
+def read_head(read_at: ReadAt) -> Mp4Head:
     """Read the file's head; a file without fragments is all head. Raises Mp4Error."""
     data = read_at(0, HEAD_MAX_B)
     begin, end = _path(data, 0, len(data), b"moov")
@@ -107,10 +107,10 @@ def read_head(read_at: ReadAt) -> FileHead:
     size_b = len(data) if found < 0 else found - 4
     if found >= 0 and 0 < size_b - end < BOX.size:
         raise Mp4Error(f"{size_b - end} stray bytes before the first fragment")
-    return FileHead(_plan(data, begin, end, size_b - end), size_b)
+    return Mp4Head(_plan(data, begin, end, size_b - end), size_b)
 
 
-def fragments(read_at: ReadAt, head: FileHead) -> Iterator[Fragment]:
+def fragments(read_at: ReadAt, head: Mp4Head) -> Iterator[Fragment]:
     """The whole fragments from the first on, up to one that is cut short, damaged or not of this recording."""
     offset, sequence, due, sound_due = head.size_b, 1, range(1), range(LEAP_MAX)
     while (found := _fragment(read_at, offset, sequence, head.plan.audio is not None)) is not None:
@@ -125,7 +125,7 @@ def fragments(read_at: ReadAt, head: FileHead) -> Iterator[Fragment]:
         offset, sequence = offset + found.size_b, sequence + 1
 
 
-def samples(read_at: ReadAt, head: FileHead, fragment: Fragment) -> Iterator[Sample]:
+def samples(read_at: ReadAt, head: Mp4Head, fragment: Fragment) -> Iterator[Sample]:
     """The pictures of a fragment that `fragments` found. Raises Mp4Error if the file has changed since."""
     at, dts = fragment.offset + fragment.head_b, fragment.base
     for duration, size_b, flags, shown_after in _rows(read_at, fragment.picture_rows_at, fragment.samples_n):

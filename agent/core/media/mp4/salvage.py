@@ -6,7 +6,7 @@ from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.entries import SOUND_B_MAX
 from agent.core.media.mp4.head import entries_max, head, without_sound
 from agent.core.media.mp4.index import Index
-from agent.core.media.mp4.read import FileHead, Fragment, ReadAt, Sample, fragments, read_head, samples, sounds
+from agent.core.media.mp4.read import Fragment, Mp4Head, ReadAt, Sample, fragments, read_head, samples, sounds
 
 SECTOR_B = 512          # what a card writes whole or not at all
 CHUNK_B = 65_536        # read at a time
@@ -48,7 +48,7 @@ def salvage(read_at: ReadAt, check_from: int | None = None) -> Salvaged:
     return Salvaged(end_b, head(plan, end, index.references()), end * 1_000_000 // plan.timescale, frames_n)
 
 
-def _has_frames(read_at: ReadAt, start: FileHead, fragment: Fragment) -> bool:
+def _has_frames(read_at: ReadAt, start: Mp4Head, fragment: Fragment) -> bool:
     """Whether each picture begins with a NAL unit that fits; what the card never got reads as zeros, which don't."""
     return all(4 < 4 + int.from_bytes(read_at(sample.offset, 4), "big") <= sample.size_b
                for sample in samples(read_at, start, fragment))
@@ -60,7 +60,7 @@ def _has_sound(read_at: ReadAt, fragment: Fragment) -> bool:
                for sample in sounds(read_at, fragment))
 
 
-def _has_holes(read_at: ReadAt, start: FileHead, fragment: Fragment) -> bool:
+def _has_holes(read_at: ReadAt, start: Mp4Head, fragment: Fragment) -> bool:
     """Whether a sector in the midst of it never got to the card: it reads as zeros, up to its end or the sample's.
 
     In a picture there are never so many zeros as a length has bytes, and none at its end: NAL units are made like that.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent.core.media.mp4.read import FileHead, Fragment, ReadAt, Sample, fragments, samples, sounds
+from agent.core.media.mp4.read import Fragment, Mp4Head, ReadAt, Sample, fragments, samples, sounds
 from agent.core.media.mp4.write import SNAP
 
 JOIN_US = 10_000            # nearer than this, one clip goes on where the other ends: rows count in milliseconds
@@ -19,7 +19,7 @@ class Strip:
     """A clip on the line of time."""
 
     read_at: ReadAt
-    head: FileHead
+    head: Mp4Head
     begin_us: int           # when its first frame is decoded
 
     @property
