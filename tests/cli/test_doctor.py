@@ -18,7 +18,7 @@ from agent.config.load import load
 from agent.config.settings import Ward
 from tests.cli.cli import environment, taimat, write_config
 from tests.rigs import footage, rtsp
-from tests.rigs.wait import HANG_S, Stopwatch, free_port
+from tests.rigs.wait import HANG_S, Stopwatch, deaf_port
 
 
 def look(tmp_path: Path, config: Path) -> tuple[int, dict[str, dict[str, str]], str]:
@@ -66,12 +66,12 @@ def test_network_cameras_wrong_password_and_wrong_path_are_told_apart_without_th
 
 
 def test_a_camera_that_refuses_the_connection_is_bad(tmp_path: Path):
-    code, told, _ = look(tmp_path, write_config(tmp_path, f"rtsp://127.0.0.1:{free_port()}/1"))
+    code, told, _ = look(tmp_path, write_config(tmp_path, f"rtsp://127.0.0.1:{deaf_port()}/1"))
     assert code == 2 and "refuses the connection" in told["camera yard"]["text"]
 
 
 def test_secrets_that_anybody_may_read_are_told(tmp_path: Path):
-    config = write_config(tmp_path, f"rtsp://u:pw@127.0.0.1:{free_port()}/1")
+    config = write_config(tmp_path, f"rtsp://u:pw@127.0.0.1:{deaf_port()}/1")
     config.chmod(0o644)
     _, told, _ = look(tmp_path, config)
     assert told["permissions"]["state"] == "warn" and f"chmod 640 {config}" in told["permissions"]["remedy"]
@@ -151,7 +151,7 @@ password_file = "{tmp_path}/pw"
 
 def test_a_broker_that_is_not_there_or_mute_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(broker, "CONNECT_S", 1.0)
-    told = broker.examine(ward(free_port()), tmp_path)
+    told = broker.examine(ward(deaf_port()), tmp_path)
     assert told.state == "bad" and "nothing listens there" in told.text
     with socket.create_server(("127.0.0.1", 0)) as mute:
         told = broker.examine(ward(mute.getsockname()[1]), tmp_path)

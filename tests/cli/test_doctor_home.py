@@ -6,7 +6,7 @@ from agent.cli.doctor.main import checks
 from agent.config.settings import Home, Settings
 from tests.rigs.broker import Broker
 from tests.rigs.homely import HomeRig
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import deaf_port, until
 
 
 def test_it_is_examined_only_where_the_household_wants_it(tmp_path: Path):
@@ -27,5 +27,5 @@ def test_a_right_password_a_wrong_one_and_no_broker_each_have_their_words(tmp_pa
         secret.write_text("wrong-horse\n")
         told = home.examine(rig.settings.home, rig.folders.root)
         assert (told.state, "see [home] user" in told.text, "horse" in told.text) == ("warn", True, False)
-    told = home.examine(Home(enabled=True, host="127.0.0.1", port=free_port()), tmp_path)
+    told = home.examine(Home(enabled=True, host="127.0.0.1", port=deaf_port()), tmp_path)
     assert told.state == "warn" and "nothing listens there" in told.text and "[home]" in told.remedy

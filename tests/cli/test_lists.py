@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.cli.clips import PAGE_N, newest
@@ -96,35 +97,35 @@ def test_tampering_is_listed_by_what_was_done(tmp_path: Path, db: sqlite3.Connec
 
 def test_changes_tell_the_begin_the_end_and_the_clip_of_an_event_once_each(folders: Folders, db: sqlite3.Connection):
     add_event(db, "gate", NTP, None)
-    stop, told = threading.Event(), []
-    reader = connect(folders.root)
-    stream = changes(reader, None, stop)
-    waiter = threading.Timer(HANG_S, stop.set)
-    waiter.start()
 
-    def next_one() -> tuple[int, str, str | None]:
-        event = next(stream)
-        return event.id, event.state, event.clip
+    class Writing(threading.Event):
+        """The reader's stop. Before each of its looks somebody writes: an event that begins, then one that ends."""
 
-    writer = threading.Timer(0.3, lambda: _write(folders, told))
-    writer.start()
-    seen = [next_one(), next_one()]
-    writer.join()
-    waiter.cancel()
+        def wait(self, timeout: float | None = None) -> bool:
+            next(writes)
+            return super().wait(0)
+
+    told: list[str] = []
+    writes, reader = _write(folders, told), connect(folders.root)
+    stream = changes(reader, None, Writing())
+    seen = [(event.id, event.state, event.clip) for event in (next(stream), next(stream))]
     reader.close()
+    writes.close()
     assert seen == [(2, "open", None), (2, "done", told[0])]
 
 
-def _write(folders: Folders, told: list[str]) -> None:
+def _write(folders: Folders, told: list[str]) -> Iterator[None]:
     writer = connect(folders.root)
     number = add_event(writer, "gate", NTP, None, done=False)
-    threading.Event().wait(1.0)         # longer than the reader's look, so that it sees the event open
+    yield
+    yield                               # a look at which nothing is new
     seq, name = add_clip(writer, "gate", NTP)
     told.append(name)
     with transaction(writer):
         events.tie(writer, number, seq)
         events.finish(writer, number, 500, 0.1, 1, [], "1", None)
     writer.close()
+    yield
 
 
 def test_follow_prints_at_once_and_ends_cleanly(tmp_path: Path, folders: Folders, db: sqlite3.Connection):

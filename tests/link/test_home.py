@@ -14,7 +14,7 @@ from agent.store.updates import Order
 from tests.rigs.assistant import Assistant, retained
 from tests.rigs.broker import Broker
 from tests.rigs.homely import HomeRig
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import deaf_port, until
 
 ENDED = b"\xff\xd9"         # of a JPEG
 
@@ -187,7 +187,7 @@ def test_a_wrong_password_is_told_in_the_households_words(tmp_path, caplog):
 
 
 def test_a_missing_file_names_the_key_of_home(tmp_path):
-    with HomeRig(tmp_path, free_port(), tls=True, ca="/nonexistent.pem") as rig:
+    with HomeRig(tmp_path, deaf_port(), tls=True, ca="/nonexistent.pem") as rig:
         assert "[home] ca: No such file" in until(lambda: rig.facts().get("home_detail"))
 
 

@@ -14,7 +14,7 @@ from agent.ward.configure import asked_for
 from tests.cli.cli import environment, taimat
 from tests.rigs.broker import Broker
 from tests.rigs.links import ROOT, LinkRig
-from tests.rigs.wait import HANG_S, free_port, until
+from tests.rigs.wait import HANG_S, deaf_port, until
 from tests.rigs.ward import Ingest
 
 KEY = Ed25519PrivateKey.generate()
@@ -112,7 +112,7 @@ def test_what_is_wrong_at_our_end_is_said_before_anything_is_sent(ward, tmp_path
 
 def test_without_a_broker_or_a_key_it_ends_with_the_remedy(tmp_path):
     config = tmp_path / "ward.toml"
-    config.write_text(f'[ward]\nhost = "127.0.0.1"\nport = {free_port()}\ntls = false\n')
+    config.write_text(f'[ward]\nhost = "127.0.0.1"\nport = {deaf_port()}\ntls = false\n')
     said = taimat(tmp_path, "ward", "configure", AWAY, "--set", "retention_d=5", "--config", config)
     assert said.returncode == 78 and "[ops] command_key: is not set" in said.stderr
     said = taimat(tmp_path, "ward", "configure", AWAY, "--config", config)

@@ -22,7 +22,7 @@ from tests.rigs.impatient import PATIENCE_S, ImpatientIngest
 from tests.rigs.links import ROOT, LinkRig
 from tests.rigs.pki import Authority
 from tests.rigs.rogue import Rogue
-from tests.rigs.wait import free_port, until
+from tests.rigs.wait import deaf_port, until
 
 DEV, TESTED = "c-7f3a9c21b04d", "c-0123456789ab"
 LOOK_S, AGAIN_S = 11.5, 2.0
@@ -153,6 +153,6 @@ def test_programs_get_an_object_a_rule_and_an_exit_code(stage, tmp_path):
     (["subscriber", "--cert", "some.pem", "--key", "some.key"], 69, "some.pem: No such file or directory; correct the"),
 ])
 def test_what_stands_against_a_look_is_told_with_its_remedy(tmp_path, words, code, told):
-    said = taimat(tmp_path, "ward", "conformance", *words, "--config", written(tmp_path, free_port()))
+    said = taimat(tmp_path, "ward", "conformance", *words, "--config", written(tmp_path, deaf_port()))
     assert (said.returncode, said.stdout) == (code, "") and told in said.stderr
     assert len(said.stderr.splitlines()) == 1

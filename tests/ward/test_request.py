@@ -29,7 +29,7 @@ from tests.rigs.certified import certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
-from tests.rigs.wait import HANG_S, free_port, until
+from tests.rigs.wait import HANG_S, deaf_port, until
 
 URL = "https://ward.example:8443/exports"
 NOW = datetime.now().astimezone().replace(microsecond=0)
@@ -222,7 +222,7 @@ def test_what_stands_in_the_way_has_its_remedy(tmp_path, capsys):
         keys.make(tmp_path / "command.pem") if text else None
         config.write_text(f'{text}[database]\nurl = "sqlite:///{tmp_path}/ward.db"\n')
         assert request(config, *words()) == code and said in capsys.readouterr().err
-    config.write_text(f'[ward]\nhost = "127.0.0.1"\nport = {free_port()}\ntls = false\n{text}[intake]\nurl = "{URL}"\n'
+    config.write_text(f'[ward]\nhost = "127.0.0.1"\nport = {deaf_port()}\ntls = false\n{text}[intake]\nurl = "{URL}"\n'
                       f'receipt_key = "{tmp_path}/command.pem"\n[database]\nurl = "sqlite:///{tmp_path}/ward.db"\n')
     assert request(config, *words()) == 69 and "nothing listens there" in capsys.readouterr().err
     assert request(config, "show", "0" * 26) == 2 and "there is no such request" in capsys.readouterr().err
