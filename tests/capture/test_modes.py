@@ -12,7 +12,7 @@ def walkers(seconds: int = 20) -> str:
 
 
 def test_both_keeps_everything_and_marks_what_shows_an_event(rig: Rig):
-    rig.start(walkers(), loop=True, record="both", pre_roll_s=1, max_clip_s=10)
+    rig.start(walkers(), loop=True, record="both", pre_roll_s=1, max_clip_s=5)
     event = until(rig.events)[0]
     until(lambda: len(rig.clips()) >= 2)
     rig.finish()
@@ -27,18 +27,18 @@ def test_both_keeps_everything_and_marks_what_shows_an_event(rig: Rig):
 
 
 def test_continuous_keeps_everything_alike_and_still_tells_of_events(rig: Rig):
-    rig.start(walkers(), loop=True, record="continuous", max_clip_s=10)
+    rig.start(walkers(), loop=True, record="continuous", max_clip_s=5)
     until(rig.events)
     until(rig.clips)
     assert {clip.kind for clip in rig.clips()} == {"continuous"}
 
 
 def test_a_long_event_goes_on_in_a_next_clip_without_a_missing_frame(rig: Rig):
-    rig.start(walkers(), loop=True, pre_roll_s=1, max_clip_s=10)
+    rig.start(walkers(), loop=True, pre_roll_s=1, max_clip_s=5)
     until(lambda: len(rig.clips()) >= 2)
     first, second = rig.clips()[:2]
     assert abs(first.mono_ms + first.dur_ms - second.mono_ms) <= 2
-    assert first.dur_ms > 10_000 and second.dur_ms > 9_000
+    assert first.dur_ms > 5_000 and second.dur_ms > 4_000
     start = [message for message in rig.messages("motion") if message["phase"] == "start"][1]
     assert start["continues"] == rig.events()[0].id
 
@@ -51,8 +51,8 @@ def test_without_motion_nothing_reaches_the_card(rig: Rig):
 
 
 @pytest.mark.parametrize("fps", [1, 7, 30])
-def test_ten_seconds_last_ten_seconds_at_any_frame_rate(rig: Rig, fps: int):
+def test_four_seconds_last_four_seconds_at_any_frame_rate(rig: Rig, fps: int):
     path = footage.clip(320, 180, fps, fps, 300, seconds=15)
-    rig.start(f"file:{path}", loop=True, record="continuous", motion=Motion(enabled=False), max_clip_s=10)
+    rig.start(f"file:{path}", loop=True, record="continuous", motion=Motion(enabled=False), max_clip_s=4)
     clip = until(rig.clips)[0]
-    assert abs(clip.dur_ms - 10_000) <= 100 and clip.frames == 10 * fps
+    assert abs(clip.dur_ms - 4_000) <= 100 and clip.frames == 4 * fps

@@ -13,7 +13,7 @@ from agent.store.recover import recover_camera
 from tests.capture.conftest import Rig
 from tests.rigs import footage
 from tests.rigs.rtsp import RtspCamera, missing
-from tests.rigs.wait import HANG_S, until
+from tests.rigs.wait import HANG_S, Stopwatch, until
 
 NO_MOTION = Motion(enabled=False)
 IN_STEP_S = 0.1
@@ -45,7 +45,7 @@ def assert_plays(path: Path, codec: str) -> None:
     assert decoded.stderr == b""
 
 
-def assert_passed_through(rig: Rig, film: Path, cuts_n: int) -> None:
+def assert_passed_through(rig: Rig, film: Path, cuts_n: int, in_step_s: float = IN_STEP_S) -> None:
     """Every clip's sound is the film's own, piece by piece, without one missing or twice, and in step."""
     served = packets(film, "audio")
     order = {data: number for number, (_, data) in enumerate(served)}
@@ -58,20 +58,20 @@ def assert_passed_through(rig: Rig, film: Path, cuts_n: int) -> None:
         long_s = shown_at[packets(film, "video")[-1][1][-200:]]
         for at_s, data in heard:
             off_s = (at_s - (served[order[data]][0] - begin_s) + long_s / 2) % long_s - long_s / 2
-            assert abs(off_s) < IN_STEP_S
+            assert abs(off_s) < in_step_s
     steps = [(after - before) % len(served) for before, after in zip(numbers, numbers[1:], strict=False)]
-    assert len(rig.clips()) > cuts_n and len(numbers) > 100 and set(steps) == {1}
+    assert len(rig.clips()) > cuts_n and len(numbers) > 90 and set(steps) == {1}
 
 
 def test_a_files_sound_is_recorded_as_it_is_across_cuts(rig: Rig):
     film = footage.with_sound(SILENT, "aac")
-    rig.start(f"file:{film}", record="continuous", motion=NO_MOTION, max_clip_s=10, audio=True)
-    until(rig.clips)
+    rig.start(f"file:{film}", record="continuous", motion=NO_MOTION, max_clip_s=3, audio=True)
+    until(lambda: len(rig.clips()) >= 2)
     assert rig.facts().audio == "aac 16000 Hz"
     rig.finish()
     for clip in rig.clips():
         assert_plays(place(rig, clip), "aac")
-    assert_passed_through(rig, film, cuts_n=1)
+    assert_passed_through(rig, film, cuts_n=2)
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing() or "-")
@@ -79,14 +79,15 @@ def test_a_files_sound_is_recorded_as_it_is_across_cuts(rig: Rig):
     ("own", "aac", 16_000, "aac"), ("libav", "aac", 16_000, "aac"), ("libav", "pcm_alaw", 8_000, "pcma")])
 def test_a_network_cameras_sound_is_recorded_as_it_comes(rig: Rig, reader: str, codec: str, rate_hz: int, told: str):
     with RtspCamera(footage.with_sound(SILENT, codec, rate_hz), sound=True) as camera:
-        rig.start(camera.url, reader=reader, record="continuous", motion=NO_MOTION, max_clip_s=10, audio=True)
-        until(rig.clips)
+        rig.start(camera.url, reader=reader, record="continuous", motion=NO_MOTION, max_clip_s=3, audio=True)
+        with Stopwatch() as watch:
+            until(lambda: len(rig.clips()) >= 2)
         assert rig.facts().audio == f"{told} {rate_hz} Hz"
         rig.finish()
     for clip in rig.clips():
         assert_plays(place(rig, clip), codec)
     if codec == "aac":      # G.711 has no pieces of its own: the server cuts it anew
-        assert_passed_through(rig, footage.with_sound(SILENT, codec, rate_hz), cuts_n=1)
+        assert_passed_through(rig, footage.with_sound(SILENT, codec, rate_hz), 2, IN_STEP_S * watch.slowness)
 
 
 def test_an_events_clip_has_sound_from_its_pre_roll_on(rig: Rig):

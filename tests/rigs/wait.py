@@ -55,19 +55,26 @@ def accepts(port: int) -> bool:
 class Stopwatch(threading.Thread):
     """Measures how long something takes, whatever else the machine does; for claims of the kind "within 3 s".
 
-    While more threads want to run than there are processors, time counts less by that factor. A context manager.
+    While more threads want to run than there are processors, time counts less by that factor, in `fair_s`; all of it is
+    in `wall_s`. A context manager.
     """
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.fair_s = 0.0
+        self.fair_s = self.wall_s = 0.0
         self._over = threading.Event()
+
+    @property
+    def slowness(self) -> float:
+        """How many times slower this machine was than one with nothing else to do."""
+        return self.wall_s / self.fair_s if self.fair_s else 1.0
 
     def run(self) -> None:
         """Look 50 times a second."""
         before_s, processors_n = time.monotonic(), len(os.sched_getaffinity(0))
         while not self._over.wait(0.02):
             now_s, others_n = time.monotonic(), int(LOAD.read_text().split()[3].partition("/")[0]) - 1
+            self.wall_s += now_s - before_s
             self.fair_s += (now_s - before_s) / max(1.0, others_n / processors_n)
             before_s = now_s
 
