@@ -1,4 +1,4 @@
-"""The guard at the door: who needs no pairing, who is sent to it, and what every answer carries."""
+"""Access: which requests need no pairing, which are sent to /pair, and the headers of every answer."""
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
@@ -8,10 +8,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.host.address import is_loopback_address
-from agent.web.browsers import Doorman
+from agent.web.browsers import Browsers
 
 COOKIE = "taimat"
-OPEN_PATHS = ("/pair", "/static/")          # what a visitor may see before it is paired
+OPEN_PATHS = ("/pair", "/static/")          # what a browser may see before it is paired
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
 # 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
@@ -28,13 +28,13 @@ SECURITY = {
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a Host header names this very machine; any other name that leads here is somebody's DNS trick."""
+    """Whether a Host header names this machine itself; any other name that leads here is a DNS attack."""
     name = host_name(host) or ""
     return name == "localhost" or is_loopback_address(name)
 
 
 def host_name(host: str) -> str | None:
-    """The name in a Host header, in small letters, without the port; None when it is malformed."""
+    """The name in a Host header, in lower case and without the port; None when it is malformed."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
@@ -42,26 +42,26 @@ def host_name(host: str) -> str | None:
 
 
 def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
-    """Whether the visitor sits at the device itself: by address, by the name it used, and with no proxy in between."""
+    """Whether the browser runs on the device itself: by its address, by the host it asked for, without a proxy."""
     peer = scope.get("client") or ("", 0)
     return (is_loopback_address(peer[0]) and is_loopback_name(headers.get("host", ""))
             and not any(name in headers for name in FORWARDED))
 
 
 def is_own_form(headers: Mapping[str, str]) -> bool:
-    """Whether a POST comes from a page of ours; browsers say so, and a request that does not say is refused."""
+    """Whether a POST comes from a page of ours. Browsers say so; a request that does not is refused."""
     if "sec-fetch-site" in headers and headers["sec-fetch-site"] != "same-origin":
         return False
     scheme, _, origin = headers.get("origin", "").partition("://")
     return scheme in ("http", "https") and origin.lower() == headers.get("host", "").lower()
 
 
-class Guard:
-    """Lets a request through to the pages, or answers it itself."""
+class AccessMiddleware:
+    """Lets a request through to the page, or answers it itself."""
 
-    def __init__(self, app: ASGIApp, doorman: Doorman, only_local: bool) -> None:
-        """`only_local`: the page listens on loopback, so that whoever is not local got here by a trick."""
-        self._app, self._doorman, self._only_local = app, doorman, only_local
+    def __init__(self, app: ASGIApp, browsers: Browsers, only_local: bool) -> None:
+        """`only_local`: the page listens on loopback, so that a request that is not local is an attack."""
+        self._app, self._browsers, self._only_local = app, browsers, only_local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -86,7 +86,7 @@ class Guard:
         if local or scope["path"].startswith(OPEN_PATHS):
             return None
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        if token and await self._doorman.knows(token):
+        if token and await self._browsers.knows(token):
             return None
         if "text/html" in headers.get("accept", ""):
             return RedirectResponse(f"/pair?next={quote(scope['path'], safe='')}", 303)
@@ -94,7 +94,7 @@ class Guard:
 
 
 def _with_headers(send: Send) -> Send:
-    """Adds what every answer carries; what an answer says itself about caching stands."""
+    """Adds SECURITY to every answer, and no-store unless the answer itself speaks of caching."""
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

@@ -1,4 +1,4 @@
-"""All addresses of the page and who answers them."""
+"""All addresses of the page and their handlers."""
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,48 +12,48 @@ from starlette.types import ASGIApp
 from agent.config.settings import Settings
 from agent.host.clock import Clock
 from agent.store.folders import Folders
-from agent.web.access import Guard, is_loopback_name
-from agent.web.browsers import Doorman
+from agent.web.access import AccessMiddleware, is_loopback_name
+from agent.web.browsers import Browsers
 from agent.web.busy import BusyAreas
-from agent.web.export import HandingOut
+from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
-from agent.web.health import Watch
-from agent.web.live import Hall, Views
-from agent.web.media import Media
+from agent.web.health import HealthWatcher
+from agent.web.live import LiveHandlers, LiveStreams
+from agent.web.media import MediaFiles
 from agent.web.pages import Pages
-from agent.web.pairing import Pairing
-from agent.web.pause import Pausing
+from agent.web.pair import PairPage
+from agent.web.pause import PausePage
 from agent.web.render import Renderer
-from agent.web.requests import Requests
-from agent.web.store_pool import CardTrouble, Workers
+from agent.web.requests import RequestsPage
+from agent.web.store_pool import CardTrouble, StorePool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the page is made of."""
+class PageParts:
+    """What the handlers share."""
 
     settings: Settings
     folders: Folders
     clock: Clock
-    workers: Workers
-    watch: Watch
-    hall: Hall
-    doorman: Doorman
+    pool: StorePool
+    health: HealthWatcher
+    streams: LiveStreams
+    browsers: Browsers
 
 
-def build(parts: Parts) -> ASGIApp:
-    """The whole page, guarded."""
+def build(parts: PageParts) -> ASGIApp:
+    """The whole page, behind the access middleware."""
     settings = parts.settings
     renderer = Renderer(settings.device.language, settings.device.site, settings.ward.enabled)
     busy = BusyAreas(settings, renderer)
-    pages = Pages(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock, busy)
-    views = Views(settings, parts.workers, parts.watch, parts.hall, parts.folders, parts.clock)
-    pausing = Pausing(settings, parts.workers, parts.folders, parts.clock)
-    feeds = Feeds(parts.workers, parts.watch, parts.clock)
-    media = Media(parts.workers, parts.folders, Path(settings.store.runtime))
-    handing = HandingOut(settings, parts.workers, parts.watch, parts.folders, renderer, parts.clock)
-    asked = Requests(settings, parts.workers, renderer, parts.clock)
-    pairing = Pairing(settings.web, parts.doorman, renderer)
+    pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, busy)
+    views = LiveHandlers(settings, parts.pool, parts.health, parts.streams, parts.folders, parts.clock)
+    pausing = PausePage(settings, parts.pool, parts.folders, parts.clock)
+    feeds = Feeds(parts.pool, parts.health, parts.clock)
+    media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
+    exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
+    asked = RequestsPage(settings, parts.pool, renderer, parts.clock)
+    pairing = PairPage(settings.web, parts.browsers, renderer)
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
@@ -66,8 +66,8 @@ def build(parts: Parts) -> ASGIApp:
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
         Route("/pause", pausing.change, methods=["POST"]),
-        Route("/handout", handing.show, methods=["GET"]),
-        Route("/handout", handing.make, methods=["POST"]),
+        Route("/handout", exporting.show, methods=["GET"]),
+        Route("/handout", exporting.make, methods=["POST"]),
         Route("/requests", asked.show, methods=["GET"]),
         Route("/requests", asked.decide, methods=["POST"]),
         Route("/busy/forget", busy.forget, methods=["POST"]),
@@ -87,4 +87,4 @@ def build(parts: Parts) -> ASGIApp:
         return renderer.page(request, "message.html", 500, key="error.broken")
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, Exception: broken})
-    return Guard(app, parts.doorman, only_local=is_loopback_name(settings.web.listen))
+    return AccessMiddleware(app, parts.browsers, only_local=is_loopback_name(settings.web.listen))

@@ -1,4 +1,4 @@
-"""The doorman: knows paired browsers, pairs new ones by the device's code, and counts who guesses."""
+"""Browsers: the paired ones, pairing by the device's code, and the count of wrong codes."""
 import hashlib
 import hmac
 import logging
@@ -10,7 +10,7 @@ from agent.host.clock import Clock
 from agent.store import browsers
 from agent.store.browsers import pairing_code
 from agent.store.database import transaction
-from agent.web.store_pool import CardTrouble, Workers
+from agent.web.store_pool import CardTrouble, StorePool
 
 TRUSTED_S = 60.0            # then a token is looked up again: a browser that was un-paired is out within a minute
 REMEMBERED_N = 200
@@ -18,27 +18,27 @@ REMEMBERED_N = 200
 _log = logging.getLogger(__name__)
 
 
-class Doorman:
-    """Decides about visitors from the network; those at the device itself never meet it. Belongs to the event loop."""
+class Browsers:
+    """Decides about browsers in the network; those on the device itself need no pairing. Belongs to the event loop."""
 
-    def __init__(self, workers: Workers, clock: Clock) -> None:
-        self._workers, self._clock = workers, clock
+    def __init__(self, pool: StorePool, clock: Clock) -> None:
+        self._pool, self._clock = pool, clock
         self._lock = access.Lock()
         self._seen: dict[bytes, float] = {}         # digest of a token -> when the store last knew it
         self.failures_n = 0
 
     async def code(self) -> str:
-        """The pairing code, for those who may see it. Raises CardTrouble."""
-        return await self._workers.ask(pairing_code)
+        """The device's pairing code. Raises CardTrouble."""
+        return await self._pool.ask(pairing_code)
 
     async def knows(self, token: str) -> bool:
-        """Whether `token` is a paired browser's. One that was paired stays so while the card does not answer."""
+        """Whether `token` is a paired browser's. A browser that was paired stays so while the card does not answer."""
         digest, now_mono_s = hashlib.sha256(token.encode()).digest(), self._clock.mono_s()
         seen_mono_s = self._seen.get(digest)
         if seen_mono_s is not None and now_mono_s - seen_mono_s < TRUSTED_S:
             return True
         try:
-            known = await self._workers.ask(browsers.knows, token)
+            known = await self._pool.ask(browsers.knows, token)
         except CardTrouble:
             return seen_mono_s is not None
         if known:
@@ -57,7 +57,7 @@ class Doorman:
             self._note_failure(was_locked)
             return None
         token = secrets.token_urlsafe(32)
-        await self._workers.ask(_enter, token, browser, self._clock)
+        await self._pool.ask(_enter, token, browser, self._clock)
         _log.info("a browser was paired: %s", browser[:80])
         return token
 

@@ -1,4 +1,4 @@
-"""A camera's busy areas, asked of capture: for its page to show, and a tap that has them forgotten."""
+"""A camera's busy areas as capture knows them, for the camera's page; POST /busy/forget makes capture forget them."""
 import asyncio
 import logging
 from pathlib import Path
@@ -12,10 +12,10 @@ from agent.web.forms import read_form
 from agent.web.render import Renderer
 
 
-async def ask(socket: Path, answer_b_max: int, question: bytes = b"") -> bytes:
-    """What capture answers, to its end, of a bounded length; without a `question`, who connects has asked.
+async def ask_capture(socket: Path, answer_b_max: int, question: bytes = b"") -> bytes:
+    """The whole answer of capture on one of its sockets, at most one byte over `answer_b_max`. Raises OSError.
 
-    Raises OSError.
+    Some sockets need no `question`: the connection is the question.
     """
     reader, writer = await asyncio.open_unix_connection(socket)
     try:
@@ -28,13 +28,13 @@ async def ask(socket: Path, answer_b_max: int, question: bytes = b"") -> bytes:
         writer.close()
 
 
-ANSWER_S = 0.5              # capture needs some milliseconds; a page is not to wait for one that hangs
+ANSWER_S = 0.5              # capture needs some milliseconds; a page must not wait for a capture that hangs
 
 _log = logging.getLogger(__name__)
 
 
 class BusyAreas:
-    """Asks capture. Cameras that look for no motion have no such areas."""
+    """The busy areas of the cameras that look for motion."""
 
     def __init__(self, settings: Settings, renderer: Renderer) -> None:
         self._runtime, self._renderer = Path(settings.store.runtime), renderer
@@ -45,11 +45,11 @@ class BusyAreas:
         return camera in self._names
 
     async def of(self, camera: str) -> Busy | None:
-        """What capture knows now; None when it does not answer."""
+        """The areas now; None when capture does not answer."""
         return await self._ask(camera, SHOW)
 
     async def forget(self, request: Request) -> Response:
-        """POST: `camera`, to whose page it leads back, where its busy areas stand open."""
+        """POST with `camera`; leads back to the camera's page with its busy areas unfolded."""
         form = await read_form(request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
@@ -58,12 +58,12 @@ class BusyAreas:
             return PlainTextResponse("No such camera, or it looks for no motion\n", 400)
         if await self._ask(camera, FORGET) is None:
             return self._renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.camera")
-        _log.info("%s: its busy areas are forgotten, by the page", camera)
+        _log.info("%s: busy areas forgotten, by the page", camera)
         return RedirectResponse(f"/live/{camera}?busy=open", 303)
 
     async def _ask(self, camera: str, question: bytes) -> Busy | None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                return parse(await ask(self._runtime / f"busy-{camera}.sock", LARGEST_B, question))
+                return parse(await ask_capture(self._runtime / f"busy-{camera}.sock", LARGEST_B, question))
         except (OSError, TimeoutError, BusyError):
             return None

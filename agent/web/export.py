@@ -1,6 +1,6 @@
-"""/handout: recordings to hand out, signed by the keeper, as one download: the same package as `taimat export` makes.
+"""/handout: an export as one download, signed by the keeper: the same package as `taimat export` makes.
 
-One at a time, in a thread of its own: it reads much, waits for the keeper, and may hang in the card.
+One at a time, on a thread of its own: it reads much, waits for the keeper, and may hang in the card.
 """
 import asyncio
 import contextlib
@@ -29,53 +29,53 @@ from agent.store.export.ready import signed_until
 from agent.store.export.signing import AskKeeper
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
-from agent.web.fanout import Stream
 from agent.web.forms import read_form
-from agent.web.health import Watch
+from agent.web.health import HealthWatcher
 from agent.web.render import Renderer
-from agent.web.store_pool import CardTrouble, Workers
+from agent.web.response import StreamedResponse
+from agent.web.store_pool import CardTrouble, StorePool
 
-LONGEST_MS = 3_600_000          # an hour is much to read while somebody waits
+LONGEST_MS = 3_600_000          # more would take too long to read while a person waits
 LETTERS_MAX = 200
-PATIENCE_S = 300.0              # for the keeper, who reads all of it on a slow card, too
+PATIENCE_S = 300.0              # for the keeper, which reads all of it once more, on a slow card
 TAKE_S = 60.0
 REFUSALS = (ExportError, LockedError, HoldError)
 Archive = Generator[bytes, None, None]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """What the form says at first."""
+class ExportForm:
+    """The form's first values."""
 
     camera: str
-    begin: str                  # local time, as a browser's field has it
+    begin: str                  # local time, as a browser's datetime-local field writes it
     end: str
 
 
-class HandingOut:
-    """The form, and the download that comes of it."""
+class ExportPage:
+    """The form, and the download."""
 
-    def __init__(self, settings: Settings, workers: Workers, watch: Watch, folders: Folders, renderer: Renderer,
-                 clock: Clock) -> None:
+    def __init__(self, settings: Settings, pool: StorePool, health: HealthWatcher, folders: Folders,
+                 renderer: Renderer, clock: Clock) -> None:
         self._names = [camera.name for camera in settings.camera]
         self._runtime = Path(settings.store.runtime)
-        self._workers, self._watch, self._folders = workers, watch, folders
+        self._pool, self._health, self._folders = pool, health, folders
         self._renderer, self._clock = renderer, clock
-        self._thread = Workers(folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
+        self._thread = StorePool(folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
         self._busy = False
         self._closing: asyncio.Future[None] | None = None
 
     async def show(self, request: Request) -> Response:
-        """GET: the form, filled in with the time of `clip` if one is named."""
-        span = await self._workers.ask(_span, request.query_params.get("clip", ""))
-        return self._form(request, span or Span("", "", ""))
+        """GET: the form, filled in with camera and time of `clip` if one is named."""
+        span = await self._pool.ask(_span, request.query_params.get("clip", ""))
+        return self._form(request, span or ExportForm("", "", ""))
 
     async def make(self, request: Request) -> Response | ASGIApp:
         """POST: `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. A zip archive, or the form again."""
         form = await read_form(request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
-        span = Span(form.get("camera", ""), form.get("from", ""), form.get("to", ""))
+        span = ExportForm(form.get("camera", ""), form.get("from", ""), form.get("to", ""))
         wish = self._wish(form, span)
         if wish is None:
             return self._form(request, span, "handout.unclear")
@@ -92,14 +92,14 @@ class HandingOut:
             raise
         headers = {"content-type": "application/zip", "cache-control": "no-store",
                    "content-disposition": f'attachment; filename="{file}.zip"'}
-        return Stream(200, headers, self._pieces(made), TAKE_S, lambda: self._end(made))
+        return StreamedResponse(200, headers, self._pieces(made), TAKE_S, lambda: self._end(made))
 
-    def _form(self, request: Request, span: Span, refusal: str = "", why: str = "", status: int = 0) -> Response:
+    def _form(self, request: Request, span: ExportForm, refusal: str = "", why: str = "", status: int = 0) -> Response:
         return self._renderer.page(request, "handout.html", status or (400 if refusal else 200), span=span,
                                    cameras=self._names, refusal=refusal, why=why)
 
-    def _wish(self, form: dict[str, str], span: Span) -> Wish | None:
-        """None if it is no time of ours."""
+    def _wish(self, form: dict[str, str], span: ExportForm) -> Wish | None:
+        """The wish that the form states; None for a bad camera, time or text."""
         now_ms = self._clock.now().wall_ms
         begin_ms, end_ms = _moment_ms(span.begin), min(now_ms, _moment_ms(span.end))
         texts = {each: form.get(each, "").strip() for each in ("case", "purpose", "officer")}
@@ -110,12 +110,12 @@ class HandingOut:
                     purpose=texts["purpose"] or None, officer=texts["officer"] or None)
 
     def _begin(self, db: sqlite3.Connection, wish: Wish) -> tuple[str, Archive]:
-        """The archive's name, and the archive, signed already."""
+        """The name and the pieces of the archive, which is signed by now. Raises one of REFUSALS."""
         archive = self._archive(db, wish)
         return next(archive).decode(), archive
 
     def _archive(self, db: sqlite3.Connection, asked: Wish) -> Archive:
-        """The name, then the pieces."""
+        """The archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
             end_ms = signed_until(db, asked.camera, asked.begin_ms, asked.end_ms, self._keeper_is_there)
             wish = msgspec.structs.replace(asked, end_ms=end_ms)
@@ -127,32 +127,32 @@ class HandingOut:
                 yield from zipped(name(found), items, end_ms // 1000)
 
     def _keeper_is_there(self) -> bool:
-        report = self._watch.report
+        report = self._health.report
         return report is None or "keeper" not in report.roles or report.roles["keeper"].state != "down"
 
     async def _pieces(self, made: Archive) -> AsyncGenerator[bytes, None]:
         try:
             while piece := await self._thread.ask(lambda db: next(made, b"")):
                 yield piece
-        except REFUSALS as error:       # of a clip that is gone: the download ends short
+        except REFUSALS as error:       # a clip has gone meanwhile: the download ends short
             raise CardTrouble from error
 
     def _end(self, made: Archive) -> None:
-        """However it ended."""
+        """Called once when the answer ends, whole or not."""
         self._closing = asyncio.ensure_future(self._close(made))
 
     async def _close(self, made: Archive) -> None:
-        """Let go of everything where it was opened; then the next one may come."""
+        """Close the files on the thread that opened them; only then may the next export begin."""
         with contextlib.suppress(CardTrouble):
             await self._thread.ask(lambda db: made.close())
         self._busy = False
 
 
-def _span(db: sqlite3.Connection, clip_name: str) -> Span | None:
+def _span(db: sqlite3.Connection, clip_name: str) -> ExportForm | None:
     clip = clips.get(db, clip_name)
     if clip is None:
         return None
-    return Span(clip.camera, _local(clip.wall_ms), _local(clip.wall_ms + (clip.dur_ms or 0) + 999))
+    return ExportForm(clip.camera, _local(clip.wall_ms), _local(clip.wall_ms + (clip.dur_ms or 0) + 999))
 
 
 def _local(wall_ms: int) -> str:
@@ -160,7 +160,7 @@ def _local(wall_ms: int) -> str:
 
 
 def _moment_ms(text: str) -> int:
-    """A browser's local time; 0 for what is none."""
+    """The moment that a browser's local time names; 0 for a text that names none."""
     try:
         return int(datetime.fromisoformat(text).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):

@@ -1,81 +1,28 @@
-"""One camera's live packets for all who watch it: one connection to capture, and a bounded queue for each viewer.
+"""One camera's live packets for all its viewers: one connection to capture, and a bounded queue for each viewer.
 
-A viewer costs references to packets that are there anyway. One that is slow loses whole GOPs, and holds up nobody.
+A viewer costs references to packets that are in memory anyway. A slow viewer loses whole GOPs and delays no other.
 """
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
-
-from starlette.types import Receive, Scope, Send
 
 from agent.core.contract.live import LiveError, Parser
 from agent.core.media.model import Packet, StreamInfo
-from agent.web.store_pool import CardTrouble
-
-
-class Stream:
-    """The answer itself. A visitor that takes nothing for `patience_s` is left; `on_end` is called however it ends."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None], patience_s: float,
-                 on_end: Callable[[], None]) -> None:
-        self._status, self._pieces, self._patience_s, self._on_end = status, pieces, patience_s, on_end
-        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
-        try:
-            await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
-            if scope["method"] == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
-            else:
-                await _first(self._pump(send), _until_gone(receive))
-        finally:
-            self._on_end()
-
-    async def _pump(self, send: Send) -> None:
-        """A visitor that takes nothing, or a card that fails, ends it short: the server then cuts the connection."""
-        with contextlib.suppress(OSError, CardTrouble):
-            async with contextlib.aclosing(self._pieces) as pieces:
-                async for piece in pieces:
-                    async with asyncio.timeout(self._patience_s):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _first(*parts: Coroutine[Any, Any, None]) -> None:
-    """Wait for whichever ends first, and end the others."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in done:
-        task.result()
-
 
 READ_B = 64 * 1024
-FIRST_WORD_S = 5.0          # capture tells the format at once, and a picture if it has any at all
+FIRST_PACKET_S = 5.0        # capture sends the format at once, and a picture if it has any
 SILENCE_S = 10.0            # longer than any camera's frame interval
 QUEUE_B_MAX = 4_000_000
 BATCH_B_MAX = 256 * 1024    # what a slow viewer is given at once
 
 
 class NotLive(Exception):
-    """There is no picture to show; the text is the reason's code, which the page has words for."""
+    """There is no picture to show. The text is a code; the page's script has the words for it."""
 
 
-class Seat:
-    """One viewer's place: what it has yet to be shown."""
+class Viewer:
+    """One browser that watches: the packets that it has yet to be sent."""
 
     def __init__(self) -> None:
         self._queue: deque[Packet] = deque()
@@ -85,7 +32,7 @@ class Seat:
         self._over = False
 
     def offer(self, packet: Packet) -> None:
-        """Queue a packet; when there is no room, forget what waits and go on at the next keyframe."""
+        """Queue a packet; when the queue is full, empty it and go on at the next keyframe."""
         if self._queued_b + len(packet.data) > QUEUE_B_MAX:
             self._queue.clear()
             self._queued_b, self._needs_key = 0, True
@@ -97,13 +44,13 @@ class Seat:
         self._changed.set()
 
     def end(self) -> None:
-        """Nothing more comes; what waits is forgotten."""
+        """No more packets come; the queue is emptied."""
         self._queue.clear()
         self._over = True
         self._changed.set()
 
-    async def take(self) -> list[Packet]:
-        """The packets at hand, at least one, a bounded batch of them; none when it is over."""
+    async def next_packets(self) -> list[Packet]:
+        """Wait for packets, and return all that are queued, up to BATCH_B_MAX; none once the stream is over."""
         while not self._queue and not self._over:
             self._changed.clear()
             await self._changed.wait()
@@ -115,35 +62,35 @@ class Seat:
         return packets
 
 
-class Channel:
-    """A camera while somebody watches it."""
+class Fanout:
+    """A camera that has viewers."""
 
     def __init__(self, socket: Path) -> None:
         """Begin to connect. Needs a running event loop."""
-        self._seats: set[Seat] = set()
+        self._viewers: set[Viewer] = set()
         self._gop: list[Packet] = []
         self._gop_b = 0
         self.info: StreamInfo | None = None
-        self.reason = ""                    # why it is over
+        self.reason = ""                    # why it is over: the code of a NotLive
         self._task = asyncio.ensure_future(self._run(socket))
 
     @property
     def viewers_n(self) -> int:
-        """How many seats are taken."""
-        return len(self._seats)
+        """The number of viewers."""
+        return len(self._viewers)
 
-    def sit(self) -> Seat:
-        """A seat for one more viewer, who sees the newest GOP first."""
-        seat = Seat()
+    def join(self) -> Viewer:
+        """Add a viewer; the newest GOP is queued for it at once."""
+        viewer = Viewer()
         for packet in self._gop:
-            seat.offer(packet)
-        self._seats.add(seat)
-        return seat
+            viewer.offer(packet)
+        self._viewers.add(viewer)
+        return viewer
 
-    def leave(self, seat: Seat) -> None:
-        """Give a seat back; without viewers the connection ends."""
-        self._seats.discard(seat)
-        if not self._seats:
+    def leave(self, viewer: Viewer) -> None:
+        """Remove a viewer; without viewers the connection ends."""
+        self._viewers.discard(viewer)
+        if not self._viewers:
             self.close()
 
     def close(self) -> None:
@@ -165,7 +112,7 @@ class Channel:
             self._end("no_picture")
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        """Take what comes until the end. Raises TimeoutError, OSError, LiveError."""
+        """Read messages until capture ends the stream. Raises TimeoutError, OSError, LiveError."""
         parser = Parser()
         while True:
             async with asyncio.timeout(SILENCE_S):
@@ -179,9 +126,9 @@ class Channel:
                     self._pass_on(message)
 
     def _begin(self, info: StreamInfo) -> None:
-        """A new format: what is shown now ends, and whoever asks again gets the new one."""
+        """A new format: all viewers' streams end, and a browser that asks again gets the new format."""
         if self.info is not None:
-            self._end_seats()
+            self._end_viewers()
         self.info, self._gop, self._gop_b = info, [], 0
 
     def _pass_on(self, packet: Packet) -> None:
@@ -190,13 +137,13 @@ class Channel:
         self._gop_b += len(packet.data)
         if self._gop_b <= QUEUE_B_MAX:
             self._gop.append(packet)
-        for seat in self._seats:
-            seat.offer(packet)
+        for viewer in self._viewers:
+            viewer.offer(packet)
 
     def _end(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self._end_seats()
+        self._end_viewers()
 
-    def _end_seats(self) -> None:
-        for seat in self._seats:
-            seat.end()
+    def _end_viewers(self) -> None:
+        for viewer in self._viewers:
+            viewer.end()

@@ -1,4 +1,4 @@
-"""The same facts for programs: /events.json and /health.json. Fields are described in docs/design/household.md."""
+"""Events and health for programs: /events.json and /health.json; docs/design/household.md describes the fields."""
 from typing import Any
 
 import msgspec
@@ -9,32 +9,32 @@ from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Clock, Instant
 from agent.store.events import Event
-from agent.web.health import Watch
+from agent.web.health import HealthWatcher
 from agent.web.pages import Listing, listing, number
-from agent.web.store_pool import Workers
+from agent.web.store_pool import StorePool
 from agent.web.words import local
 
 EVENTS_N_MAX = 200
 
 
 class Feeds:
-    """The handlers of a program's addresses."""
+    """The handlers of both addresses."""
 
-    def __init__(self, workers: Workers, watch: Watch, clock: Clock) -> None:
-        self._workers, self._watch, self._clock = workers, watch, clock
+    def __init__(self, pool: StorePool, health: HealthWatcher, clock: Clock) -> None:
+        self._pool, self._health, self._clock = pool, health, clock
 
     async def events(self, request: Request) -> Response:
         """/events.json?camera=&before=&limit=: newest first; `next` is the address of the older ones, or null."""
         asked = request.query_params
         limit = min(max(number(asked.get("limit")) or 50, 1), EVENTS_N_MAX)
-        found = await self._workers.ask(listing, asked.get("camera"), limit, number(asked.get("before")))
+        found = await self._pool.ask(listing, asked.get("camera"), limit, number(asked.get("before")))
         more = len(found.events) == limit
         after = str(request.url.include_query_params(before=found.events[-1].id).query) if more else None
         return _json({"events": events_of(found), "next": f"/events.json?{after}" if after else None})
 
     async def health(self, request: Request) -> Response:
-        """/health.json: the newest look; null is unknown. 503 before the first one."""
-        report = self._watch.report
+        """/health.json: the newest report; null stands for unknown. 503 before the first report."""
+        report = self._health.report
         return _json(health_of(report, self._clock.now())) if report else _json({"report": None}, 503)
 
 

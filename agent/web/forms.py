@@ -1,4 +1,4 @@
-"""What a form of ours sent, and where it wants to go on."""
+"""Forms: the fields that a browser has sent, and the page to go on with."""
 import re
 from urllib.parse import parse_qs
 
@@ -9,7 +9,7 @@ OWN_PATH = re.compile(r"/(?!/)[\w./-]*", re.ASCII)     # never another site's
 
 
 async def read_form(request: Request) -> dict[str, str] | None:
-    """The fields, the first of each name; None when it is longer than any form of ours."""
+    """The fields, the first of each name; None for more than FORM_B_MAX, which no form of ours has."""
     body = b""
     async for piece in request.stream():
         body += piece
@@ -19,5 +19,5 @@ async def read_form(request: Request) -> dict[str, str] | None:
 
 
 def own_path(wanted: str) -> str:
-    """`wanted` if it is an address of ours, else the home page's."""
+    """`wanted` if it is an address on this page, else "/"."""
     return wanted if OWN_PATH.fullmatch(wanted) else "/"

@@ -1,4 +1,4 @@
-"""The page's eye on the device: takes the heartbeats in and keeps the newest report at hand, off the event loop."""
+"""Keeps the newest health report at hand for the page: heartbeats and probes are read off the event loop."""
 import asyncio
 from pathlib import Path
 
@@ -16,15 +16,15 @@ WAIT_S = 0.5
 
 
 def monitor(settings: Settings, clock: Clock) -> Monitor:
-    """A monitor that knows what these settings expect."""
+    """A monitor that expects what these settings say: units, continuous recording, free space."""
     continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
     return Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
                    free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
                    endurance_tb=settings.store.card_endurance_tb)
 
 
-class Watch:
-    """Looks every few seconds; `report` is the newest look, None before the first."""
+class HealthWatcher:
+    """Looks every LOOK_EVERY_S; `report` is the newest one, None before the first."""
 
     def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock) -> None:
         self._inbox, self._monitor, self._clock = inbox, monitor, clock

@@ -1,4 +1,4 @@
-"""The live view: a camera's packets, wrapped as MP4 for each viewer and passed on as they come."""
+"""The live view: a camera's packets, made into MP4 for each viewer as they come."""
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
@@ -18,15 +18,16 @@ from agent.core.media.nal import BitstreamError, codec_string
 from agent.host.clock import Clock
 from agent.store import pause
 from agent.store.folders import Folders
-from agent.web import fanout as channel
-from agent.web.busy import ask
-from agent.web.fanout import Channel, NotLive, Seat, Stream
-from agent.web.health import Watch
+from agent.web import fanout
+from agent.web.busy import ask_capture
+from agent.web.fanout import Fanout, NotLive, Viewer
+from agent.web.health import HealthWatcher
 from agent.web.present_camera import paused_of
-from agent.web.store_pool import CardTrouble, Workers
+from agent.web.response import StreamedResponse
+from agent.web.store_pool import CardTrouble, StorePool
 
 STILL_S = 3.0               # capture needs one second at most
-CARD_S = 0.5                # what a live picture waits for the card
+CARD_S = 0.5                # how long a live picture waits for the card
 
 
 def _pauses(db: sqlite3.Connection, folders: Folders) -> Pauses:
@@ -34,19 +35,19 @@ def _pauses(db: sqlite3.Connection, folders: Folders) -> Pauses:
 
 
 VIEWERS_N_MAX = 32          # of all cameras together; a phone shows three at once at most
-TAKE_S = 15.0               # a browser that takes nothing for so long sleeps, or is out of reach
+IDLE_S = 15.0               # a browser that reads nothing for so long sleeps, or is out of reach
 FRAME_US = 66_667           # a guess for the first frame's length, until there are two
 
 
-class Pace:
-    """Guesses how long the newest frame will last: as the shorter of the last two, so that a gap is no long frame."""
+class DurationGuess:
+    """Guesses the newest frame's duration: the shorter of the last two intervals, so that a gap is no long frame."""
 
     def __init__(self) -> None:
         self._last_dts_us: int | None = None
         self._intervals_us = (FRAME_US, FRAME_US)
 
     def guess_us(self, packets: Sequence[Packet]) -> int:
-        """Take in the newest packets; returns the last one's likely duration."""
+        """The likely duration of the last one of these newest packets."""
         for packet in packets:
             if self._last_dts_us is not None:
                 self._intervals_us = self._intervals_us[1], packet.dts_us - self._last_dts_us
@@ -54,75 +55,75 @@ class Pace:
         return min(self._intervals_us)
 
 
-async def chunks(info: StreamInfo, first: Sequence[Packet], seat: Seat) -> AsyncGenerator[bytes, None]:
-    """The init segment, then a fragment for all that waited together; ends with the stream or its format."""
-    packets, pace = first, Pace()
+async def fragments(info: StreamInfo, first: Sequence[Packet], viewer: Viewer) -> AsyncGenerator[bytes, None]:
+    """The init segment, then a fragment for each batch of packets; ends with the stream or its format."""
+    packets, duration = first, DurationGuess()
     movie = Movie(info, reorder_us=packets[0].pts_us - packets[0].dts_us, index_entries_max=0)
     yield movie.init_segment()
     while packets:
         try:
-            fragment = movie.fragment(packets, packets[-1].dts_us + pace.guess_us(packets))
-        except ValueError:              # times that no track can hold: the page asks again and begins anew
+            fragment = movie.fragment(packets, packets[-1].dts_us + duration.guess_us(packets))
+        except ValueError:              # times that no track can hold: the browser asks again, and a new track begins
             return
         yield fragment
-        packets = await seat.take()
+        packets = await viewer.next_packets()
 
 
-class Hall:
-    """All who are watching now: one channel for each camera that is watched."""
+class LiveStreams:
+    """All live streams: one fan-out for each camera that has viewers."""
 
     def __init__(self, runtime: Path) -> None:
         self._runtime = runtime
-        self._channels: dict[str, Channel] = {}
+        self._fanouts: dict[str, Fanout] = {}
 
     @property
     def viewers_n(self) -> int:
-        """Those who watch, and those who are about to."""
-        return sum(each.viewers_n for each in self._channels.values())
+        """The number of viewers of all cameras, those included that wait for their first picture."""
+        return sum(each.viewers_n for each in self._fanouts.values())
 
-    async def enter(self, camera: str) -> Stream:
-        """The answer to one more viewer of `camera`, whose name is one of the settings'. Raises NotLive."""
+    async def open(self, camera: str) -> StreamedResponse:
+        """The answer to one more viewer of `camera`, which must be a configured name. Raises NotLive."""
         if self.viewers_n >= VIEWERS_N_MAX:
             raise NotLive("too_many")
-        watched = self._channels.get(camera)
+        watched = self._fanouts.get(camera)
         if watched is None or watched.reason:
-            watched = self._channels[camera] = Channel(self._runtime / f"live-{camera}.sock")
-        seat = watched.sit()
+            watched = self._fanouts[camera] = Fanout(self._runtime / f"live-{camera}.sock")
+        viewer = watched.join()
         try:
-            async with asyncio.timeout(channel.FIRST_WORD_S):
-                first = await seat.take()
+            async with asyncio.timeout(fanout.FIRST_PACKET_S):
+                first = await viewer.next_packets()
             if not first or watched.info is None:
                 raise NotLive(watched.reason or "no_picture")
             media_type = f'video/mp4; codecs="{codec_string(watched.info.codec, watched.info.config)}"'
         except (TimeoutError, BitstreamError) as error:
-            watched.leave(seat)
+            watched.leave(viewer)
             raise NotLive("no_picture") from error
         except BaseException:
-            watched.leave(seat)
+            watched.leave(viewer)
             raise
-        return Stream(200, {"content-type": media_type}, chunks(watched.info, first, seat), TAKE_S,
-                      lambda: watched.leave(seat))
+        return StreamedResponse(200, {"content-type": media_type}, fragments(watched.info, first, viewer), IDLE_S,
+                      lambda: watched.leave(viewer))
 
     def close(self) -> None:
-        """End every live view: each sees its camera's end."""
-        for each in self._channels.values():
+        """End every stream."""
+        for each in self._fanouts.values():
             each.close()
 
 
-class Views:
-    """The handlers of a camera's picture."""
+class LiveHandlers:
+    """The handlers of a camera's live stream and snapshot."""
 
-    def __init__(self, settings: Settings, workers: Workers, watch: Watch, hall: Hall, folders: Folders,
-                 clock: Clock) -> None:
+    def __init__(self, settings: Settings, pool: StorePool, health: HealthWatcher, streams: LiveStreams,
+                 folders: Folders, clock: Clock) -> None:
         self._cameras = {camera.name: camera for camera in settings.camera if camera.enabled}
         self._runtime = Path(settings.store.runtime)
-        self._workers, self._watch, self._hall = workers, watch, hall
+        self._pool, self._health, self._streams = pool, health, streams
         self._folders, self._clock = folders, clock
 
     async def stream(self, request: Request) -> ASGIApp:
-        """/live/CAMERA.mp4: the picture itself, or why there is none: {"reason": ...} with 404, 409 or 503.
+        """/live/CAMERA.mp4: the stream, or why there is none: {"reason": CODE} with 404, 409 or 503.
 
-        A card that hangs must freeze no live picture: then it is paused if capture says so.
+        A card that hangs must not hold up a live picture: whether it is paused is then capture's word.
         """
         camera = self._cameras.get(request.path_params["camera"])
         if camera is None:
@@ -130,20 +131,20 @@ class Views:
         if self._paused(camera, await self._pauses_soon()):
             return JSONResponse({"reason": "paused"}, 409)
         try:
-            return await self._hall.enter(camera.name)
+            return await self._streams.open(camera.name)
         except NotLive as error:
             return JSONResponse({"reason": str(error)}, 503)
 
     async def snapshot(self, request: Request) -> Response:
-        """/snapshot/CAMERA.jpg: the picture of now, full size; or why there is none, as above."""
+        """/snapshot/CAMERA.jpg: the picture of now in full size, or why there is none, as for `stream`."""
         camera = self._cameras.get(request.path_params["camera"])
         if camera is None:
             return JSONResponse({"reason": "camera_off"}, 404)
-        if self._paused(camera, await self._workers.ask(_pauses, self._folders)):
+        if self._paused(camera, await self._pool.ask(_pauses, self._folders)):
             return JSONResponse({"reason": "paused"}, 409)
         try:
             async with asyncio.timeout(STILL_S):
-                still, jpeg = stillwire.parse(await ask(self._runtime / f"snap-{camera.name}.sock", LARGEST_B))
+                still, jpeg = stillwire.parse(await ask_capture(self._runtime / f"snap-{camera.name}.sock", LARGEST_B))
         except (OSError, TimeoutError, StillError):
             return JSONResponse({"reason": "camera_off"}, 503)
         if still.state != "ok":
@@ -151,12 +152,12 @@ class Views:
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     async def _pauses_soon(self) -> Pauses | None:
-        """What is paused, or None if the card does not say so at once."""
+        """What is paused, or None if the card does not answer within CARD_S."""
         try:
             async with asyncio.timeout(CARD_S):
-                return await self._workers.ask(_pauses, self._folders)
+                return await self._pool.ask(_pauses, self._folders)
         except (TimeoutError, CardTrouble):
             return None
 
     def _paused(self, camera: Camera, pauses: Pauses | None) -> bool:
-        return paused_of([camera], self._watch.report, pauses, self._clock.now())[camera.name] is not None
+        return paused_of([camera], self._health.report, pauses, self._clock.now())[camera.name] is not None

@@ -9,12 +9,12 @@ from agent.host.datagram import Inbox
 from agent.process import role
 from agent.process.heartbeat import EVERY_S
 from agent.process.role import Role
-from agent.web.app import Parts, build
-from agent.web.browsers import Doorman
-from agent.web.health import Watch, monitor
-from agent.web.live import Hall
-from agent.web.server import CannotListen, Server, listen
-from agent.web.store_pool import Workers
+from agent.web.app import PageParts, build
+from agent.web.browsers import Browsers
+from agent.web.health import HealthWatcher, monitor
+from agent.web.live import LiveStreams
+from agent.web.server import CannotListen, PageServer, listen
+from agent.web.store_pool import StorePool
 
 EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
 
@@ -29,37 +29,37 @@ def serve(parts: Role) -> None:
         return
     listener = listen(web)
     inbox = Inbox(parts.runtime / "web.sock")
-    workers = Workers(parts.folders.root).start()
-    doorman, hall = Doorman(workers, parts.clock), Hall(parts.runtime)
-    watch = Watch(inbox, monitor(parts.settings, parts.clock), parts.clock)
+    pool = StorePool(parts.folders.root).start()
+    browsers, streams = Browsers(pool, parts.clock), LiveStreams(parts.runtime)
+    health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock)
 
     def tick() -> None:
         if parts.heart.due():
             fault = {"config_fault": parts.config_problem} if parts.config_problem else {}
-            parts.heart.beat(facts={"pairing_failures_n": doorman.failures_n, "viewers_n": hall.viewers_n,
-                                    "card_troubles_n": workers.troubles_n, **fault})
+            parts.heart.beat(facts={"pairing_failures_n": browsers.failures_n, "viewers_n": streams.viewers_n,
+                                    "card_troubles_n": pool.troubles_n, **fault})
 
-    app = build(Parts(settings=parts.settings, folders=parts.folders, clock=parts.clock, workers=workers, watch=watch,
-                      hall=hall, doorman=doorman))
+    app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
+                          streams=streams, browsers=browsers))
     _log.info("the page is at http://%s:%d", f"[{web.listen}]" if ":" in web.listen else web.listen, web.port)
     try:
-        asyncio.run(_live(Server(app, parts.stop, tick, hall.close), watch, listener))
+        asyncio.run(_live(PageServer(app, parts.stop, tick, streams.close), health, listener))
     finally:
-        workers.stop()
+        pool.stop()
         inbox.close()
         listener.close()
 
 
 def _idle(parts: Role) -> None:
-    """Stay without a page: systemd would only start us again."""
+    """Stay alive without a page: systemd would only start the role again."""
     _log.info("the page is switched off: [web] enabled = false")
     while not parts.stop.wait(EVERY_S):
         parts.heart.beat()
 
 
-async def _live(server: Server, watch: Watch, listener: socket.socket) -> None:
+async def _live(server: PageServer, health: HealthWatcher, listener: socket.socket) -> None:
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(watch.run())
+        watching = tasks.create_task(health.run())
         await server.serve([listener])
         watching.cancel()
 

@@ -1,4 +1,4 @@
-"""Clips and thumbnails, as the store knows them: a name from the address is looked up, never made into a path."""
+"""Clips and thumbnails: a name from the address is looked up in the store, and never becomes a path."""
 import logging
 import re
 import sqlite3
@@ -16,13 +16,13 @@ from agent.store import clips, events
 from agent.store.encryption.keyring import Keyring
 from agent.store.encryption.opening import ClearFile, open_clear, open_clip
 from agent.store.folders import Folders
-from agent.web.fanout import Stream
-from agent.web.store_pool import CardTrouble, Workers
+from agent.web.response import StreamedResponse
+from agent.web.store_pool import CardTrouble, StorePool
 
 ONE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII | re.IGNORECASE)
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     """Bytes `first` up to, not including, `end`."""
 
     first: int
@@ -30,13 +30,13 @@ class Span(NamedTuple):
 
 
 class OutsideFile(Exception):
-    """The range begins behind the file's end: answer 416."""
+    """The range begins behind the file's end; the answer is 416."""
 
 
-def parse(header: str | None, size_b: int) -> Span | None:
-    """The part of a file of `size_b` bytes that is asked for, or None for all of it. Raises OutsideFile.
+def parse_range(header: str | None, size_b: int) -> ByteRange | None:
+    """The bytes that a Range header asks for, or None for the whole file. Raises OutsideFile.
 
-    What is malformed or asks for several parts at once counts as no range, as the RFC allows; players ask for one.
+    A malformed header, or one with several ranges, counts as none, as the RFC allows; players ask for one range.
     """
     found = ONE_RANGE.fullmatch(header.strip()) if header else None
     if not found or found[1] == found[2] == "":
@@ -51,12 +51,12 @@ def parse(header: str | None, size_b: int) -> Span | None:
         end = min(last + 1, size_b)
     if first >= end:
         raise OutsideFile
-    return Span(first, end)
+    return ByteRange(first, end)
 
 
 CHUNK_B = 128 * 1024
-TAKE_S = 600.0              # a player that is paused takes nothing for long
-WATCHABLE = ("done", "recovered")
+IDLE_S = 600.0              # a paused player reads nothing for long
+FINISHED = ("done", "recovered")
 # Neither a finished clip nor a thumbnail ever changes. Private: not for a proxy's memory.
 FOREVER = "private, max-age=31536000, immutable"
 
@@ -64,23 +64,23 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Found:
-    """An open file of the store, in the clear, and its tag."""
+class OpenedFile:
+    """An open file of the store, decrypted while it is read, and its ETag."""
 
     file: ClearFile
     etag: str
 
 
-def _clip(db: sqlite3.Connection, keys: Keyring, name: str) -> Found | None:
-    """The finished clip of that name, or None when there is no such row or its file is gone."""
+def _clip(db: sqlite3.Connection, keys: Keyring, name: str) -> OpenedFile | None:
+    """The finished clip of that name, or None without such a row or file."""
     clip = clips.get(db, name)
-    if clip is None or clip.state not in WATCHABLE:
+    if clip is None or clip.state not in FINISHED:
         return None
     path = keys.folders.clip(clip.seq, clip.name)
     return _found(lambda: open_clip(path, keys.file_key), clip.name)
 
 
-def _thumb(db: sqlite3.Connection, keys: Keyring, event_id: int) -> Found | None:
+def _thumb(db: sqlite3.Connection, keys: Keyring, event_id: int) -> OpenedFile | None:
     """The thumbnail of that event, or None."""
     event = events.get(db, event_id)
     if event is None or not event.thumb:
@@ -89,26 +89,26 @@ def _thumb(db: sqlite3.Connection, keys: Keyring, event_id: int) -> Found | None
     return _found(lambda: open_clear(path, keys.file_key), f"e{event_id}")
 
 
-def _found(opened: Callable[[], ClearFile], tag: str) -> Found | None:
+def _found(opened: Callable[[], ClearFile], tag: str) -> OpenedFile | None:
     try:
         file = opened()
     except FileNotFoundError:
-        return None                     # retention was quicker
+        return None                     # retention has just deleted it
     except (LockedError, DamagedError) as error:
         _log.warning("%s", error)
         raise CardTrouble from error
-    return Found(file, f'"{tag}-{file.size_b}"')
+    return OpenedFile(file, f'"{tag}-{file.size_b}"')
 
 
-Opener = Callable[[sqlite3.Connection, Keyring, Any], Found | None]
+Opener = Callable[[sqlite3.Connection, Keyring, Any], OpenedFile | None]
 
 
-class Media:
-    """Answers for files, read piece by piece by the workers."""
+class MediaFiles:
+    """The handlers of files; the pool's threads read them piece by piece."""
 
-    def __init__(self, workers: Workers, folders: Folders, runtime: Path) -> None:
+    def __init__(self, pool: StorePool, folders: Folders, runtime: Path) -> None:
         """In `runtime` the keeper is asked for the keys of encrypted files."""
-        self._workers, self._keys = workers, Keyring(folders, runtime)
+        self._pool, self._keys = pool, Keyring(folders, runtime)
 
     async def clip(self, request: Request) -> ASGIApp:
         """/clips/NAME.mp4, whole or in parts."""
@@ -119,7 +119,7 @@ class Media:
         return await self._answer(request, _thumb, request.path_params["event_id"], "image/jpeg")
 
     async def _answer(self, request: Request, opener: Opener, key: str | int, kind: str) -> ASGIApp:
-        found = await self._workers.ask(opener, self._keys, key)
+        found = await self._pool.ask(opener, self._keys, key)
         if found is None:
             return PlainTextResponse("No such recording\n", 404)
         size_b = found.file.size_b
@@ -127,23 +127,24 @@ class Media:
         if _has(request.headers.get("if-none-match"), found.etag):
             return _without_body(found, 304, headers)
         try:
-            span = parse(request.headers.get("range"), size_b) if _range_counts(request, found.etag) else None
+            span = parse_range(request.headers.get("range"), size_b) if _range_counts(request, found.etag) else None
         except OutsideFile:
             return _without_body(found, 416, {**headers, "content-range": f"bytes */{size_b}"})
-        first, end = span or Span(0, size_b)
+        first, end = span or ByteRange(0, size_b)
         if span:
             headers["content-range"] = f"bytes {first}-{end - 1}/{size_b}"
         headers |= {"content-length": str(end - first), "content-type": kind}
         status = 206 if span else 200
         if request.method == "HEAD":
             return _without_body(found, status, headers)
-        return Stream(status, headers, self._pieces(found.file, Span(first, end)), TAKE_S, found.file.close)
+        pieces = self._pieces(found.file, ByteRange(first, end))
+        return StreamedResponse(status, headers, pieces, IDLE_S, found.file.close)
 
-    async def _pieces(self, file: ClearFile, span: Span) -> AsyncGenerator[bytes, None]:
-        """The bytes of `span`. Raises CardTrouble when the file does not hold them any more."""
+    async def _pieces(self, file: ClearFile, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        """The bytes of `span`. Raises CardTrouble when the file has become shorter."""
         at = span.first
         while at < span.end:
-            piece = await self._workers.ask(_read, file, at, min(CHUNK_B, span.end - at))
+            piece = await self._pool.ask(_read, file, at, min(CHUNK_B, span.end - at))
             if not piece:
                 raise CardTrouble
             yield piece
@@ -158,7 +159,7 @@ def _read(db: sqlite3.Connection, file: ClearFile, at: int, count: int) -> bytes
         raise CardTrouble from error
 
 
-def _without_body(found: Found, status: int, headers: dict[str, str]) -> Response:
+def _without_body(found: OpenedFile, status: int, headers: dict[str, str]) -> Response:
     found.file.close()
     return Response(None, status, headers)
 
@@ -169,6 +170,6 @@ def _has(header: str | None, etag: str) -> bool:
 
 
 def _range_counts(request: Request, etag: str) -> bool:
-    """A Range with an If-Range counts only while the file is still the one of which the browser has a part."""
+    """With an If-Range, a Range counts only for the same file that the browser has a part of."""
     condition = request.headers.get("if-range")
     return condition is None or condition.strip() == etag

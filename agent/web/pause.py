@@ -1,4 +1,4 @@
-"""/pause: a tap on the switch, made durable before the page says so."""
+"""/pause: pauses cameras or ends a pause. The card has it before the answer goes. One address, as its siblings."""
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ from agent.store import pause
 from agent.store.folders import Folders
 from agent.web.forms import own_path, read_form
 from agent.web.present_camera import CHOICES_MIN
-from agent.web.store_pool import Workers
+from agent.web.store_pool import StorePool
 
 RESUME = "resume"
 
 _log = logging.getLogger(__name__)
 
 
-class Pausing:
-    """The handler of the switch's form. A card that does not answer is told as everywhere; nothing is paused then."""
+class PausePage:
+    """The handler of the switch's form. While the card does not answer, nothing is paused, and the page says so."""
 
-    def __init__(self, settings: Settings, workers: Workers, folders: Folders, clock: Clock) -> None:
+    def __init__(self, settings: Settings, pool: StorePool, folders: Folders, clock: Clock) -> None:
         self._names = {camera.name for camera in settings.camera}
-        self._workers, self._folders, self._clock = workers, folders, clock
+        self._pool, self._folders, self._clock = pool, folders, clock
 
     async def change(self, request: Request) -> Response:
-        """POST: `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to go back to."""
+        """POST with `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to return to."""
         form = await read_form(request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
         camera, wanted = form.get("camera", ""), form.get("for", "")
         if (camera and camera not in self._names) or wanted not in (*CHOICES_MIN, RESUME):
             return PlainTextResponse("No such camera, or no such pause\n", 400)
-        await self._workers.ask(self._do, [camera] if camera else None, wanted)
+        await self._pool.ask(self._do, [camera] if camera else None, wanted)
         _log.info("%s: %s by the page", camera or "all cameras", "resumed" if wanted == RESUME else "paused")
         return RedirectResponse(own_path(form.get("next", "/")), 303)
 

@@ -1,4 +1,4 @@
-"""A camera's tile: its state in words, from the newest report. Pure."""
+"""A camera on the page: its state, sound, masks, busy areas and pause, in words. Pure."""
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,34 +13,51 @@ from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.core.household.pause import Paused, Pauses
 from agent.host.clock import Instant
-from agent.web.words import Words
+from agent.web.words import PageWords
+
+SILENT, UNSUPPORTED = ", silent", "unsupported "        # an end and a begin of `CameraFacts.audio`
+
+
+def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:
+    """Whether sound is recorded, or why not; "" for a camera whose sound the household has not turned on."""
+    if not camera.audio:
+        return ""
+    facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
+    if facts is None or facts.audio is None:
+        return words("sound.on")
+    heard = facts.audio
+    if heard.startswith(UNSUPPORTED):
+        return words("sound.unsupported", codec=heard.removeprefix(UNSUPPORTED))
+    if heard == "none":
+        return words("sound.none")
+    return words("sound.silent" if heard.endswith(SILENT) and facts.state == "ok" else "sound.on")
 
 
 @dataclass(frozen=True, slots=True)
-class Masking:
-    """A camera's masks. Areas that we paint are black in the picture and need no drawing."""
+class MaskView:
+    """A camera's masks. Areas that the recorder paints are black in the picture and need no outlines."""
 
     areas_n: int
-    by_camera: bool                 # so the household has declared
-    outlines: list[str]             # of its areas, as the points of an SVG polygon
-    width: int
+    by_camera: bool                 # as the household has declared
+    outlines: list[str]             # of the camera's own areas, as points of SVG polygons
+    width: int                      # of the picture, pixels; 0 while unknown
     height: int
 
 
-def masks(camera: Camera, report: Report | None) -> Masking | None:
-    """None without masks; outlines only once the picture's size is known."""
+def mask_view(camera: Camera, report: Report | None) -> MaskView | None:
+    """None for a camera without masks. There are outlines only once the picture's size is known."""
     if not camera.masks:
         return None
     facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
     width, height = (facts.width or 0, facts.height or 0) if facts else (0, 0)
     drawn = camera.masks if declared(camera) and width and height else []
     outlines = [" ".join(f"{x * width:.0f},{y * height:.0f}" for x, y in area) for area in drawn]
-    return Masking(len(camera.masks), declared(camera), outlines, width, height)
+    return MaskView(len(camera.masks), declared(camera), outlines, width, height)
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A restless place: its column and row in the grid, and how strongly it is shown, 1 to 3."""
+class BusyCell:
+    """A cell of the grid that is busy, from 1 (a little) to 3."""
 
     column: int
     row: int
@@ -48,53 +65,53 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Restless:
-    """A camera's busy areas; `told` is all there is while nothing is known."""
+class BusyView:
+    """A camera's busy areas; only `sentences` while nothing is known."""
 
-    told: tuple[str, ...]           # sentences
-    cells: tuple[Cell, ...] = ()
+    sentences: tuple[str, ...]
+    cells: tuple[BusyCell, ...] = ()
     width: int = 0                  # of the picture, pixels
     height: int = 0
     scale: str = ""                 # from cells to pixels, as an SVG transform
 
 
-def restless(busy: Busy | None, words: Words) -> Restless:
+def busy_view(busy: Busy | None, words: PageWords) -> BusyView:
     """`busy` is None while the recorder does not answer."""
     if busy is None or busy.state != "ok":
-        return Restless((words("busy.unknown"),))
-    cells = tuple(Cell(x, y, shown) for y, row in enumerate(busy.grid) for x, value in enumerate(row)
+        return BusyView((words("busy.unknown"),))
+    cells = tuple(BusyCell(x, y, shown) for y, row in enumerate(busy.grid) for x, value in enumerate(row)
                   if (shown := level(value)))
     places_n = sum(map(len, busy.grid))
     share = words("busy.share", pct=max(1, round(100 * len(cells) / places_n))) if cells else words("busy.none")
     scale = f"scale({busy.width / len(busy.grid[0]):g} {busy.height / len(busy.grid):g})"
-    return Restless((share, *_now(busy, words)), cells, busy.width, busy.height, scale)
+    return BusyView((share, *_busy_now(busy, words)), cells, busy.width, busy.height, scale)
 
 
-def _now(busy: Busy, words: Words) -> list[str]:
+def _busy_now(busy: Busy, words: PageWords) -> list[str]:
     if busy.moving:
         return [words("busy.moving")]
     return [words(f"busy.why.{each}") for each in busy.silences] or [words("busy.still")]
 
 
-CHOICES_MIN = {"15": 15, "60": 60, "open": None}        # what the page offers; None: until somebody lifts it
+CHOICES_MIN = {"15": 15, "60": 60, "open": None}        # minutes of the page's buttons; None: until somebody ends it
 DAY = re.compile("mon|tue|wed|thu|fri|sat|sun", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
-    """One switch: of a camera, or of all of them together."""
+class PauseSwitch:
+    """The form that pauses a camera, or all of them together."""
 
     camera: str                 # "" for all
-    told: str                   # what is paused and until when; "" for nothing
+    state: str                  # in words what is paused and until when; "" for nothing
     can_pause: bool
-    can_resume: bool            # a camera's weekly hours are not lifted here
-    hours: str                  # these hours, as people read them; "" for none
+    can_resume: bool            # not during a camera's weekly hours, which only the configuration ends
+    hours: str                  # these hours in words; "" for none
 
 
 def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, now: Instant) -> Paused | None:
-    """Whether a camera is paused: by what was said, which capture may not have heard yet, or by what capture tells.
+    """Whether a camera is paused: by the card, which capture may not have read yet, or by capture's report.
 
-    `pauses` are None while the card does not answer. Weekly hours are capture's to judge.
+    `pauses` are None while the card does not answer. Capture alone judges weekly hours.
     """
     word = pauses.of(camera, now) if pauses is not None else None
     if word is not None:
@@ -102,7 +119,7 @@ def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, no
     if facts is None or facts.state != "paused" or facts.paused_by is None:
         return None
     if pauses is not None and facts.paused_by != "schedule":
-        return None             # lifted just now
+        return None             # ended a moment ago
     return Paused(facts.paused_by, facts.paused_until_ms)
 
 
@@ -113,7 +130,7 @@ def paused_of(cameras: Sequence[Camera], report: Report | None, pauses: Pauses |
     return {camera.name: paused_now(facts.get(camera.name), pauses, camera.name, now) for camera in cameras}
 
 
-def told(paused: Paused, now: Instant, words: Words) -> str:
+def pause_text(paused: Paused, now: Instant, words: PageWords) -> str:
     """The state of a paused camera in words."""
     if paused.by == "unreadable":
         return words("pause.unreadable")
@@ -123,26 +140,26 @@ def told(paused: Paused, now: Instant, words: Words) -> str:
     return words(f"pause.{kind}_until", time=words.moment(paused.until_wall_ms, now.wall_ms))
 
 
-def of_camera(camera: Camera, paused: Paused | None, now: Instant, words: Words) -> Switch:
+def camera_switch(camera: Camera, paused: Paused | None, now: Instant, words: PageWords) -> PauseSwitch:
     """The switch on a camera's own page."""
     by_hours = paused is not None and paused.by == "schedule"
     who = words(f"pause.by_{paused.by}") if paused and f"pause.by_{paused.by}" in words.texts else ""
-    state = " ".join((told(paused, now, words), who)).strip() if paused else ""
-    return Switch(camera.name, state, paused is None, paused is not None and not by_hours,
-                  hours(camera.off, words))
+    state = " ".join((pause_text(paused, now, words), who)).strip() if paused else ""
+    return PauseSwitch(camera.name, state, paused is None, paused is not None and not by_hours,
+                  hours_text(camera.off, words))
 
 
-def of_all(paused: Mapping[str, Paused | None], now: Instant, words: Words) -> Switch:
-    """The switch of the whole house, given each enabled camera's state."""
+def house_switch(paused: Mapping[str, Paused | None], now: Instant, words: PageWords) -> PauseSwitch:
+    """The switch of all cameras, given the state of each enabled one."""
     said = {name: each for name, each in paused.items() if each is not None and each.by != "schedule"}
     if not said:
-        return Switch("", "", any(each is None for each in paused.values()), False, "")
+        return PauseSwitch("", "", any(each is None for each in paused.values()), False, "")
     same = len(set(said.values())) == 1 and len(said) == len(paused)
-    state = told(next(iter(said.values())), now, words) if same else words("pause.some", cameras=", ".join(said))
-    return Switch("", state, any(each is None for each in paused.values()), True, "")
+    state = pause_text(next(iter(said.values())), now, words) if same else words("pause.some", cameras=", ".join(said))
+    return PauseSwitch("", state, any(each is None for each in paused.values()), True, "")
 
 
-def hours(off: Sequence[str], words: Words) -> str:
+def hours_text(off: Sequence[str], words: PageWords) -> str:
     """Weekly hours with the days in the reader's language."""
     return "; ".join(DAY.sub(lambda day: words(f"pause.day.{day[0].lower()}"), line) for line in off)
 
@@ -152,39 +169,39 @@ TONES = {"info": "idle", "warn": "warn", "alarm": "alarm"}
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What is said about a camera."""
+    """A camera's state in words."""
 
     camera: str
     enabled: bool
-    tone: str           # recording | idle | warn | alarm | paused | off: the colour of the mark before `state`
+    tone: str           # recording | idle | warn | alarm | paused | off: the dot's colour
     state: str
     remedy: str = ""
 
     @property
     def paused(self) -> bool:
-        """Whether there is no picture because nobody is to see."""
+        """Whether the camera has no picture because it is paused."""
         return self.tone == "paused"
 
 
-def tiles(cameras: Sequence[Camera], report: Report | None, now: Instant, words: Words,
+def tiles(cameras: Sequence[Camera], report: Report | None, now: Instant, words: PageWords,
           paused: Mapping[str, Paused | None] | None = None) -> list[Tile]:
-    """One tile for each camera of the settings, in their order; `paused` tells which are to see nothing."""
+    """One tile for each of these cameras, in their order; `paused` as from `paused_of`."""
     facts = {each.camera: each for each in report.cameras} if report else {}
     conditions = report.conditions if report else ()
     return [_tile(camera, facts.get(camera.name), _worst(camera.name, conditions), now, words,
                   (paused or {}).get(camera.name)) for camera in cameras]
 
 
-def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, now: Instant, words: Words,
+def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, now: Instant, words: PageWords,
           paused: Paused | None) -> Tile:
     if not camera.enabled:
         return Tile(camera.name, False, "off", words("camera.off"))
     if paused:
         remedy = words("pause.unreadable_help") if paused.by == "unreadable" else ""
-        return Tile(camera.name, True, "paused", told(paused, now, words), remedy)
+        return Tile(camera.name, True, "paused", pause_text(paused, now, words), remedy)
     if worst:
         said = text(worst.code, words.language)
-        if worst.code in CAMERA and worst.code != "camera_frozen":      # which has a picture, an old one
+        if worst.code in CAMERA and worst.code != "camera_frozen":      # a frozen one has a picture, an old one
             lost = _lost_since(facts, worst, now, words)
             return Tile(camera.name, True, "alarm", lost, f"{said.title}. {said.remedy}")
         return Tile(camera.name, True, TONES[worst.severity], said.title, said.remedy)
@@ -196,15 +213,15 @@ def _worst(name: str, conditions: Sequence[Condition]) -> Condition | None:
     return max(own, key=lambda each: RANK[each.severity]) if own else None
 
 
-def _lost_since(facts: CameraFacts | None, condition: Condition, now: Instant, words: Words) -> str:
-    """When the last picture came, if capture can tell; else when it was noticed."""
+def _lost_since(facts: CameraFacts | None, condition: Condition, now: Instant, words: PageWords) -> str:
+    """Since when there is no picture: since the last frame if capture knows it, else since the condition began."""
     age_s = facts.last_frame_age_s if facts else None
     ago_ms = age_s * 1000 if age_s is not None else now.mono_ms - condition.since_mono_s * 1000
     return words("camera.lost_since", time=words.moment(int(now.wall_ms - ago_ms), now.wall_ms))
 
 
-def _everyday(facts: CameraFacts | None, words: Words) -> tuple[str, str]:
-    """Tone and state of a camera about which health has nothing to say."""
+def _everyday(facts: CameraFacts | None, words: PageWords) -> tuple[str, str]:
+    """Tone and state of a camera without conditions."""
     if facts is None:
         return "idle", words("camera.unheard")
     if facts.state == "ok":

@@ -1,4 +1,4 @@
-"""An event as the page shows it: when, where, how long, and whether its time is to be believed."""
+"""An event as the page shows it: when, where, how long, and whether its time may be wrong."""
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from agent.host.clock import Instant
 from agent.store import boots
 from agent.store.events import Event
-from agent.web.words import Words
+from agent.web.words import PageWords
 
 KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """An event in words. `note` says what is unusual about it: going on, interrupted."""
+class ClipLink:
+    """The clip of an event."""
+
+    name: str
+    starts_s: float             # where in the clip the event begins
+    file_name: str              # for a download
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """An event in words. `note` says if it is going on or was interrupted."""
 
     id: int
     camera: str
@@ -22,37 +31,36 @@ class Sighting:
     day: str
     clock: str
     clock_s: str                # with seconds
-    unsure: bool                # the clock was not right then nor later in the boot, or told two times for right
+    unsure: bool                # the clock was not set in that boot, or two times were both told as right
     lasted: str                 # in words
     length: str                 # as players show it
     note: str
     going_on: bool
     thumb: bool
-    clip: str | None
-    starts_s: float             # where in the clip it begins
-    file_name: str              # for a download
+    clip: ClipLink | None
 
 
 def unsure(db: sqlite3.Connection, events: Sequence[Event]) -> frozenset[int]:
-    """Ids of those events whose time may be wrong."""
+    """The ids of those events whose time may be wrong."""
     return frozenset(event.id for event in events if not boots.is_sure(db, event.boot, event.clock))
 
 
-def sighting(event: Event, is_unsure: bool, now: Instant, words: Words) -> Sighting:
+def event_view(event: Event, is_unsure: bool, now: Instant, words: PageWords) -> EventView:
     """The event in the words of one language."""
+    clip = ClipLink(event.clip, (event.clip_offset_ms or 0) / 1000,
+                    f"{event.camera}-{words.stamp(event.wall_ms)}.mp4") if event.clip else None
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
-    return Sighting(
+    return EventView(
         id=event.id, camera=event.camera, kind=_kind(event, words),
         zones=words("event.zones", zones=", ".join(event.zones)) if event.zones else "",
         day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
         lasted=words.span(event.dur_ms) if event.dur_ms is not None else "",
         length=words.length(event.dur_ms) if event.dur_ms is not None else "", note=note,
-        going_on=event.state == "open", thumb=event.thumb is not None, clip=event.clip,
-        starts_s=(event.clip_offset_ms or 0) / 1000, file_name=f"{event.camera}-{words.stamp(event.wall_ms)}.mp4")
+        going_on=event.state == "open", thumb=event.thumb is not None, clip=clip)
 
 
-def _kind(event: Event, words: Words) -> str:
-    """What happened; of tampering, what was done if there is a word for it."""
+def _kind(event: Event, words: PageWords) -> str:
+    """What happened; for tampering, its kind if there is a word for it."""
     done = f"tamper.{event.code}"
     return words(done if done in words.texts else KINDS.get(event.kind, "event.other"))

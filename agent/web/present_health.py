@@ -1,4 +1,4 @@
-"""The device's health as the page tells it: one sentence, what to do, and details for whoever unfolds them. Pure."""
+"""The device's health on the page: one sentence, its remedy, and details that can be unfolded. Pure."""
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Instant
 from agent.web.present_camera import TONES
-from agent.web.words import Words
+from agent.web.words import PageWords
 
 DAYS_MANY = 365
 DAYS_A_YEAR = 365.0
@@ -17,8 +17,8 @@ KEPT = "kept_days."                     # and the camera's name: of the keeper's
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One condition in words; `since` is empty for a camera's, whose tile tells since when there is no picture."""
+class ProblemView:
+    """One condition in words; `since` is empty for a camera's: its tile tells since when it has no picture."""
 
     tone: str
     title: str
@@ -27,38 +27,39 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """What is said about the device."""
+class HealthView:
+    """The device's health in words."""
 
     tone: str                           # good | idle | warn | alarm
     sentence: str
     remedy: str
-    problems: list[Problem]             # those that `sentence` and `remedy` do not tell
-    details: list[tuple[str, str]]      # label and value, only what is known
+    problems: list[ProblemView]             # all but the one that `sentence` and `remedy` tell
+    details: list[tuple[str, str]]      # label and value, without the unknown ones
 
 
-def status(report: Report | None, now: Instant, words: Words) -> Status:
-    """The newest report in words; before the first one, that it is being made."""
+def health_view(report: Report | None, now: Instant, words: PageWords) -> HealthView:
+    """The newest report in words; None stands for the time before the first one."""
     if report is None:
-        return Status("idle", words("health.checking"), "", [], [])
+        return HealthView("idle", words("health.checking"), "", [], [])
     problems = [_problem(each, now, words) for each in report.conditions]
     details = [*_machine(report.host, words), *_card(report, words), *_surroundings(report, words),
                *_roles(report, words)]
     if problems and problems[0].tone != "idle":
         worst, *others = problems
-        return Status(worst.tone, " ".join((worst.title, worst.since)).strip(), worst.remedy, others, details)
-    return Status("good", words("health.good"), "", problems, details)
+        return HealthView(worst.tone, " ".join((worst.title, worst.since)).strip(), worst.remedy, others, details)
+    return HealthView("good", words("health.good"), "", problems, details)
 
 
-def _problem(condition: Condition, now: Instant, words: Words) -> Problem:
+def _problem(condition: Condition, now: Instant, words: PageWords) -> ProblemView:
     said = text(condition.code, words.language)
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
     where = condition.camera or (_role_name(condition.unit or "", words) if condition.code in ROLE else "")
-    return Problem(TONES[condition.severity], f"{said.title} ({where})" if where else said.title, since, said.remedy)
+    title = f"{said.title} ({where})" if where else said.title
+    return ProblemView(TONES[condition.severity], title, since, said.remedy)
 
 
-def _machine(host: HostFacts, words: Words) -> Iterator[tuple[str, str]]:
+def _machine(host: HostFacts, words: PageWords) -> Iterator[tuple[str, str]]:
     if host.soc_temp_c is not None:
         yield words("health.temperature"), f"{words.number(host.soc_temp_c)} °C"
     if host.mem_avail_b is not None and host.mem_total_b:
@@ -66,7 +67,7 @@ def _machine(host: HostFacts, words: Words) -> Iterator[tuple[str, str]]:
                                             total=words.size(host.mem_total_b))
 
 
-def _card(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+def _card(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     host, days_left = report.host, report.card_days_left
     if host.disk_free_b is None or not host.disk_tot_b:
         return
@@ -83,13 +84,13 @@ def _card(report: Report, words: Words) -> Iterator[tuple[str, str]]:
         yield words("health.wear"), words("health.wear_value", size=size, worst=worst, best=best)
 
 
-def _figure(value: float, words: Words) -> str:
-    """As exact as people want it."""
+def _figure(value: float, words: PageWords) -> str:
+    """One decimal below ten, none above."""
     return words.number(value, 0 if value >= 10 else 1)
 
 
-def _kept(report: Report, words: Words) -> Iterator[tuple[str, str]]:
-    """How long each camera's footage stays, by the keeper's word."""
+def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
+    """How long each camera's footage stays, from the keeper's heartbeat."""
     told = {key.removeprefix(KEPT): days for unit in report.units if unit.beat and not unit.silent
             for key, days in unit.beat.facts.items() if key.startswith(KEPT) and isinstance(days, int | float)}
     if told:
@@ -97,7 +98,7 @@ def _kept(report: Report, words: Words) -> Iterator[tuple[str, str]]:
                                               for camera, days in sorted(told.items()))
 
 
-def _surroundings(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+def _surroundings(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     host = report.host
     yield words("health.clock"), words(f"health.clock_{host.clock}")
     if host.net_up is not None:
@@ -109,7 +110,7 @@ def _surroundings(report: Report, words: Words) -> Iterator[tuple[str, str]]:
         yield words("health.up"), words.span(int(host.up_s * 1000))
 
 
-def _broker(link: UnitFacts, words: Words) -> Iterator[tuple[str, str]]:
+def _broker(link: UnitFacts, words: PageWords) -> Iterator[tuple[str, str]]:
     told = link.beat.facts if link.beat else {}
     key = f"health.broker_{told.get('broker')}"
     if key in words.texts:
@@ -118,14 +119,14 @@ def _broker(link: UnitFacts, words: Words) -> Iterator[tuple[str, str]]:
         yield words("health.broker"), words(key) + waiting
 
 
-def _roles(report: Report, words: Words) -> Iterator[tuple[str, str]]:
+def _roles(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     for role, told in report.roles.items():
         restarts = f", {words('health.restarts', n=told.restarts_n)}" if told.restarts_n else ""
         name = _role_name(role, words)
         yield name[:1].upper() + name[1:], words(f"health.state_{told.state}") + restarts
 
 
-def _role_name(unit: str, words: Words) -> str:
-    """What a process does, for people: "capture@gate" records; a name that is not ours stays as it is."""
+def _role_name(unit: str, words: PageWords) -> str:
+    """A unit's duty in words: that of "capture@gate" is recording; an unknown name stays as it is."""
     role = unit.partition("@")[0]
     return words.texts.get(f"health.role_{role}", role)

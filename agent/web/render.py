@@ -13,13 +13,13 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from agent.web import words
 from agent.web.access import is_local
-from agent.web.words import LANGUAGES, Words
+from agent.web.words import LANGUAGES, PageWords
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "language"
 YEAR_S = 31_536_000
 FOREVER = f"public, max-age={YEAR_S}, immutable"
-JAVASCRIPT = "text/javascript"          # what mimetypes says of it depends on the machine
+JAVASCRIPT = "text/javascript"          # the answer of mimetypes depends on the machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Static:
 
 
 class Renderer:
-    """Makes answers from templates, in the visitor's language."""
+    """Makes answers from templates, in the browser's language."""
 
     def __init__(self, language: str, site: str, asks: bool) -> None:
-        """`language` is the device's own; `site` is where it hangs, shown beside the name; `asks`: a ward may ask."""
+        """`language` is the device's own; `site` is its place, shown beside the name; `asks`: a ward may ask."""
         self._language, self._site, self._asks = language, site, asks
         self._words = {each: words.load(each) for each in LANGUAGES}
         self._static = {path.name: _static(path) for path in sorted((HERE / "static").iterdir())}
@@ -45,8 +45,8 @@ class Renderer:
         env.filters["runs"] = _runs
         self._templates = {name: env.get_template(name) for name in env.list_templates()}
 
-    def words(self, request: Request) -> Words:
-        """The visitor's language: as just chosen (?lang=), as chosen earlier, or the device's."""
+    def words(self, request: Request) -> PageWords:
+        """The browser's language: as just chosen (?lang=), as chosen earlier (a cookie), or the device's."""
         for wanted in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
             if wanted in self._words:
                 return self._words[wanted]
@@ -78,7 +78,7 @@ class Renderer:
 
 
 def _runs(items: Iterable[object], name: str) -> Iterator[tuple[object, list[object]]]:
-    """Neighbours that have the same attribute `name`, as (its value, they), in order."""
+    """Groups of neighbours with the same attribute `name`, each as (value, items), in order."""
     return ((value, list(run)) for value, run in itertools.groupby(items, operator.attrgetter(name)))
 
 

@@ -1,4 +1,4 @@
-"""The listening socket, and uvicorn on a leash: it ends when we say and leaves signals to us."""
+"""The listening socket, and uvicorn with our own end: it stops with the role and leaves signals to it."""
 import asyncio
 import contextlib
 import socket
@@ -13,13 +13,13 @@ from agent.host.stop import Stop
 WAITING_N_MAX = 64
 CONNECTIONS_N_MAX = 80          # a browser takes six at most
 UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
-DEAD_AFTER_MS = 20_000          # a phone that left the Wi-Fi says nothing any more
+DEAD_AFTER_MS = 20_000          # a phone that has left the Wi-Fi is silent
 TICK_S = 0.5
 END_WITHIN_S = 1
 
 
 class CannotListen(Exception):
-    """The page's address can't be had; the text names it and the remedy."""
+    """The page's address can't be listened on; the text names address and remedy."""
 
 
 def listen(web: Web) -> socket.socket:
@@ -41,7 +41,7 @@ def listen(web: Web) -> socket.socket:
     return listener
 
 
-class Server(uvicorn.Server):
+class PageServer(uvicorn.Server):
     """Serves until `stop`; `tick` is called a few times a second, from the event loop."""
 
     def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], None], at_end: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ class CardTrouble(Exception):
     """The card did not answer in time, too much is waiting for it already, or what it answered was an error."""
 
 
-class Workers:
+class StorePool:
     """`threads_n` threads with a database connection each; at most `queue_n` jobs wait, each for `patience_s`."""
 
     def __init__(self, folder: Path, threads_n: int = 3, queue_n: int = 32, patience_s: float = 5.0) -> None:
@@ -32,7 +32,7 @@ class Workers:
         self._threads = [threading.Thread(target=self._work, name=f"card-{n}", daemon=True) for n in range(threads_n)]
         self.troubles_n = 0
 
-    def start(self) -> "Workers":
+    def start(self) -> "StorePool":
         """Let the threads run."""
         for thread in self._threads:
             thread.start()
@@ -61,12 +61,12 @@ class Workers:
         db: Connection | None = None
         while (job := self._jobs.get()) is not None:
             done, act = job
-            if not done.set_running_or_notify_cancel():     # its visitor has given up meanwhile
+            if not done.set_running_or_notify_cancel():     # its browser has given up meanwhile
                 continue
             try:
                 db = current(db) if db else connect(self._folder)
                 done.set_result(act(db))
-            except Exception as error:                      # belongs to whoever asked
+            except Exception as error:                      # the asker's
                 done.set_exception(error)
         if db is not None:
             db.close()

@@ -1,4 +1,4 @@
-"""What the page says, in Vietnamese and English: texts from i18n/, and numbers and times as people write them."""
+"""The page's words in Vietnamese and English: texts from i18n/, numbers and times as people write them."""
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ GB, MB = 1_000_000_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PageWords:
     """One language; a call gives a text with its `{names}` filled in."""
 
     language: str
@@ -94,6 +94,6 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield prefix + key, value
 
 
-def load(language: str) -> Words:
+def load(language: str) -> PageWords:
     """The words of one of LANGUAGES."""
-    return Words(language, dict(flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))))
+    return PageWords(language, dict(flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))))

@@ -9,7 +9,7 @@ from agent.core.vision.replay.outcome import SILENCES
 from agent.store import browsers
 from agent.store.database import connect, transaction
 from agent.web import words
-from agent.web.present_camera import restless
+from agent.web.present_camera import busy_view
 from tests.rigs.busyrig import BusyCam, busy_at
 from tests.rigs.household import Household
 
@@ -94,7 +94,7 @@ def test_a_camera_that_is_paused_or_looks_for_no_motion_has_no_busy_areas(house)
 
 @pytest.mark.parametrize("said", [VI, EN], ids=["vi", "en"])
 def test_every_silence_has_its_words(said):
-    told = [restless(busy_at((), each), said).told[-1] for each in SILENCES]
+    told = [busy_view(busy_at((), each), said).sentences[-1] for each in SILENCES]
     assert len(set(told)) == len(SILENCES)
-    assert restless(busy_at(()), said).told == (said("busy.none"), said("busy.still"))
-    assert restless(busy_at((), moving=True), said).told[-1] == said("busy.moving")
+    assert busy_view(busy_at(()), said).sentences == (said("busy.none"), said("busy.still"))
+    assert busy_view(busy_at((), moving=True), said).sentences[-1] == said("busy.moving")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agent.store.database import connect
-from agent.web.store_pool import CardTrouble, Workers
+from agent.web.store_pool import CardTrouble, StorePool
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
@@ -51,9 +51,9 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path)
 
 @pytest.fixture
 def desk(folders):
-    workers = Workers(folders.root, threads_n=1, queue_n=2, patience_s=0.3).start()
-    yield workers
-    workers.stop()
+    pool = StorePool(folders.root, threads_n=1, queue_n=2, patience_s=0.3).start()
+    yield pool
+    pool.stop()
 
 
 def test_what_waits_for_the_card_is_bounded_and_counted(desk):
@@ -79,7 +79,7 @@ def test_a_bug_is_not_taken_for_a_bad_card(desk):
 
 def test_a_store_that_cant_be_opened_is_trouble_and_is_tried_again(tmp_path):
     folder = tmp_path / "later"
-    desk = Workers(folder, threads_n=1).start()
+    desk = StorePool(folder, threads_n=1).start()
     with pytest.raises(CardTrouble):
         asyncio.run(desk.ask(lambda db: 1))
     folder.mkdir()

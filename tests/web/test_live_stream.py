@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.web import fanout as channel
-from agent.web import live
-from agent.web.live import Pace
+from agent.web import fanout, live
+from agent.web.live import DurationGuess
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household
 from tests.rigs.livecam import LiveCam
@@ -89,7 +88,7 @@ def test_a_viewer_that_leaves_gives_its_place_back(house, cam):
 
 
 def test_a_viewer_that_takes_nothing_loses_whole_gops_and_holds_up_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr(channel, "QUEUE_B_MAX", 600_000)
+    monkeypatch.setattr(fanout, "QUEUE_B_MAX", 600_000)
     info, packets = movie()
     filler = (100_000).to_bytes(4, "big") + b"\x0c" + bytes(99_999)           # NAL type 12: a decoder steps over it
     heavy = [replace(packet, data=packet.data + filler) for packet in packets]     # 16 Mbit/s at 20 a second
@@ -123,7 +122,7 @@ def test_no_picture_is_told_with_its_reason(house, camera, status, reason):
 
 
 def test_a_camera_without_a_picture_yet_is_told_too(house, monkeypatch):
-    monkeypatch.setattr(channel, "FIRST_WORD_S", 0.2)
+    monkeypatch.setattr(fanout, "FIRST_PACKET_S", 0.2)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(house.runtime / "live-gate.sock"))
         silent.listen(1)
@@ -165,7 +164,7 @@ def test_the_page_ends_within_three_seconds_though_somebody_watches(tmp_path):
 
 def test_a_gap_is_not_taken_for_a_frame():
     _, packets = movie()
-    pace = Pace()
+    pace = DurationGuess()
     assert pace.guess_us(packets[:5]) == FRAME_US
     late = replace(packets[5], dts_us=packets[4].dts_us + 3_000_000)
     assert pace.guess_us([late]) == FRAME_US

@@ -14,7 +14,7 @@ from agent.store import browsers, pause
 from agent.store.database import connect, transaction
 from agent.web import live as views
 from agent.web import words
-from agent.web.present_camera import hours, of_all, of_camera, paused_now, tiles
+from agent.web.present_camera import camera_switch, hours_text, house_switch, paused_now, tiles
 from tests.rigs.h264 import movie
 from tests.rigs.household import Household
 from tests.rigs.wait import until
@@ -151,10 +151,10 @@ def test_hours_are_shown_but_not_lifted_by_the_switch(hand_clock):
     now = hand_clock.now()
     camera = Camera(name="gate", source="file:/gate.mp4", off=["Mon-Fri 07:00-17:00", "sun"])
     by_hours = paused_now(facts("paused", paused_by="schedule"), Pauses(), "gate", now)
-    switch = of_camera(camera, by_hours, now, VI)
-    assert not switch.can_resume and not switch.can_pause and switch.told == "Nghỉ theo lịch"
+    switch = camera_switch(camera, by_hours, now, VI)
+    assert not switch.can_resume and not switch.can_pause and switch.state == "Nghỉ theo lịch"
     assert switch.hours == "Thứ Hai-Thứ Sáu 07:00-17:00; Chủ Nhật"
-    assert hours([], VI) == "" and not of_all({"gate": by_hours}, now, VI).told
+    assert hours_text([], VI) == "" and not house_switch({"gate": by_hours}, now, VI).state
 
 
 def test_masks_are_told_with_who_paints_them_and_drawn_only_where_the_camera_does(tmp_path):

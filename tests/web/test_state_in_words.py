@@ -9,9 +9,10 @@ from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
 from agent.core.health.texts import text
-from agent.web import hearing, words
+from agent.web import present_camera as hearing
+from agent.web import words
 from agent.web.present_camera import tiles
-from agent.web.present_health import status
+from agent.web.present_health import health_view
 
 VI, EN = words.load("vi"), words.load("en")
 GATE = Camera(name="gate", source="file:/gate.mp4")
@@ -70,16 +71,16 @@ def test_a_camera_that_is_off_or_another_ones_fault_is_no_alarm(hand_clock):
 
 
 def test_one_sentence_when_all_is_well_and_nothing_unknown_is_told(hand_clock):
-    shown = status(report(), hand_clock.now(), VI)
+    shown = health_view(report(), hand_clock.now(), VI)
     assert (shown.tone, shown.sentence, shown.problems) == ("good", "Mọi thứ đều ổn", [])
     assert shown.details == [("Đồng hồ", "đúng giờ, theo mạng")]
-    assert status(None, hand_clock.now(), VI).sentence == "Đang kiểm tra…"
+    assert health_view(None, hand_clock.now(), VI).sentence == "Đang kiểm tra…"
 
 
 def test_the_worst_is_the_sentence_and_the_others_follow(hand_clock):
     conditions = (wrong("card_full"), wrong("camera_slow", "warn", camera="gate"), wrong("power_was_low", "info"),
                   wrong("role_down", "warn", unit="capture@gate"))
-    shown = status(report(conditions=conditions), hand_clock.now(), EN)
+    shown = health_view(report(conditions=conditions), hand_clock.now(), EN)
     since = EN.clock(hand_clock.now().wall_ms - 600_000)
     assert (shown.tone, shown.sentence) == ("alarm", f"The card is full since {since}")
     assert shown.remedy.startswith("Delete other files")
@@ -89,7 +90,7 @@ def test_the_worst_is_the_sentence_and_the_others_follow(hand_clock):
 
 
 def test_news_alone_does_not_spoil_the_sentence(hand_clock):
-    shown = status(report(conditions=(wrong("watchdog_reset", "info"),)), hand_clock.now(), EN)
+    shown = health_view(report(conditions=(wrong("watchdog_reset", "info"),)), hand_clock.now(), EN)
     assert (shown.tone, shown.sentence) == ("good", "Everything is fine") and len(shown.problems) == 1
 
 
@@ -97,7 +98,7 @@ def test_the_details_in_units_that_people_know(hand_clock):
     link = Beat(role="link", unit="link", pid=1, mono_s=1, up_s=1, facts={"broker": "unreachable", "outbox_n": 7})
     host = HostFacts(clock="saved", soc_temp_c=51.6, mem_avail_b=210_000_000, mem_total_b=430_000_000, up_s=93_700.0,
                      disk_free_b=1_500_000_000, disk_tot_b=62_000_000_000, net_up=False)
-    shown = status(report(host=host, units=(UnitFacts("link", "link", 1.0, 0, link),), days_left=2.5,
+    shown = health_view(report(host=host, units=(UnitFacts("link", "link", 1.0, 0, link),), days_left=2.5,
                           capture=RoleReport("ok", 2)), hand_clock.now(), VI)
     assert shown.details == [
         ("Nhiệt độ", "52 °C"), ("Bộ nhớ", "còn 210 MB trên 430 MB"),
@@ -112,7 +113,7 @@ def test_the_details_tell_how_long_footage_stays_and_a_card_lasts(hand_clock):
     seen = replace(report(host=HostFacts(clock="ntp", disk_free_b=6_400_000_000, disk_tot_b=64_000_000_000),
                           units=(UnitFacts("keeper", "keeper", 1.0, 0, keeper),)),
                    card_written_b_per_day=21_600_000_000.0, card_life_days=(296.0, 741.0))
-    assert status(seen, hand_clock.now(), EN).details[1:3] == [
+    assert health_view(seen, hand_clock.now(), EN).details[1:3] == [
         ("Recordings stay", "gate: 2.5 days; yard: 10 days"),
         ("Card wear", "22 GB written a day; at that rate a new card lasts 0.8 to 2.0 years")]
 
@@ -125,10 +126,10 @@ def test_the_details_tell_how_long_footage_stays_and_a_card_lasts(hand_clock):
 def test_a_camera_that_is_to_have_sound_says_whether_it_has(state: str, heard: str | None, vi: str, en: str):
     gate = Camera(name="gate", source="rtsp://10.0.0.5/1", audio=True)
     seen = report(CameraFacts(camera="gate", state=state, audio=heard))
-    assert vi in hearing.told(gate, seen, VI) and en in hearing.told(gate, seen, EN)
-    assert (hearing.told(gate, seen, EN) == EN("sound.on")) == (en == "on")
+    assert vi in hearing.sound_text(gate, seen, VI) and en in hearing.sound_text(gate, seen, EN)
+    assert (hearing.sound_text(gate, seen, EN) == EN("sound.on")) == (en == "on")
 
 
 def test_of_sound_that_nobody_asked_for_nothing_is_said():
-    assert hearing.told(GATE, report(CameraFacts(camera="gate", state="ok", audio="off")), EN) == ""
-    assert hearing.told(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")
+    assert hearing.sound_text(GATE, report(CameraFacts(camera="gate", state="ok", audio="off")), EN) == ""
+    assert hearing.sound_text(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")
