@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.core.contract.live import packet_head, stream_bytes
 from agent.core.media.model import Packet, StreamInfo
-from agent.host.sockets import close_door, open_door
+from agent.host.sockets import close_listener, listen
 
 VIEWERS_MAX = 8
 QUEUE_BYTES_MAX = 4_000_000
@@ -79,7 +79,7 @@ class LiveSocket:
 
     def __init__(self, path: Path) -> None:
         """Listen on `path`. Raises OSError."""
-        self._door = open_door(path, VIEWERS_MAX)
+        self._door = listen(path, VIEWERS_MAX)
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._viewers: list[_Viewer] = []
         self._opening = b""
@@ -143,7 +143,7 @@ class LiveSocket:
     def close(self) -> None:
         """End all viewers and stop listening."""
         self._closed.set()
-        close_door(self._door)
+        close_listener(self._door)
         with self._lock:
             for viewer in self._viewers:
                 viewer.end()

@@ -14,7 +14,7 @@ from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
 from agent.host import rescue
-from agent.host.memory import small_pages_only
+from agent.host.prctl import small_pages_only
 from agent.process.reload import Reload
 from agent.process.role import Role, arguments, live
 from agent.store import pause
@@ -46,8 +46,8 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     crew = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
     crew.obey(settings, cameras, insist=name is not None)
     while not (stopped := role.stop.is_set()) and crew.tick() is None:
-        if role.heart.due():
-            role.heart.beat(crew.facts(), {"config_fault": problem} if problem else {})
+        if role.heartbeat.due():
+            role.heartbeat.beat(crew.facts(), {"config_fault": problem} if problem else {})
         role.stop.wait(TICK_S)
         if reload.taken():
             settings, problem = _read_again(config, settings)

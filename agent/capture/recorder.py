@@ -34,11 +34,11 @@ from agent.host.clock import Clock, Instant, at
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably, write_once
 from agent.store import announce, boots, clips, events, pause
+from agent.store.clip_recovery import recover_camera
 from agent.store.database import StoreError, connect, is_damage, number_on, transaction
 from agent.store.encryption.days import DayKey
 from agent.store.folders import Folders
 from agent.store.names import picture
-from agent.store.recover import recover_camera
 
 QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap cards stall for seconds, and it is memory
 RETRY_AFTER_S = 5.0             # how soon a card that failed is tried again

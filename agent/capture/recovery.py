@@ -15,7 +15,7 @@ from agent.core.contract.facts import CameraFacts
 from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
 from agent.host import rescue
 from agent.host.clock import Clock
-from agent.store import recovery as ladder
+from agent.store import reboot_history as ladder
 from agent.store.folders import Folders
 
 TOLD = {Step.PROCESS: "a new process", Step.DRIVER: "its driver is started anew", Step.REBOOT: "the machine restarts"}

@@ -10,7 +10,7 @@ from agent.capture.still import jpeg, last_picture
 from agent.core.contract.still import Still, answer
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock
-from agent.host.sockets import Desk
+from agent.host.sockets import SocketServer
 
 SAME_S = 1.0                # who asks so soon after another gets the same picture
 DECODE_S = 0.5              # on a slow board the picture reached by then counts: a little older, but in time
@@ -31,7 +31,7 @@ class SnapshotSocket:
         self._newest, self._clock, self._wide_max = newest, clock, wide_max
         self._made = b""                            # the last answer, and when it was made
         self._made_mono_s = float("-inf")
-        self._desk = Desk(path, "snapshot", lambda _: self._answer())
+        self._desk = SocketServer(path, "snapshot", lambda _: self._answer())
 
     def _answer(self) -> bytes:
         found, now_mono_s = self._newest(), self._clock.mono_s()

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, table, when
 from agent.store import boots, events
-from agent.store.events import Event
+from agent.store.events import StoredEvent
 
 LOOK_EVERY_S = 0.25
 WATCHED_N = 100             # events that may still change: the newest ones
@@ -32,7 +32,7 @@ def show(config: Path | None, camera: str | None, last_n: int, follow: bool, as_
                     _line(db, event)
 
 
-def _list(db: sqlite3.Connection, shown: Sequence[Event], as_json: bool) -> None:
+def _list(db: sqlite3.Connection, shown: Sequence[StoredEvent], as_json: bool) -> None:
     if as_json:
         for event in shown:
             json_line(asdict(event))
@@ -45,7 +45,7 @@ def _list(db: sqlite3.Connection, shown: Sequence[Event], as_json: bool) -> None
             console().print(f"[dim]{MARKS}[/dim]")
 
 
-def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -> Iterator[Event]:
+def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -> Iterator[StoredEvent]:
     """Each event that begins, ends or gets its clip, until `stop`. Asks for rows only when somebody has written."""
     known = {event.id: _state(event) for event in events.latest(db, camera, WATCHED_N)}
     version = _version(db)
@@ -59,7 +59,7 @@ def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -
         yield from changed
 
 
-def _state(event: Event) -> tuple[str, str | None]:
+def _state(event: StoredEvent) -> tuple[str, str | None]:
     return event.state, event.clip
 
 
@@ -68,7 +68,7 @@ def _version(db: sqlite3.Connection) -> int:
     return db.execute("PRAGMA data_version").fetchone()[0]
 
 
-def _row(db: sqlite3.Connection, event: Event) -> tuple[str, ...]:
+def _row(db: sqlite3.Connection, event: StoredEvent) -> tuple[str, ...]:
     sure = boots.is_sure(db, event.boot, event.clock)
     long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
     kind = f"{event.kind}: {event.code}" if event.code else event.kind
@@ -76,7 +76,7 @@ def _row(db: sqlite3.Connection, event: Event) -> tuple[str, ...]:
             "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))
 
 
-def _line(db: sqlite3.Connection, event: Event) -> None:
+def _line(db: sqlite3.Connection, event: StoredEvent) -> None:
     """One change as one line, like the table's."""
     began, number, camera, kind, long, score, clip, zones = _row(db, event)
     out = console()

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from agent.config.settings import Settings
-from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 
 ASK = Path("-")

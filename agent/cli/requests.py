@@ -11,13 +11,13 @@ from agent.cli.place import open_store
 from agent.cli.terminal import console, json_line, length, local, size, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
-from agent.core.household.sharing import Decision
+from agent.core.household.sharing_rules import Decision
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store import requests
 from agent.store.database import StoreError
-from agent.store.export.leaving import Leaving, leaving
-from agent.store.requests import Request, RequestError
+from agent.store.export.preview import ExportPreview, preview
+from agent.store.requests import RequestError, WardRequest
 
 LABEL_N = 14            # letters, with the space behind them
 STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "packed": "approved, being sent",
@@ -33,7 +33,7 @@ def show_all(config: Path | None, last_n: int, as_json: bool) -> None:
     found = requests.newest(db, last_n)
     if as_json:
         for each in found:
-            json_line(_told(each, leaving(db, each)))
+            json_line(_told(each, preview(db, each)))
         return
     if not found and sys.stdout.isatty():
         console().print("the ward has asked for nothing")
@@ -48,7 +48,7 @@ def show(config: Path | None, number: int, as_json: bool) -> None:
     """Print one request and what would leave the house. Raises ConfigError, StoreError, typer.BadParameter."""
     settings, _, db = open_store(config)
     request = _get(db, number)
-    found = leaving(db, request)
+    found = preview(db, request)
     if as_json:
         json_line(_told(request, found))
         return
@@ -63,7 +63,7 @@ def decide(config: Path | None, number: int, decision: Decision, yes: bool) -> N
     settings, _, db = open_store(config)
     request = _get(db, number)
     if decision == "approved" and request.state == "waiting" and not yes:
-        _confirm(request, leaving(db, request), _has_sound(settings, request))
+        _confirm(request, preview(db, request), _has_sound(settings, request))
     try:
         requests.decide(db, request.id, decision, "command", SystemClock().now())
     except RequestError as error:
@@ -75,7 +75,7 @@ def decide(config: Path | None, number: int, decision: Decision, yes: bool) -> N
     console().print(f"{told}  request {number}: {_what(request)}", soft_wrap=True)
 
 
-def _confirm(request: Request, found: Leaving, sound: bool) -> None:
+def _confirm(request: WardRequest, found: ExportPreview, sound: bool) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("say --yes to approve without being asked: there is no terminal here to ask at")
     _print(_lines(request, found, sound))
@@ -87,36 +87,36 @@ def _print(lines: Iterable[tuple[str, str]]) -> None:
         console().print(f"[dim]{label:<{LABEL_N}}[/dim]{escape(value)}", soft_wrap=True)
 
 
-def _get(db: sqlite3.Connection, number: int) -> Request:
+def _get(db: sqlite3.Connection, number: int) -> WardRequest:
     request = requests.get(db, number)
     if request is None:
         raise typer.BadParameter(f"there is no request {number}; taimat requests lists them")
     return request
 
 
-def _has_sound(settings: Settings, request: Request) -> bool:
+def _has_sound(settings: Settings, request: WardRequest) -> bool:
     return any(camera.name == request.camera and camera.audio for camera in settings.camera)
 
 
-def _row(request: Request) -> Sequence[str]:
+def _row(request: WardRequest) -> Sequence[str]:
     return (str(request.n), STATES[request.state], local(request.wall_ms), request.camera, _range(request),
             request.purpose, request.case_no)
 
 
-def _range(request: Request) -> str:
+def _range(request: WardRequest) -> str:
     if request.begin_ms is None or request.end_ms is None:
         return "one picture"
     begin, end = local(request.begin_ms), local(request.end_ms)
     return f"{begin} - {end[11:] if begin[:10] == end[:10] else end}"
 
 
-def _what(request: Request) -> str:
+def _what(request: WardRequest) -> str:
     if request.kind == "snapshot":
         return f"one picture of {request.camera}"
     return f"{request.camera}, {_range(request)}"
 
 
-def _lines(request: Request, found: Leaving, sound: bool) -> list[tuple[str, str]]:
+def _lines(request: WardRequest, found: ExportPreview, sound: bool) -> list[tuple[str, str]]:
     """What a person needs to decide."""
     lines = [("request", f"{request.n}  (the ward's: {request.id})"), ("state", _state(request)),
              ("officer", request.officer), ("case", request.case_no), ("purpose", request.purpose),
@@ -127,7 +127,7 @@ def _lines(request: Request, found: Leaving, sound: bool) -> list[tuple[str, str
     return lines
 
 
-def _state(request: Request) -> str:
+def _state(request: WardRequest) -> str:
     said = STATES[request.state]
     if request.decided_by and request.decided_ms and request.state != "lapsed":
         said += f", {DECIDED.get(request.decided_by, request.decided_by)}, {local(request.decided_ms)}"
@@ -136,7 +136,7 @@ def _state(request: Request) -> str:
     return f"{said} ({request.code})" if request.code else said
 
 
-def _leaves(request: Request, found: Leaving, sound: bool) -> str:
+def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> str:
     """What exactly would leave, or has left."""
     if request.bytes is not None:
         return f"{size(request.bytes)}, SHA-256 {request.sha256}"
@@ -150,7 +150,7 @@ def _leaves(request: Request, found: Leaving, sound: bool) -> str:
     return f"{video}{end}\n{'':{LABEL_N}}{len(found.clips)} clip{'s' if len(found.clips) > 1 else ''}: {names}"
 
 
-def _told(request: Request, found: Leaving) -> dict[str, object]:
+def _told(request: WardRequest, found: ExportPreview) -> dict[str, object]:
     """For programs; *_ms are UTC."""
     return {
         "n": request.n, "id": request.id, "kind": request.kind, "state": request.state, "camera": request.camera,

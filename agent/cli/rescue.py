@@ -17,7 +17,7 @@ from agent.config.source import RAW, parse_source
 from agent.core.recovery import REBOOT_UP_MS
 from agent.host import rescue
 from agent.host.clock import Clock, SystemClock
-from agent.store import recovery as ladder
+from agent.store import reboot_history as ladder
 
 MARKS = Path("/run/taimat-rescued")         # root's own; a boot empties it
 REBOOTS = Path("/var/lib/taimat-rescue/reboots.json")
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("driver", "reboot"))
     options = parser.parse_args(argv)
     clock = SystemClock()
-    names, refused_n = rescue.take(rescue.FOLDER, options.what, clock.now()), 0
+    names, refused_n = rescue.collect(rescue.FOLDER, options.what, clock.now()), 0
     try:
         settings = load(options.config)
     except ConfigError as error:

@@ -16,11 +16,11 @@ from agent.config.derived import units
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings
 from agent.host import log
-from agent.host.child import die_with_parent
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
+from agent.host.prctl import die_with_parent
 from agent.host.stop import Stop
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
 from agent.store.database import StoreError
 from agent.store.folders import Folders
@@ -55,7 +55,7 @@ class Supervisor:
     plan: Callable[[], list[Unit]]
     clock: Clock
     inbox: Inbox
-    heart: Heart
+    heartbeat: Heartbeat
     reload: Reload
     units: list[Unit] = field(init=False)
     by_name: dict[str, Unit] = field(init=False)
@@ -79,7 +79,7 @@ class Supervisor:
                     self._look(unit)
                 if (beat := self.inbox.receive(0.2)) is not None and getattr(beat, "unit", None) in self.by_name:
                     self.by_name[beat.unit].heard_mono_s = self.clock.mono_s()
-                self.heart.beat(facts={f"deaths_{unit.name}_n": unit.deaths_n for unit in self.units})
+                self.heartbeat.beat(facts={f"deaths_{unit.name}_n": unit.deaths_n for unit in self.units})
         finally:
             self._end(self.units)
 
@@ -171,5 +171,5 @@ def run(config: Path, stop: Stop, reload: Reload) -> None:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder that you may write under [store] runtime") from error
     clock = SystemClock()
-    heart = Heart("run", "run", runtime, clock)
+    heart = Heartbeat("run", "run", runtime, clock)
     Supervisor(lambda: plan(load(config), config), clock, inbox, heart, reload).serve(stop)

@@ -1,5 +1,6 @@
 """Checks a configuration against the typed settings, and says everything that is wrong with it at once."""
 import difflib
+import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,20 +8,23 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from agent.config import home, sharing, zones
+from agent.config import zones
 from agent.config.positions import Path
-from agent.config.settings import Polygon, Sensor, Settings
+from agent.config.settings import Polygon, Sensor, Settings, Sharing
 from agent.config.source import RAW, parse_source
 from agent.core.household.pause import all_hours
+from agent.core.household.sharing_rules import STRICTEST_FIRST
 
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
          "fps": "pictures a second"}
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "ip6-localhost")
+PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")       # of a request of the ward
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ConfigProblem:
     """One thing that is wrong, and what would be right."""
 
     path: Path
@@ -87,21 +91,21 @@ def expects(key: str, kind: Any) -> str:
     return text
 
 
-def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iterator[Problem]:
+def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iterator[ConfigProblem]:
     """Unknown keys and wrong values of `table` (parsed TOML), in it and below it."""
     if not isinstance(table, dict):
-        yield Problem(path, f"must be a table: write [{_header(path)}]")
+        yield ConfigProblem(path, f"must be a table: write [{_header(path)}]")
         return
     hints = typing.get_type_hints(kind, include_extras=True)
     for key, value in table.items():
         here = (*path, key)
         if key not in hints:
-            yield Problem(here, f"unknown key; {_meant(key, hints)}")
+            yield ConfigProblem(here, f"unknown key; {_meant(key, hints)}")
         else:
             yield from _check_value(value, hints[key], here)
     for field in msgspec.structs.fields(kind):
         if field.required and field.name not in table:
-            yield Problem((*path, field.name), f"is missing: it takes {expects(field.name, hints[field.name])}")
+            yield ConfigProblem((*path, field.name), f"is missing: it takes {expects(field.name, hints[field.name])}")
 
 
 def _meant(key: str, hints: dict[str, Any]) -> str:
@@ -117,11 +121,11 @@ def _is_table(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _check_value(value: Any, kind: Any, here: Path) -> Iterator[Problem]:
+def _check_value(value: Any, kind: Any, here: Path) -> Iterator[ConfigProblem]:
     bare, _ = _split(kind)
     if get_origin(bare) is list and _is_table(bare):
         if not isinstance(value, list):
-            yield Problem(here, f"is one of several: write [[{_header(here)}]]")
+            yield ConfigProblem(here, f"is one of several: write [[{_header(here)}]]")
             return
         for index, item in enumerate(value):
             yield from check_table(item, get_args(bare)[0], (*here, index))
@@ -131,76 +135,110 @@ def _check_value(value: Any, kind: Any, here: Path) -> Iterator[Problem]:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            yield Problem(here, f"takes {expects(str(here[-1]), kind)}; it is {value!r}")
+            yield ConfigProblem(here, f"takes {expects(str(here[-1]), kind)}; it is {value!r}")
 
 
-def check_whole(settings: Settings) -> Iterator[Problem]:
+def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     """What no single value shows: names used twice, keys that don't go together."""
     seen: set[str] = set()
     for index, camera in enumerate(settings.camera):
         path: Path = ("camera", index)
         if camera.name in seen:
-            yield Problem((*path, "name"), f'"{camera.name}" is taken by another camera: each needs a name of its own')
+            yield ConfigProblem((*path, "name"),
+                                f'"{camera.name}" is taken by another camera: each needs a name of its own')
         seen.add(camera.name)
         yield from _check_camera(camera, path)
     if settings.ward.cert and not settings.ward.key or settings.ward.key and not settings.ward.cert:
-        yield Problem(("ward", "cert"), "cert and key go together: give both files or neither")
+        yield ConfigProblem(("ward", "cert"), "cert and key go together: give both files or neither")
     if settings.ward.user and not settings.ward.password_file:
-        yield Problem(("ward", "user"),
-                      "needs password_file: a file that holds the password alone, readable by the link role only")
-    for key, text in sharing.faults(settings.sharing):
-        yield Problem(("sharing", key), text)
-    for key, text in home.faults(settings):
-        yield Problem(("home", key), text)
+        yield ConfigProblem(("ward", "user"),
+                            "needs password_file: a file that holds the password alone, readable by the link role only")
+    for key, text in sharing_faults(settings.sharing):
+        yield ConfigProblem(("sharing", key), text)
+    for key, text in home_faults(settings):
+        yield ConfigProblem(("home", key), text)
     if len(settings.store.runtime) > 70:
-        yield Problem(("store", "runtime"), "is too long for a socket's name: at most 70 characters")
+        yield ConfigProblem(("store", "runtime"), "is too long for a socket's name: at most 70 characters")
 
 
-def _check_camera(camera: Any, path: Path) -> Iterator[Problem]:
+def _check_camera(camera: Any, path: Path) -> Iterator[ConfigProblem]:
     raw = False
     try:
         spec = parse_source(camera.source)
         raw = spec.scheme in RAW
     except ValueError as error:
-        yield Problem((*path, "source"), str(error))
+        yield ConfigProblem((*path, "source"), str(error))
         return
     if camera.sub:
         try:
             if parse_source(camera.sub).scheme != spec.scheme:
                 raise ValueError(f"must be of the same kind as source ({spec.scheme})")
         except ValueError as error:
-            yield Problem((*path, "sub"), str(error))
+            yield ConfigProblem((*path, "sub"), str(error))
         if raw:
-            yield Problem((*path, "sub"), f"is for network cameras: a {spec.scheme} camera makes its own small picture")
+            yield ConfigProblem((*path, "sub"),
+                                f"is for network cameras: a {spec.scheme} camera makes its own small picture")
     if camera.loop and spec.scheme != "file":
-        yield Problem((*path, "loop"), "is for file sources: a camera has no end to start over from")
+        yield ConfigProblem((*path, "loop"), "is for file sources: a camera has no end to start over from")
     if camera.masks and not raw and camera.privacy_mask == "paint":
-        yield Problem((*path, "masks"),
-                      "can't be painted into video that arrives encoded, and what you mask must never be stored. "
-                      'Either set privacy_mask = "transcode": we decode, paint and encode it (taimat doctor tells the '
-                      'cost); or set the mask in the camera\'s own menu, and say so with privacy_mask = "camera"')
+        yield ConfigProblem((*path, "masks"),
+                            "can't be painted into video that arrives encoded, and what you mask must never be stored. "
+                            'Either set privacy_mask = "transcode": we decode, paint and encode it (taimat doctor '
+                            "tells the cost); or set the mask in the camera's own menu, and say so with privacy_mask = "
+                            '"camera"')
     if raw and camera.privacy_mask != "paint":
-        yield Problem((*path, "privacy_mask"),
-                      f"is for video that arrives encoded: the masks of a {spec.scheme} camera are painted before "
-                      'encoding; leave it at "paint"')
+        yield ConfigProblem((*path, "privacy_mask"),
+                            f"is for video that arrives encoded: the masks of a {spec.scheme} camera are painted "
+                            'before encoding; leave it at "paint"')
     try:
         all_hours(camera.off)
     except ValueError as error:
-        yield Problem((*path, "off"), str(error))
+        yield ConfigProblem((*path, "off"), str(error))
     if spec.scheme != "picamera" and camera.sensor != Sensor():
-        yield Problem((*path, "sensor"), f"is for Raspberry Pi cameras: a {spec.scheme} camera is set in its own menu")
+        yield ConfigProblem((*path, "sensor"),
+                            f"is for Raspberry Pi cameras: a {spec.scheme} camera is set in its own menu")
     if camera.sensor.night_fps > camera.fps:
-        yield Problem((*path, "sensor", "night_fps"), f"is for the dark: at most fps, which is {camera.fps}")
+        yield ConfigProblem((*path, "sensor", "night_fps"), f"is for the dark: at most fps, which is {camera.fps}")
     if camera.sensor.focus_m and camera.sensor.focus != "fixed":
-        yield Problem((*path, "sensor", "focus_m"), 'needs focus = "fixed": else the lens looks for itself')
+        yield ConfigProblem((*path, "sensor", "focus_m"), 'needs focus = "fixed": else the lens looks for itself')
     if camera.audio and raw:
-        yield Problem((*path, "audio"), f"is for network cameras and files: a {spec.scheme} camera brings no sound")
+        yield ConfigProblem((*path, "audio"),
+                            f"is for network cameras and files: a {spec.scheme} camera brings no sound")
     for key, areas in (("masks", camera.masks), ("motion.ignore", camera.motion.ignore)):
         for area in areas:
             if len(area) < 3 or not all(0 <= v <= 1 for corner in area for v in corner):
-                yield Problem((*path, *key.split(".")),
-                              "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
-                              "(0, 0 is the top left of the picture)")
+                yield ConfigProblem((*path, *key.split(".")),
+                                    "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
+                                    "(0, 0 is the top left of the picture)")
                 break
     for key, text in zones.faults(camera):
-        yield Problem((*path, *key), text)
+        yield ConfigProblem((*path, *key), text)
+
+
+def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
+    """What is wrong: the key, and what would be right."""
+    seen: dict[str, str] = {}
+    for rule in STRICTEST_FIRST:
+        for purpose in getattr(sharing, rule):
+            if not PURPOSE.match(purpose):
+                yield rule, f'"{purpose}" is no purpose: write words such as "theft" or "missing-person"'
+            elif seen.setdefault(purpose, rule) != rule:
+                yield rule, f'"{purpose}" is under {seen[purpose]} already: a purpose has one rule'
+
+
+def home_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong: the key in `[home]`, and the remedy."""
+    home, ward = settings.home, settings.ward
+    if home.enabled and not home.host:
+        yield "host", "is missing: it takes the address of the household's own broker, as in \"192.168.1.20\""
+    if home.enabled and ward.enabled and _where(home.host, home.port) == _where(ward.host, ward.port):
+        yield "host", ("is the ward's broker ([ward] host and port), and what is for the household must not go there: "
+                       "name the household's own")
+    if home.user and not home.password_file:
+        yield "user", "needs password_file: a file that holds the password alone, readable by the link role only"
+
+
+def _where(host: str, port: int) -> tuple[str, int]:
+    """The same for two ways to write one place, as far as that can be told without asking anybody."""
+    plain = host.lower().rstrip(".")
+    return ("localhost" if plain in THIS_MACHINE else plain), port

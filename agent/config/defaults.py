@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from agent.config.check import Problem, check_table
+from agent.config.check import ConfigProblem, check_table
 from agent.config.settings import Camera
 
 TABLE = "camera_defaults"
@@ -18,7 +18,7 @@ def apart(table: Toml) -> tuple[Toml, Any]:
     return {key: value for key, value in table.items() if key != TABLE}, table.get(TABLE, {})
 
 
-def check_common(common: Any) -> Iterator[Problem]:
+def check_common(common: Any) -> Iterator[ConfigProblem]:
     """What is wrong with the defaults by themselves."""
     path = (TABLE,)
     for problem in check_table(common, Camera, path):
@@ -27,7 +27,7 @@ def check_common(common: Any) -> Iterator[Problem]:
     if isinstance(common, dict):
         for key in OWN:
             if key in common:
-                yield Problem((*path, key), "belongs to one camera: give it in its [[camera]]")
+                yield ConfigProblem((*path, key), "belongs to one camera: give it in its [[camera]]")
 
 
 def merged(own: Toml, common: Toml) -> Toml:
@@ -43,7 +43,7 @@ def _over(camera: Toml, common: Toml) -> Toml:
     return {**common, **camera, **inner}
 
 
-def placed(problem: Problem, own: Toml, common: Toml) -> Problem:
+def placed(problem: ConfigProblem, own: Toml, common: Toml) -> ConfigProblem:
     """The same problem, at the place where its value was written: a camera's, or the defaults'."""
     if len(problem.path) < 3 or problem.path[0] != "camera":
         return problem

@@ -1,17 +1,19 @@
-"""What follows from the settings: the processes, the card's room, what is agreed, the digest of a camera's motion."""
+"""What follows from the settings: processes, the card's limits, rules of sharing, what is agreed, a camera's digest."""
 import hashlib
 import json
 from typing import Any
 
 import msgspec
 
-from agent.config.settings import Camera, Settings, Store
+from agent.config.settings import Camera, Settings, Sharing, Store
 from agent.config.source import NETWORK, parse_source
 from agent.config.ward_settings import listens
 from agent.core.evidence.ledger import Agreed
-from agent.core.retention import Limits
+from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
+from agent.core.retention import CardLimits
 
 DIGITS = 12
+GB = 1_000_000_000
 
 
 def digest(camera: Camera) -> str:
@@ -45,12 +47,15 @@ def units(settings: Settings) -> dict[str, str]:
     return {**found, "keeper": "keeper", "link": "link", **({"web": "web"} if settings.web.enabled else {})}
 
 
-GB = 1_000_000_000
-
-
-def limits(store: Store) -> Limits:
+def limits(store: Store) -> CardLimits:
     """The limits that these settings set."""
-    return Limits(int(store.quota_gb * GB), store.free_floor_pct, store.hold_max_pct)
+    return CardLimits(int(store.quota_gb * GB), store.free_floor_pct, store.hold_max_pct)
+
+
+def sharing_rules(sharing: Sharing) -> Rules:
+    """What holds for each purpose."""
+    return Rules(sharing.default, {purpose: rule for rule in STRICTEST_FIRST for purpose in getattr(sharing, rule)},
+                 sharing.snapshots)
 
 
 def agreed(settings: Settings) -> Agreed:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from agent.core.household.sharing import Rule
+from agent.core.household.sharing_rules import Rule
 
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
 

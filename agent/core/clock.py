@@ -13,7 +13,7 @@ DISTRUST_S = 24 * 3600.0            # after a step the clock must hold this long
 LEAP_MS = 2 * 24 * 3600 * 1000      # a first right time this far ahead of the newest footage is as good as a step
 
 
-class Seen(Enum):
+class ClockChange(Enum):
     """What happened to the clock."""
 
     SYNC = "sync"
@@ -30,7 +30,7 @@ class ClockWatch:
     distrusted_until_mono_s: float = 0.0
 
     def step(self, mono_ms: int, wall_ms: int, clock: str,
-             newest_wall_ms: int | None = None) -> tuple["ClockWatch", Seen | None, int]:
+             newest_wall_ms: int | None = None) -> tuple["ClockWatch", ClockChange | None, int]:
         """Take one look; returns the next watch, what happened, and by how many milliseconds the clock was moved.
 
         `newest_wall_ms` dates the newest footage. It is asked for when the clock `is_news`: nothing else is there then
@@ -44,9 +44,9 @@ class ClockWatch:
         if leapt if self.is_news(clock) else jumped:
             now = replace(now, distrusted_until_mono_s=mono_ms / 1000 + DISTRUST_S)
         if rank > self.rank:
-            return replace(now, offset_ms=offset_ms), Seen.SYNC, moved_ms if abs(moved_ms) > STEP_MS else 0
+            return replace(now, offset_ms=offset_ms), ClockChange.SYNC, moved_ms if abs(moved_ms) > STEP_MS else 0
         if abs(moved_ms) > STEP_MS:
-            return replace(now, offset_ms=offset_ms), Seen.STEP, moved_ms
+            return replace(now, offset_ms=offset_ms), ClockChange.STEP, moved_ms
         return replace(now, offset_ms=offset_ms if self.offset_ms is None else self.offset_ms), None, 0
 
     def is_news(self, clock: str) -> bool:

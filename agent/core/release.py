@@ -20,7 +20,7 @@ class Before(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TrialPace:
     """How long is waited for what; tests wait less."""
 
     listen_s: float = 7.0           # before it begins: three heartbeats of everybody
@@ -41,13 +41,13 @@ class Trial:
     """One version on trial. Well is who does what worked before, and goes on doing it without starting anew."""
 
     before: Before
-    pace: Pace
+    pace: TrialPace
     restart_mono_s: float           # processes that are older are of the old version: nobody has ended them
     since_mono_s: float
     _heard: dict[str, tuple[Beat, float]] = field(default_factory=dict)     # the latest of each unit, and when
     _well_mono_s: float | None = None       # since when all is well
 
-    def take(self, beat: Beat, now_mono_s: float) -> None:
+    def receive(self, beat: Beat, now_mono_s: float) -> None:
         """A heartbeat has come."""
         if beat.mono_s - beat.up_s < self.restart_mono_s:
             return
@@ -109,7 +109,7 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     needs: Needs
 
 
-class Refused(Exception):
+class ReleaseRefused(Exception):
     """A release that is not installed: `code` for programs, the text for people."""
 
     def __init__(self, code: Code, text: str) -> None:
@@ -139,21 +139,22 @@ def message(told: bytes) -> bytes:
 def believed(told: bytes, signature: bytes, key: bytes, verifies: Verifies) -> Release:
     """The release in a `release.json` that the key's holder has signed; nothing is read before that. Raises Refused."""
     if not verifies(key, signature, message(told)):
-        raise Refused("bad_signature", "it is not signed by the key that [update] release_key names: get it from its "
-                      "maker again, or correct release_key")
+        raise ReleaseRefused("bad_signature", "it is not signed by the key that [update] release_key names: get it "
+                             "from its maker again, or correct release_key")
     try:
         return msgspec.json.decode(told, type=Release)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("bad_bundle", f"its {TOLD} can't be read ({error}): it needs a newer Taimat, or was made wrong"
-                      ) from error
+        raise ReleaseRefused("bad_bundle", f"its {TOLD} can't be read ({error}): it needs a newer Taimat, or was made "
+                             "wrong") from error
 
 
 def demand(release: Release, current: str, python: tuple[int, ...], schema: int) -> None:
     """See that it may take the place of `current` on this device. Raises Refused."""
     if order(release.version) <= order(current):
-        raise Refused("not_newer", f"{release.version} is not newer than {current}, which is installed")
+        raise ReleaseRefused("not_newer", f"{release.version} is not newer than {current}, which is installed")
     if order(release.needs.python) > python[:2]:
-        raise Refused("wrong_python", f"it needs Python {release.needs.python}: update the system first")
+        raise ReleaseRefused("wrong_python", f"it needs Python {release.needs.python}: update the system first")
     if release.needs.schema > schema:
-        raise Refused("no_way_back", f"{current} could not go on with the store as {release.version} leaves it (schema "
-                      f"{release.needs.schema}, known up to {schema}): install a release between the two first")
+        raise ReleaseRefused("no_way_back", f"{current} could not go on with the store as {release.version} leaves it "
+                             f"(schema {release.needs.schema}, known up to {schema}): install a release "
+                             "between the two first")

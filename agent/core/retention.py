@@ -10,7 +10,7 @@ SPARE_B = 256_000_000       # at most so much more than needed goes, so that it 
 FILES_FREE_N = 200          # a card that has room for fewer files than that is as full as one without space
 
 
-class Kept(NamedTuple):
+class KeptClip(NamedTuple):
     """A clip that may go."""
 
     seq: int
@@ -33,17 +33,17 @@ class Doomed(NamedTuple):
     why: str                # age | space
 
 
-class Shelf(NamedTuple):
+class CameraClips(NamedTuple):
     """One camera's clips. Both iterables come in the order in which the clips are to go, and are read as far as needed.
     """
 
     camera: str
     bytes: int                      # of all of them, those on hold among them
-    handed_out: Iterable[Kept]      # the ward has their footage
-    others: Iterable[Kept]
+    handed_out: Iterable[KeptClip]      # the ward has their footage
+    others: Iterable[KeptClip]
 
 
-class Limits(NamedTuple):
+class CardLimits(NamedTuple):
     """What the household wants of the card's room."""
 
     quota_b: int            # the most that clips may take; 0: whatever the card has
@@ -88,8 +88,8 @@ def last_too_old(clips: Iterable[Dated], keep_ms: int, now_wall_ms: int, enough_
     return last
 
 
-def going_order(motion: Iterable[Kept], continuous: Iterable[Kept], newest_seq: int,
-                ages_faster: float) -> Iterator[Kept]:
+def going_order(motion: Iterable[KeptClip], continuous: Iterable[KeptClip], newest_seq: int,
+                ages_faster: float) -> Iterator[KeptClip]:
     """One camera's clips in the order in which they make room: the oldest first, where age is counted in numbers.
 
     Video without events ages `ages_faster`, as it is kept for a shorter time, too: of two clips of one age it goes
@@ -100,7 +100,7 @@ def going_order(motion: Iterable[Kept], continuous: Iterable[Kept], newest_seq: 
     return (clip for _, clip in heapq.merge(by_motion, by_rest))
 
 
-def make_room(shelves: Iterable[Shelf], needed_b: int, needed_n: int = 0) -> Iterator[Doomed]:
+def make_room(shelves: Iterable[CameraClips], needed_b: int, needed_n: int = 0) -> Iterator[Doomed]:
     """Clips that go because so many bytes or files are needed.
 
     First those that the ward has go, then one by one from the camera that has most.
@@ -118,7 +118,7 @@ def make_room(shelves: Iterable[Shelf], needed_b: int, needed_n: int = 0) -> Ite
             yield Doomed(clip.seq, clip.bytes, "space")
 
 
-def _from_the_largest(piles: dict[str, Iterator[Kept]], left_b: dict[str, int]) -> Iterator[Kept]:
+def _from_the_largest(piles: dict[str, Iterator[KeptClip]], left_b: dict[str, int]) -> Iterator[KeptClip]:
     """Each time the next clip of the camera that has most; `left_b` is kept true."""
     heap = [(-left_b[camera], camera) for camera in piles]
     heapq.heapify(heap)

@@ -12,7 +12,7 @@ from agent.core.delivery.backoff import Waits
 from agent.host import board
 from agent.host.clock import Clock
 from agent.store.folders import Folders
-from agent.store.home import Shown
+from agent.store.home import RetainedTopics
 
 # One recorder is no crowd that a broker must be spared, and whoever mends a password wants to see it work.
 WAITS = Waits(start_s=1.0, lost_s=5.0, step_s=5.0, longest_s=60.0, hopeless_s=(30.0, 60.0))
@@ -53,8 +53,8 @@ class HomeContext:
                       language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots)
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> RetainedTopics:
         """What will lie at the broker."""
-        return Shown(host=self.home.host, port=self.home.port, topics=self.topics.retained(self.cameras),
-                     components={key: str(part["platform"]) for key, part in
-                                 components(self.topics, self.device).items()})
+        return RetainedTopics(host=self.home.host, port=self.home.port, topics=self.topics.retained(self.cameras),
+                              components={key: str(part["platform"]) for key, part in
+                                          components(self.topics, self.device).items()})

@@ -6,13 +6,14 @@ from agent.home.session import HomeSession
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Down, Taken
-from agent.store.home import Shown
+from agent.store.home import RetainedTopics
 
 TICK_S = 0.5
 FORGET_S = 1.0              # the device goes before its states do: Home Assistant complains about empty ones
 
 
-def remove(home: HomeContext, shown: Shown, stop: threading.Event, within_s: float, name: str) -> LinkFault | None:
+def remove(home: HomeContext, shown: RetainedTopics, stop: threading.Event, within_s: float,
+           name: str) -> LinkFault | None:
     """Publish an empty message on each topic of `shown`, as client `name`; None when the broker has taken them all.
 
     Tries again until `stop` is set or `within_s` is over, and then returns what was in the way.

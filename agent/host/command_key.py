@@ -19,7 +19,7 @@ def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
 KEY_B = 32
 
 
-class KeyProblem(Exception):
+class PublicKeyProblem(Exception):
     """The key can't be used; the text names the place and the remedy."""
 
 
@@ -28,9 +28,9 @@ def load(path: str, setting: str = "[ward] command_key", owner: str = "the ward"
     try:
         key = key_in(Path(path).read_bytes())
     except OSError as error:
-        raise KeyProblem(f"{setting}: {path}: {error.strerror}; the file must be there, and readable for {reader}"
-                         ) from error
+        raise PublicKeyProblem(f"{setting}: {path}: {error.strerror}; the file must be there, and readable for {reader}"
+                               ) from error
     if key is None or len(key) != KEY_B:
-        raise KeyProblem(f"{setting}: {path}: not an Ed25519 public key in PEM; ask {owner} for it, or make it from "
-                         "the private one: openssl pkey -pubout")
+        raise PublicKeyProblem(f"{setting}: {path}: not an Ed25519 public key in PEM; ask {owner} for it, or make it "
+                               "from the private one: openssl pkey -pubout")
     return key

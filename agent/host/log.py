@@ -17,7 +17,7 @@ def redact(text: str) -> str:
     return KEY_PASSWORD.sub(r"\1=***", URL_PASSWORD.sub(r"\1:***@", text))
 
 
-class _Line(logging.Formatter):
+class _JournalFormatter(logging.Formatter):
     """One line a record: `unit: text`, redacted, with the journal's priority prefix when the journal reads us."""
 
     def __init__(self, unit: str) -> None:
@@ -56,6 +56,6 @@ class _Repeats(logging.Filter):
 def set_up(unit: str, level: str) -> None:
     """Send this process's log to standard error in our form. `level` is debug, info, warning or error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line(unit))
+    handler.setFormatter(_JournalFormatter(unit))
     handler.addFilter(_Repeats())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

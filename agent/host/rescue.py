@@ -23,17 +23,17 @@ def ask(folder: Path, what: str, camera: str, now: Instant) -> None:
     part.rename(folder / f"{what}.{camera}")
 
 
-def take(folder: Path, what: str, now: Instant) -> list[str]:
+def collect(folder: Path, what: str, now: Instant) -> list[str]:
     """The cameras that `what` was asked for just now; all such requests are gone then. Nothing in them is believed.
 
     A request counts if it is a plain file of the folder's owner, and fresh. Raises OSError without the folder.
     """
     owner = folder.stat().st_uid
     entries = sorted(folder.glob(f"{what}.*"))[:TAKEN_MAX_N]
-    return [entry.name.removeprefix(f"{what}.") for entry in entries if _is_fresh(_take(entry, owner), now)]
+    return [entry.name.removeprefix(f"{what}.") for entry in entries if _is_fresh(_read_once(entry, owner), now)]
 
 
-def _take(entry: Path, owner: int) -> str:
+def _read_once(entry: Path, owner: int) -> str:
     """What is in the request, which is removed; "" when it is not what it should be."""
     with _removed(entry), contextlib.suppress(OSError, UnicodeDecodeError):
         handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -24,7 +24,7 @@ RESULTS_N = 8
 FOLDER = "updates"          # in the store: bundles that the link has fetched
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class InstallRequest(Struct, frozen=True, kw_only=True):
     """The link's word: this bundle, for that command. `boot` and `mono_ms` say when, so that it is void soon."""
 
     id: Ulid                # of the command
@@ -42,7 +42,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class UpdateFolders:
     """Where the two meet."""
 
     asked: Path = Path("/run/taimat-update")        # tmpfiles makes it: the link's own
@@ -51,10 +51,11 @@ class Doors:
     def ask(self, command_id: str, sha256: str, now: Instant) -> None:
         """Have root install the bundle. Raises OSError."""
         part = self.asked / f".{ASK}"
-        part.write_bytes(msgspec.json.encode(Asked(id=command_id, sha256=sha256, boot=now.boot, mono_ms=now.mono_ms)))
+        request = InstallRequest(id=command_id, sha256=sha256, boot=now.boot, mono_ms=now.mono_ms)
+        part.write_bytes(msgspec.json.encode(request))
         part.rename(self.asked / ASK)
 
-    def take(self, now: Instant) -> Asked | None:
+    def collect(self, now: Instant) -> InstallRequest | None:
         """What is asked for just now; the request is gone then. It counts if it is the folder's owner's plain file."""
         path = self.asked / ASK
         try:
@@ -99,12 +100,12 @@ def open_plain(path: Path) -> int:
     return handle
 
 
-def _read(path: Path, owner: int) -> Asked | None:
+def _read(path: Path, owner: int) -> InstallRequest | None:
     with contextlib.suppress(OSError, msgspec.DecodeError):
         handle = open_plain(path)
         try:
             if os.fstat(handle).st_uid == owner:
-                return msgspec.json.decode(os.read(handle, LARGEST_B), type=Asked)
+                return msgspec.json.decode(os.read(handle, LARGEST_B), type=InstallRequest)
         finally:
             os.close(handle)
     return None

@@ -22,14 +22,14 @@ UNMASKED = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class ClipStatement:
     """Knows the cameras' settings as of the keeper's start, and the board."""
 
     cameras: dict[str, Camera] = field(default_factory=dict)
     serial: str | None = None
 
     @classmethod
-    def of(cls, cameras: Iterable[Camera], serial: str | None) -> "Witness":
+    def of(cls, cameras: Iterable[Camera], serial: str | None) -> "ClipStatement":
         """The one for these cameras on the board `serial`."""
         return cls({camera.name: camera for camera in cameras}, serial)
 
@@ -60,7 +60,7 @@ AT_A_TIME_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop, clock: Clock, witness: Witness) -> int:
+def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop, clock: Clock, witness: ClipStatement) -> int:
     """Hash clips that have no digest yet, newest first, for about `AT_A_TIME_S`; returns how many.
 
     The owner has a heart to beat in between. A file that can't be read is left to the sweep, and holds up only itself.

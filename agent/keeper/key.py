@@ -8,31 +8,32 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.evidence.encrypted import AES_GCM, DamagedError, FileHead
 from agent.host.files import write_durably
-from agent.host.sockets import Desk
+from agent.host.sockets import SocketServer
 from agent.store.encryption.days import private_file
-from agent.store.encryption.keyring import DESK, QUESTION_B_MAX, Answer, Question
+from agent.store.encryption.file_keys import QUESTION_B_MAX, SOCKET, KeyAnswer, KeyQuestion
 from agent.store.folders import Folders
 
 
-def open_desk(runtime: Path, folders: Folders) -> Desk:
-    """Answer at `DESK` in the runtime folder. Raises OSError."""
-    path = runtime / DESK
+def open_key_socket(runtime: Path, folders: Folders) -> SocketServer:
+    """Answer at `SOCKET` in the runtime folder. Raises OSError."""
+    path = runtime / SOCKET
     path.parent.mkdir(mode=0o770, exist_ok=True)
-    return Desk(path, "keys", lambda question: msgspec.json.encode(_answer(question, folders)), QUESTION_B_MAX)
+    return SocketServer(path, "keys", lambda question: msgspec.json.encode(_answer(question, folders)), QUESTION_B_MAX)
 
 
-def _answer(question: bytes, folders: Folders) -> Answer:
+def _answer(question: bytes, folders: Folders) -> KeyAnswer:
     from agent.store.encryption.ciphers import file_key  # only here, see opening.py
 
     try:
-        asked = msgspec.json.decode(question, type=Question)
+        asked = msgspec.json.decode(question, type=KeyQuestion)
         private = private_file(folders.keys, asked.day).read_bytes()
         # The cipher of the file itself does not matter to its key.
-        return Answer(key=file_key(FileHead(AES_GCM, asked.day, asked.ephemeral, asked.wrapped), private, asked.name))
+        head = FileHead(AES_GCM, asked.day, asked.ephemeral, asked.wrapped)
+        return KeyAnswer(key=file_key(head, private, asked.name))
     except FileNotFoundError:
-        return Answer(why="gone")
+        return KeyAnswer(why="gone")
     except (DamagedError, OSError, msgspec.DecodeError) as error:
-        return Answer(why=str(error))
+        return KeyAnswer(why=str(error))
 
 
 FILE = "signing.key"

@@ -12,13 +12,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.evidence.ledger import (
-    Begin,
     ClockMoved,
-    Head,
     KeyChange,
-    Line,
-    Moment,
+    LedgerBegin,
+    LedgerLine,
     Row,
+    RowHead,
+    RowMoment,
     decode,
     fingerprint,
     follow,
@@ -51,13 +51,13 @@ class Signer:
 
 
 @dataclass(slots=True)
-class Sealer:
+class LedgerWriter:
     """Signs for one device; `serial` is the board's, None where it has none."""
 
     folders: Folders
     clock: Clock
     serial: str | None
-    head: Head = field(default_factory=Head)
+    head: RowHead = field(default_factory=RowHead)
     key: str = ""                           # the public key's fingerprint, once there is one
     _private: Ed25519PrivateKey | None = None
     _device: str = ""
@@ -73,7 +73,7 @@ class Sealer:
             sealed_n += batch_n
         return sealed_n
 
-    def close_with(self, db: sqlite3.Connection, act: Act, then: Callable[[Signer, Line], None]) -> None:
+    def close_with(self, db: sqlite3.Connection, act: Act, then: Callable[[Signer, LedgerLine], None]) -> None:
         """Sign what waits, and behind it a row of the keeper's own; `then` completes its transaction.
 
         Raises as `seal_some`.
@@ -85,10 +85,10 @@ class Sealer:
             newest, sealed = ledger.newest(db), self._now()
             assert newest is not None       # a batch begins the ledger
             rows = [*_moved_clock(db, newest, sealed), _own_row(act, sealed)]
-            lines = self._lines(Head(newest.n, newest.hash), rows, sealed, private)
+            lines = self._lines(RowHead(newest.n, newest.hash), rows, sealed, private)
             ledger.append(db, lines)
             then(Signer(self._device, self.serial, public(private), private.sign), lines[-1])
-        self.head = Head(lines[-1].n, lines[-1].hash)
+        self.head = RowHead(lines[-1].n, lines[-1].hash)
 
     def facts(self) -> dict[str, int | str]:
         """The head as it goes into the health report: whoever keeps it is a witness of all rows up to it."""
@@ -112,42 +112,43 @@ class Sealer:
             sealed = self._now()            # after the acts were read, so none of them is later than its row
             newest = ledger.newest(db)
             own = self._own(db, private, newest, sealed) if newest else self._first(db, private, sealed)
-            head = Head(newest.n, newest.hash) if newest else Head()
+            head = RowHead(newest.n, newest.hash) if newest else RowHead()
             lines = self._lines(head, [*own, *noted], sealed, private)
             ledger.append(db, lines)
             if noted:
-                ledger.settle(db, noted[-1].deed)
+                ledger.settle(db, noted[-1].act_n)
         if lines:
-            self.head = Head(lines[-1].n, lines[-1].hash)
+            self.head = RowHead(lines[-1].n, lines[-1].hash)
         return len(lines)
 
-    def _now(self) -> Moment:
+    def _now(self) -> RowMoment:
         now = self.clock.now()
-        return Moment(boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock)
+        return RowMoment(boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock)
 
-    def _lines(self, head: Head, rows: list[Row], sealed: Moment, private: Ed25519PrivateKey) -> list[Line]:
+    def _lines(self, head: RowHead, rows: list[Row], sealed: RowMoment, private: Ed25519PrivateKey) -> list[LedgerLine]:
         lines = []
         for row in rows:
-            line = follow(head, Row(n=head.n + 1, dev=self._device, kind=row.kind, deed=row.deed, at=row.at,
+            line = follow(head, Row(n=head.n + 1, dev=self._device, kind=row.kind, act_n=row.act_n, at=row.at,
                                     sealed=sealed, body=row.body), private.sign)
             lines.append(line)
-            head = Head(line.n, line.hash)
+            head = RowHead(line.n, line.hash)
         return lines
 
-    def _first(self, db: sqlite3.Connection, private: Ed25519PrivateKey, sealed: Moment) -> list[Row]:
+    def _first(self, db: sqlite3.Connection, private: Ed25519PrivateKey, sealed: RowMoment) -> list[Row]:
         key = public(private).hex()
         meta.put(db, ledger.KEY, key)
         clips_n = db.execute("SELECT COALESCE(MAX(seq), 0) FROM clip").fetchone()[0]
         _log.info("the ledger begins; the key that signs it is %s", self.key)
-        return [_own_row(Begin(key=key, serial=self.serial, clips_n=clips_n,
-                               offset_ms=boots.offset_ms(db, sealed.boot)), sealed)]
+        return [_own_row(LedgerBegin(key=key, serial=self.serial, clips_n=clips_n,
+                                     offset_ms=boots.offset_ms(db, sealed.boot)), sealed)]
 
-    def _own(self, db: sqlite3.Connection, private: Ed25519PrivateKey, newest: Line, sealed: Moment) -> list[Row]:
+    def _own(self, db: sqlite3.Connection, private: Ed25519PrivateKey, newest: LedgerLine,
+             sealed: RowMoment) -> list[Row]:
         """What the keeper has to say itself before it goes on: another key, or a clock that nobody saw move."""
         return [*self._another_key(db, private, newest, sealed), *_moved_clock(db, newest, sealed)]
 
-    def _another_key(self, db: sqlite3.Connection, private: Ed25519PrivateKey, newest: Line,
-                     sealed: Moment) -> list[Row]:
+    def _another_key(self, db: sqlite3.Connection, private: Ed25519PrivateKey, newest: LedgerLine,
+                     sealed: RowMoment) -> list[Row]:
         key, was = public(private).hex(), meta.get(db, ledger.KEY) or ""
         if was == key:
             return []
@@ -159,15 +160,15 @@ class Sealer:
 
 
 def _anything(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM deed LIMIT 1").fetchone() is not None
+    return db.execute("SELECT 1 FROM act LIMIT 1").fetchone() is not None
 
 
-def _own_row(act: Act, sealed: Moment) -> Row:
+def _own_row(act: Act, sealed: RowMoment) -> Row:
     """A row that no role noted: number and device follow."""
-    return Row(n=0, dev="", kind=act.KIND, deed=0, at=sealed, sealed=sealed, body=msgspec.to_builtins(act))
+    return Row(n=0, dev="", kind=act.KIND, act_n=0, at=sealed, sealed=sealed, body=msgspec.to_builtins(act))
 
 
-def _moved_clock(db: sqlite3.Connection, newest: Line, sealed: Moment) -> list[Row]:
+def _moved_clock(db: sqlite3.Connection, newest: LedgerLine, sealed: RowMoment) -> list[Row]:
     """A row for a step of the wall clock that came while no keeper was there to see it."""
     before = decode(newest.doc)         # None if somebody has spoilt it, which taimat verify tells of
     if before is None:
@@ -182,7 +183,7 @@ def _moved_clock(db: sqlite3.Connection, newest: Line, sealed: Moment) -> list[R
     return [_own_row(ClockMoved(code="step", offset_ms=sealed.offset_ms, step_ms=step_ms), sealed)]
 
 
-def _went_back(db: sqlite3.Connection, sealed: Moment) -> list[Row]:
+def _went_back(db: sqlite3.Connection, sealed: RowMoment) -> list[Row]:
     """A row for a clock that the network has set back since the machine was off: one of the two times was a lie."""
     right = ledger.last_right(db) if sealed.clock == RIGHT else None
     if not right or not (step_ms := went_back_ms(right, sealed)):
@@ -190,7 +191,7 @@ def _went_back(db: sqlite3.Connection, sealed: Moment) -> list[Row]:
     return [_own_row(ClockMoved(code="step", offset_ms=sealed.offset_ms, step_ms=step_ms), sealed)]
 
 
-def _signed_by(private: Ed25519PrivateKey, line: Line) -> bool:
+def _signed_by(private: Ed25519PrivateKey, line: LedgerLine) -> bool:
     try:
         private.public_key().verify(line.sig, message(line.hash))
     except InvalidSignature:

@@ -19,22 +19,22 @@ from agent.keeper import erase as erasing
 from agent.keeper import repair as care
 from agent.keeper.canary import Canary
 from agent.keeper.daykeys import DayKeys
-from agent.keeper.digest import Witness, hash_some
-from agent.keeper.export_signing import Handouts
-from agent.keeper.key import KeyFault, open_desk
-from agent.keeper.ledger_writer import Sealer
-from agent.keeper.pack import Packing
+from agent.keeper.digest import ClipStatement, hash_some
+from agent.keeper.export_signer import ExportSigner
+from agent.keeper.key import KeyFault, open_key_socket
+from agent.keeper.ledger_writer import LedgerWriter
+from agent.keeper.pack import Packager
 from agent.keeper.retain import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
-from agent.keeper.stock import Tally
+from agent.keeper.stock import Stock
 from agent.keeper.timekeeper import Timekeeper
 from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import clips, events, privacy
 from agent.store import privacy as consent
 from agent.store import ward_settings as wardconfig
-from agent.store.database import Connection, Replaced, StoreError, transaction
-from agent.store.encryption.keyring import Keyring
-from agent.store.recover import recover_camera
+from agent.store.clip_recovery import recover_camera
+from agent.store.database import Replaced, StoreConnection, StoreError, transaction
+from agent.store.encryption.file_keys import Keyring
 from agent.store.space import Space
 from agent.store.sweep import sweep
 
@@ -53,35 +53,35 @@ class Keeper:
     """The keeper's round: clock, retention, digests, now and then the sweep, and signatures for all that was done."""
 
     role: Role
-    db: Connection
+    db: StoreConnection
     outlet: Outlet
     serial: str | None = None               # the board's
     timekeeper: Timekeeper = field(default_factory=Timekeeper)
     next_retain_mono_s: float = 0.0
     helpless: bool = False                  # the last pass could not make the room that is to be free
     next_sweep_mono_s: float = 0.0
-    tally: Tally = field(default_factory=Tally)
+    stock: Stock = field(default_factory=Stock)
     deleted_n: int = 0
     fault: str | None = None
     key_fault: str | None = None            # why nothing can be signed
     recovered: bool = False
     aside: str | None = None                # what a damaged database is called since this process has mended it
     canary: Canary = field(init=False)
-    sealer: Sealer = field(init=False)
-    handouts: Handouts = field(init=False)
-    packing: Packing = field(init=False)
+    ledger_writer: LedgerWriter = field(init=False)
+    export_signer: ExportSigner = field(init=False)
+    packager: Packager = field(init=False)
     day_keys: DayKeys = field(init=False)
-    witness: Witness = field(init=False)
+    clip_statement: ClipStatement = field(init=False)
 
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
         self.canary = Canary(self.role.folders)
-        self.sealer = Sealer(self.role.folders, self.role.clock, self.serial)
-        self.handouts = Handouts(self.role.folders, self.sealer, self.role.clock)
-        self.packing = Packing(self.role.folders, self.role.runtime, self.role.settings.store.free_floor_pct,
-                               self.role.clock)
+        self.ledger_writer = LedgerWriter(self.role.folders, self.role.clock, self.serial)
+        self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock)
+        self.packager = Packager(self.role.folders, self.role.runtime, self.role.settings.store.free_floor_pct,
+                                 self.role.clock)
         self.day_keys = DayKeys(self.role.folders)
-        self.witness = Witness.of(self.role.settings.camera, self.serial)
+        self.clip_statement = ClipStatement.of(self.role.settings.camera, self.serial)
 
     def recover(self) -> None:
         """Take up what an earlier life left: the open clips of cameras that no longer exist.
@@ -112,17 +112,17 @@ class Keeper:
                 self.outlet.send(Poke(what="outbox"), "link")
             if asked_for_space or self._retention_is_due(now):
                 self._retain(now)
-            if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock, self.witness):
-                self.tally.count(self.db)
+            if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock, self.clip_statement):
+                self.stock.count(self.db)
             if now.mono_ms / 1000 >= self.next_sweep_mono_s:
                 sweep(self.db, self.role.folders, now, Keyring(self.role.folders).file_key)
                 self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
                 self.day_keys.destroy_unused(self.db, now)      # only now has every file its row
             if self.role.settings.store.encrypt != "off":
                 self.day_keys.renew(self.db, now)
-            self.sealer.seal_some(self.db, self.role.stop.is_set)
-            self.handouts.go_on(self.db, self.role.stop.is_set)
-            self.packing.look(self.db)
+            self.ledger_writer.seal_some(self.db, self.role.stop.is_set)
+            self.export_signer.go_on(self.db, self.role.stop.is_set)
+            self.packager.look(self.db)
             self.canary.look(self.db, now)
             self.fault = self.key_fault = None
         except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
@@ -144,7 +144,7 @@ class Keeper:
         """Somebody has met damage in the database."""
         self._go_on(partial(care.examined, self.db, self.role.folders, self.role.clock.now()))
 
-    def _go_on(self, find: Callable[[], tuple[Connection, str | None] | None]) -> None:
+    def _go_on(self, find: Callable[[], tuple[StoreConnection, str | None] | None]) -> None:
         """With another database, if `find` has one: recover and sweep what is in it."""
         try:
             found = find()
@@ -156,8 +156,8 @@ class Keeper:
             self.db, aside = found
             self.aside = aside or self.aside
             self.recovered, self.next_sweep_mono_s = False, 0.0
-            self.sealer = Sealer(self.role.folders, self.role.clock, self.serial)
-            self.handouts = Handouts(self.role.folders, self.sealer, self.role.clock)
+            self.ledger_writer = LedgerWriter(self.role.folders, self.role.clock, self.serial)
+            self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock)
 
     def _retention_is_due(self, now: Instant) -> bool:
         """Now and then, and at once when the card falls short: no recorder shall have to ask. Raises OSError."""
@@ -180,14 +180,14 @@ class Keeper:
         renew_ballast(folders, settings.free_floor_pct)
         space = Space.of(folders)
         self.helpless = space.short(limits(settings))
-        self.tally.count(self.db)
-        self.tally.weigh(self.db, space, settings, now)
+        self.stock.count(self.db)
+        self.stock.weigh(self.db, space, settings, now)
 
     def facts(self) -> dict[str, float | int | str | bool | None]:
         """The keeper's part of the heartbeat."""
         return {"deleted_n": self.deleted_n, "fault": self.fault, "database_aside": self.aside,
                 "card_drops": self.canary.trouble, "key_fault": self.key_fault,
-                **self.tally.facts(), **self.timekeeper.facts(), **self.sealer.facts()}
+                **self.stock.facts(), **self.timekeeper.facts(), **self.ledger_writer.facts()}
 
 
 def serve(role: Role) -> None:
@@ -196,19 +196,19 @@ def serve(role: Role) -> None:
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
-    desk = open_desk(role.runtime, role.folders)
+    key_server = open_key_socket(role.runtime, role.folders)
     db, aside = care.open_database(role.folders, role.clock.now())
     keeper = Keeper(role, db, outlet, board.read().serial, aside=aside)
     while not role.stop.is_set():
-        message = inbox.receive(0.0 if keeper.handouts.at_work else LOOK_EVERY_S)
+        message = inbox.receive(0.0 if keeper.export_signer.at_work else LOOK_EVERY_S)
         asked = message.what if isinstance(message, Poke) else None
         if asked == "database":
             keeper.examine()
         keeper.round(asked_for_space=asked in ("space", "erase"))
-        if role.heart.due():
-            role.heart.beat(facts=keeper.facts())
-    keeper.pack.close()
-    desk.close()
+        if role.heartbeat.due():
+            role.heartbeat.beat(facts=keeper.facts())
+    keeper.packager.close()
+    key_server.close()
     inbox.close()
     keeper.db.close()
 

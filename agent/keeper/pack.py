@@ -18,26 +18,26 @@ from typing import BinaryIO, NamedTuple
 
 from agent.core.contract.facts import Poke
 from agent.core.evidence.encrypted import LockedError
-from agent.core.evidence.ledger.claim import Wish
+from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.evidence.ledger.row import canonical
 from agent.host import log
-from agent.host.child import die_with_parent
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.prctl import die_with_parent
 from agent.store import pins, requests
 from agent.store.database import StoreError, connect, transaction
-from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.archive import tar
 from agent.store.export.draft import file_draft
 from agent.store.export.find import reaching_into
 from agent.store.export.package import Packer, name
 from agent.store.export.ready import signed_until
-from agent.store.export.signing import AskKeeper
+from agent.store.export.signature import AskKeeper
 from agent.store.export.write import FLUSH_EVERY_B
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
-from agent.store.requests import Request, RequestError
+from agent.store.requests import RequestError, WardRequest
 from agent.store.space import Space
 
 AGAIN_S = 30.0              # between two tries
@@ -46,7 +46,7 @@ FAULTS_MAX = 5              # of one request, then it has failed
 
 
 @dataclass(slots=True)
-class Packing:
+class Packager:
     """A part of the keeper's round, which it never holds up: the work is a process of its own."""
 
     folders: Folders
@@ -79,7 +79,7 @@ class Packing:
         if self._at_work is not None:
             self._at_work[1].kill()
 
-    def _see_to_process(self, db: sqlite3.Connection, open_ones: dict[str, Request]) -> None:
+    def _see_to_process(self, db: sqlite3.Connection, open_ones: dict[str, WardRequest]) -> None:
         if self._at_work is None:
             return
         request_id, process = self._at_work
@@ -94,21 +94,21 @@ class Packing:
             if process.returncode != AGAIN:
                 self._count_fault(db, request)
 
-    def _count_fault(self, db: sqlite3.Connection, request: Request) -> None:
+    def _count_fault(self, db: sqlite3.Connection, request: WardRequest) -> None:
         faults_n = self._faults_n[request.id] = self._faults_n.get(request.id, 0) + 1
         _log.error("packing request %d went wrong (%d of %d times)", request.n, faults_n, FAULTS_MAX)
         if faults_n >= FAULTS_MAX:
             with contextlib.suppress(RequestError):
                 requests.fail(db, request.id, "not_packed")
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: WardRequest) -> None:
         if self.clock.mono_s() < self._not_before_mono_s.get(request.id, 0.0):
             return
         command = [sys.executable, "-m", "agent.keeper.pack", str(os.getpid()), str(self.folders.root),
                    str(self.runtime), str(self.floor_pct), request.id]
         self._at_work = request.id, subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
-    def _forget_all_but(self, open_ones: dict[str, Request]) -> None:
+    def _forget_all_but(self, open_ones: dict[str, WardRequest]) -> None:
         for memory in (self._not_before_mono_s, self._faults_n):
             for request_id in memory.keys() - open_ones.keys():
                 del memory[request_id]
@@ -137,7 +137,7 @@ class Packed(NamedTuple):
     manifest: str               # SHA-256 of the manifest, hex
 
 
-def pack(db: sqlite3.Connection, folders: Folders, request: Request, floor_pct: float, sign: AskKeeper) -> Packed:
+def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_pct: float, sign: AskKeeper) -> Packed:
     """Make the file. Raises Hopeless, NotYet, ExportError, LockedError, HoldError, OSError and sqlite3.Error."""
     found, wish = _cut(db, folders, request, sign.is_there)
     with transaction(db):
@@ -152,8 +152,8 @@ def pack(db: sqlite3.Connection, folders: Folders, request: Request, floor_pct: 
     return Packed(size_b, sha256, hashlib.sha256(canonical(manifest)).hexdigest())
 
 
-def _cut(db: sqlite3.Connection, folders: Folders, request: Request,
-         is_there: Callable[[], bool]) -> tuple[Export, Wish]:
+def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest,
+         is_there: Callable[[], bool]) -> tuple[Export, ExportWish]:
     """What there is of it, as far as it is finished and signed."""
     assert request.begin_ms is not None and request.end_ms is not None
     camera, begin_ms = request.camera, request.begin_ms
@@ -171,8 +171,8 @@ def _cut(db: sqlite3.Connection, folders: Folders, request: Request,
         raise Hopeless("locked" if isinstance(error.__cause__, LockedError) else "no_footage") from error
     if not found.sure:
         raise Hopeless("undated")           # of another time, maybe, than the household has agreed to
-    return found, Wish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="ward", case=request.case_no,
-                       purpose=request.purpose, officer=request.officer)
+    return found, ExportWish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="ward", case=request.case_no,
+                             purpose=request.purpose, officer=request.officer)
 
 
 def _demand_room(folders: Folders, size_b: int, floor_pct: float) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agent.config.derived import limits
 from agent.config.settings import Store
-from agent.core.retention import Doomed, Shelf, going_order, last_too_old, make_room, to_free_b, to_free_n
+from agent.core.retention import CameraClips, Doomed, going_order, last_too_old, make_room, to_free_b, to_free_n
 from agent.host.clock import Instant
 from agent.host.files import sync_folder
 from agent.store import clips, events, holds
@@ -49,8 +49,9 @@ def need(settings: Store, sums_b: Mapping[str, int], space: Space) -> Need:
 def for_space(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], missing: Need) -> Iterator[Doomed]:
     """Clips that go because that is missing."""
     newest_seq, ages_faster = stock.newest_seq(db), settings.keep_days / settings.keep_continuous_days
-    shelves = (Shelf(camera, size_b, stock.handed_out(db, camera),
-                     going_order(*(stock.others(db, camera, kind) for kind in stock.KINDS), newest_seq, ages_faster))
+    shelves = (CameraClips(camera, size_b, stock.handed_out(db, camera),
+                           going_order(*(stock.others(db, camera, kind) for kind in stock.KINDS), newest_seq,
+                                       ages_faster))
                for camera, size_b in sums_b.items())
     return make_room(shelves, *missing)
 

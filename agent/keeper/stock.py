@@ -16,7 +16,7 @@ NAMED_N = 3                 # holds named in a condition's line
 
 
 @dataclass(slots=True)
-class Tally:
+class Stock:
     """The numbers as of the last count."""
 
     clips_n: int = 0

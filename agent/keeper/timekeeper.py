@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.core.clock import DISTRUST_S, RANK, ClockWatch, Seen
+from agent.core.clock import DISTRUST_S, RANK, ClockChange, ClockWatch
 from agent.host import clock_state as clockstate
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, meta
@@ -37,7 +37,7 @@ class Timekeeper:
         self.watch = ClockWatch(offset_ms, offset_ms, max((RANK.get(row["clock"], 0) for row in known), default=0),
                                 _distrusted_until_mono_s(db, now))
 
-    def look(self, db: sqlite3.Connection, now: Instant) -> Seen | None:
+    def look(self, db: sqlite3.Connection, now: Instant) -> ClockChange | None:
         """Note what happened to the clock; returns what is told to the ward. Raises sqlite3.Error.
 
         What could not be written is seen again at the next look.
@@ -61,7 +61,8 @@ class Timekeeper:
         told = {"clock_err_ms": self.read_error_ms(), "clock_step_ms": self.step_ms}
         return {name: value for name, value in told.items() if value is not None}
 
-    def _note(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch, seen: Seen | None, moved_ms: int) -> None:
+    def _note(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch, seen: ClockChange | None,
+              moved_ms: int) -> None:
         error_ms = self.read_error_ms()
         with transaction(db):
             boots.date(db, now.boot, now.wall_ms - now.mono_ms, now.mono_ms, now.clock, error_ms)

@@ -5,8 +5,8 @@ from agent.core.contract import wire
 from agent.core.contract.wire.answers import HandedOver, Installed
 from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
-from agent.store.requests import Request
-from agent.store.updates import Order
+from agent.store.requests import WardRequest
+from agent.store.updates import UpdateOrder
 
 OF_REQUESTS: dict[str, tuple[CommandState, str | None]] = {
     "waiting": ("waiting_consent", None), "approved": ("running", None), "packed": ("running", None),
@@ -24,7 +24,7 @@ class AnswerState(msgspec.Struct, frozen=True):
     st: str
 
 
-def of_request(request: Request, now: Instant, sent_b: int | None = None) -> wire.Response:
+def of_request(request: WardRequest, now: Instant, sent_b: int | None = None) -> wire.Response:
     """The answer as it stands; `sent_b` bytes are uploaded, where somebody knows better than the card."""
     st, code = OF_REQUESTS.get(request.state, ("failed", request.code))
     open_one, packed = st in GOING_ON, request.state == "packed"
@@ -36,7 +36,7 @@ def of_request(request: Request, now: Instant, sent_b: int | None = None) -> wir
         total_b=request.bytes if packed else None)
 
 
-def of_update(order: Order, now: Instant) -> wire.Response:
+def of_update(order: UpdateOrder, now: Instant) -> wire.Response:
     """The answer as it stands to the order of a version."""
     st = OF_UPDATES[order.state]
     return wire.Response(v=wire.VERSION, id=order.id, st=st, code=order.code,
@@ -54,6 +54,6 @@ def state(payload: bytes) -> str:
     return msgspec.json.decode(payload, type=AnswerState).st
 
 
-def _handed_over(request: Request) -> HandedOver:
+def _handed_over(request: WardRequest) -> HandedOver:
     assert request.bytes is not None and request.sha256 is not None
     return HandedOver(bytes=request.bytes, sha256=request.sha256, manifest=request.manifest)

@@ -12,7 +12,7 @@ from agent.link.verdict import Outcome, Refusal
 from agent.store import commands, outbox, requests, updates
 from agent.store.commands import Ordered
 from agent.store.database import transaction
-from agent.store.updates import Order
+from agent.store.updates import UpdateOrder
 
 
 def response(command_id: str, state: CommandState, code: str | None, now: Instant,
@@ -56,7 +56,7 @@ def follow(db: sqlite3.Connection, now: Instant) -> list[tuple[Ordered, bytes]]:
     return news
 
 
-def follow_update(db: sqlite3.Connection, order: Order, now: Instant) -> list[tuple[Ordered, bytes]]:
+def follow_update(db: sqlite3.Connection, order: UpdateOrder, now: Instant) -> list[tuple[Ordered, bytes]]:
     """Answer what has become of a version that was ordered, in the caller's transaction; returns what is new to say."""
     told = of_update(order, now)
     return [(each, _put(db, each, told, now)) for each in commands.unfinished(db)

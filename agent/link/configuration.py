@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agent.core.contract import wire
 from agent.core.evidence.ledger import Configured
-from agent.core.household.ward_settings import BadWish, Weighed, demand
+from agent.core.household.ward_settings import BadSetting, Weighed, demand
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
 from agent.link.settings_in_force import SettingsInForce
@@ -96,7 +96,7 @@ class Configuration:
             return Refusal("old_version")
         try:
             demand(desired.cfg)
-        except BadWish as bad:
+        except BadSetting as bad:
             return Refusal(bad.code, bad.key[:64])
         return None
 

@@ -18,7 +18,7 @@ from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.home.context import WAITS, HomeContext
 from agent.host.datagram import Inbox
-from agent.host.updates import Doors
+from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions
 from agent.link.answers import is_final
 from agent.link.audit import Audit, EventWriter
@@ -71,7 +71,8 @@ class LinkTempo:
 class Link:
     """The parts of the role, and its loop."""
 
-    def __init__(self, role: Role, tempo: LinkTempo, doors: Doors, draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, role: Role, tempo: LinkTempo, doors: UpdateFolders,
+                 draw: Callable[[], float] = random.random) -> None:
         """Build the parts; `doors` lead to whoever installs updates. Raises StoreError and OSError."""
         self._role, self._clock, self._ward, self._tempo = role, role.clock, role.settings.ward, tempo
         self._store = StoreThread(role.folders.root)
@@ -136,8 +137,8 @@ class Link:
             self._home.report(self._reporter.report)
         if self._session and self._topics and self._session.up:
             self._speak(self._session, self._topics)
-        if self._role.heart.due():
-            self._role.heart.beat(facts=self._facts())
+        if self._role.heartbeat.due():
+            self._role.heartbeat.beat(facts=self._facts())
 
     def _wait(self, timeout_s: float = TICK_S) -> list[Told]:
         """Sleep until something comes or is due, and take in what came; returns what the session told."""
@@ -303,9 +304,9 @@ def _count(db: sqlite3.Connection) -> int:
     return meta.count_up(db, "conn")
 
 
-def serve(role: Role, tempo: LinkTempo | None = None, doors: Doors | None = None) -> None:
+def serve(role: Role, tempo: LinkTempo | None = None, doors: UpdateFolders | None = None) -> None:
     """Link until told to stop."""
-    Link(role, tempo or LinkTempo(), doors or Doors()).run()
+    Link(role, tempo or LinkTempo(), doors or UpdateFolders()).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -37,7 +37,7 @@ class Reporter:
 
     def take(self, beat: Beat) -> None:
         """A heartbeat has come."""
-        self._monitor.take(beat, self._clock.mono_s())
+        self._monitor.receive(beat, self._clock.mono_s())
 
     def report_each(self, usual_s: int) -> None:
         """Report so often from now on, in seconds."""

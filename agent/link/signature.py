@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     """The process's work. Returns the exit code."""
     try:
         key = bytes.fromhex(argv[1]) if argv[0] == "--hex" else command_key.load(argv[0])
-    except command_key.KeyProblem as problem:
+    except command_key.PublicKeyProblem as problem:
         print(problem, file=sys.stderr)
         return UNKNOWN_KEY
     return judge(sys.stdin.buffer.read(), key)

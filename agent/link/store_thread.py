@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.store.database import Connection, StoreError, connect, current
+from agent.store.database import StoreConnection, StoreError, connect, current
 
 JOBS_MAX = 64
 ENDING_S = 1.0
@@ -111,7 +111,7 @@ class StoreThread:
                 self._bell.send(b"!")
         db.close()
 
-    def _up_to_date(self, db: Connection) -> Connection:
+    def _up_to_date(self, db: StoreConnection) -> StoreConnection:
         """The database that is there now, for a damaged one is replaced; the old one while there is none."""
         try:
             return current(db)

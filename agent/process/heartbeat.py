@@ -12,7 +12,7 @@ from agent.host.datagram import Outlet
 from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.process import restart
-from agent.process.log_level import Loudness
+from agent.process.log_level import LogLevel
 
 EVERY_S = 2.0
 LISTENERS = ("link", "web", "run", "update")     # whoever is there
@@ -34,7 +34,7 @@ def count_start(runtime: Path, unit: str) -> int:
     return 1
 
 
-class Heart:
+class Heartbeat:
     """Beats when its owner's main loop comes by; an owner that hangs falls silent, and the watchdog ends it.
 
     The first beat is the role's READY=1: whatever a slow card or a long recovery holds up before it counts as starting.
@@ -43,7 +43,7 @@ class Heart:
     def __init__(self, role: str, unit: str, runtime: Path, clock: Clock, stop: Stop | None = None) -> None:
         """`stop` is set when somebody asks for a new start of this unit."""
         self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
-        self._outlet, self._loudness = Outlet(runtime), Loudness(runtime)
+        self._outlet, self._log_level = Outlet(runtime), LogLevel(runtime)
         self._born_mono_s = clock.mono_s()
         self._due_mono_s = self._born_mono_s
         self._starts_n = count_start(runtime, unit)
@@ -66,7 +66,7 @@ class Heart:
             cameras=list(cameras), facts=dict(facts or {})), *LISTENERS)
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
-        self._loudness.heed()
+        self._log_level.apply()
         if self._stop and restart.is_asked(self._runtime, self._unit, self._clock.now()):
             _log.warning("asked to start anew: ending")
             self._stop.set()

@@ -24,14 +24,14 @@ def tell(runtime: Path, level: str | None) -> None:
     part.rename(runtime / FILE)
 
 
-class Loudness:
+class LogLevel:
     """One process's; it starts with what its settings say."""
 
     def __init__(self, runtime: Path) -> None:
         self._path, self._usual = runtime / FILE, logging.getLogger().level
         self._told: str | None = None
 
-    def heed(self) -> None:
+    def apply(self) -> None:
         """Log as the word says that is there now."""
         word = self._word()
         if word != self._told:

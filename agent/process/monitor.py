@@ -18,7 +18,7 @@ STARTS_N_MAX = 16
 
 
 @dataclass(slots=True)
-class Seen:
+class UnitHistory:
     """One unit over time."""
 
     role: str
@@ -26,7 +26,7 @@ class Seen:
     beat: Beat | None = None
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_N_MAX))     # when they happened
 
-    def take(self, beat: Beat, now_mono_s: float) -> None:
+    def receive(self, beat: Beat, now_mono_s: float) -> None:
         """Remember the newest heartbeat, and note the starts that it tells of."""
         if self.beat is None:
             self.starts.append(now_mono_s - beat.up_s)          # of earlier starts we don't know the time
@@ -53,19 +53,19 @@ class Monitor:
         self._probes, self._expected = probes, frozenset(units)
         self._free_floor_pct, self._continuous = free_floor_pct, frozenset(continuous)
         self._endurance_tb = endurance_tb
-        self._units = {unit: Seen(role, now_mono_s) for unit, role in units.items()}
+        self._units = {unit: UnitHistory(role, now_mono_s) for unit, role in units.items()}
         self._free, self._written = forecast.Trend(), forecast.Trend()
         self._machine = HealthMachine()
         self.dropped_n = 0              # heartbeats of units that found no place
 
-    def take(self, beat: Beat, now_mono_s: float) -> None:
+    def receive(self, beat: Beat, now_mono_s: float) -> None:
         """Take in one heartbeat."""
         if beat.unit not in self._units:
             if len(self._units) >= UNITS_N_MAX:
                 self.dropped_n += 1
                 return
-            self._units[beat.unit] = Seen(beat.role, now_mono_s)
-        self._units[beat.unit].take(beat, now_mono_s)
+            self._units[beat.unit] = UnitHistory(beat.role, now_mono_s)
+        self._units[beat.unit].receive(beat, now_mono_s)
 
     def look(self, now_mono_s: float) -> Report:
         """Probe the machine and judge it together with what the units told."""

@@ -15,7 +15,7 @@ from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
 from agent.host.probes.volume import Volume
 from agent.host.stop import Stop
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 
@@ -34,7 +34,7 @@ class Role:
     folders: Folders
     runtime: Path
     clock: Clock
-    heart: Heart
+    heartbeat: Heartbeat
     stop: Stop
     lock: Lock
 
@@ -68,7 +68,7 @@ def start(role: str, unit: str, config: Path) -> Role:
         raise StoreError(f"{error.filename}: {error.strerror}; look at the card and at who may write there "
                          f"(taimat doctor)") from error
     clock, stop = SystemClock(), Stop().on_signals()
-    heart = Heart(role, unit, runtime, clock, stop)
+    heart = Heartbeat(role, unit, runtime, clock, stop)
     return Role(settings, problem, folders, runtime, clock, heart, stop, lock)
 
 

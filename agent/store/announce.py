@@ -35,7 +35,7 @@ def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
     outbox.append(db, "motion", camera, start, wire.encode(data))
 
 
-def motion_end(db: sqlite3.Connection, event: events.Event, when: Instant, continues: int | None = None) -> None:
+def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, continues: int | None = None) -> None:
     """The event is over, or a dead process had left it open; `event` is its row as it is now."""
     data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
                            score=None if event.score is None else round(event.score, 4), zones=event.zones,
@@ -53,7 +53,7 @@ def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
     outbox.append(db, "tamper", camera, start, wire.encode(data))
 
 
-def tamper_end(db: sqlite3.Connection, event: events.Event, when: Instant, detail: str | None = None) -> None:
+def tamper_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, detail: str | None = None) -> None:
     """That is over, or nobody can tell: its row is cut; `event` is that row as it is now."""
     assert event.code is not None
     data = wire.TamperData(event=event.id, code=event.code, phase="end", start_ms=event.mono_ms,
@@ -62,7 +62,7 @@ def tamper_end(db: sqlite3.Connection, event: events.Event, when: Instant, detai
     outbox.append(db, "tamper", event.camera, when, wire.encode(data))
 
 
-def event_cut(db: sqlite3.Connection, event: events.Event, when: Instant) -> None:
+def event_cut(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> None:
     """A dead process had left an event open; `event` is its row, which is cut now."""
     end = tamper_end if event.kind == "tamper" else motion_end
     end(db, event, when)

@@ -3,7 +3,7 @@ import hashlib
 import secrets
 import sqlite3
 
-from agent.core.evidence.ledger import Pairing, Unpairing
+from agent.core.evidence.ledger import BrowserPaired, BrowsersUnpaired
 from agent.core.household import access
 from agent.host.clock import Instant
 from agent.store import ledger, meta
@@ -33,7 +33,7 @@ def pair(db: sqlite3.Connection, token: str, name: str, now: Instant, most_n: in
                (_digest(token), name[:80], now.wall_ms))
     db.execute("DELETE FROM browser WHERE token_sha256 NOT IN "
                "(SELECT token_sha256 FROM browser ORDER BY paired_wall_ms DESC LIMIT ?)", (most_n,))
-    ledger.note(db, now, Pairing(browser=_digest(token)[:LEDGER_DIGITS]))
+    ledger.note(db, now, BrowserPaired(browser=_digest(token)[:LEDGER_DIGITS]))
 
 
 def knows(db: sqlite3.Connection, token: str) -> bool:
@@ -44,5 +44,5 @@ def knows(db: sqlite3.Connection, token: str) -> bool:
 def forget_all(db: sqlite3.Connection, now: Instant) -> int:
     """Un-pair every browser, for a new pairing code, within the caller's transaction. Returns how many there were."""
     browsers_n = db.execute("DELETE FROM browser").rowcount
-    ledger.note(db, now, Unpairing(browsers_n=browsers_n))
+    ledger.note(db, now, BrowsersUnpaired(browsers_n=browsers_n))
     return browsers_n

@@ -12,7 +12,7 @@ from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 FILE = "taimat.db"
 CLIPS = "clips"         # the folder beside it
 READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
-MENDED = "taimat.db.mended"     # see agent/store/mend.py: about to take the database's place
+MENDED = "taimat.db.mended"     # see agent/keeper/repair.py: about to take the database's place
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
 JOURNAL_B = 8 << 20     # more than a journal has: one that was cut short grows again, and growing costs each commit
@@ -29,7 +29,7 @@ class Replaced(sqlite3.OperationalError):
     """Another file has taken the place of the one that is open: open it again."""
 
 
-class Connection(sqlite3.Connection):
+class StoreConnection(sqlite3.Connection):
     """A connection that knows its file, for that may be replaced: by a mended one, or by a volume that came late."""
 
     path: Path
@@ -49,7 +49,7 @@ class Connection(sqlite3.Connection):
         return (found.st_dev, found.st_ino) != self.inode
 
 
-def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> Connection:
+def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> StoreConnection:
     """Open (and if need be create) the database in `folder`; one connection a thread.
 
     Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut.
@@ -66,7 +66,7 @@ def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> Connectio
                          f"and the card is not full or read-only (taimat doctor)") from error
 
 
-def _opened(path: Path, busy_s: float) -> Connection:
+def _opened(path: Path, busy_s: float) -> StoreConnection:
     """Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then: its card may have to be taken away.
     """
     _create(path)
@@ -79,10 +79,10 @@ def _opened(path: Path, busy_s: float) -> Connection:
     return _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, PRAGMAS)
 
 
-def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str]) -> Connection:
+def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str]) -> StoreConnection:
     found = os.stat(path)       # before it is opened: if it is replaced in between, we only open it once more
     with contextlib.ExitStack() as stack:
-        db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=Connection, uri=name != str(path))
+        db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=StoreConnection, uri=name != str(path))
         stack.callback(db.close)
         db.path, db.inode, db.read_only = path, (found.st_dev, found.st_ino), _is_read_only(path)
         db.row_factory = sqlite3.Row
@@ -98,7 +98,7 @@ def _is_read_only(path: Path) -> bool:
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
-def current(db: Connection) -> Connection:
+def current(db: StoreConnection) -> StoreConnection:
     """The same connection, or a new one if its file has been replaced. Raises StoreError."""
     if not db.replaced():
         return db
@@ -121,7 +121,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """
     db.execute("BEGIN IMMEDIATE")
     try:
-        if isinstance(db, Connection) and db.replaced():
+        if isinstance(db, StoreConnection) and db.replaced():
             raise Replaced(f"{db.path} has been replaced")
         yield db
     except BaseException:
@@ -189,7 +189,7 @@ def demand_known(db: sqlite3.Connection, path: Path) -> int:
     return number
 
 
-def number_on(db: Connection) -> None:
+def number_on(db: StoreConnection) -> None:
     """See that clips get numbers behind those on the card, before the first one gets its own.
 
     Raises OSError and sqlite3.Error.

@@ -16,7 +16,7 @@ WHY = "erased"
 BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long
 
 
-class Found(NamedTuple):
+class Erasable(NamedTuple):
     """What a range holds."""
 
     free: list[Clip]
@@ -24,7 +24,7 @@ class Found(NamedTuple):
     open_n: int             # being recorded now
 
 
-def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Found:
+def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Erasable:
     """The clips of one camera, or of all, with footage between these wall times."""
     where = "(:camera IS NULL OR camera = :camera) AND wall_ms < :end AND COALESCE(wall_ms + dur_ms, :end) > :begin"
     values = {"camera": camera, "begin": begin_ms, "end": end_ms}
@@ -34,7 +34,8 @@ def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int)
     found = [Clip(**row) for row in rows]
     open_n = db.execute(f"SELECT COUNT(*) FROM ({source} WHERE state = 'open' AND {UNFINISHED}) WHERE {where}",
                         values).fetchone()[0]
-    return Found([clip for clip in found if clip.seq not in held], [clip for clip in found if clip.seq in held], open_n)
+    return Erasable([clip for clip in found if clip.seq not in held],
+                    [clip for clip in found if clip.seq in held], open_n)
 
 
 def condemn(db: sqlite3.Connection, doomed: Sequence[Clip], now: Instant) -> None:

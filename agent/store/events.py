@@ -9,7 +9,7 @@ from agent.store.boots import DATED
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StoredEvent:
     """Something that happened in front of a camera."""
 
     id: int
@@ -42,11 +42,11 @@ SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
 
 
-def _event(row: sqlite3.Row) -> Event:
+def _event(row: sqlite3.Row) -> StoredEvent:
     values = dict(row)
     for column in ("boxes", "zones", "path"):
         values[column] = json.loads(values[column] or "[]")
-    return Event(**values)
+    return StoredEvent(**values)
 
 
 def _json(value: Sequence[object]) -> str:
@@ -91,7 +91,7 @@ def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
     db.execute("UPDATE event SET state = 'cut', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
 
 
-def unfinished(db: sqlite3.Connection, camera: str) -> list[Event]:
+def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
     """Events of `camera` that are open: after a start, those that a dead process left."""
     rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE event.state = 'open' AND event.camera = ? "
                       "ORDER BY event.id", (camera,))
@@ -99,7 +99,7 @@ def unfinished(db: sqlite3.Connection, camera: str) -> list[Event]:
 
 
 def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
-           before_id: int | None = None) -> list[Event]:
+           before_id: int | None = None) -> list[StoredEvent]:
     """The newest events, newest first; `before_id` turns the page."""
     rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} "
                       "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
@@ -107,7 +107,7 @@ def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
     return [_event(row) for row in rows]
 
 
-def get(db: sqlite3.Connection, event_id: int) -> Event | None:
+def get(db: sqlite3.Connection, event_id: int) -> StoredEvent | None:
     """The event with that id."""
     row = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE event.id = ?", (event_id,)).fetchone()
     return _event(row) if row else None

@@ -9,7 +9,7 @@ from agent.store import meta
 KEY = "home.shown"
 
 
-class Shown(msgspec.Struct, kw_only=True, frozen=True):
+class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):
     """What lies, retained, at a broker of the household until it is emptied there."""
 
     host: str
@@ -46,12 +46,12 @@ def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
                    max((row["id"] for row in rows), default=after_id))
 
 
-def shown(db: sqlite3.Connection) -> Shown | None:
+def shown(db: sqlite3.Connection) -> RetainedTopics | None:
     """What was left at a broker; None for nothing."""
     text = meta.get(db, KEY)
-    return msgspec.json.decode(text, type=Shown | None) if text else None
+    return msgspec.json.decode(text, type=RetainedTopics | None) if text else None
 
 
-def remember(db: sqlite3.Connection, now: Shown | None) -> None:
+def remember(db: sqlite3.Connection, now: RetainedTopics | None) -> None:
     """Note what is about to be left at a broker; None: it has been emptied."""
     meta.put(db, KEY, msgspec.json.encode(now).decode())

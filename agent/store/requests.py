@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.core.contract import wire
 from agent.core.evidence.ledger import Decided, Delivered
-from agent.core.household.sharing import Decision, Kind, State, may_become
+from agent.core.household.sharing_rules import Decision, Kind, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, outbox
 from agent.store.database import transaction
@@ -22,7 +22,7 @@ class RequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class WardRequest:
     """One request. Times are UTC in ms, None where there is none."""
 
     id: str                             # the ward's command
@@ -56,7 +56,7 @@ COLUMNS = ", ".join((*GIVEN, "n", "state", "wall_ms", "decided_by", "decided_ms"
                      "sent_b", "receipt"))
 
 
-def add(db: sqlite3.Connection, request: Request, now: Instant, approved: bool) -> Request:
+def add(db: sqlite3.Connection, request: WardRequest, now: Instant, approved: bool) -> WardRequest:
     """A new one, which waits for the household unless its rule has `approved` it; in the caller's transaction.
 
     Raises RequestError where too many wait already.
@@ -74,17 +74,17 @@ def add(db: sqlite3.Connection, request: Request, now: Instant, approved: bool) 
     return _known(db, request.id)
 
 
-def get(db: sqlite3.Connection, number: int) -> Request | None:
+def get(db: sqlite3.Connection, number: int) -> WardRequest | None:
     """By the household's number."""
     return _one(db, "n = ?", number)
 
 
-def find(db: sqlite3.Connection, request_id: str) -> Request | None:
+def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
     """By the ward's command."""
     return _one(db, "id = ?", request_id)
 
 
-def open_ones(db: sqlite3.Connection) -> list[Request]:
+def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
     """All that are not at their end, oldest first."""
     return _read(db, f"{OPEN} ORDER BY n", -1)
 
@@ -94,12 +94,12 @@ def waiting_n(db: sqlite3.Connection) -> int:
     return db.execute("SELECT COUNT(*) FROM request WHERE state = 'waiting'").fetchone()[0]
 
 
-def newest(db: sqlite3.Connection, limit_n: int) -> list[Request]:
+def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
     """The latest, newest first."""
     return _read(db, "1 ORDER BY n DESC", limit_n)
 
 
-def decide(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> Request:
+def decide(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> WardRequest:
     """Somebody's word: "approved" or "refused" by the household (command, page), "cancelled" by the ward.
 
     Raises RequestError where it is too late for that.
@@ -108,14 +108,14 @@ def decide(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now
         return decide_within(db, request_id, code, by, now)
 
 
-def decide_within(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> Request:
+def decide_within(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> WardRequest:
     """The same in the caller's transaction."""
     request = _become(db, request_id, code, decided_by=by, decided_ms=now.wall_ms)
     _tell_decision(db, request, code, by, now)
     return _known(db, request_id)
 
 
-def lapse(db: sqlite3.Connection, now: Instant) -> list[Request]:
+def lapse(db: sqlite3.Connection, now: Instant) -> list[WardRequest]:
     """Give up those that waited too long for the household; only a clock that is right tells. Returns them."""
     if not boots.is_sure(db, now.boot, now.clock):
         return []
@@ -140,7 +140,7 @@ def sent(db: sqlite3.Connection, request_id: str, sent_b: int) -> None:
     db.execute("UPDATE request SET sent_b = ? WHERE id = ? AND state = 'packed'", (sent_b, request_id))
 
 
-def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> Request:
+def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> WardRequest:
     """The ward's receipt, checked, is there; in the caller's transaction. Raises RequestError."""
     request = _become(db, request_id, "delivered", receipt=receipt)
     assert request.bytes is not None and request.sha256 is not None
@@ -158,7 +158,7 @@ def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
         _become(db, request_id, "failed", code=code)
 
 
-def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: str | int | None) -> Request:
+def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: str | int | None) -> WardRequest:
     """The request as it was before, which has changed now. Raises RequestError."""
     request = find(db, request_id)
     if request is None:
@@ -170,7 +170,7 @@ def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: st
     return request
 
 
-def _tell_decision(db: sqlite3.Connection, request: Request, code: Decision, by: str, now: Instant) -> None:
+def _tell_decision(db: sqlite3.Connection, request: WardRequest, code: Decision, by: str, now: Instant) -> None:
     ledger.note(db, now, Decided(
         request=request.id, code=code, by=by, asked=request.kind, camera=request.camera, case=request.case_no,
         purpose=request.purpose, officer=request.officer, basis=request.basis, begin_ms=request.begin_ms,
@@ -179,16 +179,17 @@ def _tell_decision(db: sqlite3.Connection, request: Request, code: Decision, by:
         request=request.id, code=code, by=by, case=request.case_no)))
 
 
-def _known(db: sqlite3.Connection, request_id: str) -> Request:
+def _known(db: sqlite3.Connection, request_id: str) -> WardRequest:
     request = find(db, request_id)
     assert request is not None
     return request
 
 
-def _one(db: sqlite3.Connection, which: str, value: str | int) -> Request | None:
+def _one(db: sqlite3.Connection, which: str, value: str | int) -> WardRequest | None:
     row = db.execute(f"SELECT {COLUMNS} FROM request WHERE {which}", (value,)).fetchone()
-    return Request(**row) if row else None
+    return WardRequest(**row) if row else None
 
 
-def _read(db: sqlite3.Connection, which: str, limit_n: int) -> list[Request]:
-    return [Request(**row) for row in db.execute(f"SELECT {COLUMNS} FROM request WHERE {which} LIMIT ?", (limit_n,))]
+def _read(db: sqlite3.Connection, which: str, limit_n: int) -> list[WardRequest]:
+    rows = db.execute(f"SELECT {COLUMNS} FROM request WHERE {which} LIMIT ?", (limit_n,))
+    return [WardRequest(**row) for row in rows]

@@ -5,9 +5,9 @@ The indexes in agent/store/schema.py hold all that a sum or an order needs; a cl
 import sqlite3
 from collections.abc import Iterator
 
-from agent.core.health.forecast import LEAST_SPAN_S, Flow
+from agent.core.health.forecast import LEAST_SPAN_S, RecordingRate
 from agent.core.household.pause import TRUSTED
-from agent.core.retention import Dated, Kept
+from agent.core.retention import Dated, KeptClip
 from agent.store.boots import DATED, SURE
 from agent.store.clips import FINISHED
 
@@ -40,27 +40,27 @@ def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str) -> Iterato
             "ORDER BY seq", camera, kind))
 
 
-def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[Kept]:
+def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[KeptClip]:
     """Clips that may go, up to this number, oldest number first."""
-    return map(Kept._make, _plain(
+    return map(KeptClip._make, _plain(
         db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND seq <= ? AND {MAY_GO} ORDER BY seq",
         camera, kind, last_seq))
 
 
-def handed_out(db: sqlite3.Connection, camera: str) -> Iterator[Kept]:
+def handed_out(db: sqlite3.Connection, camera: str) -> Iterator[KeptClip]:
     """Clips that may go and whose footage the ward has, oldest number first."""
-    return map(Kept._make, _plain(
+    return map(KeptClip._make, _plain(
         db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND {WITH_WARD} AND {MAY_GO} ORDER BY seq", camera))
 
 
-def others(db: sqlite3.Connection, camera: str, kind: str) -> Iterator[Kept]:
+def others(db: sqlite3.Connection, camera: str, kind: str) -> Iterator[KeptClip]:
     """Clips that may go and whose footage is nowhere else, oldest number first."""
-    return map(Kept._make, _plain(
+    return map(KeptClip._make, _plain(
         db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND NOT {WITH_WARD} AND {MAY_GO} ORDER BY seq",
         camera, kind))
 
 
-def flows(db: sqlite3.Connection) -> dict[str, Flow]:
+def flows(db: sqlite3.Connection) -> dict[str, RecordingRate]:
     """What each camera records in a day, by the newest day's clips; nothing before there is an hour of them."""
     rows = list(_plain(
         db, "WITH newest AS (SELECT camera, kind, bytes, dur_ms, " + DATED.format(t="clip") + " AS wall_ms FROM clip "
@@ -71,7 +71,7 @@ def flows(db: sqlite3.Connection) -> dict[str, Flow]:
     long_ms = max((row[3] for row in rows), default=0)
     if long_ms < LEAST_SPAN_S * 1000:
         return {}
-    return {camera: Flow(motion_b * DAY_MS / long_ms, continuous_b * DAY_MS / long_ms)
+    return {camera: RecordingRate(motion_b * DAY_MS / long_ms, continuous_b * DAY_MS / long_ms)
             for camera, motion_b, continuous_b, _ in rows}
 
 

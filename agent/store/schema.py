@@ -1,11 +1,11 @@
 """The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-SCHEMA = 11             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
+SCHEMA = 12             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
 # raises the number to its own, and docs/design/system.md says what that costs.
-READABLE_FROM = 11
+READABLE_FROM = 12
 
 TABLES = """
 CREATE TABLE meta (                       -- single values: device id, connection counter, ...
@@ -118,7 +118,7 @@ CREATE TABLE browser (                    -- paired browsers of the household
     paired_wall_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE deed (                       -- acts that the keeper has not signed yet, written in the act's transaction
+CREATE TABLE act (                       -- acts that the keeper has not signed yet, written in the act's transaction
     id INTEGER PRIMARY KEY AUTOINCREMENT,     -- without a gap: a row that vanishes here leaves one in the ledger
     kind TEXT NOT NULL,
     boot TEXT NOT NULL,
@@ -155,7 +155,7 @@ CREATE TABLE handed_out (                 -- clips whose footage the ward has, b
     clip INTEGER PRIMARY KEY REFERENCES clip (seq) ON DELETE CASCADE
 ) STRICT;
 
-CREATE TABLE handout (                    -- exports that the keeper is asked to sign: store.signing_requests
+CREATE TABLE signing_request (                    -- exports that the keeper is asked to sign: store.signing_requests
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     state TEXT NOT NULL CHECK (state IN ('asked', 'signed', 'refused')),
     claim BLOB NOT NULL,                  -- canonical JSON: core.evidence.ledger.claim
@@ -185,7 +185,7 @@ CREATE TABLE request (                    -- pictures that the ward has asked fo
     n INTEGER PRIMARY KEY AUTOINCREMENT,  -- by which the household knows it
     id TEXT NOT NULL UNIQUE,              -- the ward's command
     kind TEXT NOT NULL,                   -- clip | snapshot
-    state TEXT NOT NULL,                  -- core.household.sharing
+    state TEXT NOT NULL,                  -- core.household.sharing_rules
     camera TEXT NOT NULL,
     begin_ms INTEGER,                     -- of the time that is asked for: UTC; NULL with a snapshot
     end_ms INTEGER,

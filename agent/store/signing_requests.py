@@ -16,7 +16,7 @@ _signatures = msgspec.json.Decoder(dict[str, bytes])
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SigningAnswer:
     """What the keeper says: a signed manifest, or why there is none."""
 
     manifest: bytes = b""
@@ -26,49 +26,49 @@ class Answer:
 
 def ask(db: sqlite3.Connection, claim: Claim) -> int:
     """Ask for a signature; returns the request's number."""
-    cursor = db.execute("INSERT INTO handout (state, claim) VALUES ('asked', ?)", (canonical(claim),))
+    cursor = db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (canonical(claim),))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def answer(db: sqlite3.Connection, number: int) -> Answer | None:
+def answer(db: sqlite3.Connection, number: int) -> SigningAnswer | None:
     """The keeper's answer to that request; None while there is none."""
-    row = db.execute("SELECT state, why, manifest, signatures FROM handout WHERE n = ?", (number,)).fetchone()
+    row = db.execute("SELECT state, why, manifest, signatures FROM signing_request WHERE n = ?", (number,)).fetchone()
     if row is None:
-        return Answer(why="the request was lost, maybe with a damaged database: ask again")
+        return SigningAnswer(why="the request was lost, maybe with a damaged database: ask again")
     if row["state"] == "signed":
-        return Answer(row["manifest"], _signatures.decode(row["signatures"]))
-    return Answer(why=row["why"]) if row["state"] == "refused" else None
+        return SigningAnswer(row["manifest"], _signatures.decode(row["signatures"]))
+    return SigningAnswer(why=row["why"]) if row["state"] == "refused" else None
 
 
 def take_back(db: sqlite3.Connection, number: int) -> None:
     """The answer was read, or nobody waits for it any more."""
-    db.execute("DELETE FROM handout WHERE n = ?", (number,))
+    db.execute("DELETE FROM signing_request WHERE n = ?", (number,))
 
 
 def next_asked(db: sqlite3.Connection) -> tuple[int, bytes] | None:
     """The oldest request without an answer: its number and claim, as it was asked."""
-    row = db.execute("SELECT n, claim FROM handout WHERE state = 'asked' ORDER BY n LIMIT 1").fetchone()
+    row = db.execute("SELECT n, claim FROM signing_request WHERE state = 'asked' ORDER BY n LIMIT 1").fetchone()
     return (row["n"], row["claim"]) if row else None
 
 
 def is_asked(db: sqlite3.Connection, number: int) -> bool:
     """Whether somebody still waits for it."""
-    return db.execute("SELECT 1 FROM handout WHERE n = ? AND state = 'asked'", (number,)).fetchone() is not None
+    return db.execute("SELECT 1 FROM signing_request WHERE n = ? AND state = 'asked'", (number,)).fetchone() is not None
 
 
 def sign(db: sqlite3.Connection, number: int, manifest: bytes, signatures: Mapping[str, bytes]) -> None:
     """The keeper's signature, in the transaction of the ledger's row."""
-    db.execute("UPDATE handout SET state = 'signed', manifest = ?, signatures = ? WHERE n = ?",
+    db.execute("UPDATE signing_request SET state = 'signed', manifest = ?, signatures = ? WHERE n = ?",
                (manifest, msgspec.json.encode(signatures).decode(), number))
     _forget(db)
 
 
 def refuse(db: sqlite3.Connection, number: int, why: str) -> None:
     """The keeper does not sign it."""
-    db.execute("UPDATE handout SET state = 'refused', why = ? WHERE n = ?", (why, number))
+    db.execute("UPDATE signing_request SET state = 'refused', why = ? WHERE n = ?", (why, number))
     _forget(db)
 
 
 def _forget(db: sqlite3.Connection) -> None:
-    db.execute("DELETE FROM handout WHERE n <= (SELECT MAX(n) FROM handout) - ?", (KEPT_N,))
+    db.execute("DELETE FROM signing_request WHERE n <= (SELECT MAX(n) FROM signing_request) - ?", (KEPT_N,))

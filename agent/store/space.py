@@ -2,7 +2,7 @@
 import os
 from dataclasses import dataclass
 
-from agent.core.retention import Limits, room_b, to_free_b, to_free_n
+from agent.core.retention import CardLimits, room_b, to_free_b, to_free_n
 from agent.store.folders import Folders
 
 
@@ -21,15 +21,15 @@ class Space:
         found = os.statvfs(folders.root)
         return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, found.f_favail, found.f_files)
 
-    def short(self, limits: Limits) -> bool:
+    def short(self, limits: CardLimits) -> bool:
         """Whether less is free than is to be."""
         return (to_free_b(0, 0, self.free_b, self.total_b, limits.floor_pct) > 0
                 or to_free_n(self.free_n, self.total_n) > 0)
 
-    def room_b(self, limits: Limits) -> int:
+    def room_b(self, limits: CardLimits) -> int:
         """Bytes that clips may take in all."""
         return room_b(self.total_b, limits.quota_b, limits.floor_pct)
 
-    def holds_b(self, limits: Limits) -> int:
+    def holds_b(self, limits: CardLimits) -> int:
         """Bytes that clips on hold may take of that."""
         return int(self.room_b(limits) * limits.hold_max_pct / 100)

@@ -16,11 +16,11 @@ from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Instant
 from agent.store import announce, clips
+from agent.store.clip_recovery import complete
 from agent.store.database import transaction
-from agent.store.encryption.opening import open_clear
+from agent.store.encryption.clear_file import open_clear
 from agent.store.folders import CLIPS_A_FOLDER, Folders
 from agent.store.names import FOLDER, OURS, PART
-from agent.store.recover import complete
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ State = Literal["waiting", "approved", "handed", "done", "failed", "refused"]
 OPEN = ("waiting", "approved", "handed")
 
 
-class Order(Struct, kw_only=True, frozen=True):
+class UpdateOrder(Struct, kw_only=True, frozen=True):
     """What the ward has ordered, and how far it is."""
 
     id: str                         # of the command
@@ -32,18 +32,18 @@ class Order(Struct, kw_only=True, frozen=True):
         return self.state in OPEN
 
 
-def read(db: sqlite3.Connection) -> Order | None:
+def read(db: sqlite3.Connection) -> UpdateOrder | None:
     """The newest order. Raises sqlite3.Error."""
     text = meta.get(db, KEY)
-    return msgspec.json.decode(text, type=Order) if text else None
+    return msgspec.json.decode(text, type=UpdateOrder) if text else None
 
 
-def put(db: sqlite3.Connection, order: Order) -> None:
+def put(db: sqlite3.Connection, order: UpdateOrder) -> None:
     """Keep it instead of what was there; in the caller's transaction."""
     meta.put(db, KEY, msgspec.json.encode(order).decode())
 
 
-def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None = None) -> Order | None:
+def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None = None) -> UpdateOrder | None:
     """The order as it is now, if it is still open; in the caller's transaction."""
     order = read(db)
     if order is None or order.id != order_id or not order.open:
@@ -53,7 +53,7 @@ def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None 
     return order
 
 
-def decide(db: sqlite3.Connection, approve: bool) -> Order | None:
+def decide(db: sqlite3.Connection, approve: bool) -> UpdateOrder | None:
     """The household's word on what waits for it; None if nothing does. Raises sqlite3.Error."""
     with transaction(db):
         order = read(db)

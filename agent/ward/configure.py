@@ -20,7 +20,7 @@ from agent.config.load import ConfigError
 from agent.core.contract import wire
 from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.evidence.ledger.row import WHOLE_MAX
-from agent.core.household.ward_settings import KEYS, BadWish, demand
+from agent.core.household.ward_settings import KEYS, BadSetting, demand
 from agent.host.clock import SystemClock
 from agent.mqtt.connection import Outgoing
 from agent.ward import settings
@@ -67,7 +67,7 @@ def asked_for(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
         document[name] = int(value) if value.isdecimal() else value
     try:
         demand(document)
-    except BadWish as bad:
+    except BadSetting as bad:
         raise ConfigError(f"{bad.key}: {_remedy(bad.key)}") from bad
     return document
 

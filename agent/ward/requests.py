@@ -12,7 +12,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.core.contract.wire import ward_side as told
-from agent.core.household.sharing import Kind
+from agent.core.household.sharing_rules import Kind
 from agent.ward import database
 from agent.ward.database import request as _request
 from agent.ward.database import request_step as _step

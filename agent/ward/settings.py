@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct, field
 
-from agent.config.check import Problem, check_table, key_name
+from agent.config.check import ConfigProblem, check_table, key_name
 from agent.config.load import ConfigError
 from agent.config.positions import line_of, positions
 from agent.config.settings import Log, Name
@@ -164,30 +164,31 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"{path}: is not a UTF-8 text (byte {error.start})") from error
 
 
-def _check_whole(settings: Settings) -> Iterator[Problem]:
+def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     """What no single value shows."""
     for table, account in (("ward", settings.ward), ("ops", settings.ops), ("city", settings.city)):
         if bool(account.cert) != bool(account.key):
-            yield Problem((table, "cert"), "cert and key go together: give both files or neither")
+            yield ConfigProblem((table, "cert"), "cert and key go together: give both files or neither")
         if account.user and not account.password_file:
-            yield Problem((table, "user"), "needs password_file: a file that holds the password alone")
+            yield ConfigProblem((table, "user"), "needs password_file: a file that holds the password alone")
     yield from _check_city(settings)
     url = settings.intake.url
     if url and not UPLOADS.fullmatch(url):
-        yield Problem(("intake", "url"), f'takes "https://ward.example:8443{UPLOADS_PATH}"; it is {url!r}')
+        yield ConfigProblem(("intake", "url"), f'takes "https://ward.example:8443{UPLOADS_PATH}"; it is {url!r}')
     parts = urllib.parse.urlsplit(settings.database.url)
     if parts.scheme not in DATABASES:
-        yield Problem(("database", "url"), 'takes "sqlite:////path/to/ward.db" or "postgresql://user@host/name"')
+        yield ConfigProblem(("database", "url"), 'takes "sqlite:////path/to/ward.db" or "postgresql://user@host/name"')
     elif parts.scheme == "sqlite" and not parts.path.startswith("//"):
-        yield Problem(("database", "url"), "takes the whole path, so four slashes: sqlite:////path/to/ward.db")
+        yield ConfigProblem(("database", "url"), "takes the whole path, so four slashes: sqlite:////path/to/ward.db")
 
 
-def _check_city(settings: Settings) -> Iterator[Problem]:
+def _check_city(settings: Settings) -> Iterator[ConfigProblem]:
     """What a city's ingest needs, and a ward's forwarder."""
     ward = settings.ward
     if not all(map(NAME.fullmatch, ward.wards)) or ALL in ward.wards and len(ward.wards) > 1:
-        yield Problem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')
+        yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')
     if ward.shared and not (ward.wards and settings.database.url.startswith("postgresql:")):
-        yield Problem(("ward", "shared"), "is for a city: it needs wards, and a PostgreSQL under [database] url")
+        yield ConfigProblem(("ward", "shared"), "is for a city: it needs wards, and a PostgreSQL under [database] url")
     if ward.wards and settings.city.host:
-        yield Problem(("city", "host"), "is for a ward's forwarder, wards for a city's ingest: leave one of them empty")
+        yield ConfigProblem(("city", "host"),
+                            "is for a ward's forwarder, wards for a city's ingest: leave one of them empty")

@@ -23,7 +23,7 @@ class Browsers:
 
     def __init__(self, pool: StorePool, clock: Clock) -> None:
         self._pool, self._clock = pool, clock
-        self._lock = access.Lock()
+        self._lock = access.PairingLock()
         self._seen: dict[bytes, float] = {}         # digest of a token -> when the store last knew it
         self.failures_n = 0
 

@@ -17,16 +17,16 @@ from starlette.types import ASGIApp
 
 from agent.config.settings import Settings
 from agent.core.evidence.encrypted import LockedError
-from agent.core.evidence.ledger.claim import Wish
+from agent.core.evidence.ledger.claim import ExportWish
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.store import clips, holds
-from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.file_keys import Keyring
 from agent.store.export import ExportError, prepare
 from agent.store.export.archive import zipped
 from agent.store.export.package import Packer, name
 from agent.store.export.ready import signed_until
-from agent.store.export.signing import AskKeeper
+from agent.store.export.signature import AskKeeper
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
 from agent.web.forms import read_form
@@ -98,7 +98,7 @@ class ExportPage:
         return self._renderer.page(request, "handout.html", status or (400 if refusal else 200), span=span,
                                    cameras=self._names, refusal=refusal, why=why)
 
-    def _wish(self, form: dict[str, str], span: ExportForm) -> Wish | None:
+    def _wish(self, form: dict[str, str], span: ExportForm) -> ExportWish | None:
         """The wish that the form states; None for a bad camera, time or text."""
         now_ms = self._clock.now().wall_ms
         begin_ms, end_ms = _moment_ms(span.begin), min(now_ms, _moment_ms(span.end))
@@ -106,15 +106,15 @@ class ExportPage:
         plain = all(text.isprintable() and len(text) <= LETTERS_MAX for text in texts.values())
         if span.camera not in self._names or not 0 < end_ms - begin_ms <= LONGEST_MS or not plain:
             return None
-        return Wish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page", case=texts["case"] or None,
-                    purpose=texts["purpose"] or None, officer=texts["officer"] or None)
+        return ExportWish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page", case=texts["case"] or None,
+                          purpose=texts["purpose"] or None, officer=texts["officer"] or None)
 
-    def _begin(self, db: sqlite3.Connection, wish: Wish) -> tuple[str, Archive]:
+    def _begin(self, db: sqlite3.Connection, wish: ExportWish) -> tuple[str, Archive]:
         """The name and the pieces of the archive, which is signed by now. Raises one of REFUSALS."""
         archive = self._archive(db, wish)
         return next(archive).decode(), archive
 
-    def _archive(self, db: sqlite3.Connection, asked: Wish) -> Archive:
+    def _archive(self, db: sqlite3.Connection, asked: ExportWish) -> Archive:
         """The archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
             end_ms = signed_until(db, asked.camera, asked.begin_ms, asked.end_ms, self._keeper_is_there)

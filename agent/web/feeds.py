@@ -8,7 +8,7 @@ from starlette.responses import Response
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Clock, Instant
-from agent.store.events import Event
+from agent.store.events import StoredEvent
 from agent.web.health import HealthWatcher
 from agent.web.pages import Listing, listing, number
 from agent.web.store_pool import StorePool
@@ -43,7 +43,7 @@ def events_of(found: Listing) -> list[dict[str, Any]]:
     return [_event(event, event.id in found.unsure) for event in found.events]
 
 
-def _event(event: Event, unsure: bool) -> dict[str, Any]:
+def _event(event: StoredEvent, unsure: bool) -> dict[str, Any]:
     return {
         "id": event.id, "camera": event.camera, "kind": event.kind, "code": event.code, "state": event.state,
         "began": local(event.wall_ms).isoformat(timespec="milliseconds"),

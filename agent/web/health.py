@@ -40,7 +40,7 @@ class HealthWatcher:
         message = self._inbox.receive(WAIT_S)
         now_mono_s = self._clock.mono_s()
         if isinstance(message, Beat):
-            self._monitor.take(message, now_mono_s)
+            self._monitor.receive(message, now_mono_s)
         if now_mono_s >= self._due_mono_s:
             self._due_mono_s = now_mono_s + LOOK_EVERY_S
             self.report = self._monitor.look(now_mono_s)

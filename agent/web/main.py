@@ -34,10 +34,10 @@ def serve(parts: Role) -> None:
     health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock)
 
     def tick() -> None:
-        if parts.heart.due():
+        if parts.heartbeat.due():
             fault = {"config_fault": parts.config_problem} if parts.config_problem else {}
-            parts.heart.beat(facts={"pairing_failures_n": browsers.failures_n, "viewers_n": streams.viewers_n,
-                                    "card_troubles_n": pool.troubles_n, **fault})
+            parts.heartbeat.beat(facts={"pairing_failures_n": browsers.failures_n, "viewers_n": streams.viewers_n,
+                                        "card_troubles_n": pool.troubles_n, **fault})
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                           streams=streams, browsers=browsers))
@@ -54,7 +54,7 @@ def _idle(parts: Role) -> None:
     """Stay alive without a page: systemd would only start the role again."""
     _log.info("the page is switched off: [web] enabled = false")
     while not parts.stop.wait(EVERY_S):
-        parts.heart.beat()
+        parts.heartbeat.beat()
 
 
 async def _live(server: PageServer, health: HealthWatcher, listener: socket.socket) -> None:

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.store import clips, events
-from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearFile, open_clear, open_clip
+from agent.store.encryption.clear_file import ClearFile, open_clear, open_clip
+from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from agent.web.response import StreamedResponse
 from agent.web.store_pool import CardTrouble, StorePool

@@ -10,7 +10,7 @@ from agent.config.settings import Settings
 from agent.core.household.pause import Pauses
 from agent.host.clock import Clock
 from agent.store import events, pause, requests
-from agent.store.events import Event
+from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from agent.web import present_camera, present_event, present_health
 from agent.web.busy import BusyAreas
@@ -30,7 +30,7 @@ LOOK_AHEAD_N = 50           # ids are almost without holes: the next newer event
 class Listing:
     """Events, newest first; `unsure` are the ids of those whose time may be wrong."""
 
-    events: Sequence[Event]
+    events: Sequence[StoredEvent]
     unsure: frozenset[int]
 
     def views(self, clock: Clock, words: PageWords) -> list[EventView]:

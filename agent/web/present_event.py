@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.host.clock import Instant
 from agent.store import boots
-from agent.store.events import Event
+from agent.store.events import StoredEvent
 from agent.web.words import PageWords
 
 KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
@@ -40,12 +40,12 @@ class EventView:
     clip: ClipLink | None
 
 
-def unsure(db: sqlite3.Connection, events: Sequence[Event]) -> frozenset[int]:
+def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[int]:
     """The ids of those events whose time may be wrong."""
     return frozenset(event.id for event in events if not boots.is_sure(db, event.boot, event.clock))
 
 
-def event_view(event: Event, is_unsure: bool, now: Instant, words: PageWords) -> EventView:
+def event_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWords) -> EventView:
     """The event in the words of one language."""
     clip = ClipLink(event.clip, (event.clip_offset_ms or 0) / 1000,
                     f"{event.camera}-{words.stamp(event.wall_ms)}.mp4") if event.clip else None
@@ -60,7 +60,7 @@ def event_view(event: Event, is_unsure: bool, now: Instant, words: PageWords) ->
         going_on=event.state == "open", thumb=event.thumb is not None, clip=clip)
 
 
-def _kind(event: Event, words: PageWords) -> str:
+def _kind(event: StoredEvent, words: PageWords) -> str:
     """What happened; for tampering, its kind if there is a word for it."""
     done = f"tamper.{event.code}"
     return words(done if done in words.texts else KINDS.get(event.kind, "event.other"))

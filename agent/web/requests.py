@@ -10,12 +10,12 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
-from agent.core.household.sharing import Decision
+from agent.core.household.sharing_rules import Decision
 from agent.host.clock import Clock, Instant
 from agent.host.datagram import Outlet
 from agent.store import requests
-from agent.store.export.leaving import Leaving, leaving
-from agent.store.requests import Request, RequestError
+from agent.store.export.preview import ExportPreview, preview
+from agent.store.requests import RequestError, WardRequest
 from agent.web.forms import read_form
 from agent.web.render import Renderer
 from agent.web.store_pool import StorePool
@@ -77,7 +77,8 @@ class RequestsPage:
                                    others=[each for each in told if each.state != "waiting"])
 
 
-def request_view(request: Request, footage: Leaving, sound: bool, said: PageWords, now: Instant) -> RequestView:
+def request_view(request: WardRequest, footage: ExportPreview, sound: bool, said: PageWords,
+                 now: Instant) -> RequestView:
     """The request in words; `sound`: its camera records sound."""
     facts = [(said(f"requests.{label}"), value) for label, value in (
         ("officer", request.officer), ("case", request.case_no), ("purpose", _purpose(request.purpose, said)),
@@ -90,7 +91,7 @@ def request_view(request: Request, footage: Leaving, sound: bool, said: PageWord
                  request.state in ("approved", "packed"))
 
 
-def _state(request: Request, said: PageWords, now: Instant) -> str:
+def _state(request: WardRequest, said: PageWords, now: Instant) -> str:
     state = said(f"requests.state_{request.state}")
     when = said.moment(request.decided_ms, now.wall_ms) if request.decided_ms else ""
     by = said(f"requests.by_{request.decided_by}") if request.decided_by else ""
@@ -102,14 +103,14 @@ def _purpose(purpose: str, said: PageWords) -> str:
     return said.texts.get(f"requests.purpose_{purpose}", purpose)
 
 
-def _what(request: Request, said: PageWords, now: Instant) -> str:
+def _what(request: WardRequest, said: PageWords, now: Instant) -> str:
     if request.begin_ms is None or request.end_ms is None:
         return said("requests.snapshot", camera=request.camera)
     return said("requests.span", camera=request.camera, day=said.day(request.begin_ms, now.wall_ms),
                 begin=said.clock(request.begin_ms, seconds=True), end=said.clock(request.end_ms, seconds=True))
 
 
-def _leaves(request: Request, footage: Leaving, sound: bool, said: PageWords) -> str:
+def _leaves(request: WardRequest, footage: ExportPreview, sound: bool, said: PageWords) -> str:
     if request.bytes is not None:
         return said("requests.package", size=said.size(request.bytes))
     if request.kind == "snapshot":
@@ -122,8 +123,8 @@ def _leaves(request: Request, footage: Leaving, sound: bool, said: PageWords) ->
     return " ".join([told, *more])
 
 
-def _newest(db: sqlite3.Connection) -> list[tuple[Request, Leaving]]:
-    return [(each, leaving(db, each)) for each in requests.newest(db, SHOWN_N)]
+def _newest(db: sqlite3.Connection) -> list[tuple[WardRequest, ExportPreview]]:
+    return [(each, preview(db, each)) for each in requests.newest(db, SHOWN_N)]
 
 
 def _decide(db: sqlite3.Connection, number: int, decision: Decision, now: Instant) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from agent.store.database import Connection, StoreError, connect, current
+from agent.store.database import StoreConnection, StoreError, connect, current
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -58,7 +58,7 @@ class StorePool:
                 self._jobs.put_nowait(None)
 
     def _work(self) -> None:
-        db: Connection | None = None
+        db: StoreConnection | None = None
         while (job := self._jobs.get()) is not None:
             done, act = job
             if not done.set_running_or_notify_cancel():     # its browser has given up meanwhile

@@ -17,8 +17,8 @@ from agent.config.settings import Store
 from agent.host.clock import Instant, SystemClock
 from agent.host.stop import Stop
 from agent.keeper import retain as choose
-from agent.keeper.digest import Witness, hash_some
-from agent.keeper.ledger_writer import Sealer
+from agent.keeper.digest import ClipStatement, hash_some
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.retain import PASS_N
 from agent.store import boots, clips, events
 from agent.store import retention_queries as stock
@@ -88,9 +88,9 @@ def fill_signed(folders: Folders, count_n: int) -> None:
         with transaction(db):
             for number in range(count_n):
                 film(db, folders, SystemClock(), number.to_bytes(4, "big"))
-        while hash_some(db, folders, Stop(), SystemClock(), Witness()):
+        while hash_some(db, folders, Stop(), SystemClock(), ClipStatement()):
             pass
-        sealer = Sealer(folders, SystemClock(), None)
+        sealer = LedgerWriter(folders, SystemClock(), None)
         while sealer.seal_some(db):
             pass
 

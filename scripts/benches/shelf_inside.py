@@ -5,15 +5,15 @@ import time
 from pathlib import Path
 
 from agent.cli.verify import card
-from agent.core.evidence.ledger import check, check_shelf
+from agent.core.evidence.ledger import check, check_card
 from agent.host.clock import SystemClock
 from agent.host.command_key import verifies
 from agent.keeper.retain import finish_deletion
 from agent.store import boots, clips
+from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect
-from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
 from scripts.benches.processes import BenchError
 from scripts.benches.shelf import CAMERAS
@@ -39,7 +39,7 @@ def verify(folders: Folders) -> int:
     """The check of a card. Returns how many rows hold; raises BenchError if something does not."""
     seen = card.read(folders.root, lambda clips_n: None)
     checked = check(seen.lines, verifies, told_key=seen.key, waiting=seen.waiting, noted_n=seen.noted_n)
-    if found := [*checked.findings, *check_shelf(checked, seen.shelf)]:
+    if found := [*checked.findings, *check_card(checked, seen.shelf)]:
         raise BenchError(f"an honest card: {found[0]}")
     return len(checked.rows)
 

@@ -59,7 +59,7 @@ class Rig:
         """Finished clips, oldest first."""
         return clips.finished(self.db)[::-1]
 
-    def events(self) -> list[events.Event]:
+    def events(self) -> list[events.StoredEvent]:
         """Events, oldest first."""
         return events.latest(self.db)[::-1]
 

@@ -23,7 +23,7 @@ from agent.core.vision.motion import DETECTOR_VERSION, SeenObject
 from agent.core.vision.zones import Counted
 from agent.host.datagram import Outlet
 from agent.store import clips, events
-from agent.store.events import Event
+from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
@@ -86,7 +86,7 @@ class Theatre:
             pipe.packet(packet)
             eye.packet(packet)
 
-    def events(self, shown: Film, **keys: object) -> list[Event]:
+    def events(self, shown: Film, **keys: object) -> list[StoredEvent]:
         """The events of a film, oldest first; their times count from its first picture."""
         self.began_mono_s = self.clock.mono
         pipe, recorder, live = self.pipe(**keys)
@@ -96,7 +96,7 @@ class Theatre:
         live.close()
         return events.latest(self.db)[::-1]
 
-    def began_s(self, event: Event) -> float:
+    def began_s(self, event: StoredEvent) -> float:
         """When it began, in seconds of the film."""
         return event.mono_ms / 1000 - self.began_mono_s
 
@@ -184,7 +184,7 @@ def test_other_zones_apply_to_a_camera_at_work_and_the_event_goes_on(theatre: Th
 
 # The picture.
 
-def jpeg(theatre: Theatre, event: Event) -> np.ndarray:
+def jpeg(theatre: Theatre, event: StoredEvent) -> np.ndarray:
     """The event's picture, its brightness."""
     data = (theatre.folders.thumbs / event.thumb).read_bytes()
     with av.open(io.BytesIO(data), format="image2pipe") as container:

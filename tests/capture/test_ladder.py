@@ -14,11 +14,11 @@ from agent.core.recovery import HEALTHY_AFTER_S, PATIENCE_S, REBOOT_AGAIN_MS, RE
 from agent.host import rescue
 from agent.host.files import Lock
 from agent.host.stop import Stop
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
 from agent.process.role import Role
 from agent.store import pause
-from agent.store import recovery as ladder
+from agent.store import reboot_history as ladder
 from agent.store.folders import Folders
 from tests.capture.crews import Shift, shift
 from tests.conftest import HandClock
@@ -207,7 +207,7 @@ def test_the_process_ends_with_70_after_a_step(tmp_path: Path, clock: HandClock)
     folders, runtime = Folders(tmp_path / "store").create(), tmp_path / "run"
     runtime.mkdir()
     config = tmp_path / "taimat.toml"
-    heart, lock = Heart("capture", "capture@gate", runtime, clock), Lock(folders.lock("capture@gate"))
+    heart, lock = Heartbeat("capture", "capture@gate", runtime, clock), Lock(folders.lock("capture@gate"))
     role = Role(Settings(camera=[CAMERA]), None, folders, runtime, clock, heart, Stop(), lock)
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(serve(role, config, "gate", Reload())))
@@ -338,7 +338,7 @@ def test_a_request_counts_if_it_is_a_fresh_plain_file_of_the_folder_s_owner(tmp_
     if os.geteuid() == 0:
         (tmp_path / "driver.stranger").write_text(f"{now.boot} {now.mono_ms}")
         os.chown(tmp_path / "driver.stranger", 1234, -1)
-    assert rescue.take(tmp_path, "driver", now) == ["gate"]
+    assert rescue.collect(tmp_path, "driver", now) == ["gate"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["reboot.gate", "secret"]
 
 

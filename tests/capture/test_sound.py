@@ -8,8 +8,8 @@ import pytest
 
 from agent.config.settings import Motion
 from agent.host.clock import SystemClock
+from agent.store.clip_recovery import recover_camera
 from agent.store.clips import Clip
-from agent.store.recover import recover_camera
 from tests.capture.conftest import Rig
 from tests.rigs import footage
 from tests.rigs.rtsp import RtspCamera, missing

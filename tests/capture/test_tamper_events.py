@@ -21,7 +21,7 @@ from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.core.vision.tamper import Kind
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
-from agent.store.events import Event
+from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs import footage
@@ -86,12 +86,12 @@ class Place:
                 return self.clock.mono - self.began_mono_s - AT_S
         raise AssertionError("nothing was told")
 
-    def end(self) -> list[Event]:
+    def end(self) -> list[StoredEvent]:
         """End the recorder with all that is queued; the events of tampering, oldest first."""
         self.recorder.finish(HANG_S)
         return [event for event in events.latest(self.db)[::-1] if event.kind == "tamper"]
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> list[StoredEvent]:
         """End the camera as the role does; the events of tampering."""
         self.pipe.finish()
         return self.end()
@@ -100,7 +100,7 @@ class Place:
         """Data of the outbox's messages of that kind."""
         return [json.loads(row["data"]) for row in outbox.after(self.db, 0, 1000) if row["kind"] == kind]
 
-    def began_s(self, event: Event) -> float:
+    def began_s(self, event: StoredEvent) -> float:
         """When it began, in seconds of what was seen."""
         return event.mono_ms / 1000 - self.began_mono_s
 

@@ -18,8 +18,8 @@ def test_what_was_left_is_removed_and_only_once_it_is_switched_off(tmp_path: Pat
         with Assistant(broker.port) as other:
             for topic in ("homeassistant/device/c-1/config", "cam/v1/w00/c-1/home/status", "somebody/else"):
                 other.say(topic, "x", retain=True)
-        left = home.Shown(host="127.0.0.1", port=broker.port, components={},
-                          topics=["homeassistant/device/c-1/config", "cam/v1/w00/c-1/home/status"])
+        left = home.RetainedTopics(host="127.0.0.1", port=broker.port, components={},
+                                   topics=["homeassistant/device/c-1/config", "cam/v1/w00/c-1/home/status"])
         db = connect(folders.root)
         home.remember(db, left)
         on = taimat(tmp_path, "home", "remove", "-c", write_config(tmp_path, "", at_home(broker.port, "true")))

@@ -20,7 +20,7 @@ from agent.cli.update import main
 from agent.cli.update.bundle import unpack
 from agent.cli.update.work import RESTART
 from agent.config.settings import Settings, Update
-from agent.core.release import Refused
+from agent.core.release import ReleaseRefused
 from agent.host import command_key as ed25519
 from agent.host.clock import SystemClock
 from agent.host.files import AlreadyRunning, Lock
@@ -129,7 +129,7 @@ def test_a_technician_installs_and_goes_back(device: Device, tmp_path: Path):
 
 
 def test_with_one_version_there_is_no_way_back(device: Device):
-    with pytest.raises(Refused, match="install a bundle"):
+    with pytest.raises(ReleaseRefused, match="install a bundle"):
         main.rollback(device.root)
 
 
@@ -204,7 +204,7 @@ def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tm
     with (into / "bundle").open("rb") as file:
         try:
             unpack(file, key, ed25519.verifies, into / "out", lambda _: None)
-        except Refused:
+        except ReleaseRefused:
             return
     (only,) = (into / "out").iterdir()
     assert only.read_bytes() == wheel_bytes

@@ -5,11 +5,11 @@ from pathlib import Path
 from agent import __version__
 from agent.store import updates
 from agent.store.database import connect, transaction
-from agent.store.updates import Order
+from agent.store.updates import UpdateOrder
 from tests.cli.cli import taimat, write_config
 
-ORDER = Order(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward.invalid/9.tar", sha256="0" * 64,
-              bytes=2_000_000)
+ORDER = UpdateOrder(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward.invalid/9.tar", sha256="0" * 64,
+                    bytes=2_000_000)
 
 
 def test_an_order_is_shown_and_decided_once(tmp_path: Path):

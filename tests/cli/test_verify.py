@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.evidence.ledger import Pausing, decode
-from agent.keeper.ledger_writer import Sealer
+from agent.core.evidence.ledger import PauseChange, decode
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.conftest import HandClock
-from tests.keeper.test_seal import keeper_of
+from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.cards import film
 
 
@@ -68,7 +68,7 @@ def test_a_head_that_the_ward_kept_shows_a_tail_that_was_cut_with_care(tmp_path,
     last = json.loads(db.execute("SELECT doc FROM ledger WHERE n = ?", (n,)).fetchone()[0])
     db.executescript(f"DROP TRIGGER ledger_keeps_its_rows; DELETE FROM ledger WHERE n = {n}; "
                      f"DELETE FROM clip WHERE name = '{last['body']['clip']}'; "
-                     f"UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'deed'")
+                     f"UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'act'")
     db.close()
     next(card.clips.rglob(last["body"]["clip"] + ".mp4")).unlink()
     assert taimat(tmp_path, "verify", card.root).returncode == 0
@@ -88,8 +88,8 @@ def test_a_card_from_a_recorder_that_died_is_read_with_what_is_in_its_log(tmp_pa
     db.execute("PRAGMA wal_autocheckpoint = 0")
     film(db, card, hand_clock, b"four")
     with transaction(db):
-        ledger.note(db, hand_clock.now(), Pausing(camera="gate", paused=True, by="page"))
-    Sealer(card, hand_clock, None).seal_some(db)
+        ledger.note(db, hand_clock.now(), PauseChange(camera="gate", paused=True, by="page"))
+    LedgerWriter(card, hand_clock, None).seal_some(db)
     dead = tmp_path / "dead"
     (dead / "clips" / "000000").mkdir(parents=True)
     for path in card.clips.rglob("*.mp4"):

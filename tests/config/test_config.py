@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config.check import Problem, check_table
+from agent.config.check import ConfigProblem, check_table
 from agent.config.load import TEMPLATE, ConfigError, keep_as_good, load, load_or_last_good, parse
 from agent.config.positions import positions
 from agent.config.settings import Settings, Zone
@@ -132,4 +132,4 @@ def test_each_key_of_a_valid_text_is_found_where_it_stands(text_lines: list[str]
                     max_leaves=12))
 def test_any_value_is_judged_and_nothing_is_raised(value: object):
     for problem in check_table(value, Settings):
-        assert isinstance(problem, Problem) and problem.text
+        assert isinstance(problem, ConfigProblem) and problem.text

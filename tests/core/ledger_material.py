@@ -6,22 +6,22 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from agent.core.evidence.ledger import (
-    Begin,
+    CardContents,
     Checked,
     ClipSigned,
     ClockMoved,
     Deletion,
-    Finding,
-    Found,
-    Head,
-    Known,
-    Line,
-    Moment,
-    Pausing,
+    Flaw,
+    FoundFile,
+    KnownClip,
+    LedgerBegin,
+    LedgerLine,
+    PauseChange,
     Row,
-    Shelf,
+    RowHead,
+    RowMoment,
     check,
-    check_shelf,
+    check_card,
     follow,
     moved_ms,
 )
@@ -54,19 +54,19 @@ class Device:
     mono_ms: int = 60_000
     offset_ms: int = 1_795_000_000_000
     clock: str = "ntp"
-    lines: list[Line] = field(default_factory=list)
+    lines: list[LedgerLine] = field(default_factory=list)
     waiting: list[Row] = field(default_factory=list)
     noted_n: int = 0
-    files: dict[str, Found] = field(default_factory=dict)
-    known: dict[str, Known] = field(default_factory=dict)
+    files: dict[str, FoundFile] = field(default_factory=dict)
+    known: dict[str, KnownClip] = field(default_factory=dict)
     boots: dict[str, set[int]] = field(default_factory=dict)
     paused: bool = False
     lag_ms: int = 0         # of a clock that is not right, behind the world
 
     @property
-    def now(self) -> Moment:
-        return Moment(boot=f"0b00{self.boot_n:04d}", mono_ms=self.mono_ms, wall_ms=self.mono_ms + self.offset_ms,
-                      clock=self.clock)
+    def now(self) -> RowMoment:
+        return RowMoment(boot=f"0b00{self.boot_n:04d}", mono_ms=self.mono_ms, wall_ms=self.mono_ms + self.offset_ms,
+                         clock=self.clock)
 
     def wait(self, ms: int) -> None:
         self.mono_ms += ms
@@ -74,15 +74,15 @@ class Device:
 
     def note(self, act) -> None:
         self.noted_n += 1
-        self.waiting.append(Row(n=0, dev="", kind=act.KIND, deed=self.noted_n, at=self.now, sealed=self.now,
+        self.waiting.append(Row(n=0, dev="", kind=act.KIND, act_n=self.noted_n, at=self.now, sealed=self.now,
                                 body=msgspec.to_builtins(act)))
 
     def film(self, sign: bool = True) -> None:
         seq, began = len(self.known) + 1, self.now
         self.wait(10_000)
         name, sha256 = f"gate-{began.boot}-{seq:06d}", f"{seq:064x}"
-        self.files[name] = Found(1000 + seq, sha256)
-        self.known[name] = Known(seq, name, "gate", "done", began.boot, began.mono_ms, began.wall_ms, 10_000, None)
+        self.files[name] = FoundFile(1000 + seq, sha256)
+        self.known[name] = KnownClip(seq, name, "gate", "done", began.boot, began.mono_ms, began.wall_ms, 10_000, None)
         if sign:
             self.hash(name)
 
@@ -102,7 +102,7 @@ class Device:
 
     def pause(self) -> None:
         self.paused = not self.paused
-        self.note(Pausing(camera="gate", paused=self.paused, by="page"))
+        self.note(PauseChange(camera="gate", paused=self.paused, by="page"))
 
     def move_clock(self, step_ms: int, seen: bool = True) -> None:
         """By NTP, or by a hand, which the kernel tells from it; what no keeper saw is told when it next signs."""
@@ -124,7 +124,7 @@ class Device:
     def seal(self, most: int = 64) -> None:
         rows = self.waiting[:most]
         if not self.lines:
-            begin = Begin(key=public(self.key).hex(), serial=self.serial)
+            begin = LedgerBegin(key=public(self.key).hex(), serial=self.serial)
             rows = [self._own(begin), *rows]
         self.append_all([*self._moved_in_secret(), *rows])
         del self.waiting[:most]
@@ -136,8 +136,8 @@ class Device:
     def append_all(self, rows: list[Row]) -> None:
         sealed = self.now
         for row in rows:
-            self.append(Row(n=len(self.lines) + 1, dev=self.dev, kind=row.kind, deed=row.deed, at=row.at, sealed=sealed,
-                            body=row.body), self.key)
+            self.append(Row(n=len(self.lines) + 1, dev=self.dev, kind=row.kind, act_n=row.act_n, at=row.at,
+                            sealed=sealed, body=row.body), self.key)
 
     def _moved_in_secret(self) -> list[Row]:
         before, now = (self.sealed, self.now) if self.lines else (self.now, self.now)
@@ -147,35 +147,35 @@ class Device:
             else []
 
     @property
-    def sealed(self) -> Moment:
+    def sealed(self) -> RowMoment:
         return self.row(len(self.lines)).sealed
 
     def _tells_of(self, offset_ms: int) -> bool:
         return any(abs(row.body["offset_ms"] - offset_ms) <= STEP_MS for row in self.waiting if row.kind == "clock")
 
     def _own(self, act) -> Row:
-        return Row(n=0, dev="", kind=act.KIND, deed=0, at=self.now, sealed=self.now, body=msgspec.to_builtins(act))
+        return Row(n=0, dev="", kind=act.KIND, act_n=0, at=self.now, sealed=self.now, body=msgspec.to_builtins(act))
 
     def row(self, n: int) -> Row:
         return msgspec.json.decode(self.lines[n - 1].doc, type=Row)
 
     def append(self, row: Row, key: Ed25519PrivateKey) -> None:
         """Chain and sign, as whoever holds `key` can."""
-        head = Head(self.lines[-1].n, self.lines[-1].hash) if self.lines else Head()
+        head = RowHead(self.lines[-1].n, self.lines[-1].hash) if self.lines else RowHead()
         self.lines.append(follow(head, row, key.sign))
 
     def change(self, n: int, **columns) -> None:
         """Write into a stored row."""
         line = self.lines[n - 1]
         fields = {name: getattr(line, name) for name in ("n", "doc", "prev", "hash", "sig")}
-        self.lines[n - 1] = Line(**fields | columns)
+        self.lines[n - 1] = LedgerLine(**fields | columns)
 
-    def find(self, **anchors) -> tuple[Checked, list[Finding]]:
+    def find(self, **anchors) -> tuple[Checked, list[Flaw]]:
         """What a check makes of it."""
         checked = check(self.lines, verifies, told_key=public(self.key), waiting=self.waiting, noted_n=self.noted_n,
                         **anchors)
-        return checked, [*checked.findings, *check_shelf(checked, Shelf(self.files, self.known, self.boots,
-                                                                        self.waiting))]
+        return checked, [*checked.findings, *check_card(checked, CardContents(self.files, self.known, self.boots,
+                                                                              self.waiting))]
 
     def codes(self, **anchors) -> set[tuple[str, int | str | None]]:
         """Each finding's code, with its row or else its clip."""

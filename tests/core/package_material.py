@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.core.evidence.ledger import (
-    Code,
-    Found,
-    Head,
+    FlawCode,
+    FoundFile,
     Package,
+    PackageVerdict,
     Row,
-    Verdict,
+    RowHead,
     canonical,
     check_package,
     follow,
@@ -18,21 +18,22 @@ from agent.core.evidence.ledger import (
     stretch,
 )
 from agent.core.evidence.ledger.claim import (
-    Anchor,
     Claim,
     ClipTold,
+    ExportWish,
     FileTold,
     FilmTold,
     GapTold,
     Manifest,
+    RowRef,
     StretchTold,
-    Wish,
 )
 from tests.core.ledger_material import Device, public, verifies
 
-OF_EXPORTS = {Code.MANIFEST_EDITED, Code.MANIFEST_MALFORMED, Code.EXPORT_UNSIGNED, Code.EXPORT_WITHOUT_ROW,
-              Code.SEAL_BROKEN, Code.KEY_FILE_DIFFERS, Code.FILE_EDITED, Code.FILE_TRUNCATED, Code.FILE_SWAPPED,
-              Code.FILE_MISSING, Code.FILE_UNKNOWN, Code.SOURCE_WITHOUT_ROW}
+OF_EXPORTS = {FlawCode.MANIFEST_EDITED, FlawCode.MANIFEST_MALFORMED, FlawCode.EXPORT_UNSIGNED,
+              FlawCode.EXPORT_WITHOUT_ROW, FlawCode.SEAL_BROKEN, FlawCode.KEY_FILE_DIFFERS,
+              FlawCode.FILE_EDITED, FlawCode.FILE_TRUNCATED, FlawCode.FILE_SWAPPED,
+              FlawCode.FILE_MISSING, FlawCode.FILE_UNKNOWN, FlawCode.SOURCE_WITHOUT_ROW}
 CASE = {"case": "12/2026", "purpose": "a theft at the gate", "officer": "Lê Văn Tám"}
 
 
@@ -49,8 +50,8 @@ def hand_out(device: Device, first: int = 0, last: int | None = None, after_n: i
     clips = [_clip(device, row) for row in filmed]
     half = (len(clips) + 1) // 2
     films = [_film(f"film-{n}.mp4", part) for n, part in enumerate((clips[:half], clips[half:]), 1) if part]
-    claim = Claim(wish=Wish(camera="gate", begin_ms=clips[0].begin_ms if clips else 0, end_ms=2_000_000_000_000,
-                            by="command", **CASE), films=films, clips=clips, gaps=[GapTold(begin_ms=5, end_ms=9)],
+    claim = Claim(wish=ExportWish(camera="gate", begin_ms=clips[0].begin_ms if clips else 0, end_ms=2_000_000_000_000,
+                                  by="command", **CASE), films=films, clips=clips, gaps=[GapTold(begin_ms=5, end_ms=9)],
                   sure=True, software="1.0", files=[FileTold(file="summary.vi.html", bytes=900, sha256="5" * 64),
                                                     FileTold(file="verify.py", bytes=5000, sha256="6" * 64)])
     if signed:
@@ -81,19 +82,19 @@ class Parcel:
     manifest: bytes
     ledger: list[bytes]
     small: dict[str, bytes]
-    files: dict[str, Found]
+    files: dict[str, FoundFile]
     heads: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, device: Device, claim: Claim, after_n: int, signed: bool) -> "Parcel":
         key, lines = public(device.key), device.lines[after_n:]
-        after = Head(after_n, device.lines[after_n - 1].hash) if after_n else Head()
+        after = RowHead(after_n, device.lines[after_n - 1].hash) if after_n else RowHead()
         last = lines[-1] if lines else after
         manifest = canonical(Manifest(dev=device.dev, key=key.hex(), serial=device.serial,
-                                      after=Anchor(n=after.n, hash=after.hash.hex()),
-                                      last=Anchor(n=last.n, hash=last.hash.hex()), claim=claim, signed=signed))
+                                      after=RowRef(n=after.n, hash=after.hash.hex()),
+                                      last=RowRef(n=last.n, hash=last.hash.hex()), claim=claim, signed=signed))
         small = seals.keys(key, device.dev) | seals.signatures(manifest, key, device.key.sign) if signed else {}
-        files = {each.file: Found(each.bytes, each.sha256) for each in [*claim.films, *claim.files]}
+        files = {each.file: FoundFile(each.bytes, each.sha256) for each in [*claim.films, *claim.files]}
         return cls(device, manifest, stretch.write(lines).splitlines(keepends=True), small, files)
 
     def told(self) -> Manifest:
@@ -117,15 +118,15 @@ class Parcel:
     def sign_rows_anew(self, change) -> None:
         """What a device does that lies: each row that `change` gives back, chained and signed with its own key."""
         first = self.told().after
-        head, lines = Head(first.n, bytes.fromhex(first.hash)), []
+        head, lines = RowHead(first.n, bytes.fromhex(first.hash)), []
         for line in stretch.read(b"".join(self.ledger)):
             row = change(msgspec.json.decode(line.doc, type=Row))
             lines.append(follow(head, row, self.device.key.sign))
-            head = Head(row.n, lines[-1].hash)
+            head = RowHead(row.n, lines[-1].hash)
         self.ledger = stretch.write(lines).splitlines(keepends=True)
-        self.change_manifest(self.device.key, last=Anchor(n=head.n, hash=head.hash.hex()))
+        self.change_manifest(self.device.key, last=RowRef(n=head.n, hash=head.hash.hex()))
 
-    def check(self, **anchors) -> Verdict:
+    def check(self, **anchors) -> PackageVerdict:
         package = Package(self.manifest, b"".join(self.ledger), self.small, self.files)
         return check_package(package, verifies, **{"heads": self.heads} | anchors)
 

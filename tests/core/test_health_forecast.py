@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.health.forecast import DAYS_MAX, SAMPLES_N_MAX, Flow, Trend, days_kept, days_left
+from agent.core.health.forecast import DAYS_MAX, SAMPLES_N_MAX, RecordingRate, Trend, days_kept, days_left
 
 GB = 1_000_000_000
 HOUR_S = 3600.0
@@ -49,21 +49,21 @@ def test_a_counter_that_rises_is_told_as_it_is():
 
 
 def test_footage_stays_as_long_as_wanted_where_there_is_room():
-    flows = {"gate": Flow(1 * GB, 0), "yard": Flow(0, 4 * GB), "off": Flow(0, 0)}
+    flows = {"gate": RecordingRate(1 * GB, 0), "yard": RecordingRate(0, 4 * GB), "off": RecordingRate(0, 0)}
     assert days_kept(100 * GB, flows, 10, 3) == {"gate": 10, "yard": 3}
 
 
 def test_a_camera_that_records_much_shortens_its_own_days_and_no_other_s():
-    flows = {"gate": Flow(1 * GB, 0), "road": Flow(20 * GB, 0)}
+    flows = {"gate": RecordingRate(1 * GB, 0), "road": RecordingRate(20 * GB, 0)}
     assert days_kept(60 * GB, flows, 10, 3) == pytest.approx({"gate": 10, "road": 2.5})
 
 
 def test_days_of_events_are_told_where_there_are_any():
-    assert days_kept(20 * GB, {"gate": Flow(1 * GB, 10 * GB)}, 10, 3) == pytest.approx({"gate": 5})
+    assert days_kept(20 * GB, {"gate": RecordingRate(1 * GB, 10 * GB)}, 10, 3) == pytest.approx({"gate": 5})
 
 
 def test_without_room_nothing_stays():
-    assert days_kept(0, {"gate": Flow(1 * GB, 0)}, 10, 3) == {"gate": 0}
+    assert days_kept(0, {"gate": RecordingRate(1 * GB, 0)}, 10, 3) == {"gate": 0}
 
 
 @given(st.lists(st.tuples(st.floats(0, 7200), st.one_of(st.none(), st.integers(0, 10**12))), max_size=400))

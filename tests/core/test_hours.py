@@ -11,7 +11,7 @@ from agent.core.household.pause import (
     Pause,
     Paused,
     Pauses,
-    Stretch,
+    WeekStretch,
     all_hours,
     ends_in_min,
     parse_hours,
@@ -37,12 +37,12 @@ class Now:
 
 
 @pytest.mark.parametrize(("text", "stretches"), [
-    ("22:00-06:00", [Stretch(day * 1440 + 22 * 60, 8 * 60) for day in range(7)]),
-    ("Mon 07:30-17:00", [Stretch(450, 570)]),
-    ("fri - mon 0:00-24:00", [Stretch(day, 1440) for day in (MON, FRI, SAT, SUN)]),
-    ("Tue,Sat-Sun", [Stretch(day, 1440) for day in (TUE, SAT, SUN)]),
+    ("22:00-06:00", [WeekStretch(day * 1440 + 22 * 60, 8 * 60) for day in range(7)]),
+    ("Mon 07:30-17:00", [WeekStretch(450, 570)]),
+    ("fri - mon 0:00-24:00", [WeekStretch(day, 1440) for day in (MON, FRI, SAT, SUN)]),
+    ("Tue,Sat-Sun", [WeekStretch(day, 1440) for day in (TUE, SAT, SUN)]),
 ])
-def test_hours_are_read_as_people_write_them(text: str, stretches: list[Stretch]):
+def test_hours_are_read_as_people_write_them(text: str, stretches: list[WeekStretch]):
     assert list(parse_hours(text)) == stretches
 
 
@@ -73,11 +73,11 @@ def test_a_stretch_over_midnight_and_over_the_week_s_end_is_one():
     assert ends_in_min(all_hours(["Mon-Sun"]), 77) == 0
 
 
-stretches = st.lists(st.builds(Stretch, st.integers(0, WEEK_MIN - 1), st.integers(1, 1440)), max_size=6)
+stretches = st.lists(st.builds(WeekStretch, st.integers(0, WEEK_MIN - 1), st.integers(1, 1440)), max_size=6)
 
 
 @given(stretches, st.integers(0, WEEK_MIN - 1))
-def test_the_end_is_the_first_minute_outside_of_all(off: list[Stretch], at_min: int):
+def test_the_end_is_the_first_minute_outside_of_all(off: list[WeekStretch], at_min: int):
     def inside(minute: int) -> bool:
         return any((minute - each.start_min) % WEEK_MIN < each.length_min for each in off)
     left_min = ends_in_min(off, at_min)

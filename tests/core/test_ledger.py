@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.evidence.ledger import (
-    Code,
     Deletion,
-    Found,
-    Head,
+    FlawCode,
+    FoundFile,
     KeyChange,
     NotCanonical,
-    Pausing,
+    PauseChange,
     Row,
+    RowHead,
     canonical,
     fingerprint,
     follow,
@@ -101,12 +101,12 @@ def insert_a_row(device: Device) -> None:
 
 
 def append_a_row(device: Device) -> None:
-    device.append(msgspec.structs.replace(device.row(12), n=13, deed=12), STRANGER)
+    device.append(msgspec.structs.replace(device.row(12), n=13, act_n=12), STRANGER)
 
 
 def row_of_another_device(device: Device) -> None:
     other = replace(week(), dev="c-000000000002", key=STRANGER)
-    device.lines[5] = follow(Head(5, device.lines[4].hash), msgspec.structs.replace(other.row(6), dev=other.dev),
+    device.lines[5] = follow(RowHead(5, device.lines[4].hash), msgspec.structs.replace(other.row(6), dev=other.dev),
                              STRANGER.sign)
 
 
@@ -125,7 +125,7 @@ def mix_two_histories(device: Device) -> None:
 
 def cut_the_tail(device: Device) -> None:
     del device.lines[10:]
-    device.noted_n = device.row(10).deed
+    device.noted_n = device.row(10).act_n
     for name in [name for name in device.files if name > "gate-0b000002-000005"]:
         del device.files[name], device.known[name]
 
@@ -157,7 +157,7 @@ def begin_anew_with_another_key(device: Device) -> None:
 
 def lose_the_key(device: Device) -> None:
     body = msgspec.to_builtins(KeyChange(key=public(STRANGER).hex(), was=public(KEY).hex()))
-    device.append(Row(n=13, dev=device.dev, kind="key", deed=0, at=device.now, sealed=device.now, body=body), STRANGER)
+    device.append(Row(n=13, dev=device.dev, kind="key", act_n=0, at=device.now, sealed=device.now, body=body), STRANGER)
     device.key = STRANGER
     device.film()
     device.seal()
@@ -185,7 +185,7 @@ def seal_before_the_act(device: Device) -> None:
 
 def move_the_clock_in_secret(device: Device) -> None:
     device.offset_ms += 86_400_000
-    device.append(msgspec.structs.replace(device.row(12), n=13, deed=12, kind="x", at=device.now, sealed=device.now),
+    device.append(msgspec.structs.replace(device.row(12), n=13, act_n=12, kind="x", at=device.now, sealed=device.now),
                   KEY)
     device.noted_n = 12
 
@@ -210,11 +210,11 @@ def redate_a_clip(device: Device) -> None:
 
 
 def edit_a_clip(device: Device) -> None:
-    device.files["gate-0b000001-000002"] = Found(1002, "e" * 64)
+    device.files["gate-0b000001-000002"] = FoundFile(1002, "e" * 64)
 
 
 def truncate_a_clip(device: Device) -> None:
-    device.files["gate-0b000001-000002"] = Found(900, "e" * 64)
+    device.files["gate-0b000001-000002"] = FoundFile(900, "e" * 64)
 
 
 def swap_two_clips(device: Device) -> None:
@@ -227,7 +227,7 @@ def remove_a_clip(device: Device) -> None:
 
 
 def spoil_a_clip(device: Device) -> None:
-    device.files["gate-0b000001-000002"] = Found(trouble="Input/output error")
+    device.files["gate-0b000001-000002"] = FoundFile(trouble="Input/output error")
 
 
 def delete_without_a_row(device: Device) -> None:
@@ -244,7 +244,7 @@ def delete_an_unsigned_one_without_a_row(device: Device) -> None:
 
 
 def slip_in_a_file(device: Device) -> None:
-    device.files["gate-0b000002-000099"] = Found(10, "9" * 64)
+    device.files["gate-0b000002-000099"] = FoundFile(10, "9" * 64)
 
 
 def slip_in_a_clip_that_looks_signed(device: Device) -> None:
@@ -263,9 +263,9 @@ def keep_a_clip_from_the_keeper(device: Device) -> None:
 
 def sign_an_edited_clip_again(device: Device) -> None:
     name = "gate-0b000001-000002"
-    device.files[name] = Found(1002, "e" * 64)
+    device.files[name] = FoundFile(1002, "e" * 64)
     body = {**device.row(3).body, "sha256": "e" * 64}
-    device.note(Pausing(camera="gate", paused=True, by="page"))
+    device.note(PauseChange(camera="gate", paused=True, by="page"))
     device.waiting[0] = msgspec.structs.replace(device.waiting[0], kind="clip", body=body)
     device.seal()
 
@@ -352,7 +352,7 @@ def test_where_the_first_row_is_spoilt_the_others_still_hold():
     device = week()
     device.change(1, doc=b"{}")
     checked, findings = device.find()
-    assert [(each.code, each.n) for each in findings] == [(Code.ROW_EDITED, 1)]
+    assert [(each.code, each.n) for each in findings] == [(FlawCode.ROW_EDITED, 1)]
     assert checked.stretches == [(2, 12)]
 
 
@@ -366,7 +366,7 @@ def test_what_still_holds_is_told():
 
 def test_each_code_is_brought_about_by_a_test():
     tried = {code for _, found in TAMPERINGS for code, _ in found} | {"tail_cut", "head_differs", "key_foreign"}
-    assert tried == set(Code) - OF_EXPORTS
+    assert tried == set(FlawCode) - OF_EXPORTS
 
 
 STEPS = st.lists(st.one_of(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import Found, Head, canonical, fingerprint, follow, seals, stretch
-from agent.core.evidence.ledger.claim import Anchor, Manifest
+from agent.core.evidence.ledger import FoundFile, RowHead, canonical, fingerprint, follow, seals, stretch
+from agent.core.evidence.ledger.claim import Manifest, RowRef
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
 from tests.core.test_ledger import STEPS, live, lose_the_key
@@ -30,11 +30,11 @@ def other_device() -> Device:
 
 
 def edit_a_film(package: Parcel) -> None:
-    package.files[FILM] = Found(package.files[FILM].size_b, "e" * 64)
+    package.files[FILM] = FoundFile(package.files[FILM].size_b, "e" * 64)
 
 
 def cut_a_film(package: Parcel) -> None:
-    package.files[FILM] = Found(10, "e" * 64)
+    package.files[FILM] = FoundFile(10, "e" * 64)
 
 
 def swap_the_films(package: Parcel) -> None:
@@ -46,11 +46,11 @@ def take_a_film_away(package: Parcel) -> None:
 
 
 def spoil_the_stick(package: Parcel) -> None:
-    package.files[FILM] = Found(trouble="Input/output error")
+    package.files[FILM] = FoundFile(trouble="Input/output error")
 
 
 def slip_in_a_film(package: Parcel) -> None:
-    package.files["film-3.mp4"] = Found(10, "3" * 64)
+    package.files["film-3.mp4"] = FoundFile(10, "3" * 64)
 
 
 def put_in_another_device_s_film(package: Parcel) -> None:
@@ -58,11 +58,11 @@ def put_in_another_device_s_film(package: Parcel) -> None:
 
 
 def edit_the_summary(package: Parcel) -> None:
-    package.files["summary.vi.html"] = Found(900, "7" * 64)
+    package.files["summary.vi.html"] = FoundFile(900, "7" * 64)
 
 
 def edit_verify_py(package: Parcel) -> None:
-    package.files["verify.py"] = Found(5001, "7" * 64)
+    package.files["verify.py"] = FoundFile(5001, "7" * 64)
 
 
 def shift_the_time_in_the_manifest(package: Parcel) -> None:
@@ -134,10 +134,10 @@ def number_a_line_anew(package: Parcel) -> None:
 def edit_a_row_and_chain_it_anew(package: Parcel) -> None:
     """With another key: from there on nothing is the device's."""
     lines = stretch.read(b"".join(package.ledger))
-    head = Head(lines[6].n, lines[6].hash)
+    head = RowHead(lines[6].n, lines[6].hash)
     for at in range(7, len(lines)):
         lines[at] = follow(head, msgspec.json.decode(lines[at].doc, type=type(package.device.row(1))), STRANGER.sign)
-        head = Head(lines[at].n, lines[at].hash)
+        head = RowHead(lines[at].n, lines[at].hash)
     package.ledger = stretch.write(lines).splitlines(keepends=True)
 
 
@@ -164,7 +164,7 @@ def take_all_rows_away(package: Parcel) -> None:
 def cut_the_rows_and_the_manifest_to_fit(package: Parcel) -> None:
     cut_the_rows(package)
     last = stretch.read(package.ledger[-1])[0]
-    package.change_manifest(last=Anchor(n=last.n, hash=last.hash.hex()))
+    package.change_manifest(last=RowRef(n=last.n, hash=last.hash.hex()))
 
 
 def swap_two_rows(package: Parcel) -> None:
@@ -177,7 +177,7 @@ def tell_a_row_twice(package: Parcel) -> None:
 
 def put_in_another_device_s_row(package: Parcel) -> None:
     other = replace(week(), dev="c-000000000002", key=STRANGER)
-    line = follow(Head(5, package.device.lines[4].hash), msgspec.structs.replace(other.row(6), dev=other.dev),
+    line = follow(RowHead(5, package.device.lines[4].hash), msgspec.structs.replace(other.row(6), dev=other.dev),
                   STRANGER.sign)
     package.ledger[3] = stretch.write([line])
 
@@ -214,7 +214,7 @@ def begin_the_rows_too_late(package: Parcel) -> None:
     """By somebody who may sign: the first clip's row is not among them."""
     line = package.device.lines[4]
     package.ledger = package.ledger[3:]
-    package.change_manifest(KEY, after=Anchor(n=line.n, hash=line.hash.hex()))
+    package.change_manifest(KEY, after=RowRef(n=line.n, hash=line.hash.hex()))
 
 
 def hide_a_step_of_the_clock(package: Parcel) -> None:
@@ -341,14 +341,14 @@ def test_an_export_that_is_written_anew_with_another_key_is_found_by_the_key_and
     forged, seen = hand_out(replace(week(), key=STRANGER), first=1, after_n=2), week().lines[6].hash.hex()
     lines = stretch.read(b"".join(forged.ledger))
     assert {each.code for each in forged.check().findings} == {"signature_broken"}, "only the last row is the forger's"
-    head = Head(2, lines[0].prev)
+    head = RowHead(2, lines[0].prev)
     rows = [msgspec.json.decode(line.doc, type=type(week().row(1))) for line in lines]
     forged.ledger = []
     for row in rows:
         line = follow(head, row, STRANGER.sign)
         forged.ledger.append(stretch.write([line]))
-        head = Head(line.n, line.hash)
-    forged.change_manifest(STRANGER, last=Anchor(n=head.n, hash=head.hash.hex()))
+        head = RowHead(line.n, line.hash)
+    forged.change_manifest(STRANGER, last=RowRef(n=head.n, hash=head.hash.hex()))
     assert forged.codes() == set(), "from the export alone nobody can tell"
     assert forged.codes(heads={6: seen}) == {("head_differs", 6)}
     assert forged.codes(key=fingerprint(public(KEY))) == {("key_foreign", None)}

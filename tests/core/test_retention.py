@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.retention import (
+    CameraClips,
     Dated,
     Doomed,
-    Kept,
-    Shelf,
+    KeptClip,
     going_order,
     last_too_old,
     make_room,
@@ -77,11 +77,11 @@ def test_clips_may_take_what_the_floor_leaves_or_the_quota():
     assert (room_b(1000, 0, 10), room_b(1000, 300, 10), room_b(1000, 5000, 10)) == (900, 300, 900)
 
 
-def pile(*seqs: int, size_b: int = 100) -> list[Kept]:
-    return [Kept(seq, size_b) for seq in seqs]
+def pile(*seqs: int, size_b: int = 100) -> list[KeptClip]:
+    return [KeptClip(seq, size_b) for seq in seqs]
 
 
-def numbers(clips: Iterable[Kept | Doomed]) -> list[int]:
+def numbers(clips: Iterable[KeptClip | Doomed]) -> list[int]:
     return [clip.seq for clip in clips]
 
 
@@ -91,9 +91,9 @@ def test_of_one_age_video_without_events_goes_first_but_new_video_outlasts_old_e
     assert numbers(going_order(motion, continuous, 100, 1)) == [1, 2, 3, 4, 9, 60, 70, 99]
 
 
-def shelf(camera: str, *others: int, handed_out: Sequence[int] = (), size_b: int = 100, held_b: int = 0) -> Shelf:
-    return Shelf(camera, size_b * (len(others) + len(handed_out)) + held_b, pile(*handed_out, size_b=size_b),
-                 pile(*others, size_b=size_b))
+def shelf(camera: str, *others: int, handed_out: Sequence[int] = (), size_b: int = 100, held_b: int = 0) -> CameraClips:
+    return CameraClips(camera, size_b * (len(others) + len(handed_out)) + held_b, pile(*handed_out, size_b=size_b),
+                       pile(*others, size_b=size_b))
 
 
 def test_space_takes_no_more_than_needed():
@@ -130,9 +130,9 @@ STOCKS = st.dictionaries(st.sampled_from("abcde"), st.tuples(
 def test_no_camera_under_its_fair_share_loses_footage_for_space_while_another_is_above(stocks, needed_b: int):
     shelves, number = [], 0
     for camera, (others, handed_out, held_b) in stocks.items():
-        first = [Kept(number := number + 1, size_b) for size_b in handed_out]
-        rest = [Kept(number := number + 1, size_b) for size_b in others]
-        shelves.append(Shelf(camera, sum(others) + sum(handed_out) + held_b, first, rest))
+        first = [KeptClip(number := number + 1, size_b) for size_b in handed_out]
+        rest = [KeptClip(number := number + 1, size_b) for size_b in others]
+        shelves.append(CameraClips(camera, sum(others) + sum(handed_out) + held_b, first, rest))
     gone = list(make_room(shelves, needed_b))
     freed_b = sum(clip.bytes for clip in gone)
     every = [clip for shelf in shelves for clip in (*shelf.handed_out, *shelf.others)]
@@ -153,7 +153,7 @@ def test_no_camera_under_its_fair_share_loses_footage_for_space_while_another_is
 @given(st.dictionaries(st.sampled_from("abcde"), st.integers(0, 300), min_size=1), st.integers(0, 900))
 def test_in_the_long_run_the_room_is_shared_as_told(stocks: dict[str, int], room: int):
     cameras, left = list(stocks), dict(stocks)
-    shelves = [Shelf(camera, stocks[camera], (), pile(*range(1000 * n, 1000 * n + stocks[camera]), size_b=1))
+    shelves = [CameraClips(camera, stocks[camera], (), pile(*range(1000 * n, 1000 * n + stocks[camera]), size_b=1))
                for n, camera in enumerate(cameras)]
     for clip in make_room(shelves, sum(stocks.values()) - room):
         left[cameras[clip.seq // 1000]] -= 1

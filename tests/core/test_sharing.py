@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.check import sharing_faults
+from agent.config.derived import sharing_rules
 from agent.config.settings import Sharing
-from agent.config.sharing import faults, rules
-from agent.core.household.sharing import NEXT, STRICTEST_FIRST, Rules, may_become
+from agent.core.household.sharing_rules import NEXT, STRICTEST_FIRST, Rules, may_become
 
 pytestmark = pytest.mark.core
 
@@ -14,7 +15,7 @@ PURPOSES = st.sampled_from(["theft", "fire", "traffic", "missing-person"])
 
 
 def test_each_purpose_has_its_own_rule_and_all_others_the_default():
-    told = rules(Sharing(default="ask", never=["traffic"], allow=["fire", "missing-person"]))
+    told = sharing_rules(Sharing(default="ask", never=["traffic"], allow=["fire", "missing-person"]))
     assert [told.of("clip", each) for each in ("traffic", "fire", "missing-person", "theft")] == [
         "never", "allow", "allow", "ask"]
 
@@ -36,5 +37,5 @@ def test_what_is_at_its_end_stays_so_and_nothing_leaves_undecided():
 
 
 def test_mistakes_in_the_rules_are_named():
-    found = dict(faults(Sharing(never=["theft"], allow=["theft"], ask=["Trộm cắp"])))
+    found = dict(sharing_faults(Sharing(never=["theft"], allow=["theft"], ask=["Trộm cắp"])))
     assert "theft" in found["allow"] and "under never already" in found["allow"] and "no purpose" in found["ask"]

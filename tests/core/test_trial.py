@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract.facts import Beat, CameraFacts
-from agent.core.release import Pace, Trial, worked
+from agent.core.release import Trial, TrialPace, worked
 
 pytestmark = pytest.mark.core
 
-PACE = Pace()
+PACE = TrialPace()
 EVERY_S = 2.0
 
 
@@ -26,7 +26,7 @@ def verdict(beats_at, until_s: float = 400.0) -> tuple[str | None, float]:
     now_s = 0.0
     while now_s <= until_s:
         for each in beats_at(now_s):
-            trial.take(each, now_s)
+            trial.receive(each, now_s)
         if found := trial.verdict(now_s):
             return found, now_s
         now_s += EVERY_S

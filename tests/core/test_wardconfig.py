@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from agent.config.settings import Log, Settings, Store, Ward
 from agent.config.ward_settings import ACTS_ON, in_effect, listens, weighed
-from agent.core.household.ward_settings import KEYS, LEVELS, BadWish, demand, outcome
+from agent.core.household.ward_settings import KEYS, LEVELS, BadSetting, demand, outcome
 
 OWN = {"health_int_s": 60, "retention_d": 10, "log_level": "info"}
 owns = st.fixed_dictionaries({"health_int_s": st.integers(5, 300), "retention_d": st.floats(0.1, 365),
@@ -50,7 +50,7 @@ def test_whatever_is_wished_for_nothing_goes_beyond_the_household(own, wish):
 def test_a_document_is_taken_as_a_whole_or_not_at_all(document):
     try:
         demand(document)
-    except BadWish as bad:
+    except BadSetting as bad:
         assert bad.key in document and (bad.code == "unknown_setting") == (bad.key not in KEYS)
         known = outcome(document, OWN).values
         assert known.keys() == OWN.keys() and all(type(known[key]) is type(OWN[key]) for key in known)
@@ -62,7 +62,7 @@ def test_a_document_is_taken_as_a_whole_or_not_at_all(document):
     (True, "health_int_s"), (60.0, "health_int_s"), ("60", "health_int_s"), (None, "retention_d"), ([4], "retention_d"),
     ("loud", "log_level"), ("INFO", "log_level"), (1, "log_level"), ({}, "log_level")])
 def test_a_value_of_another_kind_is_named_by_its_key(value, key):
-    with pytest.raises(BadWish) as caught:
+    with pytest.raises(BadSetting) as caught:
         demand({key: value})
     assert (caught.value.code, caught.value.key) == ("bad_value", key)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.sockets import close_door, open_door
+from agent.host.sockets import close_listener, listen
 from tests.rigs.wait import HANG_S
 
 
@@ -13,17 +13,17 @@ def test_who_may_comes_in_also_where_a_dead_process_left_its_socket(tmp_path: Pa
     path = tmp_path / "door.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    door = open_door(path, 2)
+    door = listen(path, 2)
     assert path.stat().st_mode & 0o777 == 0o660
     with socket.socket(socket.AF_UNIX) as visitor:
         visitor.connect(str(path))
         door.accept()[0].close()
         assert visitor.recv(1) == b""
-    close_door(door)
+    close_listener(door)
 
 
 def test_closing_wakes_the_thread_that_waits(tmp_path: Path):
-    door, woken = open_door(tmp_path / "door.sock", 2), threading.Event()
+    door, woken = listen(tmp_path / "door.sock", 2), threading.Event()
 
     def wait() -> None:
         with pytest.raises(OSError):
@@ -31,11 +31,11 @@ def test_closing_wakes_the_thread_that_waits(tmp_path: Path):
         woken.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    close_door(door)
+    close_listener(door)
     assert woken.wait(HANG_S)
-    close_door(door)            # once more does no harm
+    close_listener(door)            # once more does no harm
 
 
 def test_where_nobody_can_listen_the_error_says_so(tmp_path: Path):
     with pytest.raises(OSError):
-        open_door(tmp_path / "missing" / "door.sock", 2)
+        listen(tmp_path / "missing" / "door.sock", 2)

@@ -25,9 +25,9 @@ def beat(unit, *, up_s=500.0, starts_n=1, cameras=(), **facts):
 def test_a_report_has_the_machine_the_roles_and_the_cameras(tmp_path):
     watch = monitor(tmp_path)
     gate = CameraFacts(camera="gate", state="ok", source="rtsp", fps=15.0, last_frame_age_s=0.1)
-    watch.take(beat("capture@gate", cameras=[gate], starts_n=3), 1001.0)
-    watch.take(beat("keeper"), 1001.0)
-    watch.take(beat("link", broker="connected"), 1001.0)
+    watch.receive(beat("capture@gate", cameras=[gate], starts_n=3), 1001.0)
+    watch.receive(beat("keeper"), 1001.0)
+    watch.receive(beat("link", broker="connected"), 1001.0)
     report = watch.look(1002.0)
     assert report.host.soc_temp_c == 51.54
     assert report.cameras == (gate,)
@@ -38,10 +38,10 @@ def test_a_report_has_the_machine_the_roles_and_the_cameras(tmp_path):
 
 def test_a_role_is_unknown_at_first_and_down_after_a_silence(tmp_path):
     watch = monitor(tmp_path)
-    watch.take(beat("capture@gate", cameras=[CameraFacts(camera="gate", state="ok", source="rtsp")]), 1000.0)
-    watch.take(beat("link"), 1000.0)
+    watch.receive(beat("capture@gate", cameras=[CameraFacts(camera="gate", state="ok", source="rtsp")]), 1000.0)
+    watch.receive(beat("link"), 1000.0)
     assert set(watch.look(1010.0).roles) == {"capture", "link"}
-    watch.take(beat("link"), 1016.0)
+    watch.receive(beat("link"), 1016.0)
     report = watch.look(1016.0)
     states = {role: each.state for role, each in report.roles.items()}
     assert states == {"capture": "down", "keeper": "down", "link": "ok"}
@@ -53,24 +53,24 @@ def test_a_role_is_unknown_at_first_and_down_after_a_silence(tmp_path):
 def test_three_starts_in_ten_minutes_are_a_loop_and_a_calm_ends_it(tmp_path):
     watch = monitor(tmp_path)
     for now_mono_s, starts_n in ((1000.0, 1), (1100.0, 2), (1200.0, 3)):
-        watch.take(beat("keeper", up_s=1.0, starts_n=starts_n), now_mono_s)
+        watch.receive(beat("keeper", up_s=1.0, starts_n=starts_n), now_mono_s)
         report = watch.look(now_mono_s)
     assert report.roles["keeper"] == RoleReport("restarting", 2)
     assert ("role_restarting", "keeper") in [(each.code, each.unit) for each in report.conditions]
-    watch.take(beat("keeper", up_s=600.0, starts_n=3), 1800.0)
+    watch.receive(beat("keeper", up_s=600.0, starts_n=3), 1800.0)
     assert watch.look(1800.0).roles["keeper"] == RoleReport("ok", 2)
 
 
 def test_a_unit_that_ran_before_we_did_has_not_just_started(tmp_path):
     watch = monitor(tmp_path)
     for now_mono_s, up_s, starts_n in ((1000.0, 900.0, 7), (1001.0, 0.0, 8), (1002.0, 0.0, 9)):
-        watch.take(beat("keeper", up_s=up_s, starts_n=starts_n), now_mono_s)
+        watch.receive(beat("keeper", up_s=up_s, starts_n=starts_n), now_mono_s)
     assert watch.look(1003.0).roles["keeper"].state == "ok"
 
 
 def test_a_unit_that_nobody_expects_is_judged_then_forgotten(tmp_path):
     watch = monitor(tmp_path)
-    watch.take(beat("capture@old"), 1000.0)
+    watch.receive(beat("capture@old"), 1000.0)
     assert "capture@old" in [each.unit for each in watch.look(1001.0).units]
     assert [each.unit for each in watch.look(1001.0 + FORGET_S).units] == sorted(UNITS)
 
@@ -78,8 +78,8 @@ def test_a_unit_that_nobody_expects_is_judged_then_forgotten(tmp_path):
 def test_strange_units_are_bounded_and_counted_and_never_crowd_out_our_own(tmp_path):
     watch = monitor(tmp_path)
     for number in range(200):
-        watch.take(beat(f"capture@{number}"), 1000.0)
-    watch.take(beat("keeper"), 1000.0)
+        watch.receive(beat(f"capture@{number}"), 1000.0)
+    watch.receive(beat("keeper"), 1000.0)
     report = watch.look(1001.0)
     assert len(report.units) == UNITS_N_MAX
     assert watch.dropped_n == 200 - (UNITS_N_MAX - len(UNITS))

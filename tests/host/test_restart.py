@@ -6,14 +6,14 @@ import pytest
 
 from agent.host.stop import Stop
 from agent.process import restart
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from tests.rigs.desk import NOW, HandClock
 
 
 def test_a_heart_that_finds_the_request_ends_its_process_and_only_that(tmp_path):
     clock, stop, other = HandClock(), Stop(), Stop()
-    hearts = [Heart("keeper", "keeper", tmp_path, clock, stop),
-              Heart("capture", "capture@gate", tmp_path, clock, other)]
+    hearts = [Heartbeat("keeper", "keeper", tmp_path, clock, stop),
+              Heartbeat("capture", "capture@gate", tmp_path, clock, other)]
     for heart in hearts:
         heart.beat()
     restart.ask(tmp_path, "keeper", clock.now())

@@ -9,12 +9,12 @@ import pytest
 
 from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
 from agent.keeper.daykeys import DAY_MS, DayKeys
-from agent.keeper.key import open_desk
+from agent.keeper.key import open_key_socket
 from agent.store import clips, events, ledger, meta
 from agent.store.database import transaction
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import new_file, new_private, public_of, unwrap
-from agent.store.encryption.keyring import DESK, Keyring, Question
+from agent.store.encryption.file_keys import SOCKET, KeyQuestion, Keyring
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S
@@ -114,7 +114,7 @@ def test_the_household_can_open_every_day_once_it_has_a_key(keys, db, folders, h
 @pytest.fixture
 def desk(folders: Folders, tmp_path: Path, keys, db, hand_clock):
     keys.renew(db, hand_clock.now())
-    made = open_desk(tmp_path, folders)
+    made = open_key_socket(tmp_path, folders)
     yield tmp_path
     made.close()
 
@@ -136,10 +136,10 @@ def test_the_desk_gives_the_key_of_a_file_and_of_no_other(desk, db, folders, tmp
 
 def test_the_desk_answers_nonsense_with_a_reason_and_goes_on(desk, db):
     for question in (b"\n", b"{}\n", b"[1]\n", b"x" * 2000 + b"\n", b'{"day": 1e99}\n',
-                     msgspec.json.encode(Question(1, b"short", b"", "gate")) + b"\n"):
+                     msgspec.json.encode(KeyQuestion(1, b"short", b"", "gate")) + b"\n"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
             line.settimeout(HANG_S)
-            line.connect(str(desk / DESK))
+            line.connect(str(desk / SOCKET))
             line.sendall(question)
             assert msgspec.json.decode(line.recv(4096))["why"]
     head, key = made_file(db)

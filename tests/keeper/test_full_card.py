@@ -15,7 +15,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import LOOK_EVERY_S, Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips
 from agent.store.database import connect, transaction
@@ -76,7 +76,7 @@ def keep(folders: Folders, runtime: Path, stop: Stop) -> None:
     """The keeper's life, as its role leads it."""
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=5),
                         camera=[Camera(name="gate", source="picamera:0")])
-    role = Role(settings, None, folders, runtime, SystemClock(), Heart("keeper", "keeper", runtime, SystemClock()),
+    role = Role(settings, None, folders, runtime, SystemClock(), Heartbeat("keeper", "keeper", runtime, SystemClock()),
                 stop, None)
     inbox, db = Inbox(runtime / "keeper.sock"), connect(folders.root)
     keeper = Keeper(role, db, Outlet(runtime))

@@ -10,10 +10,10 @@ from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
 from agent.host.digest import sha256
 from agent.host.stop import Stop
-from agent.keeper.digest import Witness, hash_some
+from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.main import Keeper
 from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, events, holds, outbox
 from agent.store.database import connect
@@ -42,7 +42,7 @@ def add_clip(db: sqlite3.Connection, folders: Folders, clock: HandClock,
 def keeper(db: sqlite3.Connection, folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Keeper:
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1),
                         camera=[Camera(name="gate", source="picamera:0")])
-    heart = Heart("keeper", "keeper", tmp_path, hand_clock)
+    heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
     role = Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None)
     return Keeper(role, db, Outlet(tmp_path))
 
@@ -51,7 +51,7 @@ def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, h
     first, gone, last = (add_clip(db, folders, hand_clock, size_b) for size_b in (10, 20, 3_000_000))
     name = clips.finished(db)[1].name
     folders.clip(gone, name).unlink()
-    assert hash_some(db, folders, Stop(), hand_clock, Witness()) == 2
+    assert hash_some(db, folders, Stop(), hand_clock, ClipStatement()) == 2
     digests = {clip.seq: clip.sha256 for clip in clips.finished(db)}
     assert digests == {first: hashlib.sha256(bytes(10)).hexdigest(), gone: None,
                        last: hashlib.sha256(bytes(3_000_000)).hexdigest()}
@@ -62,7 +62,7 @@ def test_many_clips_that_cannot_be_read_keep_no_new_one_from_its_digest(db, fold
         seq = add_clip(db, folders, hand_clock)
         folders.clip(seq, clips.finished(db)[0].name).unlink()
     seq = add_clip(db, folders, hand_clock)
-    assert hash_some(db, folders, Stop(), hand_clock, Witness()) == 1
+    assert hash_some(db, folders, Stop(), hand_clock, ClipStatement()) == 1
     assert [clip.seq for clip in clips.finished(db) if clip.sha256] == [seq]
 
 

@@ -16,7 +16,7 @@ from agent.keeper.retain import retain
 from agent.store import clips, ledger, pins, requests
 from agent.store.database import transaction
 from tests.core.cut_material import record_all
-from tests.keeper.test_seal import keeper_of
+from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
 from tests.rigs.shelf import OFFSET_MS, put
 from tests.rigs.vault import Vault
@@ -48,9 +48,9 @@ def wanted(keeper: Keeper, **given) -> str:
     return ask(keeper.db, now=now, approved=True, **{"begin_ms": BEGIN_MS, "end_ms": END_MS} | given).id
 
 
-def rounds(keeper: Keeper, request_id: str, state: str, step_s: float = 0.0) -> requests.Request:
+def rounds(keeper: Keeper, request_id: str, state: str, step_s: float = 0.0) -> requests.WardRequest:
     """The keeper's rounds until the request is in that state; `step_s` pass between two of them by its own clock."""
-    def there() -> requests.Request | None:
+    def there() -> requests.WardRequest | None:
         if (request := requests.find(keeper.db, request_id)).state == state:
             return request
         keeper.round(asked_for_space=False)

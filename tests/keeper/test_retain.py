@@ -13,7 +13,7 @@ from agent.host.stop import Stop
 from agent.keeper import retain as module
 from agent.keeper.main import Keeper
 from agent.keeper.retain import retain
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, holds
 from agent.store import ward_settings as wardconfig
@@ -122,14 +122,14 @@ def test_deletions_are_acts_and_name_their_reason(db, folders, hand_clock: HandC
     hand_clock.advance(11 * DAY_S)
     young = [add_clip(db, folders, hand_clock.now()) for _ in range(2)]
     retain(db, folders, quota(1), hand_clock.now(), True)
-    acts = [json.loads(row["body"]) for row in db.execute("SELECT body FROM deed WHERE kind = 'deletion' ORDER BY id")]
+    acts = [json.loads(row["body"]) for row in db.execute("SELECT body FROM act WHERE kind = 'deletion' ORDER BY id")]
     assert [(act["why"], [int(name[-6:]) for name in act["clips"]]) for act in acts] == [
         ("age", [old]), ("space", [young[0]])]
 
 
 def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, ward: bool = False) -> Keeper:
     settings = Settings(store=store, camera=[Camera(name="gate", source="picamera:0")], ward=Ward(enabled=ward))
-    role = Role(settings, None, folders, runtime, clock, Heart("keeper", "keeper", runtime, clock), Stop(), None)
+    role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
     return Keeper(role, connect(folders.root), Outlet(runtime))
 
 

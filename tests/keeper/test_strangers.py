@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Camera, Settings, Store
-from agent.core.evidence.ledger import Finding
+from agent.core.evidence.ledger import Flaw
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import SWEEP_EVERY_S, Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips
 from tests.keeper.test_keeper import add_clip
@@ -27,7 +27,7 @@ def keeper(db, folders, hand_clock, tmp_path: Path) -> Keeper:
     """One that has to delete every clip, for there is no room at all."""
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1, quota_gb=1e-9),
                         camera=[Camera(name="gate", source="picamera:0")])
-    heart = Heart("keeper", "keeper", tmp_path, hand_clock)
+    heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
     return Keeper(Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None), db, Outlet(tmp_path))
 
 
@@ -56,5 +56,5 @@ def test_a_check_of_the_card_says_nothing_of_them(keeper, db, folders, hand_cloc
     for name in ODD:
         Path(os.fsdecode(os.path.join(os.fsencode(folders.clips / "000000"), os.fsencode(name)))).touch()
     keeper.round(asked_for_space=False)
-    found: list[Finding] = cards.findings(folders)
+    found: list[Flaw] = cards.findings(folders)
     assert {finding.clip for finding in found} <= {"gate-0b007001-999000001"}     # ours by its name, in the wrong place

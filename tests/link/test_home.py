@@ -7,10 +7,10 @@ import pytest
 from agent import __version__
 from agent.config.settings import Camera
 from agent.core.contract.still import Still, answer
-from agent.host.sockets import Desk
+from agent.host.sockets import SocketServer
 from agent.store import home, pause, updates
 from agent.store.database import transaction
-from agent.store.updates import Order
+from agent.store.updates import UpdateOrder
 from tests.rigs.assistant import Assistant, retained
 from tests.rigs.broker import Broker
 from tests.rigs.homely import HomeRig
@@ -194,7 +194,7 @@ def test_a_missing_file_names_the_key_of_home(tmp_path):
 def test_a_picture_comes_when_motion_ends_and_only_if_wanted_and_small_enough(tmp_path, broker, assistant, caplog):
     pictures = [b"\xff\xd8small" + ENDED, b"\xff\xd8" + bytes(200_001) + ENDED, b"\xff\xd8last" + ENDED]
     taken = iter(pictures)
-    desk = Desk(tmp_path / "small-gate.sock", "snapshot", lambda _: answer(Still(state="ok"), next(taken)))
+    desk = SocketServer(tmp_path / "small-gate.sock", "snapshot", lambda _: answer(Still(state="ok"), next(taken)))
     try:
         with caplog.at_level(logging.WARNING), HomeRig(tmp_path, broker.port, snapshots=True) as rig:
             until(lambda: assistant.last("gate/motion") == "OFF")
@@ -216,7 +216,7 @@ def test_a_picture_comes_when_motion_ends_and_only_if_wanted_and_small_enough(tm
 def test_without_the_households_wish_nobody_is_asked_for_a_picture(tmp_path, broker, assistant):
     asked = []
     nothing = answer(Still(state="no_picture"))
-    desk = Desk(tmp_path / "small-gate.sock", "snapshot", lambda _: asked.append(1) or nothing)
+    desk = SocketServer(tmp_path / "small-gate.sock", "snapshot", lambda _: asked.append(1) or nothing)
     try:
         with HomeRig(tmp_path, broker.port) as rig:
             until(lambda: assistant.last("gate/motion") == "OFF")
@@ -233,7 +233,8 @@ def software(assistant):
 
 
 def test_a_version_that_waits_for_the_household_is_shown_and_the_button_approves_it(tmp_path, broker, assistant):
-    order = Order(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward/9.tar", sha256="0" * 64, bytes=1)
+    order = UpdateOrder(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward/9.tar", sha256="0" * 64,
+                        bytes=1)
     with HomeRig(tmp_path, broker.port) as rig:
         button = until(assistant.config)["components"]["update"]["command_topic"]
         until(lambda: software(assistant) == (__version__, __version__, False))

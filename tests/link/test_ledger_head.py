@@ -4,7 +4,7 @@ import msgspec
 from agent.config.settings import Camera, Settings, Ward
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts
-from agent.keeper.ledger_writer import Sealer
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.link.outbox_bound import OutboxBacklog
 from agent.link.report import Reporter
 from agent.store.database import connect
@@ -41,7 +41,7 @@ def beat(clock, unit: str, **more) -> Beat:
 
 
 def test_a_report_names_the_newest_signed_row_and_stays_small(folders, hand_clock):
-    db, sealer = connect(folders.root), Sealer(folders, hand_clock, None)
+    db, sealer = connect(folders.root), LedgerWriter(folders, hand_clock, None)
     sealer.seal_some(db)
     facts = CameraFacts(camera="gate", source="rtsp", state="ok", fps=14.97, fps_set=15, dropped_n=12, kbps=2048,
                         events_n=123, luma_mean=99, last_frame_age_s=0.1, gaps_n=2, gap_s=12.3, recording=True)

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract.still import Still, answer
-from agent.host.sockets import Desk
+from agent.host.sockets import SocketServer
 from agent.store import requests
 from tests.rigs.broker import Broker
 from tests.rigs.handing import House, rfc3339
@@ -186,8 +186,8 @@ def test_a_receipt_that_is_not_right_is_none(house, tus, lie):
 
 
 def test_a_picture_of_the_moment_when_the_household_agreed(house, tus):
-    desk = Desk(house.rig.runtime / "snap-gate.sock", "snapshot",
-                lambda _: answer(Still(state="ok", width=320, height=180), JPEG))
+    desk = SocketServer(house.rig.runtime / "snap-gate.sock", "snapshot",
+                        lambda _: answer(Still(state="ok", width=320, height=180), JPEG))
     order = house.order("snapshot", house.wish())
     done = house.hears(order, "done")
     desk.close()

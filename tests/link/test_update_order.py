@@ -13,9 +13,9 @@ from agent import __version__
 from agent.cli.update import main, show
 from agent.cli.update.main import Root
 from agent.cli.update.work import RESTART
-from agent.core.release import Pace
+from agent.core.release import TrialPace
 from agent.host.clock import SystemClock
-from agent.host.updates import Doors
+from agent.host.updates import UpdateFolders
 from agent.store import updates
 from tests.cli.cli import taimat
 from tests.link.test_commands import KEY, Ops, st
@@ -28,7 +28,7 @@ from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
 
 DEV, NEW = "c-7f3a9c21b04d", "9.0.0"
-QUICK = Pace(listen_s=0.5, settle_s=0.5, deadline_s=40.0, silent_s=5.0)
+QUICK = TrialPace(listen_s=0.5, settle_s=0.5, deadline_s=40.0, silent_s=5.0)
 
 
 class Site:
@@ -36,7 +36,7 @@ class Site:
 
     def __init__(self, folder: Path, port: int, ward: Ingest, rig: LinkRig, depot: Depot, maker: Maker) -> None:
         self.rig, self.depot, self.ward, self.config = rig, depot, ward, rig.config
-        self.doors = Doors(rig.runtime / "update", folder / "link/store/told")
+        self.doors = UpdateFolders(rig.runtime / "update", folder / "link/store/told")
         self.bundle = depot.files["9.tar"] = maker.bundle(NEW)
         self.prefix = folder / "opt"
         self.make(__version__)

@@ -109,7 +109,7 @@ class Agent:
         with contextlib.closing(self.db()) as db:
             return clips.finished(db, limit=1000)[::-1]
 
-    def events(self) -> list[events.Event]:
+    def events(self) -> list[events.StoredEvent]:
         """Events, oldest first."""
         with contextlib.closing(self.db()) as db:
             return events.latest(db, limit=1000)[::-1]

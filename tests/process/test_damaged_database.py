@@ -1,7 +1,7 @@
 """The database is destroyed beneath a recorder that died: it comes up again, and what was recorded is on its list."""
 from pathlib import Path
 
-from agent.store import mend
+from agent.keeper import repair as mend
 from tests.process.agent import Agent
 from tests.process.test_life import config
 from tests.rigs.spoil import spoil

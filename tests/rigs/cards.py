@@ -2,7 +2,7 @@
 import sqlite3
 
 from agent.cli.verify import card
-from agent.core.evidence.ledger import Finding, check, check_shelf
+from agent.core.evidence.ledger import Flaw, check, check_card
 from agent.host.clock import Clock
 from agent.host.command_key import verifies
 from agent.store import clips
@@ -24,11 +24,11 @@ def look(folders: Folders) -> card.Card:
     return card.read(folders.root, lambda clips_n: None)
 
 
-def findings(folders: Folders) -> list[Finding]:
+def findings(folders: Folders) -> list[Flaw]:
     """All that does not hold."""
     seen = look(folders)
     checked = check(seen.lines, verifies, told_key=seen.key, waiting=seen.waiting, noted_n=seen.noted_n)
-    return [*checked.findings, *check_shelf(checked, seen.shelf)]
+    return [*checked.findings, *check_card(checked, seen.shelf)]
 
 
 def codes(folders: Folders) -> set[str]:

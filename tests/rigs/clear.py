@@ -3,8 +3,8 @@ import io
 from typing import BinaryIO
 
 from agent.store.clips import Clip
-from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearStream, open_clip
+from agent.store.encryption.clear_file import ClearStream, open_clip
+from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 
 

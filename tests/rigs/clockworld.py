@@ -7,7 +7,7 @@ from agent.host.clock_state import EPOCH_WALL_S
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips
 from agent.store.database import connect
@@ -41,7 +41,7 @@ class World:
     def _keeper(self) -> Keeper:
         settings = Settings(store=Store(folder=str(self.folders.root), free_floor_pct=1, keep_days=10),
                             camera=[Camera(name="gate", source="picamera:0")])
-        heart = Heart("keeper", "keeper", self.place, self.clock)
+        heart = Heartbeat("keeper", "keeper", self.place, self.clock)
         role = Role(settings, None, self.folders, self.place, self.clock, heart, Stop(), None)
         return Keeper(role, connect(self.folders.root), Outlet(self.place))
 

@@ -8,7 +8,7 @@ from agent.core.contract import wire
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Instant
-from agent.host.updates import Doors
+from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions
 from agent.link.audit import Audit, EventWriter
 from agent.link.command_log import close_interrupted
@@ -73,7 +73,7 @@ class DeskRig:
         pen = EventWriter(self.store, clock, lambda: None)
         self.audit = Audit(pen, clock)
         self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace())
-        bearer = UpdateFlow(settings, folder, Doors(), clock, self.store, Waits(), lambda *_: None)
+        bearer = UpdateFlow(settings, folder, UpdateFolders(), clock, self.store, Waits(), lambda *_: None)
         self.deeds = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, pen),
                            Presence(settings, clock), RequestPolicy(settings, lambda: None), bearer,
                            lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.core.evidence.ledger import Verdict, check_package
-from agent.core.evidence.ledger.claim import Claim, Wish
+from agent.core.evidence.ledger import PackageVerdict, check_package
+from agent.core.evidence.ledger.claim import Claim, ExportWish
 from agent.host.command_key import verifies
 from agent.keeper.main import Keeper
-from agent.store import signing_requests as handouts
+from agent.store import signing_requests
 from agent.store.export import Export, ExportError, prepare, unpacked
 from agent.store.export.package import Made, Packer
 from agent.store.folders import Folders
-from agent.store.signing_requests import Answer
+from agent.store.signing_requests import SigningAnswer
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.rigs.shelf import OFFSET_MS, put_all
@@ -31,8 +31,8 @@ def shoot(db: sqlite3.Connection, folders: Folders, later_ms: int = 0) -> None:
     put_all(db, folders, record_all(STREAM, packets, [0, 15, 30, 60], packets[-1].dts_us + LAST_US))
 
 
-def wish(begin_ms: int = BEGIN_MS, end_ms: int = END_MS, **more) -> Wish:
-    return Wish(camera="gate", begin_ms=begin_ms, end_ms=end_ms, by="command", **CASE | more)
+def wish(begin_ms: int = BEGIN_MS, end_ms: int = END_MS, **more) -> ExportWish:
+    return ExportWish(camera="gate", begin_ms=begin_ms, end_ms=end_ms, by="command", **CASE | more)
 
 
 @dataclass
@@ -42,30 +42,30 @@ class Desk:
     keeper: Keeper
     meddle: Callable[[], None] = lambda: None
 
-    def __call__(self, claim: Claim) -> Answer:
-        number = handouts.ask(self.keeper.db, claim)
+    def __call__(self, claim: Claim) -> SigningAnswer:
+        number = signing_requests.ask(self.keeper.db, claim)
         self.meddle()
         for _ in range(20):
             self.keeper.round(asked_for_space=False)
-            if answer := handouts.answer(self.keeper.db, number):
-                handouts.take_back(self.keeper.db, number)
+            if answer := signing_requests.answer(self.keeper.db, number):
+                signing_requests.take_back(self.keeper.db, number)
                 if answer.why:
                     raise ExportError(answer.why)
                 return answer
         raise AssertionError(f"no answer: {self.keeper.fault}")
 
 
-def pack(keeper: Keeper, target: Path, asked: Wish, meddle: Callable[[], None] = lambda: None) -> Made:
+def pack(keeper: Keeper, target: Path, asked: ExportWish, meddle: Callable[[], None] = lambda: None) -> Made:
     """What was asked, as a folder or, for recipients, sealed."""
     found = cut(keeper, asked)
     packer = Packer(keeper.db, Desk(keeper, meddle))
     return packer.sealed(found, asked, target) if asked.recipients else packer.folder(found, asked, target)
 
 
-def cut(keeper: Keeper, asked: Wish) -> Export:
+def cut(keeper: Keeper, asked: ExportWish) -> Export:
     return prepare(keeper.db, keeper.role.folders, asked.camera, asked.begin_ms, asked.end_ms)
 
 
-def look(folder: Path, **anchors) -> Verdict:
+def look(folder: Path, **anchors) -> PackageVerdict:
     """What a check makes of a package."""
     return check_package(unpacked.read(folder, lambda files_n: None), verifies, **anchors)

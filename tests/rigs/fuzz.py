@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["agent"]):
     from agent.core.contract.wire.commands import COMMANDS, plain
     from agent.core.evidence.ledger.chain import fingerprint
     from agent.core.evidence.ledger.row import canonical
-    from agent.core.household.ward_settings import KEYS, BadWish, demand, outcome
+    from agent.core.household.ward_settings import KEYS, BadSetting, demand, outcome
     from agent.host.clock import Instant
     from agent.link import signature, verdict
     from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
@@ -72,7 +72,7 @@ def desired(payload: bytes) -> None:
     assert holds.values["health_int_s"] >= OWN["health_int_s"] and holds.clamped.keys() <= wish.cfg.keys()
     try:
         demand(wish.cfg)
-    except BadWish as bad:
+    except BadSetting as bad:
         assert bad.key in wish.cfg
 
 

@@ -117,7 +117,7 @@ class House:
         requests.decide(self.db, order_id, code, "command", self.rig.clock.now())
         self.rig.outlet.send(Poke(what="requests"), "keeper", "link")
 
-    def request(self, order_id: str) -> requests.Request | None:
+    def request(self, order_id: str) -> requests.WardRequest | None:
         """As it lies in the store."""
         return requests.find(self.db, order_id)
 

@@ -15,7 +15,7 @@ from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import Lock
 from agent.host.stop import Stop
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events
 from agent.store.database import connect, transaction
@@ -116,7 +116,7 @@ class Household:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Household":
-        heart = Heart("web", "web", self.runtime, self.clock)
+        heart = Heartbeat("web", "web", self.runtime, self.clock)
         parts = Role(self.settings, None, self.folders, self.runtime, self.clock, heart, self.stop,
                      Lock(self.folders.lock("web")))
         self._thread = threading.Thread(target=self._serve, args=(parts,), daemon=True)

@@ -13,7 +13,7 @@ from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
-from agent.host.updates import Doors
+from agent.host.updates import UpdateFolders
 from agent.link.main import LinkTempo, serve
 from agent.process import heartbeat as heart
 from agent.process.role import Role
@@ -117,7 +117,7 @@ class LinkRig:
 
 def _serve(role: Role) -> None:
     heart.EVERY_S = 0.2
-    serve(role, QUICK, Doors(role.runtime / "update", role.folders.root / "told"))
+    serve(role, QUICK, UpdateFolders(role.runtime / "update", role.folders.root / "told"))
 
 
 if __name__ == "__main__":

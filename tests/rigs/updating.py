@@ -13,14 +13,14 @@ from pathlib import Path
 from agent.cli.update.main import Root, execute
 from agent.cli.update.work import RESTART
 from agent.core.contract.facts import Beat, CameraFacts
-from agent.core.release import Pace
+from agent.core.release import TrialPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.updates import Doors, bundle
+from agent.host.updates import UpdateFolders, bundle
 from tests.cli.cli import write_config
 from tests.rigs.bundles import Maker
 
-QUICK = Pace(listen_s=0.1, settle_s=0.1, deadline_s=20.0, silent_s=2.0)
+QUICK = TrialPace(listen_s=0.1, settle_s=0.1, deadline_s=20.0, silent_s=2.0)
 OLD, NEW = "1.0.0", "2.0.0"
 ORDER = "01JAAAAAAAAAAAAAAAAAAAAAAA"
 EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "open")
@@ -65,7 +65,7 @@ class Device:
         update = f'[update]\nrule = "{rule}"\nrelease_key = "{self.maker.public}"\n'
         config = write_config(folder, more=update)
         config.write_text(config.read_text().replace(f"{folder}/run", str(self.runtime)))
-        doors = Doors(folder / "asked", folder / "told")
+        doors = UpdateFolders(folder / "asked", folder / "told")
         for path in (doors.asked, folder / "store/updates"):
             path.mkdir(parents=True)
         self.root = Root(config, SystemClock(), self.run, doors, folder / "opt", pace=QUICK)

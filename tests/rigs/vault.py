@@ -13,7 +13,7 @@ from agent.host.clock import Clock
 from agent.keeper.daykeys import DayKeys
 from agent.store import clips
 from agent.store.database import transaction
-from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.file_keys import Keyring
 from agent.store.export import prepare_clip, write
 from agent.store.folders import Folders
 from tests.core.cut_material import packets_of

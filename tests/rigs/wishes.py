@@ -7,12 +7,12 @@ from agent.core.contract import ulid
 from agent.host.clock import Instant, SystemClock
 from agent.store import requests
 from agent.store.database import transaction
-from agent.store.requests import Request
+from agent.store.requests import WardRequest
 
 HOUR_MS = 3_600_000
 
 
-def ask(db: sqlite3.Connection, *, now: Instant | None = None, approved: bool = False, **given: Any) -> Request:
+def ask(db: sqlite3.Connection, *, now: Instant | None = None, approved: bool = False, **given: Any) -> WardRequest:
     """One more request; a clip of the last hour unless something else is `given`."""
     now = now or SystemClock().now()
     wish: dict[str, Any] = {
@@ -22,4 +22,4 @@ def ask(db: sqlite3.Connection, *, now: Instant | None = None, approved: bool = 
         "upload": "https://ward07.example.invalid:8443/exports",
         "receipt_key": 64 * "0", "until_ms": now.wall_ms + 24 * HOUR_MS}
     with transaction(db):
-        return requests.add(db, Request(**(wish | given)), now, approved)
+        return requests.add(db, WardRequest(**(wish | given)), now, approved)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.evidence.ledger import check, check_shelf
+from agent.core.evidence.ledger import check, check_card
 from agent.core.media.mp4.read import fragments, read_head, samples
 from agent.host.command_key import verifies
 from agent.host.datagram import Outlet
@@ -175,7 +175,7 @@ def _ledger(folders: Folders, cut: Cut) -> Iterator[str]:
     seen = look(folders)
     checked = check(seen.lines, verifies, heads=cut.before.heads, told_key=seen.key, waiting=seen.waiting,
                     noted_n=seen.noted_n)
-    yield from (f"ledger: {finding}" for finding in (*checked.findings, *check_shelf(checked, seen.shelf)))
+    yield from (f"ledger: {finding}" for finding in (*checked.findings, *check_card(checked, seen.shelf)))
 
 
 def _database(db: sqlite3.Connection) -> Iterator[str]:

@@ -13,7 +13,7 @@ from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store.folders import Folders
 from tests.rigs.h264 import movie
@@ -82,5 +82,5 @@ def make_keeper(db: sqlite3.Connection, folders: Folders, clock: Clock, outlet: 
     """The keeper of this store. A day is all that is kept, so that a script of two mornings sees clips go."""
     settings = Settings(store=Store(folder=str(folders.root), keep_days=1, keep_continuous_days=1, free_floor_pct=1),
                         camera=list(CAMERAS))
-    role = Role(settings, None, folders, runtime, clock, Heart("keeper", "keeper", runtime, clock), Stop(), None)
+    role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
     return Keeper(role, db, outlet)

@@ -13,14 +13,14 @@ from agent.core.evidence.encrypted import AES_GCM, CHACHA, HEAD_B, MAGIC, Damage
 from agent.host.datagram import Outlet
 from agent.keeper.daykeys import DayKeys
 from agent.store import clips
+from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import file_key, new_private, public_of
-from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearFile, PlainFile, open_clear, open_clip
+from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
+from agent.store.encryption.file_keys import Keyring
 from agent.store.encryption.writer import Encrypter
 from agent.store.export import prepare, write
-from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
 from tests.capture.test_recorder_faults import Recorder, clip
 from tests.core.cut_material import packets_of

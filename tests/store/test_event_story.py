@@ -14,7 +14,7 @@ PATH = [[0, 1, 100, 200, 50, 90], [2, 1, 110, 200, 50, 90]]
 MESSAGE_B_MAX = 4096
 
 
-def finished(db: sqlite3.Connection, start: Instant, **keys: object) -> events.Event:
+def finished(db: sqlite3.Connection, start: Instant, **keys: object) -> events.StoredEvent:
     """An event that is over."""
     number = events.open_row(db, "gate", "motion", start, ["path"])
     events.finish(db, number, 5000, 0.5, 1, [[0.1, 0.2, 0.3, 0.4]], "1", None, **keys)

@@ -28,7 +28,7 @@ def may_go(db: sqlite3.Connection) -> list[int]:
 
 
 def acts(db: sqlite3.Connection) -> list[tuple[str, dict[str, object]]]:
-    return [(row["kind"], json.loads(row["body"])) for row in db.execute("SELECT kind, body FROM deed ORDER BY id")]
+    return [(row["kind"], json.loads(row["body"])) for row in db.execute("SELECT kind, body FROM act ORDER BY id")]
 
 
 def test_a_held_clip_is_never_offered_until_its_hold_has_run_out(db, hand_clock: HandClock):

@@ -21,7 +21,7 @@ def store(db: sqlite3.Connection) -> sqlite3.Connection:
 
 def noted(db: sqlite3.Connection) -> list[tuple[str, str]]:
     """The acts for the ledger: kind, and what became of it."""
-    return [(row["kind"], json.loads(row["body"]).get("code")) for row in db.execute("SELECT * FROM deed ORDER BY id")]
+    return [(row["kind"], json.loads(row["body"]).get("code")) for row in db.execute("SELECT * FROM act ORDER BY id")]
 
 
 def told(db: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -5,10 +5,10 @@ import pytest
 
 from agent.core.media.mp4.salvage import salvage
 from agent.store import clips
+from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from agent.store.names import highest
-from agent.store.recover import recover_camera
 from tests.conftest import HandClock
 from tests.core.cut_material import record
 from tests.core.mp4_material import read_at

@@ -38,8 +38,8 @@ AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"      # pip looks for them wha
 ASK = """
 import sys
 from agent.host.clock import SystemClock
-from agent.host.updates import Doors
-Doors().ask(sys.argv[1], sys.argv[2], SystemClock().now())
+from agent.host.updates import UpdateFolders
+UpdateFolders().ask(sys.argv[1], sys.argv[2], SystemClock().now())
 """
 # The first version, as the technician's guide lays it out, without the wait for pip.
 INSTALL = """

@@ -22,7 +22,7 @@ from agent.core.evidence.ledger import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.keeper.test_seal import keeper_of
+from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
 from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE, PIECE_B, TUS, Device, Intake, Upload, metadata
 from tests.rigs.pki import Authority

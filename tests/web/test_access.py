@@ -2,7 +2,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.household.access import ALPHABET, CODE_RANDOM_B, LOCKED_S, TRIES_N, Lock, code_from, grouped, tidy
+from agent.core.household.access import (
+    ALPHABET,
+    CODE_RANDOM_B,
+    LOCKED_S,
+    TRIES_N,
+    PairingLock,
+    code_from,
+    grouped,
+    tidy,
+)
 
 randoms = st.binary(min_size=CODE_RANDOM_B, max_size=CODE_RANDOM_B)
 
@@ -22,17 +31,17 @@ def test_however_people_write_it_it_is_the_same_code(random, dice):
 
 
 def test_five_wrong_tries_lock_for_five_minutes_and_then_it_opens_again():
-    lock = Lock()
+    lock = PairingLock()
     for _ in range(TRIES_N):
         assert not lock.locked(100.0)
         lock, admitted = lock.step(False, 100.0)
         assert not admitted
     assert lock.step(True, 100.0 + LOCKED_S - 0.1) == (lock, False)
-    assert lock.step(True, 100.0 + LOCKED_S) == (Lock(), True)
+    assert lock.step(True, 100.0 + LOCKED_S) == (PairingLock(), True)
 
 
 def test_the_right_code_forgives_earlier_mistakes():
-    lock = Lock()
+    lock = PairingLock()
     for _ in range(3):
         for _ in range(TRIES_N - 1):
             lock, _ = lock.step(False, 5.0)
@@ -43,7 +52,7 @@ def test_the_right_code_forgives_earlier_mistakes():
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 200)), max_size=60))
 def test_no_five_minutes_see_more_than_five_wrong_tries_answered(tries):
     """A try counts as answered when the right code would have been let in at that moment."""
-    lock, now_mono_s, answered = Lock(), 0.0, []
+    lock, now_mono_s, answered = PairingLock(), 0.0, []
     for right, wait_s in tries:
         now_mono_s += wait_s
         if lock.step(True, now_mono_s)[1] and not right:

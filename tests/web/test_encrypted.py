@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 
 from agent.host.clock import SystemClock
-from agent.keeper.key import open_desk
+from agent.keeper.key import open_key_socket
 from agent.store import clips, events
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
@@ -31,7 +31,7 @@ def test_clips_and_pictures_come_in_the_clear_in_parts_and_whole(tmp_path: Path)
     keys = home.folders.keys.rename(tmp_path / "keys")        # the keeper's folder is closed to the page
     with home:
         assert home.get(f"/clips/{name}.mp4").status == 503
-        desk = open_desk(home.runtime, Folders(keys.parent))
+        desk = open_key_socket(home.runtime, Folders(keys.parent))
         whole, part = home.get(f"/clips/{name}.mp4"), home.get(f"/clips/{name}.mp4", range="bytes=100-9099")
         assert (whole.status, whole.body) == (200, film) and home.folders.clip(seq, name).read_bytes() != film
         assert (part.status, part.body) == (206, film[100:9100])

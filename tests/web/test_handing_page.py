@@ -13,7 +13,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, holds, ledger
 from agent.store.database import connect
@@ -42,7 +42,7 @@ def keeper(house: Household):
 
     def live() -> None:
         role = Role(house.settings, None, house.folders, house.runtime, house.clock,
-                    Heart("keeper", "keeper", house.runtime, house.clock), stop, None)
+                    Heartbeat("keeper", "keeper", house.runtime, house.clock), stop, None)
         keeper = Keeper(role, connect(house.folders.root), Outlet(house.runtime))
         while not stop.wait(0.05):
             keeper.round(asked_for_space=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.cli.demo.debian import Apt, NotToBeHad, unpack
-from agent.host.child import die_with_parent
+from agent.host.prctl import die_with_parent
 
 ELSEWHERE = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")     # not on everybody's PATH
 START_S = 10.0

@@ -22,9 +22,9 @@ from agent.cli.demo.lines import conditions, line
 from agent.cli.demo.listen import Reader, Subscriber, Told
 from agent.cli.terminal import console, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
-from agent.host.child import die_with_parent
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.log import redact
+from agent.host.prctl import die_with_parent
 from agent.host.stop import Stop
 from agent.store import clips
 from agent.store.database import FILE, connect

@@ -11,7 +11,7 @@ from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
 from agent.host.clock import SystemClock
-from agent.host.command_key import KeyProblem
+from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_key
 from agent.mqtt import credentials
 from agent.mqtt.credentials import Credentials
@@ -121,7 +121,7 @@ def _found(ward: Ward, known: Credentials, text: str) -> Verdict:
     if ward.command_key:
         try:
             load_command_key(ward.command_key)
-        except KeyProblem as problem:
+        except PublicKeyProblem as problem:
             verdicts.append(warn(str(problem), "until then each signed command of the ward is refused"))
     if not ward.tls and ward.host not in OWN:
         verdicts.append(warn("nothing is encrypted on the way", "set tls = true, unless all of it is your own network"))

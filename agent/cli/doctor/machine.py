@@ -15,23 +15,23 @@ from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.health.texts import EN
-from agent.core.release import Refused
+from agent.core.release import ReleaseRefused
 from agent.host import board as boards
 from agent.host import clock_state as clockstate
-from agent.host.command_key import KeyProblem, load
+from agent.host.command_key import PublicKeyProblem, load
 from agent.host.probes import Probes, files, soc
-from agent.host.updates import Doors
+from agent.host.updates import UpdateFolders
 
 
-def examine(update: Update, root: Path = ROOT, doors: Doors | None = None) -> Verdict:
+def examine(update: Update, root: Path = ROOT, doors: UpdateFolders | None = None) -> Verdict:
     """Trouble is no more than a warning: what is installed goes on working."""
-    asked = (doors or Doors()).asked
+    asked = (doors or UpdateFolders()).asked
     try:
         key = load(update.release_key, "[update] release_key", "the maker", "root")
         current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
-    except KeyProblem as problem:
+    except PublicKeyProblem as problem:
         return warn(str(problem), "until then no release counts")
-    except Refused as refused:
+    except ReleaseRefused as refused:
         return warn(str(refused), "until then no release can be installed")
     if not asked.is_dir():
         return warn(f"{asked} is missing, where the link asks root for releases",

@@ -14,7 +14,7 @@ from agent.cli.place import open_store
 from agent.cli.processes import at_work
 from agent.config.settings import Settings
 from agent.core.evidence.encrypted import LockedError
-from agent.core.evidence.ledger.claim import Wish
+from agent.core.evidence.ledger.claim import ExportWish
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store import clips, holds
@@ -23,7 +23,7 @@ from agent.store.export import Export, ExportError, prepare
 from agent.store.export.age import demand_keys, listed
 from agent.store.export.package import ENDING, Made, Packer, name
 from agent.store.export.ready import signed_until
-from agent.store.export.signing import AskKeeper, Sign, unsigned
+from agent.store.export.signature import AskKeeper, Sign, unsigned
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
 
@@ -76,16 +76,16 @@ def _made(wishes: Wishes, settings: Settings, folders: Folders, db: sqlite3.Conn
         end_ms = signed_until(db, camera, begin_ms, end_ms, keeper)
     found = prepare(db, folders, camera, begin_ms, end_ms,
                     keyring(settings, folders, db, wishes.household_key).file_key)
-    wish = Wish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="command", case=_text(wishes.case, "--case"),
-                purpose=_text(wishes.purpose, "--purpose"), officer=_text(wishes.officer, "--officer"),
-                recipients=recipients)
+    wish = ExportWish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="command", case=_text(wishes.case, "--case"),
+                      purpose=_text(wishes.purpose, "--purpose"), officer=_text(wishes.officer, "--officer"),
+                      recipients=recipients)
     with contextlib.closing(Outlet(Path(settings.store.runtime))) as outlet:
         sign: Sign = (lambda claim: unsigned(db, found.clips, claim)) if wishes.unsigned else AskKeeper(
             db, outlet, keeper)
         return _packed(wishes, found, wish, Packer(db, sign, not wishes.unsigned))
 
 
-def _packed(wishes: Wishes, found: Export, wish: Wish, packer: Packer) -> Made:
+def _packed(wishes: Wishes, found: Export, wish: ExportWish, packer: Packer) -> Made:
     with telling(found, wishes.as_json) as tell, holds.while_read(packer.db, found.clips, SystemClock().now()):
         if wish.recipients:
             return packer.sealed(found, wish, wishes.output or Path(name(found) + ENDING), tell)

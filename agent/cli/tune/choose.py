@@ -20,8 +20,8 @@ from agent.footage.reel import ReelFile
 from agent.host.clock import SystemClock
 from agent.store import boots
 from agent.store.clips import Clip
-from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearStream, open_clip
+from agent.store.encryption.clear_file import ClearStream, open_clip
+from agent.store.encryption.file_keys import Keyring
 
 NO_CAMERA = Camera(name="file", source="")      # whose settings are the defaults
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.core.evidence.ledger.seals import Verifies
-from agent.core.release import BUNDLE_B, SIGNATURE, SIGNATURE_B, TOLD, TOLD_B, Refused, Release, believed
+from agent.core.release import BUNDLE_B, SIGNATURE, SIGNATURE_B, TOLD, TOLD_B, Release, ReleaseRefused, believed
 
 BLOCK_B = 512
 CHUNK_B = 1 << 20
 
 
-def bad(text: str) -> Refused:
+def bad(text: str) -> ReleaseRefused:
     """A bundle that was damaged on its way, or made wrong."""
-    return Refused("bad_bundle", f"{text}: fetch the bundle again, or ask its maker")
+    return ReleaseRefused("bad_bundle", f"{text}: fetch the bundle again, or ask its maker")
 
 
 def unpack(file: BinaryIO, key: bytes, verifies: Verifies, into: Path, accept: Callable[[Release], None]) -> Release:

@@ -20,12 +20,12 @@ from agent.cli.update.versions import PROVEN, ROOT, Run, Versions
 from agent.cli.update.work import Works
 from agent.config.load import load
 from agent.config.settings import Settings
-from agent.core.release import Pace, Refused, Release, demand
+from agent.core.release import Release, ReleaseRefused, TrialPace, demand
 from agent.host import command_key, log
 from agent.host import command_key as ed25519
 from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
-from agent.host.updates import Doors, Result, bundle, open_plain
+from agent.host.updates import Result, UpdateFolders, bundle, open_plain
 from agent.store.schema import SCHEMA
 
 UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled
@@ -50,10 +50,10 @@ class Root:
     config: Path
     clock: Clock = field(default_factory=SystemClock)
     run: Run = execute
-    doors: Doors = Doors()
+    doors: UpdateFolders = UpdateFolders()
     prefix: Path = ROOT
     python: str = sys.executable
-    pace: Pace = Pace()
+    pace: TrialPace = TrialPace()
 
     def works(self, settings: Settings) -> Works:
         """All that carries an update out."""
@@ -71,12 +71,12 @@ def work(root: Root) -> Result | None:
         works = root.works(settings)
         if under_way := works.under_way():
             return works.resume(under_way)
-        asked = root.doors.take(root.clock.now())
+        asked = root.doors.collect(root.clock.now())
         if asked is None:
             return None
         try:
             was = works.versions.named(PROVEN)
-        except Refused as refused:
+        except ReleaseRefused as refused:
             root.doors.tell(Result(id=asked.id, version=None, code=refused.code))
             raise
         path = bundle(Path(settings.store.folder), asked.sha256)
@@ -89,7 +89,7 @@ def install(root: Root, path: Path) -> Result:
     with _alone(root):
         works = root.works(settings)
         if works.under_way():
-            raise Refused("busy", "another update is under way: journalctl -fu update-taimat-install")
+            raise ReleaseRefused("busy", "another update is under way: journalctl -fu update-taimat-install")
         was = works.versions.named(PROVEN)
         return works.install(None, was, lambda into: _open(root, settings, was, path, into, ordered=False))
 
@@ -108,11 +108,12 @@ def rollback(root: Root) -> Result:
     with _alone(root):
         works = root.works(settings)
         if works.under_way():
-            raise Refused("busy", "an update is under way: it goes back by itself if it is not well")
+            raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it is not well")
         current = works.versions.named(PROVEN)
         others = [version for version in works.versions.whole() if version != current]
         if not others:
-            raise Refused("no_way_back", f"there is no other version than {current} on this device: install a bundle")
+            raise ReleaseRefused("no_way_back", f"there is no other version than {current} on this device: "
+                                 "install a bundle")
         works.back(others[-1])
         return Result(id="", version=others[-1])
 
@@ -138,17 +139,17 @@ def _alone(root: Root, patient: bool = False) -> Iterator[None]:
 def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, ordered: bool) -> Release:
     """Unpack the bundle at `path`. `ordered`: by the ward, so the household's rule counts. Raises Refused, OSError."""
     if ordered and settings.update.rule == "never":
-        raise Refused("forbidden", '[update] rule is "never": nothing is installed by order')
+        raise ReleaseRefused("forbidden", '[update] rule is "never": nothing is installed by order')
     if not settings.update.release_key:
-        raise Refused("no_release_key", "[update] release_key is not set: it names the file with the key of who makes "
-                      "the releases")
+        raise ReleaseRefused("no_release_key", "[update] release_key is not set: it names the file with the key of the "
+                             "releases' maker")
     try:
         key = command_key.load(settings.update.release_key, "[update] release_key", "the maker", "root")
         handle = open_plain(path)
-    except command_key.KeyProblem as problem:
-        raise Refused("no_release_key", str(problem)) from problem
+    except command_key.PublicKeyProblem as problem:
+        raise ReleaseRefused("no_release_key", str(problem)) from problem
     except OSError as error:
-        raise Refused("bad_bundle", f"{path}: {error.strerror or error}") from error
+        raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
     with os.fdopen(handle, "rb") as file:
         _demand_room(root.prefix, os.fstat(handle).st_size)
         return unpack(file, key, ed25519.verifies, into,
@@ -159,8 +160,8 @@ def _demand_room(folder: Path, bundle_b: int) -> None:
     """Raises Refused."""
     need_b, free_b = UNPACKED * bundle_b + SPARE_B, shutil.disk_usage(folder).free
     if free_b < need_b:
-        raise Refused("no_room", f"{folder}: {free_b >> 20} MB are free, and up to {need_b >> 20} MB are needed: make "
-                      "room there")
+        raise ReleaseRefused("no_room", f"{folder}: {free_b >> 20} MB are free, and up to {need_b >> 20} MB are "
+                             "needed: make room there")
 
 
 def tell(act: Callable[[Root], Result | None], config: Path | None) -> int:
@@ -168,7 +169,7 @@ def tell(act: Callable[[Root], Result | None], config: Path | None) -> int:
     log.set_up("update", "info")
     try:
         result = act(Root(config_path(config)))
-    except (Refused, OSError) as error:
+    except (ReleaseRefused, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     if result and result.code:

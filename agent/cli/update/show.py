@@ -10,7 +10,7 @@ from agent.core.contract.facts import Poke
 from agent.host.datagram import Outlet
 from agent.store import updates
 from agent.store.database import StoreError
-from agent.store.updates import Order
+from agent.store.updates import UpdateOrder
 
 STATES = {"waiting": "waits for you: taimat update approve, or refuse", "approved": "approved, being fetched",
           "handed": "being installed and tried", "done": "installed, and works", "failed": "came to nothing",
@@ -46,6 +46,6 @@ def decide(config: Path | None, approve: bool) -> None:
     console().print(f"{word}  {order.version} ({size(order.bytes)})")
 
 
-def _line(order: Order) -> str:
+def _line(order: UpdateOrder) -> str:
     said = f"{order.version} ({size(order.bytes)}): {STATES[order.state]}"
     return f"{said}, {CODES.get(order.code, order.code)}" if order.code else said

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.release import DISTRIBUTION, Refused, Release, is_version, order
+from agent.core.release import DISTRIBUTION, Release, ReleaseRefused, is_version, order
 from agent.host.files import sync_folder
 
 ROOT = Path("/opt/taimat")
@@ -50,10 +50,10 @@ class Versions:
         try:
             version = Path(os.readlink(self.root / name)).name
         except OSError as error:
-            raise Refused("not_ready", f"{self.root / name}: {error.strerror}; see the technician's guide for how "
-                          "Taimat is installed") from error
+            raise ReleaseRefused("not_ready", f"{self.root / name}: {error.strerror}; see the technician's guide for "
+                                 "how Taimat is installed") from error
         if not is_version(version):
-            raise Refused("not_ready", f"{self.root / name} leads to no version: see the technician's guide")
+            raise ReleaseRefused("not_ready", f"{self.root / name} leads to no version: see the technician's guide")
         return version
 
     def point(self, name: str, version: str) -> None:
@@ -79,9 +79,9 @@ class Versions:
             self.run([self.python, "-m", "venv", "--system-site-packages", str(folder)], BUILD_S)
             self.run([*pip, *(str(wheels / name) for name in sorted(release.files))], BUILD_S)
         except subprocess.SubprocessError as error:
-            raise Refused("not_ready", f"it can't be installed here: {error}") from error
+            raise ReleaseRefused("not_ready", f"it can't be installed here: {error}") from error
         if not (folder / "bin/taimat").exists():
-            raise Refused("bad_bundle", f"there is no {DISTRIBUTION} in it: ask its maker")
+            raise ReleaseRefused("bad_bundle", f"there is no {DISTRIBUTION} in it: ask its maker")
         os.sync()
         (folder / UNFINISHED).unlink()
         sync_folder(folder)
@@ -91,7 +91,7 @@ class Versions:
         try:
             self.run([self.program(version), "update", "ready", version, "--config", str(config)], READY_S)
         except (OSError, subprocess.SubprocessError) as error:
-            raise Refused("not_ready", f"{version} says that it can't work here: {error}") from error
+            raise ReleaseRefused("not_ready", f"{version} says that it can't work here: {error}") from error
 
     def keep(self, versions: Iterable[str]) -> None:
         """Remove all others."""

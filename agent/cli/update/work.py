@@ -20,11 +20,11 @@ from msgspec.structs import replace
 
 from agent.cli.update.versions import CURRENT, PROVEN, Run, Versions
 from agent.core.contract.facts import Beat
-from agent.core.release import Before, Code, Pace, Refused, Release, Trial, order, worked
+from agent.core.release import Before, Code, Release, ReleaseRefused, Trial, TrialPace, order, worked
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.files import write_durably
-from agent.host.updates import WORK, Doors, Result
+from agent.host.updates import WORK, Result, UpdateFolders
 
 LISTENER = "update"             # of agent.process.heartbeat
 RESTART = ["systemctl", "restart", "taimat.target"]
@@ -52,12 +52,12 @@ class Works:
     """Carries updates out; runs as root, and must be the proven version's code."""
 
     versions: Versions
-    doors: Doors
+    doors: UpdateFolders
     runtime: Path
     config: Path
     clock: Clock
     run: Run
-    pace: Pace = Pace()
+    pace: TrialPace = TrialPace()
 
     @property
     def wheels(self) -> Path:
@@ -71,7 +71,7 @@ class Works:
         try:
             release = self._build(unpack)
             work = replace(work, version=release.version, before=worked(self._hear(self.pace.listen_s)), step="trial")
-        except Refused as refused:
+        except ReleaseRefused as refused:
             _log.error("not installed: %s", refused)
             return self._end(work, refused.code)
         except OSError as error:
@@ -99,8 +99,8 @@ class Works:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
-            raise Refused("interrupted", f"{self.doors.told / WORK} can't be read ({error}): remove it, and see by "
-                          "`taimat --version` what runs") from error
+            raise ReleaseRefused("interrupted", f"{self.doors.told / WORK} can't be read ({error}): remove it, and see "
+                                 "by `taimat --version` what runs") from error
 
     def resume(self, work: Work) -> Result:
         """Go on where somebody was cut off. Returns what became of it. Raises OSError."""
@@ -154,7 +154,7 @@ class Works:
             for beat in beats:
                 now_mono_s = self.clock.mono_s()
                 if beat:
-                    trial.take(beat, now_mono_s)
+                    trial.receive(beat, now_mono_s)
                 if verdict := trial.verdict(now_mono_s):
                     return verdict == "well"
         return False

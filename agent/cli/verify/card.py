@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from agent.core.evidence.ledger import Found, Known, Line, Row, Shelf
+from agent.core.evidence.ledger import CardContents, FoundFile, KnownClip, LedgerLine, Row
 from agent.host.digest import sha256
 from agent.store import ledger, meta
 from agent.store.database import FILE, StoreError, demand_known
@@ -26,11 +26,11 @@ KNOWN = "seq, name, camera, state, boot, mono_ms, wall_ms, dur_ms, sha256"
 class Card:
     """Everything on it that the check needs."""
 
-    lines: list[Line]
+    lines: list[LedgerLine]
     waiting: list[Row]
     noted_n: int
     key: bytes | None           # what the database calls the device's key
-    shelf: Shelf
+    shelf: CardContents
 
 
 def read(folder: Path, tell: Callable[[int], None]) -> Card:
@@ -43,12 +43,12 @@ def read(folder: Path, tell: Callable[[int], None]) -> Card:
         if not demand_known(db, folder / FILE):
             raise StoreError(f"{folder / FILE} holds nothing: no Taimat has been at work here; name another folder")
         db.execute("BEGIN")
-        known = {row["name"]: Known(**row) for row in db.execute(f"SELECT {KNOWN} FROM clip")}
+        known = {row["name"]: KnownClip(**row) for row in db.execute(f"SELECT {KNOWN} FROM clip")}
         boots = _boots(db)
         lines, waiting, noted_n = list(ledger.lines(db)), ledger.waiting(db), ledger.noted_n(db)
         key = _key(db)
     _look_again(Folders(folder), known, files)
-    return Card(lines, waiting, noted_n, key, Shelf(files, known, boots, waiting))
+    return Card(lines, waiting, noted_n, key, CardContents(files, known, boots, waiting))
 
 
 def _boots(db: sqlite3.Connection) -> dict[str, frozenset[int]]:
@@ -64,7 +64,7 @@ def _key(db: sqlite3.Connection) -> bytes | None:
         return None
 
 
-def _files(folders: Folders, tell: Callable[[int], None]) -> Iterator[tuple[str, Found]]:
+def _files(folders: Folders, tell: Callable[[int], None]) -> Iterator[tuple[str, FoundFile]]:
     """Every finished file that is named as ours."""
     seen_n = 0
     for folder in sorted(folders.clips.glob("*")):
@@ -75,17 +75,17 @@ def _files(folders: Folders, tell: Callable[[int], None]) -> Iterator[tuple[str,
                 tell(seen_n)
 
 
-def _hashed(path: Path) -> Found | None:
+def _hashed(path: Path) -> FoundFile | None:
     """The file's size and digest; None where it has just been deleted."""
     try:
-        return Found(path.stat().st_size, sha256(path))
+        return FoundFile(path.stat().st_size, sha256(path))
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Found(trouble=error.strerror or str(error))
+        return FoundFile(trouble=error.strerror or str(error))
 
 
-def _look_again(folders: Folders, known: dict[str, Known], files: dict[str, Found]) -> None:
+def _look_again(folders: Folders, known: dict[str, KnownClip], files: dict[str, FoundFile]) -> None:
     """Clips that were finished after their folder was looked at."""
     for clip in known.values():
         is_new = clip.state in ("done", "recovered") and clip.name not in files

@@ -9,7 +9,7 @@ from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.cli.verify import card, show, show_export
 from agent.config.load import load
-from agent.core.evidence.ledger import check, check_package, check_shelf
+from agent.core.evidence.ledger import check, check_card, check_package
 from agent.host.command_key import verifies
 from agent.store.export import unpacked
 
@@ -35,7 +35,7 @@ def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int
         seen = card.read(folder, tell)
     checked = check(seen.lines, verifies, heads=anchors, key=key, told_key=seen.key, waiting=seen.waiting,
                     noted_n=seen.noted_n)
-    findings = [*checked.findings, *check_shelf(checked, seen.shelf)]
+    findings = [*checked.findings, *check_card(checked, seen.shelf)]
     show.results(show.Results(checked, findings, seen.shelf, anchors), as_json)
     return EXIT_FOUND if findings else EXIT_HOLDS
 

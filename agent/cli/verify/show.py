@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from agent.cli.terminal import console, json_line, table, when
-from agent.core.evidence.ledger import Checked, ClipSigned, Finding, Shelf, fingerprint
+from agent.core.evidence.ledger import CardContents, Checked, ClipSigned, Flaw, fingerprint
 from agent.core.household.pause import TRUSTED
 
 NO_HEAD = ("From the card alone nobody can tell whether the ledger's end was cut off: "
@@ -15,8 +15,8 @@ class Results:
     """What is told."""
 
     checked: Checked
-    findings: Sequence[Finding]
-    shelf: Shelf
+    findings: Sequence[Flaw]
+    shelf: CardContents
     heads: Mapping[int, str]
 
     @property
@@ -69,7 +69,7 @@ def _as_text(found: Results) -> None:
         out.print(f"[dim]{NO_HEAD}[/dim]", soft_wrap=True)
 
 
-def list_findings(findings: Sequence[Finding], where: str) -> None:
+def list_findings(findings: Sequence[Flaw], where: str) -> None:
     """What does not hold, in a table; `where` says what a finding's place is beside its row."""
     if findings:
         table(("what", "row", where, "in words"), [_row(finding) for finding in findings], right=("row",),
@@ -77,7 +77,7 @@ def list_findings(findings: Sequence[Finding], where: str) -> None:
         console().print()
 
 
-def _row(finding: Finding) -> tuple[str, str, str, str]:
+def _row(finding: Flaw) -> tuple[str, str, str, str]:
     return finding.code, "" if finding.n is None else str(finding.n), finding.clip or "", finding.says
 
 

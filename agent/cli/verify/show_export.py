@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from agent.cli.terminal import console, json_line
 from agent.cli.verify.show import list_findings, stretches
-from agent.core.evidence.ledger import Verdict, fingerprint
+from agent.core.evidence.ledger import PackageVerdict, fingerprint
 from agent.core.evidence.ledger.claim import Manifest
 from agent.store.export.errors import spell
 
@@ -16,7 +16,7 @@ NO_KEY = ("From the export alone nobody can tell whose key it is: compare its fi
 class Results:
     """What is told."""
 
-    verdict: Verdict
+    verdict: PackageVerdict
     heads: Mapping[int, str]
     key_was_named: bool
 

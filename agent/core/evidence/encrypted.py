@@ -72,7 +72,7 @@ class RecordHead(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class EncryptedRecord:
     """A whole record of a file."""
 
     head: RecordHead
@@ -89,7 +89,7 @@ class Record:
         return self.at + OVERHEAD_B + self.head.size_b
 
 
-class Kept(NamedTuple):
+class WholePart(NamedTuple):
     """Cut the file off at `size_b` bytes; so much is in it."""
 
     size_b: int
@@ -121,7 +121,7 @@ def pack_record(head: RecordHead, encrypted: bytes) -> bytes:
     return data + CHECK.pack(zlib.crc32(data))
 
 
-def records(read_at: ReadAt, check_from: int = 0) -> Iterator[Record]:
+def records(read_at: ReadAt, check_from: int = 0) -> Iterator[EncryptedRecord]:
     """The records from the first on, up to one that is torn or damaged.
 
     Whether the bytes are all there is looked at in those that reach beyond `check_from`: what was flushed long ago
@@ -135,7 +135,7 @@ def records(read_at: ReadAt, check_from: int = 0) -> Iterator[Record]:
             offset += found.head.size_b
 
 
-def _record(read_at: ReadAt, at: int, index: int, offset: int, check_from: int) -> Record | None:
+def _record(read_at: ReadAt, at: int, index: int, offset: int, check_from: int) -> EncryptedRecord | None:
     data = read_at(at, RECORD.size)
     if len(data) < RECORD.size:
         return None
@@ -146,20 +146,20 @@ def _record(read_at: ReadAt, at: int, index: int, offset: int, check_from: int) 
         return None
     if head.size_b > RECORD_MAX_B or head.kind == FINAL_HEAD and head.size_b > offset:
         return None
-    found = Record(head, at)
+    found = EncryptedRecord(head, at)
     return found if found.end <= check_from or _whole(read_at, found) else None
 
 
-def _whole(read_at: ReadAt, record: Record) -> bool:
+def _whole(read_at: ReadAt, record: EncryptedRecord) -> bool:
     size_b = record.end - record.at
     data = read_at(record.at, size_b)
     return len(data) == size_b and CHECK.unpack_from(data, size_b - CHECK.size)[0] == zlib.crc32(data[:-CHECK.size])
 
 
-def kept(read_at: ReadAt, file_b: int) -> Kept:
+def kept(read_at: ReadAt, file_b: int) -> WholePart:
     """What a power cut has left of a clip's file of `file_b` bytes. Raises DamagedError if there is nothing to play."""
     read_file_head(read_at)
     whole = deque(records(read_at, file_b - UNFLUSHED_B), maxlen=1)
     if not whole or not whole[0].head.frames_n:
         raise DamagedError("no whole fragment in it")
-    return Kept(whole[0].end, whole[0].head.end_us, whole[0].head.frames_n)
+    return WholePart(whole[0].end, whole[0].head.end_us, whole[0].head.frames_n)

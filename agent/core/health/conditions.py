@@ -22,7 +22,7 @@ Key = tuple[str, str | None, str | None]        # code, unit, camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class HealthFinding:
     """One rule's answer to one look; what concerns the whole device has neither unit nor camera."""
 
     code: str
@@ -37,7 +37,7 @@ class Finding:
         """What makes it the same finding at the next look."""
         return self.code, self.unit, self.camera
 
-    def explained_by(self, cause: "Finding") -> bool:
+    def explained_by(self, cause: "HealthFinding") -> bool:
         """Whether `cause` makes this a symptom: a named cause, on the same camera or unit or on the whole device."""
         return (cause.code in self.after
                 and cause.unit in (None, self.unit) and cause.camera in (None, self.camera))
@@ -57,8 +57,8 @@ class Condition:
 
 
 def finding(code: str, *, unit: str | None = None, camera: str | None = None, severity: Severity | None = None,
-            detail: object = None, also_after: tuple[str, ...] = ()) -> Finding:
+            detail: object = None, also_after: tuple[str, ...] = ()) -> HealthFinding:
     """A finding with its row of the table filled in; `detail` counts only if it is text."""
     row = CODES[code]
-    return Finding(code=code, unit=unit, camera=camera, severity=severity or row.severity,
-                   detail=detail if isinstance(detail, str) else None, after=row.after + also_after)
+    return HealthFinding(code=code, unit=unit, camera=camera, severity=severity or row.severity,
+                         detail=detail if isinstance(detail, str) else None, after=row.after + also_after)

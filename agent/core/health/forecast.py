@@ -71,14 +71,14 @@ def days_left(free_b: int | None, total_b: int | None, floor_pct: float, b_per_d
     return min(room_b / b_per_day, DAYS_MAX)
 
 
-class Flow(NamedTuple):
+class RecordingRate(NamedTuple):
     """What a camera records, bytes a day."""
 
     motion_b: float
     continuous_b: float
 
 
-def days_kept(room_b: float, flows: Mapping[str, Flow], keep_days: float,
+def days_kept(room_b: float, flows: Mapping[str, RecordingRate], keep_days: float,
               keep_continuous_days: float) -> dict[str, float]:
     """How many days each camera's footage stays, at what it records now: all that are wanted, if there is room for it.
 

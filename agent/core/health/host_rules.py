@@ -1,7 +1,7 @@
 """Rules on the machine: power, heat, memory, clock and card. Each answers one look with findings."""
 from collections.abc import Iterator
 
-from agent.core.health.conditions import Finding, Raised, above, below, finding
+from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
 from agent.core.health.facts import Facts, HostFacts
 
 UNDER_VOLTAGE_SINCE_BOOT = 1 << 16
@@ -10,7 +10,7 @@ WATCHDOG_NEWS_S = 86_400.0
 MB = 1_000_000
 
 
-def power(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def power(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """Supply voltage, by the firmware's word (raspberrypi.com, "get_throttled")."""
     host = facts.host
     if host.volt_low:
@@ -19,7 +19,7 @@ def power(facts: Facts, raised: Raised) -> Iterator[Finding]:
         yield finding("power_was_low")
 
 
-def heat(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def heat(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """The chip slows itself from 80 degrees on and hard at 85."""
     temp_c, before = facts.host.soc_temp_c, raised("hot")
     if above(temp_c, 85, 82, before == "alarm"):
@@ -30,7 +30,7 @@ def heat(facts: Facts, raised: Raised) -> Iterator[Finding]:
         yield finding("throttled")
 
 
-def memory(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def memory(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """Memory that is left, and whether limits on it are kept at all."""
     host = facts.host
     if host.mem_avail_b is not None and host.mem_total_b:
@@ -41,7 +41,7 @@ def memory(facts: Facts, raised: Raised) -> Iterator[Finding]:
         yield finding("memory_unlimited")
 
 
-def boot(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def boot(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """What the start of the machine tells: a watchdog's reset is news for a day; the clock may have no date yet."""
     host = facts.host
     if host.watchdog_reset and host.up_s is not None and host.up_s < WATCHDOG_NEWS_S:
@@ -50,7 +50,7 @@ def boot(facts: Facts, raised: Raised) -> Iterator[Finding]:
         yield finding("clock_unset")
 
 
-def card(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def card(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """Whether the card is there, answers, and can be written."""
     host = facts.host
     if host.card_missing:
@@ -65,7 +65,7 @@ def card(facts: Facts, raised: Raised) -> Iterator[Finding]:
         yield finding("card_read_only")
 
 
-def space(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def space(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """Space and inodes. Retention keeps its floor free, so half of the floor means that it can't."""
     host = facts.host
     if host.disk_free_b is not None and host.disk_tot_b:

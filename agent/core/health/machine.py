@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.core.health import host_rules, unit_rules
 from agent.core.health.codes import CODES, RANK, Severity
-from agent.core.health.conditions import Condition, Finding, Key
+from agent.core.health.conditions import Condition, HealthFinding, Key
 from agent.core.health.facts import Facts
 
 RULES = (*host_rules.RULES, *unit_rules.RULES)
@@ -18,14 +18,14 @@ class Episode:
     A fault that comes and goes is one episode, so it shows once and stays, instead of flapping.
     """
 
-    finding: Finding                # as last seen
+    finding: HealthFinding                # as last seen
     since_mono_s: float
     seen_mono_s: float
     severity: Severity              # the worst of the last `clear_s`
     worst_mono_s: float             # when that severity was last seen
     shown: bool = False             # has lasted for `visible_s`, with no cause in sight
 
-    def go_on(self, seen: Finding, now_mono_s: float) -> "Episode":
+    def go_on(self, seen: HealthFinding, now_mono_s: float) -> "Episode":
         """The same episode after another sighting: worse at once, better only when the worse has been gone for long."""
         better = RANK[seen.severity] < RANK[self.severity]
         if better and now_mono_s - self.worst_mono_s < CODES[seen.code].clear_s:
@@ -69,7 +69,7 @@ class HealthMachine:
         episodes = {key: _show(episode, key in found, episodes, now_mono_s) for key, episode in episodes.items()}
         return HealthMachine(episodes, dropped_n), _conditions(episodes)
 
-    def _findings(self, facts: Facts) -> Iterator[Finding]:
+    def _findings(self, facts: Facts) -> Iterator[HealthFinding]:
         for rule in RULES:
             yield from rule(facts, self._raised)
 
@@ -78,9 +78,9 @@ class HealthMachine:
         return episode.severity if episode else None
 
 
-def _by_key(findings: Iterator[Finding]) -> dict[Key, Finding]:
+def _by_key(findings: Iterator[HealthFinding]) -> dict[Key, HealthFinding]:
     """One finding a key, the worst; the worst keys first, so that a bound drops the harmless ones."""
-    found: dict[Key, Finding] = {}
+    found: dict[Key, HealthFinding] = {}
     for seen in sorted(findings, key=lambda each: -RANK[each.severity]):
         found.setdefault(seen.key, seen)
     return found

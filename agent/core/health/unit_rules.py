@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.core.contract.facts import CameraFacts
 from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD, Severity
-from agent.core.health.conditions import Finding, Raised, above, below, finding
+from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
 from agent.core.health.facts import Facts, UnitFacts
 
 PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
@@ -17,7 +17,7 @@ AFTER_SOURCE: dict[str | None, tuple[str, ...]] = {
 }
 
 
-def roles(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """Processes that are silent, or that start again and again."""
     for unit in facts.units:
         severity: Severity = "alarm" if unit.role == "capture" else "warn"
@@ -27,7 +27,7 @@ def roles(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding("role_restarting", unit=unit.unit, severity=severity)
 
 
-def config(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A configuration that was refused; the last good one is in use. Told once, though each role may say it."""
     for unit in _heard(facts):
         if fault := unit.beat.facts.get("config_fault"):
@@ -35,7 +35,7 @@ def config(facts: Facts, raised: Raised) -> Iterator[Finding]:
             return
 
 
-def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """What is wrong with each camera: one fault at most, then what follows for its picture rate and for motion."""
     for unit, camera in _cameras(facts):
         if camera.state == PAUSED:
@@ -57,7 +57,7 @@ def cameras(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding("motion_blind", **where)
 
 
-def recovery(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def recovery(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """What is done for a camera that stays dead, or that nothing more can be done."""
     for unit, camera in _cameras(facts):
         if camera.ladder is not None:
@@ -65,7 +65,7 @@ def recovery(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding(code, unit=unit.unit, camera=camera.camera, detail=f"{camera.ladder} {camera.ladder_n}")
 
 
-def pauses(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def pauses(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A pause is no fault; not to know whether one is wanted is."""
     for unit, camera in _cameras(facts):
         if camera.paused_by == "unreadable":
@@ -74,7 +74,7 @@ def pauses(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding("hours_unknown", unit=unit.unit, camera=camera.camera)
 
 
-def recording(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def recording(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """What capture could not write; a fault of the card is the device's, not each camera's."""
     for unit, camera in _cameras(facts):
         if camera.write_fault in WRITE_FAULTS:
@@ -84,14 +84,14 @@ def recording(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
 
 
-def holds(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def holds(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """Clips on hold that take more of the card than they may, by the keeper's word: `holds_over` names the longest."""
     for unit in _heard(facts):
         if over := unit.beat.facts.get("holds_over"):
             yield finding("holds_over", detail=over)
 
 
-def store(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def store(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """What the keeper found out: a card that does not keep what it took, a database that had to be made anew.
 
     Also that it can sign nothing. These are `card_drops`, `database_aside` and `key_fault`.
@@ -105,7 +105,7 @@ def store(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding("nothing_signed", detail=why)
 
 
-def ward(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def ward(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """The way to the broker, by the link's own numbers.
 
     These are `broker` (off | connected | unreachable | refused), `broker_detail`, `outbox_n` and `outbox_oldest_s`.
@@ -120,7 +120,7 @@ def ward(facts: Facts, raised: Raised) -> Iterator[Finding]:
             yield finding("outbox_growing", unit=name, detail=None if waiting_n is None else f"{waiting_n:.0f}")
 
 
-def network(facts: Facts, raised: Raised) -> Iterator[Finding]:
+def network(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A missing network is named only where something misses it: many a recorder lives without one on purpose."""
     if facts.host.net_up is False and (
             any(unit.beat.facts.get("broker") == "unreachable" for unit in _heard(facts))

@@ -28,7 +28,7 @@ def tidy(typed: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class PairingLock:
     """Counts wrong tries for the whole device, whoever makes them; `step` returns its successor.
 
     Five wrong ones in a row lock it for five minutes, in which the right code is answered like a wrong one: 40 bits at
@@ -42,11 +42,11 @@ class Lock:
         """Whether every try is refused now."""
         return now_mono_s < self.until_mono_s
 
-    def step(self, right: bool, now_mono_s: float) -> tuple["Lock", bool]:
+    def step(self, right: bool, now_mono_s: float) -> tuple["PairingLock", bool]:
         """Take one try; return the next lock and whether the visitor is let in."""
         if self.locked(now_mono_s):
             return self, False
         if right:
-            return Lock(), True
+            return PairingLock(), True
         wrong_n = self.wrong_n + 1
-        return (Lock(0, now_mono_s + LOCKED_S) if wrong_n >= TRIES_N else Lock(wrong_n)), False
+        return (PairingLock(0, now_mono_s + LOCKED_S) if wrong_n >= TRIES_N else PairingLock(wrong_n)), False

@@ -16,14 +16,14 @@ HOURS = re.compile(r"(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class WeekStretch:
     """A part of every week."""
 
     start_min: int          # since Monday 0:00
     length_min: int
 
 
-def parse_hours(text: str) -> tuple[Stretch, ...]:
+def parse_hours(text: str) -> tuple[WeekStretch, ...]:
     """The stretches of one line; hours that end before they begin go on into the next day. Raises ValueError."""
     words = text.strip().lower()
     if not words:
@@ -31,12 +31,12 @@ def parse_hours(text: str) -> tuple[Stretch, ...]:
     hours = HOURS.search(words)
     days = _days(words[:hours.start()] if hours else words)
     if hours is None:
-        return tuple(Stretch(day * DAY_MIN, DAY_MIN) for day in days)
+        return tuple(WeekStretch(day * DAY_MIN, DAY_MIN) for day in days)
     start_min, end_min = _minute(hours[1], hours[2]), _minute(hours[3], hours[4])
     if words[hours.end():] or start_min in (end_min, DAY_MIN):
         raise ValueError(f"takes {FORMS}")
     length_min = end_min - start_min if end_min > start_min else end_min + DAY_MIN - start_min
-    return tuple(Stretch(day * DAY_MIN + start_min, length_min) for day in days)
+    return tuple(WeekStretch(day * DAY_MIN + start_min, length_min) for day in days)
 
 
 def _minute(hour: str, minute: str) -> int:
@@ -64,12 +64,12 @@ def _day(name: str) -> int:
     return DAYS.index(name)
 
 
-def all_hours(lines: Iterable[str]) -> tuple[Stretch, ...]:
+def all_hours(lines: Iterable[str]) -> tuple[WeekStretch, ...]:
     """The stretches of several lines. Raises ValueError."""
     return tuple(stretch for line in lines for stretch in parse_hours(line))
 
 
-def ends_in_min(stretches: Sequence[Stretch], week_min: int) -> int | None:
+def ends_in_min(stretches: Sequence[WeekStretch], week_min: int) -> int | None:
     """In how many minutes the stretch that `week_min` lies in is over; None outside of all, 0 if it never is.
 
     Stretches that touch or overlap are one.
@@ -148,7 +148,7 @@ class Paused:
     until_wall_ms: int | None = None        # None: nobody knows
 
 
-def paused(camera: str, pauses: Pauses, off: Sequence[Stretch], week_min: int | None, now: Moment,
+def paused(camera: str, pauses: Pauses, off: Sequence[WeekStretch], week_min: int | None, now: Moment,
            was_off: bool) -> Paused | None:
     """Whether `camera` is to see nothing at `now`.
 

@@ -7,7 +7,7 @@ Why = Literal["range", "household"]     # the wish was moved: into its bounds | 
 LEVELS = ("debug", "info", "warning", "error")      # of the log, the most talkative first
 
 
-class BadWish(Exception):
+class BadSetting(Exception):
     """The document asks for what nobody may set, or by a value of a wrong kind. `key` says which."""
 
     def __init__(self, code: Literal["unknown_setting", "bad_value"], key: str) -> None:
@@ -53,9 +53,9 @@ def demand(document: Mapping[str, object]) -> None:
     """That all of it may be wished for. Raises BadWish for the first thing that may not."""
     for name, value in document.items():
         if name not in KEYS:
-            raise BadWish("unknown_setting", name)
+            raise BadSetting("unknown_setting", name)
         if not KEYS[name].admits(value):
-            raise BadWish("bad_value", name)
+            raise BadSetting("bad_value", name)
 
 
 def outcome(document: Mapping[str, object], own: Mapping[str, Any]) -> Weighed:

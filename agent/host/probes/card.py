@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.host.probes import files
 from agent.host.probes import volume as mounts
-from agent.host.probes.in_thread import Aside
+from agent.host.probes.in_thread import InThread
 
 HUNG_S = 10.0
 WAIT_S = 0.25               # a card that is well answers in milliseconds
@@ -67,12 +67,12 @@ class Stall:
         return 0.0 if self._since_mono_s is None else now_mono_s - self._since_mono_s
 
 
-class Card:
+class CardProbe:
     """Looks at the card that holds `folder` and remembers what only a comparison tells."""
 
     def __init__(self, root: Path, folder: Path, sample: Path, interval_s: float) -> None:
         self._root, self._folder, self._interval_s = root, folder, interval_s
-        self._aside = Aside(lambda: look(folder, sample, root / "etc/fstab"), "card")
+        self._aside = InThread(lambda: look(folder, sample, root / "etc/fstab"), "card")
         self._stall = Stall()
         self._device: str | None = None             # outlives the card's answers
         self._first_errors_n: int | None = None

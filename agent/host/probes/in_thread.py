@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 
-class Aside(Generic[Answer]):
+class InThread(Generic[Answer]):
     """Asks one question at a time. A thread stuck in the kernel can't be ended, so there is never a second one."""
 
     def __init__(self, ask: Callable[[], Answer], name: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from agent.core.health.facts import HostFacts
 from agent.host import clock_state as clockstate
 from agent.host.probes import load, network, soc
-from agent.host.probes.card import Card
+from agent.host.probes.card import CardProbe
 
 
 class Probes:
@@ -17,7 +17,7 @@ class Probes:
         `sample` is a file in `folder` that may be read to see whether the card answers.
         """
         self._root = root
-        self._card = Card(root, folder, folder / sample, interval_s)
+        self._card = CardProbe(root, folder, folder / sample, interval_s)
         self._cpu = load.Cpu(root)
         self._voltage = soc.Voltage(root)
 

@@ -26,8 +26,8 @@ from agent.mqtt.connection import Arrived, Outgoing
 from agent.mqtt.session import Taken, Told, Up
 from agent.store import home, pause, updates
 from agent.store.folders import Folders
-from agent.store.home import Shown
-from agent.store.updates import Order
+from agent.store.home import RetainedTopics
+from agent.store.updates import UpdateOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class StoreView:
 
     motions: home.Motions
     pauses: Pauses
-    order: Order | None                 # the version that the ward wants here
+    order: UpdateOrder | None                 # the version that the ward wants here
 
 
 def look(db: sqlite3.Connection, folders: Folders, boot: str, after_id: int | None) -> StoreView:
@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 class HomeSink:
     """One thread's loop around a line to the household's broker."""
 
-    def __init__(self, home: HomeContext, store: StoreThread, mailbox: Mailbox, before: Shown | None) -> None:
+    def __init__(self, home: HomeContext, store: StoreThread, mailbox: Mailbox, before: RetainedTopics | None) -> None:
         """`before` is what an earlier life has left at this broker."""
         self._home, self._store, self._mailbox, self._before = home, store, mailbox, before
         self._topics, self._language = home.topics, home.settings.device.language
@@ -68,7 +68,7 @@ class HomeSink:
         self._facts: dict[str, CameraFacts] = {}
         self._report: Report | None = None
         self._pauses = Pauses()
-        self._order: Order | None = None
+        self._order: UpdateOrder | None = None
         self._open: frozenset[str] = frozenset()
         self._last_id: int | None = None
         self._looking = False
@@ -199,7 +199,7 @@ class HomeSink:
         session.close()
 
 
-def _software(order: Order | None) -> states.UpdateState:
+def _software(order: UpdateOrder | None) -> states.UpdateState:
     """What the update entity shows: an order that has come to nothing is not shown any more."""
     wanted = order.version if order and order.open else __version__
     return states.UpdateState(installed_version=__version__, latest_version=wanted,

@@ -84,7 +84,7 @@ class HomeThread(threading.Thread):
         finally:
             store.close()
 
-    def _clear(self, before: home.Shown, within_s: float) -> None:
+    def _clear(self, before: home.RetainedTopics, within_s: float) -> None:
         fault = remove(self._home, before, self._over, within_s, f"taimat-{self._home.own_id}")
         if fault is None:
             _log.info("removed from Home Assistant at %s:%d", *before.where)

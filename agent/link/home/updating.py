@@ -10,7 +10,7 @@ from agent.host.datagram import Outlet
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived
 from agent.store import updates
-from agent.store.updates import Order
+from agent.store.updates import UpdateOrder
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Updating:
             return
         self._store.ask(functools.partial(updates.decide, approve=True), self._decided)
 
-    def _decided(self, order: Order | None) -> None:
+    def _decided(self, order: UpdateOrder | None) -> None:
         if order:
             self._outlet.send(Poke(what="updates"), "link")
         self._changed()

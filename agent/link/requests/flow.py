@@ -33,7 +33,7 @@ from agent.mqtt.fault import LinkFault
 from agent.store import requests
 from agent.store.commands import Ordered
 from agent.store.folders import Folders
-from agent.store.requests import Request
+from agent.store.requests import WardRequest
 
 AT_WORK_S = 0.25                # between looks at what the other threads do
 LOOK_EVERY_S = 2.0              # for a poke gets lost at times: while something is to leave,
@@ -60,7 +60,7 @@ class RequestFlow:
         self.policy = RequestPolicy(settings, self._changed)
         self._outlet, self._verifier = Outlet(runtime), Verifier("", clock)
         self._look_mono_s, self._looking, self._repeat = clock.mono_s(), False, False
-        self._open: dict[str, Request] = {}
+        self._open: dict[str, WardRequest] = {}
         self._orders: dict[str, Ordered] = {}
         self._news: dict[str, tuple[Ordered, bytes]] = {}
         self._uploader: Uploader | None = None
@@ -196,10 +196,10 @@ class RequestFlow:
                 self._picture = request.id, PictureTaker(self._runtime / f"snap-{request.camera}.sock",
                                                          self._file(request))
 
-    def _packed(self) -> list[Request]:
+    def _packed(self) -> list[WardRequest]:
         return [request for request in self._open.values() if request.state == "packed"]
 
-    def _file(self, request: Request) -> Path:
+    def _file(self, request: WardRequest) -> Path:
         return self._folders.export(request.id, request.kind)
 
     def _take_up_results(self) -> None:
@@ -222,7 +222,7 @@ class RequestFlow:
                     self._uploader = None
                     self._fail(request.id, code)
 
-    def _judge(self, request: Request, receipt: bytes) -> None:
+    def _judge(self, request: WardRequest, receipt: bytes) -> None:
         """Whether the intake says that it has just this, and is who the command says."""
         try:
             dev = load(self._settings.ward, self._own_id).dev
@@ -236,7 +236,7 @@ class RequestFlow:
         self._busy = True
         self._verifier.check(receipt, functools.partial(self._judged, request, receipt), request.receipt_key)
 
-    def _judged(self, request: Request, receipt: bytes, code: str | None) -> None:
+    def _judged(self, request: WardRequest, receipt: bytes, code: str | None) -> None:
         self._busy = False
         if self._uploader and self._uploader.upload.request == request.id:
             self._uploader = None
@@ -288,7 +288,7 @@ class RequestFlow:
         return request.state if request else None
 
 
-def _is_about(request: Request, dev: str, receipt: bytes) -> bool:
+def _is_about(request: WardRequest, dev: str, receipt: bytes) -> bool:
     try:
         told = handover.receipt(receipt)
     except wire.BadPayload as error:

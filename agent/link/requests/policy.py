@@ -3,14 +3,14 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.config import sharing
+from agent.config.derived import sharing_rules
 from agent.config.settings import Settings
 from agent.core.contract.wire.commands import LONGEST_MS, ClipCancel, ClipExport, Snapshot
 from agent.host.clock import Instant
 from agent.link.requests.tus import usable
 from agent.link.verdict import Outcome, Refusal
 from agent.store import requests
-from agent.store.requests import Request, RequestError
+from agent.store.requests import RequestError, WardRequest
 
 HOUR_MS = 3_600_000
 AHEAD_MS = 60_000               # that the ward's clock may be ahead of ours
@@ -33,7 +33,7 @@ class RequestPolicy:
 
     def _open(self, db: sqlite3.Connection, now: Instant, order_id: str, wish: Snapshot | ClipExport) -> None:
         request = self._request(now, order_id, wish)
-        rule = sharing.rules(self.settings.sharing).of(request.kind, request.purpose)
+        rule = sharing_rules(self.settings.sharing).of(request.kind, request.purpose)
         if rule == "never":
             raise Refusal("no_consent")
         if requests.find(db, order_id):     # older than the answers that are kept
@@ -43,16 +43,16 @@ class RequestPolicy:
         except RequestError:
             raise Refusal("too_many") from None
 
-    def _request(self, now: Instant, order_id: str, wish: Snapshot | ClipExport) -> Request:
+    def _request(self, now: Instant, order_id: str, wish: Snapshot | ClipExport) -> WardRequest:
         if wish.cam not in {camera.name for camera in self.settings.camera}:
             raise Refusal("unknown_camera")
         if not usable(wish.upload):
             raise Refusal("bad_upload")
         begin_ms, end_ms = _span_ms(wish, now) if isinstance(wish, ClipExport) else (None, None)
-        return Request(id=order_id, kind="snapshot" if begin_ms is None else "clip", camera=wish.cam,
-                       begin_ms=begin_ms, end_ms=end_ms, case_no=wish.case, purpose=wish.purpose,
-                       officer=wish.officer, basis=wish.basis, upload=wish.upload, receipt_key=wish.receipt_key,
-                       until_ms=now.wall_ms + round(self.settings.sharing.ask_h * HOUR_MS))
+        return WardRequest(id=order_id, kind="snapshot" if begin_ms is None else "clip", camera=wish.cam,
+                           begin_ms=begin_ms, end_ms=end_ms, case_no=wish.case, purpose=wish.purpose,
+                           officer=wish.officer, basis=wish.basis, upload=wish.upload, receipt_key=wish.receipt_key,
+                           until_ms=now.wall_ms + round(self.settings.sharing.ask_h * HOUR_MS))
 
 
 def _span_ms(wish: ClipExport, now: Instant) -> tuple[int, int]:

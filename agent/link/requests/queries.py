@@ -9,7 +9,7 @@ from agent.link import command_log as record
 from agent.store import boots, commands, pins, requests
 from agent.store.commands import Ordered
 from agent.store.database import transaction
-from agent.store.requests import Request, RequestError
+from agent.store.requests import RequestError, WardRequest
 
 GIVEN_UP_MS = 7 * 86_400_000        # after it was approved: nobody expects it any more
 
@@ -21,7 +21,7 @@ class RequestView:
     """How things stand."""
 
     news: News                          # answers to send
-    open: list[Request]                 # oldest first
+    open: list[WardRequest]                 # oldest first
     orders: Mapping[str, Ordered]       # the commands that they came with, by id
 
 

@@ -18,14 +18,14 @@ from agent.core.contract.wire.commands import Update
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.release import Code
 from agent.host.clock import Clock
-from agent.host.updates import ASK, Doors, bundle
+from agent.host.updates import ASK, UpdateFolders, bundle
 from agent.link.store_thread import StoreThread
 from agent.link.update import fetch
 from agent.link.update import queries as book
 from agent.link.update.queries import UpdateView
 from agent.link.verdict import Outcome
 from agent.store.commands import Ordered
-from agent.store.updates import Order, State
+from agent.store.updates import State, UpdateOrder
 
 WAITS = Waits(start_s=60.0, lost_s=30.0, step_s=30.0, longest_s=600.0)     # a whole ward may be told at once
 LOOK_EVERY_S = 2.0          # while an order is open
@@ -42,12 +42,12 @@ _log = logging.getLogger(__name__)
 class UpdateFlow:
     """Works on the loop's thread; the store's thread reads and writes, a process fetches."""
 
-    def __init__(self, settings: Settings, folder: Path, doors: Doors, clock: Clock, store: StoreThread, waits: Waits,
-                 say: Say) -> None:
+    def __init__(self, settings: Settings, folder: Path, doors: UpdateFolders, clock: Clock, store: StoreThread,
+                 waits: Waits, say: Say) -> None:
         """`say` has an answer sent, now or when the ward is there again."""
         self._settings, self._folder, self._doors, self._clock, self._store = settings, folder, doors, clock, store
         self._say, self._backoff = say, Backoff(waits)
-        self._order: Order | None = None        # the newest one
+        self._order: UpdateOrder | None = None        # the newest one
         self._news: deque[tuple[Ordered, bytes]] = deque()
         self._look_mono_s, self._repeat = 0.0, False
         self._busy = False                      # the store's thread is at it, and `_order` may not be how things are
@@ -109,7 +109,7 @@ class UpdateFlow:
         if seen.order and seen.order.state == "handed":
             self._listen(seen.order, seen)
 
-    def _go_on(self, order: Order) -> None:
+    def _go_on(self, order: UpdateOrder) -> None:
         if self._fetching and (code := self._fetching.poll()) is not None:
             self._fetching = None
             self._fetched(order, code)
@@ -122,7 +122,7 @@ class UpdateFlow:
         self._backoff, wait_s = self._backoff.start(random.random())
         self._fetch_mono_s = self._clock.mono_s() + wait_s
 
-    def _fetch(self, order: Order) -> None:
+    def _fetch(self, order: UpdateOrder) -> None:
         target, ward = bundle(self._folder, order.sha256), self._settings.ward
         command = [sys.executable, "-m", "agent.link.update.fetch", order.url, str(order.bytes), order.sha256,
                    str(target), ward.ca, ward.cert, ward.key]
@@ -132,7 +132,7 @@ class UpdateFlow:
             _log.warning("the update can't be fetched now: %s", error)
             self._fetched(order, fetch.AGAIN)
 
-    def _fetched(self, order: Order, code: int) -> None:
+    def _fetched(self, order: UpdateOrder, code: int) -> None:
         if code == fetch.FETCHED:
             self._hand(order)
         elif code in (fetch.NEVER, fetch.NO_ROOM) or self._fails_n >= TRIES_N:
@@ -142,7 +142,7 @@ class UpdateFlow:
             self._backoff, wait_s = self._backoff.failed(random.random())
             self._fetch_mono_s = self._clock.mono_s() + wait_s
 
-    def _hand(self, order: Order) -> None:
+    def _hand(self, order: UpdateOrder) -> None:
         """To root, who answers in a folder of its own."""
         self._asked_mono_s, self._asks_n = self._clock.mono_s(), self._asks_n + 1
         try:
@@ -153,7 +153,7 @@ class UpdateFlow:
         else:
             self._move(order, "handed", None)
 
-    def _listen(self, order: Order, seen: UpdateView) -> None:
+    def _listen(self, order: UpdateOrder, seen: UpdateView) -> None:
         if seen.result:
             self._move(order, "failed" if seen.result.code else "done", seen.result.code)
             self._store.ask(functools.partial(book.clear, folder=self._folder))
@@ -167,7 +167,7 @@ class UpdateFlow:
             else:
                 self._hand(order)
 
-    def _move(self, order: Order, state: State, code: Code | None) -> None:
+    def _move(self, order: UpdateOrder, state: State, code: Code | None) -> None:
         _log.info("update to %s: %s%s", order.version, state, f" ({code})" if code else "")
         self._ask(functools.partial(book.move, command_id=order.id, state=state, code=code, now=self._clock.now()))
 

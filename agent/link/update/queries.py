@@ -10,13 +10,13 @@ from agent.core import release
 from agent.core.contract.wire.commands import Update
 from agent.core.release import Code
 from agent.host.clock import Instant
-from agent.host.updates import FOLDER, Doors, Result
+from agent.host.updates import FOLDER, Result, UpdateFolders
 from agent.link import command_log as record
 from agent.link.verdict import Refusal
 from agent.store import commands, updates
 from agent.store.commands import Ordered
 from agent.store.database import transaction
-from agent.store.updates import Order, State
+from agent.store.updates import State, UpdateOrder
 
 News = list[tuple[Ordered, bytes]]
 
@@ -25,7 +25,7 @@ News = list[tuple[Ordered, bytes]]
 class UpdateView:
     """One look at the newest order."""
 
-    order: Order | None = None
+    order: UpdateOrder | None = None
     news: News = field(default_factory=list)        # answers to send, because somebody else has moved it on
     result: Result | None = None        # root's word, once it is at its end
     at_work: bool = False               # whether root is at it
@@ -46,12 +46,12 @@ def order(db: sqlite3.Connection, now: Instant, command_id: str, wish: Update, r
     if before and before.open and before.state != "waiting":
         raise Refusal("busy")
     news = _move(db, before.id, "refused", "superseded", now) if before else []
-    updates.put(db, Order(id=command_id, version=wish.version, url=wish.url, sha256=wish.sha256, bytes=wish.bytes,
-                          state="approved" if rules.rule == "allow" else "waiting"))
+    updates.put(db, UpdateOrder(id=command_id, version=wish.version, url=wish.url, sha256=wish.sha256, bytes=wish.bytes,
+                                state="approved" if rules.rule == "allow" else "waiting"))
     return news
 
 
-def look(db: sqlite3.Connection, now: Instant, doors: Doors, repeat: bool) -> UpdateView:
+def look(db: sqlite3.Connection, now: Instant, doors: UpdateFolders, repeat: bool) -> UpdateView:
     """How things stand; with `repeat`, what was answered last is told once more."""
     with transaction(db):
         if (order := updates.read(db)) is None:

@@ -14,7 +14,7 @@ from agent.store import meta
 from agent.store.database import transaction
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import EPHEMERAL_B, KEY_B, public_of, unwrap
-from agent.store.encryption.keyring import Household
+from agent.store.encryption.file_keys import Household
 
 SECRET_B = 20               # 160 bits, 32 letters: nobody guesses it, and it fits on a label
 

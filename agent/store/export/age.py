@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 from agent.store.export.errors import ExportError
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """What is sealed."""
 
     def read(self, size_b: int = -1) -> bytes:
@@ -33,7 +33,7 @@ def demand_keys(recipients: Sequence[str]) -> None:
     _keys(recipients)
 
 
-def seal(source: Source, target: BinaryIO, recipients: Sequence[str]) -> None:
+def seal(source: Readable, target: BinaryIO, recipients: Sequence[str]) -> None:
     """Write all of `source` to `target`, so that each of the recipients can open it.
 
     Raises ExportError, and what reading and writing raise.
@@ -50,7 +50,7 @@ def seal(source: Source, target: BinaryIO, recipients: Sequence[str]) -> None:
 class _Ends:
     """Both ends at once. The library tells of their errors in words alone, so they are kept here."""
 
-    def __init__(self, source: Source, target: BinaryIO) -> None:
+    def __init__(self, source: Readable, target: BinaryIO) -> None:
         self._source, self._target = source, target
         self.error: Exception | None = None
 

@@ -64,7 +64,7 @@ class _Sink:
         return data
 
 
-class Reader:
+class PieceReader:
     """Pieces as something that is read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import agent
 from agent.core.evidence.ledger import ClipSigned
-from agent.core.evidence.ledger.claim import Claim, ClipTold, FileTold, FilmTold, GapTold, StretchTold, Wish
+from agent.core.evidence.ledger.claim import Claim, ClipTold, ExportWish, FileTold, FilmTold, GapTold, StretchTold
 from agent.core.media.mp4.cut import CutFilm
 from agent.store.clips import Clip
 from agent.store.export.errors import ExportError
@@ -13,7 +13,7 @@ from agent.store.export.rows import Signed
 SOFTWARE = f"taimat {agent.__version__}"
 
 
-def describe(found: Export, wish: Wish, films: Sequence[FileTold], signed: Signed, files: Sequence[FileTold] = (),
+def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed: Signed, files: Sequence[FileTold] = (),
              demand_rows: bool = True) -> Claim:
     """The claim for an export whose `films` have these names and digests, and whose clips have these rows.
 

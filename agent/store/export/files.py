@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.core.evidence.encrypted import DamagedError, FileKey
 from agent.core.media.mp4.read import ReadAt
 from agent.store.clips import Clip
-from agent.store.encryption.opening import ClearFile, PlainFile, open_clear, open_clip
+from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
 from agent.store.folders import Folders
 
 PIECE_B = 1 << 20

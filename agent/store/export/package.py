@@ -11,17 +11,17 @@ from pathlib import Path
 import msgspec
 
 from agent.core.evidence.ledger import fingerprint, seals, stretch
-from agent.core.evidence.ledger.claim import Claim, FileTold, Manifest, Wish
+from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest
 from agent.host.files import write_durably
 from agent.store import ledger, meta
 from agent.store.export import age
-from agent.store.export.archive import Item, Reader, tar
+from agent.store.export.archive import Item, PieceReader, tar
 from agent.store.export.describe import describe
 from agent.store.export.draft import file_draft, folder_draft
 from agent.store.export.errors import spell
 from agent.store.export.prepare import Export
 from agent.store.export.rows import Signed, rows_of
-from agent.store.export.signing import Sign, told_by
+from agent.store.export.signature import Sign, told_by
 from agent.store.export.stream import stream
 from agent.store.export.summary import LANGUAGES, About, summary
 from agent.store.export.write import Tell, demand_room, write
@@ -46,7 +46,7 @@ class Packer:
     sign: Sign
     is_signed: bool = True
 
-    def folder(self, found: Export, wish: Wish, target: Path, tell: Tell = lambda done_b: None) -> Made:
+    def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
         """Write the package as the folder `target`, which must not be there. `tell` hears how many bytes are done.
 
         Raises ExportError, and sqlite3.Error; then nothing is left.
@@ -59,17 +59,17 @@ class Packer:
                 write_durably(draft / file, data)
         return Made(target, manifest)
 
-    def sealed(self, found: Export, wish: Wish, target: Path, tell: Tell = lambda done_b: None) -> Made:
+    def sealed(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
         """The same as one file, NAME.tar.age, that only the wish's recipients can open."""
         age.demand_keys(wish.recipients)
         with file_draft(target) as draft:
             demand_room(target.parent, sum(film.size_b for film in found.films))
             manifest, items = self.items(found, wish, tell)
             pieces = tar(target.name.removesuffix(ENDING), items, wish.end_ms // 1000)
-            age.seal(Reader(pieces), draft, wish.recipients)
+            age.seal(PieceReader(pieces), draft, wish.recipients)
         return Made(target, manifest)
 
-    def items(self, found: Export, wish: Wish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
+    def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
         """The same to be sent on, signed already; its films are read when they are taken.
 
         Raises ExportError, OSError and sqlite3.Error.
@@ -80,7 +80,8 @@ class Packer:
                           *(Item(each.file, each.bytes, stream(found, film))
                             for each, film in zip(films, found.films, strict=True))]
 
-    def _papers(self, found: Export, wish: Wish, films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
+    def _papers(self, found: Export, wish: ExportWish,
+                films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
         """All files but the films."""
         signed = rows_of(self.db, {clip.name for clip in found.clips})
         claim = describe(found, wish, films, signed, demand_rows=self.is_signed)

@@ -11,7 +11,7 @@ from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import Mp4Head, read_head
 from agent.store import boots
 from agent.store.clips import Clip
-from agent.store.encryption.keyring import Keyring
+from agent.store.encryption.file_keys import Keyring
 from agent.store.export.errors import ExportError, spell
 from agent.store.export.files import ClipFiles
 from agent.store.export.find import cameras, places_us, reaching_into, recorded_ms
@@ -21,7 +21,7 @@ GAP_US = 100_000            # less is no gap to anybody who watches
 LONGEST_MS = 2 * 86_400_000     # longer than any clip
 
 
-class Gap(NamedTuple):
+class ExportGap(NamedTuple):
     """Time that was asked for and is not there; `why` is "" where nothing was recorded."""
 
     begin_ms: int
@@ -36,7 +36,7 @@ class Export:
     camera: str
     films: Sequence[CutFilm]
     clips: Sequence[Clip]       # by the numbers that the films tell
-    gaps: Sequence[Gap]
+    gaps: Sequence[ExportGap]
     sure: bool                  # whether the wall clock was right, or has been found out since
     folders: Folders
     file_key: FileKey           # opens clips that are encrypted
@@ -100,7 +100,7 @@ def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[M
 
 
 def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
-          end_us: int) -> list[Gap]:
+          end_us: int) -> list[ExportGap]:
     """What lies between the stretches, before the first and after the last; a clip that should be there is named.
 
     At `first_us` the first frame is decoded: with B-frames it is shown later, but nothing is missing before it.
@@ -108,7 +108,7 @@ def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us:
     stretches = [stretch for film in films for stretch in film.stretches]
     ends = [begin_us, *(stretch.end_us for stretch in stretches)]
     begins = [first_us, *(stretch.begin_us for stretch in stretches[1:]), min(end_us, _known_end_us(spans, end_us))]
-    return [Gap(gap_us // 1000, until_us // 1000, _reason(spans, gap_us, until_us))
+    return [ExportGap(gap_us // 1000, until_us // 1000, _reason(spans, gap_us, until_us))
             for gap_us, until_us in zip(ends, begins, strict=True) if until_us - gap_us > GAP_US]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from agent.store.export.errors import ExportError, spell
 from agent.store.export.find import reaching_into
-from agent.store.export.signing import NO_KEEPER
+from agent.store.export.signature import NO_KEEPER
 
 PATIENCE_S = 20.0               # for the keeper to sign a clip that has just ended
 LOOK_EVERY_S = 0.5

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from agent.core.evidence.ledger import ClipSigned, Head, Line, Moment, Row, decode
+from agent.core.evidence.ledger import ClipSigned, LedgerLine, Row, RowHead, RowMoment, decode
 from agent.core.evidence.ledger.clocks import offsets
 from agent.store import ledger
 from agent.store.clips import Clip
@@ -33,20 +33,20 @@ def rows_of(db: sqlite3.Connection, names: set[str]) -> dict[str, tuple[int, Cli
     return found
 
 
-def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed) -> Head:
+def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed) -> RowHead:
     """The row that the stretch for these clips follows on."""
     first_n = min((signed[clip.name][0] for clip in clips if clip.name in signed), default=0)
     if not first_n:
         return ledger.head(db)
     undated = _undated(db, clips, signed, first_n)
-    later: Moment | None = None
+    later: RowMoment | None = None
     for passed_n, line in enumerate(ledger.lines_back(db, first_n + 1)):
         row = decode(line.doc)
         undated -= _told(row)
         if line.n < first_n and not undated and (passed_n > LOOK_BACK_N or _stood(row, later)):
-            return Head(line.n - 1, line.prev)
+            return RowHead(line.n - 1, line.prev)
         later = row.sealed if row else None
-    return Head()
+    return RowHead()
 
 
 def _undated(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed, first_n: int) -> set[tuple[str, int]]:
@@ -57,7 +57,7 @@ def _undated(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed, firs
         offset_ms = clip.wall_ms - clip.mono_ms
         if offset_ms not in (told.offset_ms, told.wall_ms - told.mono_ms):
             wanted.add((clip.boot, offset_ms))
-    following: Iterator[Line] = ledger.lines(db, first_n - 1) if wanted else iter(())
+    following: Iterator[LedgerLine] = ledger.lines(db, first_n - 1) if wanted else iter(())
     return wanted - set(itertools.chain.from_iterable(_told(decode(line.doc)) for line in following))
 
 
@@ -65,7 +65,7 @@ def _told(row: Row | None) -> set[tuple[str, int]]:
     return {(boot, offset_ms) for boot, told in offsets([row] if row else []).items() for offset_ms in told}
 
 
-def _stood(row: Row | None, later: Moment | None) -> bool:
+def _stood(row: Row | None, later: RowMoment | None) -> bool:
     """Whether the row was the newest for so long, as far as the monotonic clock tells."""
     return (row is not None and later is not None and row.sealed.boot == later.boot
             and later.mono_ms - row.sealed.mono_ms >= STOOD_MS)

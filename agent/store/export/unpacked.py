@@ -2,7 +2,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.core.evidence.ledger import Found, Package, seals, stretch
+from agent.core.evidence.ledger import FoundFile, Package, seals, stretch
 from agent.host.digest import sha256
 from agent.store.database import StoreError
 
@@ -39,10 +39,10 @@ def _whole(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _hashed(path: Path) -> Found:
+def _hashed(path: Path) -> FoundFile:
     try:
         if not path.is_file():
-            return Found(trouble="is no plain file")
-        return Found(path.stat().st_size, sha256(path))
+            return FoundFile(trouble="is no plain file")
+        return FoundFile(path.stat().st_size, sha256(path))
     except OSError as error:
-        return Found(trouble=error.strerror or str(error))
+        return FoundFile(trouble=error.strerror or str(error))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agent.core.contract.wire.commands import LONGEST_MS, Purpose, Text
-from agent.core.household.sharing import Kind
+from agent.core.household.sharing_rules import Kind
 from agent.ward.settings import ID
 
 LONGEST = timedelta(milliseconds=LONGEST_MS)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from agent.host.child import die_with_parent
+from agent.host.prctl import die_with_parent
 from agent.ward.simulate.machine import Used, used
 from agent.ward.simulate.plan import HOST, SimulationFault
 

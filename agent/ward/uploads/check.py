@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from agent.core.evidence.ledger import Verdict as Holds
+from agent.core.evidence.ledger import PackageVerdict as Holds
 from agent.core.evidence.ledger import check_package, seals
-from agent.core.evidence.ledger.claim import Wish
-from agent.core.household.sharing import Kind
-from agent.host.child import die_with_parent
+from agent.core.evidence.ledger.claim import ExportWish
+from agent.core.household.sharing_rules import Kind
 from agent.host.command_key import verifies
 from agent.host.digest import sha256
 from agent.host.files import sync_folder
+from agent.host.prctl import die_with_parent
 from agent.store.database import StoreError
 from agent.store.export import unpacked
 from agent.ward.uploads.headers import PICTURE_B
@@ -116,7 +116,7 @@ def _export(job: Job, upload: Path, folder: Path) -> int:
 def _differing(job: Job, verdict: Holds) -> Iterator[str]:
     """What the export was made for that was not asked for."""
     assert verdict.manifest is not None
-    wish: Wish = verdict.manifest.claim.wish
+    wish: ExportWish = verdict.manifest.claim.wish
     for name, given, asked in (("camera", wish.camera, job.cam), ("case", wish.case, job.case), ("by", wish.by, "ward"),
                                ("purpose", wish.purpose, job.purpose), ("officer", wish.officer, job.officer)):
         if given != asked:

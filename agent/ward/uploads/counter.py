@@ -4,7 +4,7 @@ import hashlib
 import logging
 import weakref
 
-from agent.core.household.sharing import Kind
+from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
 from agent.ward.database import DatabaseFault
 from agent.ward.requests import Request, Requests

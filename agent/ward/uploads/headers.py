@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from agent.core.contract.wire import requests as handover
-from agent.core.household.sharing import Kind
+from agent.core.household.sharing_rules import Kind
 
 CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
 NAME = re.compile(r"[a-z0-9-]{1,64}")

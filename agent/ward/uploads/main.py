@@ -20,7 +20,7 @@ from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
-from agent.host.sockets import open_door
+from agent.host.sockets import listen
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey, KeyProblem
@@ -109,7 +109,7 @@ def _listen(path: Path) -> socket.socket:
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         return socket.socket(fileno=FIRST_FD)
     try:
-        return open_door(path, WAITING_N_MAX)
+        return listen(path, WAITING_N_MAX)
     except OSError as error:
         raise CannotServe(f"[intake] socket: {path}: {error.strerror}; choose another place, or let the intake's user "
                           "write there") from error

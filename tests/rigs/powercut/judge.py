@@ -16,14 +16,14 @@ from agent.host.datagram import Outlet
 from agent.host.digest import sha256
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events
+from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect
-from agent.store.encryption.keyring import Keyring
-from agent.store.encryption.opening import ClearStream, open_clip
+from agent.store.encryption.clear_file import ClearStream, open_clip
+from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from agent.store.recover import recover_camera
 from tests.rigs import cards
 from tests.rigs.powercut.log import Log
 from tests.rigs.powercut.witness import Promises
@@ -82,8 +82,8 @@ class Judge:
                             camera=[Camera(name=name, source="file:x") for name in self.cameras])
         with tempfile.TemporaryDirectory() as runtime:
             clock, outlet = SystemClock(), Outlet(Path(runtime))
-            role = Role(settings, None, folders, Path(runtime), clock, Heart("keeper", "keeper", Path(runtime), clock),
-                        Stop(), None)
+            role = Role(settings, None, folders, Path(runtime), clock,
+                        Heartbeat("keeper", "keeper", Path(runtime), clock), Stop(), None)
             keeper = Keeper(role, db, outlet)
             keeper.round(asked_for_space=False)
         outcome.findings += [f"keeper: {keeper.fault}"] if keeper.fault else []

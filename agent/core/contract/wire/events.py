@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from agent.core.household.sharing import Decision
+from agent.core.household.sharing_rules import Decision
 
 Phase = Literal["start", "end"]
 

@@ -4,7 +4,8 @@ Pure: signing and checking a signature are handed in, so nothing here needs a cr
 """
 from agent.core.evidence.ledger.acts import (
     Agreed,
-    Begin,
+    BrowserPaired,
+    BrowsersUnpaired,
     ClipSigned,
     ClockMoved,
     Configured,
@@ -16,25 +17,24 @@ from agent.core.evidence.ledger.acts import (
     HoldPlaced,
     HoldReleased,
     KeyChange,
+    LedgerBegin,
     MasksDeclared,
-    Pairing,
-    Pausing,
-    Unpairing,
+    PauseChange,
     Updated,
 )
-from agent.core.evidence.ledger.card_check import Found, Known, Shelf, check_shelf
-from agent.core.evidence.ledger.chain import GENESIS, Head, fingerprint, follow, message
+from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
+from agent.core.evidence.ledger.chain import GENESIS, RowHead, fingerprint, follow, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
 from agent.core.evidence.ledger.clocks import moved_ms
-from agent.core.evidence.ledger.findings import Code, Finding
-from agent.core.evidence.ledger.package import Package, Verdict, check_package
-from agent.core.evidence.ledger.row import Line, Moment, NotCanonical, Row, canonical, decode
+from agent.core.evidence.ledger.findings import Flaw, FlawCode
+from agent.core.evidence.ledger.package import Package, PackageVerdict, check_package
+from agent.core.evidence.ledger.row import LedgerLine, NotCanonical, Row, RowMoment, canonical, decode
 
 __all__ = [
-    "Agreed", "Begin", "ClipSigned", "ClockMoved", "Configured", "DayKeyChange", "Decided", "Deletion",
+    "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "Configured", "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased",
-    "KeyChange", "MasksDeclared", "Pairing", "Pausing", "Unpairing", "Updated",
-    "GENESIS", "Head", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
-    "Code", "Finding", "Line", "Moment", "NotCanonical", "Row", "canonical", "decode",
-    "Found", "Known", "Shelf", "check_shelf", "Package", "Verdict", "check_package",
+    "KeyChange", "MasksDeclared", "BrowserPaired", "PauseChange", "BrowsersUnpaired", "Updated",
+    "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
+    "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",
+    "FoundFile", "KnownClip", "CardContents", "check_card", "Package", "PackageVerdict", "check_package",
 ]

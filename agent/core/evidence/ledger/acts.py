@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from agent.core.household.sharing import Decision, Kind
+from agent.core.household.sharing_rules import Decision, Kind
 
 
 class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -13,7 +13,7 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
     KIND: ClassVar[str] = ""
 
 
-class Begin(Act, frozen=True, kw_only=True, omit_defaults=True):
+class LedgerBegin(Act, frozen=True, kw_only=True, omit_defaults=True):
     """The first row: whose ledger this is, and what was there before it."""
 
     KIND: ClassVar[str] = "begin"
@@ -122,7 +122,7 @@ class DayKeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
     code: Literal["made", "destroyed"]
 
 
-class Pausing(Act, frozen=True, kw_only=True, omit_defaults=True):
+class PauseChange(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A camera sees nothing from now on, or sees again."""
 
     KIND: ClassVar[str] = "pause"
@@ -142,7 +142,7 @@ class MasksDeclared(Act, frozen=True, kw_only=True, omit_defaults=True):
     areas: str | None = None        # hash of them
 
 
-class Pairing(Act, frozen=True, kw_only=True, omit_defaults=True):
+class BrowserPaired(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A browser of the household was let in."""
 
     KIND: ClassVar[str] = "pairing"
@@ -167,7 +167,7 @@ class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
     recipients: list[str] = []      # public keys that it was sealed for; none: whoever has the file
 
 
-class Unpairing(Act, frozen=True, kw_only=True, omit_defaults=True):
+class BrowsersUnpaired(Act, frozen=True, kw_only=True, omit_defaults=True):
     """All browsers were shut out."""
 
     KIND: ClassVar[str] = "unpairing"

@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from agent.core.evidence.ledger.acts import Begin, ClipSigned, Deletion
+from agent.core.evidence.ledger.acts import ClipSigned, Deletion, LedgerBegin
 from agent.core.evidence.ledger.check import Checked
 from agent.core.evidence.ledger.clocks import offsets
-from agent.core.evidence.ledger.findings import Code, Finding
-from agent.core.evidence.ledger.row import Moment, Row
+from agent.core.evidence.ledger.findings import Flaw, FlawCode
+from agent.core.evidence.ledger.row import Row, RowMoment
 
 PATIENCE_MS = 10 * 60 * 1000        # a clip that was finished for so long was in the keeper's list
 FINISHED, GONE = ("done", "recovered"), ("deleting", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A clip's file: its size and digest, or why it can't be read."""
 
     size_b: int = 0
@@ -24,7 +24,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownClip:
     """What the database tells of a clip, undated: as it was first written."""
 
     seq: int
@@ -39,11 +39,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CardContents:
     """What is on the card beside the ledger."""
 
-    files: Mapping[str, Found]
-    known: Mapping[str, Known]
+    files: Mapping[str, FoundFile]
+    known: Mapping[str, KnownClip]
     boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms by which a boot's rows are dated
     waiting: Sequence[Row] = ()                                 # acts that are noted and not signed yet
 
@@ -52,22 +52,22 @@ class Shelf:
 class _Told:
     """What the rows tell of clips."""
 
-    begin: Begin | None = None
+    begin: LedgerBegin | None = None
     signed: dict[str, tuple[int, ClipSigned]] = field(default_factory=dict)
     resigned: list[tuple[int, ClipSigned]] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
-    malformed: list[Finding] = field(default_factory=list)
-    order: list[tuple[int, Moment]] = field(default_factory=list)      # number of each clip, and when it was hashed
+    malformed: list[Flaw] = field(default_factory=list)
+    order: list[tuple[int, RowMoment]] = field(default_factory=list)      # number of each clip, and when it was hashed
 
 
-def check_shelf(checked: Checked, shelf: Shelf) -> list[Finding]:
+def check_card(checked: Checked, shelf: CardContents) -> list[Flaw]:
     """Everything about clips that does not fit the rows that hold."""
     told, waiting = _told(checked.rows), _told(shelf.waiting)
     told.deleted |= waiting.deleted
     if not checked.rows and not checked.last_n:
         lost = [each for each in shelf.known.values()
                 if each.sha256 and each.state in FINISHED and each.name not in waiting.signed]
-        return [Finding(Code.LEDGER_MISSING, "there are signed clips, but not one row of a ledger")] if lost else []
+        return [Flaw(FlawCode.LEDGER_MISSING, "there are signed clips, but not one row of a ledger")] if lost else []
     digests = {clip.sha256: name for name, (_, clip) in told.signed.items()}
     findings = [*told.malformed, *(_resigned(n, clip) for n, clip in told.resigned)]
     for name, (n, clip) in told.signed.items():
@@ -84,14 +84,14 @@ def _told(rows: Sequence[Row]) -> _Told:
         try:
             _hear(told, row)
         except msgspec.ValidationError as error:
-            told.malformed.append(Finding(Code.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}",
-                                          row.n))
+            told.malformed.append(Flaw(FlawCode.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}",
+                                       row.n))
     return told
 
 
 def _hear(told: _Told, row: Row) -> None:
-    if row.kind == Begin.KIND and told.begin is None:
-        told.begin = msgspec.convert(row.body, Begin)
+    if row.kind == LedgerBegin.KIND and told.begin is None:
+        told.begin = msgspec.convert(row.body, LedgerBegin)
     elif row.kind == Deletion.KIND:
         told.deleted.update(msgspec.convert(row.body, Deletion).clips)
     elif row.kind == ClipSigned.KIND:
@@ -108,74 +108,75 @@ def number(clip: str) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def _resigned(n: int, clip: ClipSigned) -> Finding:
-    return Finding(Code.CLIP_RESIGNED, f"row {n} signs another content than the first row of this clip: it was changed "
-                                       "and handed in again", n, clip.clip)
+def _resigned(n: int, clip: ClipSigned) -> Flaw:
+    return Flaw(FlawCode.CLIP_RESIGNED, f"row {n} signs another content than the first row of this clip: it was "
+                                       "changed and handed in again", n, clip.clip)
 
 
-def _file(n: int, clip: ClipSigned, found: Found | None, known: Known | None, deleted: bool,
-          digests: Mapping[str, str]) -> Iterator[Finding]:
+def _file(n: int, clip: ClipSigned, found: FoundFile | None, known: KnownClip | None, deleted: bool,
+          digests: Mapping[str, str]) -> Iterator[Flaw]:
     if found is None:
         if deleted:
             return
         if known and known.state in GONE:
-            yield Finding(Code.DELETION_WITHOUT_ROW, "its file is gone, the database calls it deleted, and no row does",
-                          n, clip.clip)
+            yield Flaw(FlawCode.DELETION_WITHOUT_ROW,
+                       "its file is gone, the database calls it deleted, and no row does", n, clip.clip)
         else:
-            yield Finding(Code.CLIP_MISSING, "its file is gone, and nobody deleted it", n, clip.clip)
+            yield Flaw(FlawCode.CLIP_MISSING, "its file is gone, and nobody deleted it", n, clip.clip)
     elif found.trouble:
-        yield Finding(Code.CLIP_UNREADABLE, f"its file can't be read: {found.trouble}", n, clip.clip)
+        yield Flaw(FlawCode.CLIP_UNREADABLE, f"its file can't be read: {found.trouble}", n, clip.clip)
     elif found.sha256 != clip.sha256:
         yield _changed(n, clip, found, digests)
 
 
-def _changed(n: int, clip: ClipSigned, found: Found, digests: Mapping[str, str]) -> Finding:
+def _changed(n: int, clip: ClipSigned, found: FoundFile, digests: Mapping[str, str]) -> Flaw:
     if other := digests.get(found.sha256):
-        return Finding(Code.CLIP_SWAPPED, f"its file holds what was recorded as {other}", n, clip.clip)
+        return Flaw(FlawCode.CLIP_SWAPPED, f"its file holds what was recorded as {other}", n, clip.clip)
     if found.size_b < clip.bytes:
-        return Finding(Code.CLIP_TRUNCATED, f"{clip.bytes - found.size_b} of {clip.bytes} bytes are missing",
-                       n, clip.clip)
-    return Finding(Code.CLIP_EDITED, "its file is not what was signed", n, clip.clip)
+        return Flaw(FlawCode.CLIP_TRUNCATED, f"{clip.bytes - found.size_b} of {clip.bytes} bytes are missing",
+                    n, clip.clip)
+    return Flaw(FlawCode.CLIP_EDITED, "its file is not what was signed", n, clip.clip)
 
 
-def _database(n: int, clip: ClipSigned, known: Known | None) -> Iterator[Finding]:
+def _database(n: int, clip: ClipSigned, known: KnownClip | None) -> Iterator[Flaw]:
     """A date or a camera that was changed in the database deceives whoever looks at the page."""
     if known is None:
         return
     signed = (clip.camera, clip.boot, clip.mono_ms, clip.wall_ms, clip.dur_ms)
     if signed != (known.camera, known.boot, known.mono_ms, known.wall_ms, known.dur_ms):
-        yield Finding(Code.CLIP_REDATED, "the database tells another camera or time of it than its row", n, clip.clip)
+        yield Flaw(FlawCode.CLIP_REDATED, "the database tells another camera or time of it than its row", n, clip.clip)
 
 
-def _unsigned(told: _Told, shelf: Shelf, exempt: set[str]) -> Iterator[Finding]:
+def _unsigned(told: _Told, shelf: CardContents, exempt: set[str]) -> Iterator[Flaw]:
     """Clips that no row tells of, though one should."""
     before_n = told.begin.clips_n if told.begin else 0
     for name in shelf.files.keys() - exempt:
         if trouble := shelf.files[name].trouble:
-            yield Finding(Code.CLIP_UNREADABLE, f"its file can't be read, so it was never signed: {trouble}", clip=name)
+            yield Flaw(FlawCode.CLIP_UNREADABLE, f"its file can't be read, so it was never signed: {trouble}",
+                       clip=name)
     for name in shelf.known.keys() - exempt:
         known = shelf.known[name]
         if known.seq <= before_n:
             continue
         if known.state in GONE and name not in told.deleted:
-            yield Finding(Code.DELETION_WITHOUT_ROW, "the database calls it deleted, and no row does", clip=name)
+            yield Flaw(FlawCode.DELETION_WITHOUT_ROW, "the database calls it deleted, and no row does", clip=name)
         elif known.state in FINISHED and (known.sha256 or _passed_over(known, told)):
-            yield Finding(Code.CLIP_WITHOUT_ROW, "it is finished, and no row vouches for it", clip=name)
+            yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "it is finished, and no row vouches for it", clip=name)
     for name in shelf.files.keys() - exempt - shelf.known.keys():
-        yield Finding(Code.CLIP_WITHOUT_ROW, "neither a row nor the database knows its file", clip=name)
+        yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "neither a row nor the database knows its file", clip=name)
 
 
-def _passed_over(known: Known, told: _Told) -> bool:
+def _passed_over(known: KnownClip, told: _Told) -> bool:
     """Whether the keeper, who takes the newest clip first, took an older one long after this one's end."""
     end_mono_ms = known.mono_ms + (known.dur_ms or 0)
     return any(seq < known.seq and at.boot == known.boot and at.mono_ms - end_mono_ms > PATIENCE_MS
                for seq, at in told.order)
 
 
-def _boots(rows: Sequence[Row], shelf: Shelf) -> Iterator[Finding]:
+def _boots(rows: Sequence[Row], shelf: CardContents) -> Iterator[Flaw]:
     """The offsets that date the clips of a boot must be such as rows tell."""
     told = offsets([*rows, *shelf.waiting])
     seen = {row.sealed.boot for row in rows} | {row.at.boot for row in rows}
     for boot, offsets_ms in shelf.boots.items():
         if boot in seen and not told.get(boot, set()).issuperset(offsets_ms):
-            yield Finding(Code.BOOT_REDATED, f"the database dates the boot {boot} as no row does")
+            yield Flaw(FlawCode.BOOT_REDATED, f"the database dates the boot {boot} as no row does")

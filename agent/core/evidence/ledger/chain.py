@@ -3,7 +3,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.core.evidence.ledger.row import Line, Row, canonical
+from agent.core.evidence.ledger.row import LedgerLine, Row, canonical
 
 GENESIS = bytes(32)                     # what the first row follows
 PURPOSE = b"taimat ledger 1\n"          # the same key may sign other things, but never this by accident
@@ -13,7 +13,7 @@ Sign = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class RowHead:
     """The newest row's number and hash: who has seen it knows all rows up to it."""
 
     n: int = 0
@@ -30,12 +30,12 @@ def message(row_hash: bytes) -> bytes:
     return PURPOSE + row_hash
 
 
-def follow(head: Head, row: Row, sign: Sign) -> Line:
+def follow(head: RowHead, row: Row, sign: Sign) -> LedgerLine:
     """The row as the next line behind `head`. Raises NotCanonical."""
     assert row.n == head.n + 1
     doc = canonical(row)
     row_hash = chained(head.hash, doc)
-    return Line(row.n, doc, head.hash, row_hash, sign(message(row_hash)))
+    return LedgerLine(row.n, doc, head.hash, row_hash, sign(message(row_hash)))
 
 
 def fingerprint(public_key: bytes) -> str:

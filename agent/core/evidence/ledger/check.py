@@ -2,14 +2,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agent.core.evidence.ledger.acts import Begin, KeyChange
-from agent.core.evidence.ledger.chain import Head, chained, fingerprint, message
+from agent.core.evidence.ledger.acts import KeyChange, LedgerBegin
+from agent.core.evidence.ledger.chain import RowHead, chained, fingerprint, message
 from agent.core.evidence.ledger.clocks import check_clocks
-from agent.core.evidence.ledger.findings import Code, Finding
-from agent.core.evidence.ledger.row import Line, Row, decode
+from agent.core.evidence.ledger.findings import Flaw, FlawCode
+from agent.core.evidence.ledger.row import LedgerLine, Row, decode
 
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
-NOTHING = Head()                                        # what the first row follows on
+NOTHING = RowHead()                                        # what the first row follows on
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Checked:
     """What came of it: what is wrong, and the rows that the device's key vouches for, in order."""
 
     rows: list[Row] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Flaw] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)     # those that sign, the first one first
     broken: set[str] = field(default_factory=set)       # clips that only rows name which do not hold
     last_n: int = 0
@@ -35,9 +35,9 @@ class Checked:
         return found
 
 
-def check(lines: Iterable[Line], verifies: Verifies, *, heads: Mapping[int, str] | None = None, key: str = "",
+def check(lines: Iterable[LedgerLine], verifies: Verifies, *, heads: Mapping[int, str] | None = None, key: str = "",
           told_key: bytes | None = None, waiting: Iterable[Row] = (), noted_n: int | None = None,
-          after: Head = NOTHING) -> Checked:
+          after: RowHead = NOTHING) -> Checked:
     """Check the rows as they are stored, in the order of their numbers.
 
     `heads` are row numbers with the first hex digits of their hashes, as a ward has seen them; `key` is the public
@@ -46,7 +46,7 @@ def check(lines: Iterable[Line], verifies: Verifies, *, heads: Mapping[int, str]
     many were noted in all. Without a head, nobody can tell whether the end is cut off. `after` is the row that a
     stretch out of the ledger follows on; by itself it vouches for nothing.
     """
-    reader = _Reader(verifies, key, told_key, after)
+    reader = _LedgerReader(verifies, key, told_key, after)
     reader.read(list(lines))
     checked, waiting = reader.checked, list(waiting)
     checked.waiting_n = len(waiting)
@@ -59,24 +59,25 @@ def check(lines: Iterable[Line], verifies: Verifies, *, heads: Mapping[int, str]
     return checked
 
 
-class _Reader:
+class _LedgerReader:
     """Takes the lines one by one, and sorts out which of them the device vouches for."""
 
-    def __init__(self, verifies: Verifies, key: str, told_key: bytes | None, after: Head) -> None:
+    def __init__(self, verifies: Verifies, key: str, told_key: bytes | None, after: RowHead) -> None:
         self._verifies, self._key = verifies, key
         self._spare = [told_key] if told_key else []
         self.checked = Checked()
-        self.vouched: list[tuple[Row, Line]] = []
+        self.vouched: list[tuple[Row, LedgerLine]] = []
         self.numbers: set[int] = set()              # every number that some line claims
         self.hashes: dict[int, bytes] = {after.n: after.hash}
-        self._doubtful: list[tuple[Row, Line]] = [] # whole, but not signed; a signed row behind them may vouch for them
+        # Rows that are whole but not signed: a signed row that follows on them may vouch for them.
+        self._doubtful: list[tuple[Row, LedgerLine]] = []
 
-    def read(self, lines: list[Line]) -> None:
+    def read(self, lines: list[LedgerLine]) -> None:
         """All lines, as they are stored."""
         for line in lines:
             row = decode(line.doc)
             if row is None or chained(line.prev, line.doc) != line.hash:
-                self._refuse(Code.ROW_EDITED, line, row)
+                self._refuse(FlawCode.ROW_EDITED, line, row)
             elif self._signed(line, row):
                 self._settle_doubts(line.prev)
                 self._hold(row, line)
@@ -97,21 +98,21 @@ class _Reader:
                 covered.append((row, line))
                 wanted = line.prev
             else:
-                self._refuse(Code.ROW_FOREIGN, line, row)
+                self._refuse(FlawCode.ROW_FOREIGN, line, row)
         for row, line in reversed(covered):
-            self._tell(Code.SIGNATURE_BROKEN, row.n)
+            self._tell(FlawCode.SIGNATURE_BROKEN, row.n)
             self._hold(row, line)
 
-    def _hold(self, row: Row, line: Line) -> None:
+    def _hold(self, row: Row, line: LedgerLine) -> None:
         self._count(row.n)
         if self.hashes.get(row.n) == line.hash:
-            self._tell(Code.ROWS_REORDERED, row.n)
+            self._tell(FlawCode.ROWS_REORDERED, row.n)
             return
         self.vouched.append((row, line))
         self.checked.rows.append(row)
         self.hashes[row.n] = line.hash
 
-    def _refuse(self, code: Code, line: Line, row: Row | None) -> None:
+    def _refuse(self, code: FlawCode, line: LedgerLine, row: Row | None) -> None:
         """It goes by the number under which it lies, for what it says itself is worth nothing."""
         self._count(line.n)
         clip = row.body.get("clip") if row else None
@@ -119,65 +120,66 @@ class _Reader:
         self.checked.broken |= {clip} if clip else set()
         self._tell(code, line.n, clip)
 
-    def _tell(self, code: Code, n: int, clip: str | None = None) -> None:
-        self.checked.findings.append(Finding(code, SAYS[code].format(n=n), n, clip))
+    def _tell(self, code: FlawCode, n: int, clip: str | None = None) -> None:
+        self.checked.findings.append(Flaw(code, SAYS[code].format(n=n), n, clip))
 
-    def _signed(self, line: Line, row: Row) -> bool:
+    def _signed(self, line: LedgerLine, row: Row) -> bool:
         """Whether one of the device's keys vouches for the row; takes up the key that a row brings."""
         brought = _key(row) if self._may_bring(line, row) else None
         keys = [brought] if brought else self.checked.keys[::-1] or self._spare
         vouches = next((key for key in keys if self._verifies(key, line.sig, message(line.hash))), None)
         if vouches is not None and vouches not in self.checked.keys:
-            self._take(vouches, row.n)
+            self._accept_key(vouches, row.n)
         return vouches is not None
 
-    def _may_bring(self, line: Line, row: Row) -> bool:
+    def _may_bring(self, line: LedgerLine, row: Row) -> bool:
         """Whether the row may bring a key: the first row does, and one that follows on what went before."""
         if not self.checked.keys:
-            return row.kind == Begin.KIND
+            return row.kind == LedgerBegin.KIND
         return row.kind == KeyChange.KIND and self.hashes.get(row.n - 1) == line.prev
 
-    def _take(self, key: bytes, n: int) -> None:
+    def _accept_key(self, key: bytes, n: int) -> None:
         if self.checked.keys:
-            self._tell(Code.KEY_CHANGED, n)
+            self._tell(FlawCode.KEY_CHANGED, n)
         elif self._key and fingerprint(key) != self._key.lower():
-            self._tell(Code.KEY_FOREIGN, n)
+            self._tell(FlawCode.KEY_FOREIGN, n)
         self.checked.keys.append(key)
 
 
 SAYS = {
-    Code.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
-    Code.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
-    Code.KEY_CHANGED: "from row {n} on another key signs, which vouches for nothing before: was the old one lost?",
-    Code.KEY_FOREIGN: "the ledger is not signed with the key that was named",
-    Code.ROWS_REORDERED: "row {n} is there twice",
-    Code.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still vouches for its content",
+    FlawCode.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
+    FlawCode.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
+    FlawCode.KEY_CHANGED: "from row {n} on another key signs, which vouches for nothing before: was the old one lost?",
+    FlawCode.KEY_FOREIGN: "the ledger is not signed with the key that was named",
+    FlawCode.ROWS_REORDERED: "row {n} is there twice",
+    FlawCode.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still vouches for its content",
 }
 
 
 def _key(row: Row) -> bytes | None:
     """The public key that a row brings."""
     try:
-        return bytes.fromhex(row.body["key"]) if row.kind in (Begin.KIND, KeyChange.KIND) and not row.deed else None
+        brings = row.kind in (LedgerBegin.KIND, KeyChange.KIND) and not row.act_n
+        return bytes.fromhex(row.body["key"]) if brings else None
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def _order(vouched: list[tuple[Row, Line]], numbers: set[int], after: Head) -> Iterator[Finding]:
+def _order(vouched: list[tuple[Row, LedgerLine]], numbers: set[int], after: RowHead) -> Iterator[Flaw]:
     """Whether the rows lie where they belong, follow on each other, and none is missing."""
     highest = 0
     for row, _ in vouched:
         if row.n < highest:
-            yield Finding(Code.ROWS_REORDERED, f"row {row.n} lies behind row {highest}", row.n)
+            yield Flaw(FlawCode.ROWS_REORDERED, f"row {row.n} lies behind row {highest}", row.n)
         highest = max(highest, row.n)
     for first, last in _gaps(numbers, after.n + 1):
         rows = f"row {first} is" if first == last else f"rows {first} to {last} are"
-        yield Finding(Code.ROW_REMOVED, f"{rows} missing", first)
+        yield Flaw(FlawCode.ROW_REMOVED, f"{rows} missing", first)
     by_number = {row.n: line for row, line in vouched}
     for number, line in by_number.items():
         before = by_number.get(number - 1)
         if line.prev != (before.hash if before else after.hash) and (before or number == after.n + 1):
-            yield Finding(Code.CHAIN_BROKEN, f"row {number} follows on another row than the one before it: "
+            yield Flaw(FlawCode.CHAIN_BROKEN, f"row {number} follows on another row than the one before it: "
                                              "two histories were mixed", number)
 
 
@@ -189,33 +191,33 @@ def _gaps(numbers: set[int], expected: int) -> Iterator[tuple[int, int]]:
         expected = max(expected, number + 1)
 
 
-def _heads(hashes: Mapping[int, bytes], last_n: int, heads: Mapping[int, str]) -> Iterator[Finding]:
+def _heads(hashes: Mapping[int, bytes], last_n: int, heads: Mapping[int, str]) -> Iterator[Flaw]:
     for number, digits in sorted(heads.items()):
         if number > last_n:
-            yield Finding(Code.TAIL_CUT, f"the ledger ends with row {last_n}, but row {number} was seen by others",
-                          last_n)
+            yield Flaw(FlawCode.TAIL_CUT, f"the ledger ends with row {last_n}, but row {number} was seen by others",
+                       last_n)
         elif number not in hashes or not hashes[number].hex().startswith(digits.lower()):
-            yield Finding(Code.HEAD_DIFFERS, f"row {number} is not the one that others have seen", number)
+            yield Flaw(FlawCode.HEAD_DIFFERS, f"row {number} is not the one that others have seen", number)
 
 
-def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: int) -> Iterator[Finding]:
+def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: int) -> Iterator[Flaw]:
     """Whether every act that was noted is signed or waits for it; what rows that do not hold told is not asked for.
 
     How many acts were noted before a stretch that begins in the midst, its first one tells.
     """
     held, n = {row.n for row in checked.rows}, after_n
-    deed = next((row.deed for row in checked.rows if row.deed), 1) - 1 if after_n else 0
-    for row in [*(row for row in checked.rows if row.deed), *waiting]:
+    act_n = next((row.act_n for row in checked.rows if row.act_n), 1) - 1 if after_n else 0
+    for row in [*(row for row in checked.rows if row.act_n), *waiting]:
         row_n = row.n or checked.last_n + 1
-        if row.deed != deed + 1 and held.issuperset(range(n + 1, row_n)):
-            yield Finding(Code.ACT_MISSING, f"acts are counted without a gap, but on act {deed} follows {row.deed}",
-                          row.n or None)
-        deed, n = row.deed, row_n
-    if noted_n is not None and noted_n > deed and held.issuperset(range(n + 1, checked.last_n + 1)):
-        yield Finding(Code.ACT_MISSING, f"{noted_n} acts were noted, but after act {deed} there is no row")
+        if row.act_n != act_n + 1 and held.issuperset(range(n + 1, row_n)):
+            yield Flaw(FlawCode.ACT_MISSING, f"acts are counted without a gap, but act {row.act_n} follows act {act_n}",
+                       row.n or None)
+        act_n, n = row.act_n, row_n
+    if noted_n is not None and noted_n > act_n and held.issuperset(range(n + 1, checked.last_n + 1)):
+        yield Flaw(FlawCode.ACT_MISSING, f"{noted_n} acts were noted, but the last act with a row is act {act_n}")
 
 
-def _device(rows: list[Row], is_whole: bool) -> Iterator[Finding]:
+def _device(rows: list[Row], is_whole: bool) -> Iterator[Flaw]:
     """Whether all rows are of one device and one board; told once where that changes.
 
     A whole ledger's first row names the board, or there is none; a stretch's board is the first that is named.
@@ -225,8 +227,8 @@ def _device(rows: list[Row], is_whole: bool) -> Iterator[Finding]:
     for row in rows:
         here = row.body.get("serial", serial)
         if row.dev != device:
-            yield Finding(Code.DEVICE_DIFFERS, f"from row {row.n} on it is the device {row.dev}, not {device}", row.n)
+            yield Flaw(FlawCode.DEVICE_DIFFERS, f"from row {row.n} on it is the device {row.dev}, not {device}", row.n)
         elif here != serial:
-            yield Finding(Code.DEVICE_DIFFERS, f"from row {row.n} on it is the board {here}, not {serial}: "
+            yield Flaw(FlawCode.DEVICE_DIFFERS, f"from row {row.n} on it is the board {here}, not {serial}: "
                                                "the card was moved", row.n)
         device, serial = row.dev, here

@@ -12,11 +12,11 @@ from agent.core.evidence.ledger.row import canonical
 VERSION = 1
 
 
-class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ClaimPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The base of all parts."""
 
 
-class StretchTold(Told, frozen=True, kw_only=True, omit_defaults=True):
+class StretchTold(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """Unbroken time in a film."""
 
     begin_ms: int
@@ -24,7 +24,7 @@ class StretchTold(Told, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: int                      # in the film
 
 
-class FileTold(Told, frozen=True, kw_only=True, omit_defaults=True):
+class FileTold(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """A file of the package, by its name in there."""
 
     file: str
@@ -45,7 +45,7 @@ class FilmTold(FileTold, frozen=True, kw_only=True, omit_defaults=True):
     stretches: list[StretchTold]
 
 
-class ClipTold(Told, frozen=True, kw_only=True, omit_defaults=True):
+class ClipTold(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """A clip that was cut: what its row in the ledger says of it, and when it began."""
 
     clip: str
@@ -61,7 +61,7 @@ class ClipTold(Told, frozen=True, kw_only=True, omit_defaults=True):
     detector: str | None = None
 
 
-class GapTold(Told, frozen=True, kw_only=True, omit_defaults=True):
+class GapTold(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """Time that was asked for and is not there."""
 
     begin_ms: int
@@ -69,7 +69,7 @@ class GapTold(Told, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""                   # "" where nothing was recorded
 
 
-class Wish(Told, frozen=True, kw_only=True, omit_defaults=True):
+class ExportWish(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked for, and on whose word."""
 
     camera: str
@@ -82,10 +82,10 @@ class Wish(Told, frozen=True, kw_only=True, omit_defaults=True):
     recipients: list[str] = []
 
 
-class Claim(Told, frozen=True, kw_only=True, omit_defaults=True):
+class Claim(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """What the device says of an export; all but `files` the keeper can find out for itself."""
 
-    wish: Wish
+    wish: ExportWish
     films: list[FilmTold]
     clips: list[ClipTold]
     gaps: list[GapTold]
@@ -101,20 +101,20 @@ class Claim(Told, frozen=True, kw_only=True, omit_defaults=True):
                         films={film.file: film.sha256 for film in self.films}, claim=digest(self))
 
 
-class Anchor(Told, frozen=True, kw_only=True, omit_defaults=True):
+class RowRef(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """A row's number and hash, hex."""
 
     n: int
     hash: str
 
 
-class Manifest(Told, frozen=True, kw_only=True, omit_defaults=True):
+class Manifest(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """What is signed: the claim, and which stretch of the ledger goes with it."""
 
     dev: str
     key: str                        # the device's public key, hex; "" where it never had one
-    after: Anchor                   # the row that the stretch follows on
-    last: Anchor                    # its last row: the export's own, if it is signed
+    after: RowRef                   # the row that the stretch follows on
+    last: RowRef                    # its last row: the export's own, if it is signed
     claim: Claim
     signed: bool = True             # False: made without the keeper, so nothing but the rows is vouched for
     serial: str | None = None       # the board's

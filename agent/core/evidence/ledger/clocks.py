@@ -1,22 +1,22 @@
 """Whether the times of rows fit together: nobody can set the monotonic clock, so it gives the wall clock away."""
 from collections.abc import Iterable, Iterator, Sequence
 
-from agent.core.evidence.ledger.findings import Code, Finding
-from agent.core.evidence.ledger.row import Moment, Row
+from agent.core.evidence.ledger.findings import Flaw, FlawCode
+from agent.core.evidence.ledger.row import Row, RowMoment
 
 STEP_MS = 2_000                 # as core.clock: smaller corrections are what NTP does all day
 DRIFT_PPM = 1_000               # a crystal's error and the 500 ppm by which NTP slews against it
 RIGHT = "ntp"
 
 
-def moved_ms(before: Moment, after: Moment) -> int:
+def moved_ms(before: RowMoment, after: RowMoment) -> int:
     """By how much somebody moved the wall clock between two moments of a boot; 0 for what NTP and a crystal may do."""
     apart_ms = after.offset_ms - before.offset_ms
     allowed_ms = STEP_MS + abs(after.mono_ms - before.mono_ms) * DRIFT_PPM // 1_000_000
     return apart_ms if abs(apart_ms) > allowed_ms else 0
 
 
-def went_back_ms(right: Moment, after: Moment) -> int:
+def went_back_ms(right: RowMoment, after: RowMoment) -> int:
     """By how much a right clock is behind the one that was right before a restart, as a number below 0; else 0."""
     back_ms = after.wall_ms - right.wall_ms
     return back_ms if after.clock == RIGHT and back_ms < -STEP_MS else 0
@@ -31,7 +31,7 @@ def offsets(rows: Iterable[Row]) -> dict[str, set[int]]:
     return told
 
 
-def check_clocks(rows: Sequence[Row], acts: Sequence[Row]) -> Iterator[Finding]:
+def check_clocks(rows: Sequence[Row], acts: Sequence[Row]) -> Iterator[Flaw]:
     """What is wrong with the times of `rows`, which are in order; `acts` are these and those that wait."""
     told = offsets(acts)
     back = [row for row in acts if row.kind == "clock" and _steps_back(row)]
@@ -39,7 +39,7 @@ def check_clocks(rows: Sequence[Row], acts: Sequence[Row]) -> Iterator[Finding]:
     right: Row | None = None                # the latest one that was sealed by a right clock
     for row in rows:
         if row.at.boot == row.sealed.boot and row.at.mono_ms > row.sealed.mono_ms:
-            yield Finding(Code.MONO_BACK, f"row {row.n} was sealed before what it tells of", row.n)
+            yield Flaw(FlawCode.MONO_BACK, f"row {row.n} was sealed before what it tells of", row.n)
         if before := last.get(row.sealed.boot):
             yield from _within_boot(row, before, told.get(row.sealed.boot, set()))
         elif right and not any(_between(right, act, row) for act in back):
@@ -62,17 +62,17 @@ def _between(right: Row, act: Row, row: Row) -> bool:
     return not act.n or right.n < act.n <= row.n or act.sealed.boot == row.sealed.boot
 
 
-def _over_restart(row: Row, right: Moment) -> Iterator[Finding]:
+def _over_restart(row: Row, right: RowMoment) -> Iterator[Flaw]:
     if back_ms := went_back_ms(right, row.sealed):
-        yield Finding(Code.WALL_BACK, f"the clock was right, and after the restart before row {row.n} it is "
+        yield Flaw(FlawCode.WALL_BACK, f"the clock was right, and after the restart before row {row.n} it is "
                                       f"{-back_ms // 1000} s earlier", row.n)
 
 
-def _within_boot(row: Row, before: Row, told: set[int]) -> Iterator[Finding]:
+def _within_boot(row: Row, before: Row, told: set[int]) -> Iterator[Flaw]:
     if row.sealed.mono_ms < before.sealed.mono_ms:
         back_s = (before.sealed.mono_ms - row.sealed.mono_ms) / 1000
-        yield Finding(Code.MONO_BACK, f"row {row.n} was sealed {back_s:.1f} s before the row that it follows", row.n)
+        yield Flaw(FlawCode.MONO_BACK, f"row {row.n} was sealed {back_s:.1f} s before the row that it follows", row.n)
     step_ms = moved_ms(before.sealed, row.sealed) if row.n == before.n + 1 else 0
     if step_ms and not any(abs(row.sealed.offset_ms - offset_ms) <= STEP_MS for offset_ms in told):
-        yield Finding(Code.WALL_MOVED, f"before row {row.n} the wall clock jumped by {step_ms / 1000:+.0f} s, "
+        yield Flaw(FlawCode.WALL_MOVED, f"before row {row.n} the wall clock jumped by {step_ms / 1000:+.0f} s, "
                                        "and no row tells of it", row.n)

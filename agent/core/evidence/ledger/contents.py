@@ -4,38 +4,38 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from agent.core.evidence.ledger.acts import ClipSigned
-from agent.core.evidence.ledger.card_check import Found
+from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.check import Checked
 from agent.core.evidence.ledger.claim import ClipTold, FileTold, Manifest
 from agent.core.evidence.ledger.clocks import offsets
-from agent.core.evidence.ledger.findings import Code, Finding
+from agent.core.evidence.ledger.findings import Flaw, FlawCode
 from agent.core.evidence.ledger.row import Row
 
 
-def check_files(told: Sequence[FileTold], files: Mapping[str, Found], strangers: bool) -> Iterator[Finding]:
+def check_files(told: Sequence[FileTold], files: Mapping[str, FoundFile], strangers: bool) -> Iterator[Flaw]:
     """Whether each file is there as it was; `strangers`: whether there may be no other one."""
     digests = {each.sha256: each.file for each in told}
     for each in told:
         found = files.get(each.file)
         if found is None or found.trouble:
             why = f"it can't be read: {found.trouble}" if found else "it is missing"
-            yield Finding(Code.FILE_MISSING, why, clip=each.file)
+            yield Flaw(FlawCode.FILE_MISSING, why, clip=each.file)
         elif found.sha256 != each.sha256:
             yield _changed(each, found, digests)
     for name in sorted(files.keys() - {each.file for each in told}) if strangers else ():
-        yield Finding(Code.FILE_UNKNOWN, "the manifest does not name it, so nothing vouches for it", clip=name)
+        yield Flaw(FlawCode.FILE_UNKNOWN, "the manifest does not name it, so nothing vouches for it", clip=name)
 
 
-def _changed(told: FileTold, found: Found, digests: Mapping[str, str]) -> Finding:
+def _changed(told: FileTold, found: FoundFile, digests: Mapping[str, str]) -> Flaw:
     if other := digests.get(found.sha256):
-        return Finding(Code.FILE_SWAPPED, f"it holds what {other} held", clip=told.file)
+        return Flaw(FlawCode.FILE_SWAPPED, f"it holds what {other} held", clip=told.file)
     if found.size_b < told.bytes:
-        return Finding(Code.FILE_TRUNCATED, f"{told.bytes - found.size_b} of {told.bytes} bytes are missing",
-                       clip=told.file)
-    return Finding(Code.FILE_EDITED, "it is not what was exported", clip=told.file)
+        return Flaw(FlawCode.FILE_TRUNCATED, f"{told.bytes - found.size_b} of {told.bytes} bytes are missing",
+                    clip=told.file)
+    return Flaw(FlawCode.FILE_EDITED, "it is not what was exported", clip=told.file)
 
 
-def check_sources(manifest: Manifest, checked: Checked) -> Iterator[Finding]:
+def check_sources(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
     """Whether the rows tell of each clip what the manifest does. A row that does not hold is a finding already."""
     rows, told = {row.n: row for row in checked.rows}, offsets(checked.rows)
     is_whole = len(rows) == manifest.last.n - manifest.after.n      # else the row that dates a clip may be missing
@@ -44,15 +44,15 @@ def check_sources(manifest: Manifest, checked: Checked) -> Iterator[Finding]:
         if row is None:
             outside = not manifest.after.n < clip.n <= manifest.last.n
             if outside:
-                yield Finding(Code.SOURCE_WITHOUT_ROW, f"row {clip.n} is not in the export", clip.n, clip.clip)
+                yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} is not in the export", clip.n, clip.clip)
         elif not _tells(row, clip):
-            yield Finding(Code.SOURCE_WITHOUT_ROW, f"row {clip.n} does not tell of it as the manifest does", clip.n,
-                          clip.clip)
+            yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} does not tell of it as the manifest does", clip.n,
+                       clip.clip)
         elif is_whole and not _dates(row, clip, told.get(row.body["boot"], set())):
-            yield Finding(Code.CLIP_REDATED, "the manifest dates it as no signed row does", clip.n, clip.clip)
+            yield Flaw(FlawCode.CLIP_REDATED, "the manifest dates it as no signed row does", clip.n, clip.clip)
     if missing := {name for film in manifest.claim.films for name in film.clips} - {
             clip.clip for clip in manifest.claim.clips}:
-        yield Finding(Code.SOURCE_WITHOUT_ROW, f"films were cut from {', '.join(sorted(missing))}, of which the "
+        yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"films were cut from {', '.join(sorted(missing))}, of which the "
                                                "manifest tells no row")
 
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Code(StrEnum):
+class FlawCode(StrEnum):
     """What is wrong."""
 
     # with rows
@@ -53,10 +53,10 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Flaw:
     """One thing that does not hold: what, where, and a sentence for people."""
 
-    code: Code
+    code: FlawCode
     says: str
     n: int | None = None            # the row concerned
     clip: str | None = None         # or, in an export, the file

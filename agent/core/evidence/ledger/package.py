@@ -11,13 +11,13 @@ import msgspec
 
 from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.acts import Exported, KeyChange
-from agent.core.evidence.ledger.card_check import Found
-from agent.core.evidence.ledger.chain import Head, fingerprint, message
+from agent.core.evidence.ledger.card_check import FoundFile
+from agent.core.evidence.ledger.chain import RowHead, fingerprint, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
 from agent.core.evidence.ledger.claim import FileTold, Manifest, digest
 from agent.core.evidence.ledger.contents import check_files, check_sources
-from agent.core.evidence.ledger.findings import Code, Finding
-from agent.core.evidence.ledger.row import Line, canonical, decode
+from agent.core.evidence.ledger.findings import Flaw, FlawCode
+from agent.core.evidence.ledger.row import LedgerLine, canonical, decode
 from agent.core.evidence.ledger.stretch import read
 
 KEY_OR_HASH_B = 32
@@ -32,22 +32,22 @@ class Package:
     manifest: bytes
     ledger: bytes
     small: Mapping[str, bytes]              # signatures and keys: the files of core.evidence.ledger.seals
-    files: Mapping[str, Found]              # everything else
+    files: Mapping[str, FoundFile]              # everything else
 
 
 @dataclass(slots=True)
-class Verdict:
+class PackageVerdict:
     """What came of it."""
 
     manifest: Manifest | None
     checked: Checked
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Flaw] = field(default_factory=list)
     compared_n: int = 0                     # heads that lie in the stretch
     told: list[FileTold] = field(default_factory=list)      # the files that something vouches for
 
 
 def check_package(package: Package, verifies: Verifies, *, heads: Mapping[int, str] | None = None,
-                  key: str = "") -> Verdict:
+                  key: str = "") -> PackageVerdict:
     """Check an export. `heads` and `key` are as for `check`; a head beyond the stretch says nothing of it."""
     manifest = _manifest(package.manifest)
     if manifest is None:
@@ -58,13 +58,13 @@ def check_package(package: Package, verifies: Verifies, *, heads: Mapping[int, s
     checked, compared_n = _rows(lines, manifest, signed, verifies, heads or {})
     own = _own_row(checked)
     told_of = own is not None and own.claim == digest(manifest.claim)
-    verdict = Verdict(manifest, checked, list(checked.findings), compared_n)
+    verdict = PackageVerdict(manifest, checked, list(checked.findings), compared_n)
     verdict.findings += _manifest_holds(manifest, signed, told_of, wrong)
     verdict.findings += _keys(package, manifest, key)
     verdict.findings += _device(manifest, checked)
     if signed and not told_of and checked.rows and checked.rows[-1].n == manifest.last.n:
-        verdict.findings.append(Finding(Code.EXPORT_WITHOUT_ROW, f"row {manifest.last.n} does not tell of this export",
-                                        manifest.last.n))
+        verdict.findings.append(Flaw(FlawCode.EXPORT_WITHOUT_ROW, f"row {manifest.last.n} does not tell of this export",
+                                     manifest.last.n))
     believed = signed or told_of or not manifest.signed
     verdict.told = _told(manifest, None if believed else own)
     verdict.findings += check_files(verdict.told, package.files, strangers=believed)
@@ -84,42 +84,42 @@ def _manifest(data: bytes) -> Manifest | None:
     return told
 
 
-def _without_manifest(package: Package, verifies: Verifies) -> Verdict:
+def _without_manifest(package: Package, verifies: Verifies) -> PackageVerdict:
     """The rows may still hold, by the key that lies beside them."""
     lines, key = read(package.ledger), seals.key_in(package.small.get(seals.PEM, b""))
-    after = Head(lines[0].n - 1, lines[0].prev) if lines else Head()
+    after = RowHead(lines[0].n - 1, lines[0].prev) if lines else RowHead()
     checked = check(lines, verifies, told_key=key, after=after)
     says = "there is no manifest.json" if not package.manifest else "manifest.json is none, or only a part of one"
-    return Verdict(None, checked, [Finding(Code.MANIFEST_MALFORMED, says), *checked.findings])
+    return PackageVerdict(None, checked, [Flaw(FlawCode.MANIFEST_MALFORMED, says), *checked.findings])
 
 
 def _key(manifest: Manifest) -> bytes:
     return bytes.fromhex(manifest.key)
 
 
-def _rows(lines: list[Line], manifest: Manifest, signed: bool, verifies: Verifies,
+def _rows(lines: list[LedgerLine], manifest: Manifest, signed: bool, verifies: Verifies,
           heads: Mapping[int, str]) -> tuple[Checked, int]:
     """The stretch, and how many heads could be compared with it. Where the manifest does not hold, its borders are
     not believed."""
-    after = Head(manifest.after.n, bytes.fromhex(manifest.after.hash))
+    after = RowHead(manifest.after.n, bytes.fromhex(manifest.after.hash))
     if not signed and lines:
-        after = Head(lines[0].n - 1, lines[0].prev)
+        after = RowHead(lines[0].n - 1, lines[0].prev)
     last_n = manifest.last.n if signed else max((line.n for line in lines), default=0)
     within = {n: digits for n, digits in heads.items() if after.n <= n <= last_n}
     differ = [n for n, digits in within.items() if n == manifest.last.n and not manifest.last.hash.startswith(digits)]
     key = _first_key(lines, _key(manifest))
     if lines and not any(verifies(key, line.sig, message(line.hash)) for line in lines):
-        return Checked(findings=[Finding(Code.ROW_FOREIGN, "not one row is signed with the key that the manifest "
+        return Checked(findings=[Flaw(FlawCode.ROW_FOREIGN, "not one row is signed with the key that the manifest "
                                                            "names: they are another device's, or all made anew")]), 0
     anchors = ({manifest.last.n: manifest.last.hash} if signed else {}) | {
         n: digits for n, digits in within.items() if n not in differ}
     checked = check(lines, verifies, heads=anchors, told_key=key, after=after)
-    checked.findings += [Finding(Code.HEAD_DIFFERS, f"row {n} is not the one that others have seen", n)
+    checked.findings += [Flaw(FlawCode.HEAD_DIFFERS, f"row {n} is not the one that others have seen", n)
                          for n in differ]
     return checked, len(within)
 
 
-def _first_key(lines: list[Line], key: bytes) -> bytes:
+def _first_key(lines: list[LedgerLine], key: bytes) -> bytes:
     """The key that signed the first rows: another one than today's, if a row in between tells of a change."""
     for line in lines:
         row = decode(line.doc) if KeyChange.KIND.encode() in line.doc else None
@@ -138,34 +138,34 @@ def _own_row(checked: Checked) -> Exported | None:
         return None
 
 
-def _device(manifest: Manifest, checked: Checked) -> Iterator[Finding]:
+def _device(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
     """Whether the manifest tells of the device and the board that the rows tell of."""
     if checked.rows and checked.rows[0].dev != manifest.dev:
-        yield Finding(Code.DEVICE_DIFFERS, f"the rows are of the device {checked.rows[0].dev}, not {manifest.dev}",
-                      checked.rows[0].n)
+        yield Flaw(FlawCode.DEVICE_DIFFERS, f"the rows are of the device {checked.rows[0].dev}, not {manifest.dev}",
+                   checked.rows[0].n)
     boards = {row.body["serial"] for row in checked.rows if isinstance(row.body.get("serial"), str)}
     if manifest.serial is not None and boards and manifest.serial not in boards:
-        yield Finding(Code.DEVICE_DIFFERS, f"the rows are of the board {', '.join(boards)}, not {manifest.serial}")
+        yield Flaw(FlawCode.DEVICE_DIFFERS, f"the rows are of the board {', '.join(boards)}, not {manifest.serial}")
 
 
-def _manifest_holds(manifest: Manifest, signed: bool, told_of: bool, wrong: list[str]) -> Iterator[Finding]:
+def _manifest_holds(manifest: Manifest, signed: bool, told_of: bool, wrong: list[str]) -> Iterator[Flaw]:
     if not manifest.signed:
-        yield Finding(Code.EXPORT_UNSIGNED, "the device did not sign this export: nothing vouches for its films")
+        yield Flaw(FlawCode.EXPORT_UNSIGNED, "the device did not sign this export: nothing vouches for its films")
     elif not signed and not told_of:
-        yield Finding(Code.MANIFEST_EDITED, "manifest.json is not what was signed")
+        yield Flaw(FlawCode.MANIFEST_EDITED, "manifest.json is not what was signed")
     else:
-        yield from (Finding(Code.SEAL_BROKEN, "the signature is missing, or not the device's for this manifest",
-                            clip=name) for name in wrong)
+        yield from (Flaw(FlawCode.SEAL_BROKEN, "the signature is missing, or not the device's for this manifest",
+                         clip=name) for name in wrong)
 
 
-def _keys(package: Package, manifest: Manifest, key: str) -> Iterator[Finding]:
+def _keys(package: Package, manifest: Manifest, key: str) -> Iterator[Flaw]:
     if key and fingerprint(_key(manifest)) != key.lower():
-        yield Finding(Code.KEY_FOREIGN, "the export is not signed with the key that was named")
+        yield Flaw(FlawCode.KEY_FOREIGN, "the export is not signed with the key that was named")
     if manifest.signed:
         for name, data in seals.keys(_key(manifest), manifest.dev).items():
             if package.small.get(name) != data:
-                yield Finding(Code.KEY_FILE_DIFFERS, "it is missing, or brings another key than the manifest names",
-                              clip=name)
+                yield Flaw(FlawCode.KEY_FILE_DIFFERS, "it is missing, or brings another key than the manifest names",
+                           clip=name)
 
 
 def _told(manifest: Manifest, row: Exported | None) -> list[FileTold]:

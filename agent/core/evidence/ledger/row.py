@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 VERSION = 1
 WHOLE_MAX = 2 ** 53 - 1         # beyond it JSON libraries disagree on what a number is
@@ -17,7 +17,7 @@ class NotCanonical(ValueError):
     """A value that has no single way to be written; the text names it."""
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class RowMoment(Struct, frozen=True, kw_only=True):
     """When: `boot` and `mono_ms` order it for certain, `wall_ms` (UTC) dates it as far as `clock` may be believed."""
 
     boot: str
@@ -37,14 +37,16 @@ class Row(Struct, frozen=True, kw_only=True):
     n: int                      # 1, 2, 3, ... without a gap
     dev: str                    # the device
     kind: str                   # begin, clip, deletion, ...: core.evidence.ledger.acts
-    deed: int                   # the number under which a role noted it, without a gap; 0 for the keeper's own rows
-    at: Moment                  # of the act
-    sealed: Moment              # when the keeper chained and signed it
+    # The number of the act, without a gap; 0 in the keeper's own rows. In the bytes that are signed its key is "deed",
+    # and stays so: rows that are signed already must keep their meaning.
+    act_n: int = field(name="deed")
+    at: RowMoment               # of the act
+    sealed: RowMoment           # when the keeper chained and signed it
     body: dict[str, Any]
     v: int = VERSION
 
 
-class Line(Struct, frozen=True):
+class LedgerLine(Struct, frozen=True):
     """A row as it is stored: the signed bytes themselves, and what binds them."""
 
     n: int

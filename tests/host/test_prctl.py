@@ -4,7 +4,7 @@ import sys
 
 PROGRAM = """
 import ctypes
-from agent.host.memory import SMALL_PAGES_ONLY, small_pages_only
+from agent.host.prctl import SMALL_PAGES_ONLY, small_pages_only
 
 def told():
     return [line.split()[1] for line in open("/proc/self/status") if line.startswith("THP_enabled")]

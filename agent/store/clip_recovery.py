@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Container
 from pathlib import Path
 
-from agent.core.evidence.encrypted import UNFLUSHED_B, DamagedError, Kept, is_encrypted, kept
+from agent.core.evidence.encrypted import UNFLUSHED_B, DamagedError, WholePart, is_encrypted, kept
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Clock
@@ -81,7 +81,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
     return True
 
 
-def _whole(handle: int) -> tuple[Kept, bytes]:
+def _whole(handle: int) -> tuple[WholePart, bytes]:
     """What is whole of a clip, and its completed head; an encrypted one gets its head from whoever can read it.
 
     Raises Mp4Error, DamagedError and OSError.
@@ -93,10 +93,10 @@ def _whole(handle: int) -> tuple[Kept, bytes]:
     if is_encrypted(read_at):
         return kept(read_at, file_b), b""
     found = salvage(read_at, file_b - UNFLUSHED_B)
-    return Kept(found.size_b, found.duration_us, found.frames_n), found.head
+    return WholePart(found.size_b, found.duration_us, found.frames_n), found.head
 
 
-def complete(part: Path, final: Path) -> Kept:
+def complete(part: Path, final: Path) -> WholePart:
     """Cut a torn file off behind its last whole fragment, complete its head, and give it its final name.
 
     Raises Mp4Error, DamagedError, Unwritable and OSError.
@@ -117,7 +117,7 @@ def complete(part: Path, final: Path) -> Kept:
     return whole
 
 
-def _measure(final: Path) -> Kept:
+def _measure(final: Path) -> WholePart:
     """A file that has its final name already: the cut came before its row.
 
     Raises Mp4Error, DamagedError and OSError.
@@ -129,7 +129,7 @@ def _measure(final: Path) -> Kept:
         os.close(handle)
 
 
-def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.Event, clock: Clock) -> None:
+def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEvent, clock: Clock) -> None:
     """An event that a dead process left open ends with the last frame that shows it.
 
     A picture of it that no row had named yet would lie there for ever.
@@ -146,7 +146,7 @@ def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.Event, cl
         announce.event_cut(db, now, clock.now())
 
 
-def _remove_picture(folders: Folders, event: events.Event) -> None:
+def _remove_picture(folders: Folders, event: events.StoredEvent) -> None:
     path = folders.thumbs / f"{picture(event.camera, event.boot, event.mono_ms)}.jpg"
     left = [each for each in (path, path.with_name(path.name + PART)) if each.exists()]
     for each in left:

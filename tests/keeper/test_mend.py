@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import clips, events, mend, meta, outbox
+from agent.keeper import repair as mend
+from agent.store import clips, events, meta, outbox
 from agent.store.database import MENDED, Replaced, StoreError, connect, current, is_damage, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -70,7 +71,7 @@ def test_a_cut_at_any_step_loses_neither_database(full, monkeypatch, lasts_to):
             "the old one is aside": "os.rename"}[lasts_to]
     spoil(full, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(f"agent.store.mend.{step}", cut)
+        patch.setattr(f"agent.keeper.repair.{step}", cut)
         with pytest.raises(Cut):
             mend.mend(full)
     if (full.root / MENDED).exists():

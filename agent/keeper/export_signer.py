@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.core.evidence.encrypted import DamagedError, LockedError
-from agent.core.evidence.ledger import Head, Line, canonical, seals
-from agent.core.evidence.ledger.claim import Anchor, Claim, FileTold, Manifest
+from agent.core.evidence.ledger import LedgerLine, RowHead, canonical, seals
+from agent.core.evidence.ledger.claim import Claim, FileTold, Manifest, RowRef
 from agent.core.media.mp4.cut import CutFilm
 from agent.host.clock import Clock
 from agent.host.digest import sha256
-from agent.keeper.ledger_writer import Sealer, Signer
-from agent.store import signing_requests as handouts
-from agent.store.encryption.keyring import Keyring
+from agent.keeper.ledger_writer import LedgerWriter, Signer
+from agent.store import signing_requests
+from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.describe import describe
 from agent.store.export.rows import Signed, rows_of, stretch_after
@@ -30,17 +30,17 @@ AT_A_TIME_S = 2.0
 OTHERWISE = ("the recordings are not what this export says of them, maybe because one was dated anew or deleted in the "
              "meantime: ask again")
 
-Proof = Generator[None, None, tuple[Claim, Head]]
+Proof = Generator[None, None, tuple[Claim, RowHead]]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Handouts:
+class ExportSigner:
     """Takes up the requests of store.signing_requests, one after the other."""
 
     folders: Folders
-    sealer: Sealer
+    ledger_writer: LedgerWriter
     clock: Clock
     _number: int = 0                    # of the request whose proof goes on
     _proof: Proof | None = None
@@ -65,9 +65,9 @@ class Handouts:
 
     def _take_up(self, db: sqlite3.Connection) -> bool:
         """Whether there is a proof to go on with."""
-        if self._proof is not None and not handouts.is_asked(db, self._number):
+        if self._proof is not None and not signing_requests.is_asked(db, self._number):
             self._proof = None          # nobody waits for it any more
-        if self._proof is None and (asked := handouts.next_asked(db)):
+        if self._proof is None and (asked := signing_requests.next_asked(db)):
             self._number, claim = asked
             self._proof = prove(db, self.folders, claim)
         return self._proof is not None
@@ -82,18 +82,18 @@ class Handouts:
         except (ExportError, LockedError, DamagedError, OSError) as error:
             self._proof = None
             _log.warning("an export is not signed: %s", error)
-            handouts.refuse(db, self._number, str(error))
+            signing_requests.refuse(db, self._number, str(error))
 
-    def _sign(self, db: sqlite3.Connection, claim: Claim, after: Head) -> None:
+    def _sign(self, db: sqlite3.Connection, claim: Claim, after: RowHead) -> None:
         number = self._number
 
-        def answer(signer: Signer, line: Line) -> None:
+        def answer(signer: Signer, line: LedgerLine) -> None:
             manifest = canonical(Manifest(
                 dev=signer.device, key=signer.public.hex(), serial=signer.serial, claim=claim,
-                after=Anchor(n=after.n, hash=after.hash.hex()), last=Anchor(n=line.n, hash=line.hash.hex())))
-            handouts.sign(db, number, manifest, seals.signatures(manifest, signer.public, signer.sign))
+                after=RowRef(n=after.n, hash=after.hash.hex()), last=RowRef(n=line.n, hash=line.hash.hex())))
+            signing_requests.sign(db, number, manifest, seals.signatures(manifest, signer.public, signer.sign))
 
-        self.sealer.close_with(db, claim.act(), answer)
+        self.ledger_writer.close_with(db, claim.act(), answer)
         _log.info("signed an export of %s, %d films, asked by %s", claim.wish.camera, len(claim.films), claim.wish.by)
 
 

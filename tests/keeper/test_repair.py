@@ -12,10 +12,11 @@ from agent.host.datagram import Outlet
 from agent.host.probes.volume import Volume
 from agent.host.stop import Stop
 from agent.keeper import repair as care
+from agent.keeper import repair as mend
 from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import clips, events, mend, outbox
+from agent.store import clips, events, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -35,7 +36,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
     def begin(at: Folders = folders) -> Keeper:
         settings = Settings(store=Store(folder=str(at.root), free_floor_pct=1),
                             camera=[Camera(name="gate", source="picamera:0")])
-        heart = Heart("keeper", "keeper", tmp_path, hand_clock)
+        heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
         role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
         db, aside = care.open_database(at, hand_clock.now())
         made.append(Keeper(role, db, Outlet(tmp_path), aside=aside))

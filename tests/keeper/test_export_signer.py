@@ -11,15 +11,14 @@ import msgspec
 import pytest
 
 from agent.core.evidence.encrypted import is_encrypted
-from agent.core.evidence.ledger import Pausing, decode
+from agent.core.evidence.ledger import PauseChange, decode
 from agent.keeper.main import Keeper
-from agent.store import clips, ledger
-from agent.store import signing_requests as handouts
+from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction
 from agent.store.export import ExportError
 from agent.store.export.package import Packer
 from tests.core.cut_material import packets_of
-from tests.keeper.test_seal import keeper_of
+from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.cards import codes
 from tests.rigs.exports import BEGIN_MS, END_MS, PACKETS, Desk, cut, look, pack, shoot, wish
 from tests.rigs.h264 import movie
@@ -70,7 +69,7 @@ def test_the_export_is_a_row_of_the_ledger_and_the_last_one_in_the_package(keepe
     assert row.body["films"] == {film.name: hashlib.sha256(film.read_bytes()).hexdigest()}
     assert (row.body["case"], row.body["officer"], row.body["by"]) == ("12/2026", "Lê Văn Tám", "command")
     last = json.loads((made.path / "ledger.jsonl").read_text().splitlines()[-1])
-    assert last["hash"] == made.manifest.last.hash == keeper.sealer.head.hash.hex()
+    assert last["hash"] == made.manifest.last.hash == keeper.ledger_writer.head.hash.hex()
     assert keeper.facts()["ledger_n"] == row.n, "the next health report tells the ward of it"
 
 
@@ -109,7 +108,7 @@ def checked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_its_own_checker_needs_nothing_else_and_says_that_it_holds(keeper, tmp_path):
     made = pack(keeper, tmp_path / "out", wish())
     seen = f"3:{ledger_hash(keeper, 3)[:20]}"
-    ran = checked(made.path, "--key", keeper.sealer.key, "--head", seen, "--head", "99:ab")
+    ran = checked(made.path, "--key", keeper.ledger_writer.key, "--head", seen, "--head", "99:ab")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     said = ran.stdout.splitlines()
     assert said[-1] == "all of it holds" and not [line for line in said if line.startswith("FAILS")]
@@ -205,26 +204,26 @@ def test_a_keeper_that_dies_over_it_is_followed_by_one_that_answers(keeper, fold
         pass
 
     def die(claim):
-        handouts.ask(keeper.db, claim)
+        signing_requests.ask(keeper.db, claim)
         raise Died
 
     with pytest.raises(Died):
         Packer(keeper.db, die).folder(cut(keeper, wish()), wish(), tmp_path / "out")
     another = keeper_of(folders, hand_clock)
     another.round(asked_for_space=False)
-    answer = handouts.answer(another.db, 1)
+    answer = signing_requests.answer(another.db, 1)
     assert answer.manifest and codes(folders) == set() and nothing_left(tmp_path)
     another.db.close()
 
 
 def test_reading_much_takes_several_rounds_and_who_no_longer_waits_is_dropped(keeper, hand_clock, tmp_path):
-    number = handouts.ask(keeper.db, claim_of(keeper))
-    slow = keeper.handouts
+    number = signing_requests.ask(keeper.db, claim_of(keeper))
+    slow = keeper.export_signer
     slow.clock = ticking = type(hand_clock)(mono=hand_clock.mono)
     ticking.mono_s = lambda: setattr(ticking, "mono", ticking.mono + 1.5) or ticking.mono
     slow.go_on(keeper.db, lambda: False)
-    assert handouts.answer(keeper.db, number) is None
-    handouts.take_back(keeper.db, number)
+    assert signing_requests.answer(keeper.db, number) is None
+    signing_requests.take_back(keeper.db, number)
     for _ in range(20):
         slow.go_on(keeper.db, lambda: False)
     assert "export" not in [decode(line.doc).kind for line in ledger.lines(keeper.db)]
@@ -244,21 +243,21 @@ def claim_of(keeper: Keeper):
 
 
 def test_what_is_no_claim_is_refused_and_answers_that_nobody_reads_are_forgotten(keeper):
-    keeper.db.execute("INSERT INTO handout (state, claim) VALUES ('asked', ?)", (b"{}",))
+    keeper.db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (b"{}",))
     keeper.round(asked_for_space=False)
-    assert "can't be read" in handouts.answer(keeper.db, 1).why
-    for _ in range(handouts.KEPT_N + 5):
-        keeper.db.execute("INSERT INTO handout (state, claim) VALUES ('asked', ?)", (b"{}",))
+    assert "can't be read" in signing_requests.answer(keeper.db, 1).why
+    for _ in range(signing_requests.KEPT_N + 5):
+        keeper.db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (b"{}",))
     keeper.round(asked_for_space=False)
-    assert keeper.db.execute("SELECT COUNT(*) FROM handout").fetchone()[0] <= handouts.KEPT_N
-    assert "lost" in handouts.answer(keeper.db, 1).why
+    assert keeper.db.execute("SELECT COUNT(*) FROM signing_request").fetchone()[0] <= signing_requests.KEPT_N
+    assert "lost" in signing_requests.answer(keeper.db, 1).why
 
 
 def test_the_rows_begin_with_one_that_the_ward_may_have_seen(keeper, folders, hand_clock, tmp_path):
     """Something is noted every ten seconds, but for one pause of five minutes; then a clip is filmed."""
     for n in range(12):
         with transaction(keeper.db):
-            ledger.note(keeper.db, hand_clock.now(), Pausing(camera="gate", paused=n % 2 == 0, by="page"))
+            ledger.note(keeper.db, hand_clock.now(), PauseChange(camera="gate", paused=n % 2 == 0, by="page"))
         keeper.round(asked_for_space=False)
         hand_clock.advance(300 if n == 5 else 10)
         if n == 5:

@@ -9,20 +9,19 @@ import msgspec
 
 from agent.core.contract.facts import Poke
 from agent.core.evidence.ledger import canonical
-from agent.core.evidence.ledger.claim import Anchor, Claim, Manifest
+from agent.core.evidence.ledger.claim import Claim, Manifest, RowRef
 from agent.host.datagram import Outlet
-from agent.store import ledger, meta
-from agent.store import signing_requests as handouts
+from agent.store import ledger, meta, signing_requests
 from agent.store.clips import Clip
 from agent.store.export.errors import ExportError
 from agent.store.export.rows import rows_of, stretch_after
-from agent.store.signing_requests import Answer
+from agent.store.signing_requests import SigningAnswer
 
 LOOK_EVERY_S = 0.2
 NO_KEEPER = ("the keeper, who signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper), "
              "or take the export with --unsigned, which nobody vouches for")
 
-Sign = Callable[[Claim], Answer]
+Sign = Callable[[Claim], SigningAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +32,35 @@ class AskKeeper:
     outlet: Outlet
     is_there: Callable[[], bool]
 
-    def __call__(self, claim: Claim) -> Answer:
+    def __call__(self, claim: Claim) -> SigningAnswer:
         """A signed manifest. Raises ExportError when the keeper refuses or ends, and sqlite3.Error."""
-        number = handouts.ask(self.db, claim)
+        number = signing_requests.ask(self.db, claim)
         try:
             self.outlet.send(Poke(what="requests"), "keeper")
             answer = self._wait(number)
         finally:
             with contextlib.suppress(sqlite3.Error):
-                handouts.take_back(self.db, number)
+                signing_requests.take_back(self.db, number)
         if answer.why:
             raise ExportError(f"the keeper does not sign this: {answer.why}")
         return answer
 
-    def _wait(self, number: int) -> Answer:
-        while (answer := handouts.answer(self.db, number)) is None:
+    def _wait(self, number: int) -> SigningAnswer:
+        while (answer := signing_requests.answer(self.db, number)) is None:
             if not self.is_there():
                 raise ExportError(NO_KEEPER)
             time.sleep(LOOK_EVERY_S)
         return answer
 
 
-def unsigned(db: sqlite3.Connection, clips: Sequence[Clip], claim: Claim) -> Answer:
+def unsigned(db: sqlite3.Connection, clips: Sequence[Clip], claim: Claim) -> SigningAnswer:
     """A manifest that says itself that nobody signed it, with the rows that there are. Raises sqlite3.Error."""
     after, head = stretch_after(db, clips, rows_of(db, {clip.name for clip in clips})), ledger.head(db)
-    return Answer(canonical(Manifest(
+    return SigningAnswer(canonical(Manifest(
         dev=meta.device_id(db), key=meta.get(db, ledger.KEY) or "", claim=claim, signed=False,
-        after=Anchor(n=after.n, hash=after.hash.hex()), last=Anchor(n=head.n, hash=head.hash.hex()))))
+        after=RowRef(n=after.n, hash=after.hash.hex()), last=RowRef(n=head.n, hash=head.hash.hex()))))
 
 
-def told_by(answer: Answer) -> Manifest:
+def told_by(answer: SigningAnswer) -> Manifest:
     """The manifest that is signed."""
     return msgspec.json.decode(answer.manifest, type=Manifest)

@@ -1,5 +1,6 @@
-"""How the kernel gives this process its memory."""
+"""Processes that must not outlive the one that started them, however it ends."""
 import ctypes
+import signal
 
 SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
 
@@ -10,3 +11,11 @@ def small_pages_only() -> bool:
     x264 is no slower for it (720p: 4 MB less). Returns False where the kernel knows no such pages, which is as good.
     """
     return ctypes.CDLL(None).prctl(SMALL_PAGES_ONLY, 1, 0, 0, 0) == 0
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Runs in the child, before its program: the kernel ends it when its parent is gone (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

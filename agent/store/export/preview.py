@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from agent.store.clips import Clip
 from agent.store.export.find import reaching_into
-from agent.store.requests import Request
+from agent.store.requests import WardRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class ExportPreview:
     """The recordings that a request is about."""
 
     clips: list[Clip]
@@ -22,14 +22,14 @@ class Leaving:
         return not self.clips
 
 
-def leaving(db: sqlite3.Connection, request: Request) -> Leaving:
+def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
     """What there is for it now. Raises sqlite3.Error."""
     if request.begin_ms is None or request.end_ms is None:
-        return Leaving([], 0, 0, False)
+        return ExportPreview([], 0, 0, False)
     found = reaching_into(db, request.camera, request.begin_ms, request.end_ms)
     shares = [_share(clip, request.begin_ms, request.end_ms) for clip in found]
-    return Leaving(found, sum(dur_ms for dur_ms, _ in shares), sum(size_b for _, size_b in shares),
-                   any(clip.state == "open" for clip in found))
+    return ExportPreview(found, sum(dur_ms for dur_ms, _ in shares), sum(size_b for _, size_b in shares),
+                         any(clip.state == "open" for clip in found))
 
 
 def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:

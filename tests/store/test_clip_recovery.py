@@ -11,9 +11,9 @@ import pytest
 from agent.capture.clipfile import ClipFile
 from agent.core.media.fragments import Fragmenter
 from agent.store import clips, events, outbox
-from agent.store.encryption.keyring import Keyring
+from agent.store.clip_recovery import recover_camera
+from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from agent.store.recover import recover_camera
 from agent.store.sweep import sweep
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie

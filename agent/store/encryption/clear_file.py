@@ -18,8 +18,8 @@ from agent.core.evidence.encrypted import (
     CHECK,
     HEAD_B,
     DamagedError,
+    EncryptedRecord,
     FileKey,
-    Record,
     is_encrypted,
     read_file_head,
     records,
@@ -41,7 +41,7 @@ class DecryptedFile:
         found = list(records(self._raw, check_from=os.fstat(handle).st_size))
         self._bodies = [record for record in found if record.head.kind == BODY]
         self._begins = [record.head.offset for record in self._bodies]
-        self._last: tuple[Record, bytes] | None = None
+        self._last: tuple[EncryptedRecord, bytes] | None = None
         heads = [record for record in found if record.head.kind != BODY]
         self._over = self._decrypt(heads[-1]) if heads else b""         # stands in for the first bytes
         self.size_b = self._begins[-1] + self._bodies[-1].head.size_b if self._bodies else 0
@@ -74,12 +74,12 @@ class DecryptedFile:
     def _raw(self, offset: int, size_b: int) -> bytes:
         return os.pread(self._handle, size_b, offset)
 
-    def _content(self, record: Record) -> bytes:
+    def _content(self, record: EncryptedRecord) -> bytes:
         if self._last is None or self._last[0] is not record:
             self._last = record, self._decrypt(record)
         return self._last[1]
 
-    def _decrypt(self, record: Record) -> bytes:
+    def _decrypt(self, record: EncryptedRecord) -> bytes:
         size_b = record.end - record.body_at - CHECK.size
         try:
             return self._cipher.decrypt(record.head.nonce, self._raw(record.body_at, size_b),

@@ -3,15 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import home
-from agent.config.check import check_table
+from agent.config.check import check_table, home_faults
 from agent.config.settings import Home, Settings, Ward
 
 
 def faults(home_host: str, home_port: int, ward_host: str, ward_port: int, *, ward_enabled: bool = True) -> str:
     settings = Settings(home=Home(enabled=True, host=home_host, port=home_port),
                         ward=Ward(enabled=ward_enabled, host=ward_host, port=ward_port))
-    return "; ".join(f"{key}: {text}" for key, text in home.faults(settings))
+    return "; ".join(f"{key}: {text}" for key, text in home_faults(settings))
 
 
 @pytest.mark.parametrize(("one", "other"), [
@@ -30,8 +29,8 @@ def test_no_other_broker_is_refused(one: str, other: str):
 
 def test_what_is_missing_is_named_with_its_remedy():
     assert faults("", 1883, "ward", 8883).startswith("host: is missing: it takes the address")
-    assert [key for key, _ in home.faults(Settings(home=Home(user="taimat")))] == ["user"]
-    assert not list(home.faults(Settings()))
+    assert [key for key, _ in home_faults(Settings(home=Home(user="taimat")))] == ["user"]
+    assert not list(home_faults(Settings()))
 
 
 @pytest.mark.parametrize("prefix", ["", "a/#", "+", "a//b", "/a", "a/", "a b", "a\n"])

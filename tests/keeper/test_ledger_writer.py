@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.config.derived import digest
 from agent.config.settings import Camera, Settings, Store
-from agent.core.evidence.ledger import Pausing, decode
+from agent.core.evidence.ledger import PauseChange, decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.key import FILE, KeyFault, load_or_make
-from agent.keeper.ledger_writer import BATCH_N, Sealer
+from agent.keeper.ledger_writer import BATCH_N, LedgerWriter
 from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import browsers, clips, events, ledger, meta, pause
 from agent.store import privacy as consent
@@ -40,7 +40,7 @@ def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, cam
     store = Store(folder=str(folders.root), free_floor_pct=1)
     place = folders.root.parent
     role = Role(Settings(store=store, camera=[camera]), None, folders, place, clock,
-                Heart("keeper", "keeper", place, clock), Stop(), None)
+                Heartbeat("keeper", "keeper", place, clock), Stop(), None)
     return Keeper(role, connect(folders.root), Outlet(place), serial)
 
 
@@ -194,15 +194,15 @@ def test_many_acts_are_signed_in_batches_that_hold_nobody_up(folders, hand_clock
     db = connect(folders.root)
     with transaction(db):
         for n in range(BATCH_N * 3 + 1):
-            ledger.note(db, hand_clock.now(), Pausing(camera="gate", paused=n % 2 == 0, by="page"))
-    assert Sealer(folders, hand_clock, None).seal_some(db) == BATCH_N * 3 + 2
+            ledger.note(db, hand_clock.now(), PauseChange(camera="gate", paused=n % 2 == 0, by="page"))
+    assert LedgerWriter(folders, hand_clock, None).seal_some(db) == BATCH_N * 3 + 2
     assert codes(folders) == set()
 
 
 def test_an_act_that_is_no_json_holds_up_no_other(folders, hand_clock):
     keeper = keeper_of(folders, hand_clock)
     for body in ("{", "7", '{"a":0.5}'):
-        keeper.db.execute("INSERT INTO deed (kind, boot, mono_ms, wall_ms, clock, body) "
+        keeper.db.execute("INSERT INTO act (kind, boot, mono_ms, wall_ms, clock, body) "
                           "VALUES ('x', 'b', 1, 1, 'ntp', ?)", (body,))
     keeper.round(asked_for_space=False)
     assert keeper.fault is None
@@ -220,20 +220,20 @@ def test_rows_can_not_be_changed_by_mistake(folders, hand_clock):
 LIFE = """
 import sys
 from pathlib import Path
-from agent.core.evidence.ledger import Pausing
+from agent.core.evidence.ledger import PauseChange
 from agent.host.clock import SystemClock
-from agent.keeper.ledger_writer import Sealer
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 folders, clock = Folders(Path(sys.argv[1])), SystemClock()
-db, sealer, n = connect(folders.root), Sealer(folders, clock, None), 0
+db, writer, n = connect(folders.root), LedgerWriter(folders, clock, None), 0
 while True:
     with transaction(db):
-        ledger.note(db, clock.now(), Pausing(camera="gate", paused=n % 2 == 0, by="page"))
+        ledger.note(db, clock.now(), PauseChange(camera="gate", paused=n % 2 == 0, by="page"))
     n += 1
     if n % 3 == 0:
-        sealer.seal_some(db)
+        writer.seal_some(db)
         print(n, flush=True)
 """
 
@@ -248,10 +248,10 @@ def test_a_kill_at_any_moment_leaves_a_chain_that_goes_on(folders):
         life.stdout.close()
         assert codes(folders) == set()
     db = connect(folders.root)
-    Sealer(folders, SystemClock(), None).seal_some(db)
+    LedgerWriter(folders, SystemClock(), None).seal_some(db)
     last = rows(db)[-1]
-    assert (last.n, last.deed) == (ledger.head(db).n, ledger.noted_n(db)) and codes(folders) == set()
-    assert kinds(db).count("begin") == 1 and len(kinds(db)) == last.deed + 1
+    assert (last.n, last.act_n) == (ledger.head(db).n, ledger.noted_n(db)) and codes(folders) == set()
+    assert kinds(db).count("begin") == 1 and len(kinds(db)) == last.act_n + 1
 
 
 def die_at(statement_n: int, folders: Folders, clock: HandClock) -> bool:
@@ -282,7 +282,7 @@ def die_everywhere(root: str) -> None:
 
 
 def test_a_keeper_that_is_killed_before_any_statement_signs_all_the_same(folders):
-    code = f"from tests.keeper.test_seal import die_everywhere; die_everywhere({str(folders.root)!r})"
+    code = f"from tests.keeper.test_ledger_writer import die_everywhere; die_everywhere({str(folders.root)!r})"
     ran = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr      # a process of its own: one with threads must not fork
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from agent.process import log_level as loudness
-from agent.process.heartbeat import Heart
+from agent.process.heartbeat import Heartbeat
 from tests.rigs.desk import HandClock
 
 
@@ -23,7 +23,7 @@ def level():
 def beat(tmp_path, level):
     """A beat of a heart whose process logs warnings."""
     clock = HandClock()
-    heart = Heart("keeper", "keeper", tmp_path, clock)
+    heart = Heartbeat("keeper", "keeper", tmp_path, clock)
 
     def beat():
         clock.step(3)

@@ -1,5 +1,4 @@
 """Where a reader gets a file's key from: the household's, the keeper's files where they may be read, or the keeper."""
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,17 +6,18 @@ from pathlib import Path
 import msgspec
 
 from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
+from agent.host.sockets import ask
 from agent.store.encryption.days import private_file
 from agent.store.folders import Folders
 
-DESK = "keys/desk.sock"     # where the keeper is asked, in the runtime folder
+SOCKET = "keys/desk.sock"   # where the keeper is asked, in the runtime folder
 QUESTION_B_MAX = 1024
 ANSWER_B_MAX = 1024
 PATIENCE_S = 3.0
 Household = Callable[[int], bytes]      # the private half of a day's key; raises LockedError
 
 
-class Question(msgspec.Struct):
+class KeyQuestion(msgspec.Struct):
     """A file's head and name, to the keeper."""
 
     day: int
@@ -26,7 +26,7 @@ class Question(msgspec.Struct):
     name: str
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
+class KeyAnswer(msgspec.Struct, omit_defaults=True):
     """The file's key, or why there is none: "damaged", or "gone" when the day's key was destroyed."""
 
     key: bytes = b""
@@ -55,7 +55,7 @@ class Keyring:
             raise LockedError(f"{name} is encrypted, and its day's key can't be read here ({reason}): try it as root, "
                               "or with the household's key (--household-key)")
         try:
-            answer = _ask(self.runtime / DESK, Question(head.day, head.ephemeral, head.wrapped, name))
+            answer = _ask(self.runtime / SOCKET, KeyQuestion(head.day, head.ephemeral, head.wrapped, name))
         except (OSError, msgspec.DecodeError) as error:
             raise LockedError(f"{name} is encrypted, and the keeper, who has its key, does not answer ({error}): "
                               "is it running (systemctl status taimat-keeper)? Else try it as root, or with the "
@@ -73,12 +73,6 @@ def _unwrapped(head: FileHead, private: bytes, name: str) -> bytes:
     return file_key(head, private, name)
 
 
-def _ask(desk: Path, question: Question) -> Answer:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(PATIENCE_S)
-        line.connect(str(desk))
-        line.sendall(msgspec.json.encode(question) + b"\n")
-        data = b""
-        while len(data) <= ANSWER_B_MAX and (piece := line.recv(ANSWER_B_MAX)):
-            data += piece
-    return msgspec.json.decode(data, type=Answer)
+def _ask(path: Path, question: KeyQuestion) -> KeyAnswer:
+    data = ask(path, msgspec.json.encode(question) + b"\n", timeout_s=PATIENCE_S, answer_b_max=ANSWER_B_MAX)
+    return msgspec.json.decode(data, type=KeyAnswer)
