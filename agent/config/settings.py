@@ -16,7 +16,6 @@ ZoneName = Annotated[str, Meta(pattern=r"^\w([\w .-]{0,18}\w)?\Z",
                                description="letters, digits, spaces, '-' and '.', at most 20")]
 Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,3}\Z",
                              description="levels of a topic: letters, digits, '-' and '_', with '/' between them")]
-Seconds = Annotated[float, Meta(ge=0, le=3600)]
 
 
 class Device(Struct, kw_only=True, forbid_unknown_fields=True):

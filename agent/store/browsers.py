@@ -3,7 +3,7 @@ import hashlib
 import secrets
 import sqlite3
 
-from agent.core.evidence.ledger import BrowserPaired, BrowsersUnpaired
+from agent.core.evidence.ledger import BrowserPaired
 from agent.core.household import access
 from agent.host.clock import Instant
 from agent.store import ledger, meta
@@ -39,10 +39,3 @@ def pair(db: sqlite3.Connection, token: str, name: str, now: Instant, most_n: in
 def knows(db: sqlite3.Connection, token: str) -> bool:
     """Whether a browser with this token was paired."""
     return db.execute("SELECT 1 FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone() is not None
-
-
-def forget_all(db: sqlite3.Connection, now: Instant) -> int:
-    """Un-pair every browser, for a new pairing code, within the caller's transaction. Returns how many there were."""
-    browsers_n = db.execute("DELETE FROM browser").rowcount
-    ledger.note(db, now, BrowsersUnpaired(browsers_n=browsers_n))
-    return browsers_n

@@ -52,11 +52,6 @@ def settle(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
     return cursor.rowcount
 
 
-def settle_upto(db: sqlite3.Connection, upto: int) -> int:
-    """The receipt has everything up to and including `upto`."""
-    return db.execute("DELETE FROM outbox WHERE seq <= ?", (upto,)).rowcount
-
-
 def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
     """Set a message aside that nobody will take, so that it does not block those behind it."""
     db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) "

@@ -22,7 +22,7 @@ def full(folders: Folders, hand_clock: HandClock) -> Folders:
             clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)
             events.open_row(db, "gate", "motion", hand_clock.now())
             outbox.append(db, "motion", "gate", hand_clock.now(), f'{{"n":{number},"pad":"{"x" * 200}"}}')
-        outbox.settle_upto(db, 100)
+        outbox.settle(db, range(101))
     db.close()
     return folders
 

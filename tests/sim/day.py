@@ -113,7 +113,8 @@ class Day:
     def deliver(self, but_n: int) -> None:
         """The ward has everything but the newest messages."""
         with transaction(self.link_db) as db:
-            outbox.settle_upto(db, outbox.next_seq(db) - 1 - but_n)
+            upto = outbox.next_seq(db) - 1 - but_n
+            outbox.settle(db, outbox.seqs(db, 0, upto, upto))
         self.marks.set()
 
     def keep(self, seconds: float = 0) -> None:

@@ -3,7 +3,6 @@
 The link parses what strangers send, so it is asked nothing but which bundle it has; and that is opened as if a
 stranger had made it. Configuration, key and versions are root's own.
 """
-import logging
 import os
 import shutil
 import subprocess
@@ -31,8 +30,6 @@ from agent.store.schema import SCHEMA
 UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled
 SPARE_B = 64 << 20
 LOCK_EVERY_S = 1.0
-
-_log = logging.getLogger(__name__)
 
 
 def execute(command: Sequence[str], within_s: float) -> None:

@@ -6,7 +6,7 @@ cryptography library would cost the link 8 MB of memory.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-SEQUENCE, SET, OID, VERSION_TAG, UTC_TIME = 0x30, 0x31, 0x06, 0xA0, 0x17
+OID, VERSION_TAG, UTC_TIME = 0x06, 0xA0, 0x17
 COMMON_NAME = bytes.fromhex("550403")       # 2.5.4.3
 
 

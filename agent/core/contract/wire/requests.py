@@ -2,7 +2,7 @@
 
 The upload itself is tus 1.0.0 (core, creation, checksum, termination): docs/design/requests.md.
 """
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -39,13 +39,3 @@ def receipt(payload: bytes) -> Receipt:
         return msgspec.json.decode(payload, type=Receipt)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadPayload("no receipt") from None
-
-
-def signed_part(payload: bytes) -> dict[str, Any]:
-    """What the signature of a receipt is over: all of it but `sig`. Raises BadPayload."""
-    try:
-        told = msgspec.json.decode(payload, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadPayload("no receipt") from None
-    told.pop("sig", None)
-    return told
