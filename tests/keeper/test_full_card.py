@@ -23,6 +23,7 @@ from agent.store.folders import Folders
 from agent.store.space import Space
 from tests.capture.conftest import Rig
 from tests.rigs import footage
+from tests.rigs.wait import until
 
 MB = 1_000_000
 LONG_S = 8
@@ -98,6 +99,7 @@ def test_a_recorder_on_a_full_card_never_stops(rig: Rig):
     before = {clip.seq for clip in rig.clips()}
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous",
               motion=Motion(enabled=False), max_clip_s=10)
+    until(lambda: rig.facts().recording, "it records")
     until_s = time.monotonic() + LONG_S
     while time.monotonic() < until_s:
         facts = rig.facts()

@@ -20,7 +20,7 @@ from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import outbox
 from agent.store.database import connect, transaction
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = LinkTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
@@ -71,11 +71,11 @@ class LinkRig:
     def stop(self) -> float:
         """SIGTERM it; returns the seconds that it took."""
         assert self.process
-        began = self.clock.mono_s()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(HANG_S)
-        return self.clock.mono_s() - began
+        with Stopwatch() as watch:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+            self.process.wait(HANG_S)
+        return watch.fair_s
 
     def append(self, kind: str = "motion", data: str = '{"event":1,"phase":"start","start_ms":5}',
                **when: object) -> int:

@@ -2,9 +2,10 @@
 import asyncio
 import http.client
 import os
+import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 
 import pytest
 
@@ -13,7 +14,7 @@ from agent.web.store_pool import CardTrouble, StorePool
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, until
 
 
 def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path):
@@ -33,7 +34,7 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path)
         stuck = [threading.Thread(target=house.get, args=(f"/thumbs/{event_id}.jpg",), daemon=True) for _ in range(3)]
         for each in stuck:
             each.start()
-        time.sleep(0.3)                     # the three workers hang in open() now
+        until(lambda: sum(frame.f_code.co_name == "open_clear" for frame in top_frames()) == 3, "all workers hang")
         with ThreadPoolExecutor() as visitors:
             home, events = visitors.submit(house.get, "/"), visitors.submit(house.get, "/events")
             pieces_n = 0
@@ -47,6 +48,11 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path)
         for _ in stuck:
             os.close(os.open(thumb, os.O_RDWR))
     cam.close()
+
+
+def top_frames() -> list[FrameType]:
+    """Where each thread of this process is."""
+    return list(sys._current_frames().values())
 
 
 @pytest.fixture
