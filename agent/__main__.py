@@ -206,7 +206,7 @@ def events(camera: opt.CameraName = None, last: opt.Last = 20, follow: opt.Follo
 @app.command(rich_help_panel=LOOK)
 def snapshot(camera: opt.Camera, output: opt.Output = None, config: opt.Config = None) -> None:
     """Take a camera's picture of now: full size, with its masks, from the running recorder."""
-    from agent.cli import busy as tool
+    from agent.cli import snapshot as tool
     tool.take(config, camera, output)
 
 

@@ -30,7 +30,7 @@ def test_it_runs_every_role_refuses_a_second_one_and_ends_within_5_s_of_ctrl_c(t
     running = start(tmp_path, config)
     try:
         until(lambda: set(at_work(tmp_path / "store")) == {"capture@network", "keeper", "link"}, "all roles")
-        assert "agent.cli.supervisor" in Path(f"/proc/{running.pid}/cmdline").read_text()
+        assert "agent.cli.run" in Path(f"/proc/{running.pid}/cmdline").read_text()
         second = taimat(tmp_path, "run", "-c", config)
         assert second.returncode == 75 and f"process {running.pid} already works on" in second.stderr
     finally:
