@@ -1,11 +1,13 @@
 """`taimat busy`: where a camera's picture is restless, why its motion is silent, and a way to forget it."""
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from agent.cli.capture_socket import ask, seeing, unanswered
+from agent.cli.options import CameraName, Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
 from agent.config.load import load
@@ -27,26 +29,27 @@ WHY = {
 }
 
 
-def show(config: Path | None, camera: str, forget: bool, as_json: bool) -> None:
-    """Print what the running recorder knows, after it has forgotten where it was restless if so wished.
+Forget = Annotated[bool, typer.Option(
+    "--forget", help="Take every place for a calm one again: the tree is cut, the camera has been turned.")]
 
-    Raises ConfigError, and StoreError when there is nothing to be known.
-    """
+
+def busy(camera: CameraName, forget: Forget = False, json: Json = False, config: Config = None) -> None:
+    """Show where a camera's picture is restless, as with leaves in the wind, and why it tells of no motion now."""
     settings = load(config_path(config))
     if not seeing(settings, camera, "nothing to be seen").motion.enabled:
         raise typer.BadParameter(f"{camera} does not look for motion; to look: enabled = true under [camera.motion]")
     path = Path(settings.store.runtime) / f"busy-{camera}.sock"
     try:
-        busy = parse(ask(path, LARGEST_B, FORGET if forget else SHOW))
+        found = parse(ask(path, LARGEST_B, FORGET if forget else SHOW))
     except (OSError, BusyError) as error:
         raise unanswered(path, error) from error
-    if busy.state != "ok":
+    if found.state != "ok":
         raise StoreError(f"{camera}: has no picture now, or is off by its weekly hours; taimat doctor looks at it")
-    if as_json:
-        json_line({"camera": camera, "forgotten": forget, "grid": busy.grid, "moving": busy.moving,
-                   "silences": busy.silences})
+    if json:
+        json_line({"camera": camera, "forgotten": forget, "grid": found.grid, "moving": found.moving,
+                   "silences": found.silences})
     else:
-        _print(camera, busy, forget)
+        _print(camera, found, forget)
 
 
 def _print(camera: str, busy: Busy, forgotten: bool) -> None:

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from agent.cli.place import Home, config_path, home
+from agent.cli.options import Config, Force
+from agent.cli.place import UserPlaces, config_path, user_places
 from agent.cli.terminal import console
 from agent.config.check import key_name
 from agent.config.load import TEMPLATE, load
@@ -27,11 +29,19 @@ from agent.config.source import parse_source
 from agent.config.ward_settings import ACTS_ON, in_effect
 from agent.host.files import write_durably
 from agent.host.log import redact
-from agent.store import ward_settings as wardconfig
+from agent.store import ward_settings as ward_settings
 from agent.store.database import FILE, StoreError, connect
 
+EXIT_WARNINGS = 1
+COMMENT_COLUMN = 40
+FOR_ALL, FOR_OWNER = 0o640, 0o600       # the file may hold cameras' passwords; on a device its group are the roles
 HEADER = re.compile(r"^#?\[\[?([a-z_.]+)\]\]?")
 KEY = re.compile(r"^#?([a-z_]+) = .*?(?:\s# (.*))?$")
+
+
+app = typer.Typer(no_args_is_help=True, help="Make, check and show the configuration.")
+NewFile = Annotated[Path | None, typer.Argument(
+    metavar="[FILE]", show_default=False, help="Where to; without it, where taimat looks for it.")]
 
 
 def notes(template: Path = TEMPLATE) -> dict[str, str]:
@@ -46,14 +56,10 @@ def notes(template: Path = TEMPLATE) -> dict[str, str]:
     return found
 
 
-EXIT_WARNINGS = 1
-COMMENT_COLUMN = 40
-FOR_ALL, FOR_OWNER = 0o640, 0o600       # the file may hold cameras' passwords; on a device its group are the roles
-
-
-def init(path: Path | None, force: bool) -> None:
-    """Write the template to `path`, fitted to the user who runs this. Raises StoreError where that can't be done."""
-    mine = home()
+@app.command()
+def init(path: NewFile = None, force: Force = False) -> None:
+    """Write a first configuration with every key explained, and say what to do next."""
+    mine = user_places()
     target = (path or mine.config).absolute()
     if target.exists() and not force:
         raise StoreError(f"{target}: is already there and was left as it is; use --force to replace it, or edit it")
@@ -73,7 +79,7 @@ def init(path: Path | None, force: bool) -> None:
               f"      4. taimat run{named}", soft_wrap=True)
 
 
-def _fitted(mine: Home) -> str:
+def _fitted(mine: UserPlaces) -> str:
     """The template with this user's folders."""
     text = TEMPLATE.read_text(encoding="utf-8")
     folders = {"folder": mine.store, "runtime": mine.runtime}
@@ -81,11 +87,9 @@ def _fitted(mine: Home) -> str:
                   flags=re.MULTILINE)
 
 
-def check(config: Path | None) -> int:
-    """Say whether the configuration and the files it names are right; returns the exit code.
-
-    Raises ConfigError with all mistakes.
-    """
+@app.command()
+def check(config: Config = None) -> None:
+    """Check the configuration and the files that it names; every mistake with its line and what would be right."""
     path = config_path(config)
     settings = load(path)
     found = positions(path.read_text(encoding="utf-8"))
@@ -94,7 +98,8 @@ def check(config: Path | None) -> int:
         print(redact(warning), file=sys.stderr)
     verdict = "[yellow]valid, but see above[/yellow]" if warnings else "[green]ok[/green]"
     console().print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}", soft_wrap=True)
-    return EXIT_WARNINGS if warnings else 0
+    if warnings:
+        raise typer.Exit(EXIT_WARNINGS)
 
 
 def _in_short(settings: Settings) -> str:
@@ -137,11 +142,9 @@ def _trouble(name: str) -> str | None:
     return f"{name}: this user may not read it; run this check as one who may (sudo), or change the file's mode"
 
 
-def show(config: Path | None) -> None:
-    """Print the settings in effect as TOML, each with its note, passwords left out; what the ward has set is marked.
-
-    Raises ConfigError.
-    """
+@app.command()
+def show(config: Config = None) -> None:
+    """Show the settings in effect, defaults included, without passwords."""
     own = load(config_path(config))
     text = redact("\n".join(document(in_effect(own, _set_by_the_ward(own)), own)))
     if sys.stdout.isatty():
@@ -157,7 +160,7 @@ def _set_by_the_ward(own: Settings) -> dict[str, Any]:
         if not (store / FILE).exists():
             return {}
         with contextlib.closing(connect(store)) as db:
-            return wardconfig.read(db).cfg
+            return ward_settings.read(db).cfg
     except (OSError, StoreError, sqlite3.Error) as error:
         print(f"what the ward has set can't be read: {error}; try it as root (sudo)", file=sys.stderr)
         return {}

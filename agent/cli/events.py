@@ -4,11 +4,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from agent.cli.options import Config, Json, Last, OnlyCamera
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, table, when
-from agent.store import boots, events
+from agent.store import boots
+from agent.store import events as rows
 from agent.store.events import StoredEvent
 
 LOOK_EVERY_S = 0.25
@@ -16,17 +20,18 @@ WATCHED_N = 100             # events that may still change: the newest ones
 COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip", "zones")
 
 
-def show(config: Path | None, camera: str | None, last_n: int, follow: bool, as_json: bool) -> None:
-    """Print the newest events, the newest last; with `follow`, then each change until Ctrl-C.
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
 
-    Raises ConfigError, StoreError.
-    """
+
+def events(camera: OnlyCamera = None, last: Last = 20, follow: Follow = False, json: Json = False,
+           config: Config = None) -> None:
+    """List the newest events: what moved, when, and the clip that shows it."""
     _, _, db = open_store(config)
     with contextlib.suppress(KeyboardInterrupt):
-        _list(db, events.latest(db, camera, last_n)[::-1], as_json)
+        _list(db, rows.latest(db, camera, last)[::-1], json)     # the newest last, as a terminal is read
         if follow:
             for event in changes(db, camera, threading.Event()):
-                if as_json:
+                if json:
                     json_line(asdict(event))
                 else:
                     _line(db, event)
@@ -39,21 +44,24 @@ def _list(db: sqlite3.Connection, shown: Sequence[StoredEvent], as_json: bool) -
     elif not shown:
         console().print("[dim]no events yet[/dim]")
     else:
-        rows = [_row(db, event) for event in shown]
-        table(COLUMNS, rows, right=("id", "long", "score"))
-        if console().is_terminal and any(row[0].startswith(("~", "?")) for row in rows):
+        cells = [_row(db, event) for event in shown]
+        table(COLUMNS, cells, right=("id", "long", "score"))
+        if console().is_terminal and any(row[0].startswith(("~", "?")) for row in cells):
             console().print(f"[dim]{MARKS}[/dim]")
 
 
 def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -> Iterator[StoredEvent]:
-    """Each event that begins, ends or gets its clip, until `stop`. Asks for rows only when somebody has written."""
-    known = {event.id: _state(event) for event in events.latest(db, camera, WATCHED_N)}
+    """Each event that begins, ends or gets its clip, until `stop`.
+
+    Rows are read only when another connection has committed.
+    """
+    known = {event.id: _state(event) for event in rows.latest(db, camera, WATCHED_N)}
     version = _version(db)
     while not stop.wait(LOOK_EVERY_S):
         before, version = version, _version(db)
         if version == before:
             continue
-        newest = events.latest(db, camera, WATCHED_N)[::-1]
+        newest = rows.latest(db, camera, WATCHED_N)[::-1]
         changed = [event for event in newest if known.get(event.id) != _state(event)]
         known = {event.id: _state(event) for event in newest}
         yield from changed

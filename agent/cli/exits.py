@@ -12,7 +12,10 @@ CODES = {ConfigError: EXIT_BAD_CONFIG, StoreError: EXIT_STORE, AlreadyRunning: E
 
 
 def say(error: Exception) -> int:
-    """Print an operating error, without passwords; returns its exit code. Raises what is none: a bug is a traceback."""
+    """Print an operating error, without passwords; returns its exit code.
+
+    Raises every other error again, for that is a bug and needs its traceback.
+    """
     for kind, code in CODES.items():
         if isinstance(error, kind):
             print(redact(str(error)), file=sys.stderr)

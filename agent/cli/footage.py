@@ -1,47 +1,57 @@
-"""Which footage a command means, as its words say: a camera, and from when until when."""
+"""Which footage a command means: a camera, from when until when, and the keys that open it."""
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 
-from agent.cli.pause import length_ms
 from agent.cli.terminal import console, size
+from agent.cli.times import length_ms, moment_ms
 from agent.config.settings import Settings
 from agent.host.clock import SystemClock
-from agent.store import boots
+from agent.store import boots, clips
+from agent.store.clips import Clip
+from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export
 from agent.store.export.errors import spell
 from agent.store.export.find import cameras
 from agent.store.export.write import Tell
+from agent.store.folders import Folders
 
-FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
-TIMES = ("%H:%M", "%H:%M:%S")
-
-
-def moment_ms(text: str, option: str, day_ms: int) -> int:
-    """Wall time, Unix milliseconds, of "2026-11-25 14:00" or "14:00"; a time alone is on the day of `day_ms`.
-
-    Raises typer.BadParameter with the name of the `option`.
-    """
-    day = datetime.fromtimestamp(day_ms / 1000)
-    for form in (*FORMATS, *TIMES):
-        try:
-            found = datetime.strptime(text.strip(), form)
-        except ValueError:
-            continue
-        return int((day.replace(hour=found.hour, minute=found.minute, second=found.second, microsecond=0)
-                    if form in TIMES else found).timestamp() * 1000)
-    raise typer.BadParameter(f'{option} takes a moment, as in "2026-11-25 14:00", 14:00 or 14:00:30; it is {text!r}')
+PAGE_N = 500
+ASK = Path("-")
 
 
-def last_ms(text: str) -> int:
-    """Milliseconds of the "10m" or "2h" that `--last` takes. Raises typer.BadParameter."""
-    try:
-        return length_ms(text)
-    except typer.BadParameter:
-        raise typer.BadParameter(f"--last takes a length, as in 10m, 2h or 1d; it is {text!r}") from None
+@dataclass(frozen=True, slots=True)
+class FootageOptions:
+    """The clip or the time of one camera that the command line names, and the household's key to it, if it is given."""
+
+    clip: str | None
+    camera: str | None
+    since: str | None
+    until: str | None
+    last: str | None
+    household_key: Path | None
+
+    def __post_init__(self) -> None:
+        """Raises typer.BadParameter unless the time is said in one way."""
+        if sum((self.clip is not None, self.last is not None, self.since is not None or self.until is not None)) != 1:
+            raise typer.BadParameter('say which time: --from "2026-11-25 14:00" --to 14:10, or --last 10m, '
+                                     "or the name of a clip")
+
+    def span(self, settings: Settings, db: sqlite3.Connection) -> tuple[str, int, int]:
+        """Camera, begin and end (Unix milliseconds) of a time that is named. Raises typer.BadParameter."""
+        return camera_of(self.camera, settings, db), *range_ms(self.since, self.until, self.last, db)
+
+
+def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
+    """Finished clips, newest first, fetched page by page."""
+    before_seq = None
+    while page := clips.finished(db, camera, PAGE_N, before_seq):
+        yield from page
+        before_seq = page[-1].seq
 
 
 def camera_of(name: str | None, settings: Settings, db: sqlite3.Connection) -> str:
@@ -61,7 +71,7 @@ def range_ms(since: str | None, until: str | None, last: str | None, db: sqlite3
     offset_ms = boots.offset_ms(db, now.boot)
     now_ms = now.wall_ms if offset_ms is None else now.mono_ms + offset_ms
     if last is not None:
-        return now_ms - last_ms(last), now_ms
+        return now_ms - length_ms(last, "--last"), now_ms
     if since is None:
         raise typer.BadParameter("--to needs --from: from when on?")
     begin_ms = moment_ms(since, "--from", now_ms)
@@ -72,16 +82,29 @@ def range_ms(since: str | None, until: str | None, last: str | None, db: sqlite3
     return begin_ms, end_ms
 
 
-def demand_one_way(clip: str | None, since: str | None, until: str | None, last: str | None) -> None:
-    """See that the time is said in one way. Raises typer.BadParameter."""
-    if sum((clip is not None, last is not None, since is not None or until is not None)) != 1:
-        raise typer.BadParameter('say which time: --from "2026-11-25 14:00" --to 14:10, or --last 10m, '
-                                 "or the name of a clip")
+def keyring(settings: Settings, folders: Folders, db: sqlite3.Connection, household_key: Path | None) -> Keyring:
+    """The keeper's keys or the keeper itself, or the household's key out of that file ("-": it is asked for).
+
+    Raises LockedError and typer.BadParameter.
+    """
+    if household_key is None:
+        return Keyring(folders, Path(settings.store.runtime))
+    from agent.store.encryption.household import opener  # only here: it needs the cryptography library
+
+    if household_key == ASK:
+        typed = typer.prompt("The household's key", hide_input=True)
+    else:
+        try:
+            typed = household_key.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is no text"
+            raise typer.BadParameter(f"--household-key {household_key}: {reason}") from error
+    return Keyring(folders, household=opener(db, typed))
 
 
 @contextlib.contextmanager
 def telling(found: Export, quiet: bool) -> Iterator[Tell]:
-    """How far the copying is, on a terminal."""
+    """Show on a terminal how far the copying is."""
     out, all_b = console(), max(1, sum(film.size_b for film in found.films))
     if quiet or not out.is_terminal:
         yield lambda done_b: None

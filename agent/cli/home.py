@@ -3,8 +3,10 @@ import random
 import threading
 from pathlib import Path
 
+import typer
 from rich.markup import escape
 
+from agent.cli.options import Config
 from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.config.load import load
@@ -16,33 +18,39 @@ from agent.store.database import connect
 from agent.store.folders import Folders
 
 WITHIN_S = 20.0
+EXIT_SHOWN = 1               # Home Assistant still shows the recorder
 
 
-def remove_here(config: Path | None) -> int:
-    """Empty what was left at the household's broker, and say what came of it; returns the exit code.
+app = typer.Typer(no_args_is_help=True, help="The recorder in the household's Home Assistant.")
 
-    Raises ConfigError, StoreError.
-    """
+
+@app.callback()
+def _group() -> None:
+    """Makes this a group: typer takes an app with a single command for that command."""
+
+
+@app.command("remove")
+def remove_here(config: Config = None) -> None:
+    """Take the recorder out of Home Assistant, once [home] is switched off. The link does it, too, when it starts."""
     settings = load(config_path(config))
     if settings.home.enabled:
         console().print("[yellow]not removed[/yellow]  \\[home] is switched on, so the link would show the recorder "
                         "again: set enabled = false there and restart taimat-link, which removes it; use this if it "
                         "could not", soft_wrap=True)
-        return 1
+        raise typer.Exit(EXIT_SHOWN)
     root = Path(settings.store.folder)
     db = connect(root)
     try:
         if (shown := home.shown(db)) is None:
             console().print("nothing to remove: no broker of the household shows this recorder")
-            return 0
+            return
         context = HomeContext(settings, Folders(root), Path(settings.store.runtime), SystemClock(),
                               meta.device_id(db), WAITS, random.random)
         fault = remove(context, shown, threading.Event(), WITHIN_S, f"taimat-{context.own_id}-remove")
         if fault:
             console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}", soft_wrap=True)
-            return 1
+            raise typer.Exit(EXIT_SHOWN)
         home.remember(db, None)
     finally:
         db.close()
     console().print(f"[green]removed[/green]  from Home Assistant at {shown.host}:{shown.port}")
-    return 0

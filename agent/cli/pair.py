@@ -1,8 +1,7 @@
 """`taimat pair`: what a phone of the household needs to open the page."""
-from pathlib import Path
-
 import segno
 
+from agent.cli.options import Config
 from agent.cli.place import open_store
 from agent.cli.terminal import console
 from agent.core.household.access import grouped
@@ -10,11 +9,8 @@ from agent.host.address import phone_address
 from agent.store.browsers import pairing_code
 
 
-def show(config: Path | None) -> None:
-    """Print the pairing code and, where the page listens in the network, its address as a QR code.
-
-    Raises ConfigError, StoreError.
-    """
+def pair(config: Config = None) -> None:
+    """Show the code (and a QR code) with which a phone of the household opens the page."""
     settings, _, db = open_store(config)
     code, address, out = grouped(pairing_code(db)), phone_address(settings.web.listen, settings.web.port), console()
     if address is not None and out.is_terminal:

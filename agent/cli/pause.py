@@ -1,92 +1,81 @@
 """`taimat pause` and `taimat resume`: what the page's switch does, from a terminal."""
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from agent.cli.options import Config
 from agent.cli.place import config_path
 from agent.cli.terminal import console, table
+from agent.cli.times import length_ms, next_time_ms
 from agent.config.load import load
 from agent.config.settings import Settings
-from agent.core.household.pause import TRUSTED, Pause
-from agent.host.clock import Instant, SystemClock
-from agent.store import pause
+from agent.core.household.pause import Pause
+from agent.host.clock import SystemClock
+from agent.store import pause as pauses
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 
-LENGTH = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,3})h)?(?:(\d{1,4})(?:m|min)?)?", re.ASCII)
-TIME = re.compile(r"(\d\d?):(\d\d)", re.ASCII)
 BY = {"page": "the page", "command": "this command", "home": "Home Assistant",
       "unreadable": "caution: pause.json can't be read"}
 
 
-def length_ms(text: str) -> int:
-    """Milliseconds of "90", "90m", "2h", "1h30m" or "1d". Raises typer.BadParameter."""
-    found = LENGTH.fullmatch(text.strip().lower())
-    days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-    ms = ((days * 24 + hours) * 60 + minutes) * 60_000
-    if not ms:
-        raise typer.BadParameter(f"--for takes a length, as in 30m, 2h, 1h30m or 1d; it is {text!r}")
-    return ms
+Cameras = Annotated[list[str] | None, typer.Argument(
+    metavar="CAMERA", show_default=False, help="Their names in the configuration.")]
+Length = Annotated[str | None, typer.Option(
+    "--for", metavar="LENGTH", show_default=False, help="For so long: 30m, 2h, 1h30m, 1d.")]
+Until = Annotated[str | None, typer.Option(
+    "--until", metavar="HH:MM", show_default=False, help="Until it is next that time of day.")]
+Listed = Annotated[bool, typer.Option("--list", help="Pause nothing: show what is paused, by whom and until when.")]
 
 
-def next_time_ms(text: str, now: Instant) -> int:
-    """The wall clock's milliseconds when it is next "18:00" here. Raises typer.BadParameter."""
-    found = TIME.fullmatch(text.strip())
-    hour, minute = (int(part) for part in found.groups()) if found else (24, 0)
-    if hour > 23 or minute > 59:
-        raise typer.BadParameter(f"--until takes a time of day, as in 18:00; it is {text!r}")
-    if now.clock not in TRUSTED:
-        raise typer.BadParameter("this machine does not know for sure what time it is; use --for, as in --for 2h")
-    local = datetime.fromtimestamp(now.wall_ms / 1000)
-    then = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    if then <= local:
-        then += timedelta(days=1)
-    return int(then.timestamp() * 1000)
-
-
-def pause_cameras(config: Path | None, cameras: Sequence[str], length: str | None, until: str | None) -> None:
-    """Pause these cameras, or all, until then or until somebody resumes. Raises ConfigError, StoreError."""
+def pause(cameras: Cameras = None, length: Length = None, until: Until = None, listed: Listed = False,
+          config: Config = None) -> None:
+    """Pause cameras: within two seconds they see, record and send nothing. Without names, all of them."""
+    if listed:
+        _show(config)
+        return
     if length is not None and until is not None:
         raise typer.BadParameter("--for and --until don't go together: one of them says when it ends")
     settings, folders = _place(config)
-    names, now = _known(settings, cameras), SystemClock().now()
+    names, now = _known(settings, cameras or ()), SystemClock().now()
     until_wall_ms = None
     if length is not None:
-        until_wall_ms = now.wall_ms + length_ms(length)
+        until_wall_ms = now.wall_ms + length_ms(length, "--for")
     elif until is not None:
         until_wall_ms = next_time_ms(until, now)
-    pause.put(folders, names, until_wall_ms, "command", now)
+    pauses.put(folders, names, until_wall_ms, "command", now)
     end = "taimat resume" if until_wall_ms is None else f"{_local(until_wall_ms)}, or taimat resume"
     console().print(f"[yellow]paused[/yellow]  {_named(names)}, until: {end}", soft_wrap=True)
 
 
-def resume_cameras(config: Path | None, cameras: Sequence[str]) -> None:
-    """Let these cameras, or all, see again. Raises ConfigError, StoreError."""
+def resume(cameras: Cameras = None, config: Config = None) -> None:
+    """Let paused cameras see again. Without names, all of them."""
     settings, folders = _place(config)
-    names = _known(settings, cameras)
-    pause.lift(folders, names)
+    names = _known(settings, cameras or ())
+    pauses.lift(folders, names)
     console().print(f"[green]resumed[/green]  {_named(names)}", soft_wrap=True)
     off = [camera.name for camera in settings.camera if camera.off and (names is None or camera.name in names)]
     if off:
         console().print(f"[dim]the weekly hours of {', '.join(off)} go on as configured[/dim]", soft_wrap=True)
 
 
-def show(config: Path | None) -> None:
-    """Print each camera: whether it is paused, by whom, until when, and its weekly hours. Raises ConfigError."""
+def _show(config: Path | None) -> None:
+    """Print each camera: whether it is paused, by whom, until when, and its weekly hours."""
     settings, folders = _place(config)
-    pauses, now = pause.load(folders), SystemClock().now()
-    rows = [(camera.name, *_state(pauses.of(camera.name, now)), "; ".join(camera.off))
+    paused, now = pauses.load(folders), SystemClock().now()
+    rows = [(camera.name, *_state(paused.of(camera.name, now)), "; ".join(camera.off))
             for camera in settings.camera if camera.enabled]
     table(("camera", "state", "until", "by", "off every week"), rows, fold=("off every week",))
 
 
-def _state(word: Pause | None) -> tuple[str, str, str]:
-    if word is None:
+def _state(found: Pause | None) -> tuple[str, str, str]:
+    """State, until when, and by whom."""
+    if found is None:
         return "not paused", "", ""
-    return "paused", _local(word.until_wall_ms) if word.until_wall_ms else "taimat resume", BY.get(word.by, word.by)
+    return "paused", _local(found.until_wall_ms) if found.until_wall_ms else "taimat resume", BY.get(found.by, found.by)
 
 
 def _place(config: Path | None) -> tuple[Settings, Folders]:

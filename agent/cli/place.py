@@ -11,31 +11,31 @@ from agent.store.folders import Folders
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """Where things go for the user who runs the command: of the whole machine for root, else below the user's home."""
+class UserPlaces:
+    """Where one user's Taimat keeps its things: the whole machine's places for root, else below the user's home."""
 
     config: Path
     store: Path
     runtime: Path
 
 
-def home(uid: int | None = None) -> Home:
-    """The places of the user `uid`, or of the one who runs this; the XDG base directories where they are set."""
+def user_places(uid: int | None = None) -> UserPlaces:
+    """The places of the user `uid`, or of the one that runs this; the XDG base directories where they are set."""
     uid = os.getuid() if uid is None else uid
     if uid == 0:
-        return Home(DEFAULT_PATH, Path("/var/lib/taimat"), Path("/run/taimat"))
+        return UserPlaces(DEFAULT_PATH, Path("/var/lib/taimat"), Path("/run/taimat"))
     own = Path(os.path.expanduser("~"))
     session = os.environ.get("XDG_RUNTIME_DIR")
-    return Home(Path(os.environ.get("XDG_CONFIG_HOME") or own / ".config") / "taimat" / "taimat.toml",
-                Path(os.environ.get("XDG_DATA_HOME") or own / ".local/share") / "taimat",
-                Path(session) / "taimat" if session else Path(f"/tmp/taimat-{uid}"))
+    return UserPlaces(Path(os.environ.get("XDG_CONFIG_HOME") or own / ".config") / "taimat" / "taimat.toml",
+                      Path(os.environ.get("XDG_DATA_HOME") or own / ".local/share") / "taimat",
+                      Path(session) / "taimat" if session else Path(f"/tmp/taimat-{uid}"))
 
 
 def config_path(given: Path | None) -> Path:
     """The configuration to use: the one that was named, else the user's own if there is one, else the machine's."""
     if given is not None:
         return given.absolute()
-    own = home().config
+    own = user_places().config
     return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False where we may not look
 
 

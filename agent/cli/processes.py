@@ -3,7 +3,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-ROLES = ("capture", "keeper", "link", "web", "tools.run")
+ROLES = ("capture", "keeper", "link", "web", "cli.run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def _process(proc: Path, pid: int) -> Process | None:
     if room != "agent" or role not in ROLES:
         return None
     config = words[words.index("--config") + 1] if "--config" in words[:-1] else None
-    return Process(pid, role.removeprefix("tools."), config)
+    return Process(pid, role.removeprefix("cli."), config)
 
 
 def at_work(store: Path, proc: Path = Path("/proc")) -> dict[str, int]:

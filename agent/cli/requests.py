@@ -1,12 +1,14 @@
-"""`taimat requests`: what the ward has asked for, and the household's word on it."""
+"""`taimat requests`: what the ward has asked for, and the household's decision on it."""
 import sqlite3
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from agent.cli.options import Config, Json, Last, Yes
 from agent.cli.place import open_store
 from agent.cli.terminal import console, json_line, length, local, size, table
 from agent.config.settings import Settings
@@ -27,11 +29,26 @@ DECIDED = {"rule": "by your rule under [sharing]", "command": "by this command",
            "time": "by itself", "ward": "by the ward"}
 
 
-def show_all(config: Path | None, last_n: int, as_json: bool) -> None:
-    """List requests, the newest first. Raises ConfigError, StoreError."""
+Number = Annotated[int, typer.Argument(
+    metavar="NO.", min=1, show_default=False, help="The request's number, as the list shows it.")]
+
+app = typer.Typer(invoke_without_command=True, help="What the ward has asked for: you decide.")
+
+
+@app.callback()
+def _options(context: typer.Context, config: Config = None) -> None:
+    """Without a word after it: the list."""
+    if context.invoked_subcommand is None:
+        list_requests(config=config)
+    context.default_map = {name: {"config": config} for name in context.command.commands}
+
+
+@app.command("list")
+def list_requests(last: Last = 20, json: Json = False, config: Config = None) -> None:
+    """List what the ward has asked for, newest first, and what became of it."""
     _, _, db = open_store(config)
-    found = requests.newest(db, last_n)
-    if as_json:
+    found = requests.newest(db, last)
+    if json:
         for each in found:
             json_line(_told(each, preview(db, each)))
         return
@@ -44,22 +61,32 @@ def show_all(config: Path | None, last_n: int, as_json: bool) -> None:
                         "refuse", soft_wrap=True)
 
 
-def show(config: Path | None, number: int, as_json: bool) -> None:
-    """Print one request and what would leave the house. Raises ConfigError, StoreError, typer.BadParameter."""
+@app.command()
+def show(number: Number, json: Json = False, config: Config = None) -> None:
+    """Show one request: who asks, by what law, and what exactly would leave the house."""
     settings, _, db = open_store(config)
     request = _get(db, number)
     found = preview(db, request)
-    if as_json:
+    if json:
         json_line(_told(request, found))
         return
     _print(_lines(request, found, _has_sound(settings, request)))
 
 
-def decide(config: Path | None, number: int, decision: Decision, yes: bool) -> None:
-    """The household's word. Raises ConfigError, StoreError, and typer.BadParameter for a request that is not there.
+@app.command()
+def approve(number: Number, yes: Yes = False, config: Config = None) -> None:
+    """Let the ward have it: it is packed, signed, sent, and written into the ledger."""
+    _decide(config, number, "approved", yes)
 
-    Approving is confirmed at the terminal, or by `yes`.
-    """
+
+@app.command()
+def refuse(number: Number, config: Config = None) -> None:
+    """Let nothing leave; also takes an approval back, until the ward has everything."""
+    _decide(config, number, "refused", True)
+
+
+def _decide(config: Path | None, number: int, decision: Decision, yes: bool) -> None:
+    """Store the household's decision, and have keeper and link act on it; approving is confirmed unless `yes`."""
     settings, _, db = open_store(config)
     request = _get(db, number)
     if decision == "approved" and request.state == "waiting" and not yes:

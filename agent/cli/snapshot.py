@@ -2,20 +2,25 @@
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from agent.cli.capture_socket import ask, seeing, unanswered
+from agent.cli.options import CameraName, Config
 from agent.cli.place import config_path
 from agent.cli.terminal import console, size
 from agent.config.load import load
 from agent.core.contract.still import LARGEST_B, StillError, parse
 from agent.store.database import StoreError
 
+Output = Annotated[Path | None, typer.Option(
+    "--output", "-o", metavar="FILE", show_default=False,
+    help="Where to; '-' is the standard output. Without it, a file named after camera and time, here.")]
 
-def take(config: Path | None, camera: str, output: Path | None) -> None:
-    """Ask the running recorder for the picture; `output` "-" is the standard output.
 
-    Raises ConfigError, and StoreError when there is no picture or it can't be written.
-    """
+def snapshot(camera: CameraName, output: Output = None, config: Config = None) -> None:
+    """Take a camera's picture of now: full size, with its masks, from the running recorder."""
     settings = load(config_path(config))
     seeing(settings, camera, "no picture")
     jpeg, age_ms = _ask(camera, Path(settings.store.runtime) / f"snap-{camera}.sock")

@@ -130,7 +130,7 @@ def _check_clips(found: Export, signed: Signed) -> Generator[None, None, None]:
                 raise ExportError(f"the clip {clip.name} can't be read: {error.strerror}; try again") from error
             if digest != signed[clip.name][1].sha256:
                 raise ExportError(f"the clip {clip.name} is not what was signed (taimat verify tells more): leave its "
-                                  "time out, or take the film alone with taimat clips export")
+                                  "time out, or export the film alone: taimat export --film")
         yield
 
 

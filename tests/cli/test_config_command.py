@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cli.config import document
-from agent.cli.place import home
+from agent.cli.place import user_places
 from agent.config.load import load, parse
 from agent.config.settings import Settings
 from agent.store import ward_settings as wardconfig
@@ -38,11 +38,12 @@ def test_home_is_the_machines_for_root_and_the_users_own_else(tmp_path: Path, mo
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert [str(each) for each in (home(0).config, home(0).store, home(0).runtime)] == [
+    root, user = user_places(0), user_places(1000)
+    assert [str(each) for each in (root.config, root.store, root.runtime)] == [
         "/etc/taimat/taimat.toml", "/var/lib/taimat", "/run/taimat"]
-    assert home(1000).store == tmp_path / ".local/share/taimat" and home(1000).runtime == Path("/tmp/taimat-1000")
+    assert user.store == tmp_path / ".local/share/taimat" and user.runtime == Path("/tmp/taimat-1000")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
-    assert home(1000).runtime == Path("/run/user/1000/taimat")
+    assert user_places(1000).runtime == Path("/run/user/1000/taimat")
 
 
 @pytest.mark.parametrize(("text", "told"), [

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
-from agent.cli.clips_erase import Wishes, run
+from agent.cli.clips.erase import erase
 from agent.host.clock import SystemClock
 from agent.store import clips, holds
 from agent.store.encryption import days
@@ -58,9 +59,11 @@ def test_what_is_erased_is_gone_and_so_is_its_key(tmp_path: Path, vault: Vault, 
 def test_without_a_keeper_it_is_out_of_sight_at_once_and_gone_later(tmp_path: Path, vault: Vault, db, folders,
                                                                     monkeypatch):
     seq, name, _ = vault.record()
-    monkeypatch.setattr("agent.cli.clips_erase.WAIT_S", 0.1)
+    monkeypatch.setattr("agent.cli.clips.erase.WAIT_S", 0.1)
     config = write_config(tmp_path)
-    assert run(Wishes(None, None, None, True, False, True, config)) == 1
+    with pytest.raises(typer.Exit) as ended:
+        erase(everything=True, yes=True, config=config)
+    assert ended.value.exit_code == 1
     assert clips.get(db, name).state == "deleting" and folders.clip(seq, name).exists()
     with keeper(tmp_path, config, db):
         until(lambda: clips.get(db, name).state == "deleted", "the keeper finishes it")
@@ -103,15 +106,15 @@ def test_a_card_opens_with_the_households_key_alone(tmp_path: Path, vault: Vault
     with keeper(tmp_path, config, db):
         until(lambda: days.newest(db).for_household, "the keeper wraps the day's key")
     shutil.rmtree(folders.keys)
-    locked = taimat(tmp_path, "clips", "export", name, "-c", config, "-o", "film.mp4")
+    locked = taimat(tmp_path, "export", "--film", name, "-c", config, "-o", "film.mp4")
     assert locked.returncode == 73 and "--household-key" in locked.stderr
     wrong = tmp_path / "wrong"
     wrong.write_text("0" * 32)
     for file, told in ((wrong, "not the household's key of this device"), (config, "has 32 letters"),
                        (tmp_path / "none", "No such file")):
-        failed = taimat(tmp_path, "clips", "export", name, "-c", config, "-o", "film.mp4", "--household-key", file)
+        failed = taimat(tmp_path, "export", "--film", name, "-c", config, "-o", "film.mp4", "--household-key", file)
         assert failed.returncode in (2, 73) and told in " ".join(failed.stderr.replace("│", " ").split()), failed.stderr
-    done = taimat(tmp_path, "clips", "export", name, "-c", config, "-o", "film.mp4", "--household-key", secret_file)
+    done = taimat(tmp_path, "export", "--film", name, "-c", config, "-o", "film.mp4", "--household-key", secret_file)
     assert done.returncode == 0, done.stderr
     assert len(packets_of((tmp_path / "film.mp4").read_bytes())) == 40
     assert os.listdir(folders.root / "keys") == [] if folders.keys.exists() else True

@@ -1,4 +1,4 @@
-"""`taimat clips export`: the real command on a store that was filled as capture fills it."""
+"""`taimat export --film`: the real command on a store that was filled as capture fills it."""
 import hashlib
 import json
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from agent.cli.footage import moment_ms
+from agent.cli.times import moment_ms
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.core.cut_material import packets_of, record, record_all
@@ -36,7 +36,7 @@ def at(seconds: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 
 def test_a_time_is_written_and_told(tmp_path: Path, config: Path):
-    done = taimat(tmp_path, "clips", "export", "-c", config, "--from", at(-10), "--to", at(10, "%H:%M:%S"))
+    done = taimat(tmp_path, "export", "--film", "-c", config, "--from", at(-10), "--to", at(10, "%H:%M:%S"))
     (film,) = tmp_path.glob("gate-*.mp4")
     assert done.returncode == 0, done.stderr
     assert [each.data for each in packets_of(film.read_bytes())] == [packet.data for packet in PACKETS]
@@ -46,14 +46,14 @@ def test_a_time_is_written_and_told(tmp_path: Path, config: Path):
     assert lines[4] == f"sha256  {hashlib.sha256(film.read_bytes()).hexdigest()}"
     assert [line.partition(" ")[0] for line in lines[5:]] == ["missing", "missing"]
     assert all(line.endswith("nothing was recorded") for line in lines[5:])
-    again = ("clips", "export", "-c", config, "--from", at(-10), "--to", at(10))
+    again = ("export", "--film", "-c", config, "--from", at(-10), "--to", at(10))
     refused = taimat(tmp_path, *again)
     assert refused.returncode == 73 and "already there" in refused.stderr
     assert taimat(tmp_path, *again, "--force").returncode == 0
 
 
 def test_programs_get_one_object_a_file(tmp_path: Path, config: Path):
-    done = taimat(tmp_path, "clips", "export", "-c", config, "--last", "2d", "--camera", "gate", "-o", "f.mp4",
+    done = taimat(tmp_path, "export", "--film", "-c", config, "--last", "2d", "--camera", "gate", "-o", "f.mp4",
                   "--json")
     (told,) = [json.loads(line) for line in done.stdout.splitlines()]
     film = tmp_path / "f.mp4"
@@ -65,7 +65,7 @@ def test_programs_get_one_object_a_file(tmp_path: Path, config: Path):
 def test_a_clip_by_its_name(tmp_path: Path, config: Path):
     listed = taimat(tmp_path, "clips", "-c", config).stdout.splitlines()
     name = Path(listed[1].split("\t")[-1]).name
-    done = taimat(tmp_path, "clips", "export", name, "-c", config, "-o", "f.mp4")
+    done = taimat(tmp_path, "export", "--film", name, "-c", config, "-o", "f.mp4")
     assert done.returncode == 0, done.stderr
     assert [each.data for each in packets_of((tmp_path / "f.mp4").read_bytes())] == [
         packet.data for packet in PACKETS[15:30]]
@@ -74,7 +74,7 @@ def test_a_clip_by_its_name(tmp_path: Path, config: Path):
 def test_damage_is_told_and_is_a_warning(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
     name, path = put(db, folders, record(STREAM, PACKETS, PACKETS[-1].dts_us + LAST_US), offset_ms=PAST_MS)
     path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
-    done = taimat(tmp_path, "clips", "export", name, "-c", write_config(tmp_path))
+    done = taimat(tmp_path, "export", "--film", name, "-c", write_config(tmp_path))
     assert done.returncode == 1 and f"clip {name} is damaged" in done.stdout
 
 
@@ -89,13 +89,13 @@ def test_damage_is_told_and_is_a_warning(tmp_path: Path, folders: Folders, db: s
     (["gate-0b007001-000099"], "there is no clip gate-0b007001-000099"),
 ])
 def test_wishes_that_can_not_be_are_answered_with_what_can(tmp_path: Path, config: Path, words: list[str], said: str):
-    done = taimat(tmp_path, "clips", "export", "-c", config, *words)
+    done = taimat(tmp_path, "export", "--film", "-c", config, *words)
     assert done.returncode == 2
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_a_time_without_a_recording_is_answered_with_what_there_is(tmp_path: Path, config: Path):
-    done = taimat(tmp_path, "clips", "export", "-c", config, "--last", "10m")
+    done = taimat(tmp_path, "export", "--film", "-c", config, "--last", "10m")
     assert done.returncode == 73
     assert f"what there is lies between {at(0)} and {at(5)}: taimat clips list" in done.stderr
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.cli.clips import PAGE_N, newest
 from agent.cli.events import changes
+from agent.cli.footage import PAGE_N, newest
 from agent.core.household.access import ALPHABET
 from agent.host.clock import Instant
 from agent.store import clips, events

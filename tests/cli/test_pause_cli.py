@@ -5,7 +5,7 @@ import pytest
 import typer
 
 from agent.capture.snapshot import SnapshotSocket
-from agent.cli.pause import length_ms, next_time_ms
+from agent.cli.times import length_ms, next_time_ms
 from agent.core.household.pause import Pause
 from agent.host.clock import Instant, SystemClock
 from agent.store import pause
@@ -62,13 +62,13 @@ def test_without_a_store_none_is_made(tmp_path: Path):
 @pytest.mark.parametrize(("text", "minutes"), [("90", 90), ("30m", 30), ("2h", 120), ("1h30m", 90), ("1d", 1440),
                                                ("1d2h3min", 1563), (" 2H ", 120)])
 def test_lengths(text: str, minutes: int):
-    assert length_ms(text) == minutes * 60_000
+    assert length_ms(text, "--for") == minutes * 60_000
 
 
 @pytest.mark.parametrize("text", ["", "0", "-5", "2 hours", "h", "1.5h", "10000h"])
 def test_no_lengths(text: str):
     with pytest.raises(typer.BadParameter):
-        length_ms(text)
+        length_ms(text, "--for")
 
 
 def test_a_time_of_day_is_the_next_one_and_needs_a_clock_that_is_right():

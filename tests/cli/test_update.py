@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.cli.doctor import machine as doctor
 from agent.cli.doctor.verdict import Verdict
-from agent.cli.update import main
+from agent.cli.update import root
 from agent.cli.update.bundle import unpack
 from agent.cli.update.work import RESTART
 from agent.config.settings import Settings, Update
@@ -46,17 +46,17 @@ def result(device: Device) -> Result | None:
 def test_a_release_is_built_tried_and_takes_over_and_two_versions_stay(device: Device):
     device.make(KEPT)
     device.order(device.maker.bundle(NEW))
-    assert main.work(device.root) == result(device) == Result(id=ORDER, version=NEW)
+    assert root.work(device.root) == result(device) == Result(id=ORDER, version=NEW)
     assert device.named() == (NEW, NEW) and device.versions() == [OLD, NEW]
     assert device.commands[-1] == RESTART and device.lives_n == 2
-    assert main.work(device.root) is None and not device.root.doors.under_way()
+    assert root.work(device.root) is None and not device.root.doors.under_way()
 
 
 def test_a_release_that_is_not_well_is_taken_back(device: Device):
     device.ill.add(NEW)
     device.order(device.maker.bundle(NEW))
     impatient = replace(device.root, pace=replace(QUICK, deadline_s=1.0))
-    assert main.work(impatient) == result(device) == Result(id=ORDER, version=NEW, code="unhealthy_rolled_back")
+    assert root.work(impatient) == result(device) == Result(id=ORDER, version=NEW, code="unhealthy_rolled_back")
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 3
 
 
@@ -69,7 +69,7 @@ def test_a_release_that_says_it_cannot_work_here_is_not_tried(device: Device):
         calls(command, within_s)
 
     device.order(device.maker.bundle(NEW))
-    assert main.work(replace(device.root, run=run)).code == "not_ready"
+    assert root.work(replace(device.root, run=run)).code == "not_ready"
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 1
 
 
@@ -82,17 +82,17 @@ def test_cut_off_before_any_effect_it_ends_with_one_version_that_works(tmp_path:
             device.order(device.maker.bundle(NEW))
             KILLER.after(effects_n)
             try:
-                main.work(device.root)
+                root.work(device.root)
                 break
             except Killed:
                 KILLER.after(None)
             if end == "power":
                 device.power_cut()
-                main.boot(device.root)
-            main.work(device.root)
+                root.boot(device.root)
+            root.work(device.root)
             if result(device) is None:              # nothing had begun: the link asks again
                 device.order(device.maker.bundle(NEW))
-                main.work(device.root)
+                root.work(device.root)
             told = result(device)
             codes.add(told.code)
             assert device.named() == ((OLD, OLD) if told.code else (NEW, NEW))
@@ -113,31 +113,31 @@ def test_a_version_that_takes_the_machine_down_gets_two_more_starts(device: Devi
     crashing = replace(device.root, run=run)
     for _ in range(3):
         with pytest.raises(Killed):
-            main.work(crashing)
+            root.work(crashing)
         assert device.named() == (NEW, OLD)
-        main.boot(device.root)
+        root.boot(device.root)
     assert device.named() == (OLD, OLD) and result(device).code == "unhealthy_rolled_back"
-    assert main.work(device.root) is None
+    assert root.work(device.root) is None
 
 
 def test_a_technician_installs_and_goes_back(device: Device, tmp_path: Path):
     (tmp_path / "stick.tar").write_bytes(device.maker.bundle(NEW))
-    assert main.install(device.root, tmp_path / "stick.tar") == Result(id="", version=NEW)
-    assert main.rollback(device.root).version == OLD
+    assert root.install(device.root, tmp_path / "stick.tar") == Result(id="", version=NEW)
+    assert root.rollback(device.root).version == OLD
     assert device.named() == (OLD, OLD) and device.versions() == [OLD, NEW]
-    assert main.rollback(device.root).version == NEW
+    assert root.rollback(device.root).version == NEW
 
 
 def test_with_one_version_there_is_no_way_back(device: Device):
     with pytest.raises(ReleaseRefused, match="install a bundle"):
-        main.rollback(device.root)
+        root.rollback(device.root)
 
 
 def test_two_do_not_work_on_versions_at_once(device: Device, tmp_path: Path):
     device.root.doors.told.mkdir()
     lock = Lock(device.root.doors.told / "update.lock")
     with pytest.raises(AlreadyRunning):
-        main.install(device.root, tmp_path / "stick.tar")
+        root.install(device.root, tmp_path / "stick.tar")
     lock.release()
 
 
@@ -180,7 +180,7 @@ def spoiled(maker: Maker, case: str) -> bytes:
     ("a newer Python", "wrong_python"), ("a store of no return", "no_way_back")])
 def test_a_bundle_that_is_not_right_changes_nothing(device: Device, case: str, code: str):
     device.order(spoiled(device.maker, case))
-    assert main.work(device.root).code == result(device).code == code
+    assert root.work(device.root).code == result(device).code == code
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and not device.commands
     assert not (device.root.prefix / "wheels").exists() and not device.root.doors.under_way()
 
@@ -215,13 +215,13 @@ def test_the_rule_never_binds_root_too(tmp_path: Path, rule: str, code: str | No
     """Whether the household has been asked is the link's part, for there its word is kept."""
     with Device(tmp_path, rule) as device:
         device.order(device.maker.bundle(NEW))
-        assert main.work(device.root).code == code
+        assert root.work(device.root).code == code
 
 
 def test_without_the_maker_s_key_nothing_counts(device: Device):
     device.maker.public.unlink()
     device.order(device.maker.bundle(NEW))
-    assert main.work(device.root).code == "no_release_key"
+    assert root.work(device.root).code == "no_release_key"
 
 
 def test_a_link_in_the_place_of_the_bundle_or_of_the_request_is_not_followed(device: Device):
@@ -230,12 +230,12 @@ def test_a_link_in_the_place_of_the_bundle_or_of_the_request_is_not_followed(dev
     device.order(data)
     bundle(device.folder / "store", "a" * 64).unlink()
     bundle(device.folder / "store", "a" * 64).symlink_to(device.folder / "elsewhere")
-    assert main.work(device.root).code == "bad_bundle"
+    assert root.work(device.root).code == "bad_bundle"
     request = device.root.doors.asked / "install"
     device.order(data, "b" * 64)
     request.rename(device.folder / "request")
     request.symlink_to(device.folder / "request")
-    assert main.work(device.root) is None and not request.is_symlink()
+    assert root.work(device.root) is None and not request.is_symlink()
 
 
 def asked(**other: object) -> str:
@@ -246,18 +246,18 @@ def asked(**other: object) -> str:
                                   asked(boot="00000000")])
 def test_a_request_that_is_none_is_dropped(device: Device, text: str):
     (device.root.doors.asked / "install").write_text(text)
-    assert main.work(device.root) is None and not list(device.root.doors.asked.iterdir())
+    assert root.work(device.root) is None and not list(device.root.doors.asked.iterdir())
 
 
 def test_a_card_without_room_is_said_before_anything_is_written(device: Device, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(main, "SPARE_B", 1 << 60)
+    monkeypatch.setattr(root, "SPARE_B", 1 << 60)
     device.order(device.maker.bundle(NEW))
-    assert main.work(device.root).code == "no_room" and not device.commands
+    assert root.work(device.root).code == "no_room" and not device.commands
 
 
 def test_doctor_says_whether_a_release_could_be_installed(device: Device):
     def told() -> Verdict:
-        return doctor.examine(Update(release_key=str(device.maker.public)), device.root.prefix, device.root.doors)
+        return doctor.updates(Update(release_key=str(device.maker.public)), device.root.prefix, device.root.doors)
 
     assert told().state == "ok" and f"{OLD} runs;" in told().text
     device.make(NEW)
@@ -287,8 +287,8 @@ def test_a_release_of_this_checkout_is_built_signed_installed_and_says_itself_th
         subprocess.run([DEBIAN, REPO / "scripts/package", *words], cwd=tmp_path, check=True, capture_output=True)
     with Device(tmp_path, first="0.0.1") as device:
         shutil.move(tmp_path / "own.pem", device.maker.public)
-        root = replace(device.root, run=device.run_really, python=DEBIAN)
-        assert main.install(root, tmp_path / "own.tar") == Result(id="", version=__version__)
+        really = replace(device.root, run=device.run_really, python=DEBIAN)
+        assert root.install(really, tmp_path / "own.tar") == Result(id="", version=__version__)
         program = device.root.prefix / "current/bin/taimat"
         shown = subprocess.run([program, "--version"], env={"PATH": "/usr/bin"}, capture_output=True, text=True)
     assert shown.stdout == f"taimat {__version__}\n"

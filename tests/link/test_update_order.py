@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from agent import __version__
-from agent.cli.update import main, show
-from agent.cli.update.main import Root
+from agent.cli.update import main, root
+from agent.cli.update.root import Root
 from agent.cli.update.work import RESTART
 from agent.core.release import TrialPace
 from agent.host.clock import SystemClock
@@ -82,7 +82,7 @@ class Site:
     def installed(self) -> str | None:
         """What systemd does when the request is there; returns what was told of it."""
         until(lambda: (self.doors.asked / "install").exists())
-        return main.work(self.root()).code
+        return root.work(self.root()).code
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_killed_while_it_fetches_and_while_root_is_at_it_the_order_is_told_of_on
     site.rig.start()
     until(lambda: (site.doors.asked / "install").exists())
     site.rig.kill()
-    assert main.work(site.root()).code is None          # it starts the link, as systemd does
+    assert root.work(site.root()).code is None          # it starts the link, as systemd does
     assert until(lambda: [each for each in site.said(order) if each[0] != "running"]) == [("done", None)]
     told = until(lambda: [event["data"]["st"] for event in site.ward.events() if event["data"]["kind"] == "command"])
     assert told == ["done"]
@@ -144,7 +144,7 @@ def test_the_household_is_asked_and_its_word_counts(site: Site):
     site.rig.kill()
     site.rig.start()
     assert not site.depot.asked
-    show.decide(site.config, approve=True)
+    main.approve(site.config)
     assert site.installed() is None
     assert until(lambda: site.said(order)[2:]) == [("done", None)]
 
@@ -156,7 +156,7 @@ def test_a_newer_order_takes_the_place_of_one_that_waits_and_a_refused_one_comes
     second = site.order()
     assert until(lambda: site.said(first)[1:]) == [("refused", "superseded")]
     until(lambda: site.said(second))
-    show.decide(site.config, approve=False)
+    main.refuse(site.config)
     assert until(lambda: site.said(second)[1:]) == [("refused", "declined")]
     assert not site.depot.asked
 

@@ -19,7 +19,7 @@ def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes)
     return name
 
 
-def look(folders: Folders) -> card.Card:
+def look(folders: Folders) -> card.CardContent:
     """The card as the check reads it."""
     return card.read(folders.root, lambda clips_n: None)
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli.update.main import Root, execute
+from agent.cli.update.root import Root, execute
 from agent.cli.update.work import RESTART
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.release import TrialPace

@@ -1,4 +1,1 @@
 """`taimat demo`: the whole recorder on real footage, with a broker of its own, for somebody who has just arrived."""
-from agent.cli.demo.main import play
-
-__all__ = ["play"]

@@ -8,8 +8,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -37,6 +38,22 @@ SLOTS_N = 9                 # demos at the same time; each keeps its clips until
 END_S = 6.0                 # the supervisor needs 5
 TOLD_LINES_N = 15
 EXIT_FAILED = 1
+
+
+Source = Annotated[str | None, typer.Argument(
+    metavar="[SOURCE]", show_default=False,
+    help="A video file, rtsp://user:password@address/path, or /dev/video0. Without it: real surveillance footage.")]
+OtherBroker = Annotated[str | None, typer.Option(
+    metavar="HOST:PORT", show_default=False, help="Use this MQTT 5 broker (without TLS) instead of starting one.")]
+Seconds = Annotated[float | None, typer.Option(
+    metavar="N", min=1, show_default=False, help="End after so long; without it, at Ctrl-C.")]
+Port = Annotated[int, typer.Option(
+    metavar="PORT", min=1, max=65535, help="Of the page; another one is taken if it is in use.")]
+
+
+def demo(source: Source = None, broker: OtherBroker = None, seconds: Seconds = None, port: Port = 8088) -> None:
+    """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
+    raise typer.Exit(play(source, broker, seconds, port))
 
 
 def play(source: str | None, broker: str | None, seconds: float | None, port: int) -> int:

@@ -1,10 +1,11 @@
-"""The whole of a search: who may be a camera, what each one has, and what to write down."""
+"""`taimat discover` from start to end: which machines may be cameras, what each one has, and what to configure."""
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 
 from agent.cli.discover import blocks, leads, networks, show
@@ -13,6 +14,7 @@ from agent.cli.discover.found import Account, Camera
 from agent.cli.discover.known import Known
 from agent.cli.discover.look import Lead, look
 from agent.cli.discover.show import Shown
+from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.config.load import ConfigError, load
@@ -20,47 +22,49 @@ from agent.config.settings import Settings
 from agent.host.stop import Stop
 
 AT_ONCE_N = 8
-EXIT_OK, EXIT_WORK_LEFT = 0, 1
+EXIT_WORK_LEFT = 1          # no camera, or one that is not ready
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was asked for on the command line."""
+CameraUser = Annotated[str | None, typer.Option(
+    "--user", "-u", metavar="NAME", show_default=False,
+    help="The user that the cameras know. The password is asked for, or taken from TAIMAT_CAMERA_PASSWORD.")]
+PasswordFile = Annotated[Path | None, typer.Option(
+    "--password-file", metavar="FILE", show_default=False, help="Take the password from the file's first line.")]
+At = Annotated[list[str] | None, typer.Option(
+    "--at", metavar="ADDRESS[:PORT]", show_default=False,
+    help="Look at this machine only; several times for several. Also finds cameras in other networks.")]
+Networks = Annotated[list[str] | None, typer.Option(
+    "--network", metavar="CIDR", show_default=False,
+    help="Knock at every address of this network, as in 192.168.1.0/24, instead of our own.")]
+Tune = Annotated[bool, typer.Option("--tune", help="Change the cameras: each small stream to 5 pictures a second.")]
+WriteTo = Annotated[Path | None, typer.Option(
+    "--write", metavar="FILE", show_default=False, help="Add new cameras to this configuration, with the password.")]
+ShowPassword = Annotated[bool, typer.Option("--show-password", help="Print the password instead of a placeholder.")]
 
-    user: str | None = None
-    password_file: Path | None = None
-    at: list[str] = field(default_factory=list)
-    network: list[str] = field(default_factory=list)
-    tune: bool = False
-    write: Path | None = None
-    show_password: bool = False
-    json: bool = False
-    config: Path | None = None
 
-
-def discover(wishes: Wishes) -> int:
-    """Search, show and, if asked, tune and write; returns the exit code: 0 only where every camera is ready.
-
-    Raises typer.BadParameter for wishes that can't be, ConfigError, StoreError.
-    """
-    known = Known(load(wishes.write) if wishes.write else _settings_if_any(wishes.config))
-    asked = [networks.network(each) for each in wishes.network]
-    places = [leads.place(each) for each in wishes.at]
-    account = secret.account(wishes.user, wishes.password_file)
-    with _telling(wishes, "looking for cameras"):
+def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At = None, network: Networks = None,
+             tune: Tune = False, write: WriteTo = None, show_password: ShowPassword = False, json: Json = False,
+             config: Config = None) -> None:
+    """Find the cameras in the network, by ONVIF and by the paths of common makers, and show what to configure."""
+    known = Known(load(write) if write else _settings_if_any(config))
+    asked = [networks.network(each) for each in network or ()]
+    places = [leads.place(each) for each in at or ()]
+    account = secret.account(user, password_file)
+    with _telling("looking for cameras", quiet=json):
         machines, troubles = leads.at(places) if places else leads.around(asked)
-    with _telling(wishes, f"asking {len(machines)} machines what they have"):
-        shown = _named(_look(machines, known, account, wishes.tune), known)
-    if wishes.json:
-        show.as_json(shown, wishes.show_password)
+    with _telling(f"asking {len(machines)} machines what they have", quiet=json):
+        shown = _named(_look(machines, known, account, tune), known)
+    if json:
+        show.as_json(shown, show_password)
     else:
         show.as_table(shown)
     show.as_troubles([*troubles, *([] if shown else [show.NOT_A_CAMERA if places else show.NOBODY])])
-    if wishes.write:
-        _add(wishes.write, [each for each in shown if each.wanted])
-    elif not wishes.json:
-        show.as_blocks(shown, wishes.show_password)
-    return EXIT_OK if shown and all(each.camera.ready for each in shown) else EXIT_WORK_LEFT
+    if write:
+        _add(write, [each for each in shown if each.wanted])
+    elif not json:
+        show.as_blocks(shown, show_password)
+    if not shown or not all(each.camera.ready for each in shown):
+        raise typer.Exit(EXIT_WORK_LEFT)
 
 
 def _settings_if_any(config: Path | None) -> Settings:
@@ -74,10 +78,10 @@ def _settings_if_any(config: Path | None) -> Settings:
 
 
 @contextlib.contextmanager
-def _telling(wishes: Wishes, what: str) -> Iterator[None]:
-    """What is being done, on a terminal."""
+def _telling(what: str, quiet: bool) -> Iterator[None]:
+    """Show on a terminal what is being done."""
     out = console()
-    with out.status(f" {what} ...") if out.is_terminal and not wishes.json else contextlib.nullcontext():
+    with out.status(f" {what} ...") if out.is_terminal and not quiet else contextlib.nullcontext():
         yield
 
 

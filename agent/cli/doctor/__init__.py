@@ -1,4 +1,1 @@
 """`taimat doctor`: examines a device, one verdict and one remedy for each part. It changes nothing and never hangs."""
-from agent.cli.doctor.main import examine
-
-__all__ = ["examine"]

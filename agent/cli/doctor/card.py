@@ -5,8 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from agent.cli.clips import newest
 from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.footage import newest
 from agent.cli.terminal import size
 from agent.config.settings import Store
 from agent.core.health import forecast

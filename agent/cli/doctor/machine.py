@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work, processes
 from agent.cli.terminal import size
-from agent.cli.update.main import execute
+from agent.cli.update.root import execute
 from agent.cli.update.versions import CURRENT, PROVEN, ROOT, Versions
 from agent.config.privacy import transcodes
 from agent.config.settings import Camera, Update
@@ -21,24 +21,6 @@ from agent.host import clock_state as clockstate
 from agent.host.command_key import PublicKeyProblem, load
 from agent.host.probes import Probes, files, soc
 from agent.host.updates import UpdateFolders
-
-
-def examine(update: Update, root: Path = ROOT, doors: UpdateFolders | None = None) -> Verdict:
-    """Trouble is no more than a warning: what is installed goes on working."""
-    asked = (doors or UpdateFolders()).asked
-    try:
-        key = load(update.release_key, "[update] release_key", "the maker", "root")
-        current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
-    except PublicKeyProblem as problem:
-        return warn(str(problem), "until then no release counts")
-    except ReleaseRefused as refused:
-        return warn(str(refused), "until then no release can be installed")
-    if not asked.is_dir():
-        return warn(f"{asked} is missing, where the link asks root for releases",
-                    "install systemd/taimat.tmpfiles.conf: sudo systemd-tmpfiles --create")
-    on_trial = "" if current == proven else f" on trial, {proven} takes over if it is not well"
-    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {fingerprint(key)}")
-
 
 UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
 HOT_C = 80.0                # the firmware slows a Pi down from here
@@ -136,3 +118,20 @@ def others(store: Path, config: Path) -> Verdict:
         return warn(f"{running}; another one runs with {first.config} (process {first.pid}, {first.role})",
                     f"end it if it uses the same cameras or port: kill {first.pid}")
     return ok(running)
+
+
+def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = None) -> Verdict:
+    """Whether releases can be installed. Trouble is no more than a warning: what is installed goes on working."""
+    asked = (doors or UpdateFolders()).asked
+    try:
+        key = load(update.release_key, "[update] release_key", "the maker", "root")
+        current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
+    except PublicKeyProblem as problem:
+        return warn(str(problem), "until then no release counts")
+    except ReleaseRefused as refused:
+        return warn(str(refused), "until then no release can be installed")
+    if not asked.is_dir():
+        return warn(f"{asked} is missing, where the link asks root for releases",
+                    "install systemd/taimat.tmpfiles.conf: sudo systemd-tmpfiles --create")
+    on_trial = "" if current == proven else f" on trial, {proven} takes over if it is not well"
+    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {fingerprint(key)}")

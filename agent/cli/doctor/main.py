@@ -3,15 +3,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import typer
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from agent.cli.doctor import broker, camera, card, home, machine, rights
-from agent.cli.doctor import machine as update
 from agent.cli.doctor.in_child import ask
 from agent.cli.doctor.verdict import Check, Verdict
+from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
 from agent.config.load import load
@@ -23,12 +24,12 @@ COLOUR = {"ok": "green", "skipped": "dim", "warn": "yellow", "bad": "bold red"}
 NAME_WIDTH = 16
 
 
-def examine(config: Path | None, as_json: bool) -> int:
-    """Run every check and print its verdict; returns 0, 1 for warnings, 2 when something is bad. Raises ConfigError."""
+def doctor(json: Json = False, config: Config = None) -> None:
+    """Examine this device: cameras, encoder, clock, card, broker, permissions. Each with a verdict and what to do."""
     path = config_path(config)
     settings = load(path)
     states = []
-    show = _Json() if as_json else _Lines()
+    show = _Json() if json else _Lines()
     for check in checks(settings, path):
         with show.working(check.name) as tick:
             verdict = ask(check, tick)
@@ -36,7 +37,7 @@ def examine(config: Path | None, as_json: bool) -> int:
         show.told(check.name, verdict)
         states.append(verdict.state)
     show.end(states)
-    return max(EXIT_OF[state] for state in states)
+    raise typer.Exit(max(EXIT_OF[state] for state in states))
 
 
 def checks(settings: Settings, config: Path) -> list[Check]:
@@ -58,7 +59,7 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S),
         *([Check("Home Assistant", partial(home.examine, settings.home, store), broker.DEADLINE_S)]
           if settings.home.enabled else []),
-        *([Check("updates", partial(update.examine, settings.update))] if settings.update.release_key else []),
+        *([Check("updates", partial(machine.updates, settings.update))] if settings.update.release_key else []),
     ]
 
 

@@ -1,113 +1,55 @@
-"""The whole of an export: what is asked, the keeper's signature, the package, and what is told of it."""
-import contextlib
-import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+"""The options of `taimat export`: of the footage, of a film, of a package. Which of the two it is, `--film` says."""
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from agent.cli.export import show
-from agent.cli.footage import camera_of, demand_one_way, range_ms, telling
-from agent.cli.keyring import keyring
-from agent.cli.place import open_store
-from agent.cli.processes import at_work
-from agent.config.settings import Settings
-from agent.core.evidence.encrypted import LockedError
-from agent.core.evidence.ledger.claim import ExportWish
-from agent.host.clock import SystemClock
-from agent.host.datagram import Outlet
-from agent.store import clips, holds
-from agent.store.database import StoreError
-from agent.store.export import Export, ExportError, prepare
-from agent.store.export.age import demand_keys, listed
-from agent.store.export.package import ENDING, Made, Packer, name
-from agent.store.export.ready import signed_until
-from agent.store.export.signature import AskKeeper, Sign, unsigned
-from agent.store.folders import Folders
-from agent.store.holds import HoldError
+from agent.cli.export.film import export_film
+from agent.cli.export.package import PackageOptions, export_package
+from agent.cli.footage import FootageOptions
+from agent.cli.options import Config, Force, From, Json, To
 
-EXIT_OK, EXIT_DAMAGED = 0, 1
-LETTERS_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the command line says."""
-
-    clip: str | None
-    camera: str | None
-    since: str | None
-    until: str | None
-    last: str | None
-    case: str | None
-    purpose: str | None
-    officer: str | None
-    recipients: Sequence[str]
-    recipients_file: Path | None
-    unsigned: bool
-    output: Path | None
-    as_json: bool
-    household_key: Path | None
-    config: Path | None
+ClipName = Annotated[str | None, typer.Argument(
+    metavar="[CLIP]", show_default=False, help="All of this clip, instead of a time.")]
+WhoseCamera = Annotated[str | None, typer.Option(
+    "--camera", metavar="NAME", show_default=False, help="Whose recordings. Not needed where there is only one.")]
+LastTime = Annotated[str | None, typer.Option(
+    "--last", metavar="LENGTH", show_default=False, help="The last 10m, 2h or 1d, instead of --from and --to.")]
+Film = Annotated[bool, typer.Option(
+    "--film", help="The film alone, as one MP4: no signature, and nothing to check it with.")]
+Case = Annotated[str | None, typer.Option(
+    "--case", metavar="NUMBER", show_default=False, help="The number of the case. This and the next two are signed.")]
+Purpose = Annotated[str | None, typer.Option(
+    "--purpose", metavar="TEXT", show_default=False, help="What it is for.")]
+Officer = Annotated[str | None, typer.Option(
+    "--officer", metavar="NAME", show_default=False, help="Who asked for it.")]
+Recipients = Annotated[list[str] | None, typer.Option(
+    "--recipient", "-r", metavar="KEY", show_default=False,
+    help="Seal it for this age1... or ssh-ed25519 key, so that nobody else can open it; several times for several.")]
+RecipientsFile = Annotated[Path | None, typer.Option(
+    "--recipients-file", "-R", metavar="FILE", show_default=False, help="Seal it for the keys in this file.")]
+Unsigned = Annotated[bool, typer.Option(
+    "--unsigned", help="Without the keeper, as from a card in a reader. Nobody vouches for such films.")]
+Output = Annotated[Path | None, typer.Option(
+    "--output", "-o", metavar="NAME", show_default=False,
+    help="The folder to make, the sealed file, or the film. Without it, one named after camera and time, here.")]
+HouseholdKey = Annotated[Path | None, typer.Option(
+    "--household-key", metavar="FILE", show_default=False,
+    help="Open encrypted recordings with the household's key, as it stands in this file; - asks for it.")]
 
 
-def export(wishes: Wishes) -> int:
-    """Make the package and tell. Returns 1 if footage is damaged that should be in it.
-
-    Raises typer.BadParameter for wishes that can't be, ConfigError, StoreError.
-    """
-    demand_one_way(wishes.clip, wishes.since, wishes.until, wishes.last)
-    settings, folders, db = open_store(wishes.config)
-    try:
-        made = _made(wishes, settings, folders, db)
-    except (ExportError, LockedError, HoldError) as error:
-        raise StoreError(str(error)) from error
-    show.made(made, wishes.as_json)
-    return EXIT_DAMAGED if any(gap.why for gap in made.manifest.claim.gaps) else EXIT_OK
-
-
-def _made(wishes: Wishes, settings: Settings, folders: Folders, db: sqlite3.Connection) -> Made:
-    recipients = [*wishes.recipients, *(listed(wishes.recipients_file) if wishes.recipients_file else ())]
-    demand_keys(recipients)
-    camera, begin_ms, end_ms = _span(wishes, settings, db)
-    keeper = _keeper(folders)
-    if not wishes.unsigned:
-        end_ms = signed_until(db, camera, begin_ms, end_ms, keeper)
-    found = prepare(db, folders, camera, begin_ms, end_ms,
-                    keyring(settings, folders, db, wishes.household_key).file_key)
-    wish = ExportWish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="command", case=_text(wishes.case, "--case"),
-                      purpose=_text(wishes.purpose, "--purpose"), officer=_text(wishes.officer, "--officer"),
-                      recipients=recipients)
-    with contextlib.closing(Outlet(Path(settings.store.runtime))) as outlet:
-        sign: Sign = (lambda claim: unsigned(db, found.clips, claim)) if wishes.unsigned else AskKeeper(
-            db, outlet, keeper)
-        return _packed(wishes, found, wish, Packer(db, sign, not wishes.unsigned))
-
-
-def _packed(wishes: Wishes, found: Export, wish: ExportWish, packer: Packer) -> Made:
-    with telling(found, wishes.as_json) as tell, holds.while_read(packer.db, found.clips, SystemClock().now()):
-        if wish.recipients:
-            return packer.sealed(found, wish, wishes.output or Path(name(found) + ENDING), tell)
-        return packer.folder(found, wish, wishes.output or Path(name(found)), tell)
-
-
-def _span(wishes: Wishes, settings: Settings, db: sqlite3.Connection) -> tuple[str, int, int]:
-    """Camera, begin and end."""
-    if wishes.clip is None:
-        return camera_of(wishes.camera, settings, db), *range_ms(wishes.since, wishes.until, wishes.last, db)
-    clip = clips.get(db, wishes.clip.removesuffix(".mp4"))
-    if clip is None or clip.state not in ("done", "recovered"):
-        raise typer.BadParameter(f"there is no finished clip {wishes.clip}; taimat clips list tells which there are")
-    return clip.camera, clip.wall_ms, clip.wall_ms + (clip.dur_ms or 0)
-
-
-def _keeper(folders: Folders) -> Callable[[], bool]:
-    return lambda: "keeper" in at_work(folders.root)
-
-
-def _text(value: str | None, option: str) -> str | None:
-    text = (value or "").strip()
-    if len(text) > LETTERS_MAX or not text.isprintable():
-        raise typer.BadParameter(f"{option} takes up to {LETTERS_MAX} letters on one line")
-    return text or None
+def export(clip: ClipName = None, camera: WhoseCamera = None, since: From = None, until: To = None,
+           last: LastTime = None, film: Film = False, force: Force = False, case: Case = None, purpose: Purpose = None,
+           officer: Officer = None, recipient: Recipients = None, recipients_file: RecipientsFile = None,
+           unsigned: Unsigned = False, output: Output = None, json: Json = False, household_key: HouseholdKey = None,
+           config: Config = None) -> None:
+    """Hand recordings out: films, signed by the recorder, with all that it takes to check them anywhere."""
+    footage = FootageOptions(clip, camera, since, until, last, household_key)
+    package = PackageOptions(case, purpose, officer, recipient or (), recipients_file, unsigned)
+    if film and package != PackageOptions(None, None, None, (), None, False):
+        raise typer.BadParameter("--film is the film alone, and only a package is signed or sealed: leave out --film, "
+                                 "or --case, --purpose, --officer, --recipient, --recipients-file and --unsigned")
+    if force and not film:
+        raise typer.BadParameter("--force goes with --film: a package never replaces anything")
+    raise typer.Exit(export_film(footage, output, force, json, config) if film else
+                     export_package(footage, package, output, json, config))

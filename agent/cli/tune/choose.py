@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 import typer
 
-from agent.cli.clips import newest
-from agent.cli.pause import length_ms
+from agent.cli.footage import newest
 from agent.cli.place import config_path, open_store
-from agent.cli.tune.options import Wishes
+from agent.cli.times import length_ms
+from agent.cli.tune.options import TuneOptions
 from agent.config.load import load
 from agent.config.settings import Camera, Settings
 from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
@@ -36,26 +36,26 @@ class Choice:
     wall_s: float | None        # the wall clock's seconds at the replay's second 0; None for files without a date
 
 
-def choose(wishes: Wishes) -> Choice:
+def choose(options: TuneOptions) -> Choice:
     """Find it. Raises FootageError where there is none, and typer.BadParameter, ConfigError, StoreError."""
-    if bool(wishes.files) == (wishes.last is not None):
+    if bool(options.files) == (options.last is not None):
         raise typer.BadParameter("say which footage: files, or --last 24h for the newest clips of a camera")
-    return _of_files(wishes) if wishes.files else _of_store(wishes, str(wishes.last))
+    return _of_files(options) if options.files else _of_store(options, str(options.last))
 
 
-def _of_files(wishes: Wishes) -> Choice:
-    missing = next((path for path in wishes.files if not path.exists()), None)
+def _of_files(options: TuneOptions) -> Choice:
+    missing = next((path for path in options.files if not path.exists()), None)
     if missing:
         raise typer.BadParameter(f"there is no file {missing}; taimat clips list tells where the recordings are")
-    camera = _named(load(config_path(wishes.config)), wishes.camera) if wishes.camera else NO_CAMERA
-    takes, more_n = [ReelFile(path) for path in wishes.files], len(wishes.files) - 1
-    return Choice(camera, takes, wishes.files[0].name + (f" and {more_n} more" if more_n else ""), None)
+    camera = _named(load(config_path(options.config)), options.camera) if options.camera else NO_CAMERA
+    takes, more_n = [ReelFile(path) for path in options.files], len(options.files) - 1
+    return Choice(camera, takes, options.files[0].name + (f" and {more_n} more" if more_n else ""), None)
 
 
-def _of_store(wishes: Wishes, last: str) -> Choice:
-    long_ms = _length_ms(last)
-    settings, folders, db = open_store(wishes.config)
-    camera = _named(settings, wishes.camera)
+def _of_store(options: TuneOptions, last: str) -> Choice:
+    long_ms = length_ms(last, "--last")
+    settings, folders, db = open_store(options.config)
+    camera = _named(settings, options.camera)
     since_ms = SystemClock().now().wall_ms - long_ms
     dated = (clip for clip in newest(db, camera.name) if clip.clock != "unset" or boots.offset_ms(db, clip.boot))
     found = list(takewhile(lambda clip: _ends_ms(clip) > since_ms, dated))[::-1]
@@ -75,13 +75,6 @@ def _opened(path: Path, file_key: FileKey) -> BinaryIO:
         return io.BufferedReader(ClearStream(open_clip(path, file_key)))
     except (LockedError, DamagedError) as error:
         raise FootageError(str(error)) from error
-
-
-def _length_ms(last: str) -> int:
-    try:
-        return length_ms(last)
-    except typer.BadParameter:
-        raise typer.BadParameter(f"--last takes a length, as in 90m, 24h or 2d; it is {last!r}") from None
 
 
 def _named(settings: Settings, name: str | None) -> Camera:

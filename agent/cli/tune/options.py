@@ -1,4 +1,4 @@
-"""What was asked for on the command line, and the variants that it means."""
+"""The options of `taimat tune`, and the variants that they mean."""
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -15,8 +15,8 @@ CORNERS_MIN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """As the options were given; None and empty for those that were not."""
+class TuneOptions:
+    """What the command line says; None and empty for options that were not given."""
 
     files: list[Path] = field(default_factory=list)
     last: str | None = None
@@ -31,25 +31,25 @@ class Wishes:
     config: Path | None = None
 
 
-def variants(wishes: Wishes, now: Variant) -> list[Variant]:
-    """What is set now, and beside it what was asked for, or else what is usually worth a look.
+def variants(options: TuneOptions, now: Variant) -> list[Variant]:
+    """The present settings, then what was asked for, or else what is usually worth a look.
 
-    Raises typer.BadParameter for a wish that can't be.
+    Raises typer.BadParameter for a value that can't be.
     """
     changes, told = {}, []
-    if wishes.sensitivity is not None:
-        changes["sensitivity"] = _word(wishes.sensitivity)
-        told.append(f"sensitivity {wishes.sensitivity}")
-    if wishes.smallest_pct is not None:
-        changes["smallest_pct"] = wishes.smallest_pct
-        told.append(f"smallest {wishes.smallest_pct:g} %")
-    if wishes.fps is not None:
-        changes["fps"] = wishes.fps
-        told.append(f"{wishes.fps:g} fps")
-    if wishes.ignore:
-        changes["ignore"] = (*now.ignore, *map(_area, wishes.ignore))
-        told.append(f"{len(wishes.ignore)} more ignored")
-    if wishes.without_zones:
+    if options.sensitivity is not None:
+        changes["sensitivity"] = _word(options.sensitivity)
+        told.append(f"sensitivity {options.sensitivity}")
+    if options.smallest_pct is not None:
+        changes["smallest_pct"] = options.smallest_pct
+        told.append(f"smallest {options.smallest_pct:g} %")
+    if options.fps is not None:
+        changes["fps"] = options.fps
+        told.append(f"{options.fps:g} fps")
+    if options.ignore:
+        changes["ignore"] = (*now.ignore, *map(_area, options.ignore))
+        told.append(f"{len(options.ignore)} more ignored")
+    if options.without_zones:
         changes["zones"] = _no_zones(now)
         told.append("without zones")
     return [now, replace(now, name=", ".join(told), **changes)] if changes else [now, *whatif.usual(now)]

@@ -1,177 +1,99 @@
-"""What root does for an update: by systemd's units at the link's word, or by a technician's with a bundle on a stick.
-
-The link parses what strangers send, so it is asked nothing but which bundle it has; and that is opened as if a
-stranger had made it. Configuration, key and versions are root's own.
-"""
-import os
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+"""The commands of `taimat update`: what the household sees and decides, and what root does."""
 from pathlib import Path
 
-from agent.cli.place import config_path
-from agent.cli.update.bundle import unpack
-from agent.cli.update.versions import PROVEN, ROOT, Run, Versions
-from agent.cli.update.work import Works
-from agent.config.load import load
-from agent.config.settings import Settings
-from agent.core.release import Release, ReleaseRefused, TrialPace, demand
-from agent.host import command_key, log
-from agent.host import command_key as ed25519
-from agent.host.clock import Clock, SystemClock
-from agent.host.files import AlreadyRunning, Lock
-from agent.host.updates import Result, UpdateFolders, bundle, open_plain
-from agent.store.schema import SCHEMA
+import msgspec
+import typer
 
-UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled
-SPARE_B = 64 << 20
-LOCK_EVERY_S = 1.0
+from agent import __version__
+from agent.cli.options import Bundle, Config, Json
+from agent.cli.place import config_path, open_store
+from agent.cli.terminal import console, json_line, size
+from agent.cli.update import root
+from agent.cli.update.ready import can_work
+from agent.core.contract.facts import Poke
+from agent.host.datagram import Outlet
+from agent.store import updates
+from agent.store.database import StoreError
+from agent.store.updates import UpdateOrder
 
+STATES = {"waiting": "waits for you: taimat update approve, or refuse", "approved": "approved, being fetched",
+          "handed": "being installed and tried", "done": "installed, and works", "failed": "came to nothing",
+          "refused": "refused"}
+CODES = {"declined": "by you", "superseded": "the ward has ordered another one", "download": "it could not be fetched",
+         "unhealthy_rolled_back": "it did not work here, and the version before it runs again",
+         "not_enabled": "nobody installs it: systemctl enable --now update-taimat-install.path",
+         "no_room": "the card is too full", "bad_signature": "it is not from the maker whose key is in [update]"}
 
-def execute(command: Sequence[str], within_s: float) -> None:
-    """Run a command to its end; what it says goes where ours goes. Raises OSError and subprocess.SubprocessError.
-
-    Not where we happen to stand: Python would take modules from there, such as from a technician's stick.
-    """
-    subprocess.run(command, check=True, timeout=within_s, stdin=subprocess.DEVNULL, cwd="/")
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """Where root works, and with what; tests have another place for each."""
-
-    config: Path
-    clock: Clock = field(default_factory=SystemClock)
-    run: Run = execute
-    doors: UpdateFolders = UpdateFolders()
-    prefix: Path = ROOT
-    python: str = sys.executable
-    pace: TrialPace = TrialPace()
-
-    def works(self, settings: Settings) -> Works:
-        """All that carries an update out."""
-        versions = Versions(self.run, self.prefix, self.python)
-        return Works(versions, self.doors, Path(settings.store.runtime), self.config, self.clock, self.run, self.pace)
+app = typer.Typer(no_args_is_help=True, help="Newer versions of Taimat: you decide, and root installs them.")
 
 
-def work(root: Root) -> Result | None:
-    """Go on with what was begun, or install what the link asks for; None where there is neither.
-
-    Raises ConfigError, Refused and OSError.
-    """
-    settings = load(root.config)
-    with _alone(root, patient=True):
-        works = root.works(settings)
-        if under_way := works.under_way():
-            return works.resume(under_way)
-        asked = root.doors.collect(root.clock.now())
-        if asked is None:
-            return None
-        try:
-            was = works.versions.named(PROVEN)
-        except ReleaseRefused as refused:
-            root.doors.tell(Result(id=asked.id, version=None, code=refused.code))
-            raise
-        path = bundle(Path(settings.store.folder), asked.sha256)
-        return works.install(asked.id, was, lambda into: _open(root, settings, was, path, into, ordered=True))
+@app.command()
+def show(json: Json = False, config: Config = None) -> None:
+    """Show which version runs, which one the ward wants here, and what became of others."""
+    settings, _, db = open_store(config)
+    order = updates.read(db)
+    if json:
+        json_line({"version": __version__, "rule": settings.update.rule,
+                   "order": msgspec.to_builtins(order) if order else None})
+        return
+    out = console()
+    out.print(f"[dim]{'runs':<12}[/dim]{__version__}")
+    out.print(f"[dim]{'rule':<12}[/dim]{settings.update.rule}")
+    out.print(f"[dim]{'ordered':<12}[/dim]{_line(order) if order else 'nothing'}", soft_wrap=True)
 
 
-def install(root: Root, path: Path) -> Result:
-    """Install a technician's bundle. Raises ConfigError, AlreadyRunning, Refused and OSError."""
-    settings = load(root.config)
-    with _alone(root):
-        works = root.works(settings)
-        if works.under_way():
-            raise ReleaseRefused("busy", "another update is under way: journalctl -fu update-taimat-install")
-        was = works.versions.named(PROVEN)
-        return works.install(None, was, lambda into: _open(root, settings, was, path, into, ordered=False))
+def _line(order: UpdateOrder) -> str:
+    said = f"{order.version} ({size(order.bytes)}): {STATES[order.state]}"
+    return f"{said}, {CODES.get(order.code, order.code)}" if order.code else said
 
 
-def boot(root: Root) -> None:
-    """Before any role starts: see whether the last update took the machine down. Raises ConfigError, Refused, OSError.
-    """
-    works = root.works(load(root.config))
-    if under_way := works.under_way():
-        works.boot(under_way)
+@app.command()
+def approve(config: Config = None) -> None:
+    """Let the version be installed that the ward has ordered and that waits for you."""
+    _decide(config, True)
 
 
-def rollback(root: Root) -> Result:
-    """Have the version before this one run. Raises ConfigError, AlreadyRunning, Refused and OSError."""
-    settings = load(root.config)
-    with _alone(root):
-        works = root.works(settings)
-        if works.under_way():
-            raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it is not well")
-        current = works.versions.named(PROVEN)
-        others = [version for version in works.versions.whole() if version != current]
-        if not others:
-            raise ReleaseRefused("no_way_back", f"there is no other version than {current} on this device: "
-                                 "install a bundle")
-        works.back(others[-1])
-        return Result(id="", version=others[-1])
+@app.command()
+def refuse(config: Config = None) -> None:
+    """Keep the version that runs; the ward may order another one."""
+    _decide(config, False)
 
 
-@contextmanager
-def _alone(root: Root, patient: bool = False) -> Iterator[None]:
-    """Only one process works on versions. Raises AlreadyRunning, unless `patient`; OSError."""
-    root.doors.told.mkdir(mode=0o755, parents=True, exist_ok=True)
-    while True:
-        try:
-            lock = Lock(root.doors.told / "update.lock")
-            break
-        except AlreadyRunning:
-            if not patient:
-                raise
-        time.sleep(LOCK_EVERY_S)
-    try:
-        yield
-    finally:
-        lock.release()
+def _decide(config: Path | None, approved: bool) -> None:
+    settings, _, db = open_store(config)
+    order = updates.decide(db, approved)
+    if order is None:
+        raise StoreError("no version waits for you; see: taimat update show")
+    Outlet(Path(settings.store.runtime)).send(Poke(what="updates"), "link")
+    word = "[green]approved[/green]" if approved else "[yellow]refused[/yellow]"
+    console().print(f"{word}  {order.version} ({size(order.bytes)})")
 
 
-def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, ordered: bool) -> Release:
-    """Unpack the bundle at `path`. `ordered`: by the ward, so the household's rule counts. Raises Refused, OSError."""
-    if ordered and settings.update.rule == "never":
-        raise ReleaseRefused("forbidden", '[update] rule is "never": nothing is installed by order')
-    if not settings.update.release_key:
-        raise ReleaseRefused("no_release_key", "[update] release_key is not set: it names the file with the key of the "
-                             "releases' maker")
-    try:
-        key = command_key.load(settings.update.release_key, "[update] release_key", "the maker", "root")
-        handle = open_plain(path)
-    except command_key.PublicKeyProblem as problem:
-        raise ReleaseRefused("no_release_key", str(problem)) from problem
-    except OSError as error:
-        raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
-    with os.fdopen(handle, "rb") as file:
-        _demand_room(root.prefix, os.fstat(handle).st_size)
-        return unpack(file, key, ed25519.verifies, into,
-                      lambda release: demand(release, was, sys.version_info[:3], SCHEMA))
+@app.command()
+def install(bundle: Bundle, config: Config = None) -> None:
+    """Install a release from a file, as root: checked, tried for minutes, and taken back if it is not well."""
+    raise typer.Exit(root.tell(lambda place: root.install(place, bundle), config))
 
 
-def _demand_room(folder: Path, bundle_b: int) -> None:
-    """Raises Refused."""
-    need_b, free_b = UNPACKED * bundle_b + SPARE_B, shutil.disk_usage(folder).free
-    if free_b < need_b:
-        raise ReleaseRefused("no_room", f"{folder}: {free_b >> 20} MB are free, and up to {need_b >> 20} MB are "
-                             "needed: make room there")
+@app.command()
+def rollback(config: Config = None) -> None:
+    """Have the version before this one run again, as root."""
+    raise typer.Exit(root.tell(root.rollback, config))
 
 
-def tell(act: Callable[[Root], Result | None], config: Path | None) -> int:
-    """Do it on this machine, and say what came of it; returns the exit code. Raises ConfigError and AlreadyRunning."""
-    log.set_up("update", "info")
-    try:
-        result = act(Root(config_path(config)))
-    except (ReleaseRefused, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    if result and result.code:
-        print(f"not installed: {result.code}", file=sys.stderr)
-        return 1
-    if result:
-        print(f"{result.version} runs")
-    return 0
+@app.command(hidden=True)
+def work(config: Config = None) -> None:
+    """What systemd starts as root when the link has a release, or when an update was cut off."""
+    raise typer.Exit(root.tell(root.work, config))
+
+
+@app.command(hidden=True)
+def boot(config: Config = None) -> None:
+    """What systemd starts as root before any role."""
+    raise typer.Exit(root.tell(root.boot, config))
+
+
+@app.command(hidden=True)
+def ready(version: str, config: Config = None) -> None:
+    """What the version before this one asks: whether this one can work here."""
+    raise typer.Exit(can_work(version, config_path(config)))

@@ -1,4 +1,4 @@
-"""What a version says of itself before it gets its trial: whether it can work on this device. The old one asks."""
+"""What a version says of itself before its trial: whether it can work on this device. The version before it asks."""
 import importlib
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from agent.store.database import demand_usable
 ROLES = ("capture", "keeper", "link", "web")
 
 
-def ready(version: str, config: Path) -> int:
+def can_work(version: str, config: Path) -> int:
     """Look, and change nothing; returns the exit code. Raises ConfigError and StoreError: they are what is wrong."""
     if version != __version__:
         print(f"this is {__version__}, and was announced as {version}", file=sys.stderr)

@@ -23,8 +23,8 @@ KNOWN = "seq, name, camera, state, boot, mono_ms, wall_ms, dur_ms, sha256"
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """Everything on it that the check needs."""
+class CardContent:
+    """Everything on a card that the check needs."""
 
     lines: list[LedgerLine]
     waiting: list[Row]
@@ -33,7 +33,7 @@ class Card:
     shelf: CardContents
 
 
-def read(folder: Path, tell: Callable[[int], None]) -> Card:
+def read(folder: Path, tell: Callable[[int], None]) -> CardContent:
     """Read the store in `folder`; `tell` hears how many clips were hashed. Raises StoreError, sqlite3.Error."""
     if not (folder / FILE).exists():
         raise StoreError(f"{folder}: there is no {FILE} here, or this user may not look (sudo); "
@@ -48,7 +48,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> Card:
         lines, waiting, noted_n = list(ledger.lines(db)), ledger.waiting(db), ledger.noted_n(db)
         key = _key(db)
     _look_again(Folders(folder), known, files)
-    return Card(lines, waiting, noted_n, key, CardContents(files, known, boots, waiting))
+    return CardContent(lines, waiting, noted_n, key, CardContents(files, known, boots, waiting))
 
 
 def _boots(db: sqlite3.Connection) -> dict[str, frozenset[int]]:

@@ -1,10 +1,12 @@
-"""The whole of a check: read the card or the export, check rows and clips or films, say what holds."""
+"""`taimat verify`, from start to end: read the card or the export, check rows and clips or films, say what holds."""
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.cli.verify import card, show, show_export
@@ -17,17 +19,25 @@ EXIT_HOLDS, EXIT_FOUND = 0, 1
 HEAD_DIGITS_MIN = 16
 
 
-def verify(config: Path | None, folder: Path | None, heads: Sequence[str], key: str, as_json: bool) -> int:
-    """Check a store or an export and print what came of it; returns 1 if anything does not hold.
+StoreFolder = Annotated[Path | None, typer.Argument(
+    metavar="[FOLDER]", show_default=False,
+    help="A store, as on a card in a reader. Without it, the one that the configuration names.")]
+Heads = Annotated[list[str] | None, typer.Option(
+    "--head", metavar="N:HEX", show_default=False,
+    help="A row's number and hash as somebody else has kept them, such as the ward; several times for several.")]
+Fingerprint = Annotated[str | None, typer.Option(
+    "--key", metavar="HEX", show_default=False, help="The fingerprint of the device's key, as somebody has kept it.")]
 
-    Raises typer.BadParameter for a head or key that is none, ConfigError, StoreError.
-    """
-    anchors = dict(map(_head, heads))
+
+def verify(folder: StoreFolder = None, heads: Heads = None, key: Fingerprint = None, json: Json = False,
+           config: Config = None) -> None:
+    """Check that the recordings are what was recorded: every clip, and the signed ledger of all that was done."""
+    anchors = dict(map(_head, heads or ()))
     if key and not _is_hex(key, 16):
         raise typer.BadParameter(f"{key} is no key's fingerprint: 16 hex digits, as in a health report",
                                  param_hint="--key")
     place = folder or Path(load(config_path(config)).store.folder)
-    return (_export if unpacked.is_one(place) else _card)(place, anchors, key, as_json)
+    raise typer.Exit((_export if unpacked.is_one(place) else _card)(place, anchors, key or "", json))
 
 
 def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
@@ -36,7 +46,7 @@ def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int
     checked = check(seen.lines, verifies, heads=anchors, key=key, told_key=seen.key, waiting=seen.waiting,
                     noted_n=seen.noted_n)
     findings = [*checked.findings, *check_card(checked, seen.shelf)]
-    show.results(show.Results(checked, findings, seen.shelf, anchors), as_json)
+    show.results(show.CardResults(checked, findings, seen.shelf, anchors), as_json)
     return EXIT_FOUND if findings else EXIT_HOLDS
 
 
@@ -44,13 +54,13 @@ def _export(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> i
     with _reading(as_json) as tell:
         seen = unpacked.read(folder, tell)
     verdict = check_package(seen, verifies, heads=anchors, key=key)
-    show_export.results(show_export.Results(verdict, anchors, bool(key)), as_json)
+    show_export.results(show_export.ExportResults(verdict, anchors, bool(key)), as_json)
     return EXIT_FOUND if verdict.findings else EXIT_HOLDS
 
 
 @contextlib.contextmanager
 def _reading(quiet: bool) -> Iterator[Callable[[int], None]]:
-    """How many files were read, on a terminal."""
+    """Show on a terminal how many files were read."""
     out = console()
     with out.status(" reading ...") as status:
         if quiet or not out.is_terminal:

@@ -11,7 +11,7 @@ NO_HEAD = ("From the card alone nobody can tell whether the ledger's end was cut
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class CardResults:
     """What is told."""
 
     checked: Checked
@@ -33,7 +33,7 @@ class Results:
         return len(self.heads) - len(wrong)
 
 
-def results(found: Results, as_json: bool) -> None:
+def results(found: CardResults, as_json: bool) -> None:
     """Print all of it."""
     if as_json:
         _as_json(found)
@@ -41,7 +41,7 @@ def results(found: Results, as_json: bool) -> None:
         _as_text(found)
 
 
-def _as_json(found: Results) -> None:
+def _as_json(found: CardResults) -> None:
     """A line for each finding, then one with what holds."""
     for finding in found.findings:
         json_line(asdict(finding))
@@ -52,7 +52,7 @@ def _as_json(found: Results) -> None:
                "device": checked.rows[0].dev if checked.rows else None})
 
 
-def _as_text(found: Results) -> None:
+def _as_text(found: CardResults) -> None:
     out, checked = console(), found.checked
     list_findings(found.findings, "clip")
     good_n, all_n = found.clips_n

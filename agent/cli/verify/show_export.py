@@ -13,7 +13,7 @@ NO_KEY = ("From the export alone nobody can tell whose key it is: compare its fi
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class ExportResults:
     """What is told."""
 
     verdict: PackageVerdict
@@ -34,7 +34,7 @@ class Results:
         return self.verdict.compared_n - len(wrong)
 
 
-def results(found: Results, as_json: bool) -> None:
+def results(found: ExportResults, as_json: bool) -> None:
     """Print all of it."""
     if as_json:
         _as_json(found)
@@ -42,7 +42,7 @@ def results(found: Results, as_json: bool) -> None:
         _as_text(found)
 
 
-def _as_json(found: Results) -> None:
+def _as_json(found: ExportResults) -> None:
     """A line for each finding, then one with what holds."""
     verdict, (good_n, all_n) = found.verdict, found.files_n
     for finding in verdict.findings:
@@ -57,7 +57,7 @@ def _key(manifest: Manifest | None) -> str | None:
     return fingerprint(bytes.fromhex(manifest.key)) if manifest and manifest.key else None
 
 
-def _as_text(found: Results) -> None:
+def _as_text(found: ExportResults) -> None:
     out, verdict, manifest = console(), found.verdict, found.verdict.manifest
     list_findings(verdict.findings, "file")
     good_n, all_n = found.files_n

@@ -24,7 +24,7 @@ def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int
         time.sleep(LOOK_EVERY_S)
     if found[0] <= begin_ms:
         raise ExportError(f"{camera}: what there is from {spell(begin_ms)} on is still being recorded; ask again when "
-                          "that clip is finished, or take it as it is with taimat clips export")
+                          "that clip is finished, or export the film alone: taimat export --film")
     return found[0]
 
 

@@ -1,24 +1,37 @@
-"""`taimat clips list`: what is on the card."""
+"""`taimat clips list`, and the list of the other commands on clips."""
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 
+import typer
+
+from agent.cli.clips.erase import erase
+from agent.cli.clips.hold import hold, holds, release
+from agent.cli.footage import newest
+from agent.cli.options import Config, Json, Last, OnlyCamera
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, size, table, when
 from agent.store import boots, clips
 from agent.store.clips import Clip
 from agent.store.folders import Folders
 
-PAGE_N = 500
+app = typer.Typer(invoke_without_command=True, help="Look at the recordings, hold some, erase some.")
 
 
-def show(config: Path | None, camera: str | None, last_n: int, as_json: bool) -> None:
-    """Print the newest clips, the newest last, as a terminal is read. Raises ConfigError, StoreError."""
+@app.callback()
+def _options(context: typer.Context, config: Config = None) -> None:
+    """Without a word after it: the list."""
+    if context.invoked_subcommand is None:
+        list_clips(config=config)
+    context.default_map = {name: {"config": config} for name in context.command.commands}
+
+
+@app.command("list")
+def list_clips(camera: OnlyCamera = None, last: Last = 20, json: Json = False, config: Config = None) -> None:
+    """List the newest clips: when, how long, how large, and the file."""
     _, folders, db = open_store(config)
-    shown = list(islice(newest(db, camera), last_n))[::-1]
-    if as_json:
+    shown = list(islice(newest(db, camera), last))[::-1]     # the newest last, as a terminal is read
+    if json:
         for clip in shown:
             json_line({**asdict(clip), "file": str(folders.clip(clip.seq, clip.name))})
         return
@@ -28,14 +41,6 @@ def show(config: Path | None, camera: str | None, last_n: int, as_json: bool) ->
     rows = [_row(clip, folders, boots.is_sure(db, clip.boot, clip.clock)) for clip in shown]
     table((" began", "camera", "kind", "long", "size", "file"), rows, right=("long", "size"), fold=("file",))
     _sum(db, rows)
-
-
-def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
-    """Finished clips, newest first, fetched page by page."""
-    before_seq = None
-    while page := clips.finished(db, camera, PAGE_N, before_seq):
-        yield from page
-        before_seq = page[-1].seq
 
 
 def _row(clip: Clip, folders: Folders, sure: bool) -> tuple[str, ...]:
@@ -53,3 +58,7 @@ def _sum(db: sqlite3.Connection, rows: list[tuple[str, ...]]) -> None:
     out.print(f"\n[dim]{len(rows)} shown of {count_n} on the card, {size(count_b) or '0 B'} in all[/dim]")
     if any(row[0].startswith(("~", "?")) for row in rows):
         out.print(f"[dim]{MARKS}[/dim]")
+
+
+for command in (erase, hold, release, holds):
+    app.command()(command)

@@ -1,12 +1,11 @@
-"""`taimat clips export`: any time out of the recordings, as an MP4 to hand on."""
+"""`taimat export --film`: any time of a camera as one MP4, the pictures as they were recorded."""
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
-from agent.cli.footage import camera_of, demand_one_way, range_ms, telling
-from agent.cli.keyring import keyring
+from agent.cli.footage import FootageOptions, keyring, telling
 from agent.cli.place import open_store
 from agent.cli.terminal import console, json_line, length, size
 from agent.config.settings import Settings
@@ -20,36 +19,20 @@ from agent.store.folders import Folders
 EXIT_OK, EXIT_DAMAGED = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the command line says."""
+def export_film(footage: FootageOptions, output: Path | None, replace: bool, as_json: bool, config: Path | None) -> int:
+    """Cut, write and tell; returns 1 if footage is damaged that should be in it.
 
-    clip: str | None
-    camera: str | None
-    since: str | None
-    until: str | None
-    last: str | None
-    output: Path | None
-    replace: bool
-    as_json: bool
-    config: Path | None
-    household_key: Path | None = None
-
-
-def export(wishes: Wishes) -> int:
-    """Cut, write and tell. Returns 1 if footage is damaged that should be in it.
-
-    Raises typer.BadParameter for wishes that can't be, ConfigError, StoreError.
+    Raises typer.BadParameter for options that contradict the recordings, ConfigError, StoreError.
     """
-    settings, folders, db = open_store(wishes.config)
+    settings, folders, db = open_store(config)
     try:
-        found = _prepared(wishes, settings, folders, db)
-        target = wishes.output or Path(_name(found))
-        with telling(found, wishes.as_json) as tell:
-            written = write(found, target, wishes.replace, tell)
+        found = _prepared(footage, settings, folders, db)
+        target = output or Path(_name(found))
+        with telling(found, as_json) as tell:
+            written = write(found, target, replace, tell)
     except (ExportError, LockedError) as error:
         raise StoreError(str(error)) from error
-    if wishes.as_json:
+    if as_json:
         for each in written:
             json_line(_plain(found, each))
     else:
@@ -57,16 +40,14 @@ def export(wishes: Wishes) -> int:
     return EXIT_DAMAGED if any(gap.why for gap in found.gaps) else EXIT_OK
 
 
-def _prepared(wishes: Wishes, settings: Settings, folders: Folders, db: sqlite3.Connection) -> Export:
-    file_key = keyring(settings, folders, db, wishes.household_key).file_key
-    demand_one_way(wishes.clip, wishes.since, wishes.until, wishes.last)
-    if wishes.clip is not None:
-        clip = clips.get(db, wishes.clip.removesuffix(".mp4"))
-        if clip is None or clip.state not in ("open", "done", "recovered"):
-            raise typer.BadParameter(f"there is no clip {wishes.clip}; taimat clips list tells which there are")
-        return prepare_clip(db, folders, clip, file_key)
-    camera = camera_of(wishes.camera, settings, db)
-    return prepare(db, folders, camera, *range_ms(wishes.since, wishes.until, wishes.last, db), file_key)
+def _prepared(footage: FootageOptions, settings: Settings, folders: Folders, db: sqlite3.Connection) -> Export:
+    file_key = keyring(settings, folders, db, footage.household_key).file_key
+    if footage.clip is None:
+        return prepare(db, folders, *footage.span(settings, db), file_key)
+    clip = clips.get(db, footage.clip.removesuffix(".mp4"))
+    if clip is None or clip.state not in ("open", "done", "recovered"):
+        raise typer.BadParameter(f"there is no clip {footage.clip}; taimat clips list tells which there are")
+    return prepare_clip(db, folders, clip, file_key)
 
 
 def _name(found: Export) -> str:

@@ -1,0 +1,51 @@
+"""Times and lengths as people type them behind an option. Everything here raises typer.BadParameter."""
+import re
+from datetime import datetime, timedelta
+
+import typer
+
+from agent.core.household.pause import TRUSTED
+from agent.host.clock import Instant
+
+FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
+TIMES = ("%H:%M", "%H:%M:%S")
+LENGTH = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,3})h)?(?:(\d{1,4})(?:m|min)?)?", re.ASCII)
+TIME = re.compile(r"(\d\d?):(\d\d)", re.ASCII)
+
+
+def length_ms(text: str, option: str) -> int:
+    """Milliseconds of "90", "90m", "2h", "1h30m" or "1d"."""
+    found = LENGTH.fullmatch(text.strip().lower())
+    days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    ms = ((days * 24 + hours) * 60 + minutes) * 60_000
+    if not ms:
+        raise typer.BadParameter(f"{option} takes a length, as in 30m, 2h, 1h30m or 1d; it is {text!r}")
+    return ms
+
+
+def moment_ms(text: str, option: str, day_ms: int) -> int:
+    """Wall time, Unix milliseconds, of "2026-11-25 14:00" or "14:00"; a time alone is on the day of `day_ms`."""
+    day = datetime.fromtimestamp(day_ms / 1000)
+    for form in (*FORMATS, *TIMES):
+        try:
+            found = datetime.strptime(text.strip(), form)
+        except ValueError:
+            continue
+        return int((day.replace(hour=found.hour, minute=found.minute, second=found.second, microsecond=0)
+                    if form in TIMES else found).timestamp() * 1000)
+    raise typer.BadParameter(f'{option} takes a moment, as in "2026-11-25 14:00", 14:00 or 14:00:30; it is {text!r}')
+
+
+def next_time_ms(text: str, now: Instant) -> int:
+    """Wall time, Unix milliseconds, when it is next "18:00" here, for `--until`."""
+    found = TIME.fullmatch(text.strip())
+    hour, minute = (int(part) for part in found.groups()) if found else (24, 0)
+    if hour > 23 or minute > 59:
+        raise typer.BadParameter(f"--until takes a time of day, as in 18:00; it is {text!r}")
+    if now.clock not in TRUSTED:
+        raise typer.BadParameter("this machine does not know for sure what time it is; use --for, as in --for 2h")
+    local = datetime.fromtimestamp(now.wall_ms / 1000)
+    then = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if then <= local:
+        then += timedelta(days=1)
+    return int(then.timestamp() * 1000)

@@ -1,0 +1,182 @@
+"""What root does for an update: by systemd's units at the link's word, or by a technician's with a bundle on a stick.
+
+The link parses what strangers send, so it is asked nothing but which bundle it has; and that is opened as if a
+stranger had made it. Configuration, key and versions are root's own.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.cli.place import config_path
+from agent.cli.update.bundle import unpack
+from agent.cli.update.versions import PROVEN, ROOT, Run, Versions
+from agent.cli.update.work import Works
+from agent.config.load import load
+from agent.config.settings import Settings
+from agent.core.release import Release, ReleaseRefused, TrialPace, demand
+from agent.host import command_key, log
+from agent.host import command_key as ed25519
+from agent.host.clock import Clock, SystemClock
+from agent.host.files import AlreadyRunning, Lock
+from agent.host.updates import Result, UpdateFolders, bundle, open_plain
+from agent.store.schema import SCHEMA
+
+UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled
+SPARE_B = 64 << 20
+LOCK_EVERY_S = 1.0
+
+
+def execute(command: Sequence[str], within_s: float) -> None:
+    """Run a command to its end; what it says goes where ours goes. Raises OSError and subprocess.SubprocessError.
+
+    Not where we happen to stand: Python would take modules from there, such as from a technician's stick.
+    """
+    subprocess.run(command, check=True, timeout=within_s, stdin=subprocess.DEVNULL, cwd="/")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where root works, and with what; tests have another place for each."""
+
+    config: Path
+    clock: Clock = field(default_factory=SystemClock)
+    run: Run = execute
+    doors: UpdateFolders = UpdateFolders()
+    prefix: Path = ROOT
+    python: str = sys.executable
+    pace: TrialPace = TrialPace()
+
+    def works(self, settings: Settings) -> Works:
+        """All that carries an update out."""
+        versions = Versions(self.run, self.prefix, self.python)
+        return Works(versions, self.doors, Path(settings.store.runtime), self.config, self.clock, self.run, self.pace)
+
+
+def work(root: Root) -> Result | None:
+    """Go on with what was begun, or install what the link asks for; None where there is neither.
+
+    Raises ConfigError, ReleaseRefused and OSError.
+    """
+    settings = load(root.config)
+    with _alone(root, patient=True):
+        works = root.works(settings)
+        if under_way := works.under_way():
+            return works.resume(under_way)
+        asked = root.doors.collect(root.clock.now())
+        if asked is None:
+            return None
+        try:
+            was = works.versions.named(PROVEN)
+        except ReleaseRefused as refused:
+            root.doors.tell(Result(id=asked.id, version=None, code=refused.code))
+            raise
+        path = bundle(Path(settings.store.folder), asked.sha256)
+        return works.install(asked.id, was, lambda into: _open(root, settings, was, path, into, ordered=True))
+
+
+def install(root: Root, path: Path) -> Result:
+    """Install a technician's bundle. Raises ConfigError, AlreadyRunning, ReleaseRefused and OSError."""
+    settings = load(root.config)
+    with _alone(root):
+        works = root.works(settings)
+        if works.under_way():
+            raise ReleaseRefused("busy", "another update is under way: journalctl -fu update-taimat-install")
+        was = works.versions.named(PROVEN)
+        return works.install(None, was, lambda into: _open(root, settings, was, path, into, ordered=False))
+
+
+def boot(root: Root) -> None:
+    """Before any role starts: see whether the last update took the machine down.
+
+    Raises ConfigError, ReleaseRefused and OSError.
+    """
+    works = root.works(load(root.config))
+    if under_way := works.under_way():
+        works.boot(under_way)
+
+
+def rollback(root: Root) -> Result:
+    """Have the version before this one run. Raises ConfigError, AlreadyRunning, ReleaseRefused and OSError."""
+    settings = load(root.config)
+    with _alone(root):
+        works = root.works(settings)
+        if works.under_way():
+            raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it is not well")
+        current = works.versions.named(PROVEN)
+        others = [version for version in works.versions.whole() if version != current]
+        if not others:
+            raise ReleaseRefused("no_way_back", f"there is no other version than {current} on this device: "
+                                 "install a bundle")
+        works.back(others[-1])
+        return Result(id="", version=others[-1])
+
+
+@contextmanager
+def _alone(root: Root, patient: bool = False) -> Iterator[None]:
+    """Only one process works on versions. Raises AlreadyRunning, unless `patient`; OSError."""
+    root.doors.told.mkdir(mode=0o755, parents=True, exist_ok=True)
+    while True:
+        try:
+            lock = Lock(root.doors.told / "update.lock")
+            break
+        except AlreadyRunning:
+            if not patient:
+                raise
+        time.sleep(LOCK_EVERY_S)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, ordered: bool) -> Release:
+    """Unpack the bundle at `path`. `ordered`: by the ward, so the household's rule counts.
+
+    Raises ReleaseRefused and OSError.
+    """
+    if ordered and settings.update.rule == "never":
+        raise ReleaseRefused("forbidden", '[update] rule is "never": nothing is installed by order')
+    if not settings.update.release_key:
+        raise ReleaseRefused("no_release_key", "[update] release_key is not set: it names the file with the key of the "
+                             "releases' maker")
+    try:
+        key = command_key.load(settings.update.release_key, "[update] release_key", "the maker", "root")
+        handle = open_plain(path)
+    except command_key.PublicKeyProblem as problem:
+        raise ReleaseRefused("no_release_key", str(problem)) from problem
+    except OSError as error:
+        raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
+    with os.fdopen(handle, "rb") as file:
+        _demand_room(root.prefix, os.fstat(handle).st_size)
+        return unpack(file, key, ed25519.verifies, into,
+                      lambda release: demand(release, was, sys.version_info[:3], SCHEMA))
+
+
+def _demand_room(folder: Path, bundle_b: int) -> None:
+    """Raises ReleaseRefused."""
+    need_b, free_b = UNPACKED * bundle_b + SPARE_B, shutil.disk_usage(folder).free
+    if free_b < need_b:
+        raise ReleaseRefused("no_room", f"{folder}: {free_b >> 20} MB are free, and up to {need_b >> 20} MB are "
+                             "needed: make room there")
+
+
+def tell(act: Callable[[Root], Result | None], config: Path | None) -> int:
+    """Do it on this machine, and say what came of it; returns the exit code. Raises ConfigError and AlreadyRunning."""
+    log.set_up("update", "info")
+    try:
+        result = act(Root(config_path(config)))
+    except (ReleaseRefused, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if result and result.code:
+        print(f"not installed: {result.code}", file=sys.stderr)
+        return 1
+    if result:
+        print(f"{result.version} runs")
+    return 0
