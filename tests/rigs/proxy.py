@@ -45,7 +45,7 @@ class Proxy:
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(["nginx", "-c", self.config, "-g", "daemon off; error_log stderr notice;"],
+            self.process = subprocess.Popen(["nginx", "-c", self.config, "-g", "daemon off;"],
                                             env={"PATH": "/usr/sbin:/usr/bin"}, stderr=log)
         until(lambda: accepts(self._port) or self.process.poll() is not None)
         assert self.process.poll() is None, self.log.read_text()

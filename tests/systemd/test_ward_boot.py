@@ -162,4 +162,5 @@ def test_who_is_revoked_is_out_when_the_list_is_written(machine: Machine, author
     certificate = machine.root / "etc/taimat-ward/device.cert.pem"
     machine.write("/etc/taimat-ward/ward.crl.pem", authority.revoke(certificate).read_text())
     until(lambda: curl(machine, "-X", "OPTIONS", "https://localhost:8443/exports")[0] == 400, "it is out")
+    assert "certificate revoked" in machine.journal("--unit", PROXY)
     assert machine.show(PROXY, "NRestarts") == "0" and machine.show(PROXY, "ActiveState") == "active"

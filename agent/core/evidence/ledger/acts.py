@@ -167,7 +167,6 @@ class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
     recipients: list[str] = []      # public keys that it was sealed for; none: whoever has the file
 
 
-
 class HoldPlaced(Act, frozen=True, kw_only=True, omit_defaults=True):
     """Retention must leave a clip alone."""
 
