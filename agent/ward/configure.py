@@ -33,7 +33,7 @@ LOOK_S = 2.0                    # what is retained comes at once
 Ver = Annotated[int, Meta(ge=0, le=WHOLE_MAX - 1)]
 
 
-class Report(Struct, kw_only=True, frozen=True, omit_defaults=True):
+class SettingsReport(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What a device says of its configuration; devices are not trusted, so each field is within bounds."""
 
     dev: str = ""                       # by the topic
@@ -81,7 +81,7 @@ def _remedy(name: str) -> str:
 
 
 def reports(ops: OpsLink, devices: Mapping[str, wire.Topics], patience_s: float, ver: int = 0,
-            send: Callable[[str, int], None] | None = None) -> Iterator[Report]:
+            send: Callable[[str, int], None] | None = None) -> Iterator[SettingsReport]:
     """What each device has reported last; or its answer, where `send` asks it for something under the number `ver`.
 
     Those that say nothing in time come last, as "silent". Raises OpsFault.
@@ -102,18 +102,18 @@ def reports(ops: OpsLink, devices: Mapping[str, wire.Topics], patience_s: float,
         yield report
         if not left:
             return
-    yield from (Report(dev=dev, st="silent", ver=asked) for dev, asked in left.items())
+    yield from (SettingsReport(dev=dev, st="silent", ver=asked) for dev, asked in left.items())
 
 
-def _read(payload: bytes, dev: str) -> Report | None:
+def _read(payload: bytes, dev: str) -> SettingsReport | None:
     """The report of this device; None for a payload that is not one."""
     try:
-        return msgspec.structs.replace(msgspec.json.decode(payload, type=Report), dev=dev)
+        return msgspec.structs.replace(msgspec.json.decode(payload, type=SettingsReport), dev=dev)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def show(heard: Iterable[Report], as_json: bool) -> bool:
+def show(heard: Iterable[SettingsReport], as_json: bool) -> bool:
     """Print them as they come, or as a table on a terminal; returns whether all is as it was wished for or clamped."""
     grid, all_well = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0)), True
     for report in heard:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from agent.ward.uploads.figures import Figures
+from agent.ward.uploads.metrics import IntakeMetrics
 from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES
 from tests.rigs.forward import WardForward, city
@@ -42,7 +42,7 @@ def figures(tmp_path_factory):
 
 def intake_figures():
     """What an intake that has just been started would tell: by its headings also what has not happened yet."""
-    told = generate_latest(Figures("").registry).decode()
+    told = generate_latest(IntakeMetrics("").registry).decode()
     return {name for name in FIGURE.findall(told) if not name.endswith("_created")}
 
 

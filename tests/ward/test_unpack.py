@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.core.contract.wire import requests as handover
 from agent.ward.uploads import headers, unpack
-from agent.ward.uploads.headers import Refusal
+from agent.ward.uploads.headers import UploadRefusal
 from agent.ward.uploads.unpack import NotAnExport
 from tests.rigs.intake import metadata
 
@@ -101,13 +101,13 @@ def test_headers_of_any_content_are_understood_or_refused(given_headers):
                  lambda told: headers.announced(told, 10**9)):
         try:
             read(given_headers)
-        except Refusal as refusal:
+        except UploadRefusal as refusal:
             assert 400 <= refusal.status < 500 and refusal.code and refusal.why
 
 
 @given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=20))))
 def test_a_header_that_counts_is_given_once(pairs):
-    with pytest.raises(Refusal):
+    with pytest.raises(UploadRefusal):
         headers.single([(b"Upload-Offset", b"1"), *pairs, (b"upload-offset", b"2")])
 
 

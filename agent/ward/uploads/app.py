@@ -14,9 +14,9 @@ from agent.core.contract.wire import requests as handover
 from agent.ward.database import DatabaseFault
 from agent.ward.settings import UPLOADS_PATH
 from agent.ward.uploads import headers as told
-from agent.ward.uploads.counter import LATER_S, SOON_S, Counter
-from agent.ward.uploads.figures import Figures
-from agent.ward.uploads.headers import Refusal
+from agent.ward.uploads.headers import UploadRefusal
+from agent.ward.uploads.metrics import IntakeMetrics
+from agent.ward.uploads.service import LATER_S, SOON_S, UploadService
 
 SILENCE_S = 30.0                # within a piece
 PIECE_S = 600.0                 # for all of it: 14 kbit/s
@@ -30,9 +30,9 @@ Answering = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 class Application:
     """The handlers; `app` is what a server runs."""
 
-    def __init__(self, counter: Counter, figures: Figures, max_b: int, life: Lifespan[Starlette]) -> None:
+    def __init__(self, service: UploadService, metrics: IntakeMetrics, max_b: int, life: Lifespan[Starlette]) -> None:
         """`max_b`: of one upload; `life` goes on beside the answering."""
-        self._counter, self._figures, self._max_b = counter, figures, max_b
+        self._service, self._metrics, self._max_b = service, metrics, max_b
         one = UPLOADS_PATH + "/{request}"
         self.app = Starlette(routes=[
             self._route(UPLOADS_PATH, OPTIONS=self._options, POST=self._begin),
@@ -43,7 +43,7 @@ class Application:
     def _route(self, path: str, **methods: Answering) -> Route:
         async def answer(request: Request) -> Response:
             response = await self._answered(request, methods)
-            self._figures.answers.labels(str(response.status_code)).inc()
+            self._metrics.answers.labels(str(response.status_code)).inc()
             return response
         return Route(path, answer, methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"])
 
@@ -54,19 +54,19 @@ class Application:
             headers = told.single(request.headers.raw)
             request.state.peer = told.device(headers)
             if not request.state.peer:
-                raise Refusal(403, "no_device", "the certificate's common name is no device's id")
+                raise UploadRefusal(403, "no_device", "the certificate's common name is no device's id")
             if (handler := methods.get(request.method)) is None:
-                raise Refusal(405, "method", f"there is no {request.method} here", Allow=", ".join(methods))
+                raise UploadRefusal(405, "method", f"there is no {request.method} here", Allow=", ".join(methods))
             return await handler(request, headers)
-        except Refusal as refusal:
+        except UploadRefusal as refusal:
             _log.info("%s was refused: %d %s", request.state.peer or "somebody", refusal.status, refusal.code)
             return _refused(refusal)
         except DatabaseFault as fault:
             _log.error("%s", fault)
-            return _refused(Refusal(503, "database", "the ward's database is away", Retry_After=LATER_S))
+            return _refused(UploadRefusal(503, "database", "the ward's database is away", Retry_After=LATER_S))
         except OSError as error:
             _log.error("an upload can't be written: %s", error)
-            return _refused(Refusal(507, "no_room", "it can't be written at the moment", Retry_After=LATER_S))
+            return _refused(UploadRefusal(507, "no_room", "it can't be written at the moment", Retry_After=LATER_S))
 
     async def _options(self, _request: Request, _headers: Mapping[str, str]) -> Response:
         return Response(status_code=204, headers=TUS | {
@@ -76,46 +76,46 @@ class Application:
     async def _begin(self, request: Request, headers: Mapping[str, str]) -> Response:
         told.demand_version(headers)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            raise Refusal(400, "body", "an announcement has no body: its pieces come with PATCH")
+            raise UploadRefusal(400, "body", "an announcement has no body: its pieces come with PATCH")
         wish = told.announced(headers, self._max_b)
-        await self._counter.begin(request.state.peer, wish)
+        await self._service.begin(request.state.peer, wish)
         return Response(status_code=201, headers=TUS | {"Location": f"{UPLOADS_PATH}/{wish.request}"})
 
     async def _state(self, request: Request, headers: Mapping[str, str]) -> Response:
         told.demand_version(headers)
-        have_b, all_b = await self._counter.state(request.state.peer, _asked(request))
+        have_b, all_b = await self._service.state(request.state.peer, _asked(request))
         return Response(headers=TUS | {"Upload-Offset": str(have_b), "Upload-Length": str(all_b),
                                        "Cache-Control": "no-store"})
 
     async def _piece(self, request: Request, headers: Mapping[str, str]) -> Response:
         told.demand_version(headers)
         offset_b, size_b, digest = told.offset(headers), told.length(headers), told.checksum(headers)
-        await self._counter.state(request.state.peer, _asked(request))      # before a stranger's bytes are read
+        await self._service.state(request.state.peer, _asked(request))      # before a stranger's bytes are read
         piece = await _whole(request, size_b)
-        have_b = await self._counter.take(request.state.peer, _asked(request), offset_b, piece, digest)
+        have_b = await self._service.append_piece(request.state.peer, _asked(request), offset_b, piece, digest)
         return Response(status_code=204, headers=TUS | {"Upload-Offset": str(have_b)})
 
     async def _withdraw(self, request: Request, headers: Mapping[str, str]) -> Response:
         told.demand_version(headers)
-        await self._counter.withdraw(request.state.peer, _asked(request))
+        await self._service.withdraw(request.state.peer, _asked(request))
         return Response(status_code=204, headers=TUS)
 
     async def _receipt(self, request: Request, _headers: Mapping[str, str]) -> Response:
-        receipt = await self._counter.receipt(request.state.peer, _asked(request))
+        receipt = await self._service.receipt(request.state.peer, _asked(request))
         if receipt is None:
             return Response(status_code=202, headers={"Retry-After": SOON_S})
         return Response(receipt, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _asked(request: Request) -> str:
-    """The request's id in the path. Raises Refusal."""
+    """The request's id in the path. Raises UploadRefusal."""
     if not told.ULID.fullmatch(found := request.path_params["request"]):
-        raise Refusal(404, "unknown", "that is no request's id")
+        raise UploadRefusal(404, "unknown", "that is no request's id")
     return found
 
 
 async def _whole(request: Request, size_b: int) -> bytes:
-    """The body, which lies in memory until it is known to be right. Raises Refusal."""
+    """The body, which lies in memory until it is known to be right. Raises UploadRefusal."""
     body = bytearray()
     pieces = request.stream()
     try:
@@ -124,12 +124,12 @@ async def _whole(request: Request, size_b: int) -> bytes:
                 async with asyncio.timeout(SILENCE_S):
                     body += await anext(pieces)
     except TimeoutError:
-        raise Refusal(408, "slow", "the piece did not come in time", Connection="close") from None
+        raise UploadRefusal(408, "slow", "the piece did not come in time", Connection="close") from None
     except (ClientDisconnect, StopAsyncIteration):
-        raise Refusal(400, "cut", "the piece is not whole", Connection="close") from None
+        raise UploadRefusal(400, "cut", "the piece is not whole", Connection="close") from None
     return bytes(body)
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(refusal: UploadRefusal) -> Response:
     return Response(msgspec.json.encode({"code": refusal.code, "why": refusal.why}), refusal.status,
                     TUS | refusal.headers, "application/problem+json")

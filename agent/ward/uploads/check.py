@@ -1,6 +1,6 @@
 """Whether an upload is what was asked for: a process of its own, for what a stranger sends is read nowhere else.
 
-`python -m agent.ward.uploads.check`, a Job as JSON on stdin, a Verdict on stdout. It holds no key, its memory is
+`python -m agent.ward.uploads.check`, a Job as JSON on stdin, an UploadVerdict on stdout. It holds no key, its memory is
 bounded, and its parent ends it when it takes too long. What it does not end in order is nobody's fault but ours.
 """
 import os
@@ -52,7 +52,7 @@ class Job(Struct, kw_only=True, frozen=True):
     heads: dict[int, str] = {}      # rows of its ledger that the ward has seen
 
 
-class Verdict(Struct, kw_only=True, frozen=True):
+class UploadVerdict(Struct, kw_only=True, frozen=True):
     """What came of it; without a code, all of it holds."""
 
     code: str | None = None
@@ -69,7 +69,7 @@ class Unfit(Exception):
         self.code, self.why, self.findings = code, why, findings or []
 
 
-def check(job: Job) -> Verdict:
+def check(job: Job) -> UploadVerdict:
     """Check it, and leave what is in it in the job's folder, flushed. Raises OSError of our disk."""
     upload, folder = Path(job.upload), Path(job.folder)
     folder.mkdir()
@@ -78,11 +78,11 @@ def check(job: Job) -> Verdict:
             raise Unfit("hash_differs", "it is not what was announced: its SHA-256 is another")
         heads_n = _picture(upload, folder / PICTURE) if job.kind == "snapshot" else _export(job, upload, folder)
     except Unfit as unfit:
-        return Verdict(code=unfit.code, why=unfit.why, findings=unfit.findings)
+        return UploadVerdict(code=unfit.code, why=unfit.why, findings=unfit.findings)
     except (MemoryError, RecursionError):
-        return Verdict(code="not_an_export", why="to check it takes far more memory than an export does")
+        return UploadVerdict(code="not_an_export", why="to check it takes far more memory than an export does")
     sync_folder(folder)
-    return Verdict(heads_n=heads_n)
+    return UploadVerdict(heads_n=heads_n)
 
 
 def _picture(upload: Path, target: Path) -> int:

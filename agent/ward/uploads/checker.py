@@ -19,8 +19,8 @@ from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
 from agent.ward.requests import Request, Requests
-from agent.ward.uploads.check import Job, Verdict
-from agent.ward.uploads.figures import Figures
+from agent.ward.uploads.check import Job, UploadVerdict
+from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.spool import CHECKING, Spool, remove
 
 RECEIPT, ASKED, REASON = "receipt.json", "request.json", "reason.json"
@@ -38,11 +38,11 @@ class Trouble(Exception):
 class Checker:
     """Checks what is whole in the spool."""
 
-    def __init__(self, requests: Requests, spool: Spool, key: CommandKey, clock: Clock, figures: Figures) -> None:
-        self._requests, self._spool, self._key, self._clock, self._figures = requests, spool, key, clock, figures
+    def __init__(self, requests: Requests, spool: Spool, key: CommandKey, clock: Clock, metrics: IntakeMetrics) -> None:
+        self._requests, self._spool, self._key, self._clock, self._metrics = requests, spool, key, clock, metrics
         self._one = asyncio.Semaphore(1)
 
-    async def check(self, request: Request) -> Verdict | None:
+    async def check(self, request: Request) -> UploadVerdict | None:
         """What is to be said of a whole upload; None where that is so already, and only has to be settled.
 
         Raises Trouble, DatabaseFault and OSError: then it may be tried again.
@@ -52,7 +52,7 @@ class Checker:
                 return None
             return await self._told(await asyncio.to_thread(self._job, request))
 
-    async def settle(self, request: Request, verdict: Verdict | None) -> None:
+    async def settle(self, request: Request, verdict: UploadVerdict | None) -> None:
         """Keep it, or put it aside with the reason: to the end, even if nobody wants it any more. Raises as `check`."""
         task = asyncio.ensure_future(asyncio.to_thread(self._settle, request, verdict))
         try:
@@ -67,7 +67,7 @@ class Checker:
         for folder in (self._folder(request), self._target(request)):
             remove(folder)
 
-    async def _told(self, job: Job) -> Verdict:
+    async def _told(self, job: Job) -> UploadVerdict:
         """What the process says that checks it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "agent.ward.uploads.check", stdin=asyncio.subprocess.PIPE,
@@ -83,7 +83,7 @@ class Checker:
                 await process.wait()
         if process.returncode:
             raise Trouble(f"the check ended with code {process.returncode}")
-        return msgspec.json.decode(told, type=Verdict)
+        return msgspec.json.decode(told, type=UploadVerdict)
 
     def _job(self, request: Request) -> Job:
         assert request.bytes is not None and request.sha256 is not None
@@ -94,7 +94,7 @@ class Checker:
                    cam=request.cam, case=request.case_no, purpose=request.purpose, officer=request.officer,
                    begin_ms=request.begin_ms, end_ms=request.end_ms, key=key or "", heads=heads)
 
-    def _settle(self, request: Request, verdict: Verdict | None) -> None:
+    def _settle(self, request: Request, verdict: UploadVerdict | None) -> None:
         if verdict is None:
             self._commit(request, "after a restart")
         elif verdict.code is None:
@@ -104,8 +104,8 @@ class Checker:
         else:
             self._put_aside(request, verdict)
 
-    def _put_aside(self, request: Request, verdict: Verdict) -> None:
-        self._figures.refused.labels(verdict.code).inc()
+    def _put_aside(self, request: Request, verdict: UploadVerdict) -> None:
+        self._metrics.refused.labels(verdict.code).inc()
         _log.warning("%s of %s is not what it should be: %s: %s", request.id, request.dev, verdict.code, verdict.why)
         aside = self._spool.keep_aside(request.id)
         reason = aside.with_name(f"{request.id}.{REASON}")
@@ -135,7 +135,7 @@ class Checker:
         receipt = (target / RECEIPT).read_text()
         if self._requests.become(request.id, "done", "intake", self._clock.now().wall_ms, detail, receipt=receipt,
                                  place=place(request)):
-            self._figures.kept.labels(request.kind).inc()
+            self._metrics.kept.labels(request.kind).inc()
             _log.info("%s of %s is here: %s", request.id, request.dev, target)
         else:
             remove(target)

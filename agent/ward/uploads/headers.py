@@ -24,7 +24,7 @@ PICTURE_B = 30_000_000          # of one JPEG picture
 KINDS: dict[str, Kind] = {"clip": "clip", "snapshot": "snapshot"}
 
 
-class Refusal(Exception):
+class UploadRefusal(Exception):
     """The answer is no: the status, a word for programs, a sentence for people, and headers that say more."""
 
     def __init__(self, status: int, code: str, why: str, **headers: str) -> None:
@@ -45,11 +45,11 @@ class Announced:
 
 
 def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by name, in small letters. Raises Refusal where one that counts here is given twice."""
+    """The headers by name, in small letters. Raises UploadRefusal where one that counts here is given twice."""
     found: dict[str, str] = {}
     for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers):
         if name in found and name.startswith(("tus-", "upload-", "content-", CERTIFICATE)):
-            raise Refusal(400, "header", f"{name} is given twice")
+            raise UploadRefusal(400, "header", f"{name} is given twice")
         found[name] = value
     return found
 
@@ -65,13 +65,13 @@ def device(headers: Mapping[str, str]) -> str:
 
 
 def demand_version(headers: Mapping[str, str]) -> None:
-    """See that the same protocol is spoken. Raises Refusal."""
+    """See that the same protocol is spoken. Raises UploadRefusal."""
     if headers.get("tus-resumable") != handover.TUS:
-        raise Refusal(412, "version", f"Tus-Resumable has to be {handover.TUS}", Tus_Version=handover.TUS)
+        raise UploadRefusal(412, "version", f"Tus-Resumable has to be {handover.TUS}", Tus_Version=handover.TUS)
 
 
 def announced(headers: Mapping[str, str], max_b: int) -> Announced:
-    """What a POST announces. Raises Refusal."""
+    """What a POST announces. Raises UploadRefusal."""
     size_b = _number(headers, "upload-length")
     told = _metadata(headers.get("upload-metadata", ""))
     kind = KINDS.get(told.get(handover.KIND, ""))
@@ -79,57 +79,58 @@ def announced(headers: Mapping[str, str], max_b: int) -> Announced:
     manifest = told.get(handover.MANIFEST)
     if not ULID.fullmatch(request) or kind is None or not DIGEST.fullmatch(sha256) or not DIGEST.fullmatch(
             manifest if manifest is not None else sha256):
-        raise Refusal(400, "metadata", "Upload-Metadata has to name request, kind (clip or snapshot) and sha256 (hex), "
-                                       "each in base64, and may name manifest (hex)")
+        raise UploadRefusal(400, "metadata", "Upload-Metadata has to name request, kind (clip or snapshot) and sha256 "
+                                             "(hex), each in base64, and may name manifest (hex)")
     if size_b == 0:
-        raise Refusal(400, "length", "there is nothing to upload")
+        raise UploadRefusal(400, "length", "there is nothing to upload")
     most_b = min(max_b, PICTURE_B) if kind == "snapshot" else max_b
     if size_b > most_b:
-        raise Refusal(413, "too_large", f"a {kind} has {most_b} bytes at most, not {size_b}", Tus_Max_Size=str(most_b))
+        raise UploadRefusal(413, "too_large", f"a {kind} has {most_b} bytes at most, not {size_b}",
+                            Tus_Max_Size=str(most_b))
     return Announced(request, kind, size_b, sha256, manifest)
 
 
 def offset(headers: Mapping[str, str]) -> int:
-    """Where a PATCH goes on. Raises Refusal."""
+    """Where a PATCH goes on. Raises UploadRefusal."""
     if headers.get("content-type") != PIECE_TYPE:
-        raise Refusal(415, "content_type", f"a piece's Content-Type has to be {PIECE_TYPE}")
+        raise UploadRefusal(415, "content_type", f"a piece's Content-Type has to be {PIECE_TYPE}")
     return _number(headers, "upload-offset")
 
 
 def length(headers: Mapping[str, str]) -> int:
-    """How long a piece is. Raises Refusal."""
+    """How long a piece is. Raises UploadRefusal."""
     if "content-length" not in headers:
-        raise Refusal(411, "length", "a piece needs its Content-Length")
+        raise UploadRefusal(411, "length", "a piece needs its Content-Length")
     size_b = _number(headers, "content-length")
     if size_b > handover.PIECE_B:
-        raise Refusal(413, "piece", f"a piece has {handover.PIECE_B} bytes at most")
+        raise UploadRefusal(413, "piece", f"a piece has {handover.PIECE_B} bytes at most")
     return size_b
 
 
 def checksum(headers: Mapping[str, str]) -> bytes | None:
-    """The SHA-256 that a piece should have, if that is told. Raises Refusal."""
+    """The SHA-256 that a piece should have, if that is told. Raises UploadRefusal."""
     if (text := headers.get("upload-checksum")) is None:
         return None
     algorithm, _, encoded = text.partition(" ")
     if algorithm != "sha256" or len(digest := _unbased(encoded)) != SHA256_B:
-        raise Refusal(400, "checksum", "Upload-Checksum takes sha256 and the digest in base64")
+        raise UploadRefusal(400, "checksum", "Upload-Checksum takes sha256 and the digest in base64")
     return digest
 
 
 def _number(headers: Mapping[str, str], name: str) -> int:
     text = headers.get(name, "")
     if not NUMBER.fullmatch(text):
-        raise Refusal(400, "header", f"{name} has to be a whole number of bytes")
+        raise UploadRefusal(400, "header", f"{name} has to be a whole number of bytes")
     return int(text)
 
 
 def _metadata(text: str) -> dict[str, str]:
-    """The pairs of Upload-Metadata; what is not text counts as nothing. Raises Refusal."""
+    """The pairs of Upload-Metadata; what is not text counts as nothing. Raises UploadRefusal."""
     told: dict[str, str] = {}
     for pair in text.split(","):
         key, _, encoded = pair.strip().partition(" ")
         if key in told:
-            raise Refusal(400, "metadata", "Upload-Metadata names a key twice")
+            raise UploadRefusal(400, "metadata", "Upload-Metadata names a key twice")
         told[key] = _unbased(encoded).decode("latin-1")
     return told
 

@@ -29,8 +29,8 @@ from agent.ward.metrics import MetricsFault
 from agent.ward.requests import Requests
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
-from agent.ward.uploads.counter import Counter
-from agent.ward.uploads.figures import Figures
+from agent.ward.uploads.metrics import IntakeMetrics
+from agent.ward.uploads.service import UploadService
 from agent.ward.uploads.spool import Spool
 
 NAME = "intake"
@@ -52,16 +52,16 @@ class CannotServe(Exception):
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     """Take in until told to stop. Raises CannotServe, KeyProblem, DatabaseFault, MetricsFault, AlreadyRunning."""
-    intake, figures = own.intake, Figures(own.intake.crl)
+    intake, metrics = own.intake, IntakeMetrics(own.intake.crl)
     key = CommandKey.load(intake.receipt_key, "[intake] receipt_key")
     spool, lock = _spool(Path(intake.folder))
     requests = Requests(open_engine(own.database.url))
     listener = _listen(Path(intake.socket))
     if own.metrics.enabled:
-        figures.serve(own.metrics.listen, intake.metrics_port)
-    checker = Checker(requests, spool, key, clock, figures)
-    counter = Counter(requests, spool, checker, clock, figures, int(intake.free_gb * GB))
-    application = Application(counter, figures, int(intake.max_gb * GB), lambda _: _life(counter, stop))
+        metrics.serve(own.metrics.listen, intake.metrics_port)
+    checker = Checker(requests, spool, key, clock, metrics)
+    service = UploadService(requests, spool, checker, clock, metrics, int(intake.free_gb * GB))
+    application = Application(service, metrics, int(intake.max_gb * GB), lambda _: _life(service, stop))
     server = uvicorn.Server(uvicorn.Config(
         application.app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
         access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S))
@@ -74,18 +74,18 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _life(counter: Counter, stop: Stop) -> AsyncIterator[None]:
+async def _life(service: UploadService, stop: Stop) -> AsyncIterator[None]:
     """What goes on beside answering, for as long as that does."""
     if stop.is_set():                       # before the server could hear of it
         signal.raise_signal(signal.SIGTERM)
-    chores = [asyncio.create_task(_beat()), asyncio.create_task(_tidy(counter))]
+    chores = [asyncio.create_task(_beat()), asyncio.create_task(_tidy(service))]
     notify("READY=1")
     try:
         yield
     finally:
         for chore in chores:
             chore.cancel()
-        await counter.close()
+        await service.close()
 
 
 async def _beat() -> None:
@@ -95,10 +95,10 @@ async def _beat() -> None:
         await asyncio.sleep(WATCHDOG_EVERY_S)
 
 
-async def _tidy(counter: Counter) -> None:
+async def _tidy(service: UploadService) -> None:
     while True:
         try:
-            await counter.tidy()
+            await service.tidy()
         except (DatabaseFault, OSError) as error:
             _log.error("%s", error)
         await asyncio.sleep(TIDY_EVERY_S)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from agent.ward.metrics import serve
 
 
-class Figures:
+class IntakeMetrics:
     """The figures of one intake."""
 
     def __init__(self, crl: str) -> None:

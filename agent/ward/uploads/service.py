@@ -1,4 +1,4 @@
-"""What happens at the intake's counter: who may begin, go on, ask and give up, by the ward's own requests."""
+"""Decides which uploads a device may begin, go on with, ask about and give up, by the ward's own requests."""
 import asyncio
 import hashlib
 import logging
@@ -9,8 +9,8 @@ from agent.host.clock import Clock
 from agent.ward.database import DatabaseFault
 from agent.ward.requests import Request, Requests
 from agent.ward.uploads.checker import Checker, Trouble
-from agent.ward.uploads.figures import Figures
-from agent.ward.uploads.headers import Announced, Refusal
+from agent.ward.uploads.headers import Announced, UploadRefusal
+from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.spool import Spool
 
 COPIES_N = 2                # an export lies there twice while it is taken out of its archive
@@ -21,20 +21,20 @@ SOON_S, LATER_S = "2", "60"
 _log = logging.getLogger(__name__)
 
 
-class Counter:
+class UploadService:
     """The uploads of one ward. Everything that waits for disk or database does so on a thread."""
 
-    def __init__(self, requests: Requests, spool: Spool, checker: Checker, clock: Clock, figures: Figures,
+    def __init__(self, requests: Requests, spool: Spool, checker: Checker, clock: Clock, metrics: IntakeMetrics,
                  free_b: int) -> None:
         """`free_b` of the disk stay free."""
         self._requests, self._spool, self._checker = requests, spool, checker
-        self._clock, self._figures, self._free_b = clock, figures, free_b
+        self._clock, self._metrics, self._free_b = clock, metrics, free_b
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._tried_mono_s: dict[str, float] = {}
 
     async def begin(self, peer: str, wish: Announced) -> None:
-        """An upload is announced, maybe not for the first time. Raises Refusal."""
+        """An upload is announced, maybe not for the first time. Raises UploadRefusal."""
         async with self._lock(wish.request):
             request = await self._theirs(peer, wish.request)
             _demand_kind(request, wish.kind, wish.manifest)
@@ -42,61 +42,62 @@ class Counter:
                 request = await self._theirs(peer, wish.request)
             if request.bytes is not None and (request.bytes, request.sha256, request.manifest) != (
                     wish.bytes, wish.sha256, wish.manifest):
-                raise Refusal(409, "announced", "another upload was announced for this request: DELETE it first")
+                raise UploadRefusal(409, "announced", "another upload was announced for this request: DELETE it first")
             if request.open:
                 await asyncio.to_thread(self._spool.begin, request.id)
 
     async def state(self, peer: str, request_id: str) -> tuple[int, int]:
-        """How far it has come, and how long it is. Raises Refusal."""
+        """How far it has come, and how long it is. Raises UploadRefusal."""
         async with self._lock(request_id):
             request = await self._announced(peer, request_id)
             return await asyncio.to_thread(self._size, request), request.bytes or 0
 
-    async def take(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
-        """A piece that has come whole; returns how far the upload has come with it. Raises Refusal.
+    async def append_piece(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
+        """A piece that has come whole; returns how far the upload has come with it. Raises UploadRefusal.
 
         Of two that come at once for the same place one is taken, and the other learns that it is too late.
         """
         if digest is not None and await asyncio.to_thread(lambda: hashlib.sha256(piece).digest()) != digest:
-            raise Refusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
+            raise UploadRefusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
         async with self._lock(request_id):
             request = await self._announced(peer, request_id)
             have_b = await asyncio.to_thread(self._size, request)
             if offset_b != have_b:
-                raise Refusal(409, "offset", f"there are {have_b} bytes, not {offset_b}", Upload_Offset=str(have_b))
+                raise UploadRefusal(409, "offset", f"there are {have_b} bytes, not {offset_b}",
+                                    Upload_Offset=str(have_b))
             if have_b + len(piece) > (request.bytes or 0):
-                raise Refusal(413, "too_long", f"more than the {request.bytes} bytes that were announced")
+                raise UploadRefusal(413, "too_long", f"more than the {request.bytes} bytes that were announced")
             if not request.open:
                 return have_b
             have_b = await asyncio.to_thread(self._append, request_id, piece)
-        self._figures.taken_b.inc(len(piece))
+        self._metrics.taken_b.inc(len(piece))
         if have_b == request.bytes:
             self._check(request)
         return have_b
 
     async def receipt(self, peer: str, request_id: str) -> str | None:
-        """The receipt; None while the upload is being checked. Raises Refusal."""
+        """The receipt; None while the upload is being checked. Raises UploadRefusal."""
         async with self._lock(request_id):
             request = await self._theirs(peer, request_id, ended=True)
             is_whole = request.bytes is not None and await asyncio.to_thread(self._size, request) == request.bytes
         if request.receipt:
             return request.receipt
         if request.state == "failed":
-            raise Refusal(422, request.code or "failed", "what came is not what was asked for; it is kept aside")
+            raise UploadRefusal(422, request.code or "failed", "what came is not what was asked for; it is kept aside")
         _demand_open(request, self._clock.now().wall_ms)
         if not is_whole:
-            raise Refusal(409, "not_whole", "the upload is not whole yet")
+            raise UploadRefusal(409, "not_whole", "the upload is not whole yet")
         self._check(request)
         return None
 
     async def withdraw(self, peer: str, request_id: str) -> None:
-        """It is given up. Raises Refusal."""
+        """It is given up. Raises UploadRefusal."""
         await self._theirs(peer, request_id, ended=True)
         await self._stop_check(request_id)
         async with self._lock(request_id):
             request = await self._theirs(peer, request_id, ended=True)
             if request.receipt:
-                raise Refusal(409, "kept", "the ward has it, and has signed for it")
+                raise UploadRefusal(409, "kept", "the ward has it, and has signed for it")
             await asyncio.to_thread(self._requests.withdrawn, request_id, self._clock.now().wall_ms)
             await asyncio.to_thread(self._checker.forget, request)
 
@@ -112,8 +113,8 @@ class Counter:
                     self._check(request)
         for name in await asyncio.to_thread(self._spool.names):
             await self._sweep(name)
-        self._figures.coming.set(coming_n)
-        self._figures.free_b.set(await asyncio.to_thread(self._spool.free_b))
+        self._metrics.coming.set(coming_n)
+        self._metrics.free_b.set(await asyncio.to_thread(self._spool.free_b))
 
     async def _sweep(self, request_id: str) -> None:
         """Delete what has come of it, if nobody waits for that any more."""
@@ -146,9 +147,9 @@ class Counter:
         """This device's request; only an open one or one that is done, unless others that `ended` will do, too."""
         request = await asyncio.to_thread(self._requests.find, request_id)
         if request is None:
-            raise Refusal(404, "unknown", "this ward has not asked for that")
+            raise UploadRefusal(404, "unknown", "this ward has not asked for that")
         if request.dev != peer:
-            raise Refusal(403, "not_yours", "another device was asked for that")
+            raise UploadRefusal(403, "not_yours", "another device was asked for that")
         if not ended and request.state != "done":
             _demand_open(request, self._clock.now().wall_ms)
         return request
@@ -156,18 +157,18 @@ class Counter:
     async def _announced(self, peer: str, request_id: str) -> Request:
         request = await self._theirs(peer, request_id)
         if request.bytes is None:
-            raise Refusal(404, "not_announced", "begin with a POST")
+            raise UploadRefusal(404, "not_announced", "begin with a POST")
         return request
 
     def _announce(self, request: Request, wish: Announced) -> bool:
-        """Whether it is the first announcement. Raises Refusal where there is no room, or were too many before."""
+        """Whether it is the first announcement. Raises UploadRefusal without room, or after too many."""
         if len(self._requests.steps(request.id)) >= STEPS_MAX:
-            raise Refusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
+            raise UploadRefusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
         coming_b = sum(each.bytes or 0 for each in self._requests.open_ones())
         if self._spool.free_b() - self._free_b < COPIES_N * (coming_b + wish.bytes):
             _log.error("%s of %s: no room for %d bytes beside what is coming: make some, or see [intake] free_gb",
                        request.id, request.dev, wish.bytes)
-            raise Refusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
+            raise UploadRefusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
         _log.info("%s of %s: %d bytes are coming", request.id, request.dev, wish.bytes)
         return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest,
                                         self._clock.now().wall_ms)
@@ -179,7 +180,7 @@ class Counter:
 
     def _append(self, request_id: str, piece: bytes) -> int:
         if self._spool.free_b() - len(piece) < self._free_b:
-            raise Refusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
+            raise UploadRefusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
         return self._spool.append(request_id, piece)
 
     def _lock(self, request_id: str) -> asyncio.Lock:
@@ -206,13 +207,13 @@ class Counter:
 
 def _demand_kind(request: Request, kind: Kind, manifest: str | None) -> None:
     if request.kind != kind:
-        raise Refusal(409, "kind", f"a {request.kind} was asked for")
+        raise UploadRefusal(409, "kind", f"a {request.kind} was asked for")
     if (manifest is None) == (kind == "clip"):
-        raise Refusal(400, "metadata", "Upload-Metadata names the manifest's SHA-256 with a clip, and only then")
+        raise UploadRefusal(400, "metadata", "Upload-Metadata names the manifest's SHA-256 with a clip, and only then")
 
 
 def _demand_open(request: Request, now_ms: int) -> None:
     if not request.open:
-        raise Refusal(410, request.state, f"that is at its end: {request.state}")
+        raise UploadRefusal(410, request.state, f"that is at its end: {request.state}")
     if now_ms >= request.until_ms:
-        raise Refusal(410, "expired", "that was asked for too long ago")
+        raise UploadRefusal(410, "expired", "that was asked for too long ago")
