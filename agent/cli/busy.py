@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from agent.cli.capture_socket import ask, seeing, unanswered
+from agent.cli.capture_socket import seeing, unanswered
 from agent.cli.options import CameraName, Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
 from agent.config.load import load
 from agent.core.contract.busy import COLUMNS, FORGET, LARGEST_B, SHOW, Busy, BusyError, level, parse
+from agent.host.sockets import ask
 from agent.store.database import StoreError
 
 CELLS = (("··", "dim"), ("░░", "yellow"), ("▒▒", "yellow"), ("██", "red"))      # by level; two letters are a square
@@ -40,7 +41,7 @@ def busy(camera: CameraName, forget: Forget = False, json: Json = False, config:
         raise typer.BadParameter(f"{camera} does not look for motion; to look: enabled = true under [camera.motion]")
     path = Path(settings.store.runtime) / f"busy-{camera}.sock"
     try:
-        found = parse(ask(path, LARGEST_B, FORGET if forget else SHOW))
+        found = parse(ask(path, FORGET if forget else SHOW, answer_b_max=LARGEST_B))
     except (OSError, BusyError) as error:
         raise unanswered(path, error) from error
     if found.state != "ok":

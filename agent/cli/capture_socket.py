@@ -1,5 +1,4 @@
-"""Short questions to a running capture process, on one of its sockets."""
-import socket
+"""Which camera a question to a running capture process is about, and what a person is told without an answer."""
 from pathlib import Path
 
 import typer
@@ -10,11 +9,9 @@ from agent.store import pause
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 
-ANSWER_S = 5.0
-
 
 def seeing(settings: Settings, name: str, missing: str) -> Camera:
-    """The enabled camera called `name`; `missing` is what there is not while it is paused.
+    """The enabled camera called `name`; `missing` says what there is none of while the camera is paused.
 
     Raises typer.BadParameter, and StoreError for a camera that is paused.
     """
@@ -24,19 +21,6 @@ def seeing(settings: Settings, name: str, missing: str) -> Camera:
     if pause.load(Folders(Path(settings.store.folder))).of(name, SystemClock().now()):
         raise StoreError(f"{name}: is paused, so there is {missing}; to see again: taimat resume {name}")
     return enabled[name]
-
-
-def ask(path: Path, answer_b_max: int, question: bytes = b"") -> bytes:
-    """The whole answer, of a bounded length; without a `question`, who connects has asked. Raises OSError."""
-    data = bytearray()
-    with socket.socket(socket.AF_UNIX) as asker:
-        asker.settimeout(ANSWER_S)
-        asker.connect(str(path))
-        if question:            # sending nothing fails where the answer has come and the other end has gone
-            asker.sendall(question)
-        while len(data) <= answer_b_max and (piece := asker.recv(65536)):
-            data += piece
-    return bytes(data)
 
 
 def unanswered(path: Path, error: Exception) -> StoreError:

@@ -1,4 +1,7 @@
-"""Commands that are imported when they are called, so that neither `--help` nor another command waits for them."""
+"""Commands that are imported when they are called, so that neither `--help` nor another command waits for them.
+
+It stands apart from the list of commands, which it does not need to know.
+"""
 from importlib import import_module
 from typing import Any
 

@@ -29,18 +29,18 @@ WORDS = {"driver": "its driver to be started anew", "reboot": "the machine to be
 Run = Callable[[Sequence[str]], None]
 
 
-class Refused(Exception):
+class RescueRefused(Exception):
     """Help that is not given, and why."""
 
 
 def reload_driver(camera: Camera, kernel: Path, marks: Path, run: Run) -> None:
     """Take the camera's device from its driver and give it back, with the camera's unit stopped meanwhile.
 
-    Once a boot. Raises Refused and OSError.
+    Once a boot. Raises RescueRefused and OSError.
     """
     mark, unit = marks / f"driver.{camera.name}", f"taimat-capture@{camera.name}.service"
     if mark.exists():
-        raise Refused("its driver was started anew already since the machine started")
+        raise RescueRefused("its driver was started anew already since the machine started")
     device = find_device(camera, kernel)
     mark.touch()
     run(["systemctl", "stop", unit])
@@ -51,7 +51,7 @@ def reload_driver(camera: Camera, kernel: Path, marks: Path, run: Run) -> None:
 
 
 def find_device(camera: Camera, kernel: Path) -> Path:
-    """The camera's device in `kernel` (/sys), if one of DRIVERS has it. Raises Refused."""
+    """The camera's device in `kernel` (/sys), if one of DRIVERS has it. Raises RescueRefused."""
     spec = parse_source(camera.source)
     nodes = [Path(os.path.realpath(spec.target)).name] if spec.scheme == "v4l2" else ["*"]
     videos = [node for name in nodes for node in (kernel / "class/video4linux").glob(name)]
@@ -59,7 +59,7 @@ def find_device(camera: Camera, kernel: Path) -> Path:
              if (video / "device/driver").resolve().name in DRIVERS[spec.scheme]}
     if len(known) != 1:
         names = " or ".join(DRIVERS[spec.scheme])
-        raise Refused(f"{len(known)} devices with the driver {names} may be meant, and only one may be touched")
+        raise RescueRefused(f"{len(known)} devices with the driver {names} may be meant, and only one may be touched")
     return known.pop()
 
 
@@ -74,12 +74,12 @@ def rebind(device: Path) -> None:
 
 
 def reboot(record: Path, clock: Clock, run: Run) -> None:
-    """Restart the machine, at most once in 24 hours and not right after its start. Raises Refused and OSError."""
+    """Restart the machine, at most once in 24 hours and not right after its start. Raises RescueRefused and OSError."""
     past, now = ladder.load(record), clock.now()
     if past == ladder.UNKNOWN:
-        raise Refused(f"{record} can't be read, so nobody knows when the machine was last restarted; remove it")
+        raise RescueRefused(f"{record} can't be read, so nobody knows when the machine was last restarted; remove it")
     if now.mono_ms < REBOOT_UP_MS or not past.day_passed(now):
-        raise Refused("the machine has only just started, or was restarted for a camera within 24 hours")
+        raise RescueRefused("the machine has only just started, or was restarted for a camera within 24 hours")
     ladder.save(record, past.another(now))
     run(["systemctl", "reboot"])
 
@@ -108,21 +108,24 @@ def main(argv: Sequence[str] | None = None) -> int:
                 reload_driver(camera, Path("/sys"), MARKS, _run)
             else:
                 reboot(REBOOTS, clock, _run)
-        except (Refused, OSError, subprocess.SubprocessError) as error:
+        except (RescueRefused, OSError, subprocess.SubprocessError) as error:
             print(f"{name!r}: {options.what} refused: {error}", file=sys.stderr)
             refused_n += 1
     return 1 if refused_n else 0
 
 
 def permitted(settings: Settings, what: str, name: str) -> Camera:
-    """The camera on this machine that is called `name`, if the settings let us do `what` for it. Raises Refused."""
+    """The camera on this machine that is called `name`, if the settings let us do `what` for it.
+
+    Raises RescueRefused.
+    """
     allowed = settings.recovery.driver_reload if what == "driver" else settings.recovery.reboot
     if not allowed:
-        raise Refused("the settings under [recovery] do not allow it")
+        raise RescueRefused("the settings under [recovery] do not allow it")
     for camera in settings.camera:
         if camera.enabled and camera.name == name and parse_source(camera.source).scheme in RAW:
             return camera
-    raise Refused("no Pi or USB camera of the settings is called that")
+    raise RescueRefused("no Pi or USB camera of the settings is called that")
 
 
 def _run(command: Sequence[str]) -> None:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.capture_socket import ask, seeing, unanswered
+from agent.cli.capture_socket import seeing, unanswered
 from agent.cli.options import CameraName, Config
 from agent.cli.place import config_path
 from agent.cli.terminal import console, size
 from agent.config.load import load
 from agent.core.contract.still import LARGEST_B, StillError, parse
+from agent.host.sockets import ask
 from agent.store.database import StoreError
 
 Output = Annotated[Path | None, typer.Option(
@@ -38,7 +39,7 @@ def snapshot(camera: CameraName, output: Output = None, config: Config = None) -
 
 def _ask(camera: str, path: Path) -> tuple[bytes, int | None]:
     try:
-        still, jpeg = parse(ask(path, LARGEST_B))
+        still, jpeg = parse(ask(path, answer_b_max=LARGEST_B))
     except (OSError, StillError) as error:
         raise unanswered(path, error) from error
     if still.state != "ok":

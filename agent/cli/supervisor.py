@@ -61,9 +61,9 @@ class Supervisor:
     by_name: dict[str, Unit] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._take(self.plan())
+        self._adopt(self.plan())
 
-    def _take(self, units: list[Unit]) -> None:
+    def _adopt(self, units: list[Unit]) -> None:
         self.units, self.by_name = units, {unit.name: unit for unit in units}
 
     def serve(self, stop: Stop) -> None:
@@ -92,7 +92,7 @@ class Supervisor:
         else:
             names = {unit.name for unit in planned}
             self._end([unit for unit in self.units if unit.name not in names])
-            self._take([self.by_name.get(unit.name, unit) for unit in planned])
+            self._adopt([self.by_name.get(unit.name, unit) for unit in planned])
         for unit in self.units:
             unit.given_up = False
             if unit.process is not None and unit.name.startswith("capture@"):

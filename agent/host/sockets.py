@@ -20,7 +20,8 @@ def ask(path: Path, question: bytes = b"", *, timeout_s: float = ANSWER_S, answe
     with socket.socket(socket.AF_UNIX) as asker:
         asker.settimeout(timeout_s)
         asker.connect(str(path))
-        asker.sendall(question)
+        if question:            # sending nothing fails where the answer has come and the server has hung up
+            asker.sendall(question)
         while (piece := asker.recv(READ_B)) and len(data) <= answer_b_max:
             data += piece
     return bytes(data)

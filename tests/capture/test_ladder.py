@@ -256,7 +256,7 @@ def test_the_driver_is_taken_from_the_one_camera_and_given_back_once_a_boot(
     unit = "taimat-capture@gate.service"
     assert ran == [f"systemctl stop {unit}", f"systemctl start --no-block {unit}"]
     assert words == [(plug, "0"), (plug, "1")]
-    with pytest.raises(root.Refused, match="already"):
+    with pytest.raises(root.RescueRefused, match="already"):
         root.reload_driver(CAMERA, usb, tmp_path, lambda command: ran.append(" ".join(command)))
     assert len(ran) == 2
 
@@ -272,7 +272,7 @@ def watch_writes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str]]:
 def test_a_pi_camera_is_bound_anew_but_only_where_it_is_the_only_one(
         usb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pi = Camera(name="door", source="picamera:0")
-    with pytest.raises(root.Refused, match="0 devices"):
+    with pytest.raises(root.RescueRefused, match="0 devices"):
         root.find_device(pi, usb)
     driver = add_csi(usb, "fe801000.csi")
     device = root.find_device(pi, usb)
@@ -282,7 +282,7 @@ def test_a_pi_camera_is_bound_anew_but_only_where_it_is_the_only_one(
         (driver, "unbind", "fe801000.csi"), (driver, "bind", "fe801000.csi")]
     monkeypatch.undo()
     add_csi(usb, "fe800000.csi")
-    with pytest.raises(root.Refused, match="2 devices"):
+    with pytest.raises(root.RescueRefused, match="2 devices"):
         root.find_device(pi, usb)
 
 
@@ -290,23 +290,23 @@ def test_a_device_of_another_driver_is_not_touched(usb: Path):
     link = next(usb.glob("devices/usb1/1-1/1-1:1.0/driver"))
     link.unlink()
     link.symlink_to(usb / "bus/usb/drivers/usb-storage")
-    with pytest.raises(root.Refused, match="0 devices with the driver uvcvideo"):
+    with pytest.raises(root.RescueRefused, match="0 devices with the driver uvcvideo"):
         root.find_device(CAMERA, usb)
 
 
 def test_root_counts_for_itself_when_the_machine_may_restart(tmp_path: Path, clock: HandClock):
     record, ran = tmp_path / "reboots.json", []
     clock.mono = REBOOT_UP_MS / 1000 - 1
-    with pytest.raises(root.Refused, match="only just started"):
+    with pytest.raises(root.RescueRefused, match="only just started"):
         root.reboot(record, clock, ran.append)
     clock.advance(2)
     root.reboot(record, clock, ran.append)
     clock.boot = "0b007002"
-    with pytest.raises(root.Refused, match="within 24 hours"):
+    with pytest.raises(root.RescueRefused, match="within 24 hours"):
         root.reboot(record, clock, ran.append)
     assert ran == [["systemctl", "reboot"]]
     record.write_text("{")
-    with pytest.raises(root.Refused, match="can't be read"):
+    with pytest.raises(root.RescueRefused, match="can't be read"):
         root.reboot(record, clock, ran.append)
 
 
@@ -318,7 +318,7 @@ def test_root_counts_for_itself_when_the_machine_may_restart(tmp_path: Path, clo
     ("driver", "../../etc", Settings(camera=[CAMERA])),
 ])
 def test_only_cameras_on_this_machine_that_the_settings_name(what: str, name: str, settings: Settings):
-    with pytest.raises(root.Refused):
+    with pytest.raises(root.RescueRefused):
         root.permitted(settings, what, name)
     assert root.permitted(Settings(camera=[CAMERA]), what, "gate") is CAMERA
 

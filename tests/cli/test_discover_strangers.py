@@ -8,7 +8,7 @@ import pytest
 
 from agent.cameras.rtsp.connect import ConnectStopped
 from agent.cli.discover import networks
-from agent.cli.discover.line import Deadline
+from agent.cli.discover.connection import Deadline
 from agent.cli.discover.look import Lead, look
 from agent.cli.discover.onvif import post
 from agent.host.stop import Stop

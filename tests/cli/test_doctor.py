@@ -13,7 +13,7 @@ import pytest
 
 from agent.cli.doctor import broker
 from agent.cli.doctor.in_child import ask
-from agent.cli.doctor.verdict import Check, Verdict, bad, ok, warn, worst
+from agent.cli.doctor.verdict import Check, CheckVerdict, bad, ok, warn, worst
 from agent.config.load import load
 from agent.config.settings import Ward
 from tests.cli.cli import environment, taimat, write_config
@@ -86,13 +86,13 @@ def test_a_check_that_hangs_is_ended_in_time():
 def test_a_check_that_dies_or_fails_is_bad_and_says_why():
     assert "it left no word" in ask(Check("x", lambda: os._exit(3)), lambda: None).text
 
-    def fails() -> Verdict:
+    def fails() -> CheckVerdict:
         raise RuntimeError("wires crossed")
     assert "wires crossed" in ask(Check("x", fails), lambda: None).text
 
 
 def test_several_findings_are_as_bad_as_the_worst_and_keep_its_remedy():
-    assert worst([ok("fine", "hint"), bad("broken", "mend it"), warn("worn", "watch it")]) == Verdict(
+    assert worst([ok("fine", "hint"), bad("broken", "mend it"), warn("worn", "watch it")]) == CheckVerdict(
         "bad", "broken; worn; fine", "mend it")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent import __version__
 from agent.cli.doctor import machine as doctor
-from agent.cli.doctor.verdict import Verdict
+from agent.cli.doctor.verdict import CheckVerdict
 from agent.cli.update import root
 from agent.cli.update.bundle import unpack
 from agent.cli.update.work import RESTART
@@ -256,12 +256,12 @@ def test_a_card_without_room_is_said_before_anything_is_written(device: Device, 
 
 
 def test_doctor_says_whether_a_release_could_be_installed(device: Device):
-    def told() -> Verdict:
+    def told() -> CheckVerdict:
         return doctor.updates(Update(release_key=str(device.maker.public)), device.root.prefix, device.root.doors)
 
     assert told().state == "ok" and f"{OLD} runs;" in told().text
     device.make(NEW)
-    device.root.works(Settings()).versions.point("current", NEW)
+    device.root.updater(Settings()).versions.point("current", NEW)
     assert f"{NEW} runs on trial, {OLD} takes over" in told().text
     device.root.doors.asked.rmdir()
     assert told().state == "warn" and "systemd-tmpfiles" in told().remedy

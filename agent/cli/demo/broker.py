@@ -21,18 +21,18 @@ END_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class MosquittoProgram:
     """A mosquitto and where its libraries are, if not in the system."""
 
     path: Path
     libraries: str = ""
 
 
-def find(cache: Path) -> Program:
+def find(cache: Path) -> MosquittoProgram:
     """A mosquitto that can be started here; downloads one if need be. Raises NotToBeHad."""
     path = os.environ.get("PATH", os.defpath)
     if found := shutil.which("mosquitto", path=os.pathsep.join((path, *ELSEWHERE))):
-        return Program(Path(found))
+        return MosquittoProgram(Path(found))
     home = cache / "mosquitto"
     if not (home / "usr/sbin/mosquitto").exists():
         apt = Apt(cache)
@@ -43,13 +43,13 @@ def find(cache: Path) -> Program:
             shutil.rmtree(home, ignore_errors=True)
             unpacked.rename(home)
     libraries = os.pathsep.join(str(each) for each in (home / "usr/lib").glob("*-linux-gnu*"))
-    return Program(home / "usr/sbin/mosquitto", libraries)
+    return MosquittoProgram(home / "usr/sbin/mosquitto", libraries)
 
 
 class Broker:
     """A running mosquitto; a context manager."""
 
-    def __init__(self, program: Program, folder: Path, rights: str = "allow_anonymous true\n") -> None:
+    def __init__(self, program: MosquittoProgram, folder: Path, rights: str = "allow_anonymous true\n") -> None:
         """Start it on a free port; `rights` are lines of its configuration. Raises NotToBeHad if it fails."""
         self.port = free_port(0)
         config = folder / "mosquitto.conf"

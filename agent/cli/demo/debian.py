@@ -102,7 +102,7 @@ def unpack(package: Path, target: Path) -> None:
         raise NotToBeHad(f"{package.name} can't be unpacked ({error})") from None
 
 
-def take(package: Path, name: str, target: Path) -> None:
+def extract_file(package: Path, name: str, target: Path) -> None:
     """The one file `name` (absolute) of a package, as `target`. Raises NotToBeHad."""
     part = target.with_name(f"part-{target.name}")
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as stream:

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from agent.cli.demo.debian import Apt, NotToBeHad, take
+from agent.cli.demo.debian import Apt, NotToBeHad, extract_file
 from agent.cli.demo.lines import bar
 
 PACKAGE, INSIDE = "opencv-doc", "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
@@ -65,7 +65,7 @@ def _own(cache: Path) -> Footage:
         elif not real.exists():
             with tempfile.TemporaryDirectory(dir=cache) as folder:
                 for package in Apt(cache).fetch([PACKAGE], Path(folder)):
-                    take(package, INSIDE, real)
+                    extract_file(package, INSIDE, real)
         return Footage(f"file:{_playable(real, cache)}", True,
                        f"real surveillance footage (vtest.avi of Debian's {PACKAGE}), over and over")
     except (NotToBeHad, CannotPlay) as error:

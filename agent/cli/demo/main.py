@@ -20,7 +20,7 @@ from agent.cli.demo.broker import Broker, find, free_port
 from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
 from agent.cli.demo.lines import conditions, line
-from agent.cli.demo.listen import Reader, Subscriber, Told
+from agent.cli.demo.listen import HeardMessage, OutboxReader, Subscriber
 from agent.cli.terminal import console, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
 from agent.host.files import AlreadyRunning, Lock
@@ -149,7 +149,7 @@ class _Show:
         """Until `seconds` are over, a signal comes, or the agent ends by itself. Returns the exit code."""
         ward, began_s = self._settings.ward, time.monotonic()
         try:
-            listener = Subscriber(ward.host, ward.port, WARD) if ward.enabled else Reader(self._folders.root)
+            listener = Subscriber(ward.host, ward.port, WARD) if ward.enabled else OutboxReader(self._folders.root)
         except OSError as error:
             raise CannotPlay(f"{ward.host}:{ward.port}: no broker answers there ({error.strerror or error})") from error
         stack.callback(listener.close)
@@ -179,7 +179,7 @@ class _Show:
                 [sys.executable, "-m", "agent.cli.run", "--config", config], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=die_with_parent)
 
-    def _print(self, told: Told | None) -> None:
+    def _print(self, told: HeardMessage | None) -> None:
         if told is None:
             return
         self._messages_n += 1

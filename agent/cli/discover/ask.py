@@ -3,10 +3,10 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from agent.cli.discover.connection import plainly
 from agent.cli.discover.describe import Describer, NotRtsp
-from agent.cli.discover.found import NO_SUB, Camera, Stream, moved
-from agent.cli.discover.line import plainly
-from agent.cli.discover.onvif import Device, NotOnvif, Refused
+from agent.cli.discover.found import NO_SUB, FoundCamera, FoundStream, moved
+from agent.cli.discover.onvif import CameraRefused, NotOnvif, OnvifDevice
 from agent.cli.discover.tune import tune
 from agent.core.protocols.onvif import device as messages
 from agent.core.protocols.onvif.choose import SUB_FPS, choose
@@ -22,35 +22,36 @@ NO_VIDEO = "has no H.264 or H.265 stream: set its main stream to H.264"
 OWN_USERS = ": correct it; some makers (Hikvision) want a user of its own for ONVIF, made in the camera's network menu"
 
 
-def by_onvif(device: Device, camera: Camera, describer: Describer, tuning: bool) -> list[Camera]:
+def by_onvif(device: OnvifDevice, camera: FoundCamera, describer: Describer, tuning: bool) -> list[FoundCamera]:
     """The camera, or each channel of a recorder; one without streams but with advice where it tells none."""
     camera = camera.told(*_clock_advice(device))
     try:
         services = _services(device)
         camera = _named(device, camera)
         media, url, pairs = _profiles(device, services, camera.address)
-    except (Refused, Fault, NotOnvif, OSError) as error:
+    except (CameraRefused, Fault, NotOnvif, OSError) as error:
         return [camera.told(failure(error))]
     if not pairs:
         return [camera.told(NO_VIDEO)]
-    return [_channel(_Asked(device, media, url, describer, tuning), replace(camera, channel=number), main, sub)
+    questions = _StreamQuestions(device, media, url, describer, tuning)
+    return [_channel(questions, replace(camera, channel=number), main, sub)
             for number, (main, sub) in enumerate(pairs[:CHANNELS_MAX_N], 1 if len(pairs) > 1 else 0)]
 
 
-class _Asked:
+class _StreamQuestions:
     """Whom the questions about one machine's streams go to."""
 
-    def __init__(self, device: Device, media: Media, url: str, describer: Describer, tuning: bool) -> None:
+    def __init__(self, device: OnvifDevice, media: Media, url: str, describer: Describer, tuning: bool) -> None:
         self.device, self.media, self.url, self.describer, self.tuning = device, media, url, describer, tuning
 
-    def stream(self, profile: Profile, address: str) -> Stream | None:
-        """A profile's stream, at the address where the camera was reached. Raises as Device.ask."""
+    def stream(self, profile: Profile, address: str) -> FoundStream | None:
+        """A profile's stream, at the address where the camera was reached. Raises as OnvifDevice.ask."""
         told = self.media.address(self.device.ask(self.media.get_address(profile.token), self.url))
         url, settings = moved(told, address, ("rtsp", "rtsps")), profile.encoder
-        return Stream(url, settings.codec, settings.width, settings.height, settings.fps) if url else None
+        return FoundStream(url, settings.codec, settings.width, settings.height, settings.fps) if url else None
 
 
-def _channel(asked: _Asked, camera: Camera, main: Profile, sub: Profile | None) -> Camera:
+def _channel(asked: _StreamQuestions, camera: FoundCamera, main: Profile, sub: Profile | None) -> FoundCamera:
     try:
         camera = replace(camera, main=asked.stream(main, camera.address),
                          sub=asked.stream(sub, camera.address) if sub else None)
@@ -63,13 +64,13 @@ def _channel(asked: _Asked, camera: Camera, main: Profile, sub: Profile | None) 
             return camera.told(*_speed_advice(camera.sub.fps))
         fps, said = tune(asked.device, asked.media, asked.url, sub.encoder)
         return replace(camera, sub=replace(camera.sub, fps=fps)).told(said)
-    except (Refused, Fault, NotOnvif, OSError) as error:
+    except (CameraRefused, Fault, NotOnvif, OSError) as error:
         return camera.told(failure(error))
 
 
 def failure(error: Exception) -> str:
     """What went wrong with ONVIF, and what to do."""
-    if isinstance(error, Refused):
+    if isinstance(error, CameraRefused):
         return f"ONVIF {error}{OWN_USERS if error.wrong else ''}"
     if isinstance(error, Fault):
         return f"ONVIF: {error}; give the account the right to use ONVIF, or update the camera"
@@ -77,7 +78,7 @@ def failure(error: Exception) -> str:
     return f"ONVIF: {told}; switch the camera off and on, then try again"
 
 
-def _clock_advice(device: Device) -> Iterator[str]:
+def _clock_advice(device: OnvifDevice) -> Iterator[str]:
     """A wrong clock does no harm to recordings, but to the time in the picture."""
     wrong_s = abs(device.behind.total_seconds())
     if wrong_s > CLOCK_WRONG_S:
@@ -91,7 +92,7 @@ def _speed_advice(fps: float) -> Iterator[str]:
                "it send no more, which saves most of the work")
 
 
-def _services(device: Device) -> dict[str, str]:
+def _services(device: OnvifDevice) -> dict[str, str]:
     """Where the media services are, by namespace; the older question for those that don't know the newer one."""
     try:
         found = messages.services(device.ask(messages.GET_SERVICES))
@@ -100,7 +101,7 @@ def _services(device: Device) -> dict[str, str]:
     return found or messages.capabilities(device.ask(messages.GET_CAPABILITIES))
 
 
-def _named(device: Device, camera: Camera) -> Camera:
+def _named(device: OnvifDevice, camera: FoundCamera) -> FoundCamera:
     """With maker and model, where it tells them."""
     try:
         maker, model = messages.maker_and_model(device.ask(messages.GET_INFORMATION))
@@ -109,11 +110,11 @@ def _named(device: Device, camera: Camera) -> Camera:
     return replace(camera, maker=maker or camera.maker, model=model or camera.model)
 
 
-def _profiles(device: Device, services: dict[str, str],
+def _profiles(device: OnvifDevice, services: dict[str, str],
               address: str) -> tuple[Media, str, list[tuple[Profile, Profile | None]]]:
     """The media service to use, its address, and for each picture what to record and where to look for motion.
 
-    The newer service goes first: it tells of H.265. Raises as Device.ask for the older one.
+    The newer service goes first: it tells of H.265. Raises as OnvifDevice.ask for the older one.
     """
     newer = moved(services.get(MEDIA2, ""), address, ("http", "https"))
     with contextlib.suppress(Fault, NotOnvif):
@@ -123,25 +124,25 @@ def _profiles(device: Device, services: dict[str, str],
     return Media1(), older, choose(Media1().profiles(device.ask(Media1.get_profiles, older))) if older else []
 
 
-def _verified(camera: Camera, describer: Describer) -> Camera:
+def _verified(camera: FoundCamera, describer: Describer) -> FoundCamera:
     """Whether the streams are really there; a sub-stream that is not is left out."""
     if camera.main is None:
         return camera.told("tells no address of its stream: update the camera")
     try:
         main = _seen(camera.main, describer)
-    except Refused as error:
+    except CameraRefused as error:
         return replace(camera, locked=True).told(f"RTSP {error}")
     except (NotRtsp, OSError):
         return camera.told(f"its stream does not answer: {NO_RTSP}")
     if main is None:
         return camera.told(f"has no video where it says: {NO_RTSP}")
     sub = None
-    with contextlib.suppress(Refused, NotRtsp, OSError):
+    with contextlib.suppress(CameraRefused, NotRtsp, OSError):
         sub = _seen(camera.sub, describer) if camera.sub else None
     return replace(camera, main=main, sub=sub, locked=describer.locked, ready=True)
 
 
-def _seen(told: Stream, describer: Describer) -> Stream | None:
+def _seen(told: FoundStream, describer: Describer) -> FoundStream | None:
     """The stream as its description has it, which knows better; None where it is not. Raises as Describer.stream."""
     seen = describer.stream(told.url)
     return seen and replace(told, codec=seen.codec, width=seen.width or told.width, height=seen.height or told.height)

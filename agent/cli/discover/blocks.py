@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.cli.config import toml
-from agent.cli.discover.found import PLACEHOLDER, Account, Camera, with_login, without_password
+from agent.cli.discover.found import PLACEHOLDER, CameraAccount, FoundCamera, with_login, without_password
 from agent.config.load import load, parse
 from agent.host.files import write_durably
 from agent.store.database import StoreError
@@ -23,7 +23,7 @@ def slug(text: str) -> str:
     return "-".join(filter(None, letters.split("-")))[:NAME_MAX_N].rstrip("-")
 
 
-def names(cameras: Iterable[Camera], taken: Iterable[str]) -> Iterator[str]:
+def names(cameras: Iterable[FoundCamera], taken: Iterable[str]) -> Iterator[str]:
     """A name for each, by its model, what it calls itself, or its maker; numbered where it is not the first."""
     used = set(taken)
     for camera in cameras:
@@ -36,7 +36,7 @@ def names(cameras: Iterable[Camera], taken: Iterable[str]) -> Iterator[str]:
         yield name
 
 
-def source(camera: Camera, url: str, account: Account | None, secret: bool) -> str:
+def source(camera: FoundCamera, url: str, account: CameraAccount | None, secret: bool) -> str:
     """A stream's address as a `source`; with a placeholder for the password unless `secret`."""
     shown = url if secret else without_password(url)
     if not (camera.locked and account):
@@ -44,7 +44,7 @@ def source(camera: Camera, url: str, account: Account | None, secret: bool) -> s
     return with_login(shown, account.user, account.password if secret else PLACEHOLDER)
 
 
-def block(name: str, camera: Camera, account: Account | None, secret: bool) -> str:
+def block(name: str, camera: FoundCamera, account: CameraAccount | None, secret: bool) -> str:
     """The lines of one [[camera]] that has a main stream."""
     assert camera.main is not None
     what = " ".join(filter(None, (camera.maker, camera.model))) or "camera"

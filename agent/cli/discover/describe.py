@@ -2,9 +2,9 @@
 import contextlib
 from dataclasses import dataclass
 
-from agent.cli.discover.found import Account, Stream
-from agent.cli.discover.line import Deadline, Line
-from agent.cli.discover.onvif import Proof, Refused, Tries
+from agent.cli.discover.connection import BoundedConnection, Deadline
+from agent.cli.discover.found import CameraAccount, FoundStream
+from agent.cli.discover.onvif import CameraRefused, Proof, Tries
 from agent.core.media import nal
 from agent.core.media.sps import BitstreamError, parse
 from agent.core.protocols.rtsp import address, message, sdp
@@ -30,15 +30,15 @@ class Hints:
 class Describer:
     """Asks one camera's RTSP port; connects again where the camera hangs up after an answer. A context manager."""
 
-    def __init__(self, account: Account | None, tries: Tries, deadline: Deadline) -> None:
+    def __init__(self, account: CameraAccount | None, tries: Tries, deadline: Deadline) -> None:
         self._deadline, self._proof = deadline, Proof(account, tries, in_clear=True)
-        self._line: Line | None = None
+        self._line: BoundedConnection | None = None
         self._inbox, self._asked_n = RtspInbox(), 0
         self._place: tuple[str, int, bool] | None = None
         self.hints = Hints()
 
-    def stream(self, url: str) -> Stream | None:
-        """The video under a URL; None where there is none. Raises Refused, NotRtsp, OSError."""
+    def stream(self, url: str) -> FoundStream | None:
+        """The video under a URL; None where there is none. Raises CameraRefused, NotRtsp, OSError."""
         where = address.parse(url)
         for _ in range(TURNS_N):
             answer = self._exchange(where)
@@ -46,7 +46,7 @@ class Describer:
                 self._proof.accepted()
                 return _video(url, answer) if answer.status == 200 else None
             if not self._proof.challenged(answer.every("www-authenticate")):
-                raise Refused("asks for the password in a way that is not known here")
+                raise CameraRefused("asks for the password in a way that is not known here")
         return None
 
     @property
@@ -70,7 +70,7 @@ class Describer:
     def _ask(self, where: address.Address) -> RtspAnswer:
         if self._line is None:
             self._place = (where.host, where.port, where.tls)
-            self._line = Line(where.host, where.port, where.tls, self._deadline)
+            self._line = BoundedConnection(where.host, where.port, where.tls, self._deadline)
         self._asked_n += 1
         headers = {"CSeq": str(self._asked_n), "Accept": "application/sdp", "User-Agent": "Taimat"}
         if said := self._proof.login.authorization("DESCRIBE", where.uri):
@@ -81,7 +81,7 @@ class Describer:
         self.hints = Hints(answer.header("server") or self.hints.server, next(iter(realms), self.hints.realm))
         return answer
 
-    def _answer(self, line: Line) -> RtspAnswer:
+    def _answer(self, line: BoundedConnection) -> RtspAnswer:
         try:
             while data := line.receive():
                 self._inbox.feed(data)
@@ -104,13 +104,13 @@ class Describer:
         self._hang_up()
 
 
-def _video(url: str, answer: RtspAnswer) -> Stream | None:
+def _video(url: str, answer: RtspAnswer) -> FoundStream | None:
     try:
         track = video_of(sdp.read(answer.body), url)
     except UnfitStream:
         return None
     width, height = _size(track)
-    return Stream(url, track.codec, width, height, track.fps or 0.0)
+    return FoundStream(url, track.codec, width, height, track.fps or 0.0)
 
 
 def _size(track: OfferedTrack) -> tuple[int, int]:

@@ -11,7 +11,7 @@ NO_SUB = "has no small stream: switch its second stream on (H.264, about 640x360
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class CameraAccount:
     """The user and the password that every camera is tried with."""
 
     user: str
@@ -19,7 +19,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class FoundStream:
     """One stream; what is not known is 0 or ""."""
 
     url: str                # without user and password
@@ -30,7 +30,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class FoundCamera:
     """One camera, or what may be one: `main` is None where no stream was to be had."""
 
     address: str
@@ -38,8 +38,8 @@ class Camera:
     model: str = ""
     name: str = ""                      # as the household called it in the camera
     channel: int = 0                    # of a machine that has several, from 1
-    main: Stream | None = None
-    sub: Stream | None = None
+    main: FoundStream | None = None
+    sub: FoundStream | None = None
     locked: bool = False                # its streams ask for the account
     ready: bool = False                 # the main stream was seen to be there
     advice: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Camera:
         """What tells it from others in the same machine, to stand behind its name; "" where it is alone."""
         return f", channel {self.channel}" if self.channel else ""
 
-    def told(self, *advice: str) -> "Camera":
+    def told(self, *advice: str) -> "FoundCamera":
         """With more advice."""
         return replace(self, advice=self.advice + advice)
 

@@ -3,9 +3,9 @@ import contextlib
 from dataclasses import replace
 
 from agent.cli.discover.describe import Describer, NotRtsp
-from agent.cli.discover.found import NO_SUB, Camera, Stream
+from agent.cli.discover.found import NO_SUB, FoundCamera, FoundStream
 from agent.cli.discover.networks import RTSPS_PORT
-from agent.cli.discover.onvif import Refused
+from agent.cli.discover.onvif import CameraRefused
 from agent.cli.discover.paths import candidates, maker_of
 
 PATHS_MAX_N = 60
@@ -13,7 +13,7 @@ USUAL_PORTS = {554, RTSPS_PORT}     # need not be written down
 NO_PATH = "speaks RTSP, but has no video under any known path: its manual tells the right one"
 
 
-def by_paths(ports: tuple[int, ...], camera: Camera, describer: Describer) -> Camera | None:
+def by_paths(ports: tuple[int, ...], camera: FoundCamera, describer: Describer) -> FoundCamera | None:
     """The camera with its streams, or with advice; None where nothing speaks RTSP on these ports."""
     spoke = False
     for port in ports:
@@ -21,7 +21,7 @@ def by_paths(ports: tuple[int, ...], camera: Camera, describer: Describer) -> Ca
         start = f"{scheme}://{camera.address}{'' if port in USUAL_PORTS else f':{port}'}"
         try:
             maker, main, sub = _first(start, camera, describer)
-        except Refused as error:
+        except CameraRefused as error:
             return replace(camera, locked=True).told(f"RTSP {error}")
         except (NotRtsp, OSError):
             continue
@@ -33,10 +33,10 @@ def by_paths(ports: tuple[int, ...], camera: Camera, describer: Describer) -> Ca
     return camera.told(NO_PATH) if spoke else None
 
 
-def _first(start: str, camera: Camera, describer: Describer) -> tuple[str, Stream | None, Stream | None]:
+def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, FoundStream | None, FoundStream | None]:
     """Maker, main and sub-stream of the first known path that leads to video; the answers so far choose the next.
 
-    Raises Refused once no further try is safe; NotRtsp, OSError.
+    Raises CameraRefused once no further try is safe; NotRtsp, OSError.
     """
     tried: set[str] = set()
     for _ in range(PATHS_MAX_N):
@@ -47,7 +47,7 @@ def _first(start: str, camera: Camera, describer: Describer) -> tuple[str, Strea
         tried.add(main_path)
         try:
             main = describer.stream(start + main_path)
-        except Refused as error:        # some cameras refuse what they don't have
+        except CameraRefused as error:        # some cameras refuse what they don't have
             if error.final:
                 raise
             continue
@@ -56,8 +56,8 @@ def _first(start: str, camera: Camera, describer: Describer) -> tuple[str, Strea
     return "", None, None
 
 
-def _sub(describer: Describer, url: str) -> Stream | None:
+def _sub(describer: Describer, url: str) -> FoundStream | None:
     """The sub-stream; a camera that has none is still a camera."""
-    with contextlib.suppress(Refused, NotRtsp, OSError):
+    with contextlib.suppress(CameraRefused, NotRtsp, OSError):
         return describer.stream(url)
     return None

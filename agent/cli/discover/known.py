@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from agent.cli.discover.found import Account, Camera
+from agent.cli.discover.found import CameraAccount, FoundCamera
 from agent.cli.discover.onvif import target
 from agent.config.settings import Settings
 from agent.core.protocols.rtsp.address import parse
@@ -16,13 +16,13 @@ from agent.core.protocols.rtsp.address import parse
 VARIABLE = "TAIMAT_CAMERA_PASSWORD"
 
 
-def account(user: str | None, password_file: Path | None) -> Account | None:
+def account(user: str | None, password_file: Path | None) -> CameraAccount | None:
     """The account to use; None without a user. Asks at a terminal. Raises BadParameter."""
     if user is None:
         if password_file is not None:
             raise typer.BadParameter("--password-file needs --user NAME")
         return None
-    return Account(user, _password(user, password_file))
+    return CameraAccount(user, _password(user, password_file))
 
 
 def _password(user: str, file: Path | None) -> str:
@@ -38,14 +38,14 @@ def _password(user: str, file: Path | None) -> str:
     return getpass.getpass(f"Password of {user} on the cameras: ")
 
 
-class Known:
+class ConfiguredCameras:
     """Their names and accounts, by where they are."""
 
     def __init__(self, settings: Settings) -> None:
         self.names = [camera.name for camera in settings.camera]        # all of them, also those of other kinds
         self._by_stream: dict[tuple[str, str], str] = {}
         self._by_address: dict[str, str] = {}
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, CameraAccount] = {}
         for camera in settings.camera:
             with contextlib.suppress(ValueError, OSError):              # no network camera; a name that nobody knows
                 where = parse(camera.source)
@@ -53,14 +53,14 @@ class Known:
                 self._by_stream[address, target(where.uri)] = camera.name
                 self._by_address.setdefault(address, camera.name)
                 if where.user:
-                    self._accounts[address] = Account(where.user, where.password)
+                    self._accounts[address] = CameraAccount(where.user, where.password)
 
-    def name(self, camera: Camera) -> str:
+    def name(self, camera: FoundCamera) -> str:
         """What it is called in the configuration, "" if it is not there."""
         path = target(camera.main.url) if camera.main else ""
         alone = self._by_address.get(camera.address, "") if not camera.channel else ""
         return self._by_stream.get((camera.address, path), alone)
 
-    def account(self, address: str) -> Account | None:
+    def account(self, address: str) -> CameraAccount | None:
         """The account that is configured for it."""
         return self._accounts.get(address)

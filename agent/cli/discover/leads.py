@@ -8,7 +8,7 @@ import typer
 
 from agent.cli.discover import networks
 from agent.cli.discover.look import Lead
-from agent.cli.discover.search import DEVICE_SERVICE, Answered, search
+from agent.cli.discover.search import DEVICE_SERVICE, ProbeAnswer, search
 
 ONVIF_PORTS = (80, 2020, 8000, 8080, 8899)      # the last four: TP-Link, Reolink, several, XM
 NO_NETWORK = "this computer is in no private network: connect it first"
@@ -50,7 +50,7 @@ def around(asked: list[IPv4Network]) -> tuple[list[Lead], list[str]]:
 
 
 def _both(own: Iterable[str], alone: Iterable[str], hosts: Iterable[str],
-          ports: Iterable[int]) -> tuple[tuple[list[Answered], list[str]], dict[str, list[int]]]:
+          ports: Iterable[int]) -> tuple[tuple[list[ProbeAnswer], list[str]], dict[str, list[int]]]:
     """What `search` and `scan` find, at the same time: both do little but wait."""
     with ThreadPoolExecutor(1) as pool:
         answering = pool.submit(search, own, alone)
@@ -58,7 +58,7 @@ def _both(own: Iterable[str], alone: Iterable[str], hosts: Iterable[str],
         return answering.result(), doors
 
 
-def _lead(address: str, answer: Answered | None, ports: Iterable[int], given: tuple[int, ...] = ()) -> Lead:
+def _lead(address: str, answer: ProbeAnswer | None, ports: Iterable[int], given: tuple[int, ...] = ()) -> Lead:
     """All that may be tried at an address."""
     rtsp = tuple(dict.fromkeys(port for port in ports if port in networks.RTSP_PORTS or port in given))
     unknown = set(given) - set(networks.RTSP_PORTS)

@@ -2,11 +2,11 @@
 from dataclasses import dataclass
 
 from agent.cli.discover.ask import by_onvif, failure
+from agent.cli.discover.connection import Deadline
 from agent.cli.discover.describe import Describer
-from agent.cli.discover.found import Account, Camera
+from agent.cli.discover.found import CameraAccount, FoundCamera
 from agent.cli.discover.guess import by_paths
-from agent.cli.discover.line import Deadline
-from agent.cli.discover.onvif import Device, NotOnvif, Refused, Tries
+from agent.cli.discover.onvif import CameraRefused, NotOnvif, OnvifDevice, Tries
 from agent.host.stop import Stop
 
 LOOK_S = 45.0
@@ -24,29 +24,30 @@ class Lead:
     name: str = ""
 
 
-def look(lead: Lead, account: Account | None, tuning: bool, stop: Stop) -> list[Camera]:
+def look(lead: Lead, account: CameraAccount | None, tuning: bool, stop: Stop) -> list[FoundCamera]:
     """What is there: one camera, several in a recorder, none in what is no camera. `tuning` slows sub-streams down.
 
     Raises Stopped when `stop` is set.
     """
     tries, deadline = Tries(), Deadline(LOOK_S, stop)
-    camera = Camera(lead.address, lead.maker, lead.model, lead.name)
+    camera = FoundCamera(lead.address, lead.maker, lead.model, lead.name)
     with Describer(account, tries, deadline) as describer:
-        cameras = _by_onvif(lead, camera, Device(account, tries, deadline), describer, tuning)
+        cameras = _by_onvif(lead, camera, OnvifDevice(account, tries, deadline), describer, tuning)
         if any(each.main for each in cameras):
             return cameras
         guessed = by_paths(lead.ports, cameras[0] if cameras else camera, describer)
         return [guessed] if guessed else cameras
 
 
-def _by_onvif(lead: Lead, camera: Camera, device: Device, describer: Describer, tuning: bool) -> list[Camera]:
-    """What the first of the services that speaks ONVIF tells; none where no one does."""
+def _by_onvif(lead: Lead, camera: FoundCamera, device: OnvifDevice, describer: Describer,
+              tuning: bool) -> list[FoundCamera]:
+    """The cameras that the first service with ONVIF tells of; none where no service speaks it."""
     for service in lead.services:
         try:
             device.meet(service)
         except (NotOnvif, OSError):
             continue
-        except Refused as error:
+        except CameraRefused as error:
             return [camera.told(failure(error))]
         return by_onvif(device, camera, describer, tuning)
     return []

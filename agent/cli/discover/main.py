@@ -10,10 +10,10 @@ from rich.markup import escape
 
 from agent.cli.discover import blocks, leads, networks, show
 from agent.cli.discover import known as secret
-from agent.cli.discover.found import Account, Camera
-from agent.cli.discover.known import Known
+from agent.cli.discover.found import CameraAccount, FoundCamera
+from agent.cli.discover.known import ConfiguredCameras
 from agent.cli.discover.look import Lead, look
-from agent.cli.discover.show import Shown
+from agent.cli.discover.show import ListedCamera
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console
@@ -46,7 +46,7 @@ def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At
              tune: Tune = False, write: WriteTo = None, show_password: ShowPassword = False, json: Json = False,
              config: Config = None) -> None:
     """Find the cameras in the network, by ONVIF and by the paths of common makers, and show what to configure."""
-    known = Known(load(write) if write else _settings_if_any(config))
+    known = ConfiguredCameras(load(write) if write else _settings_if_any(config))
     asked = [networks.network(each) for each in network or ()]
     places = [leads.place(each) for each in at or ()]
     account = secret.account(user, password_file)
@@ -85,8 +85,8 @@ def _telling(what: str, quiet: bool) -> Iterator[None]:
         yield
 
 
-def _look(machines: list[Lead], known: Known, account: Account | None,
-          tuning: bool) -> list[tuple[Camera, Account | None]]:
+def _look(machines: list[Lead], known: ConfiguredCameras, account: CameraAccount | None,
+          tuning: bool) -> list[tuple[FoundCamera, CameraAccount | None]]:
     """The cameras there, a few machines at a time; each with the account that it was asked with.
 
     The configuration's own account goes first: it is the one that worked.
@@ -103,14 +103,14 @@ def _look(machines: list[Lead], known: Known, account: Account | None,
     return [(camera, used) for cameras, used in zip(found, accounts, strict=True) for camera in cameras]
 
 
-def _named(found: list[tuple[Camera, Account | None]], known: Known) -> list[Shown]:
+def _named(found: list[tuple[FoundCamera, CameraAccount | None]], known: ConfiguredCameras) -> list[ListedCamera]:
     """Each with the name that it has in the configuration, or a new one as soon as it is ready."""
     fresh = blocks.names((camera for camera, _ in found if camera.ready and not known.name(camera)), known.names)
-    return [Shown(camera, known.name(camera) or (next(fresh) if camera.ready else ""), bool(known.name(camera)), used)
-            for camera, used in found]
+    return [ListedCamera(camera, name or (next(fresh) if camera.ready else ""), bool(name), used)
+            for camera, used in found for name in [known.name(camera)]]
 
 
-def _add(config: Path, new: list[Shown]) -> None:
+def _add(config: Path, new: list[ListedCamera]) -> None:
     """Write the new cameras into the configuration. Raises ConfigError, StoreError."""
     out = console()
     if not new:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent.cli.discover.found import Account
-from agent.cli.discover.line import Deadline, Line
+from agent.cli.discover.connection import BoundedConnection, Deadline
+from agent.cli.discover.found import CameraAccount
 from agent.core.protocols.onvif import device
 from agent.core.protocols.onvif.soap import NONCE_B, Fault, SoapRequest, envelope, unwrap, username_token
 from agent.core.protocols.onvif.tree import BadXml, Node
@@ -20,7 +20,7 @@ BODY_MAX_B = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back; redirects are not followed."""
 
     status: int
@@ -28,10 +28,10 @@ class Answer:
     body: bytes
 
 
-class _Reader(io.RawIOBase):
+class _AnswerReader(io.RawIOBase):
     """A line as the file that http.client reads an answer from."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: BoundedConnection) -> None:
         super().__init__()
         self._line, self._held = line, b""
 
@@ -57,27 +57,27 @@ def target(url: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def post(url: str, data: bytes, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+def post(url: str, data: bytes, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
     """Send `data` to an http or https URL. Raises OSError, also for an answer that is no HTTP."""
     parts = urlsplit(url)
     tls = parts.scheme == "https"
     head = {"Host": parts.netloc, "Connection": "close", "Content-Length": str(len(data)), **headers}
     lines = "\r\n".join([f"POST {target(url)} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())])
-    with Line(parts.hostname or "", parts.port or (443 if tls else 80), tls, deadline) as line:
+    with BoundedConnection(parts.hostname or "", parts.port or (443 if tls else 80), tls, deadline) as line:
         line.send(lines.encode() + b"\r\n\r\n" + data)
-        answer = http.client.HTTPResponse(_Reader(line), method="POST")     # type: ignore[arg-type]
+        answer = http.client.HTTPResponse(_AnswerReader(line), method="POST")     # type: ignore[arg-type]
         try:
             answer.begin()
             body = answer.read(BODY_MAX_B)
         except (http.client.HTTPException, ValueError) as error:
             raise OSError(f"no HTTP answer ({type(error).__name__})") from error
-    return Answer(answer.status, tuple(answer.headers.get_all("WWW-Authenticate", ())), body)
+    return HttpAnswer(answer.status, tuple(answer.headers.get_all("WWW-Authenticate", ())), body)
 
 
 REFUSALS_MAX_N = 2          # cameras lock an account, or our address, after 3 to 7 wrong passwords
 
 
-class Refused(Exception):
+class CameraRefused(Exception):
     """The camera lets us see nothing; the text says why."""
 
     def __init__(self, text: str, wrong: bool = False, final: bool = True) -> None:
@@ -105,7 +105,7 @@ class Tries:
 class Proof:
     """The account at one door (ONVIF, or one RTSP connection): asked without a password first, then with it once."""
 
-    def __init__(self, account: Account | None, tries: Tries, in_clear: bool) -> None:
+    def __init__(self, account: CameraAccount | None, tries: Tries, in_clear: bool) -> None:
         """`in_clear`: a camera that offers nothing but Basic may have the password that way."""
         self._account, self._tries, self._in_clear = account, tries, in_clear
         self.login = Login(account.user, account.password, secrets.token_hex(8)) if account else Login("", "", "")
@@ -118,20 +118,21 @@ class Proof:
         self._accepted = self._given
 
     def challenged(self, headers: tuple[str, ...] | list[str]) -> bool:
-        """Take a refusal with its WWW-Authenticate headers; whether `login` knows an answer. Raises Refused.
+        """Take a refusal with its WWW-Authenticate headers; whether `login` knows an answer. Raises CameraRefused.
 
         Once believed, a refusal may only mean that the camera wants a newer nonce.
         """
         if self._account is None:
             self.asked = True
-            raise Refused("asks for a user and password: give them with --user NAME")
+            raise CameraRefused("asks for a user and password: give them with --user NAME")
         kinds = {offer.kind for offer in challenges(headers)} - {""}
         fit = bool(kinds) and (self._in_clear or kinds != {"basic"}) and self.login.challenged(headers)
         if self._given and not (fit and (self.login.stale or self._accepted)):
             self._tries.refused()
-            raise Refused("refuses this user or password", wrong=True, final=not self._tries.left)
+            raise CameraRefused("refuses this user or password", wrong=True, final=not self._tries.left)
         if not self._tries.left:
-            raise Refused("refused this password before, and is not asked again, so that it does not lock the account")
+            raise CameraRefused("refused this password before, and is not asked again, so that it does not lock the "
+                                "account")
         self.asked = self._given = True
         self._accepted = False
         return fit
@@ -144,10 +145,10 @@ class NotOnvif(Exception):
     """Nobody speaks ONVIF there; the text says what came instead."""
 
 
-class Device:
+class OnvifDevice:
     """One camera's services."""
 
-    def __init__(self, account: Account | None, tries: Tries, deadline: Deadline) -> None:
+    def __init__(self, account: CameraAccount | None, tries: Tries, deadline: Deadline) -> None:
         self._account, self._deadline, self._url = account, deadline, ""
         self._proof = Proof(account, tries, in_clear=False)
         self._token = False                     # the proof goes into the message, not into HTTP
@@ -156,7 +157,7 @@ class Device:
     def meet(self, url: str) -> None:
         """Learn at its device service what time the camera believes it is: a proof with another time is refused.
 
-        Raises NotOnvif, Refused, OSError.
+        Raises NotOnvif, CameraRefused, OSError.
         """
         self._url = url
         with contextlib.suppress(Fault):        # it speaks; without its clock ours must do
@@ -164,7 +165,10 @@ class Device:
             self.behind = datetime.now(UTC) - told if told else self.behind
 
     def ask(self, request: SoapRequest, url: str = "") -> Node:
-        """Put a question to the device service, or to the one at `url`. Raises NotOnvif, Fault, Refused, OSError."""
+        """Put a question to the device service, or to the one at `url`.
+
+        Raises NotOnvif, Fault, CameraRefused and OSError.
+        """
         url = url or self._url
         for _ in range(TURNS_N):
             answer = post(url, *self._message(request, url), self._deadline)
@@ -192,7 +196,7 @@ class Device:
         return envelope(request, token), headers
 
 
-def _read(answer: Answer) -> Node:
+def _read(answer: HttpAnswer) -> Node:
     """What the answer says. Raises Fault, also for a bare 401; NotOnvif."""
     try:
         return unwrap(answer.body)

@@ -19,7 +19,7 @@ DEVICE_SERVICE = "/onvif/device_service"
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ProbeAnswer:
     """Who answered: the machine's address, where its device service may be, and what it said of itself."""
 
     address: str
@@ -27,7 +27,7 @@ class Answered:
     match: Match
 
 
-def search(own: Iterable[str], alone: Iterable[str] = ()) -> tuple[list[Answered], list[str]]:
+def search(own: Iterable[str], alone: Iterable[str] = ()) -> tuple[list[ProbeAnswer], list[str]]:
     """Ask everybody on the interfaces with these addresses ("" for whichever leads there), or the machines in `alone`.
 
     Returns one answer for each address, and what went wrong, in words.
@@ -35,7 +35,7 @@ def search(own: Iterable[str], alone: Iterable[str] = ()) -> tuple[list[Answered
     asked = {str(uuid.uuid4()): types for types in TYPES}
     questions = [probe(message_id, types) for message_id, types in asked.items()]
     targets, listen_s = (list(alone), LISTEN_ALONE_S) if alone else ([GROUP], LISTEN_S)
-    found: dict[str, Answered] = {}
+    found: dict[str, ProbeAnswer] = {}
     troubles: list[str] = []
     with contextlib.ExitStack() as stack:
         ears = []
@@ -47,7 +47,7 @@ def search(own: Iterable[str], alone: Iterable[str] = ()) -> tuple[list[Answered
         for data, sender in _exchange(ears, questions, targets, listen_s, troubles):
             with contextlib.suppress(BadXml):
                 for match in matches(data, asked):
-                    found.setdefault(sender, Answered(sender, services_of(match.services, sender), match))
+                    found.setdefault(sender, ProbeAnswer(sender, services_of(match.services, sender), match))
             if found.keys() >= set(targets):        # all of those who were asked alone
                 break
     return list(found.values()), list(dict.fromkeys(troubles))

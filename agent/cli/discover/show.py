@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from agent.cli.discover import blocks
-from agent.cli.discover.found import PLACEHOLDER, Account, Camera, Stream
+from agent.cli.discover.found import PLACEHOLDER, CameraAccount, FoundCamera, FoundStream
 from agent.cli.terminal import console, json_line, table
 
 CODECS = {"h264": "H.264", "h265": "H.265"}
@@ -18,13 +18,13 @@ NOBODY = ("no camera was found. Is it switched on, and in the same network (a gu
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ListedCamera:
     """A camera with what the configuration knows or will know of it."""
 
-    camera: Camera
+    camera: FoundCamera
     name: str                   # in the configuration; "" where there is nothing to configure yet
     configured: bool            # it is there already
-    account: Account | None     # that it was asked with
+    account: CameraAccount | None     # that it was asked with
 
     @property
     def wanted(self) -> bool:
@@ -32,7 +32,7 @@ class Shown:
         return self.camera.ready and not self.configured
 
 
-def as_json(shown: Iterable[Shown], secret: bool) -> None:
+def as_json(shown: Iterable[ListedCamera], secret: bool) -> None:
     """One object a camera; passwords in it only if `secret`."""
     for each in shown:
         camera = each.camera
@@ -43,7 +43,7 @@ def as_json(shown: Iterable[Shown], secret: bool) -> None:
         json_line(told)
 
 
-def as_table(shown: Sequence[Shown]) -> None:
+def as_table(shown: Sequence[ListedCamera]) -> None:
     """One row a camera; what to do stands in a second table on a terminal, in a last column in a pipe."""
     if not console().is_terminal:
         table(COLUMNS, [(*_row(each), "; ".join(each.camera.advice)) for each in shown])
@@ -54,7 +54,7 @@ def as_table(shown: Sequence[Shown]) -> None:
             table(NOTES, notes, fold=NOTES)
 
 
-def as_blocks(shown: Sequence[Shown], secret: bool) -> None:
+def as_blocks(shown: Sequence[ListedCamera], secret: bool) -> None:
     """The blocks to add, and where the password goes."""
     out = console()
     ready = [blocks.block(each.name, each.camera, each.account, secret) for each in shown if each.wanted]
@@ -64,7 +64,7 @@ def as_blocks(shown: Sequence[Shown], secret: bool) -> None:
         out.print(f"\n[dim]Put the password in place of {PLACEHOLDER}, or let --write FILE do it all.[/dim]")
 
 
-def _row(each: Shown) -> tuple[str, ...]:
+def _row(each: ListedCamera) -> tuple[str, ...]:
     camera = each.camera
     what = (" ".join(filter(None, (camera.maker, camera.model))) or camera.name or "?") + camera.beside
     state = "ready" if camera.ready else "not ready"
@@ -72,7 +72,7 @@ def _row(each: Shown) -> tuple[str, ...]:
             f"{state}, configured as {each.name}" if each.configured else state)
 
 
-def _notes(shown: Sequence[Shown]) -> Iterator[tuple[str, str]]:
+def _notes(shown: Sequence[ListedCamera]) -> Iterator[tuple[str, str]]:
     """Each piece of advice once, behind the addresses that it is for."""
     concerned: dict[str, list[str]] = {}
     for each in shown:
@@ -82,7 +82,7 @@ def _notes(shown: Sequence[Shown]) -> Iterator[tuple[str, str]]:
         yield ", ".join(dict.fromkeys(addresses)), line
 
 
-def _stream(stream: Stream | None) -> str:
+def _stream(stream: FoundStream | None) -> str:
     """ "2560x1440 H.264 20 fps", as much of it as is known."""
     if stream is None:
         return "-"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 
-from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
 from agent.host.clock import SystemClock
@@ -29,7 +29,7 @@ MANY_N = 100               # messages that wait although the link runs
 ALERT_WAIT_S = 0.5          # TLS 1.3 refuses a client's certificate only after the handshake
 
 
-def examine(ward: Ward, store: Path) -> Verdict:
+def examine(ward: Ward, store: Path) -> CheckVerdict:
     """One connection, ended properly; while the link runs only the way there, for a second one would throw it out."""
     if not ward.enabled:
         return skipped("the ward is switched off: events stay here", "to send them, set [ward] enabled = true")
@@ -85,7 +85,7 @@ def greet(broker: Ward | Home, known: Credentials) -> str:
     return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
 
 
-def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> Verdict:
+def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> CheckVerdict:
     """The link is at work: look at the way to the broker and at what waits to be sent."""
     try:
         with socket.create_connection((ward.host, ward.port), CONNECT_S) as plain:
@@ -111,7 +111,7 @@ def _hear_alert(secure: socket.socket) -> None:
         return
 
 
-def _found(ward: Ward, known: Credentials, text: str) -> Verdict:
+def _found(ward: Ward, known: Credentials, text: str) -> CheckVerdict:
     """That the broker is there, and what will go wrong later."""
     verdicts = [ok(text)]
     if known.cert_not_after is not None:

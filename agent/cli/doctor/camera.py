@@ -5,7 +5,7 @@ from pathlib import Path
 from agent.cameras import SourceError
 from agent.cameras.open_source import open_source
 from agent.cli.doctor import masks as painting
-from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work
 from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
@@ -25,7 +25,7 @@ SUB_FAST_HINT = "motion looks at fewer, the rest is decoded for nothing: taimat 
 CODECS = {"h264": "H.264", "h265": "H.265"}
 
 
-class Witness:
+class PacketCounter:
     """A sink that only counts what comes."""
 
     def __init__(self, clock: Clock, stop: Stop, keys_n: int) -> None:
@@ -73,7 +73,7 @@ class Witness:
         return (len(self.came_us) - 1) / span_s if span_s > 0 else 0.0
 
 
-def examine(camera: Camera, store: Path) -> Verdict:
+def examine(camera: Camera, store: Path) -> CheckVerdict:
     """Open the camera, and its sub-stream if one is set."""
     scheme = parse_source(camera.source).scheme
     holder = at_work(store).get(f"capture@{camera.name}")
@@ -93,25 +93,25 @@ def examine(camera: Camera, store: Path) -> Verdict:
     return worst([_main(camera, scheme, seen), *painting.verdict(camera, seen.info, seen.kept), *_sub(camera, scheme)])
 
 
-def none() -> Verdict:
+def none() -> CheckVerdict:
     """There is no camera to look at."""
     return bad("none is configured and enabled, so nothing is recorded", "add a [[camera]] with its source")
 
 
-def _look(camera: Camera, url: str, keys_n: int) -> Witness:
+def _look(camera: Camera, url: str, keys_n: int) -> PacketCounter:
     """One attempt, ended by us once `keys_n` keyframes have come. Raises SourceError."""
     clock, stop = SystemClock(), Stop()
     timer = threading.Timer(LONGEST_LOOK_S, stop.set)
     timer.start()
-    witness = Witness(clock, stop, keys_n)
+    counter = PacketCounter(clock, stop, keys_n)
     try:
-        open_source(camera, url, clock).run(witness, stop)
+        open_source(camera, url, clock).run(counter, stop)
     finally:
         timer.cancel()
-    return witness
+    return counter
 
 
-def _main(camera: Camera, scheme: str, seen: Witness) -> Verdict:
+def _main(camera: Camera, scheme: str, seen: PacketCounter) -> CheckVerdict:
     assert seen.info is not None
     span_s = (max(seen.came_us) - min(seen.came_us)) / 1e6
     mbit_per_s = seen.bytes_n * 8 / span_s / 1e6 if span_s > 0 else 0.0
@@ -129,7 +129,7 @@ def _main(camera: Camera, scheme: str, seen: Witness) -> Verdict:
     return ok(text)
 
 
-def _sub(camera: Camera, scheme: str) -> list[Verdict]:
+def _sub(camera: Camera, scheme: str) -> list[CheckVerdict]:
     if not camera.sub:
         hint = "set sub to the camera's small stream (taimat discover finds it): it saves most of the work"
         return [ok("no sub-stream is set", hint)] if scheme in NETWORK else []

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.footage import newest
 from agent.cli.terminal import size
 from agent.config.settings import Store
@@ -26,7 +26,7 @@ RATE_CLIPS_MAX = 20_000
 DAY_MS = 86_400_000
 
 
-def examine(store: Store) -> Verdict:
+def examine(store: Store) -> CheckVerdict:
     """Look at the card that holds the store's folder, or will hold it."""
     folder = Path(store.folder)
     place = _nearest(folder)
@@ -56,7 +56,7 @@ def _nearest(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if os.path.exists(each))
 
 
-def runtime(folder: Path) -> Verdict:
+def runtime(folder: Path) -> CheckVerdict:
     """Sockets belong in memory."""
     place = _nearest(folder)
     kind = _file_system(place)
@@ -76,7 +76,7 @@ def _file_system(place: Path) -> str | None:
     return None
 
 
-def _room(facts: HostFacts, store: Store) -> Verdict:
+def _room(facts: HostFacts, store: Store) -> CheckVerdict:
     if facts.disk_free_b is None or not facts.disk_tot_b:
         return bad("the card does not say how much room it has", "restart the device; else replace the card")
     text = f"{size(facts.disk_free_b)} free of {size(facts.disk_tot_b)}"
@@ -91,7 +91,7 @@ def _room(facts: HostFacts, store: Store) -> Verdict:
     return ok(text)
 
 
-def _speed(place: Path, facts: HostFacts) -> Verdict:
+def _speed(place: Path, facts: HostFacts) -> CheckVerdict:
     """Write and flush for real, into a file without a name, which is gone however this ends."""
     if (facts.disk_free_b or 0) < 4 * WRITTEN_B:
         return skipped("too full for a speed test")
@@ -117,7 +117,7 @@ def _speed(place: Path, facts: HostFacts) -> Verdict:
     return ok(text)
 
 
-def _lasts(folder: Path, facts: HostFacts, store: Store) -> list[Verdict]:
+def _lasts(folder: Path, facts: HostFacts, store: Store) -> list[CheckVerdict]:
     """Days until the oldest clips must go, from what the last day's clips took."""
     if not os.path.exists(folder / FILE):       # also when this user may not look
         return []

@@ -1,8 +1,12 @@
-"""Does the household's broker let this recorder in? Asked under a name of its own: the link may be at work there."""
+"""Does the household's broker let this recorder in? Asked under a name of its own, for the link may be
+connected there.
+
+It stands apart from the ward's broker, for other words and remedies apply.
+"""
 from pathlib import Path
 
 from agent.cli.doctor.broker import greet, own_id
-from agent.cli.doctor.verdict import Verdict, ok, warn
+from agent.cli.doctor.verdict import CheckVerdict, ok, warn
 from agent.config.settings import Home
 from agent.home.account import credentials, in_home_words
 from agent.mqtt.fault import LinkFault
@@ -11,7 +15,7 @@ REMEDIES = {"unreachable": "check [home] host and port, and that the household's
             "refused": "correct [home] in the configuration, or the household's broker"}
 
 
-def examine(home: Home, store: Path) -> Verdict:
+def examine(home: Home, store: Path) -> CheckVerdict:
     """One connection, ended properly. Trouble is no more than a warning: nothing is recorded by Home Assistant."""
     try:
         return ok(greet(home, credentials(home, f"{own_id(store)}-doctor")))

@@ -11,16 +11,16 @@ from typing import IO, NoReturn
 
 import msgspec
 
-from agent.cli.doctor.verdict import Check, Verdict, bad
+from agent.cli.doctor.verdict import Check, CheckVerdict, bad
 
 TICK_S = 0.1
 LARGEST_B = 65_536
 TOLD_LINES_N = 8
 
-_decoder = msgspec.json.Decoder(Verdict)
+_decoder = msgspec.json.Decoder(CheckVerdict)
 
 
-def ask(check: Check, tick: Callable[[], None]) -> Verdict:
+def ask(check: Check, tick: Callable[[], None]) -> CheckVerdict:
     """The check's verdict, or that it did not come in time; `tick` is called meanwhile.
 
     It forks, so the calling process must have one thread only.
@@ -70,7 +70,7 @@ def _read(reader: int, deadline_s: float, tick: Callable[[], None]) -> tuple[byt
     return data, False
 
 
-def _verdict(check: Check, data: bytes, in_time: bool, said: IO[bytes]) -> Verdict:
+def _verdict(check: Check, data: bytes, in_time: bool, said: IO[bytes]) -> CheckVerdict:
     if data:
         return _decoder.decode(data)
     if not in_time:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli.doctor.verdict import Verdict, bad, ok, skipped, warn, worst
+from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work, processes
 from agent.cli.terminal import size
 from agent.cli.update.root import execute
@@ -28,7 +28,7 @@ MEMORY_LOW_B = 60_000_000
 SYSTEMCTL_S = 5.0
 
 
-def board(store: Path) -> Verdict:
+def board(store: Path) -> CheckVerdict:
     """Model, memory, temperature and supply."""
     known, facts = boards.read(), Probes(store).read(time.monotonic())
     memory = f"{size(known.ram_b) or 'unknown'} memory ({size(facts.mem_avail_b) or 'unknown'} free)"
@@ -46,7 +46,7 @@ def board(store: Path) -> Verdict:
     return worst(verdicts)
 
 
-def clock() -> Verdict:
+def clock() -> CheckVerdict:
     """Whether the time is right, and whether it will be after a power cut without a network."""
     battery = "with" if files.some(Path("/sys/class/rtc"), "rtc*") else "without"
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -59,7 +59,7 @@ def clock() -> Verdict:
     }[clockstate.read()]
 
 
-def memory_limits() -> Verdict:
+def memory_limits() -> CheckVerdict:
     """Whether a role that leaks can be stopped by the kernel."""
     limits = soc.memory_limits(Path("/"))
     if limits is None:
@@ -69,7 +69,7 @@ def memory_limits() -> Verdict:
     return ok("the kernel keeps them")
 
 
-def watchdog() -> Verdict:
+def watchdog() -> CheckVerdict:
     """Whether a machine that hangs is restarted by its hardware."""
     found = files.some(Path("/sys/class/watchdog"), "watchdog*")
     if not found:
@@ -92,7 +92,7 @@ def _systemd_feeds() -> str:
     return "active" if said.stdout.strip() not in ("", "0", "off", "infinity") else "inactive"
 
 
-def encoder(cameras: Sequence[Camera]) -> Verdict:
+def encoder(cameras: Sequence[Camera]) -> CheckVerdict:
     """Which H.264 encoder there is, where one is needed."""
     device = boards.read().encoder
     if not any(parse_source(each.source).scheme in RAW for each in cameras):
@@ -106,7 +106,7 @@ def encoder(cameras: Sequence[Camera]) -> Verdict:
     return bad(f"{device} can't be opened by this user", "sudo usermod -aG video $USER, then log in again")
 
 
-def others(store: Path, config: Path) -> Verdict:
+def others(store: Path, config: Path) -> CheckVerdict:
     """Whether Taimat runs already: this one, or a second one that would fight for the same cameras."""
     ours = at_work(store)
     known = set(ours.values())
@@ -120,7 +120,7 @@ def others(store: Path, config: Path) -> Verdict:
     return ok(running)
 
 
-def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = None) -> Verdict:
+def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = None) -> CheckVerdict:
     """Whether releases can be installed. Trouble is no more than a warning: what is installed goes on working."""
     asked = (doors or UpdateFolders()).asked
     try:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agent.cli.doctor import broker, camera, card, home, machine, rights
 from agent.cli.doctor.in_child import ask
-from agent.cli.doctor.verdict import Check, Verdict
+from agent.cli.doctor.verdict import Check, CheckVerdict
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
@@ -33,7 +33,7 @@ def doctor(json: Json = False, config: Config = None) -> None:
     for check in checks(settings, path):
         with show.working(check.name) as tick:
             verdict = ask(check, tick)
-        verdict = Verdict(verdict.state, redact(verdict.text), redact(verdict.remedy))
+        verdict = CheckVerdict(verdict.state, redact(verdict.text), redact(verdict.remedy))
         show.told(check.name, verdict)
         states.append(verdict.state)
     show.end(states)
@@ -70,7 +70,7 @@ class _Json:
         """Nothing to see meanwhile."""
         return _Working(None)
 
-    def told(self, name: str, verdict: Verdict) -> None:
+    def told(self, name: str, verdict: CheckVerdict) -> None:
         """Print one verdict."""
         json_line({"check": name, "state": verdict.state, "text": verdict.text, "remedy": verdict.remedy})
 
@@ -91,7 +91,7 @@ class _Lines:
         spinner = Spinner("dots", f" {name} ...")
         return _Working(Live(spinner, console=self._console, auto_refresh=False, transient=True))
 
-    def told(self, name: str, verdict: Verdict) -> None:
+    def told(self, name: str, verdict: CheckVerdict) -> None:
         """Print one verdict: aligned on a terminal, tab-separated in a pipe."""
         if not self._console.is_terminal:
             print("\t".join(each for each in (verdict.state, name, verdict.text, verdict.remedy) if each), flush=True)

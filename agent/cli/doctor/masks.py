@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from agent.cameras import SourceError
 from agent.cameras.reencode import Reencoder
-from agent.cli.doctor.verdict import Verdict, bad, ok, warn
+from agent.cli.doctor.verdict import CheckVerdict, bad, ok, warn
 from agent.config.privacy import declared, transcodes
 from agent.config.settings import Camera
 from agent.core.media.model import Luma, Packet, StreamInfo
@@ -46,7 +46,7 @@ class _Nobody:
         """Not asked for."""
 
 
-def verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> list[Verdict]:
+def verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> list[CheckVerdict]:
     """What there is to say of the camera's masks, nothing for one that needs none of this.
 
     `packets` are what the camera sent, from a keyframe on.

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.cli.doctor.verdict import Verdict, bad, ok, warn, worst
+from agent.cli.doctor.verdict import CheckVerdict, bad, ok, warn, worst
 from agent.config.settings import Settings
 from agent.config.source import RAW, parse_source
 
@@ -13,7 +13,7 @@ GROUP = "taimat"            # what the package's roles share
 VIDEO = "video"
 
 
-def examine(settings: Settings, config: Path) -> Verdict:
+def examine(settings: Settings, config: Path) -> CheckVerdict:
     """All rights that a recorder needs, and those that others must not have."""
     group = _group()
     found = [*_folder(Path(settings.store.folder), group), *_folder(Path(settings.store.runtime), group),
@@ -29,7 +29,7 @@ def _group() -> int | None:
         return None
 
 
-def _folder(folder: Path, group: int | None) -> Iterator[Verdict]:
+def _folder(folder: Path, group: int | None) -> Iterator[CheckVerdict]:
     try:
         status = folder.stat()
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def _folder(folder: Path, group: int | None) -> Iterator[Verdict]:
         yield bad(f"{folder} can't be written by user {os.geteuid()}", f"sudo chown -R $USER {folder}")
 
 
-def _secrets(settings: Settings, config: Path) -> Iterator[Verdict]:
+def _secrets(settings: Settings, config: Path) -> Iterator[CheckVerdict]:
     secrets = [Path(each) for each in (settings.ward.key, settings.ward.password_file) if each]
     if any("@" in url for camera in settings.camera for url in (camera.source, camera.sub)):
         secrets.append(config)
@@ -59,7 +59,7 @@ def _secrets(settings: Settings, config: Path) -> Iterator[Verdict]:
             yield warn(f"{path} holds a secret and anybody may read it", f"sudo chmod 640 {path}")
 
 
-def _cameras(settings: Settings) -> Iterator[Verdict]:
+def _cameras(settings: Settings) -> Iterator[CheckVerdict]:
     """Device nodes of cameras belong to group "video"."""
     for camera in settings.camera:
         spec = parse_source(camera.source)

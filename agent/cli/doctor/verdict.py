@@ -10,7 +10,7 @@ State = Literal["ok", "skipped", "warn", "bad"]
 WORST_LAST: tuple[State, ...] = ("ok", "skipped", "warn", "bad")
 
 
-class Verdict(Struct, frozen=True):
+class CheckVerdict(Struct, frozen=True):
     """One line on what was found, and what to do about it ("" for nothing); neither ever holds a password."""
 
     state: State
@@ -19,7 +19,7 @@ class Verdict(Struct, frozen=True):
 
 
 # ok(text), warn(text, remedy), ...
-ok, skipped, warn, bad = (partial(Verdict, state) for state in WORST_LAST)
+ok, skipped, warn, bad = (partial(CheckVerdict, state) for state in WORST_LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,13 @@ class Check:
     """One examination: `ask` may block or hang; whoever runs it ends it after `deadline_s`."""
 
     name: str
-    ask: Callable[[], Verdict]
+    ask: Callable[[], CheckVerdict]
     deadline_s: float = 10.0
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
+def worst(verdicts: list[CheckVerdict]) -> CheckVerdict:
     """Several findings (at least one) on one matter as one: as bad as the worst, the worst told first."""
     ordered = sorted(verdicts, key=lambda verdict: -WORST_LAST.index(verdict.state))
     remedies = [verdict.remedy for verdict in ordered if verdict.remedy and verdict.state == ordered[0].state]
-    return Verdict(ordered[0].state, "; ".join(verdict.text for verdict in ordered), "; ".join(dict.fromkeys(remedies)))
+    text = "; ".join(verdict.text for verdict in ordered)
+    return CheckVerdict(ordered[0].state, text, "; ".join(dict.fromkeys(remedies)))

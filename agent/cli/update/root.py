@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.cli.place import config_path
 from agent.cli.update.bundle import unpack
 from agent.cli.update.versions import PROVEN, ROOT, Run, Versions
-from agent.cli.update.work import Works
+from agent.cli.update.work import Updater
 from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.release import Release, ReleaseRefused, TrialPace, demand
@@ -52,10 +52,10 @@ class Root:
     python: str = sys.executable
     pace: TrialPace = TrialPace()
 
-    def works(self, settings: Settings) -> Works:
+    def updater(self, settings: Settings) -> Updater:
         """All that carries an update out."""
         versions = Versions(self.run, self.prefix, self.python)
-        return Works(versions, self.doors, Path(settings.store.runtime), self.config, self.clock, self.run, self.pace)
+        return Updater(versions, self.doors, Path(settings.store.runtime), self.config, self.clock, self.run, self.pace)
 
 
 def work(root: Root) -> Result | None:
@@ -65,30 +65,30 @@ def work(root: Root) -> Result | None:
     """
     settings = load(root.config)
     with _alone(root, patient=True):
-        works = root.works(settings)
-        if under_way := works.under_way():
-            return works.resume(under_way)
+        updater = root.updater(settings)
+        if under_way := updater.under_way():
+            return updater.resume(under_way)
         asked = root.doors.collect(root.clock.now())
         if asked is None:
             return None
         try:
-            was = works.versions.named(PROVEN)
+            was = updater.versions.named(PROVEN)
         except ReleaseRefused as refused:
             root.doors.tell(Result(id=asked.id, version=None, code=refused.code))
             raise
         path = bundle(Path(settings.store.folder), asked.sha256)
-        return works.install(asked.id, was, lambda into: _open(root, settings, was, path, into, ordered=True))
+        return updater.install(asked.id, was, lambda into: _open(root, settings, was, path, into, ordered=True))
 
 
 def install(root: Root, path: Path) -> Result:
     """Install a technician's bundle. Raises ConfigError, AlreadyRunning, ReleaseRefused and OSError."""
     settings = load(root.config)
     with _alone(root):
-        works = root.works(settings)
-        if works.under_way():
+        updater = root.updater(settings)
+        if updater.under_way():
             raise ReleaseRefused("busy", "another update is under way: journalctl -fu update-taimat-install")
-        was = works.versions.named(PROVEN)
-        return works.install(None, was, lambda into: _open(root, settings, was, path, into, ordered=False))
+        was = updater.versions.named(PROVEN)
+        return updater.install(None, was, lambda into: _open(root, settings, was, path, into, ordered=False))
 
 
 def boot(root: Root) -> None:
@@ -96,24 +96,24 @@ def boot(root: Root) -> None:
 
     Raises ConfigError, ReleaseRefused and OSError.
     """
-    works = root.works(load(root.config))
-    if under_way := works.under_way():
-        works.boot(under_way)
+    updater = root.updater(load(root.config))
+    if under_way := updater.under_way():
+        updater.boot(under_way)
 
 
 def rollback(root: Root) -> Result:
     """Have the version before this one run. Raises ConfigError, AlreadyRunning, ReleaseRefused and OSError."""
     settings = load(root.config)
     with _alone(root):
-        works = root.works(settings)
-        if works.under_way():
+        updater = root.updater(settings)
+        if updater.under_way():
             raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it is not well")
-        current = works.versions.named(PROVEN)
-        others = [version for version in works.versions.whole() if version != current]
+        current = updater.versions.named(PROVEN)
+        others = [version for version in updater.versions.whole() if version != current]
         if not others:
             raise ReleaseRefused("no_way_back", f"there is no other version than {current} on this device: "
                                  "install a bundle")
-        works.back(others[-1])
+        updater.back(others[-1])
         return Result(id="", version=others[-1])
 
 

@@ -36,7 +36,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 _log = logging.getLogger(__name__)
 
 
-class Work(Struct, frozen=True, kw_only=True):
+class UnderWay(Struct, frozen=True, kw_only=True):
     """What is under way."""
 
     was: str                            # where the way back leads
@@ -48,7 +48,7 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Works:
+class Updater:
     """Carries updates out; runs as root, and must be the proven version's code."""
 
     versions: Versions
@@ -66,7 +66,7 @@ class Works:
 
     def install(self, command_id: str | None, was: str, unpack: Callable[[Path], Release]) -> Result:
         """From the bundle that `unpack` opens into a folder. Returns what became of it. Raises OSError."""
-        work = Work(was=was, id=command_id)
+        work = UnderWay(was=was, id=command_id)
         self._note(work)
         try:
             release = self._build(unpack)
@@ -92,17 +92,17 @@ class Works:
         self.versions.demand_ready(release.version, self.config)
         return release
 
-    def under_way(self) -> Work | None:
+    def under_way(self) -> UnderWay | None:
         """What was begun and has not ended. Raises Refused where that can't be told."""
         try:
-            return msgspec.json.decode((self.doors.told / WORK).read_bytes(), type=Work)
+            return msgspec.json.decode((self.doors.told / WORK).read_bytes(), type=UnderWay)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
             raise ReleaseRefused("interrupted", f"{self.doors.told / WORK} can't be read ({error}): remove it, and see "
                                  "by `taimat --version` what runs") from error
 
-    def resume(self, work: Work) -> Result:
+    def resume(self, work: UnderWay) -> Result:
         """Go on where somebody was cut off. Returns what became of it. Raises OSError."""
         match work.step:
             case "build":
@@ -113,7 +113,7 @@ class Works:
             case "back":
                 return self._back(work)
 
-    def boot(self, work: Work) -> None:
+    def boot(self, work: UnderWay) -> None:
         """The machine starts, and no role has yet: a version that takes the machine down does not get a third chance.
 
         Raises OSError.
@@ -131,7 +131,7 @@ class Works:
         self._point_both(version)
         self._restart()
 
-    def _try(self, work: Work) -> Result:
+    def _try(self, work: UnderWay) -> Result:
         if self.versions.named(PROVEN) == work.version:     # we were cut off after its trial
             return self._end(work, None)
         self.versions.point(CURRENT, work.version)
@@ -159,13 +159,13 @@ class Works:
                     return verdict == "well"
         return False
 
-    def _back(self, work: Work) -> Result:
+    def _back(self, work: UnderWay) -> Result:
         _log.error("going back to %s", work.was)
         self._point_both(work.was)
         self._restart()
         return self._end(work, "unhealthy_rolled_back")
 
-    def _end(self, work: Work, code: Code | None) -> Result:
+    def _end(self, work: UnderWay, code: Code | None) -> Result:
         """Tell what became of it, and let go of what nobody needs: kept are what runs, and the way back from it."""
         result = Result(id=work.id or "", version=work.version or None, code=code)
         if work.id:
@@ -183,7 +183,7 @@ class Works:
         self.versions.point(PROVEN, version)
         self.versions.point(CURRENT, version)
 
-    def _note(self, work: Work) -> None:
+    def _note(self, work: UnderWay) -> None:
         write_durably(self.doors.told / WORK, msgspec.json.encode(work), mode=0o644)
 
     def _restart(self) -> None:

@@ -32,7 +32,7 @@ class Deadline:
         return min(now_mono_s + most_s, self._end_mono_s)
 
 
-class Line:
+class BoundedConnection:
     """The recorder's own connection to a camera, listened to with less trust; a context manager.
 
     All methods raise OSError and Stopped.
@@ -60,7 +60,7 @@ class Line:
         """Hang up."""
         self._line.socket.close()
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "BoundedConnection":
         return self
 
     def __exit__(self, *_: object) -> None:
