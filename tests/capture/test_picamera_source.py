@@ -68,8 +68,8 @@ def test_what_the_camera_sees_is_recorded_with_the_sensors_own_times(saw: Saw) -
     assert saw["decoded"] == saw["packets"] and saw["spread"] > 20
     assert saw["monotone"] and saw["dropped"] == 0
     # every frame that the sensor made, at the sensor's pace
-    assert (saw["packets"] + saw["lost"] - 1) / saw["media_s"] == pytest.approx(15, rel=0.03)
-    assert saw["media_s"] > 3 and saw["age_s"] < 2          # on the device's own clock
+    assert (saw["packets"] + saw["lost"] - 1) / saw["media_s"] == pytest.approx(15, rel=0.03 * saw["slowness"])
+    assert saw["media_s"] > 3 and saw["age_s"] < 2 * saw["slowness"]    # on the device's own clock
     assert saw["keys_s"][0] == 0 and len(saw["keys_s"]) >= 2
     longest_s = saw["longest_step_s"]                       # keyframes go by time, and this sensor's pace is not even
     assert all(2 - longest_s < gop_s < 2 + longest_s for gop_s in np.diff(saw["keys_s"]))
@@ -79,7 +79,7 @@ def test_what_the_camera_sees_is_recorded_with_the_sensors_own_times(saw: Saw) -
 @plays("records")
 def test_motion_gets_small_pictures_at_its_own_pace_with_the_cameras_numbers(saw: Saw) -> None:
     assert saw["luma_shape"] == [180, 320]
-    assert saw["lumas"] / saw["media_s"] == pytest.approx(4, abs=1.5)
+    assert saw["lumas"] / saw["media_s"] == pytest.approx(4, abs=1.5 * saw["slowness"])
     assert saw["metadata"] == [9000, 3.0, 120.0, 700]       # exposure, gain, lux, focus
 
 
@@ -174,7 +174,7 @@ def test_masks_exposure_focus_and_pace_change_while_it_records(saw: Saw) -> None
 def test_at_night_frames_come_slowly_and_time_stays_right(saw: Saw) -> None:
     assert saw["day_s"] < 0.1 < 0.15 < saw["night_s"] < 0.25        # 1/15 and 1/5 s, of an uneven sensor
     assert saw["longest_gop_s"] < 2 + saw["longest_step_s"] and saw["decoded"] == saw["packets"]
-    assert saw["age_s"] < 2
+    assert saw["age_s"] < 2 * saw["slowness"]
 
 
 @plays("steps_down")

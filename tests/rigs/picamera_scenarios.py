@@ -38,14 +38,15 @@ from tests.rigs.picamera_stage import (
     steps_s,
     walk_by,
 )
-from tests.rigs.wait import Stopwatch
+from tests.rigs.wait import HANG_S, Stopwatch
 
 
 def records(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """Five seconds of footage, opening included."""
     show_footage(clock)
     sink = Keeper()
-    source = run(sink, 5)
+    with Stopwatch() as watch:
+        source = run(sink, 5)
     age_s = SystemClock().mono_s() - sink.packets[-1].pts_us / 1e6
     pts = np.array([packet.pts_us for packet in sink.packets])
     luma, frames = sink.lumas[-1], decoded(sink)
@@ -53,7 +54,7 @@ def records(clock: virtualcam.SensorClock) -> dict[str, Any]:
             "keys_s": [(packet.pts_us - sink.packets[0].pts_us) / 1e6 for packet in sink.packets if packet.key],
             "longest_step_s": max(steps_s(sink)), "monotone": bool((np.diff(pts) > 0).all()),
             "media_s": float(pts[-1] - pts[0]) / 1e6,
-            "age_s": age_s, "dropped": source.dropped_n, "threads": sorted(sink.threads),
+            "age_s": age_s, "slowness": watch.slowness, "dropped": source.dropped_n, "threads": sorted(sink.threads),
             "lumas": len(sink.lumas), "luma_shape": luma.y.shape,
             "metadata": (luma.exposure_us, luma.gain, luma.lux, luma.focus), "spread": float(frames[-1].std())}
 
@@ -198,7 +199,7 @@ def hangs(_: virtualcam.SensorClock) -> dict[str, Any]:
 
     from agent.cameras import picamera
     picamera.CLOSE_S = 1.0
-    Picamera2.stop = lambda _: time.sleep(60)
+    Picamera2.stop = lambda _: time.sleep(HANG_S)
     return failure(lambda: run(Keeper(), 2))
 
 
@@ -242,12 +243,13 @@ def darkens(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """Night falls, and frames take three times as long."""
     sink = Keeper()
     later(2, lambda: setattr(clock, "dark", True))
-    run(sink, 7, sensor=Sensor(night_fps=5))
+    with Stopwatch() as watch:
+        run(sink, 7, sensor=Sensor(night_fps=5))
     steps, keys = steps_s(sink), [packet.pts_us for packet in sink.packets if packet.key]
     return {"day_s": float(np.median(steps[:12])), "night_s": float(np.median(steps[-10:])),
             "decoded": len(decoded(sink)), "packets": len(sink.packets),
             "longest_gop_s": max(np.diff(keys)) / 1e6, "longest_step_s": max(steps),
-            "age_s": SystemClock().mono_s() - sink.packets[-1].pts_us / 1e6}
+            "age_s": SystemClock().mono_s() - sink.packets[-1].pts_us / 1e6, "slowness": watch.slowness}
 
 
 def steps_down(_: virtualcam.SensorClock) -> dict[str, Any]:
@@ -309,7 +311,7 @@ def odd_sizes(clock: virtualcam.SensorClock) -> dict[str, Any]:
 def films_an_event(clock: virtualcam.SensorClock) -> dict[str, Any]:
     """The whole capture role: a still yard, people crossing it, the still yard again."""
     walk_by(clock, 7, 11)
-    db = capture_role(40, lambda db: db.execute("SELECT 1 FROM clip WHERE state = 'done'").fetchone() is not None,
+    db = capture_role(HANG_S, lambda db: db.execute("SELECT 1 FROM clip WHERE state = 'done'").fetchone() is not None,
                       pre_roll_s=3, post_roll_s=1, merge_gap_s=1)
     events = db.execute("SELECT state, mono_ms, dur_ms FROM event").fetchall()
     (clip,) = db.execute("SELECT state, mono_ms, dur_ms, frames, width, height FROM clip").fetchall()

@@ -25,10 +25,11 @@ from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from agent.store.database import StoreError, connect
 from tests.rigs import footage, virtualcam
-from tests.rigs.wait import Stopwatch
+from tests.rigs.wait import HANG_S, Stopwatch
 
 FPS = 15
 SOFTWARE = Board(model=None, ram_b=4 << 30, serial=None, encoder=None)
+STREAMS = threading.Event()     # the camera's first picture of this run has come: from here on seconds count
 HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]
 
 
@@ -46,6 +47,7 @@ class Keeper:
 
     def stream(self, info: StreamInfo) -> None:
         self.infos.append(info)
+        STREAMS.set()
 
     def packet(self, packet: Packet) -> None:
         self.threads.add(threading.current_thread().name)
@@ -74,22 +76,28 @@ def camera(**settings: Any) -> Camera:
     return Camera(name="gate", source="picamera:0", **{"width": 640, "height": 360, "fps": FPS, **settings})
 
 
-def later(seconds: float, call: Callable[[], Any]) -> threading.Timer:
-    """Do something in the middle of a run."""
-    timer = threading.Timer(seconds, call)
-    timer.daemon = True
-    timer.start()
-    return timer
+def later(seconds: float, call: Callable[[], Any]) -> threading.Event:
+    """Do something in the middle of a run, unless the event that is returned has been set by then."""
+    cancelled = threading.Event()
+
+    def wait() -> None:
+        STREAMS.wait(HANG_S)
+        if not cancelled.wait(seconds):
+            call()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return cancelled
 
 
 def run(sink: Keeper, seconds: float, source: PicameraSource | None = None, **settings: Any) -> PicameraSource:
     """Run the source for this long, or until the sink has enough. What the source raises goes through."""
     source = source or PicameraSource(camera(**settings), 0, SystemClock(), SOFTWARE)
-    timer = later(seconds, sink.enough.set)
+    STREAMS.clear()
+    cancelled = later(seconds, sink.enough.set)
     try:
         source.run(sink, sink.enough)
     finally:
-        timer.cancel()
+        cancelled.set()
     return source
 
 
@@ -135,13 +143,15 @@ def again() -> dict[str, Any]:
 
 
 def walk_by(clock: virtualcam.SensorClock, from_s: float, to_s: float) -> None:
-    """The sensor sees an empty yard, and people in it between these times (from now on)."""
-    sizes, clip, began_s = ((640, 360), (320, 180)), footage.clip(640, 360, 10, 20, 1000, seconds=8), time.monotonic()
+    """The sensor sees an empty yard, and people in it between these times, from its first picture on."""
+    sizes, clip = ((640, 360), (320, 180)), footage.clip(640, 360, 10, 20, 1000, seconds=8)
+    first_s: list[float] = []
     films = {size: [frame.ravel() for frame in footage.frames(*size, clip)] for size in sizes}
     empty = {size: np.median(film[::8], axis=0).astype(np.uint8) for size, film in films.items()}
 
     def picture(width: int, height: int, number: int) -> np.ndarray:
-        seconds = time.monotonic() - began_s
+        first_s[:] = first_s or [time.monotonic()]
+        seconds = time.monotonic() - first_s[0]
         if from_s < seconds < to_s:
             return films[width, height][int((seconds - from_s) * 10) % len(films[width, height])]
         return empty[width, height]
