@@ -23,7 +23,7 @@ class Sounds:
         """Tell the format, or what is in its way."""
         sink.audio(self._info, "" if self._info is not None else self._codec)
 
-    def take(self, packet: Any) -> Sound | None:
+    def convert(self, packet: Any) -> Sound | None:
         """Our stretch of sound from one of PyAV's packets; None for one without data or time."""
         if self._info is None or not packet.size or packet.pts is None:
             return None
@@ -31,7 +31,7 @@ class Sounds:
         return Sound(data, microseconds(packet.pts, packet.time_base), audio.samples_n(self._info, data))
 
     def end_us(self, sound: Sound) -> int:
-        """When a stretch of sound that `take` gave ends, on its own clock."""
+        """When a stretch of sound that `convert` gave ends, on its own clock."""
         return sound.pts_us + sound.samples_n * 1_000_000 // self._info.rate_hz if self._info else sound.pts_us
 
 
@@ -84,7 +84,7 @@ class Packets:
         """The format as known by now."""
         return self._sets.info
 
-    def take(self, packet: Any) -> Iterator[Packet | StreamInfo]:
+    def convert(self, packet: Any) -> Iterator[Packet | StreamInfo]:
         """Our packets from one of PyAV's, each format change before the packet that needs it. Raises BitstreamError."""
         data = nal.rewrap(bytes(packet), self._prefix_b)
         if packet.is_keyframe or self.info is None:

@@ -97,13 +97,13 @@ def _items(container: Any, packets: Packets, sounds: Sounds | None) -> Iterator[
 
 def _pictures(packets: Packets, packet: Any) -> Iterator[tuple[int, Item]]:
     """A picture comes when its time begins, its format with it."""
-    found = list(packets.take(packet)) if packet.size else []
+    found = list(packets.convert(packet)) if packet.size else []
     for number, item in enumerate(found):
         yield next((one.dts_us for one in found[number:] if isinstance(one, Packet)), 0), item
 
 
 def _sound(sounds: Sounds, packet: Any) -> Iterator[tuple[int, Item]]:
     """Sound comes when it has been heard."""
-    sound = sounds.take(packet)
+    sound = sounds.convert(packet)
     if sound is not None:
         yield sounds.end_us(sound), sound

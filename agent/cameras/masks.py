@@ -55,9 +55,9 @@ class MaskOverlay:
             return y
         if self._masks is None or y.shape != self._shape:
             self._shape, self._masks = y.shape, Masks(self._polygons, y.shape[1], y.shape[0])
-        veiled = y.copy()
-        self._masks.paint_luma(veiled)
-        return veiled
+        painted = y.copy()
+        self._masks.paint_luma(painted)
+        return painted
 
 
 def _grown(plane: np.ndarray) -> np.ndarray:

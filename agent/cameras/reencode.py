@@ -34,7 +34,7 @@ class MaskedDecoder:
         self._decoder.thread_type = "NONE"
         self._canvas: tuple[av.VideoFrame, Masks] | None = None
 
-    def take(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
+    def decode(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
         """The pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds.
 
         None asks for the last ones. A picture is valid until the next is asked for. What can't be decoded gives none.
@@ -76,7 +76,7 @@ class Reencoder:
     def __init__(self, camera: Camera, sink: Sink, clock: Clock) -> None:
         self._camera, self._sink, self._clock = camera, sink, clock
         self._units = AccessUnits(f"x264 {PRESETS[-1]}")
-        self._painter: MaskedDecoder | None = None
+        self._decoder: MaskedDecoder | None = None
         self._encoder: SoftwareEncoder | None = None
         self._size = (0, 0)
         self._last_us: int | None = None
@@ -85,22 +85,22 @@ class Reencoder:
     def stream(self, info: StreamInfo) -> None:
         """Another format follows: what the old decoder still holds comes out first."""
         self.flush()
-        self._painter = MaskedDecoder(info, self._camera.masks)
+        self._decoder = MaskedDecoder(info, self._camera.masks)
 
     def packet(self, packet: Packet) -> None:
         """Decode, paint, show, encode, hand on. Raises SourceError where there is no encoder."""
         if packet.key:
             self._key_mono_s = self._clock.mono_s()
-        if self._painter is not None:
-            for frame, pts_us in self._painter.take(packet):
+        if self._decoder is not None:
+            for frame, pts_us in self._decoder.decode(packet):
                 self._hand_on(frame, pts_us)
 
     def flush(self) -> None:
         """Hand on what the decoder still holds; only `stream` begins anew after this."""
-        if self._painter is not None:
-            for frame, pts_us in self._painter.take(None):
+        if self._decoder is not None:
+            for frame, pts_us in self._decoder.decode(None):
                 self._hand_on(frame, pts_us)
-            self._painter = None
+            self._decoder = None
 
     def _hand_on(self, frame: av.VideoFrame, pts_us: int) -> None:
         if self._last_us is not None and self._last_us - BACK_US < pts_us <= self._last_us:

@@ -1,4 +1,7 @@
-"""Where a camera's picture is restless: told, and forgotten, on a socket (core.contract.busy has the language)."""
+"""Where a camera's picture is restless: shown, and forgotten, on a socket (core.contract.busy has the language).
+
+It stands alone because the tests of page and commands serve it without a camera.
+"""
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from agent.host.sockets import SocketServer
 
 
 def busy_desk(path: Path, show: Callable[[], Busy], forget: Callable[[], None]) -> SocketServer:
-    """Serve one camera's busy areas on `path`; what is no question of ours gets no answer. Raises OSError."""
+    """Serve one camera's busy areas on `path`; an unknown question gets no answer. Raises OSError."""
     def serve(question: bytes) -> bytes:
         if question == FORGET:
             forget()

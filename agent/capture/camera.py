@@ -56,14 +56,15 @@ class Camera:
         self._clock, self._stuck = clock, stuck
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
-                                  pre_roll_s=camera.pre_roll_s, locksmith=choose_policy(settings.store.encrypt))
-        self._live = LiveSocket(runtime / f"live-{camera.name}.sock")
-        self._pipe = Pipe(camera, self._recorder, self._live, clock)
-        self._snapshots = [SnapshotSocket(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)]
+                                  pre_roll_s=camera.pre_roll_s, encryption=choose_policy(settings.store.encrypt))
+        live = LiveSocket(runtime / f"live-{camera.name}.sock")
+        self._pipe = Pipe(camera, self._recorder, live, clock)
+        self._sockets = [live, SnapshotSocket(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)]
         if settings.home.snapshots:
-            self._snapshots.append(SnapshotSocket(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
-                                             SMALL_WIDE))
-        self._busy = busy_desk(runtime / f"busy-{camera.name}.sock", self._pipe.busy, self._pipe.forget_busy)
+            self._sockets.append(SnapshotSocket(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
+                                                SMALL_WIDE))
+        watch = self._pipe.watch
+        self._sockets.append(busy_desk(runtime / f"busy-{camera.name}.sock", watch.busy, watch.forget_busy))
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
         self._stop = Stop()                     # of these; set while the camera is to see nothing
@@ -77,7 +78,7 @@ class Camera:
         return None if self._stop.is_set() else self._pumps[0]
 
     def start(self) -> None:
-        """Have the card ready, so that the first packet has somewhere to go. What the camera may see `obey` is told."""
+        """Have the card ready, so that the first packet has somewhere to go; `obey` then opens the camera."""
         self._recorder.start()
 
     def obey(self, paused: Paused | None) -> None:
@@ -88,9 +89,9 @@ class Camera:
         self._paused = paused
         if paused is not None:
             self._close()
-            self._pipe.look_away(paused.by)
-        elif self._stop.is_set() and all(pump.over for pump in self._pumps):
-            self._pipe.look_again()
+            self._pipe.pause(paused.by)
+        elif self._stop.is_set() and all(pump.state.over for pump in self._pumps):
+            self._pipe.pause(None)
             self._open()
 
     def _open(self) -> None:
@@ -98,8 +99,8 @@ class Camera:
         self._pumps = [Pump(camera.name, lambda: open_main(self.settings, clock, self._came),
                             MainFeed(self._pipe, clock), clock, self._stop, self._stuck, self._counts)]
         if camera.sub:
-            sub_eye = SubFeed(self._pipe, clock, camera.masks if transcodes(camera) else ())
-            self._pumps.append(Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock), sub_eye,
+            sub_feed = SubFeed(self._pipe, clock, camera.masks if transcodes(camera) else ())
+            self._pumps.append(Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock), sub_feed,
                                     clock, self._stop, self._stuck, self._sub_counts))
         for pump in self._pumps:
             pump.start()
@@ -108,16 +109,16 @@ class Camera:
         if (pump := self.pump) is None:
             return
         self._stop.set()
-        gap = pump.current_gap()
+        gap = pump.state.current_gap()
         if gap is not None and gap.began_mono_s == self._told_gap_mono_s:
             self._pipe.gap(replace(gap, over=True))
 
     def tick(self) -> None:
         """What has to happen as time passes; called about once a second."""
         self._pipe.tick()
-        if any(pump.hangs() for pump in self._pumps):
+        if any(pump.state.hangs() for pump in self._pumps):
             self._stuck()
-        gap = self.pump.current_gap() if self.pump is not None else None
+        gap = self.pump.state.current_gap() if self.pump is not None else None
         if gap is not None and gap.gap_s > TELL_GAP_AFTER_S and gap.began_mono_s != self._told_gap_mono_s:
             self._told_gap_mono_s = gap.began_mono_s
             self._pipe.gap(gap)
@@ -137,7 +138,7 @@ class Camera:
         """The camera's part of the heartbeat."""
         facts = self._pipe.facts()
         if self._pumps:
-            facts = self._pumps[0].facts(facts)
+            facts = self._pumps[0].state.facts(facts)
         if self.pump is None:
             facts.state, facts.fault, facts.detail = "starting", None, None
         if self._paused is not None:
@@ -156,9 +157,7 @@ class Camera:
         self._close()
         self._pipe.finish()
         self._recorder.finish(timeout_s)
-        self._live.close()
-        for snapshots in self._snapshots:
-            snapshots.close()
-        self._busy.close()
+        for each in self._sockets:
+            each.close()
         for pump in self._pumps:
             pump.join(timeout_s)

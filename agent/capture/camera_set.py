@@ -1,6 +1,6 @@
-"""The cameras of one capture process: each with its lock, its pauses and its place on the ladder, looked after in turn.
+"""The cameras of one capture process: each with its lock, its pauses and its recovery, looked after in turn.
 
-Other settings reach those alone that they are about.
+Other settings reach only the cameras that they concern.
 """
 import contextlib
 import logging
@@ -30,11 +30,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class CameraEntry:
-    """One camera, what keeps other processes off it, and for a Pi or USB camera its ladder."""
+    """One camera, what keeps other processes off it, and for a Pi or USB camera its recovery."""
 
     camera: Camera
     lock: Lock
-    climb: Recovery | None
+    recovery: Recovery | None
 
 
 class CameraSet:
@@ -42,14 +42,14 @@ class CameraSet:
 
     def __init__(self, folders: Folders, runtime: Path, requests: Path, clock: Clock, pauses: PauseWatch,
                  stuck: Callable[[], None]) -> None:
-        """`stuck` ends the process when nothing else frees a camera; `requests` is Climb's."""
+        """`stuck` ends the process when nothing else frees a camera; `requests` is Recovery's."""
         self._folders, self._runtime, self._requests = folders, runtime, requests
         self._clock, self._pauses, self._stuck = clock, pauses, stuck
         self._outlet = Outlet(runtime)
         self._settings = Settings()
         self._wanted: dict[str, CameraSettings] = {}
-        self._members: dict[str, CameraEntry] = {}
-        self._climbs: dict[str, Recovery] = {}         # outlive their cameras, for they count processes
+        self._entries: dict[str, CameraEntry] = {}
+        self._recoveries: dict[str, Recovery] = {}         # outlive their cameras, for they count processes
         self._lock_again_mono_s = float("-inf")
 
     def obey(self, settings: Settings, cameras: Iterable[CameraSettings], insist: bool) -> None:
@@ -59,44 +59,44 @@ class CameraSet:
         one of them; else that one is left alone, and tried again later.
         """
         self._settings, self._wanted = settings, {camera.name: camera for camera in cameras}
-        self._finish([name for name in self._members if name not in self._wanted])
+        self._finish([name for name in self._entries if name not in self._wanted])
         changed = [name for name, camera in self._wanted.items()
-                   if (member := self._members.get(name)) and member.camera.settings != camera]
-        self._finish([name for name in changed if not self._members[name].camera.adjust(self._wanted[name])])
+                   if (entry := self._entries.get(name)) and entry.camera.settings != camera]
+        self._finish([name for name in changed if not self._entries[name].camera.adjust(self._wanted[name])])
         self._engage(insist)
 
     def _engage(self, insist: bool) -> None:
         """Start those that are wanted and not there."""
         self._lock_again_mono_s = self._clock.mono_s() + LOCK_AGAIN_S
         for name, camera in self._wanted.items():
-            if name in self._members:
+            if name in self._entries:
                 continue
             try:
-                self._members[name] = self._member(camera)
+                self._entries[name] = self._entry(camera)
             except AlreadyRunning as error:
                 if insist:
                     raise
                 _log.error("%s is left to the other process: %s", name, error)
 
-    def _member(self, settings: CameraSettings) -> CameraEntry:
+    def _entry(self, settings: CameraSettings) -> CameraEntry:
         lock = Lock(self._folders.lock(f"camera-{settings.name}"))
         camera = Camera(settings, self._settings, self._folders, self._runtime, self._clock, self._outlet,
                         lambda: self._hangs(settings.name))
         camera.start()
-        return CameraEntry(camera, lock, self._climb_of(settings.name) if camera.scheme in RAW else None)
+        return CameraEntry(camera, lock, self._recovery_of(settings.name) if camera.scheme in RAW else None)
 
-    def _climb_of(self, name: str) -> Recovery:
-        if name not in self._climbs:
-            self._climbs[name] = Recovery(name, self._folders, self._runtime, self._clock, self._requests)
-        return self._climbs[name]
+    def _recovery_of(self, name: str) -> Recovery:
+        if name not in self._recoveries:
+            self._recoveries[name] = Recovery(name, self._folders, self._runtime, self._clock, self._requests)
+        return self._recoveries[name]
 
     def _hangs(self, name: str) -> None:
         """A camera does not let go: the ladder's to judge where there is one, unless nobody wants the camera now."""
-        member = self._members.get(name)
-        if member is None or member.climb is None or member.camera.pump is None:
+        entry = self._entries.get(name)
+        if entry is None or entry.recovery is None or entry.camera.pump is None:
             self._stuck()
         else:
-            member.climb.stuck = True
+            entry.recovery.stuck = True
 
     def tick(self) -> Step | None:
         """What has to happen as time passes; called about once a second, and the first time opens the cameras.
@@ -104,46 +104,47 @@ class CameraSet:
         Returns a step of the ladder that was taken: the process is to end.
         """
         self._pauses.look()
-        if len(self._members) < len(self._wanted) and self._clock.mono_s() >= self._lock_again_mono_s:
+        if len(self._entries) < len(self._wanted) and self._clock.mono_s() >= self._lock_again_mono_s:
             self._engage(insist=False)
-        return next((step for member in self._members.values() if (step := self._tend(member)) is not None), None)
+        return next((step for entry in self._entries.values() if (step := self._tend(entry)) is not None), None)
 
-    def _tend(self, member: CameraEntry) -> Step | None:
-        camera, climb, recovery = member.camera, member.climb, self._settings.recovery
+    def _tend(self, entry: CameraEntry) -> Step | None:
+        camera, recovery, settings = entry.camera, entry.recovery, self._settings.recovery
         paused = self._pauses.of(camera.settings)
-        if climb is not None and paused is None and (step := climb.begin(recovery)) is not None:
-            climb.take(step, "its last process hung")
+        if recovery is not None and paused is None and (step := recovery.begin(settings)) is not None:
+            recovery.carry_out(step, "its last process hung")
             return step
         camera.obey(paused)
         camera.tick()
-        if climb is None or (pump := camera.pump) is None:
+        if recovery is None or (pump := camera.pump) is None:
             return None
-        if (step := climb.look(pump, recovery)) is not None:
-            climb.take(step, f"{pump.fault or 'camera_no_frames'} for {pump.silent_s():.0f} s")
+        source = pump.state
+        if (step := recovery.look(source, settings)) is not None:
+            recovery.carry_out(step, f"{source.fault or 'camera_no_frames'} for {source.silent_s():.0f} s")
         return step
 
     def facts(self) -> list[CameraFacts]:
         """Each camera's part of the heartbeat."""
-        return [self._facts(member) for member in self._members.values()]
+        return [self._facts(entry) for entry in self._entries.values()]
 
-    def _facts(self, member: CameraEntry) -> CameraFacts:
-        facts = member.camera.facts()
-        facts.hours_unknown = self._pauses.guesses(member.camera.settings) or None
-        return member.climb.facts(facts) if member.climb is not None else facts
+    def _facts(self, entry: CameraEntry) -> CameraFacts:
+        facts = entry.camera.facts()
+        facts.hours_unknown = self._pauses.guesses(entry.camera.settings) or None
+        return entry.recovery.facts(facts) if entry.recovery is not None else facts
 
     def finish(self) -> None:
         """End all of them, at the same time."""
-        self._finish(list(self._members))
+        self._finish(list(self._entries))
 
     def _finish(self, names: list[str]) -> None:
-        members = [self._members.pop(name) for name in names]
-        threads = [threading.Thread(target=member.camera.finish, args=(END_WITHIN_S,)) for member in members]
+        entries = [self._entries.pop(name) for name in names]
+        threads = [threading.Thread(target=entry.camera.finish, args=(END_WITHIN_S,)) for entry in entries]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(END_WITHIN_S)
-        for member in members:
-            if member.climb is not None:
-                member.climb.stop()
+        for entry in entries:
+            if entry.recovery is not None:
+                entry.recovery.stop()
             with contextlib.suppress(OSError):
-                member.lock.release()
+                entry.lock.release()

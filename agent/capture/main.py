@@ -43,16 +43,16 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
     settings, cameras, problem = role.settings, choose(role.settings, name), role.config_problem
     pauses = PauseWatch(role.folders, role.clock, _were_off(role.folders, cameras))
-    crew = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
-    crew.obey(settings, cameras, insist=name is not None)
-    while not (stopped := role.stop.is_set()) and crew.tick() is None:
+    camera_set = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
+    camera_set.obey(settings, cameras, insist=name is not None)
+    while not (stopped := role.stop.is_set()) and camera_set.tick() is None:
         if role.heartbeat.due():
-            role.heartbeat.beat(crew.facts(), {"config_fault": problem} if problem else {})
+            role.heartbeat.beat(camera_set.facts(), {"config_fault": problem} if problem else {})
         role.stop.wait(TICK_S)
         if reload.taken():
             settings, problem = _read_again(config, settings)
-            crew.obey(settings, choose(settings, name), insist=name is not None)
-    crew.finish()
+            camera_set.obey(settings, choose(settings, name), insist=name is not None)
+    camera_set.finish()
     return 0 if stopped else EXIT_STUCK
 
 

@@ -77,70 +77,29 @@ class _Watched:
         self._sink.luma(picture)
 
 
-class Pump(threading.Thread):
-    """Keeps one source running; what it shows is read by other threads, each value replaced whole."""
+class SourceState:
+    """How the source of one pump fares. Read by other threads, each value replaced whole."""
 
-    def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop,
-                 stuck: Callable[[], None], counts: Counts, jitter: Callable[[], float] = random.random) -> None:
-        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end frees a camera.
-
-        `stop` ends the camera's pumping, for good.
-        """
-        super().__init__(name=f"pump-{name}", daemon=True)
-        self._name, self._make, self._sink = name, make, sink
-        self._clock, self._stop_flag, self._stuck, self._jitter = clock, stop, stuck, jitter
+    def __init__(self, name: str, sink: Runs, clock: Clock, counts: Counts) -> None:
+        self._name, self._tell_gap, self._clock, self._counts = name, sink.gap, clock, counts
         self._error: SourceError | None = None
         self._came_mono_s: float | None = None      # when something last came
         self._gap_began_mono_s: float | None = None
         self._flows_mono_s: float | None = None     # since when things come without a gap
-        self._counts = counts
         self._made_mono_s = self._began_mono_s = clock.mono_s()     # the pump itself, and the present attempt
-        self._wait_s = FIRST_WAIT_S
-        self._source: Source | None = None          # of the present attempt
-        self._ended = False                         # the source has come to its end
-        self._over = False
+        self.source: Source | None = None           # of the present attempt
+        self.ended = False                          # the source has come to its end
+        self.over = False                           # it is let go of for good
 
-    def run(self) -> None:
-        """Attempt after attempt, until the source has come to its end or is to stop."""
-        try:
-            self._pump()
-        finally:
-            self._over = True
+    # For the pump.
 
-    def _pump(self) -> None:
-        while not self._stop_flag.is_set():
-            self._began_mono_s = self._clock.mono_s()
-            self._counts.opens_n += 1
-            error = self._attempt()
-            ended_mono_s = self._sink.end_run()
-            told_to_stop = self._stop_flag.is_set()
-            if error is None or (told_to_stop and not isinstance(error, SourceStuck)):
-                self._ended = not told_to_stop
-                return
-            self._failed(error, ended_mono_s)
-            if isinstance(error, SourceStuck):
-                self._stuck()
-                return
-            if self._clock.mono_s() - self._began_mono_s > HEALTHY_AFTER_S:
-                self._wait_s = FIRST_WAIT_S
-            self._stop_flag.wait(self._next_wait_s())
+    def attempt(self) -> None:
+        """Another attempt begins."""
+        self._began_mono_s = self._clock.mono_s()
+        self._counts.opens_n += 1
 
-    def _attempt(self) -> SourceError | None:
-        try:
-            self._source = self._make()
-            self._source.run(_Watched(self._sink, self._came), self._stop_flag)
-        except SourceError as error:
-            return error
-        except Exception as error:      # a bug, or bytes nobody thought of: told, and the camera is tried again
-            _log.exception("%s: an attempt broke off", self._name)
-            told = f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it"
-            return SourceError("camera_stream_bad", told)
-        finally:
-            self._counts.dropped_n += _dropped_n(self._source)
-            self._source = None
-        return None
-
-    def _came(self) -> None:
+    def came(self) -> None:
+        """Something came, which ends a gap."""
         now_mono_s = self._came_mono_s = self._clock.mono_s()
         if self._flows_mono_s is None:
             self._flows_mono_s = now_mono_s
@@ -151,9 +110,15 @@ class Pump(threading.Thread):
         if began is not None:
             self._gap_began_mono_s = None
             self._counts.gaps_s += now_mono_s - began
-            self._sink.gap(VideoGap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
+            self._tell_gap(VideoGap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
 
-    def _failed(self, error: SourceError, ended_mono_s: float | None) -> None:
+    def let_go(self) -> None:
+        """The attempt is over; what its source lost is counted."""
+        self._counts.dropped_n += _dropped_n(self.source)
+        self.source = None
+
+    def fail(self, error: SourceError, ended_mono_s: float | None) -> None:
+        """The attempt failed; its last frame ended at that time, if there was one."""
         if self._error is None:
             self._counts.gaps_n += 1
             # libav hands the last frame out only when its wait times out: what counts is when the frame was taken.
@@ -161,21 +126,16 @@ class Pump(threading.Thread):
         self._error, self._flows_mono_s = error, None
         _log.warning("%s: %s", self._name, error)
 
-    def _next_wait_s(self) -> float:
-        if self._error is not None and self._error.code == "camera_auth":
-            return REFUSED_WAIT_S
-        wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
-        return wait_s * (0.75 + self._jitter() / 2)
+    def attempt_s(self) -> float:
+        """For how long the present attempt has lasted."""
+        return self._clock.mono_s() - self._began_mono_s
+
+    # For everybody.
 
     def hangs(self) -> bool:
         """Whether the attempt neither delivers nor gives up: only the end of the process ends it."""
         last_sign_mono_s = max(self._began_mono_s, self._came_mono_s or 0.0)
-        return not self._over and self._clock.mono_s() - last_sign_mono_s > HANGS_AFTER_S
-
-    @property
-    def over(self) -> bool:
-        """Whether it has let go of the source for good."""
-        return self._over
+        return not self.over and self._clock.mono_s() - last_sign_mono_s > HANGS_AFTER_S
 
     @property
     def fault(self) -> str | None:
@@ -192,11 +152,6 @@ class Pump(threading.Thread):
         flows_mono_s, came_mono_s = self._flows_mono_s, self._came_mono_s
         return 0.0 if flows_mono_s is None or came_mono_s is None else came_mono_s - flows_mono_s
 
-    def adjust(self, camera: Camera) -> bool:
-        """Hand the present source other settings; False when it can't follow, or there is none to ask."""
-        source = self._source
-        return source is not None and source.adjust(camera)
-
     def current_gap(self) -> VideoGap | None:
         """The gap that goes on now, if one does."""
         error, began = self._error, self._gap_began_mono_s
@@ -209,12 +164,77 @@ class Pump(threading.Thread):
         error, now_mono_s = self._error, self._clock.mono_s()
         state, fault = ("retrying", error.code) if error else ("starting" if self._came_mono_s is None else "ok", None)
         if error is None and self._came_mono_s is not None and now_mono_s - self._came_mono_s > STALLED_AFTER_S:
-            state, fault = ("ended", None) if self._ended else ("stalled", "camera_no_frames")
+            state, fault = ("ended", None) if self.ended else ("stalled", "camera_no_frames")
         gap, counts = self.current_gap(), self._counts
         return msgspec.structs.replace(
             seen, state=state, fault=fault, detail=redact(str(error)) if error else None, gaps_n=counts.gaps_n,
             gap_s=round(counts.gaps_s + (gap.gap_s if gap else 0.0), 1), reopens_n=max(0, counts.opens_n - 1),
-            dropped_n=(seen.dropped_n or 0) + counts.dropped_n + _dropped_n(self._source))
+            dropped_n=(seen.dropped_n or 0) + counts.dropped_n + _dropped_n(self.source))
+
+
+class Pump(threading.Thread):
+    """Keeps one source running, attempt after attempt; `state` shows how it fares."""
+
+    def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop,
+                 stuck: Callable[[], None], counts: Counts, jitter: Callable[[], float] = random.random) -> None:
+        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end frees a camera.
+
+        `stop` ends the camera's pumping, for good.
+        """
+        super().__init__(name=f"pump-{name}", daemon=True)
+        self._name, self._make, self._sink = name, make, sink
+        self._stop_flag, self._stuck, self._jitter = stop, stuck, jitter
+        self._wait_s = FIRST_WAIT_S
+        self.state = SourceState(name, sink, clock, counts)
+
+    def run(self) -> None:
+        """Attempt after attempt, until the source has come to its end or is to stop."""
+        try:
+            self._pump()
+        finally:
+            self.state.over = True
+
+    def _pump(self) -> None:
+        while not self._stop_flag.is_set():
+            self.state.attempt()
+            error = self._attempt()
+            ended_mono_s = self._sink.end_run()
+            told_to_stop = self._stop_flag.is_set()
+            if error is None or (told_to_stop and not isinstance(error, SourceStuck)):
+                self.state.ended = not told_to_stop
+                return
+            self.state.fail(error, ended_mono_s)
+            if isinstance(error, SourceStuck):
+                self._stuck()
+                return
+            if self.state.attempt_s() > HEALTHY_AFTER_S:
+                self._wait_s = FIRST_WAIT_S
+            self._stop_flag.wait(self._next_wait_s())
+
+    def _attempt(self) -> SourceError | None:
+        try:
+            source = self.state.source = self._make()
+            source.run(_Watched(self._sink, self.state.came), self._stop_flag)
+        except SourceError as error:
+            return error
+        except Exception as error:      # a bug, or bytes nobody thought of: told, and the camera is tried again
+            _log.exception("%s: an attempt broke off", self._name)
+            told = f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it"
+            return SourceError("camera_stream_bad", told)
+        finally:
+            self.state.let_go()
+        return None
+
+    def _next_wait_s(self) -> float:
+        if self.state.fault == "camera_auth":
+            return REFUSED_WAIT_S
+        wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
+        return wait_s * (0.75 + self._jitter() / 2)
+
+    def adjust(self, camera: Camera) -> bool:
+        """Hand the present source other settings; False when it can't follow, or there is none to ask."""
+        source = self.state.source
+        return source is not None and source.adjust(camera)
 
 
 def _dropped_n(source: Source | None) -> int:

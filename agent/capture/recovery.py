@@ -1,4 +1,4 @@
-"""One camera's way up the ladder and down again: core/recovery.py decides, this remembers, asks and tells.
+"""One camera's way up the ladder and down again: core/recovery.py decides, this file remembers, asks and tells.
 
 What takes root is asked for, and systemd's units act on it or do not (docs/design/health.md).
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.capture.pump import Pump
+from agent.capture.pump import SourceState
 from agent.config.settings import Recovery as RecoverySettings
 from agent.core.contract.facts import CameraFacts
 from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
@@ -44,16 +44,16 @@ class Recovery:
         self._hold(held)
         return overdue
 
-    def look(self, pump: Pump, recovery: RecoverySettings) -> Step | None:
+    def look(self, source: SourceState, recovery: RecoverySettings) -> Step | None:
         """The step that is due now; called about once a second while the camera may see."""
         assert self._held is not None
-        self._look_up(pump.fault, recovery)
-        if pump.flows_s() >= HEALTHY_AFTER_S:
+        self._look_up(source.fault, recovery)
+        if source.flows_s() >= HEALTHY_AFTER_S:
             self._on_the_ground(self._held)
             return None
-        return self._ladder.next(self._held.taken_n, pump.silent_s(), self.stuck)
+        return self._ladder.next(self._held.taken_n, source.silent_s(), self.stuck)
 
-    def take(self, step: Step, why: str) -> None:
+    def carry_out(self, step: Step, why: str) -> None:
         """Ask for what the step needs, and tell the journal. The process is to end after this."""
         assert self._held is not None
         self._hold(self._held.step())

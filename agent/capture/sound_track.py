@@ -45,10 +45,10 @@ class SoundTrack:
         self._dropped_n = self.dropped_n
         self._line = Soundline(self.audio.rate_hz) if self.audio else None
 
-    def take(self, sound: Sound, now_us: int) -> list[Sound]:
+    def date(self, sound: Sound, now_us: int) -> list[Sound]:
         """The next stretch, on the source's clock; returns those that can be dated now, on the device's."""
         self._came_us = now_us
-        return self._line.take(sound, now_us) if self._line else []
+        return self._line.date(sound, now_us) if self._line else []
 
     def state(self, now_mono_s: float) -> str | None:
         """In a few words what is kept of the camera's sound, for the heartbeat; None while nothing is known of it."""

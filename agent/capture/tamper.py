@@ -1,17 +1,16 @@
 """One camera's tamper watch at work: pictures in, jobs out, and what holds now for the heartbeat."""
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from agent.capture.row_queue import RowChange
 from agent.capture.writer_jobs import Tamper
 from agent.config.settings import Camera
 from agent.core.media.model import Luma
 from agent.core.vision.tamper import Phase, Tampering, TamperWatch
 from agent.host.clock import Instant, at
 from agent.store import announce, clips, events
-
-RowChange = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(slots=True)

@@ -21,3 +21,8 @@ class Rate:
         then_mono_s, then = self._readings[0]
         seen_s = now_mono_s - then_mono_s
         return (self.total - then) / seen_s if seen_s >= LEAST_S else None
+
+
+def rounded(value: float | None, digits: int = 2) -> float | None:
+    """The value with this many digits; None, which means unknown, stays."""
+    return None if value is None else round(value, digits)

@@ -32,6 +32,7 @@ from agent.process.role import main as live_as
 from agent.store import clips, events, privacy
 from agent.store import privacy as consent
 from agent.store import ward_settings as wardconfig
+from agent.store.card_fault import is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError, transaction
 from agent.store.encryption.file_keys import Keyring
@@ -129,7 +130,7 @@ class Keeper:
             self.fault = str(error)
             self.key_fault = self.fault if isinstance(error, KeyFault) else self.key_fault
             _log.error("%s: %s; tried again", self.role.folders.root, error)
-            if "full" in str(error) and release_ballast(self.role.folders):
+            if is_full(error) and release_ballast(self.role.folders):
                 _log.warning("gave the ballast's space to the database")
                 self.next_retain_mono_s = 0.0
             self._go_on(partial(care.successor, self.db, self.role.folders, now, error))

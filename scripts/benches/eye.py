@@ -109,21 +109,21 @@ class NotingPipe(Pipe):
 
 def in_full(pipe: NotingPipe, clock: StageClock, info: StreamInfo, packets: Sequence[Packet]) -> int:
     """Decode every packet; how many that were."""
-    eye = SubFeed(pipe, clock)
-    eye.stream(info)
+    feed = SubFeed(pipe, clock)
+    feed.stream(info)
     for packet in packets:
         clock.film(packet)
-        eye.packet(packet)
+        feed.packet(packet)
     return len(packets)
 
 
 def cheaply(pipe: NotingPipe, clock: StageClock, info: StreamInfo, packets: Sequence[Packet]) -> int:
     """Keyframes and bursts; how many packets were decoded."""
-    watcher, decoded_n = MainDecoder(info, pipe, clock.mono_s()), 0
+    decoder, decoded_n = MainDecoder(info, pipe, clock.mono_s()), 0
     for packet in packets:
         clock.film(packet)
-        watcher.take(packet, clock.mono_s())
-        while watcher.step():
+        decoder.offer(packet, clock.mono_s())
+        while decoder.step():
             decoded_n += 1
     return decoded_n
 

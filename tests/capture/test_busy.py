@@ -67,7 +67,7 @@ def hedge(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[H
     live = LiveSocket(tmp_path / "live.sock")
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock)
     pipe.stream(INFO)
-    desk = busy_desk(tmp_path / "busy.sock", pipe.busy, pipe.forget_busy)
+    desk = busy_desk(tmp_path / "busy.sock", pipe.watch.busy, pipe.watch.forget_busy)
     yield Hedge(pipe, hand_clock, tmp_path / "busy.sock")
     desk.close()
     live.close()
@@ -111,12 +111,12 @@ def test_before_the_first_picture_and_long_after_the_last_one_nothing_is_known(h
 
 def test_a_paused_camera_tells_nothing_of_what_it_saw(hedge: Hedge):
     hedge.see(20, squalls)
-    hedge.pipe.look_away("page")
+    hedge.pipe.pause("page")
     assert hedge.busy() == Busy(state="no_picture")
     hedge.see(1, WIND)                                         # a picture that was still under way
     assert hedge.busy() == Busy(state="no_picture")
     hedge.clock.advance(60)
-    hedge.pipe.look_again()
+    hedge.pipe.pause(None)
     hedge.pipe.stream(INFO)
     hedge.see(1)
     assert hedge.busy().state == "ok" and left_and_right(hedge.busy()) == (0, 0)

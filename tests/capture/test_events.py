@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.event_builder import EventBuilder
+from agent.capture.events import EventBuilder
 from agent.capture.live import LiveSocket
 from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
@@ -53,7 +53,7 @@ def demuxed(path: Path) -> Film:
     """A file's packets."""
     with av.open(str(path)) as container:
         packets = Packets(container.streams.video[0])
-        found = [item for packet in container.demux(video=0) if packet.size for item in packets.take(packet)]
+        found = [item for packet in container.demux(video=0) if packet.size for item in packets.convert(packet)]
         return packets.info, [item for item in found if isinstance(item, Packet)]
 
 
@@ -229,9 +229,9 @@ def test_a_look_that_repeats_the_last_boxes_is_no_picture_of_who_may_be_gone():
     story, sharp = EventBuilder(0, ring), np.random.default_rng(1).integers(0, 255, (90, 160), np.uint8)
     seen = Counted((SeenObject(1, Box(0.3, 0.3, 0.2, 0.4)),))
     for number, picture in enumerate((sharp // 16, sharp)):
-        story.take(seen, 0.1, Luma(picture, number / FPS), info)
+        story.note(seen, 0.1, Luma(picture, number / FPS), info)
     assert story.end(1.0, "").peak.packets == [packets[0]]
-    story.take(Counted((SeenObject(1, Box(0.31, 0.3, 0.2, 0.4)),)), 0.1, Luma(sharp, 2 / FPS), info)
+    story.note(Counted((SeenObject(1, Box(0.31, 0.3, 0.2, 0.4)),)), 0.1, Luma(sharp, 2 / FPS), info)
     assert story.end(1.0, "").peak.packets == [*packets[:3]]
 
 

@@ -93,14 +93,14 @@ class Stage:
             yield packet
 
     def watched(self, shown: Film, pipe: Pipe) -> list[int]:
-        """Show it to a watcher that is never late; the packets that it decoded as each one came."""
-        watcher = MainDecoder(shown[0], pipe, BEGIN_MONO_S)
+        """Show it to a decoder that is never late; the packets that it decoded as each one came."""
+        decoder = MainDecoder(shown[0], pipe, BEGIN_MONO_S)
         decoded = []
         pipe.stream(shown[0])
         for packet in self.coming(shown[1]):
             pipe.packet(packet)
-            watcher.take(packet, self.clock.mono)
-            decoded.append(sum(iter(watcher.step, False)))
+            decoder.offer(packet, self.clock.mono)
+            decoded.append(sum(iter(decoder.step, False)))
         return decoded
 
     def finish(self) -> None:
@@ -145,14 +145,14 @@ def test_of_a_quiet_scene_only_keyframes_are_decoded(stage: Stage, quiet: Film):
 @pytest.mark.parametrize("weather", [(), (rain(60),)], ids=["dry", "rain"])
 def test_who_comes_is_seen_from_where_full_decoding_sees_them_and_told_within_a_gop(stage: Stage, weather):
     cheap, full, visit = stage.pipe(), stage.pipe(), film(30, VISITOR, *weather)
-    watcher, found_s = MainDecoder(visit[0], cheap, BEGIN_MONO_S), None
-    eye = SubFeed(full, stage.clock)
-    eye.stream(visit[0])
+    decoder, found_s = MainDecoder(visit[0], cheap, BEGIN_MONO_S), None
+    feed = SubFeed(full, stage.clock)
+    feed.stream(visit[0])
     for packet in stage.coming(visit[1]):
-        watcher.take(packet, stage.clock.mono)
-        while watcher.step():
+        decoder.offer(packet, stage.clock.mono)
+        while decoder.step():
             pass
-        eye.packet(packet)
+        feed.packet(packet)
         if found_s is None and cheap.moving_s():
             found_s = stage.clock.mono - BEGIN_MONO_S
     assert cheap.moving_s()[0] == pytest.approx(full.moving_s()[0], abs=0.4)
@@ -184,14 +184,14 @@ def test_pictures_of_one_look_come_in_their_order_and_at_motions_pace(stage: Sta
 def test_a_pause_of_the_decoder_loses_whole_gops_and_never_memory(stage: Stage, caplog):
     info, packets = movie(gop=10)
     pipe = stage.pipe()
-    watcher = MainDecoder(info, pipe, BEGIN_MONO_S)
+    decoder = MainDecoder(info, pipe, BEGIN_MONO_S)
     with caplog.at_level(logging.WARNING):
         for number in range(2000):          # nobody decodes
             packet = packets[number % len(packets)]
-            watcher.take(packet, BEGIN_MONO_S + number / FPS)
+            decoder.offer(packet, BEGIN_MONO_S + number / FPS)
     told = [record for record in caplog.records if "too slow to decode" in record.message]
     assert 1 <= len(told) <= 2000 / FPS / 60 + 1
-    assert sum(iter(watcher.step, False)) <= 2 * 10
+    assert sum(iter(decoder.step, False)) <= 2 * 10
 
 
 def test_what_is_no_video_disturbs_nobody(stage: Stage, visit: Film):
@@ -206,34 +206,34 @@ def test_what_is_no_video_disturbs_nobody(stage: Stage, visit: Film):
 # The main stream's sink, with its thread.
 
 def eyes_n() -> int:
-    """How many watchers are at work."""
-    return sum(thread.name == "eye" for thread in threading.enumerate())
+    """How many decoders are at work."""
+    return sum(thread.name == "main-decoder" for thread in threading.enumerate())
 
 
 def test_the_sink_watches_in_a_thread_of_its_own_until_the_run_ends(stage: Stage):
     before_n, pipe, (info, packets) = eyes_n(), stage.pipe(), movie()
-    eye = MainFeed(pipe, stage.clock)
-    eye.stream(info)
+    feed = MainFeed(pipe, stage.clock)
+    feed.stream(info)
     for packet in stage.coming(packets):
-        eye.packet(packet)
+        feed.packet(packet)
     until(lambda: pipe.seen)
     assert eyes_n() == before_n + 1 and pipe.facts().width == info.width
-    eye.end_run()
+    feed.end_run()
     until(lambda: eyes_n() == before_n)
 
 
 def test_another_format_gets_another_decoder(stage: Stage):
     before_n, pipe = eyes_n(), stage.pipe()
-    eye = MainFeed(pipe, stage.clock)
+    feed = MainFeed(pipe, stage.clock)
     for size in ((320, 180), (640, 360)):
         info, packets = movie(size=size)
-        eye.stream(info)
+        feed.stream(info)
         for packet in packets:
             stage.clock.advance(1 / FPS)
-            eye.packet(packet)
+            feed.packet(packet)
         until(partial(pipe.shapes.__contains__, size[::-1]))
     until(lambda: eyes_n() == before_n + 1)
-    eye.end_run()
+    feed.end_run()
     until(lambda: eyes_n() == before_n)
 
 
@@ -241,30 +241,30 @@ def test_another_format_gets_another_decoder(stage: Stage):
 def test_nothing_is_decoded_that_nobody_needs(stage: Stage, why: str):
     before_n, (info, packets) = eyes_n(), movie()
     pipe = stage.pipe(has_sub=why == "small stream", motion=Motion(enabled=why != "no motion"))
-    eye, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
-    eye.stream(info)
+    feed, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
+    feed.stream(info)
     small.stream(info)
     for packet in stage.coming(packets):
         if why == "small stream":
             small.packet(packet)
         if why == "source's own pictures":
-            assert eye.wants_main_luma()
-        eye.packet(packet)
+            assert feed.wants_main_luma()
+        feed.packet(packet)
         assert eyes_n() == before_n
     assert pipe.facts().fps != 0
 
 
 def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
     before_n, pipe, (info, packets) = eyes_n(), stage.pipe(has_sub=True), movie(seconds=20)
-    eye, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
-    eye.stream(info)
+    feed, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
+    feed.stream(info)
     small.stream(info)
     watched = []
     for number, packet in enumerate(stage.coming(packets)):
         if not 50 <= number < 150:
             small.packet(packet)
         pipe.tick()
-        eye.packet(packet)
+        feed.packet(packet)
         watched.append(eyes_n() > before_n)
     assert watched[98:101] == [False, False, True] and all(watched[101:150])       # silent for more than 5 s
     assert not any(watched[:98])
@@ -275,20 +275,20 @@ def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
 
 def test_every_picture_of_the_small_stream_is_decoded_at_once(stage: Stage, visit: Film):
     pipe = stage.pipe(has_sub=True)
-    eye = SubFeed(pipe, stage.clock)
-    eye.stream(visit[0])
+    feed = SubFeed(pipe, stage.clock)
+    feed.stream(visit[0])
     for packet in stage.coming(visit[1]):
-        eye.packet(packet)
+        feed.packet(packet)
     assert len(pipe.seen) == pytest.approx(40 * 5, abs=5)
     assert 20.6 < pipe.moving_s()[0] < 22
 
 
 def test_motion_is_blind_under_a_mask_of_the_small_stream(stage: Stage, visit: Film):
     pipe = stage.pipe(has_sub=True)
-    eye = SubFeed(pipe, stage.clock, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
-    eye.stream(visit[0])
+    feed = SubFeed(pipe, stage.clock, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
+    feed.stream(visit[0])
     for packet in stage.coming(visit[1]):
-        eye.packet(packet)
+        feed.packet(packet)
     assert len(pipe.seen) > 100 and not pipe.moving_s()
 
 
@@ -298,7 +298,7 @@ def demuxed(path: Path) -> Film:
     """A file's packets."""
     with av.open(str(path)) as container:
         packets = Packets(container.streams.video[0])
-        found = [item for packet in container.demux(video=0) if packet.size for item in packets.take(packet)]
+        found = [item for packet in container.demux(video=0) if packet.size for item in packets.convert(packet)]
         return packets.info, [item for item in found if isinstance(item, Packet)]
 
 

@@ -213,4 +213,4 @@ def test_a_keyframe_that_repeats_one_kind_of_parameter_set_changes_no_format(rep
         again = av.Packet(nal.join_lengths([*(unit for unit in sets if unit[0] & 31 == repeated), *kept]))
         again.pts, again.dts, again.is_keyframe = key.pts, key.dts, True
         info = packets.info
-        assert [type(found) for found in packets.take(again)] == [Packet] and packets.info == info
+        assert [type(found) for found in packets.convert(again)] == [Packet] and packets.info == info

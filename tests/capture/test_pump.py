@@ -91,7 +91,7 @@ def test_a_gap_reaches_from_the_last_packet_to_the_next_one(hand_clock: HandCloc
     made, sink, stop, _ = pump(hand_clock, script, most=3)
     made.run()
     assert [(gap.code, gap.gap_s, gap.over) for gap in sink.gaps] == [("camera_no_frames", 0.5 + 3 + 1, True)]
-    facts = made.facts(CameraFacts(camera="gate", state="starting"))
+    facts = made.state.facts(CameraFacts(camera="gate", state="starting"))
     assert (facts.gaps_n, facts.reopens_n, facts.state) == (2, 2, "retrying")
 
 
@@ -102,7 +102,7 @@ def _fail() -> None:
 def test_a_long_gap_can_be_told_while_it_lasts_and_shows_no_password(hand_clock: HandClock):
     made, _, _, _ = pump(hand_clock, [works(100, hand_clock)], most=5)
     made.run()
-    gap = made.current_gap()
+    gap = made.state.current_gap()
     assert gap is not None and gap.gap_s == 0.5 + 1 + 2 + 4 + 6 and not gap.over and "secret" not in gap.detail
 
 
@@ -110,7 +110,7 @@ def test_a_camera_that_is_dead_from_the_start_is_a_gap_from_then_on(hand_clock: 
     began_mono_s, told = hand_clock.mono, []
 
     def look_and_fail(sink: Sink) -> None:
-        told.append(made.current_gap())
+        told.append(made.state.current_gap())
         _fail()
 
     made, sink, _, _ = pump(hand_clock, [look_and_fail, look_and_fail, works(1, hand_clock)], most=3)
@@ -132,7 +132,7 @@ def test_bytes_that_nobody_thought_of_are_told_and_tried_again(hand_clock: HandC
     made, sink, stop, _ = pump(hand_clock, [stumble, works(100, hand_clock), stumble], most=3)
     made.run()
     assert stop.seen == [0.5, 0.5, 1] and sink.ended_n == 3 and sink.packets_n == 2
-    facts = made.facts(CameraFacts(camera="gate", state=""))
+    facts = made.state.facts(CameraFacts(camera="gate", state=""))
     assert (facts.state, facts.fault) == ("retrying", "camera_stream_bad")
     assert "UnicodeDecodeError" in facts.detail and "secret" not in facts.detail
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [UnicodeDecodeError] * 2
@@ -142,7 +142,8 @@ def test_a_source_that_ends_by_itself_is_not_tried_again(hand_clock: HandClock):
     made, sink, stop, _ = pump(hand_clock, [lambda sink: sink.packet(Packet(b"", 0, 0, True))], most=3)
     made.run()
     hand_clock.advance(60)
-    assert stop.seen == [] and sink.ended_n == 1 and made.facts(CameraFacts(camera="gate", state="")).state == "ended"
+    assert stop.seen == [] and sink.ended_n == 1
+    assert made.state.facts(CameraFacts(camera="gate", state="")).state == "ended"
 
 
 def test_an_attempt_that_neither_delivers_nor_gives_up_is_noticed(hand_clock: HandClock):
@@ -150,13 +151,13 @@ def test_an_attempt_that_neither_delivers_nor_gives_up_is_noticed(hand_clock: Ha
 
     def attempt(sink: Sink) -> None:
         hand_clock.advance(61)
-        hung.append(made.hangs())
+        hung.append(made.state.hangs())
         sink.packet(Packet(b"", 0, 0, True))
-        hung.append(made.hangs())
+        hung.append(made.state.hangs())
 
     made, _, _, _ = pump(hand_clock, [attempt], most=1)
     made.run()
-    assert hung == [True, False] and not made.hangs()
+    assert hung == [True, False] and not made.state.hangs()
 
 
 def test_a_camera_that_does_not_let_go_ends_the_process(hand_clock: HandClock):

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture import clipfile
+from agent.capture import clipfile, row_queue
 from agent.capture import recorder as recorder_module
 from agent.capture.clipfile import ClipFile
-from agent.capture.faults import fault_of
 from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder
 from agent.capture.writer_jobs import BestLook, Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job
 from agent.core.media.fragments import Fragmenter
@@ -21,6 +20,7 @@ from agent.core.media.model import Packet
 from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
+from agent.store.card_fault import fault_of
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -171,8 +171,8 @@ def test_what_is_remembered_for_a_bad_card_is_bounded_and_the_rest_counted(recor
     obey(recorder, *[happening] * 100)
     card.error = None
     retry(recorder, hand_clock)
-    assert recorder.forgotten_n == 200 - recorder_module.PENDING_MAX
-    assert len(outbox.after(db, 0, 1000)) == recorder_module.PENDING_MAX
+    assert recorder._rows.forgotten_n == 200 - row_queue.PENDING_MAX
+    assert len(outbox.after(db, 0, 1000)) == row_queue.PENDING_MAX
 
 
 def test_an_event_after_an_hours_gap_is_not_shown_by_the_clip_before_it(folders, db, hand_clock, tmp_path):
@@ -195,7 +195,7 @@ def test_an_event_is_shown_by_the_clips_of_its_time_however_late_it_is_written_d
 
 
 def test_a_lock_that_other_roles_would_not_wait_for_is_no_fault_of_the_card(recorder, folders, db, monkeypatch):
-    monkeypatch.setattr(recorder_module, "connect", lambda folder, busy_s=10.0: connect(folder, busy_s / 100))
+    monkeypatch.setattr(row_queue, "connect", lambda folder, busy_s=10.0: connect(folder, busy_s / 100))
     other = connect(folders.root, 10.0 / 100)       # a hundredth of everybody's patience
     begin, end = clip()
     recorder.start()

@@ -237,6 +237,6 @@ def test_sound_without_pictures_takes_a_bounded_room(live: LiveSocket):
     for n in range(40_000):
         studio.clock.advance(0.064)
         studio.pipe.sound(Sound(b"SND%05d" % n + bytes(504), n * STRETCH_US, 512))
-    assert studio.pipe.facts().sound_dropped_n > 10_000 and studio.pipe._ring.bytes <= 16_000_000
+    assert studio.pipe.facts().sound_dropped_n > 10_000 and studio.pipe.record._ring.bytes <= 16_000_000
     studio.pipe.finish()
     assert studio.seen() == [list(range(20))] and studio.book.clips[0].size_b < 100_000

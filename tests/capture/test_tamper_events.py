@@ -146,7 +146,7 @@ def test_what_goes_on_when_the_process_dies_is_cut_by_the_next_one(place: Place)
     place.open().see(scene(gone_s=1e9, end_s=60))
     event, = place.end()            # the pipe's end is never told
     assert event.state == "open"
-    place.open().pipe.look_again()  # as its role does at first
+    place.open().pipe.pause(None)  # as its role does at first
     event, = place.end()
     start, end = place.messages()
     assert (event.state, event.code) == ("cut", "covered") and event.dur_ms > 0
@@ -198,10 +198,10 @@ def test_where_everything_is_recorded_the_clips_of_the_deed_are_tied_to_it(place
 
 def test_a_pause_cuts_it_and_forgets_the_view(place: Place):
     place.open().see(scene(gone_s=1e9, end_s=60))
-    place.pipe.look_away("page")
+    place.pipe.pause("page")
     assert place.pipe.facts().tampered == ()
     place.clock.advance(30)
-    place.pipe.look_again()
+    place.pipe.pause(None)
     covered = list(scene(gone_s=1e9, end_s=60))[30:]
     place.pipe.stream(INFO)
     place.see(covered)              # it knows no other view
@@ -252,13 +252,13 @@ def film(lumas: Iterable[Luma], fps: int, gop: int, **x264: str) -> Film:
 
 def show(place: Place, shown: Film) -> float | None:
     """Show a film by the eye on a small stream; returns when something was told first, in seconds of it."""
-    eye, first_s = SubFeed(place.pipe, place.clock), None
+    feed, first_s = SubFeed(place.pipe, place.clock), None
     place.pipe.stream(shown[0])
-    eye.stream(shown[0])
+    feed.stream(shown[0])
     for packet in shown[1]:
         place.clock.mono = place.began_mono_s + packet.dts_us / 1e6
         place.pipe.packet(packet)
-        eye.packet(packet)
+        feed.packet(packet)
         if first_s is None and place.pipe.facts().tampered:
             first_s = packet.dts_us / 1e6
     return first_s
@@ -285,13 +285,13 @@ def test_an_eye_that_looks_at_keyframes_only_sees_it_in_time(place: Place, gop: 
     at_s = end_s - 32
     scene = tampered(pictures(end_s, 5, noise(2)), Kind.COVERED, bag, START_MONO_S + at_s, 1e9)
     info, packets = film(scene, 5, gop, b="300k")
-    watcher = MainDecoder(info, place.open().pipe, place.clock.mono)
+    decoder = MainDecoder(info, place.open().pipe, place.clock.mono)
     place.pipe.stream(info)
     for packet in packets:
         place.clock.mono = place.began_mono_s + packet.dts_us / 1e6
         place.pipe.packet(packet)
-        watcher.take(packet, place.clock.mono)
-        while watcher.step():
+        decoder.offer(packet, place.clock.mono)
+        while decoder.step():
             pass
         if place.pipe.facts().tampered:
             break

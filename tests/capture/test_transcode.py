@@ -147,7 +147,7 @@ def test_masks_are_in_the_file_the_thumbnail_the_live_picture_and_the_snapshot(r
     rig.start(f"file:{main}", sub=f"file:{sub}", loop=True, masks=[HIDDEN], privacy_mask="transcode", pre_roll_s=1,
               post_roll_s=1, merge_gap_s=1, max_clip_s=10)
     lumas: list[np.ndarray] = []
-    watched = rig.camera._pipe._detector            # what motion is given, whoever gives it
+    watched = rig.camera._pipe.watch._detector            # what motion is given, whoever gives it
     step = watched.step
     watched.step = lambda picture: (lumas.append(picture.y.copy()), step(picture))[1]
 

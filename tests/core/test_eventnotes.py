@@ -13,7 +13,7 @@ def notes(*looks: tuple[float, list[int]], zones: tuple[str, ...] = ()) -> Event
     """Of an event that began at 100 s: (seconds since then, numbers of the objects)."""
     made = EventNotes(100.0)
     for at_s, numbers in looks:
-        made.take([SeenObject(number, BOX) for number in numbers], zones, 0.01, 100 + at_s)
+        made.note([SeenObject(number, BOX) for number in numbers], zones, 0.01, 100 + at_s)
     return made
 
 
@@ -30,7 +30,7 @@ def test_a_path_has_tenths_of_a_second_own_numbers_and_thousandths():
 def test_the_peak_is_kept_and_zones_come_in_the_order_in_which_they_were_fulfilled():
     made = EventNotes(0.0)
     for at_s, (score, zones) in enumerate([(0.1, ("path",)), (0.3, ("gate", "path")), (0.2, ())]):
-        made.take([SeenObject(1, BOX)], zones, score, float(at_s))
+        made.note([SeenObject(1, BOX)], zones, score, float(at_s))
     assert (made.summary.score, made.summary.zones) == (0.3, ("path", "gate"))
 
 
@@ -38,7 +38,7 @@ def test_objects_are_counted_once_each_and_anew_when_another_detector_numbers_th
     made = notes((0, [4]), (1, [4, 9]), (2, [9]))
     assert made.summary.tracks_n == 2
     made.renumber()
-    made.take([SeenObject(4, BOX)], (), 0.0, 103.0)
+    made.note([SeenObject(4, BOX)], (), 0.0, 103.0)
     assert made.summary.tracks_n == 3 and made.summary.path[-1].number == 3
 
 
@@ -68,7 +68,7 @@ def test_whatever_comes_the_notes_stay_small_and_in_order(steps):
     made, at_s = EventNotes(0.0), 0.0
     for wait_s, numbers in steps:
         at_s += wait_s
-        made.take([SeenObject(number, BOX) for number in numbers], (), 0.5, at_s)
+        made.note([SeenObject(number, BOX) for number in numbers], (), 0.5, at_s)
     path = made.summary.path
     assert len(path) <= PATH_MAX and sorted(path, key=lambda sample: sample.at_ds) == list(path)
     assert made.summary.tracks_n == len({number for _, numbers in steps for number in numbers})

@@ -14,7 +14,7 @@ def waits(step: InStep, long_us: int, stretches_n: int = 60) -> list[int]:
     """How many stretches come between each one and its release, in the order of release."""
     released: dict[int, int] = {}
     for now in range(stretches_n):
-        for sound in step.take(Sound(b"%d" % now, now * long_us, 1), long_us):
+        for sound in step.due(Sound(b"%d" % now, now * long_us, 1), long_us):
             released[int(sound.data)] = now - int(sound.data)
     assert list(released) == sorted(released)
     return list(released.values())
@@ -32,9 +32,9 @@ def test_sound_is_as_late_as_pictures_to_the_nearest_stretch(frame_us: int, long
 def test_until_the_second_picture_nobody_knows_and_sound_waits_but_not_for_ever():
     step = InStep()
     early = [Sound(b"%d" % number, number * 64_000, 1) for number in range(6)]
-    assert not any(step.take(sound, 64_000) for sound in early)
+    assert not any(step.due(sound, 64_000) for sound in early)
     pictures(step, 0, 100_000)
-    assert step.take(Sound(b"6", 6 * 64_000, 1), 64_000) == early[:5]
+    assert step.due(Sound(b"6", 6 * 64_000, 1), 64_000) == early[:5]
     assert max(waits(InStep(), 20_000)) * 20_000 == LATE_US_MAX
 
 
@@ -49,7 +49,7 @@ def test_a_jump_of_the_sounds_own_clock_releases_what_waits_in_its_order():
     step = InStep()
     pictures(step, 0, 200_000)
     early = [Sound(b"a", 0, 1), Sound(b"b", 64_000, 1)]
-    assert [step.take(sound, 64_000) for sound in early] == [[], []]
+    assert [step.due(sound, 64_000) for sound in early] == [[], []]
     later = Sound(b"c", -10_000_000, 1)
-    assert step.take(later, 64_000) == early
-    assert step.take(Sound(b"d", -9_800_000, 1), 64_000) == [later]
+    assert step.due(later, 64_000) == early
+    assert step.due(Sound(b"d", -9_800_000, 1), 64_000) == [later]

@@ -47,7 +47,7 @@ def test_with_a_depth_that_is_told_every_unit_is_dated_at_once(seed, depth, more
     order = DecodeOrder(told)
     units = []
     for one in given_units:
-        (dated,) = order.take(one)
+        (dated,) = order.date(one)
         units.append(dated)
     assert follows_the_rules(units)
     assert [one.pts_us for one in units] == [one.pts_us for one in given_units]
@@ -64,7 +64,7 @@ def test_a_depth_that_is_not_told_is_learnt(seed, plain_n, depth):
                     for one in decode_order(Random(seed), 60, depth, ahead_n=3)]
     order, units = DecodeOrder(None), []
     for number, one in enumerate(given_units):
-        units += order.take(one)
+        units += order.date(one)
         held_n = number + 1 - len(units)
         assert not held_n or abs(one.pts_us - given_units[0].pts_us) < HOLD_US
     assert len(units) == len(given_units) and follows_the_rules(units)
@@ -78,7 +78,7 @@ def test_a_depth_that_is_not_told_is_learnt(seed, plain_n, depth):
 def test_b_frames_from_the_start_lose_nothing_and_are_shown_when_they_should():
     times = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11]
     order = DecodeOrder(None)
-    units = [done for time in times for done in order.take(unit(time * FRAME_US, time == 0))]
+    units = [done for time in times for done in order.date(unit(time * FRAME_US, time == 0))]
     assert [one.pts_us // FRAME_US for one in units] == times[:len(units)] and len(units) >= len(times) - 1
     assert [one.dts_us // FRAME_US for one in units[1:]] == list(range(len(units) - 1))
 
@@ -87,9 +87,9 @@ def test_b_frames_from_the_start_lose_nothing_and_are_shown_when_they_should():
 @pytest.mark.parametrize("jump_us", [-3_600_000_000, -2_000_000, -500_000, 6_000_000, 3_600_000_000])
 def test_a_clock_set_anew_is_a_jump_in_both_times(depth: int | None, jump_us: int):
     order = DecodeOrder(depth)
-    before = [done for number in range(20) for done in order.take(unit(number * FRAME_US, number == 0))]
+    before = [done for number in range(20) for done in order.date(unit(number * FRAME_US, number == 0))]
     behind_us = 20 * FRAME_US + jump_us
-    after = [done for number in range(20) for done in order.take(unit(behind_us + number * FRAME_US))]
+    after = [done for number in range(20) for done in order.date(unit(behind_us + number * FRAME_US))]
     assert len(before) == len(after) == 20
     assert [one.pts_us for one in after] == [behind_us + number * FRAME_US for number in range(20)]
     assert follows_the_rules(before) and follows_the_rules(after)
@@ -100,20 +100,20 @@ def test_a_clock_set_anew_is_a_jump_in_both_times(depth: int | None, jump_us: in
 def test_two_frames_with_one_time_and_a_tiny_step_back_are_no_jump():
     order = DecodeOrder(0)
     times = [0, FRAME_US, FRAME_US, 2 * FRAME_US, 3 * FRAME_US, 3 * FRAME_US - 500, 4 * FRAME_US, 5 * FRAME_US]
-    units = [done for time in times for done in order.take(unit(time))]
+    units = [done for time in times for done in order.date(unit(time))]
     assert len(units) == len(times) and follows_the_rules(units)
     assert all(abs(one.pts_us - time) <= 501 for one, time in zip(units, times, strict=True))
 
 
 def test_a_pause_of_the_camera_needs_no_new_run():
     order = DecodeOrder(2)
-    units = [order.take(unit(number * FRAME_US + (7_000_000 if number > 9 else 0)))[0] for number in range(20)]
+    units = [order.date(unit(number * FRAME_US + (7_000_000 if number > 9 else 0)))[0] for number in range(20)]
     assert follows_the_rules(units) and all(one.pts_us - one.dts_us <= 2 * FRAME_US for one in units)
 
 
 @given(st.lists(st.tuples(st.integers(-10**7, 10**10), st.booleans()), max_size=60), st.sampled_from([None, 0, 1, 16]))
 def test_any_times_are_dated(times, depth):
     order = DecodeOrder(depth)
-    units = [done for time, key in times for done in order.take(unit(time, key))] + order.flush()
+    units = [done for time, key in times for done in order.date(unit(time, key))] + order.flush()
     assert len(units) == len(times)
     assert all(one.dts_us <= one.pts_us for one in units)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.core.media.model import Packet
 from agent.core.media.ring import Ring
-from agent.core.media.segmenter import Action, Begin, End, Keep, Segmenter, Turn, Write
+from agent.core.media.segmenter import Action, End, Keep, Segmenter, Turn, Write
 
 STEP_US = 100_000
 
@@ -34,10 +34,9 @@ class Camera:
     def obey(self, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
-                case Begin():
-                    assert len(self.ends) == len(self.clips)
-                    self.clips.append([])
                 case Write(packets):
+                    if len(self.ends) == len(self.clips):
+                        self.clips.append([])
                     self.clips[-1] += [p.dts_us for p in packets]
                 case Keep():
                     self.clips[-1].append(self.segmenter.last_dts_us)

@@ -19,7 +19,7 @@ def frame(pts_us: float, samples_n: int = FRAME_N) -> Sound:
 def run(steps: list[tuple[float, float]], line: Soundline | None = None) -> list[int]:
     """When each stretch is heard (us), of frames given as (pts_us, arrival_us)."""
     line = line or Soundline(RATE)
-    return [sound.pts_us for pts_us, arrival_us in steps for sound in line.take(frame(pts_us), round(arrival_us))]
+    return [sound.pts_us for pts_us, arrival_us in steps for sound in line.date(frame(pts_us), round(arrival_us))]
 
 
 def test_sound_ends_when_it_arrives():
@@ -40,7 +40,7 @@ def test_rates_that_no_microsecond_divides_do_not_drift(rate_hz: int):
     line, heard = Soundline(rate_hz), []
     for n in range(5000):
         end_us = (n + 1) * FRAME_N * 1_000_000 / rate_hz
-        heard += line.take(frame(n * FRAME_N * 1_000_000 / rate_hz), round(end_us))
+        heard += line.date(frame(n * FRAME_N * 1_000_000 / rate_hz), round(end_us))
     assert abs(heard[-1].pts_us - heard[0].pts_us - 4999 * FRAME_N * 1_000_000 / rate_hz) < 2
 
 
@@ -65,7 +65,7 @@ def test_a_drifting_sound_card_stays_in_step_for_hours(ppm: int):
     line, worst_us = Soundline(RATE), 0.0
     for n in range(4 * 3600 * 1000 // 64):
         true_us = n * FRAME_US * (1 + ppm / 1e6)            # on our clock; the card counts n * FRAME_US
-        for sound in line.take(frame(n * FRAME_US), round(true_us) + FRAME_US):
+        for sound in line.date(frame(n * FRAME_US), round(true_us) + FRAME_US):
             worst_us = max(worst_us, abs(sound.pts_us - true_us)) if n > 10 else 0
     assert worst_us < NEAR_US + 20_000 and line.dropped_n < 40
 
@@ -74,7 +74,7 @@ def test_what_no_recording_can_hold_is_dropped_and_counted():
     line = Soundline(RATE)
     for sound in (Sound(b"", 0, 1024), Sound(bytes(100), 0, 1024), Sound(b"x" * 70_000, 0, 1024), Sound(b"x", 0, 0),
                   Sound(b"x", 0, 2**40)):
-        assert line.take(sound, 0) == []
+        assert line.date(sound, 0) == []
     assert line.dropped_n == 5
 
 
@@ -84,9 +84,9 @@ def test_sound_never_overlaps_and_none_is_lost_uncounted(steps: list[tuple[int, 
     line, pts_us, arrival_us, heard = Soundline(8000), 0, 0, []
     for pts_step_us, arrival_step_us, samples_n in steps:
         pts_us, arrival_us = pts_us + pts_step_us, arrival_us + arrival_step_us
-        heard += line.take(frame(pts_us, samples_n), arrival_us)
+        heard += line.date(frame(pts_us, samples_n), arrival_us)
     for before, after in zip(heard, heard[1:], strict=False):
         assert after.pts_us >= before.pts_us + before.samples_n * 125
     settled = [(pts_us + n * 500_000, arrival_us + n * 500_000) for n in range(1, 4)]
-    heard += [sound for pts, arrival in settled for sound in line.take(frame(pts, 8), arrival)]
+    heard += [sound for pts, arrival in settled for sound in line.date(frame(pts, 8), arrival)]
     assert len(heard) + line.dropped_n == len(steps) + 3

@@ -12,7 +12,7 @@ from agent.core.media.timeline import Jump, Timeline
 def run(steps: list[tuple[int, int]], timeline: Timeline | None = None) -> list[int]:
     """Dates (us) of packets given as (dts_us, arrival_us)."""
     timeline = timeline or Timeline()
-    return [packet.dts_us for dts, arrival in steps for packet in timeline.take(Packet(b"", dts, dts, False), arrival)]
+    return [packet.dts_us for dts, arrival in steps for packet in timeline.date(Packet(b"", dts, dts, False), arrival)]
 
 
 def test_packets_are_dated_by_when_they_arrive():

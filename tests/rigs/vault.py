@@ -33,17 +33,17 @@ class Vault:
 
     def __post_init__(self) -> None:
         DayKeys(self.folders).renew(self.db, self.clock.now())
-        self.locksmith, self.keys = EncryptionPolicy(self.kind), Keyring(self.folders)
+        self.policy, self.keys = EncryptionPolicy(self.kind), Keyring(self.folders)
 
     def record(self, finished: bool = True, video: tuple[StreamInfo, Sequence[Packet]] | None = None,
                frame_us: int = FRAME_US) -> tuple[int, str, list[int]]:
         """A clip that begins now; its seq and name, and with how many bytes of the file each fragment was whole."""
         info, packets = video or movie()
-        day = self.locksmith.day(self.db)
+        day = self.policy.day(self.db)
         with transaction(self.db):
             seq, name = clips.open_row(self.db, "gate", "motion", self.clock.now(), info.codec, info.width, info.height,
                                        day.id if day else None)
-        file = ClipFile(self.folders.part(seq, name), self.clock, 1, self.locksmith.encrypter(day, name))
+        file = ClipFile(self.folders.part(seq, name), self.clock, 1, self.policy.encrypter(day, name))
         fragmenter, ends = Fragmenter(info, packets[0], 1_795_000_000_000, 60), []
         file.append(fragmenter.head)
         for packet in packets:

@@ -155,7 +155,7 @@ def test_what_plays_is_what_would_have_been_written_in_the_clear(vault, db, fold
 def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(db, folders, hand_clock, tmp_path):
     DayKeys(folders).renew(db, hand_clock.now())
     recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1, always=False, keeps_events_longer=False,
-                        pre_roll_s=5, locksmith=choose_policy("on"))
+                        pre_roll_s=5, encryption=choose_policy("on"))
     recorder.start()
     for jobs in clip():
         assert recorder.offer(jobs)

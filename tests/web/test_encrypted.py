@@ -22,12 +22,12 @@ def test_clips_and_pictures_come_in_the_clear_in_parts_and_whole(tmp_path: Path)
         seq, name, _ = vault.record()
         with clear(home.folders, clips.get(db, name)) as file:
             film = file.read()
-        day = vault.locksmith.day(db)
+        day = vault.policy.day(db)
         with transaction(db):
             event = events.open_row(db, "gate", "motion", vault.clock.now())
             events.tie(db, event, seq)
             events.finish(db, event, 1000, 0.5, 1, [], "2", "peak.jpg", day_key=day.id)
-        (home.folders.thumbs / "peak.jpg").write_bytes(vault.locksmith.picture(day, b"\xff\xd8 a picture", "peak"))
+        (home.folders.thumbs / "peak.jpg").write_bytes(vault.policy.picture(day, b"\xff\xd8 a picture", "peak"))
     keys = home.folders.keys.rename(tmp_path / "keys")        # the keeper's folder is closed to the page
     with home:
         assert home.get(f"/clips/{name}.mp4").status == 503

@@ -47,14 +47,14 @@ class X264(Encoder):
         """`effort` is told of each picture; an exception goes to `handover` and ends the run."""
         super().__init__(framerate=camera.fps)
         self._level, self._camera, self._effort = level, camera, effort
-        self._take = handover.guarded(self._encode_one)
+        self._show = handover.guarded(self._encode_one)
 
     def _start(self) -> None:
         self._x264 = SoftwareEncoder(self.width, self.height, self._camera.fps, self._camera.bitrate_kbps,
                                      self._level.preset, threads_n=1)
 
     def _encode(self, stream: str, request: Any) -> None:
-        self._take(stream, request)
+        self._show(stream, request)
 
     def _encode_one(self, stream: str, request: Any) -> None:
         pts_us = self._timestamp(request)

@@ -45,7 +45,7 @@ class Frames:
         """These masks from the next frame on, in both pictures at once. Any thread may call it."""
         self._masks = Masks(polygons, *self._main), Masks(polygons, *self._lores)
 
-    def take(self, request: Any) -> None:
+    def prepare(self, request: Any) -> None:
         """One frame."""
         main_masks, lores_masks = self._masks
         self._handover.frames_n += 1

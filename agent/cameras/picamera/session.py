@@ -68,7 +68,7 @@ class PicameraSession:
             main, lores = self._checked(given)
             self._frames = Frames(main, lores, handover, clock)
             self._frames.hide(camera.masks)
-            self._device.pre_callback = handover.guarded(self._frames.take)
+            self._device.pre_callback = handover.guarded(self._frames.prepare)
             self._start_encoder(level, handover, effort)
             self._device.start()
         except (RuntimeError, OSError) as error:

@@ -53,9 +53,9 @@ class LibavSource(Source):
                     _hand_on(packets, packet, sink, step)
                     self.delivered = True
                     unseen_us = 0
-                elif sounds is not None and (sound := sounds.take(packet)):
+                elif sounds is not None and (sound := sounds.convert(packet)):
                     long_us = sounds.end_us(sound) - sound.pts_us
-                    for due in step.take(sound, long_us):
+                    for due in step.due(sound, long_us):
                         sink.sound(due)
                     unseen_us += long_us
                     self._demand_video(unseen_us)
@@ -97,7 +97,7 @@ class LibavSource(Source):
 
 def _hand_on(packets: Packets, packet: Any, sink: Sink, step: InStep) -> None:
     """libav tells a picture when the next one comes; of sound, only AAC's last stretch waits so."""
-    for item in packets.take(packet):
+    for item in packets.convert(packet):
         if isinstance(item, StreamInfo):
             sink.stream(item)
         else:

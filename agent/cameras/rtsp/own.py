@@ -61,7 +61,7 @@ class OwnSource(Source):
             opened = open_camera(address, self._audio, stop, self._clock.mono_s)
             try:
                 stream = self._stream(opened, sink)
-                stream.take(opened.early)
+                stream.handle(opened.early)
             except BaseException:
                 opened.line.socket.close()
                 raise

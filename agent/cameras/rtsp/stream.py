@@ -54,12 +54,12 @@ class RtspStream:
                 raise SourceError("camera_unreachable",
                                   f"{self._name}: the camera closed the connection; it may be restarting")
             taken_b += size_b
-            self.take(piece[:size_b])
+            self.handle(piece[:size_b])
             if not hasattr(self.socket, "pending"):     # once is enough where nothing is encrypted
                 break
         return taken_b >= len(piece)
 
-    def take(self, data: bytes | memoryview) -> None:
+    def handle(self, data: bytes | memoryview) -> None:
         """Hand on what these bytes complete."""
         self._heard_mono_s = self._now()
         self._count(len(data))

@@ -1,1 +1,1 @@
-"""Eyes: from the packets of encoded streams to small pictures for motion, at the least cost."""
+"""From the packets of encoded streams to small pictures for motion, at the least cost."""

@@ -1,4 +1,4 @@
-"""What an eye holds of a stream: the GOP that goes on, the one before it, and what of them is still to be decoded."""
+"""The newest GOP of a stream and the one before it, and the packets of them that are still to be decoded."""
 from collections import deque
 from typing import NamedTuple
 
@@ -28,21 +28,21 @@ class GopBuffer:
         self.following = False          # whether what comes is to be decoded
         self.dropped_n = 0              # packets that waited in vain
 
-    def push(self, shot: TimedPacket) -> None:
+    def push(self, timed: TimedPacket) -> None:
         """Hold the next packet, and let it wait for the decoder while that follows."""
-        if shot.packet.key:
+        if timed.packet.key:
             self._before, self._newest, self._newest_b, self._holding = self._newest, [], 0, True
         if self._holding:
-            self._newest.append(shot)
-            self._newest_b += len(shot.packet.data)
+            self._newest.append(timed)
+            self._newest_b += len(timed.packet.data)
             if len(self._newest) > PACKETS_MAX or self._newest_b > BYTES_MAX:
                 self._before, self._newest, self._holding = [], [], False
         if self.following:
-            self._wait(shot)
+            self._wait(timed)
 
-    def _wait(self, shot: TimedPacket) -> None:
+    def _wait(self, timed: TimedPacket) -> None:
         """A decoder that is a whole GOP late goes on with the newest keyframe."""
-        if shot.packet.key:
+        if timed.packet.key:
             self._skipping = False
             if any(waiting.packet.key for waiting in self._waiting):
                 self._drop()
@@ -50,8 +50,8 @@ class GopBuffer:
             self._drop()
             self._skipping = True
         if not self._skipping:
-            self._waiting.append(shot)
-            self._waiting_b += len(shot.packet.data)
+            self._waiting.append(timed)
+            self._waiting_b += len(timed.packet.data)
 
     def _drop(self) -> None:
         self.dropped_n += len(self._waiting)
@@ -63,7 +63,7 @@ class GopBuffer:
         self.stop()
         self.following = True
         self._waiting.extend((self._before if before else []) + self._newest)
-        self._waiting_b = sum(len(shot.packet.data) for shot in self._waiting)
+        self._waiting_b = sum(len(timed.packet.data) for timed in self._waiting)
         self._skipping = not self._waiting      # what comes next leans on pictures that are not held
 
     def stop(self) -> None:
@@ -81,6 +81,6 @@ class GopBuffer:
         """The next packet to decode, if one waits."""
         if not self._waiting:
             return None
-        shot = self._waiting.popleft()
-        self._waiting_b -= len(shot.packet.data)
-        return shot
+        timed = self._waiting.popleft()
+        self._waiting_b -= len(timed.packet.data)
+        return timed

@@ -26,8 +26,8 @@ class MainDecoder:
     def __init__(self, info: StreamInfo, pipe: Pipe, now_mono_s: float) -> None:
         self._pipe, self._decoder = pipe, Decoder(info)
         self._changed = threading.Condition()       # what follows is used by both threads
-        self._sizes, self._closer, self._gops = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), GopBuffer()
-        self._gops.follow()
+        self._sizes, self._closer, self._buffer = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), GopBuffer()
+        self._buffer.follow()
         self._key: TimedPacket | None = None               # the newest keyframe, if nobody has glanced at it
         self._glanced_mono_s = float("-inf")
         self._looked_key_mono_s: float | None = None    # when the keyframe came that a closer look goes on from
@@ -36,30 +36,30 @@ class MainDecoder:
 
     def start(self) -> None:
         """Work in a thread of its own."""
-        threading.Thread(target=self._run, name="eye", daemon=True).start()
+        threading.Thread(target=self._run, name="main-decoder", daemon=True).start()
 
     # For the thread that receives.
 
-    def take(self, packet: Packet, mono_s: float) -> None:
+    def offer(self, packet: Packet, mono_s: float) -> None:
         """The next packet, which came at `mono_s`."""
-        shot = TimedPacket(packet, mono_s)
+        timed = TimedPacket(packet, mono_s)
         with self._changed:
             # By the camera's own clock: packets come in handfuls, all at the same moment.
-            loudness = self._sizes.step(len(packet.data), packet.key, packet.dts_us / 1e6)
-            self._gops.push(shot)
-            begins = self._closer.packet(packet.key, loudness, mono_s)
+            excess = self._sizes.step(len(packet.data), packet.key, packet.dts_us / 1e6)
+            self._buffer.push(timed)
+            begins = self._closer.packet(packet.key, excess, mono_s)
             if begins:
-                self._gops.follow()
+                self._buffer.follow()
             elif packet.key and not self._closer.wanted and mono_s - self._glanced_mono_s >= GLANCE_EVERY_S:
-                self._key, self._glanced_mono_s = shot, mono_s
-            if self._gops.waiting or self._key is not None:
+                self._key, self._glanced_mono_s = timed, mono_s
+            if self._buffer.waiting or self._key is not None:
                 self._changed.notify()
-            if self._gops.dropped_n > self._told_n:
+            if self._buffer.dropped_n > self._told_n:
                 self._tell(mono_s)
 
     def _tell(self, mono_s: float) -> None:
         if mono_s - self._told_mono_s > TELL_EVERY_S:
-            self._told_n, self._told_mono_s = self._gops.dropped_n, mono_s
+            self._told_n, self._told_mono_s = self._buffer.dropped_n, mono_s
             _log.warning("this machine is too slow to decode every picture for motion (%d left out so far); set the "
                          "camera's sub to its small stream", self._told_n)
 
@@ -67,7 +67,7 @@ class MainDecoder:
         """Let go of every packet; the thread ends soon."""
         with self._changed:
             self._over = True
-            self._gops, self._key = GopBuffer(), None
+            self._buffer, self._key = GopBuffer(), None
             self._changed.notify()
 
     # For the thread of its own.
@@ -75,42 +75,42 @@ class MainDecoder:
     def _run(self) -> None:
         while not self._over:
             with self._changed:
-                self._changed.wait_for(lambda: self._over or self._key or self._gops.waiting)
+                self._changed.wait_for(lambda: self._over or self._key or self._buffer.waiting)
             self.step()
 
     def step(self) -> bool:
         """Decode one packet, if there is a reason; whether there was."""
         with self._changed:
             key, self._key = self._key, None
-            shot = self._gops.next() if key is None else None
+            timed = self._buffer.next() if key is None else None
         if key is not None:
             self._glance(key)
-        elif shot is not None:
-            self._look(shot)
-        return key is not None or shot is not None
+        elif timed is not None:
+            self._look(timed)
+        return key is not None or timed is not None
 
-    def _glance(self, shot: TimedPacket) -> None:
+    def _glance(self, key: TimedPacket) -> None:
         """Look at a keyframe. If there is more to see, what led to it comes first: the GOP that it ended."""
-        picture = self._decoder.decode_alone(shot.packet)
-        if picture is None or self._over or not self._pipe.wants_luma(shot.mono_s):
+        picture = self._decoder.decode_alone(key.packet)
+        if picture is None or self._over or not self._pipe.wants_luma(key.mono_s):
             return
-        luma = Luma(luma_of(picture), shot.mono_s, key_mono_s=shot.mono_s)
-        look = self._pipe.peek(luma)
+        luma = Luma(luma_of(picture), key.mono_s, key_mono_s=key.mono_s)
+        look = self._pipe.watch.peek(luma)
         with self._changed:
-            if self._closer.keyframe(look, shot.mono_s):
-                self._gops.follow(before=True)
+            if self._closer.keyframe(look, key.mono_s):
+                self._buffer.follow(before=True)
                 return
         self._pipe.luma(luma)
 
-    def _look(self, shot: TimedPacket) -> None:
+    def _look(self, timed: TimedPacket) -> None:
         """Decode a packet during a closer look, and show the detector as many pictures as it wants."""
-        picture = self._decoder.decode(shot.packet)
-        if shot.packet.key:
-            self._looked_key_mono_s = shot.mono_s
-        if picture is None or self._over or not self._pipe.wants_luma(shot.mono_s):
+        picture = self._decoder.decode(timed.packet)
+        if timed.packet.key:
+            self._looked_key_mono_s = timed.mono_s
+        if picture is None or self._over or not self._pipe.wants_luma(timed.mono_s):
             return
-        look = self._pipe.luma(Luma(luma_of(picture), shot.mono_s, key_mono_s=self._looked_key_mono_s))
+        look = self._pipe.luma(Luma(luma_of(picture), timed.mono_s, key_mono_s=self._looked_key_mono_s))
         with self._changed:
-            self._closer.looked(look, shot.mono_s)
+            self._closer.looked(look, timed.mono_s)
             if not self._closer.wanted:
-                self._gops.stop()
+                self._buffer.stop()

@@ -1,4 +1,4 @@
-"""The eye on a camera's small stream: its packets are there for their pictures, every one is decoded as it comes."""
+"""Motion's pictures from a camera's small stream: every packet is decoded as it comes, for nothing else needs it."""
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ class SubFeed:
 
     def __init__(self, pipe: Pipe, clock: Clock, masks: Sequence[Sequence[tuple[float, float]]] = ()) -> None:
         """`masks` are hidden from motion, for this stream comes from the camera with everything in it."""
-        self._pipe, self._clock, self._veil = pipe, clock, MaskOverlay(masks)
+        self._pipe, self._clock, self._overlay = pipe, clock, MaskOverlay(masks)
         self._decoder: Decoder | None = None
         self._key_mono_s: float | None = None
 
@@ -31,16 +31,16 @@ class SubFeed:
         if packet.key:
             self._key_mono_s = now_mono_s
         if picture is not None and self.wants_luma(now_mono_s):
-            self._pipe.luma(Luma(self._veil.over(luma_of(picture)), now_mono_s, key_mono_s=self._key_mono_s))
+            self._pipe.luma(Luma(self._overlay.over(luma_of(picture)), now_mono_s, key_mono_s=self._key_mono_s))
 
     def wants_luma(self, mono_s: float) -> bool:
         """Asked for each picture, so the small stream is alive."""
-        self._pipe.sub_came(mono_s)
+        self._pipe.watch.sub_came(mono_s)
         return self._pipe.wants_luma(mono_s)
 
     def luma(self, picture: Luma) -> None:
         """A picture that the source made itself."""
-        self._pipe.luma(replace(picture, y=self._veil.over(picture.y)))
+        self._pipe.luma(replace(picture, y=self._overlay.over(picture.y)))
 
     def wants_main_luma(self) -> bool:
         """This is not the main stream."""

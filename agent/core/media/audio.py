@@ -18,7 +18,7 @@ class _Bits:
     def __init__(self, data: bytes) -> None:
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
 
-    def take(self, count: int) -> int:
+    def read(self, count: int) -> int:
         self._left -= count
         value = self._value >> self._left if self._left >= 0 else self._value << -self._left
         return value & (1 << count) - 1
@@ -27,19 +27,19 @@ class _Bits:
 def _read(config: bytes) -> tuple[int, int, int] | None:
     """Rate, channels and samples a frame, of the core; None for what is not plain AAC within."""
     bits = _Bits(config)
-    kind, rate_hz, channels = bits.take(5), _rate_hz(bits), bits.take(4)
+    kind, rate_hz, channels = bits.read(5), _rate_hz(bits), bits.read(4)
     if kind in DOUBLED:
         _rate_hz(bits)      # the doubled one
-        kind = bits.take(5)
+        kind = bits.read(5)
     if kind not in PLAIN or not rate_hz or channels >= len(CHANNELS) or not CHANNELS[channels]:
         return None
-    return rate_hz, CHANNELS[channels], 960 if bits.take(1) else 1024
+    return rate_hz, CHANNELS[channels], 960 if bits.read(1) else 1024
 
 
 def _rate_hz(bits: _Bits) -> int:
-    index = bits.take(4)
+    index = bits.read(4)
     if index == RATE_FOLLOWS:
-        return bits.take(24)
+        return bits.read(24)
     return RATES_HZ[index] if index < len(RATES_HZ) else 0
 
 

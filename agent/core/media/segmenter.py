@@ -12,13 +12,8 @@ from agent.core.media.ring import Ring
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
-    """Open a new clip; the packets that belong to it follow in Write."""
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
-    """Add these packets to the open clip."""
+    """Add these packets to the open clip; without one, they begin it."""
 
     packets: list[Packet]
 
@@ -42,7 +37,7 @@ class Turn:
     at_us: int
 
 
-Action = Begin | Write | Keep | End | Turn
+Action = Write | Keep | End | Turn
 KEEP: Sequence[Action] = (Keep(),)      # made once, for most packets get no other answer
 NOTHING: Sequence[Action] = ()
 
@@ -174,7 +169,7 @@ class Segmenter:
         if not packets:
             return []
         self.clip_start_us = packets[0].dts_us
-        return [Begin(), Write(packets)]
+        return [Write(packets)]
 
     def _release(self) -> list[Action]:
         packets, self._withheld, self._withheld_bytes = self._withheld, [], 0

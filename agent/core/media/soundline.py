@@ -29,7 +29,7 @@ class InStep:
         if last_us is not None:
             self._late_us = min(max(0, dts_us - last_us), LATE_US_MAX)
 
-    def take(self, sound: Sound, long_us: int) -> list[Sound]:
+    def due(self, sound: Sound, long_us: int) -> list[Sound]:
         """The next stretch of sound, `long_us` long; returns those that have waited long enough."""
         self._waiting.append(sound)
         due: list[Sound] = []
@@ -55,7 +55,7 @@ class Soundline:
         self._samples_n = 0                     # what it has had since
         self.dropped_n = 0                      # stretches that had no place
 
-    def take(self, sound: Sound, arrival_us: int) -> list[Sound]:
+    def date(self, sound: Sound, arrival_us: int) -> list[Sound]:
         """The next stretch, arriving at `arrival_us`; returns those that can be dated now, none while that settles."""
         # A recording can't tell zeros from what its card never got, and nothing that is heard is encoded so.
         if not (0 < len(sound.data) <= SOUND_B_MAX and 0 < sound.samples_n <= SAMPLES_MAX and any(sound.data)):
@@ -67,10 +67,10 @@ class Soundline:
         end_us = sound.pts_us + self._us(sound.samples_n)
         packet = Packet(sound.data, sound.pts_us, end_us, True)
         try:
-            dated = self._timeline.take(packet, arrival_us)
+            dated = self._timeline.date(packet, arrival_us)
         except Jump:
             self._forget()
-            dated = self._timeline.take(packet, arrival_us)
+            dated = self._timeline.date(packet, arrival_us)
         self._held.append(sound)
         placed = (self._place(self._held.popleft(), packet.pts_us) for packet in dated)
         return [sound for sound in placed if sound is not None]

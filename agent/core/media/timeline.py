@@ -30,7 +30,7 @@ class Timeline:
         self._error_us = 0.0
         self._last_dts_us = -(1 << 62)
 
-    def take(self, packet: Packet, arrival_us: int) -> Sequence[Packet]:
+    def date(self, packet: Packet, arrival_us: int) -> Sequence[Packet]:
         """The next packet, arriving at `arrival_us` on the device's clock; returns those that can be dated now.
 
         While the run settles none can; then they come all at once. Raises Jump.

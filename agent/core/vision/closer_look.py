@@ -37,13 +37,13 @@ class CloserLook:
         self._by_size, self._fruitful = by_size, False
         self._until_mono_s = now_mono_s + CALM_S
 
-    def packet(self, key: bool, loudness: float, now_mono_s: float) -> bool:
+    def packet(self, key: bool, excess: float, now_mono_s: float) -> bool:
         """Take the next packet and how loud they are (see `packet_sizes`); whether a closer look begins with it."""
         self._rare = self._rare and not key
         if self.wanted or key:
             return False
         self._rare = now_mono_s - self._seen_mono_s > BLIND_MAX_S
-        if self._rare or loudness > self._loud_min(now_mono_s):
+        if self._rare or excess > self._loud_min(now_mono_s):
             self._begin(now_mono_s, by_size=not self._rare)
         return self.wanted
 
@@ -56,18 +56,18 @@ class CloserLook:
         if self.wanted or not (_lively(look) or look.score >= CHANGED_MIN):
             return False
         self._begin(now_mono_s, by_size=False)
-        self._take(look, now_mono_s)
+        self._judge(look, now_mono_s)
         return True
 
     def looked(self, look: Look, now_mono_s: float) -> None:
         """Take what the detector says about a picture during a closer look, which may end it."""
         self._seen_mono_s = now_mono_s
         if self.wanted:
-            self._take(look, now_mono_s)
+            self._judge(look, now_mono_s)
             if now_mono_s >= self._until_mono_s and not self._rare:
                 self._end(now_mono_s)
 
-    def _take(self, look: Look, now_mono_s: float) -> None:
+    def _judge(self, look: Look, now_mono_s: float) -> None:
         if look.moving:
             self._fruitful = True
             self._until_mono_s = now_mono_s + max(CALM_S, self._event_s)

@@ -46,7 +46,7 @@ class EventNotes:
         self._path: list[PathSample] = []
         self._step_ds = 1                       # samples are at least this far apart
 
-    def take(self, objects: Sequence["SeenObject"], zones: Sequence[str], score: float, mono_s: float) -> None:
+    def note(self, objects: Sequence["SeenObject"], zones: Sequence[str], score: float, mono_s: float) -> None:
         """Note what one look shows of the event; `objects` come largest first."""
         self._score = max(self._score, score)
         self._zones.update(dict.fromkeys(zones))

@@ -23,26 +23,26 @@ class PacketSizes:
 
     level: float = 0.0              # log2 of bytes
     spread: float = SPREAD_FIRST
-    loudness: float = 0.0           # of the last moments, in spreads above the level
+    excess: float = 0.0           # of the last moments, in spreads above the level
     seen_n: int = 0
     last_mono_s: float = 0.0
     after_key: bool = False
 
     def step(self, size_b: int, key: bool, mono_s: float) -> float:
-        """Take the next packet; returns the loudness. Keyframes and what directly follows them say nothing."""
+        """Take the next packet; returns the excess. Keyframes and what directly follows them say nothing."""
         since_s, self.last_mono_s = max(0.0, mono_s - self.last_mono_s), mono_s
         if key or self.after_key:
             self.after_key = key
-            return self.loudness
+            return self.excess
         self.seen_n += 1
         size = log2(max(1, size_b))
         if self.seen_n == 1:
             self.level = size
-            return self.loudness
+            return self.excess
         off, spread = size - self.level, max(self.spread, SPREAD_MIN)
-        self.loudness += (1 - exp(-since_s / WINDOW_S)) * (off / spread - self.loudness)
+        self.excess += (1 - exp(-since_s / WINDOW_S)) * (off / spread - self.excess)
         new = max(1 - exp(-since_s / LEARN_S), 1 / (self.seen_n + FIRST_N))
         self.level += STEP * new * spread * (QUIET_SHARE if off > 0 else QUIET_SHARE - 1)
         if off < 0:
             self.spread += min(1.0, 2 * new) * (1.5 * min(-off, FAR * spread) - self.spread)
-        return self.loudness
+        return self.excess

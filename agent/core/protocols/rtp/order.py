@@ -30,7 +30,7 @@ class DecodeOrder:
         self._newest_us = NEVER_US      # the latest show time
         self._last_us = NEVER_US        # the latest decode time
 
-    def take(self, unit: EncodedUnit) -> list[EncodedUnit]:
+    def date(self, unit: EncodedUnit) -> list[EncodedUnit]:
         """The next unit in decode order, its dts open; returns those that can be dated now, nearly always this one."""
         if self._held is None:
             return [self._dated(unit)]

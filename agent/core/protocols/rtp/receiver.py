@@ -90,7 +90,7 @@ class Receiver:
                 break
             if channel in tracks:
                 track = tracks[channel]
-                track.take(data, at + FRAME_B, after, out)
+                track.receive(data, at + FRAME_B, after, out)
                 at = track.follow(data, after, end)
                 continue
             if channel not in self._known:

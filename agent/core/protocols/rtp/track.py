@@ -12,7 +12,7 @@ DROPOUT_MAX_N = 3000        # so many ahead is a gap; all between is a sender th
 
 
 class RtpTrack:
-    """One medium of a camera. `take` gets its RTP packets; a subclass makes units of their payloads."""
+    """One medium of a camera. `receive` gets its RTP packets; a subclass makes units of their payloads."""
 
     def __init__(self, payload_type: int, clock_rate: int) -> None:
         """As SDP tells them: packets of another type are not ours; timestamps count at `clock_rate` ticks a second."""
@@ -26,7 +26,7 @@ class RtpTrack:
         self._clock: int | None = None      # the last unit's timestamp, and what it is counted without wrapping
         self._ticks = 0
 
-    def take(self, data: bytearray, begin: int, end: int, out: list[Item]) -> None:
+    def receive(self, data: bytearray, begin: int, end: int, out: list[Item]) -> None:
         """One RTP packet, data[begin:end]; what it completes is appended to `out`. Nothing in it can be an error."""
         if end - begin < HEADER_B:
             self.junk_n += 1

@@ -202,7 +202,7 @@ class Video(RtpTrack):
                 out += (*self._order.flush(), TrackFormat(self.channel, info))
                 self._told, self._order = info, DecodeOrder(self._sets.reorder_n)
             time_us = self._time_us(self._stamp)
-            out += self._order.take(EncodedUnit(self.channel, b"".join(self._parts), time_us, time_us, self._key))
+            out += self._order.date(EncodedUnit(self.channel, b"".join(self._parts), time_us, time_us, self._key))
         self._clear()
 
     def _refuse(self) -> None:

@@ -125,7 +125,7 @@ class RtspInbox:
 
     def messages(self) -> Iterator[RtspAnswer | RtspRequest]:
         """The messages that are whole by now, each only once. Raises Unreadable."""
-        while self._skip() and (message := self._take()) is not None:
+        while self._skip() and (message := self._next()) is not None:
             yield message
 
     def rest(self) -> bytes:
@@ -152,7 +152,7 @@ class RtspInbox:
                 return True
         return False
 
-    def _take(self) -> RtspAnswer | RtspRequest | None:
+    def _next(self) -> RtspAnswer | RtspRequest | None:
         end = HEAD_END.search(self._held, 0, HEAD_MAX_B)
         if end is None:
             if len(self._held) >= HEAD_MAX_B:

@@ -42,11 +42,11 @@ class EventCollector:
     def step(self, at_s: float, look: Look, counted: Counted) -> None:
         """Take the next look, of which `counted` counts."""
         if at_s - self._last_s > TICK_S:
-            self._take(at_s, Look(False), Counted())
+            self._add(at_s, Look(False), Counted())
         self._last_s = at_s
-        self._take(at_s, look, counted)
+        self._add(at_s, look, counted)
 
-    def _take(self, at_s: float, look: Look, counted: Counted) -> None:
+    def _add(self, at_s: float, look: Look, counted: Counted) -> None:
         self._machine, order = self._machine.step(bool(counted.objects), at_s)
         if self._event and order is EventOrder.TURN:
             self._event = replace(self._event, ended_s=at_s)

@@ -32,7 +32,7 @@ class Zones:
         if not self._zones:
             return Counted(look.objects)
         objects, fulfilled = [], set()
-        for seen, known in zip(look.objects, self._followed.take(look, mono_s), strict=True):
+        for seen, known in zip(look.objects, self._followed.follow(look, mono_s), strict=True):
             here = [n for n, trace in enumerate(known.traces) if trace.see(seen.box, mono_s)]
             fulfilled.update(here)
             if here:
@@ -62,7 +62,7 @@ class Followed:
         self._zones = zones
         self._known: dict[int, KnownObject] = {}      # by number; who was in sight last comes last
 
-    def take(self, look: "Look", mono_s: float) -> list[KnownObject]:
+    def follow(self, look: "Look", mono_s: float) -> list[KnownObject]:
         """Those that are in sight now, in the order of the look's objects.
 
         A lamp that goes on blinds the detector for some seconds; whoever is found near after that was not lost before.

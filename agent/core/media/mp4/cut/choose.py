@@ -85,12 +85,12 @@ def takes(strips: Sequence[Strip], begin_us: int, end_us: int) -> Iterator[Strip
     Of a damaged clip only what is whole before the damage is looked at. Raises Mp4Error if a file changes.
     """
     for number, strip in enumerate(strips):
-        found = _take(number, strip, begin_us, end_us, strips[number + 1] if number + 1 < len(strips) else None)
+        found = _chosen(number, strip, begin_us, end_us, strips[number + 1] if number + 1 < len(strips) else None)
         if found is not None:
             yield found
 
 
-def _take(number: int, strip: Strip, begin_us: int, end_us: int, following: Strip | None) -> StripPart | None:
+def _chosen(number: int, strip: Strip, begin_us: int, end_us: int, following: Strip | None) -> StripPart | None:
     next_us = following.begin_us if following else FOREVER
     begin, end, given_over = strip.ticks(begin_us), strip.ticks(end_us), strip.ticks(next_us - SAME_US)
     whole = list(fragments(strip.read_at, strip.head))

@@ -1,0 +1,131 @@
+"""One camera's clips on the card: each one's row before its file, and the file's end before the row's."""
+import sqlite3
+from dataclasses import dataclass
+
+from agent.capture.clipfile import ClipFile
+from agent.capture.encryption_policy import EncryptionPolicy
+from agent.capture.event_rows import EventRows
+from agent.capture.row_queue import RowQueue
+from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd
+from agent.host.clock import Clock, Instant, at
+from agent.store import announce, clips
+from agent.store.clip_recovery import recover_camera
+from agent.store.encryption.days import DayKey
+from agent.store.folders import Folders
+
+
+@dataclass(slots=True)
+class OpenClip:
+    """The clip that is being written."""
+
+    seq: int
+    name: str
+    file: ClipFile
+    kind: str
+    start: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRules:
+    """How one camera's clips are kept."""
+
+    always: bool                # recorded without events, too
+    keeps_events_longer: bool   # clips that show an event
+    pre_roll_ms: int
+    sync_every_s: float
+
+
+class ClipRows:
+    """The open clip and the one before it. Methods raise OSError, sqlite3.Error and StoreError when the card fails."""
+
+    def __init__(self, camera: str, folders: Folders, clock: Clock, rows: RowQueue, encryption: EncryptionPolicy,
+                 events: EventRows, rules: ClipRules) -> None:
+        self._camera, self._folders, self._clock, self._rows = camera, folders, clock, rows
+        self._encryption, self._events, self._rules = encryption, events, rules
+        self._open: OpenClip | None = None
+        self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
+        self._needs_recovery, self._left_open = True, False
+        self.dropped_n = 0                                  # blocks of video that had no clip to go to
+
+    @property
+    def writes(self) -> bool:
+        """Whether a clip is open on the card."""
+        return self._open is not None
+
+    def begin(self, job: ClipBegin) -> None:
+        """Begin a clip: commit its row, then create its file."""
+        self.lose()
+        self._folders.demand_volume()
+        start = at(self._clock.now(), job.start_us // 1000)
+        kind = "motion" if self._rules.keeps_events_longer and self._events.going_on else job.kind
+        made: list[tuple[int, str, DayKey | None]] = []
+
+        def insert(db: sqlite3.Connection) -> None:
+            day, info = self._encryption.day(db), job.info
+            made.append((*clips.open_row(db, self._camera, kind, start, info.codec, info.width, info.height,
+                                         day.id if day else None), day))
+            self._events.tie(db, made[0][0], start)
+
+        self._rows.commit_with(insert)
+        (seq, name, day), = made
+        file = ClipFile(self._folders.part(seq, name), self._clock, self._rules.sync_every_s,
+                        self._encryption.encrypter(day, name))
+        self._open = OpenClip(seq, name, file, kind, start)
+
+    def write(self, job: Block) -> None:
+        """Append to the open clip; without one, the block is dropped and counted."""
+        if self._open is None:
+            self.dropped_n += 1
+        else:
+            self._open.file.append(job.data, job.dur_us, job.frames)
+
+    def sync_first(self) -> None:
+        """Flush a clip that has never been flushed: the pre-roll is worth more than a second."""
+        if self._open is not None and not self._open.file.syncs_n:
+            self._open.file.sync()
+
+    def end(self, job: ClipEnd) -> None:
+        """Complete the open clip's file; its row follows with the next commit."""
+        clip = self._open
+        if clip is None:
+            return
+        clip.file.finish(job.head, self._folders.clip(clip.seq, clip.name), job.dur_us, job.frames)
+        dur_ms, file_b, now = job.dur_us // 1000, clip.file.size_b, self._clock.now()
+        self._open, self._previous = None, (clip.seq, clip.start.mono_ms + dur_ms)
+
+        def finish(db: sqlite3.Connection) -> None:
+            clips.finish(db, clip.seq, "done", dur_ms, file_b, job.frames)
+            if (row := clips.get(db, clip.name)) is not None:       # gone with a damaged database
+                announce.clip_done(db, row, now)
+
+        self._rows.add(finish)
+
+    def shown_by(self, start: Instant) -> list[int]:
+        """Clips that show an event from its start on: the open one, and the one before if the pre-roll reaches it."""
+        shown = [self._open.seq] if self._open is not None else []
+        before = self._previous
+        if self._rules.always and before is not None and start.mono_ms - self._rules.pre_roll_ms < before[1]:
+            shown.insert(0, before[0])
+        return shown
+
+    def abandon(self) -> None:
+        """Let the open clip go as it is; the recovery closes it."""
+        if self._open is not None:
+            self._open.file.close()
+            self._open = None
+        self._needs_recovery = True
+
+    def lose(self) -> None:
+        """Of the open clip, if there is one, nothing more comes; what could not be closed before may be by now."""
+        if self._rows.db is not None and (self._open is not None or self._left_open):
+            self.abandon()
+            self.recover()
+
+    def recover(self) -> None:
+        """Complete or give up what an earlier life, or an error, has left open. Needs an open database."""
+        if not self._needs_recovery or self._rows.db is None:
+            return
+        self._rows.commit()      # what is known to be finished is not to be found torn
+        self._left_open = not recover_camera(self._rows.db, self._folders, self._camera, self._clock,
+                                             going_on=self._events.ids)
+        self._needs_recovery = False

@@ -1,0 +1,126 @@
+"""One camera's events, gaps and pauses as rows and messages, and each event's picture on the card."""
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.capture.encryption_policy import EncryptionPolicy
+from agent.capture.row_queue import RowQueue
+from agent.capture.still import thumbnail
+from agent.capture.tamper import TamperRows
+from agent.capture.writer_jobs import BestLook, CameraGap, EventClose, EventOpen, Job, PauseChange, Tamper
+from agent.host.clock import Clock, Instant, at
+from agent.host.files import write_once
+from agent.store import announce, clips, events, pause
+from agent.store.encryption.days import DayKey
+from agent.store.folders import Folders
+from agent.store.names import picture
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class OpenEvent:
+    """The event that is going on; `id` is known once its row is committed."""
+
+    start: Instant
+    id: int | None = None
+    continues: int | None = None            # the event that this one goes on from
+
+
+class EventRows:
+    """The open event and the last one. All but the picture are rows, so that a card that is unwell only delays them."""
+
+    def __init__(self, camera: str, folders: Folders, clock: Clock, rows: RowQueue, encryption: EncryptionPolicy,
+                 keeps_longer: bool) -> None:
+        """`keeps_longer`: clips that show an event are kept longer than the others."""
+        self._camera, self._folders, self._clock, self._rows = camera, folders, clock, rows
+        self._encryption, self._keeps_longer = encryption, keeps_longer
+        self._open: OpenEvent | None = None
+        self._last: OpenEvent | None = None
+        self._tampers = TamperRows(camera, keeps_longer)
+        self.opened_n = 0
+
+    @property
+    def going_on(self) -> bool:
+        """Whether motion is going on."""
+        return self._open is not None
+
+    @property
+    def ids(self) -> set[int]:
+        """The events that are going on, as far as they are committed."""
+        motion = {self._open.id} if self._open and self._open.id is not None else set()
+        return motion | self._tampers.ids
+
+    def note(self, job: Job, shown_by: Callable[[Instant], list[int]]) -> None:
+        """Note an event's begin, tampering, a gap or a pause; `shown_by` gives the clips that show a time."""
+        now = self._clock.now()
+        match job:
+            case EventOpen():
+                self._begin(job, shown_by)
+            case Tamper():
+                self._rows.add(self._tampers.note(job, now))
+            case CameraGap():
+                self._rows.add(
+                    lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
+            case PauseChange():
+                self._rows.add(lambda db: pause.note(db, self._camera, job.by, now))
+
+    def _begin(self, job: EventOpen, shown_by: Callable[[Instant], list[int]]) -> None:
+        before = self._last if job.continues else None
+        event = self._open = self._last = OpenEvent(at(self._clock.now(), job.at_us // 1000))
+        self.opened_n += 1
+        shown = shown_by(event.start)
+
+        def insert(db: sqlite3.Connection) -> None:
+            event.id = events.open_row(db, self._camera, "motion", event.start, job.zones)
+            event.continues = before.id if before else None
+            for seq in shown:
+                events.tie(db, event.id, seq)
+                if self._keeps_longer:
+                    clips.mark_kind(db, seq, "motion")
+            announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, job.zones,
+                                  event.continues)
+
+        self._rows.add(insert)
+
+    def end(self, job: EventClose, with_picture: bool = True) -> None:
+        """Close the event that is going on, with its picture if the card can take it."""
+        event = self._open
+        if event is None:
+            return
+        dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
+        day = self._encryption.day(self._rows.db) if with_picture and self._rows.db else None
+        name, now = self._write_thumbnail(job.peak, event, day) if with_picture else None, self._clock.now()
+        self._open = None
+        # Without the video in it: the change may have to wait for long.
+        summary, boxes, detector, settings = job.summary, job.peak.boxes, job.detector, job.settings
+
+        def finish(db: sqlite3.Connection) -> None:
+            if event.id is None:
+                return
+            events.finish(db, event.id, dur_ms, summary.score, summary.tracks_n, boxes, detector, name,
+                          zones=summary.zones, path=summary.path, settings=settings, day_key=day.id if day else None)
+            if (row := events.get(db, event.id)) is not None:
+                announce.motion_end(db, row, now, event.continues)
+
+        self._rows.add(finish)
+
+    def tie(self, db: sqlite3.Connection, seq: int, start: Instant) -> None:
+        """Another clip begins: it shows what is going on. Within the caller's transaction."""
+        if self._open is not None and self._open.id is not None:
+            events.tie(db, self._open.id, seq)
+        self._tampers.begins(db, seq, start)
+
+    def _write_thumbnail(self, peak: BestLook, event: OpenEvent, day: DayKey | None) -> str | None:
+        """The event's picture on the card; returns its file's name, or None: without one the event is worth as much."""
+        image = thumbnail(peak.info, peak.packets) if peak.info is not None and peak.packets else None
+        if image is None:
+            return None
+        name = picture(self._camera, event.start.boot, event.start.mono_ms)
+        try:
+            write_once(self._folders.thumbs / f"{name}.jpg", self._encryption.picture(day, image, name))
+        except OSError as error:
+            _log.warning("no thumbnail for an event of %s: %s", self._camera, error)
+            return None
+        return f"{name}.jpg"

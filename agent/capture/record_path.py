@@ -1,0 +1,183 @@
+"""What a camera's packets and sound go through: timeline, ring, segmenter, clip writer and live picture."""
+import logging
+from collections.abc import Sequence
+
+from agent.capture.clip_writer import ClipWriter
+from agent.capture.events import CameraEvents
+from agent.capture.live import LiveSocket
+from agent.capture.recorder import Recorder
+from agent.capture.sound_track import SoundTrack
+from agent.capture.writer_jobs import Job
+from agent.config.settings import Camera
+from agent.core.contract.facts import CameraFacts
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.media.ring import Ring
+from agent.core.media.segmenter import KEEP, Action, End, Segmenter, Turn, Write
+from agent.core.media.timeline import Jump, Timeline
+from agent.core.vision.event import EventOrder
+from agent.host.clock import Clock
+from agent.host.meter import Rate, rounded
+
+CONFIRM_S = 2.0             # the detector confirms motion up to this long after its first picture
+CONTINUOUS_CLIP_S = 60.0    # short enough that retention can be fair, long enough to cost few commits
+
+_log = logging.getLogger(__name__)
+
+
+class RecordPath:
+    """The part of a pipe that records. Its pipe's lock guards it; nothing in it blocks or raises."""
+
+    def __init__(self, camera: Camera, recorder: Recorder, live: LiveSocket, clock: Clock, ring: Ring,
+                 events: CameraEvents) -> None:
+        self._camera, self._recorder, self._live, self._clock = camera, recorder, live, clock
+        self._ring, self._events = ring, events
+        self._segmenter = _segmenter(camera, ring)
+        self._clips, self._sound = ClipWriter(camera, recorder, clock, ring), SoundTrack(camera.name, camera.audio)
+        self._timeline = Timeline()
+        self.info: StreamInfo | None = None         # how the pictures are encoded
+        self._frames, self._bytes = Rate(), Rate()
+        self._last_frame_mono_s: float | None = None
+
+    def stream(self, info: StreamInfo) -> None:
+        """The format of what follows; another one than before ends the run."""
+        if info != self.info:
+            self.end_run()
+            self.info = self._clips.info = info
+            self._live.stream(info)
+
+    def packet(self, packet: Packet, now_mono_s: float) -> None:
+        """Date the next packet of the main stream; keep it, record it and show it."""
+        now_us = int(now_mono_s * 1e6)
+        self._last_frame_mono_s = now_mono_s
+        self._frames.total += 1
+        self._bytes.total += len(packet.data)
+        try:
+            dated = self._timeline.date(packet, now_us)
+        except Jump as jump:
+            _log.info("%s: a new run begins because of the camera's %s", self._camera.name, jump)
+            self.end_run()
+            dated = self._timeline.date(packet, now_us)
+        for ours in dated:
+            self._ring.push(ours)
+            if self._recorder.clip_lost.is_set():
+                self._recorder.clip_lost.clear()
+                self._segmenter.lost()
+                self._clips.lose()
+            actions = self._segmenter.packet(ours)
+            if actions is KEEP:
+                self._clips.write(ours)
+            elif actions:
+                self._carry_out(actions)
+            if self._clips.batch:
+                self._clips.lose_patience(ours.dts_us)
+                self.send()
+            self._live.packet(ours)
+
+    def audio(self, info: AudioInfo | None, unsupported: str) -> None:
+        """The format of the sound that follows; another one than before goes to another clip."""
+        if self._sound.learn(info, unsupported):
+            self._ring.clear_sound()
+            self._segmenter.cut()
+            self._clips.audio = self._sound.audio
+
+    def sound(self, sound: Sound, now_us: int) -> None:
+        """Date the next stretch of sound; keep it and record it."""
+        for ours in self._sound.date(sound, now_us):
+            self._ring.push_sound(ours)
+            self._clips.hear(ours)
+        self.send()
+
+    def obey(self, order: EventOrder | None, now_us: int) -> None:
+        """Record what the event machine orders, and tell of the events."""
+        if order is EventOrder.OPEN:
+            self._clips.tell(self._events.begin(now_us))
+            self._carry_out(self._segmenter.open(now_us))
+        elif order is EventOrder.EXTEND:
+            self._carry_out(self._segmenter.extend(now_us))
+        elif order is EventOrder.TURN:
+            self._carry_out(self._segmenter.turn(now_us))
+        elif order is EventOrder.CLOSE:
+            self._carry_out(self._segmenter.close())
+            self._clips.tell(*self._events.end())
+        self.send()
+
+    def keep(self, now_us: int, until_us: int) -> None:
+        """Record from the pre-roll on until then, event or not."""
+        self._carry_out(self._segmenter.keep(now_us, until_us))
+
+    def tell(self, *jobs: Job) -> None:
+        """Have something noted after what was recorded so far, once it is sent."""
+        self._clips.tell(*jobs)
+
+    def send(self) -> None:
+        """Hand the recorder what has been gathered."""
+        if not self._clips.send():
+            self._segmenter.lost()
+
+    def tick(self, now_us: int) -> None:
+        """Let time pass for a clip whose sound has stopped."""
+        self._clips.lose_patience(now_us)
+        self.send()
+
+    def end_run(self) -> int | None:
+        """The source has stopped: close the open clip. Returns when its last frame ended, in microseconds."""
+        end_us = self._segmenter.end_of_media_us
+        self._carry_out(self._segmenter.end_run())
+        self._clips.close()
+        self.send()
+        self._ring.clear()
+        self._timeline = Timeline()
+        self._sound.restart()
+        return end_us
+
+    def pause(self) -> None:
+        """Close what is open, whatever was still to be kept."""
+        self.end_run()
+        self._segmenter.kept_until_us = None
+        self._carry_out(self._segmenter.close())
+
+    def forget(self) -> None:
+        """Forget every picture, and end the live picture."""
+        self.info = self._clips.info = self._last_frame_mono_s = None
+        self._frames, self._bytes = Rate(), Rate()
+        self._live.look_away()
+
+    def newest(self) -> tuple[StreamInfo, list[Packet]] | None:
+        """The newest GOP as far as it has come, on the device's clock; None without a picture."""
+        gop = self._ring.newest_gop()
+        return (self.info, gop) if self.info is not None and gop else None
+
+    def describe(self, facts: CameraFacts, now_mono_s: float) -> None:
+        """Add what is known of the recording."""
+        if self.info is not None:
+            facts.codec, facts.width, facts.height = self.info.codec, self.info.width, self.info.height
+        bytes_per_s, last_mono_s = self._bytes.per_s(now_mono_s), self._last_frame_mono_s
+        facts.fps = rounded(self._frames.per_s(now_mono_s))
+        facts.kbps = rounded(bytes_per_s * 8 / 1000 if bytes_per_s is not None else None)
+        facts.last_frame_age_s = rounded(now_mono_s - last_mono_s if last_mono_s is not None else None)
+        facts.audio = self._sound.state(now_mono_s)
+        if self._camera.audio:
+            facts.sound_dropped_n = self._sound.dropped_n + self._clips.sound_lost_n
+        facts.recording, facts.events_n = self._recorder.recording, self._recorder.events_n
+        facts.dropped_n = self._ring.overflow_n + self._clips.refused_n + self._recorder.dropped_n
+        facts.write_errors_n, facts.write_fault = self._recorder.errors_n, self._recorder.fault
+
+    def _carry_out(self, actions: Sequence[Action]) -> None:
+        """The segmenter's actions; a clip begins with its first packet, which tells its time."""
+        for action in actions:
+            match action:
+                case Write():
+                    for packet in action.packets:
+                        self._clips.write(packet)
+                case End():
+                    self._clips.end(action.until_us)
+                case Turn():
+                    self._clips.tell(*self._events.end(), self._events.begin(action.at_us, continues=True))
+
+
+def _segmenter(camera: Camera, ring: Ring) -> Segmenter:
+    """In motion mode the event machine ends clips, by turning events that are too long: twice that is a mere bound."""
+    always = camera.record != "motion"
+    longest_s = min(camera.max_clip_s, CONTINUOUS_CLIP_S) if always else 2 * camera.max_clip_s
+    return Segmenter(ring, always, pre_roll_us=int((camera.pre_roll_s + CONFIRM_S) * 1e6),
+                     post_roll_us=int(camera.post_roll_s * 1e6), longest_us=int(longest_s * 1e6))
