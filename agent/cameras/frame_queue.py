@@ -1,10 +1,10 @@
-"""Where a camera library's threads lay down what they have, for the source's own thread to fetch."""
+"""Frames of a camera library's threads on their way to the source's own thread; and calls into it with a time limit."""
 import concurrent.futures
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from agent.core.media.gop_queue import GopQueue
 from agent.core.media.model import Luma
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def within(limit_s: float, call: Callable[[], T]) -> T:
     return outcome.result()
 
 
-PACKETS_MAX, BYTES_MAX = 600, 8 << 20       # 20 s and more: whoever fetches so late has other troubles
+PACKETS_MAX, BYTES_MAX = 600, 8 << 20       # 20 s and more: a source that fetches so late has other troubles
 
 
 class EncodedFrame(NamedTuple):
@@ -40,19 +40,25 @@ class EncodedFrame(NamedTuple):
     pts_us: int
 
 
+def _size_b(frame: EncodedFrame) -> int:
+    return len(frame.data)
+
+
 class FrameQueue:
     """Bounded, and neither side ever waits for the other: the putting side never blocks and never raises."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._units: deque[EncodedFrame] = deque()
-        self._waiting_b = 0
+        self._frames: GopQueue[EncodedFrame] = GopQueue(_size_b, BYTES_MAX, PACKETS_MAX, refuses=True)
         self._luma: Luma | None = None
         self._error: Exception | None = None
-        self._dropping = False
         self.wants_luma = False         # set by the fetching side, cleared by the putting one
         self.frames_n = 0               # frames that the putting side has seen
-        self.dropped_n = 0              # encoded frames given up because nobody fetched
+
+    @property
+    def dropped_n(self) -> int:
+        """Encoded frames given up because nobody fetched."""
+        return self._frames.dropped_n
 
     def guarded(self, call: Callable[..., None]) -> Callable[..., None]:
         """The same callback, but its first exception ends the run in the fetching thread, and none is called any more.
@@ -73,14 +79,8 @@ class FrameQueue:
     def put(self, data: bytes, pts_us: int, key: bool) -> None:
         """Lay down one encoded frame. When there is no room, it and the rest of its GOP are dropped and counted."""
         with self._changed:
-            full = len(self._units) >= PACKETS_MAX or self._waiting_b + len(data) > BYTES_MAX
-            self._dropping = full or (self._dropping and not key)
-            if self._dropping:
-                self.dropped_n += 1
-                return
-            self._units.append(EncodedFrame(data, pts_us))
-            self._waiting_b += len(data)
-            self._changed.notify()
+            if self._frames.offer(EncodedFrame(data, pts_us), key):
+                self._changed.notify()
 
     def put_luma(self, luma: Luma) -> None:
         """Lay down a small picture; one that nobody has fetched yet is replaced."""
@@ -91,10 +91,8 @@ class FrameQueue:
     def fetch(self, wait_s: float) -> tuple[list[EncodedFrame], Luma | None]:
         """All that was laid down, after at most `wait_s`. Raises the exception that a callback met."""
         with self._changed:
-            self._changed.wait_for(lambda: self._units or self._luma or self._error, wait_s)
+            self._changed.wait_for(lambda: self._frames or self._luma or self._error, wait_s)
             if self._error is not None:
                 raise self._error
-            units, luma = list(self._units), self._luma
-            self._units.clear()
-            self._waiting_b, self._luma = 0, None
-        return units, luma
+            frames, luma, self._luma = self._frames.pop_all(), self._luma, None
+        return frames, luma

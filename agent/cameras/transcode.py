@@ -4,12 +4,15 @@ Nothing of the original gets past: not its packets, not its pictures.
 """
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
+from typing import NamedTuple
 
 from agent.cameras import Sink, Source, SourceStuck
-from agent.cameras.backlog import Backlog
 from agent.cameras.reencode import Reencoder
 from agent.config.settings import Camera
+from agent.core.media.gop_queue import GopQueue
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
 from agent.host.clock import Clock
 from agent.host.meter import Rate
@@ -22,6 +25,57 @@ TELL_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
 
+PACKETS_MAX, BYTES_MAX = 90, 8 << 20        # three seconds of pictures and more: later ones would help nobody
+OTHERS_MAX = 1000                           # sound, above all
+
+Work = Callable[[], None]
+
+
+class _Item(NamedTuple):
+    work: Work
+    size_b: int
+    is_packet: bool
+
+
+class WorkQueue:
+    """Work between the thread that receives and the one that paints; neither waits for the other, but for work."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._items: GopQueue[_Item] = GopQueue(attrgetter("size_b"), BYTES_MAX, PACKETS_MAX, refuses=True,
+                                                is_packet=attrgetter("is_packet"))
+        self._closed = False
+
+    def packet(self, work: Work, size_b: int, key: bool) -> bool:
+        """Add a packet's work; False when there is no room: then the rest of its GOP is refused, too."""
+        with self._changed:
+            self._changed.notify()
+            return self._items.offer(_Item(work, size_b, True), key)
+
+    def other(self, work: Work, size_b: int) -> None:
+        """Add what belongs between the packets; forgotten while these are refused."""
+        with self._changed:
+            self._items.insert(_Item(work, size_b, False), OTHERS_MAX)
+            self._changed.notify()
+
+    def close(self, last: Work) -> None:
+        """Nothing more comes but this."""
+        with self._changed:
+            self._closed = True
+            self._items.append(_Item(last, 0, False))
+            self._changed.notify()
+
+    def next(self, wait_s: float) -> Work | None:
+        """The oldest work, or None if none comes within `wait_s`. Raises EOFError when none will ever come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed, wait_s)
+            if self._items:
+                return self._items.pop().work
+            if self._closed:
+                raise EOFError
+            return None
+
+
 class MaskTranscoder:
     """A source around a source: to the inner one it is the sink.
 
@@ -32,7 +86,7 @@ class MaskTranscoder:
     def __init__(self, inner: Source, camera: Camera, clock: Clock, came: Rate) -> None:
         """`came` counts the camera's own pictures, beyond this attempt."""
         self._inner, self._camera, self._clock, self._came = inner, camera, clock, came
-        self._backlog = Backlog()
+        self._queue = WorkQueue()
         self.dropped_n = 0                          # pictures that were not painted, for the machine was too slow
         self._told_mono_s = float("-inf")           # when the log last said so
         self._format: StreamInfo | None = None      # told, and no keyframe of it has come yet
@@ -40,7 +94,7 @@ class MaskTranscoder:
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """One attempt of the inner source, painted. Raises SourceError, and whatever the painting raises."""
-        self._sink, self._workshop, inner_stop = sink, Reencoder(self._camera, sink, self._clock), Stop()
+        self._sink, self._reencoder, inner_stop = sink, Reencoder(self._camera, sink, self._clock), Stop()
         worker = threading.Thread(target=self._work, args=(stop, inner_stop), name=f"paint-{self._camera.name}",
                                   daemon=True)
         worker.start()
@@ -57,7 +111,7 @@ class MaskTranscoder:
 
     def _end(self, worker: threading.Thread) -> None:
         """Let the worker finish what waits. Raises SourceStuck when it does not."""
-        self._backlog.close(self._workshop.flush)
+        self._queue.close(self._reencoder.flush)
         worker.join(DRAIN_S)
         if worker.is_alive():
             raise SourceStuck("camera_no_frames", f"{self._camera.name}: painting its masks hangs; its process is "
@@ -67,7 +121,7 @@ class MaskTranscoder:
         """Work until the inner source has ended and all is done, or `stop` is set, or something fails."""
         try:
             while not stop.is_set():
-                work = self._backlog.next(LOOK_FOR_STOP_S)
+                work = self._queue.next(LOOK_FOR_STOP_S)
                 if work is not None:
                     work()
         except EOFError:
@@ -87,7 +141,7 @@ class MaskTranscoder:
         """Let it wait for the worker, if there is room."""
         self._came.total += 1
         info = self._format if packet.key else None
-        if not self._backlog.packet(partial(self._paint, info, packet), len(packet.data), packet.key):
+        if not self._queue.packet(partial(self._paint, info, packet), len(packet.data), packet.key):
             self.dropped_n += 1
             self._tell()
         elif info is not None:
@@ -95,16 +149,16 @@ class MaskTranscoder:
 
     def _paint(self, info: StreamInfo | None, packet: Packet) -> None:
         if info is not None:
-            self._workshop.stream(info)
-        self._workshop.packet(packet)
+            self._reencoder.stream(info)
+        self._reencoder.packet(packet)
 
     def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
         """Sound is handed on as it came, in its place among the pictures."""
-        self._backlog.other(partial(self._sink.audio, info, unsupported), 0)
+        self._queue.other(partial(self._sink.audio, info, unsupported), 0)
 
     def sound(self, sound: Sound) -> None:
         """The next stretch of it."""
-        self._backlog.other(partial(self._sink.sound, sound), len(sound.data))
+        self._queue.other(partial(self._sink.sound, sound), len(sound.data))
 
     def wants_luma(self, mono_s: float) -> bool:
         """The camera's own pictures are for nobody."""

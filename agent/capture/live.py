@@ -1,4 +1,4 @@
-"""The live picture: packets as they were recorded, offered to whoever connects; no viewer can hold up who records.
+"""The live picture: packets as they were recorded, offered to every viewer; none can hold up the recording.
 
 A Unix stream socket a camera (core.contract.live has its language), no datagrams: a keyframe is larger than what the
 kernel queues for a datagram socket. Each viewer has a bounded queue; one that is full is emptied to the next keyframe.
@@ -6,10 +6,10 @@ kernel queues for a datagram socket. Each viewer has a bounded queue; one that i
 import contextlib
 import socket
 import threading
-from collections import deque
 from pathlib import Path
 
-from agent.core.contract.live import packet_head, stream_bytes
+from agent.core.contract.live import is_packet, packet_head, stream_bytes
+from agent.core.media.gop_queue import GopQueue
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.sockets import close_listener, listen
 
@@ -24,10 +24,7 @@ class _Viewer(threading.Thread):
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(name="viewer", daemon=True)
         self._connection = connection
-        self._queue: deque[bytes] = deque()
-        self._queued_b = 0
-        self._format = b""          # the latest format change: while it waits, no overflow takes it away
-        self._needs_key = True
+        self._queue: GopQueue[bytes] = GopQueue(len, QUEUE_BYTES_MAX, is_packet=is_packet)
         self._wake = threading.Condition()
         self.gone = False
         connection.settimeout(SEND_TIMEOUT_S)
@@ -35,23 +32,13 @@ class _Viewer(threading.Thread):
     def offer(self, head: bytes, data: bytes, key: bool) -> None:
         """Queue a message; when there is no room, forget what waits and go on at the next keyframe."""
         with self._wake:
-            if self._queued_b + len(data) > QUEUE_BYTES_MAX:
-                self._queue = deque(message for message in self._queue if message is self._format)
-                self._queued_b, self._needs_key = sum(map(len, self._queue)), True
-            if self._needs_key and not key:
-                return
-            self._needs_key = False
-            self._queue.append(head + data)
-            self._queued_b += len(head) + len(data)
-            self._wake.notify()
+            if self._queue.offer(head + data, key):
+                self._wake.notify()
 
     def announce(self, message: bytes) -> None:
         """Queue a format change; it never counts against the bound, and pictures start anew after it."""
         with self._wake:
-            self._format = message
-            self._queue.append(message)
-            self._queued_b += len(message)
-            self._needs_key = True
+            self._queue.announce(message)
             self._wake.notify()
 
     def run(self) -> None:
@@ -61,21 +48,20 @@ class _Viewer(threading.Thread):
                 with self._wake:
                     while not self._queue and not self.gone:
                         self._wake.wait()
-                    message = self._queue.popleft() if self._queue else b""
-                    self._queued_b -= len(message)
+                    message = self._queue.pop() if self._queue else b""
                 self._connection.sendall(message)
         self.gone = True
 
     def end(self) -> None:
         """Forget what waits, and wake the thread up to end."""
         with self._wake:
-            self._queue.clear()
-            self._queued_b, self.gone = 0, True
+            self._queue.refill(())
+            self.gone = True
             self._wake.notify()
 
 
 class LiveSocket:
-    """One camera's live socket. Costs nothing while nobody looks."""
+    """One camera's live socket. It costs nothing while nobody looks."""
 
     def __init__(self, path: Path) -> None:
         """Listen on `path`. Raises OSError."""

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cameras import Sink, SourceError
-from agent.cameras.backlog import PACKETS_MAX, Backlog
 from agent.cameras.file import FileSource
 from agent.cameras.masks import MaskOverlay, Masks
-from agent.cameras.transcode import MaskTranscoder
+from agent.cameras.transcode import PACKETS_MAX, MaskTranscoder, WorkQueue
 from agent.config.settings import Camera
 from agent.core.contract.live import Parser
 from agent.core.media.model import Luma, Packet, Sound, StreamInfo
@@ -257,14 +256,14 @@ class Load:
     """How many packets of a GOP come through a backlog that is emptied now and then."""
 
     def __init__(self) -> None:
-        self.backlog, self.kept = Backlog(), list[tuple[int, int]]()
+        self.queue, self.kept = WorkQueue(), list[tuple[int, int]]()
 
     def put(self, gop: int, number: int) -> bool:
-        return self.backlog.packet(lambda: self.kept.append((gop, number)), 10, number == 0)
+        return self.queue.packet(lambda: self.kept.append((gop, number)), 10, number == 0)
 
     def take(self, count: int) -> None:
         for _ in range(count):
-            work = self.backlog.next(0)
+            work = self.queue.next(0)
             if work is not None:
                 work()
 

@@ -38,12 +38,12 @@ class PicameraSource:
         self._camera, self._number, self._clock = camera, number, clock
         self._machine = machine or board.read()
         self._name = f"picamera:{number}"
-        self._handover = FrameQueue()
+        self._queue = FrameQueue()
 
     @property
     def dropped_n(self) -> int:
         """Packets given up because the sink was too slow."""
-        return self._handover.dropped_n
+        return self._queue.dropped_n
 
     def adjust(self, camera: Camera) -> bool:
         """Take over changed settings: within half a second, and without a gap. Returns False if that can't be done."""
@@ -84,7 +84,7 @@ class PicameraSource:
         from agent.cameras.picamera.session import PicameraSession
         session = PicameraSession(self._name, self._number, self._camera)
         try:
-            session.start(level, self._machine, self._handover, self._clock, effort)
+            session.start(level, self._machine, self._queue, self._clock, effort)
         except BaseException:
             self._close(session)
             raise
@@ -104,21 +104,21 @@ class PicameraSource:
     def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
         """Until `stop`, or until a lower level is called for."""
         reduced_from = level.reduced_from(self._camera.width, self._camera.height)
-        handover, access_units = self._handover, AccessUnits(level.encoder, reduced_from)
-        last_mono_s, frames_n = self._clock.mono_s(), handover.frames_n
+        queue, access_units = self._queue, AccessUnits(level.encoder, reduced_from)
+        last_mono_s, frames_n = self._clock.mono_s(), queue.frames_n
         while not stop.is_set():
             units, luma = self._fetch()
             now_mono_s = self._clock.mono_s()
             if luma is not None:
                 sink.luma(luma)
             for unit in units:
-                last_mono_s, frames_n = now_mono_s, handover.frames_n
+                last_mono_s, frames_n = now_mono_s, queue.frames_n
                 access_units.give(sink, unit.data, unit.pts_us)
-            handover.wants_luma = sink.wants_main_luma() and sink.wants_luma(now_mono_s)
+            queue.wants_luma = sink.wants_main_luma() and sink.wants_luma(now_mono_s)
             if session.camera is not self._camera:
                 session.adjust(self._camera)
             if now_mono_s - last_mono_s > NO_FRAMES_S:
-                raise self._silence(handover.frames_n - frames_n)
+                raise self._silence(queue.frames_n - frames_n)
             if effort.falls_behind(now_mono_s) and self._lower(level):
                 return
 
@@ -132,7 +132,7 @@ class PicameraSource:
 
     def _fetch(self) -> tuple[list[EncodedFrame], Luma | None]:
         try:
-            return self._handover.fetch(FETCH_S)
+            return self._queue.fetch(FETCH_S)
         except Exception as error:
             _log.exception("%s: a frame could not be handled", self._name)
             raise SourceError("camera_stream_bad", f"{self._name}: a frame can't be handled ({error!r}); the camera is "

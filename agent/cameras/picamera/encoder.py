@@ -43,11 +43,11 @@ class X264(Encoder):
     Runs in the camera's event loop, so what it takes too long for, the camera leaves out.
     """
 
-    def __init__(self, level: Level, camera: Camera, handover: FrameQueue, effort: Effort) -> None:
-        """`effort` is told of each picture; an exception goes to `handover` and ends the run."""
+    def __init__(self, level: Level, camera: Camera, queue: FrameQueue, effort: Effort) -> None:
+        """`effort` is told of each picture; an exception goes to `queue` and ends the run."""
         super().__init__(framerate=camera.fps)
         self._level, self._camera, self._effort = level, camera, effort
-        self._show = handover.guarded(self._encode_one)
+        self._show = queue.guarded(self._encode_one)
 
     def _start(self) -> None:
         self._x264 = SoftwareEncoder(self.width, self.height, self._camera.fps, self._camera.bitrate_kbps,
@@ -64,27 +64,27 @@ class X264(Encoder):
         self.outputframe(data, self._x264.gave_key, pts_us)
 
 
-def make(level: Level, camera: Camera, handover: FrameQueue, effort: Effort) -> Encoder:
-    """A new encoder for each session, for one that has failed stays broken. Its output writes to `handover`."""
+def make(level: Level, camera: Camera, queue: FrameQueue, effort: Effort) -> Encoder:
+    """A new encoder for each session, for one that has failed stays broken. Its output writes to `queue`."""
     if level.encoder == HARDWARE:
         # by its own module: on a Pi 5 the package's H264Encoder is x264
         from picamera2.encoders.h264_encoder import H264Encoder
         encoder = H264Encoder(bitrate=camera.bitrate_kbps * 1000, repeat=True, framerate=camera.fps,
                               iperiod=camera.fps * GOP_US // 1_000_000)
     else:
-        encoder = X264(level, camera, handover, effort)
-    encoder.output = LayDown(encoder, camera.fps, handover)
+        encoder = X264(level, camera, queue, effort)
+    encoder.output = LayDown(encoder, camera.fps, queue)
     return encoder
 
 
 class LayDown(Output):
     """Lays each encoded frame down for our own thread. Called in picamera2's threads: never raises, never blocks."""
 
-    def __init__(self, encoder: Any, fps: int, handover: FrameQueue) -> None:
+    def __init__(self, encoder: Any, fps: int, queue: FrameQueue) -> None:
         super().__init__()
-        self._encoder, self._handover = encoder, handover
+        self._encoder, self._queue = encoder, queue
         self._keys = KeyWatch(fps) if hasattr(encoder, "force_key_frame") else None     # the hardware's: it only counts
-        self._guarded = handover.guarded(self._lay_down)
+        self._guarded = queue.guarded(self._lay_down)
 
     def outputframe(self, frame: bytes, keyframe: bool = True, timestamp: int | None = None, packet: Any = None,
                     audio: bool = False) -> None:
@@ -92,6 +92,6 @@ class LayDown(Output):
         self._guarded(frame, keyframe, timestamp)
 
     def _lay_down(self, frame: bytes, key: bool, timestamp_us: int) -> None:
-        self._handover.put(bytes(frame), self._encoder.firsttimestamp + timestamp_us, key)   # on the sensor's clock
+        self._queue.put(bytes(frame), self._encoder.firsttimestamp + timestamp_us, key)   # on the sensor's clock
         if self._keys is not None and self._keys.due(timestamp_us, key):
             self._encoder.force_key_frame()

@@ -37,8 +37,8 @@ def planes(array: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.nda
 class Frames:
     """picamera2's pre_callback: called in its event loop, with its lock held."""
 
-    def __init__(self, main: tuple[int, int], lores: tuple[int, int], handover: FrameQueue, clock: Clock) -> None:
-        self._main, self._lores, self._handover, self._clock = main, lores, handover, clock
+    def __init__(self, main: tuple[int, int], lores: tuple[int, int], queue: FrameQueue, clock: Clock) -> None:
+        self._main, self._lores, self._queue, self._clock = main, lores, queue, clock
         self.hide(())
 
     def hide(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
@@ -48,18 +48,18 @@ class Frames:
     def prepare(self, request: Any) -> None:
         """One frame."""
         main_masks, lores_masks = self._masks
-        self._handover.frames_n += 1
+        self._queue.frames_n += 1
         if main_masks:
             with MappedArray(request, "main", write=True) as mapped:
                 main_masks.paint(*planes(mapped.array, self._main))
-        if not self._handover.wants_luma:
+        if not self._queue.wants_luma:
             return
-        self._handover.wants_luma = False
+        self._queue.wants_luma = False
         width, height = self._lores
         with MappedArray(request, "lores", write=False) as mapped:
             y = mapped.array[:height, :width].copy()        # the buffer goes back to the camera at once
         lores_masks.paint_luma(y)
-        self._handover.put_luma(_with_metadata(y, self._clock.mono_s(), request.get_metadata()))
+        self._queue.put_luma(_with_metadata(y, self._clock.mono_s(), request.get_metadata()))
 
 
 def _with_metadata(y: np.ndarray, mono_s: float, told: dict[str, Any]) -> Luma:

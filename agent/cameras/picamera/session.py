@@ -59,17 +59,17 @@ class PicameraSession:
         _log.info("%s: a %s, tuned by %s", self._name, model, path)
         return str(path)
 
-    def start(self, level: Level, machine: Board, handover: FrameQueue, clock: Clock, effort: Effort) -> None:
+    def start(self, level: Level, machine: Board, queue: FrameQueue, clock: Clock, effort: Effort) -> None:
         """Configure the camera and let it run. Raises SourceError."""
         camera = self.camera
         try:
             self._configure(level, machine)
             given = self._device.camera_configuration()         # the camera may have adjusted what we asked for
             main, lores = self._checked(given)
-            self._frames = Frames(main, lores, handover, clock)
+            self._frames = Frames(main, lores, queue, clock)
             self._frames.hide(camera.masks)
-            self._device.pre_callback = handover.guarded(self._frames.prepare)
-            self._start_encoder(level, handover, effort)
+            self._device.pre_callback = queue.guarded(self._frames.prepare)
+            self._start_encoder(level, queue, effort)
             self._device.start()
         except (RuntimeError, OSError) as error:
             raise SourceError("camera_no_frames", f"{self._name}: can't be started ({error}); "
@@ -101,9 +101,9 @@ class PicameraSession:
         """Those that this sensor has: any other would raise."""
         return {name: value for name, value in controls.items() if name in self._device.camera_controls}
 
-    def _start_encoder(self, level: Level, handover: FrameQueue, effort: Effort) -> None:
+    def _start_encoder(self, level: Level, queue: FrameQueue, effort: Effort) -> None:
         try:
-            self._encoder = make(level, self.camera, handover, effort)
+            self._encoder = make(level, self.camera, queue, effort)
             self._device.start_encoder(self._encoder, name="main")
         except Exception as error:      # whatever it is: without an encoder there is no recording
             with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""Bytes between a capture process and those who look at its live picture (a Unix stream socket, `live-<camera>.sock`).
+"""Bytes between a capture process and the viewers of its live picture (a Unix stream socket, `live-<camera>.sock`).
 
 First a stream message, then the newest GOP from its keyframe on, then packets as they come; a new stream message
 whenever the picture's format changes. Capture never waits for a viewer: one that is too slow loses whole GOPs, and
@@ -28,6 +28,11 @@ def stream_bytes(info: StreamInfo) -> bytes:
 def packet_head(packet: Packet) -> bytes:
     """What goes before a packet's data; apart from it, so that the data need not be copied."""
     return HEAD.pack(b"P", packet.key, packet.pts_us, packet.dts_us, len(packet.data))
+
+
+def is_packet(message: bytes) -> bool:
+    """Whether a whole message is a packet's."""
+    return message.startswith(b"P")
 
 
 class Parser:
