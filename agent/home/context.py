@@ -1,4 +1,4 @@
-"""What the parts of the home sink are built from."""
+"""The device as all parts know it that talk to the household's broker."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from agent.host.clock import Clock
 from agent.store.folders import Folders
 from agent.store.home import RetainedTopics
 
-# One recorder is no crowd that a broker must be spared, and whoever mends a password wants to see it work.
+# One recorder is no crowd that a broker must be spared, and a person who mends a password wants to see it work.
 WAITS = Waits(start_s=1.0, lost_s=5.0, step_s=5.0, longest_s=60.0, hopeless_s=(30.0, 60.0))
 
 
@@ -32,7 +32,7 @@ class HomeContext:
 
     @property
     def home(self) -> Home:
-        """The table of the configuration."""
+        """The configuration's table [home]."""
         return self.settings.home
 
     @property
@@ -42,19 +42,19 @@ class HomeContext:
 
     @property
     def topics(self) -> HomeTopics:
-        """Where everything goes."""
+        """The topics of this device."""
         return HomeTopics(self.home.prefix, Topics(self.settings.ward.ward, self.own_id))
 
     @property
     def device(self) -> Device:
-        """What is shown."""
+        """The device as Home Assistant shows it."""
         given = self.settings.device
         return Device(name=f"Taimat {given.site}".strip(), model=board.read().model, version=__version__,
                       language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots)
 
     @property
     def shown(self) -> RetainedTopics:
-        """What will lie at the broker."""
+        """What the broker will keep for this device."""
         return RetainedTopics(host=self.home.host, port=self.home.port, topics=self.topics.retained(self.cameras),
                               components={key: str(part["platform"]) for key, part in
                                           components(self.topics, self.device).items()})

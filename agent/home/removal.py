@@ -18,19 +18,19 @@ def remove(home: HomeContext, shown: RetainedTopics, stop: threading.Event, with
 
     Tries again until `stop` is set or `within_s` is over, and then returns what was in the way.
     """
-    line, until_mono_s = HomeSession(home, shown.where, name), home.clock.mono_s() + within_s
+    session, until_mono_s = HomeSession(home, shown.where, name), home.clock.mono_s() + within_s
     left, waiting, next_mono_s = list(shown.topics), set[str](), 0.0
     while (left or waiting) and not stop.is_set() and home.clock.mono_s() < until_mono_s:
-        for told in line.wait((), TICK_S):
+        for told in session.wait(TICK_S):
             if isinstance(told, Taken) and isinstance(told.tag, str):
                 waiting.discard(told.tag)
             elif isinstance(told, Down):
                 left, waiting = list(shown.topics), set()
-        while left and line.session.room_n > 0 and home.clock.mono_s() >= next_mono_s:
+        while left and session.room_n > 0 and home.clock.mono_s() >= next_mono_s:
             if len(left) == len(shown.topics):
                 next_mono_s = home.clock.mono_s() + FORGET_S
             waiting.add(topic := left.pop(0))
-            line.session.post(Outgoing(topic, b"", retain=True))
-    fault = line.session.fault or LinkFault("timeout", f"{shown.host}:{shown.port}: not done in time; try again")
-    line.session.close()
+            session.post(Outgoing(topic, b"", retain=True))
+    fault = session.fault or LinkFault("timeout", f"{shown.host}:{shown.port}: not done in time; try again")
+    session.close()
     return fault if left or waiting else None

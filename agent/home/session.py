@@ -1,42 +1,28 @@
-"""A session with a broker of the household, and what is waited for beside it. Nothing of it outlives a connection."""
-import select
-from collections.abc import Sequence
-from typing import Any
-
+"""A session with a broker of the household. Nothing of it outlives a connection."""
 from agent.core.delivery.backoff import Backoff
-from agent.home.account import credentials, in_home_words
+from agent.home.account import credentials
 from agent.home.context import HomeContext
 from agent.mqtt.connection import Connection, Outgoing
-from agent.mqtt.session import Session, Told
+from agent.mqtt.fault import HOUSEHOLD
+from agent.mqtt.session import Session
 
 KEEPALIVE_S = 30
 TEXT = "text/plain"
 
 
-class HomeSession:
+class HomeSession(Session):
     """Owned by one thread."""
 
     def __init__(self, home: HomeContext, where: tuple[str, int], name: str) -> None:
-        """Connect to the broker at `where`, as client `name`, when `wait` is called."""
-        self._home, self._where, self._name = home, where, name
-        self.session = Session(self._connect, home.clock, Backoff(home.waits), home.draw, in_home_words)
+        """Connect to the broker at `where`, as client `name`, once `wait` is called."""
+        def connect() -> Connection:
+            """The broker keeps no session: a command that waited there would pause a camera when nobody expects it."""
+            return Connection(*where, credentials(home.home, name), KEEPALIVE_S, home.topics, status(home, "offline"),
+                              will_delay_s=0, session_s=0)
 
-    def _connect(self) -> Connection:
-        """The broker keeps no session: a command that waited there would pause a camera when nobody expects it."""
-        will = status(self._home, "offline")
-        return Connection(*self._where, credentials(self._home.home, self._name), KEEPALIVE_S, self._home.topics,
-                          will, will_delay_s=0, session_s=0)
-
-    def wait(self, others: Sequence[Any], timeout_s: float) -> list[Told]:
-        """Sleep until something comes, here or at the `others`; returns what the session told."""
-        session, readers, writers = self.session, list(others), []
-        if socket := session.socket():
-            readers.append(socket)
-            writers += [socket] if session.wants_write() else []
-        readable, _, _ = select.select(readers, writers, [], max(0.0, min(timeout_s, session.wait_s())))
-        return session.turn(readable=session.socket() in readable or session.holds_more())
+        super().__init__(connect, home.clock, Backoff(home.waits), home.draw, HOUSEHOLD)
 
 
 def status(home: HomeContext, word: str) -> Outgoing:
-    """ "online" or "offline"."""
+    """The retained message that says "online" or "offline"."""
     return Outgoing(home.topics.status, word.encode(), retain=True, content_type=TEXT)

@@ -1,4 +1,4 @@
-"""What each command comes to. What it only asks is told in its answer's data; docs/guide/subscriber.md lists both."""
+"""Carries out commands. What a command only asks for is its answer's data; docs/guide/subscriber.md lists both."""
 import platform
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -43,9 +43,9 @@ class Actions:
     reporter: Reporter
     presence: Presence
     policy: RequestPolicy
-    bearer: UpdateFlow
+    updates: UpdateFlow
     facts: Callable[[], Facts]          # the link's own
-    reborn: Callable[[], None]          # has the next birth sent
+    reborn: Callable[[], None]          # has the birth sent again
 
     def do(self, name: str, args: Struct, order_id: str) -> Outcome:
         """Carry it out, or as much of it as may come before its answer is written."""
@@ -63,9 +63,9 @@ class Actions:
             case "restart", Restart(role):
                 return self._restart(role)
             case _, Snapshot() | ClipExport():
-                return self.policy.wanted(order_id, args)
+                return self.policy.request(order_id, args)
             case _, Update():
-                return self.bearer.wanted(order_id, args)
+                return self.updates.order(order_id, args)
             case _, ClipCancel():
                 return self.policy.cancel(args)
         return Outcome("refused", "unsupported")

@@ -1,10 +1,12 @@
-"""What a command's answer says: of a request and of an update, by what has become of them."""
+"""Answers to commands: what they say of requests and updates, and those that wait to be sent."""
 import msgspec
 
 from agent.core.contract import wire
 from agent.core.contract.wire.answers import HandedOver, Installed
 from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
+from agent.mqtt.connection import Outgoing
+from agent.store.commands import Ordered
 from agent.store.requests import WardRequest
 from agent.store.updates import UpdateOrder
 
@@ -15,6 +17,9 @@ OF_REQUESTS: dict[str, tuple[CommandState, str | None]] = {
 OF_UPDATES: dict[str, CommandState] = {
     "waiting": "waiting_consent", "approved": "running", "handed": "running",
     "done": "done", "failed": "failed", "refused": "refused"}
+EXPIRY_S = 7 * 86_400
+SENT_AT_ONCE = 16
+News = list[tuple[Ordered, bytes]]      # answers that nobody was sent yet, with their commands
 GOING_ON = ("accepted", "waiting_consent", "running")
 
 
@@ -22,6 +27,25 @@ class AnswerState(msgspec.Struct, frozen=True):
     """The one field of a payload of ours that matters here."""
 
     st: str
+
+
+class AnswerQueue:
+    """Answers that wait to be sent, the newest of each command. Each lies on the card, too: what is lost here is said
+    again with the next connection.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, str, bytes | None], tuple[Ordered, bytes]] = {}      # in order
+
+    def put(self, ordered: Ordered, payload: bytes) -> None:
+        """Have this sent as the answer to that command."""
+        self._waiting[ordered.who, ordered.id, ordered.correlation] = ordered, payload
+
+    def remove(self, topics: wire.Topics) -> list[Outgoing]:
+        """Some of them, the oldest first, as messages."""
+        removed = [self._waiting.pop(key) for key in list(self._waiting)[:SENT_AT_ONCE]]
+        return [Outgoing(topics.response(ordered.who, ordered.id), payload, expiry_s=EXPIRY_S,
+                         correlation=ordered.correlation) for ordered, payload in removed]
 
 
 def of_request(request: WardRequest, now: Instant, sent_b: int | None = None) -> wire.Response:

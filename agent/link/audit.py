@@ -1,4 +1,4 @@
-"""Security events: what should not have happened is told once and then counted: a storm must not fill the outbox."""
+"""Security events: each code is told once and then counted, for a storm must not fill the outbox."""
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class CodeCount:
 
 
 class Audit:
-    """Writes security events into the outbox. Codes are constants of ours, so their number is bounded."""
+    """Writes security events into the outbox. Codes are constants of this program, so their number is bounded."""
 
     def __init__(self, writer: EventWriter, clock: Clock) -> None:
         self._writer, self._clock = writer, clock
@@ -53,7 +53,7 @@ class Audit:
         self.seen_n = 0
 
     def note(self, code: str, detail: str | None = None, seq: int | None = None) -> None:
-        """It happened."""
+        """Tell or count an event with this code; `seq` is the message that it is about."""
         self.seen_n += 1
         tally = self._tallies.get(code)
         if tally is None:

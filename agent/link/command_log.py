@@ -1,4 +1,4 @@
-"""What is written about a command, each time in one transaction: its record, its answer, the event that tells of it."""
+"""The command log: each command, its answer, and the event that tells of it, always in one transaction."""
 import sqlite3
 
 import msgspec
@@ -8,7 +8,7 @@ from agent.core.contract import wire
 from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
 from agent.link.answers import is_final, of_request, of_update, state
-from agent.link.verdict import Outcome, Refusal
+from agent.link.verdict import CommandRefused, Outcome
 from agent.store import commands, outbox, requests, updates
 from agent.store.commands import Ordered
 from agent.store.database import transaction
@@ -34,12 +34,12 @@ def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tupl
     return ordered.answer, True
 
 
-def finish(db: sqlite3.Connection, ordered: Ordered, deed: Outcome, now: Instant) -> bytes:
-    """What the deed writes, and the answer, which is returned: the final one, unless a request has come of it."""
+def finish(db: sqlite3.Connection, ordered: Ordered, outcome: Outcome, now: Instant) -> bytes:
+    """What the outcome writes, and the answer, which is returned: the final one, unless a request has come of it."""
     with transaction(db):
         try:
-            told = response(ordered.id, deed.state, deed.code, now, deed.write(db, now))
-        except Refusal as refusal:
+            told = response(ordered.id, outcome.state, outcome.code, now, outcome.write(db, now))
+        except CommandRefused as refusal:
             told = response(ordered.id, "refused", str(refusal), now)
         if told.st == "done":
             told = _standing(db, ordered.id, now) or told
@@ -72,13 +72,13 @@ def _standing(db: sqlite3.Connection, command_id: str, now: Instant) -> wire.Res
 
 
 def got(db: sqlite3.Connection, command_id: str) -> None:
-    """Somebody gets the answer: the broker's word."""
+    """Note that the answer has reached a subscriber."""
     with transaction(db):
         commands.told(db, command_id)
 
 
 def close_interrupted(db: sqlite3.Connection, now: Instant) -> None:
-    """What a process left unfinished that is dead now: nobody knows how far it came, so it is not begun again."""
+    """Answer commands that an earlier process left unfinished. Nobody knows how far they came, so none begins again."""
     asked = {each.id for each in commands.going_on(db)}         # for the household, which has all the time it likes
     asked |= {order.id for order in [updates.read(db)] if order and order.open}     # or root has it
     for each in (each for each in commands.unfinished(db) if each.id not in asked):

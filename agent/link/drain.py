@@ -1,15 +1,16 @@
-"""The outbox's way out: offers messages in order, forgets the settled ones, sets aside what nobody will take."""
+"""Drains the outbox: offers messages in order, forgets the settled ones, sets aside those that are never accepted."""
 import functools
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from agent.core.contract import wire
 from agent.core.delivery.outbox import LARGEST_B, Offers, OutboxPace, is_late
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
-from agent.link.outbox_bound import OutboxBacklog, keep, measure
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
@@ -18,74 +19,85 @@ from agent.store import outbox
 from agent.store.database import transaction
 
 LOOK_EVERY_S = 2.0          # a poke gets lost at times: look anyway
-MEASURE_EVERY_S = 30.0
-MEASURE_SHARE = 100         # measuring a long outbox reads it all: at most a hundredth of the time goes into that
 NO_MATCHING_SUBSCRIBERS = 16
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class DrainCounts:
+    """Messages since this process began."""
+
+    sent_n: int = 0
+    settled_n: int = 0
+    unheard_n: int = 0          # that the broker had nobody for
+    refused_n: int = 0
+
+
 class Drain:
     """Decides on the loop's thread, has the store's thread read and write."""
 
     def __init__(self, store: StoreThread, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
-                 pace: OutboxPace) -> None:
+                 pace: OutboxPace, written: threading.Event) -> None:
+        """`written` is set by whoever has written a message."""
         self._store, self._clock, self._audit, self._delivery = store, clock, audit, delivery
         self.offers = Offers(pace)
-        self.backlog = OutboxBacklog()
         self.fault: LinkFault | None = None     # while the broker takes no events
-        self._fetching = self._settling = self._measuring = False
-        self._more = True                       # new messages may lie behind the cursor
+        self._fetching = self._settling = False
+        self._more = written                    # new messages may lie behind the cursor
+        self._more.set()
         self._done: list[int] = []              # settled, and not yet told to the store's thread
-        self._look_mono_s = self._measure_mono_s = self._held_mono_s = 0.0
-        self.sent_n = self.settled_n = self.unheard_n = self.refused_n = 0
+        self._look_mono_s = self._held_mono_s = 0.0
+        self.counts = DrainCounts()
 
     def poke(self) -> None:
-        """Somebody has written a message."""
-        self._more = True
+        """A message was written."""
+        self._more.set()
 
     def wait_s(self, room_n: int) -> float:
         """Seconds until `turn` has something to do, given the session's room."""
         if self._fetching or room_n <= 0:
             return float("inf")
         now_mono_s = self._clock.mono_s()
-        return max(self._held_mono_s - now_mono_s, self.offers.wait_s(now_mono_s, self._more))
+        return max(self._held_mono_s - now_mono_s, self.offers.wait_s(now_mono_s, self._more.is_set()))
 
     def turn(self, session: Session, topics: wire.Topics) -> None:
         """Have fetched what is due and what is new, as far as rate, window and the broker allow."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s >= self._look_mono_s:
-            self._look_mono_s, self._more = now_mono_s + LOOK_EVERY_S, True
+            self._look_mono_s = now_mono_s + LOOK_EVERY_S
+            self._more.set()
         limit_n = min(self.offers.allowed_n(now_mono_s), session.room_n)
         if limit_n <= 0 or self._fetching or now_mono_s < self._held_mono_s:
             return
         again = self.offers.due(now_mono_s, limit_n)
-        fresh_n = min(limit_n - len(again), self.offers.fresh_n) if self._more else 0
+        fresh_n = min(limit_n - len(again), self.offers.fresh_n) if self._more.is_set() else 0
         if again or fresh_n > 0:
-            self._more = self._more and fresh_n <= 0
+            if fresh_n > 0:
+                self._more.clear()
             job = functools.partial(_fetch, again=again, after=self.offers.cursor, fresh_n=fresh_n)
             then = functools.partial(self._fetched, session, topics, again, fresh_n)
             self._fetching = self._store.ask(job, then)
             if not self._fetching:
                 self._hold()
 
-    def taken(self, seq: int, reason: int) -> None:
+    def acknowledged(self, seq: int, reason: int) -> None:
         """The broker's answer to the offer of `seq`."""
         self.offers.taken(seq)
         self.fault = None
         if reason == 0 and self._delivery == "puback":
             self._settle([seq])
         elif reason == NO_MATCHING_SUBSCRIBERS:
-            self.unheard_n += 1
+            self.counts.unheard_n += 1
         elif reason >= 0x80:
-            self.refused_n += 1
+            self.counts.refused_n += 1
             text = f"the broker refuses our events (reason 0x{reason:02x}); they are kept: see its ACL and quota"
             self.fault = LinkFault("evt_refused", text, "refused")
             _log.warning("%s", text)
 
     def receipt(self, ack: wire.Ack) -> None:
-        """The ward has these.
+        """The ward has a message for good, or rejects it.
 
         Only what was offered counts: a receipt from another life of this device must not empty the outbox.
         """
@@ -101,26 +113,13 @@ class Drain:
         self.offers.hurry(self._clock.mono_s())
 
     def again(self, first: int, last: int) -> None:
-        """The ward misses these seqs: offer what is there of them at once."""
+        """The ward misses these sequence numbers: offer those at once that are there."""
         self.offers.again(first, last, self._clock.mono_s())
         self.poke()
 
     def lost(self) -> None:
         """The connection is gone."""
         self.offers.lost(self._clock.mono_s())
-
-    def measure(self) -> None:
-        """See to it, now and then, that it is known how much waits, and that it is not too much."""
-        now = self._clock.now()
-        if not self._measuring and now.mono_ms / 1000 >= self._measure_mono_s:
-            job = functools.partial(_look, now=now, clock=self._clock, after_seq=self.offers.cursor)
-            self._measuring = self._store.ask(job, functools.partial(self._measured, now))
-
-    def _measured(self, began: Instant, backlog: OutboxBacklog | None) -> None:
-        self._measuring = False
-        self.backlog = backlog or self.backlog
-        took_s = self._clock.mono_s() - began.mono_ms / 1000
-        self._measure_mono_s = self._clock.mono_s() + max(MEASURE_EVERY_S, MEASURE_SHARE * took_s)
 
     def _fetched(self, session: Session, topics: wire.Topics, again: Sequence[int], fresh_n: int,
                  entries: list[wire.Entry] | None) -> None:
@@ -130,11 +129,11 @@ class Drain:
             return
         self.offers.settled(set(again) - {entry.seq for entry in entries})      # somebody else has removed them
         if fresh_n > 0 and sum(entry.seq > self.offers.cursor for entry in entries) == fresh_n:
-            self._more = True
+            self._more.set()
         now = self._clock.now()
         for entry in entries:
             if session.room_n <= 0:
-                self._more = True               # the connection broke, or answers took the room
+                self._more.set()                # the connection broke, or answers took the room
                 return
             self._offer(entry, session, topics, now)
 
@@ -152,7 +151,7 @@ class Drain:
             self._set_aside(entry.seq, "oversize", "oversize")
             return
         session.publish(message, entry.seq)
-        self.sent_n += 1
+        self.counts.sent_n += 1
 
     def _settle(self, seqs: Iterable[int]) -> None:
         self._done.extend(seqs)
@@ -161,12 +160,12 @@ class Drain:
             self._settling = self._store.ask(functools.partial(_forget, seqs=batch), self._settled)
 
     def _settled(self, seqs: list[int] | None) -> None:
-        """They are gone from the card; had that failed, they would be offered again, and settled then."""
+        """These are gone from the card; None where the card failed: they are offered again, and settled then."""
         self._settling = False
         if seqs:
             self.offers.settled(seqs)
             self.offers.hurry(self._clock.mono_s())
-            self.settled_n += len(seqs)
+            self.counts.settled_n += len(seqs)
         self._settle([])
 
     def _set_aside(self, seq: int, code: str, why: str) -> None:
@@ -198,8 +197,3 @@ def _quarantine(db: sqlite3.Connection, seq: int, code: str) -> str:
         rows = [row for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
         outbox.quarantine(db, seq, code)
     return rows[0]["kind"] if rows else ""
-
-
-def _look(db: sqlite3.Connection, now: Instant, clock: Clock, after_seq: int) -> OutboxBacklog:
-    backlog = measure(db, now)
-    return measure(db, now) if keep(db, clock, backlog, after_seq) else backlog

@@ -1,4 +1,4 @@
-"""What comes from the ward: receipts, the ingest's state, commands, configuration.
+"""The messages of the ward: receipts, the ingest's state, commands, configuration.
 
 Nothing is trusted, nothing is ignored in silence.
 """
@@ -7,6 +7,7 @@ from agent.link.audit import Audit
 from agent.link.commands import CommandHandler
 from agent.link.configuration import Configuration
 from agent.link.drain import Drain
+from agent.link.flow import FlowRunner
 from agent.link.report import Reporter
 from agent.mqtt.connection import Arrived, Outgoing
 
@@ -14,17 +15,18 @@ from agent.mqtt.connection import Arrived, Outgoing
 class Inbound:
     """Knows what each topic is for."""
 
-    def __init__(self, topics: wire.Topics, audit: Audit, drain: Drain, reporter: Reporter, desk: CommandHandler,
-                 configuration: Configuration) -> None:
+    def __init__(self, topics: wire.Topics, audit: Audit, drain: Drain, reporter: Reporter, flows: FlowRunner,
+                 handler: CommandHandler, configuration: Configuration) -> None:
+        """`flows` are those of `handler` and `configuration`."""
         self._topics, self._audit, self._drain, self._reporter = topics, audit, drain, reporter
-        self.desk, self._configuration = desk, configuration
+        self._flows, self._handler, self._configuration = flows, handler, configuration
         self._ingest_online = True
 
-    def take(self, message: Arrived) -> None:
-        """Deal with a message. The desk confirms commands itself."""
+    def handle(self, message: Arrived) -> None:
+        """Hand the message on. A command is confirmed by its handler."""
         try:
             if command := self._topics.command(message.topic):
-                self.desk.take(message, *command)
+                self._handler.handle(message, *command)
                 return
             self._dispatch(message)
         except wire.BadPayload as error:
@@ -33,17 +35,22 @@ class Inbound:
 
     def up(self) -> None:
         """A connection has come up."""
-        self.desk.up()
+        self._handler.up()
         self._configuration.up()
 
-    def due(self) -> list[Outgoing]:
-        """Do what was put off until now; returns what there is to answer."""
-        return [*self.desk.due(), *self._configuration.due()]
+    def wait_s(self) -> float:
+        """Seconds until `turn` has something to do that can't wait for the loop's next turn."""
+        return self._flows.wait_s()
 
-    def taken(self, topic: str) -> None:
+    def turn(self) -> list[Outgoing]:
+        """Go on with what waits; returns reports to send."""
+        self._flows.turn()
+        return self._configuration.due()
+
+    def published(self, topic: str) -> None:
         """The broker says that somebody gets what was published there."""
         if command_id := self._topics.answered(topic):
-            self.desk.got(command_id)
+            self._handler.answered(command_id)
 
     def _dispatch(self, message: Arrived) -> None:
         if message.topic == self._topics.ack:
@@ -51,7 +58,7 @@ class Inbound:
         elif message.topic == self._topics.ward_state:
             self._heed(wire.decode(wire.WardState, message.payload))
         elif message.topic == self._topics.cfg_desired:
-            self._configuration.take(message.payload)
+            self._configuration.receive(message.payload)
         else:
             self._audit.note("strange_topic")
 

@@ -2,56 +2,54 @@
 
 One loop, one owner of all that is sent.
 """
+import contextlib
 import functools
 import logging
 import random
 import select
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, Poke
-from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.home.context import WAITS, HomeContext
 from agent.host.datagram import Inbox
 from agent.host.updates import UpdateFolders
-from agent.link.actions import Actions
-from agent.link.answers import is_final
+from agent.link.actions import Actions, Facts
+from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
 from agent.link.command_log import close_interrupted
 from agent.link.commands import CommandHandler
 from agent.link.configuration import Configuration
 from agent.link.drain import Drain
+from agent.link.flow import FlowRunner
 from agent.link.home.thread import HomeThread
 from agent.link.inbound import Inbound
+from agent.link.outbox_bound import OutboxMeter
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.flow import PROGRESS, RequestFlow
 from agent.link.requests.flow import WAITS as UPLOAD_WAITS
+from agent.link.requests.flow import RequestFlow
+from agent.link.requests.upload_line import UploadLine
 from agent.link.settings_in_force import SettingsInForce
 from agent.link.store_thread import StoreThread
 from agent.link.update.flow import WAITS as UPDATE_WAITS
 from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
-from agent.mqtt.connection import Arrived, Connection
-from agent.mqtt.credentials import Credentials, load
-from agent.mqtt.session import Down, Session, Taken, Told, Up
+from agent.link.ward_link import COUNT_WITHIN_S, WardLink
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import boots, home, meta
-from agent.store import ward_settings as wardconfig
-from agent.store.commands import Ordered
+from agent.store import boots, home, meta, ward_settings
 from agent.store.database import StoreError
 
 TICK_S = 1.0
 HEARD_A_TURN = 50
-FAREWELL, FAREWELL_S = "farewell", 1.5
-COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
-BIRTH_EVERY_S = 10.0        # cameras that come up one after the other are one birth
+STOP_WITHIN_S = 0.5         # what the card may take to tell why we stop
 
 _log = logging.getLogger(__name__)
 
@@ -73,221 +71,129 @@ class Link:
 
     def __init__(self, role: Role, tempo: LinkTempo, doors: UpdateFolders,
                  draw: Callable[[], float] = random.random) -> None:
-        """Build the parts; `doors` lead to whoever installs updates. Raises StoreError and OSError."""
-        self._role, self._clock, self._ward, self._tempo = role, role.clock, role.settings.ward, tempo
-        self._store = StoreThread(role.folders.root)
-        own_id = self._store.wait_for(functools.partial(_introduce, boot=self._clock.now().boot), None)
+        """Build the parts, each from those before it; `doors` lead to root's installer. Raises StoreError and OSError.
+        """
+        settings, clock = role.settings, role.clock
+        written = threading.Event()         # set when a message may have been written into the outbox
+        self._role, self._doors = role, doors
+        self._store = store = StoreThread(role.folders.root)
+        own_id = store.wait_for(functools.partial(_introduce, boot=clock.now().boot), None)
         if own_id is None:
-            raise StoreError(f"{role.folders.root}: {self._store.fault}; see: taimat doctor")
-        self._own_id = own_id
-        self._ear = Inbox(role.runtime / "link.sock")
-        self._home = self._at_home(draw)
-        self._writer = EventWriter(self._store, self._clock, lambda: self._drain.poke())
-        self._audit = Audit(self._writer, self._clock)
-        self._drain = Drain(self._store, self._clock, self._audit, self._ward.delivery, tempo.pace)
-        self._presence = Presence(role.settings, self._clock)
-        self._reporter = Reporter(role.settings, role.folders, self._clock, self._writer)
-        self._steward = RequestFlow(role.settings, role.folders, role.runtime, own_id, self._clock, self._store,
-                                self._audit, tempo.upload, self._drain.poke)
-        self._bearer = UpdateFlow(role.settings, role.folders.root, doors, self._clock, self._store, tempo.update,
-                              self._say)
-        self._actions = Actions(role.settings, role.runtime, self._clock, self._drain, self._reporter, self._presence,
-                            self._steward.policy, self._bearer, self._facts, self._want_birth)
-        self._store.ask(functools.partial(close_interrupted, now=self._clock.now()))
-        self._topics: wire.Topics | None = None
-        self._inbound: Inbound | None = None
-        self._birth_mono_s, self._birth_wanted = 0.0, False
-        self._in_effect = SettingsInForce(role.settings, role.runtime, self._reporter, self._presence, self._want_birth)
-        self._in_effect.take(self._store.wait_for(wardconfig.read, None) or wardconfig.NOTHING)
-        self._session: Session | None = None
-        if self._ward.enabled:
-            self._session = Session(self._connect, self._clock, Backoff(tempo.waits), draw)
+            raise StoreError(f"{role.folders.root}: {store.fault}; see: taimat doctor")
+        self._inbox = Inbox(role.runtime / "link.sock")
+        self._home = _at_home(role, own_id, store, tempo, draw)
+        writer = EventWriter(store, clock, written.set)
+        self._audit = audit = Audit(writer, clock)
+        self._drain = Drain(store, clock, audit, settings.ward.delivery, tempo.pace, written)
+        self._meter = OutboxMeter(store, clock)
+        self._reporter = Reporter(settings, role.folders, clock, writer)
+        presence, answers = Presence(settings, clock), AnswerQueue()
+        self._flows = FlowRunner(store, Verifier("", clock), clock)
+        self._updates = UpdateFlow(settings, role.folders.root, doors, self._flows, tempo.update, answers, written.set)
+        line = UploadLine(settings, role.folders, store, self._flows, tempo.upload, answers)
+        self._requests = RequestFlow(settings, role.folders, role.runtime, own_id, self._flows, line, audit, answers,
+                                     written.set)
+        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.policy,
+                          self._updates, self._facts, presence.want_birth)
+        in_force = SettingsInForce(settings, role.runtime, self._reporter, presence, presence.want_birth)
+        in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)
+
+        def inbound(topics: wire.Topics) -> Inbound:
+            flows = FlowRunner(store, Verifier(settings.ward.command_key, clock), clock)
+            return Inbound(topics, audit, self._drain, self._reporter, flows,
+                           CommandHandler(topics, audit, flows, actions, answers, written.set),
+                           Configuration(topics, audit, flows, in_force, written.set))
+
+        self._ward: WardLink | None = None
+        if settings.ward.enabled:
+            self._ward = WardLink(role, own_id, store, audit, self._drain, self._meter, self._reporter, presence,
+                                  answers, self._requests, self._updates, inbound, tempo.waits, tempo.will_delay_s,
+                                  draw)
 
     def run(self) -> None:
-        """Work until told to stop; then leave in order."""
-        if self._session is None:
-            _log.info("ward disabled: events wait on the card; see [ward] enabled")
-        signal.set_wakeup_fd(self._store.bell(), warn_on_full_buffer=False)
+        """Work until told to stop; then leave in order: what has begun last ends first."""
+        ends = contextlib.ExitStack()
+        for part in (self._inbox, self._store, self._updates, self._requests):
+            ends.callback(part.close)
+        self._store.ask(functools.partial(close_interrupted, now=self._role.clock.now()))
+        self._updates.start()
         if self._home:
             self._home.start()
+            ends.callback(self._home.leave)
+        if self._ward:
+            self._requests.start()
+            ends.callback(lambda ward: ward.leave(self._why_stopped()), self._ward)
+        else:
+            _log.info("ward disabled: events wait on the card; see [ward] enabled")
+        if self._home:
+            ends.callback(self._home.end)       # it leaves while we say goodbye to the ward
+        signal.set_wakeup_fd(self._store.bell(), warn_on_full_buffer=False)
+        ends.callback(signal.set_wakeup_fd, -1)
         while not self._role.stop.is_set():
             self._turn()
-        signal.set_wakeup_fd(-1)
-        if self._home:
-            self._home.end()
-        if self._session:
-            self._leave(self._session)
-        if self._home:
-            self._home.leave()
-        self._steward.close()
-        self._bearer.close()
-        self._store.close()
-        self._ear.close()
+        ends.close()
 
     def _turn(self) -> None:
-        self._wait()
+        """Sleep until something comes or is due, and do it."""
+        others = (self._inbox, self._store)
+        if self._ward:
+            self._ward.wait(min(TICK_S, self._requests.wait_s(), self._flows.wait_s()), others)
+        else:
+            select.select(others, [], [], TICK_S)
+        self._listen()
         self._store.turn()
-        self._drain.measure()
+        self._meter.turn(self._drain.offers.cursor)
         self._audit.turn()
-        if self._session:
-            self._steward.turn()
-        self._bearer.turn()
-        self._reporter.turn(self._session, self._topics, self._drain.backlog)
+        self._flows.turn()
+        if self._ward:
+            self._ward.speak()
+        else:
+            self._reporter.turn(None, None, self._meter.backlog)
         if self._home:
             self._home.report(self._reporter.report)
-        if self._session and self._topics and self._session.up:
-            self._speak(self._session, self._topics)
         if self._role.heartbeat.due():
             self._role.heartbeat.beat(facts=self._facts())
-
-    def _wait(self, timeout_s: float = TICK_S) -> list[Told]:
-        """Sleep until something comes or is due, and take in what came; returns what the session told."""
-        session = self._session
-        readers: list[Any] = [self._ear, self._store]
-        writers: list[Any] = []
-        if session:
-            timeout_s = min(timeout_s, session.wait_s(), self._drain.wait_s(session.room_n), self._steward.wait_s(),
-                            self._inbound.desk.wait_s() if self._inbound else timeout_s)
-            if socket := session.socket():
-                readers.append(socket)
-                writers += [socket] if session.wants_write() else []
-        readable, _, _ = select.select(readers, writers, [], max(0.0, timeout_s))
-        if self._ear in readable:
-            self._listen()
-        if session is None:
-            return []
-        told = session.turn(readable=session.socket() in readable or session.holds_more())
-        for each in told:
-            self._hear(session, each)
-        return told
 
     def _listen(self) -> None:
         """Heartbeats and pokes of the other roles."""
         for _ in range(HEARD_A_TURN):
-            heard = self._ear.receive(0)
+            heard = self._inbox.receive(0)
             if self._home and heard:
                 self._home.hear(heard)
             match heard:
                 case Beat() as beat:
-                    self._reporter.take(beat)
+                    self._reporter.receive(beat)
                 case Poke(what="outbox"):
                     self._drain.poke()
                 case Poke(what="requests"):
-                    self._steward.hurry()
+                    self._requests.hurry()
                 case Poke(what="updates"):
-                    self._bearer.hurry()
+                    self._updates.hurry()
                 case None:
                     return
 
-    def _hear(self, session: Session, told: Told) -> None:
-        match told:
-            case Up() if session.connection and self._topics:
-                self._be_born(session, session.connection.credentials, self._topics)
-                session.post(self._presence.online(self._topics))
-                self._reporter.hurry()
-                if self._inbound:
-                    self._inbound.up()
-                self._steward.up()
-                self._bearer.up()
-            case Down(fault):
-                self._drain.lost()
-                self._steward.lost()
-                if fault.code == "taken_over":
-                    self._audit.note(fault.code)
-            case Taken(tag, reason) if isinstance(tag, int):
-                self._drain.taken(tag, reason)
-            case Taken(tag) if tag == PROGRESS:
-                self._steward.heard()
-            case Taken(tag, reason) if reason >= 0x80:
-                _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
-            case Taken(str(topic), reason) if reason == 0 and self._inbound:
-                self._inbound.taken(topic)
-            case Arrived() if self._inbound:
-                self._inbound.take(told)
+    def _why_stopped(self) -> str:
+        """The reason that the ward is told of a planned stop."""
+        at_work = self._store.wait_for(lambda _: self._doors.under_way(), STOP_WITHIN_S)
+        return "update" if at_work else "shutdown"
 
-    def _speak(self, session: Session, topics: wire.Topics) -> None:
-        """What goes out by itself."""
-        if self._presence.stale():
-            session.post(self._presence.online(topics))
-        report = self._reporter.report
-        due = self._clock.mono_s() >= self._birth_mono_s
-        changed = report is not None and due and self._presence.changed(report.cameras)
-        if session.connection and (changed or self._birth_wanted):
-            self._be_born(session, session.connection.credentials, topics)
-        for answer in self._inbound.due() if self._inbound else []:
-            session.post(answer, "" if is_final(answer.payload) else PROGRESS)
-        for answer, tag in self._steward.due(topics):
-            session.post(answer, tag)
-        self._drain.turn(session, topics)
-
-    def _be_born(self, session: Session, credentials: Credentials, topics: wire.Topics) -> None:
-        self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
-        report = self._reporter.report
-        session.post(self._presence.birth(topics, credentials, report.cameras if report else (), self._drain.backlog))
-
-    def _say(self, ordered: Ordered, payload: bytes) -> None:
-        """A command's answer that came later; without a connection it is sent with the next one."""
-        if self._inbound:
-            self._inbound.desk.say(ordered, payload)
-        self._drain.poke()
-
-    def _want_birth(self) -> None:
-        self._birth_wanted = True
-
-    def _connect(self) -> Connection:
-        """Prepare the next connection, counted and with its will. Raises LinkFault."""
-        credentials = load(self._ward, self._own_id)
-        topics = wire.Topics(self._ward.ward, credentials.dev)
-        if topics != self._topics:
-            self._topics = topics
-            verifier = Verifier(self._ward.command_key, self._clock)
-            desk = CommandHandler(topics, self._clock, self._audit, self._store, self._actions, verifier,
-                                  self._drain.poke)
-            configuration = Configuration(topics, self._clock, self._audit, self._store, verifier, self._in_effect,
-                                          self._drain.poke)
-            self._inbound = Inbound(topics, self._audit, self._drain, self._reporter, desk, configuration)
-        counted = self._store.wait_for(_count, COUNT_WITHIN_S)
-        return Connection(self._ward.host, self._ward.port, credentials, self._ward.keepalive_s,
-                          topics, self._presence.next_connection(topics, counted), self._tempo.will_delay_s,
-                          confirm_later=True)
-
-    def _leave(self, session: Session) -> None:
-        """Say that this is a planned stop, and wait a little until the broker has heard it."""
-        deadline_mono_s = self._clock.mono_s() + FAREWELL_S
-        if session.up and self._topics:
-            session.post(self._presence.offline(self._topics, self._bearer.why_stopped()), FAREWELL)
-        while session.up and self._clock.mono_s() < deadline_mono_s:
-            if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._wait(0.1)):
-                break
-        session.close()
-
-    def _at_home(self, draw: Callable[[], float]) -> HomeThread | None:
-        """The home sink, where the household wants one, or did until now: what was shown must be taken away again."""
-        role = self._role
-        if not role.settings.home.enabled and self._store.wait_for(home.shown, COUNT_WITHIN_S) is None:
-            return None
-        return HomeThread(HomeContext(role.settings, role.folders, role.runtime, self._clock, self._own_id,
-                                      self._tempo.home, draw))
-
-    def _facts(self) -> dict[str, float | int | str | bool | None]:
+    def _facts(self) -> Facts:
         """The link's part of the heartbeat."""
-        session, drain, backlog = self._session, self._drain, self._drain.backlog
-        facts: dict[str, float | int | str | bool | None] = {
+        backlog, ward, home = self._meter.backlog, self._ward, self._home
+        return {
             "broker": "off", "config_fault": self._role.config_problem,
             "outbox_n": backlog.n, "outbox_oldest_s": backlog.old_s,
             "outbox_b": backlog.bytes, "quarantine_n": backlog.quarantine_n, "security_n": self._audit.seen_n,
-            "store_fault": self._store.fault, "clerk_dropped_n": self._store.dropped_n}
-        if self._home:
-            facts |= self._home.facts()
-        if session:
-            trouble = session.fault or (drain.fault if session.up else None)
-            facts |= {
-                "broker": trouble.kind if trouble else "connected" if session.up else "unreachable",
-                "broker_detail": str(trouble) if trouble else None,
-                "mqtt_fault": session.fault.code if session.fault else None, "mqtt_connects_n": session.connects_n,
-                "mqtt_dropped_n": session.dropped_n, "evt_sent_n": drain.sent_n, "evt_settled_n": drain.settled_n,
-                "evt_unheard_n": drain.unheard_n, "evt_refused_n": drain.refused_n}
-        return facts
+            "store_fault": self._store.fault, "clerk_dropped_n": self._store.dropped_n,
+            **(home.facts() if home else {}), **(ward.facts() if ward else {})}
+
+
+def _at_home(role: Role, own_id: str, store: StoreThread, tempo: LinkTempo,
+             draw: Callable[[], float]) -> HomeThread | None:
+    """The home sink, where the household wants one, or did until now: what was shown must be taken away again."""
+    if not role.settings.home.enabled and store.wait_for(home.shown, COUNT_WITHIN_S) is None:
+        return None
+    return HomeThread(HomeContext(role.settings, role.folders, role.runtime, role.clock, own_id, tempo.home, draw))
 
 
 def _introduce(db: sqlite3.Connection, boot: str) -> str:
@@ -298,10 +204,6 @@ def _introduce(db: sqlite3.Connection, boot: str) -> str:
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY:
             raise
     return meta.device_id(db)
-
-
-def _count(db: sqlite3.Connection) -> int:
-    return meta.count_up(db, "conn")
 
 
 def serve(role: Role, tempo: LinkTempo | None = None, doors: UpdateFolders | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the ward sees of this device's presence: status with its will, and birth. See docs/design/mqtt.md."""
+"""The messages by which the ward sees this device: status with its will, and birth. See docs/design/mqtt.md."""
 import contextlib
 import hashlib
 import os
@@ -19,6 +19,7 @@ from agent.mqtt.credentials import Credentials
 
 ONLINE_EXPIRY_S = 1200          # an "online" that nobody refreshes goes: the broker may die together with the device
 REFRESH_S = 600.0
+BIRTH_EVERY_S = 10.0            # cameras that come up one after the other are one birth
 SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1, "cfg": 1}
 
 
@@ -28,14 +29,15 @@ class Presence:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._conn = 0
-        self._refresh_mono_s = 0.0
+        self._refresh_mono_s = self._birth_mono_s = 0.0
+        self._birth_wanted = False
         self._cameras: list[wire.BirthCamera] = []
         self._hw = board.read().model
         self._os = _os_name()
         self.configured(settings, None)
 
     def configured(self, in_effect: Settings, ver: int | None) -> None:
-        """These settings hold, and the ward's configuration with this number in them; None for none."""
+        """These settings hold; `ver` is the number of the ward's configuration in them, if there is one."""
         redacted = log.redact(msgspec.json.encode(in_effect).decode())
         self._settings_sha256, self._cfg_ver = hashlib.sha256(redacted.encode()).hexdigest(), ver
 
@@ -60,14 +62,23 @@ class Presence:
         """Whether "online" must be said again."""
         return self._clock.mono_s() >= self._refresh_mono_s
 
-    def changed(self, cameras: Sequence[CameraFacts]) -> bool:
-        """Whether the cameras are others, or deliver other pictures, than the last birth said."""
-        return _birth_cameras(cameras) != self._cameras
+    def want_birth(self) -> None:
+        """Have the birth sent again, whatever has changed."""
+        self._birth_wanted = True
+
+    def birth_is_due(self, cameras: Sequence[CameraFacts] | None) -> bool:
+        """Whether it is wanted, or the cameras are others, or deliver other pictures, than the last one said.
+
+        None while nothing is known of them.
+        """
+        settled = self._clock.mono_s() >= self._birth_mono_s
+        return self._birth_wanted or (cameras is not None and settled and _birth_cameras(cameras) != self._cameras)
 
     def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
               backlog: OutboxBacklog) -> Outgoing:
-        """What this device is."""
+        """The message that describes this device, sent now."""
         now = self._clock.now()
+        self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
         self._cameras = _birth_cameras(cameras)
         not_after = credentials.cert_not_after
         return Outgoing(topics.birth, wire.encode(wire.Birth(

@@ -20,7 +20,7 @@ AWAY_S = 300.0              # "away" is believed this long, as long as the broke
 
 
 class Reporter:
-    """Takes heartbeats in, looks at the device in time, and sends what it sees."""
+    """Receives heartbeats, looks at the device in time, and sends the report."""
 
     def __init__(self, settings: Settings, folders: Folders, clock: Clock, writer: EventWriter) -> None:
         self._clock, self._writer, self._usual_s = clock, writer, settings.ward.health_every_s
@@ -29,13 +29,13 @@ class Reporter:
                                 free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
-        self.told: wire.Health | None = None        # what was made of it for the ward, last
+        self.told: wire.Health | None = None        # the last report as the ward got it
         self._seq = 0
         self._thin_until_mono_s = 0.0
         self._due_mono_s = clock.mono_s()
         self._history_mono_s = clock.mono_s() + HISTORY_EVERY_S
 
-    def take(self, beat: Beat) -> None:
+    def receive(self, beat: Beat) -> None:
         """A heartbeat has come."""
         self._monitor.receive(beat, self._clock.mono_s())
 
@@ -45,7 +45,7 @@ class Reporter:
         self._due_mono_s = min(self._due_mono_s, self._clock.mono_s() + self._every_s)
 
     def thin_out(self, thin: bool) -> None:
-        """The ward's ingest is away: report less for a while, unless that is said again. Or it is back."""
+        """Report less often for a while, because the ward's ingest is away, or as usual again."""
         self._thin_until_mono_s = self._clock.mono_s() + AWAY_S if thin else 0.0
         self._due_mono_s = min(self._due_mono_s, self._clock.mono_s() + self._every_s)
 

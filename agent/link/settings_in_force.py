@@ -1,4 +1,4 @@
-"""What the ward has set, as far as the household lets it, at work: here at once, in the other processes within seconds.
+"""The ward's settings, as far as the household allows them: in force here at once, elsewhere within seconds.
 
 The keeper reads it from the store when it plans what to delete.
 """
@@ -12,14 +12,14 @@ from agent.config.ward_settings import in_effect, listens, weighed
 from agent.core.household.ward_settings import Weighed
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.process import log_level as loudness
+from agent.process import log_level
 from agent.store.ward_settings import NOTHING, Given
 
 _log = logging.getLogger(__name__)
 
 
 class SettingsInForce:
-    """Beside the household's own settings, which are the limit."""
+    """The household's own settings are the limit of the ward's."""
 
     def __init__(self, settings: Settings, runtime: Path, reporter: Reporter, presence: Presence,
                  reborn: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ class SettingsInForce:
         """What would come of this document; without one, what holds."""
         return weighed(self._settings, self.given.cfg if document is None else document)
 
-    def take(self, given: Given) -> None:
+    def apply(self, given: Given) -> None:
         """Let this hold from now on; it is kept already."""
         self.given = given
         now = in_effect(self._settings, given.cfg)
@@ -46,7 +46,7 @@ class SettingsInForce:
         self._presence.configured(now, self.ver)
         self._reborn()
         try:
-            loudness.tell(self._runtime, now.log.level if now.log != self._settings.log else None)
+            log_level.tell(self._runtime, now.log.level if now.log != self._settings.log else None)
         except OSError as error:
             _log.warning("%s: %s: the log level that the ward has set does not reach the other processes",
                          self._runtime, error.strerror)

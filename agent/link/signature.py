@@ -1,4 +1,4 @@
-"""Whether a payload is signed by the ward's key: a process of its own that ends when it has said so.
+"""Checks whether a payload is signed by the ward's key: a process of its own.
 
 `python -m agent.link.signature KEY_FILE` or `... --hex KEY`, with the payload on stdin; the exit code is the answer.
 The cryptography library would otherwise stay in the link's memory for good, for a few commands a year.

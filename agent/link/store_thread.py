@@ -1,4 +1,4 @@
-"""The link's hands on the store: a thread of its own, so that a hanging card stops neither health nor heartbeats."""
+"""A thread that owns the link's connection to the store: a hanging card stops neither health nor heartbeats."""
 import contextlib
 import logging
 import queue
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class StoreThread:
-    """Does jobs on the database in order; what follows them is run by the owner's `turn`.
+    """Does jobs on the database in order; the owner's `turn` hands their results on.
 
     `fileno` becomes readable when there is something for `turn`.
     """
@@ -46,7 +46,7 @@ class StoreThread:
             raise self._problem
 
     def fileno(self) -> int:
-        """What to wait on."""
+        """The file to wait on."""
         return self._ear.fileno()
 
     def bell(self) -> int:
@@ -56,7 +56,7 @@ class StoreThread:
     def ask(self, job: Job, then: Then = lambda _: None) -> bool:
         """Have `job` done; `then` gets its result, or None when the store failed.
 
-        Returns False, and counts it, when there is too much to do already.
+        Returns False, and counts the job as dropped, when too many wait already.
         """
         try:
             self._jobs.put_nowait((job, then))
@@ -66,7 +66,10 @@ class StoreThread:
         return True
 
     def wait_for(self, job: Callable[[sqlite3.Connection], Result], timeout_s: float | None) -> Result | None:
-        """The result of `job` if it comes in time; for the few things that can't be done without. None waits on."""
+        """The result of `job` if it comes in time, else None; for the few results that nothing can go on without.
+
+        Without a `timeout_s` it waits as long as it takes.
+        """
         answer: queue.Queue[Result | None] = queue.Queue(1)
 
         def work(db: sqlite3.Connection) -> None:
@@ -81,7 +84,7 @@ class StoreThread:
         return None
 
     def turn(self) -> None:
-        """Run what follows the jobs that are done."""
+        """Hand on the results of the jobs that are done."""
         with contextlib.suppress(BlockingIOError):
             while self._ear.recv(256):
                 pass
@@ -90,7 +93,7 @@ class StoreThread:
             then(result)
 
     def close(self) -> None:
-        """Do what was asked before, then end; a card that hangs is not waited for."""
+        """Do the jobs that wait, then end; a card that hangs is not waited for."""
         with contextlib.suppress(queue.Full):
             self._jobs.put_nowait(None)
             self._thread.join(ENDING_S)

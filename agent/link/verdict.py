@@ -1,8 +1,7 @@
-"""Whether a command may be carried out, by all that can be said without its signature."""
+"""How a command ends, and whether it may begin, by all that can be said without its signature."""
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -13,13 +12,13 @@ from agent.host.clock import Instant
 from agent.mqtt.connection import Arrived
 
 
-class Refusal(Exception):
-    """A deed is refused while it is written; the text is its code. Nothing must have been written yet."""
+class CommandRefused(Exception):
+    """A command is refused while its outcome is written; the text is the code. Nothing must have been written yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`write` in one transaction with the command's answer, whose data it returns; `then` after that.
+    """A command's end. `write` in one transaction with the command's answer, whose data it returns; `then` after that.
 
     A `write` that raises Refusal makes the answer "refused"; one that adds a request leaves it to what becomes of that.
     """
@@ -33,51 +32,44 @@ class Outcome:
 UNKNOWN = Rule()
 
 
-class Verdict(NamedTuple):
-    """The answer that a command gets without being carried out."""
-
-    state: CommandState
-    code: str | None = None
-
-
 def rule_of(name: str) -> Rule:
     """What the command needs; of one that nobody knows: nothing, for it is refused anyway."""
     return COMMANDS.get(name, UNKNOWN)
 
 
 def judge(command: wire.Command, name: str, message: Arrived, to_all: bool, topics: wire.Topics,
-          now: Instant) -> Verdict | None:
-    """Why it is not carried out; None if nothing speaks against it but maybe its signature."""
+          now: Instant) -> Outcome | None:
+    """The end of a command that is not carried out; None if nothing speaks against it but maybe its signature."""
     rule = rule_of(name)
     if message.retained:
-        return Verdict("refused", "retained")
+        return Outcome("refused", "retained")
     if message.response_topic and topics.asker(message.response_topic) is None:
-        return Verdict("refused", "elsewhere")
+        return Outcome("refused", "elsewhere")
     if to_all and not rule.to_all:
-        return Verdict("refused", "not_to_all")
+        return Outcome("refused", "not_to_all")
     if too_late := _by_the_clock(command, rule, now):
         return too_late
     if name not in COMMANDS:
-        return Verdict("refused", "unsupported")
+        return Outcome("refused", "unsupported")
     try:
         args(command, rule.args)
     except wire.BadPayload:
-        return Verdict("refused", "bad_args")
+        return Outcome("refused", "bad_args")
     return _by_its_form(command, name, topics) if rule.signed else None
 
 
-def _by_the_clock(command: wire.Command, rule: Rule, now: Instant) -> Verdict | None:
+def _by_the_clock(command: wire.Command, rule: Rule, now: Instant) -> Outcome | None:
     if now.clock == "unset":
-        return None if rule.without_clock else Verdict("refused", "clock_unset")
+        return None if rule.without_clock else Outcome("refused", "clock_unset")
     if now.wall_ms >= command.exp:
-        return Verdict("expired")
-    return Verdict("refused", "exp_too_far") if command.exp - now.wall_ms > AHEAD_MAX_MS else None
+        return Outcome("expired")
+    return Outcome("refused", "exp_too_far") if command.exp - now.wall_ms > AHEAD_MAX_MS else None
 
 
-def _by_its_form(command: wire.Command, name: str, topics: wire.Topics) -> Verdict | None:
+def _by_its_form(command: wire.Command, name: str, topics: wire.Topics) -> Outcome | None:
     """A signature is worth checking only over an order to do this, here."""
     if command.sig is None:
-        return Verdict("refused", "unsigned")
+        return Outcome("refused", "unsigned")
     if (command.dev, command.name) != (topics.dev, name):
-        return Verdict("refused", "other_order")
+        return Outcome("refused", "other_order")
     return None

@@ -1,4 +1,4 @@
-"""Has signatures checked, one after the other, by a process that is gone afterwards: see agent/link/signature.py."""
+"""Has signatures checked, one after the other, by a process that ends afterwards: see agent/link/signature.py."""
 import subprocess
 import sys
 from collections import deque

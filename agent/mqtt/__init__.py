@@ -1,1 +1,1 @@
-"""One connection to an MQTT broker, kept up: the device's end and the ward's use the same."""
+"""A session with an MQTT broker, for the device's end and the ward's."""

@@ -1,7 +1,7 @@
-"""The MQTT library (paho) behind a small door: one connection, from dialling to its end.
+"""One connection to an MQTT broker, from dialling to its end, over the library paho.
 
-A connection is used once: no queue of the library's outlives it, for the outbox is the only queue. Its owner drives
-it through `turn`; only `dial`, which may block, belongs on another. The library's callbacks do nothing but write down.
+A connection is used once: no queue of the library outlives it, for the outbox is the only queue. Its owner drives it
+through `turn`; only `dial`, which may block, belongs on another thread. The library's callbacks only take notes.
 """
 import contextlib
 import functools
@@ -32,13 +32,13 @@ IN_FLIGHT_MAX = 20
 OVERHEAD_B = 256                # of a PUBLISH around topic and payload, our properties included
 PACKET_MAX_B = 268_435_455      # MQTT 5.0, 1.5.5
 READS_A_TURN = 50
-# What the library raises over packets that are none.
+# What the library raises over bytes that are no packet.
 BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
 Tag = int | str
 
 
 class Listener(Protocol):
-    """Who wants to hear what."""
+    """The subscriber's topics."""
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -61,19 +61,19 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker's CONNACK: we are in."""
+    """The broker's CONNACK: the connection is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectRefused:
-    """The broker's CONNACK: we are not."""
+    """The broker's CONNACK: the connection is refused."""
 
     reason: int
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The broker's SUBACK; how many subscriptions it refused."""
+    """The broker's SUBACK, with the number of subscriptions that it refused."""
 
     refused_n: int
 
@@ -82,7 +82,7 @@ class Subscribed:
 class Taken:
     """The broker's PUBACK for what was published with `tag`.
 
-    Reason 0: somebody gets it; 16: nobody does; from 128: refused.
+    Reason 0: a subscriber gets it; 16: there is none; from 128: refused.
     """
 
     tag: Tag
@@ -91,7 +91,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message for us."""
+    """A message on one of the subscribed topics."""
 
     topic: str
     payload: bytes
@@ -99,14 +99,14 @@ class Arrived:
     response_topic: str | None
     correlation: bytes | None
     expiry_s: int | None = None         # what is left of its life
-    confirm: Callable[[], object] = lambda: None    # tells the broker that it is safe with us: see `confirm_later`
+    confirm: Callable[[], object] = lambda: None    # tells the broker that it is safe here: see `confirm_later`
     qos: int = 1
     content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The connection is over; with the broker's reason if it gave one, and what the library wrote about it."""
+    """The end of the connection, with the broker's reason if it gave one, and the library's message."""
 
     reason: int | None
     text: str
@@ -116,7 +116,7 @@ Happening = Accepted | ConnectRefused | Subscribed | Taken | Arrived | Ended
 
 
 class Client(paho.Client):
-    """The library's client, without two faults of paho 2.1, which Debian 13 has; both are gone in 2.2.
+    """The library's client without two faults of paho 2.1, which Debian 13 has; both are mended in 2.2.
 
     It reads the broker's reason for ending the connection only when properties follow it, and mosquitto sends none.
     And it waits for the TLS handshake as long as the keepalive lasts, whatever its connect timeout is.
@@ -143,8 +143,8 @@ class Connection:
     def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Listener,
                  will: Outgoing | None, will_delay_s: int, session_s: int = SESSION_S,
                  confirm_later: bool = False) -> None:
-        """Prepare it; nothing is sent yet. The broker keeps our session for `session_s` when we are away; with 0 it
-        keeps none, and forgets one from before.
+        """Prepare the connection; nothing is sent yet. The broker keeps the session for `session_s` after a
+        connection; with 0 it keeps none, and forgets one from before.
 
         With `confirm_later` each message comes again on the next connection until its `confirm` has been called.
         """
@@ -190,23 +190,23 @@ class Connection:
         except OSError as error:
             raise of_error(error, f"{self.host}:{self.port}", self.credentials.tls is not None) from error
         except ValueError as error:         # a host name that can't be one
-            raise LinkFault("dns", f"{self.host}:{self.port}: not a host name: see [ward] host") from error
+            raise LinkFault("dns", "not a host name: see {broker} host", where=f"{self.host}:{self.port}") from error
 
     def socket(self) -> Any:
-        """The socket to wait on, or None once there is none."""
+        """The socket to wait on; None after the end."""
         return self._client.socket()
 
     def wants_write(self) -> bool:
-        """Whether something waits to be sent."""
+        """Whether bytes wait to be sent."""
         return self._client.want_write()
 
     def holds_more(self) -> bool:
-        """Whether TLS has bytes for us that no `select` will tell of."""
+        """Whether TLS holds bytes that no `select` tells of."""
         pending: Callable[[], int] | None = getattr(self._client.socket(), "pending", None)
         return bool(pending and pending())
 
     def turn(self, readable: bool) -> list[Happening]:
-        """Read, write and keep alive without blocking; returns what has happened."""
+        """Read, write and keep alive without blocking. Returns the happenings since the last call."""
         if readable:
             self._read()
         if self.wants_write():
@@ -246,7 +246,7 @@ class Connection:
             self._unacked[info.mid] = tag
 
     def subscribe(self) -> None:
-        """Ask for what is ours; the retain flag comes as it was set: a retained command is known for one."""
+        """Subscribe; messages keep their retain flag, so that a retained command is recognised."""
         options = SubscribeOptions(qos=1, retainAsPublished=True)
         self._client.subscribe([(topic, options) for topic in self._topics.subscriptions])
 
@@ -255,7 +255,7 @@ class Connection:
         self._client.disconnect()
 
     def cut(self) -> None:
-        """Let go of the socket without a word."""
+        """Close the socket without a DISCONNECT, so that the broker publishes the will."""
         if (socket := self._client.socket()) is not None:
             with contextlib.suppress(OSError):
                 socket.close()

@@ -1,4 +1,4 @@
-"""Who we are to the broker: read afresh for each connection, so that a renewed certificate needs no restart."""
+"""The credentials for a broker: read afresh for each connection, so that a renewed certificate needs no restart."""
 import re
 import ssl
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NAME = re.compile(r"[a-z0-9-]{1,64}")
 
 
 class BrokerAccount(Protocol):
-    """What the settings of either end say about who it is to the broker."""
+    """An account at a broker, as the settings of either end name it."""
 
     @property
     def tls(self) -> bool:
@@ -21,15 +21,15 @@ class BrokerAccount(Protocol):
 
     @property
     def ca(self) -> str:
-        """Whom to believe about the broker; "" means the system's authorities."""
+        """The file of the authority that signs the broker's certificate; "" means those of the system."""
 
     @property
     def cert(self) -> str:
-        """Our certificate, or ""."""
+        """The file of the certificate, or ""."""
 
     @property
     def key(self) -> str:
-        """Its key, or ""."""
+        """The file of its key, or ""."""
 
     @property
     def user(self) -> str:
@@ -42,7 +42,7 @@ class BrokerAccount(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a connection is made with."""
+    """The credentials of one connection."""
 
     dev: str                            # the device's id: client id and part of every topic
     tls: ssl.SSLContext | None
@@ -69,16 +69,17 @@ def _leaf(path: str) -> certificate.Leaf:
     try:
         leaf = certificate.read(ssl.PEM_cert_to_DER_cert(_first_certificate(Path(path).read_text(encoding="ascii"))))
     except OSError as error:
-        raise _unusable("cert_file", f"cert: {path}: {error.strerror}; enrol, or correct the path") from error
+        raise _unusable("cert_file", f"{{cert}}: {path}: {error.strerror}; {{enrol_or}}correct the path") from error
     except (ValueError, certificate.NotACertificate) as error:
-        raise _unusable("cert_file", f"cert: {path}: not a PEM certificate with a common name; enrol again") from error
+        raise _unusable("cert_file",
+                        f"{{cert}}: {path}: not a PEM certificate with a common name; {{renew}}") from error
     if not NAME.fullmatch(leaf.common_name):
-        raise _unusable("cert_name", f"cert: {path}: its common name is no device id: is it this device's?")
+        raise _unusable("cert_name", f"{{cert}}: {path}: its common name is no device id: is it {{ours}}?")
     return leaf
 
 
 def _unusable(code: str, text: str) -> LinkFault:
-    return LinkFault(code, f"[ward] {text}", "refused")
+    return LinkFault(code, text, "refused")
 
 
 def _first_certificate(pem: str) -> str:
@@ -88,14 +89,14 @@ def _first_certificate(pem: str) -> str:
 
 
 def context(ward: BrokerAccount) -> ssl.SSLContext:
-    """What the ward's servers are believed by, and what we show them. Raises LinkFault."""
-    key = "ca"
+    """The TLS context: the authority that servers are trusted by, and the own certificate. Raises LinkFault."""
+    key = "{broker} ca"
     try:
         tls = ssl.create_default_context(cafile=ward.ca or None)
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         tls.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 insists on forms that a ward's CA may lack
         if ward.cert:
-            key = "cert and key"
+            key = "{cert_and_key}"
             tls.load_cert_chain(ward.cert, ward.key or None)
     except ssl.SSLError as error:
         raise _unusable("tls_files", f"{key}: not a PEM file, or key and certificate don't belong together") from error
@@ -108,6 +109,6 @@ def _password(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
-        raise _unusable("password_file", f"password_file: {path}: {error.strerror}") from error
+        raise _unusable("password_file", f"{{account}} password_file: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise _unusable("password_file", f"password_file: {path}: not a UTF-8 text") from error
+        raise _unusable("password_file", f"{{account}} password_file: {path}: not a UTF-8 text") from error

@@ -1,4 +1,4 @@
-"""The session with the broker: dials, waits, watches, and names what is wrong. The one owner of all that is published.
+"""The session with a broker: dials, waits, watches, names what is wrong, and publishes all that is published.
 
 Whether the connection lives is judged by what arrives, not by what the library believes.
 """
@@ -6,7 +6,7 @@ import logging
 import select
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,13 @@ from agent.mqtt.connection import (
     Tag,
     Taken,
 )
-from agent.mqtt.fault import LinkFault, of_reason, of_text
+from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
 
 ANSWER_S = 15.0             # for CONNACK and for SUBACK
 DIALLING_TICK_S = 0.1
 TICK_S = 1.0                # the library keeps its keepalive by being called this often
 POSTED_MAX = 64
+FAREWELL, FAREWELL_TICK_S = "farewell", 0.1
 SILENCES = 1.5              # keepalives without a word from the broker end the connection
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """We are connected and subscribed."""
+    """The session is connected and subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ Told = Up | Down | Taken | Arrived
 
 
 class Dial(threading.Thread):
-    """One attempt to connect, on its own thread: nothing interrupts the resolver, and our owner must go on beating."""
+    """One attempt to connect, on its own thread: nothing interrupts the resolver, and the owner must not hang."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(name="dial", daemon=True)
@@ -60,7 +61,7 @@ class Dial(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Dial; what became of it is told by `fault`."""
+        """Dial; `fault` tells how it went."""
         try:
             self.connection.dial()
         except LinkFault as fault:
@@ -71,12 +72,12 @@ class Session:
     """Keeps one connection up. The owner's loop calls `turn` when `socket` is readable, or after `wait_s`."""
 
     def __init__(self, connect: Callable[[], Connection], clock: Clock, backoff: Backoff,
-                 draw: Callable[[], float], worded: Callable[[LinkFault], LinkFault] = lambda fault: fault) -> None:
+                 draw: Callable[[], float], audience: Audience = DEVICE) -> None:
         """`connect` prepares a connection, raising LinkFault where it can't; `draw` is chance, from [0, 1).
 
-        `worded` puts a fault into the words of whoever this broker belongs to.
+        `audience` reads the faults.
         """
-        self._connect, self._clock, self._draw, self._worded = connect, clock, draw, worded
+        self._connect, self._clock, self._draw, self._audience = connect, clock, draw, audience
         self._backoff, wait_s = backoff.start(draw())
         self._due_mono_s = clock.mono_s() + wait_s
         self._dial: Dial | None = None
@@ -88,7 +89,7 @@ class Session:
         self.connects_n = self.dropped_n = 0
 
     def socket(self) -> Any:
-        """What to wait on, or None."""
+        """The socket to wait on, or None."""
         return self.connection.socket() if self.connection else None
 
     def wants_write(self) -> bool:
@@ -105,12 +106,14 @@ class Session:
             return 0.0 if self.connection.holds_more() else TICK_S
         return DIALLING_TICK_S if self._dial else max(0.0, min(TICK_S, self._due_mono_s - self._clock.mono_s()))
 
-    def wait(self, timeout_s: float) -> list[Told]:
-        """Sleep until something comes or is due here, at most so long, and do it; for who waits for nothing else."""
-        readers: list[Any] = [self.socket()] if self.socket() else []
-        writers = readers if self.wants_write() else []
-        readable, _, _ = select.select(readers, writers, [], min(timeout_s, self.wait_s()))
-        return self.turn(readable=bool(readable) or self.holds_more())
+    def wait(self, timeout_s: float, others: Sequence[Any] = ()) -> list[Told]:
+        """Sleep until something comes here or at the `others`, or is due here, at most so long; then do what is to do
+        here. Returns what the owner must know.
+        """
+        own: list[Any] = [self.socket()] if self.socket() else []
+        writers = own if self.wants_write() else []
+        readable, _, _ = select.select([*own, *others], writers, [], max(0.0, min(timeout_s, self.wait_s())))
+        return self.turn(readable=self.socket() in readable or self.holds_more())
 
     def turn(self, readable: bool) -> list[Told]:
         """Do what there is to do without blocking; returns what the owner must know."""
@@ -125,7 +128,7 @@ class Session:
 
     @property
     def room_n(self) -> int:
-        """How many events may be published now."""
+        """How many messages of QoS 1 may be published now."""
         return max(0, self.connection.room_n - len(self._posted)) if self.connection and self.up else 0
 
     def fits(self, message: Outgoing) -> bool:
@@ -145,6 +148,18 @@ class Session:
             return
         self._posted.append((message, tag or message.topic))
         self._flush(self.connection)
+
+    def leave(self, farewell: Outgoing | None, within_s: float,
+              hear: Callable[[Told], object] = lambda _: None) -> None:
+        """Publish `farewell`, wait until the broker has it, and close; `hear` gets what comes meanwhile."""
+        deadline_mono_s, heard = self._clock.mono_s() + within_s, farewell is None
+        if farewell and self.up:
+            self.post(farewell, FAREWELL)
+        while not heard and self.up and self._clock.mono_s() < deadline_mono_s:
+            for each in self.wait(FAREWELL_TICK_S):
+                heard = heard or (isinstance(each, Taken) and each.tag == FAREWELL)
+                hear(each)
+        self.close()
 
     def close(self) -> None:
         """Say goodbye, so that the broker does not publish the will, and let go."""
@@ -174,14 +189,14 @@ class Session:
             self._heard_mono_s = now_mono_s
         told: list[Told] = []
         for happening in connection.turn(readable):
-            told += self._take(connection, happening, now_mono_s)
+            told += self._handle(connection, happening, now_mono_s)
         if self.connection and (fault := self._silence(connection, now_mono_s)):
             told += self._end(fault, now_mono_s)
         if self.connection and self.up:
             self._flush(connection)
         return told
 
-    def _take(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[Told]:
+    def _handle(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[Told]:
         match happening:
             case Taken() | Arrived():
                 return [happening]
@@ -214,8 +229,8 @@ class Session:
             since_mono_s, patience_s = self._heard_mono_s, SILENCES * connection.keepalive_s
         if now_mono_s - since_mono_s <= patience_s:
             return None
-        where = self._where(connection)
-        return LinkFault("silent", f"{where}: the broker has fallen silent: is it overloaded, or the network gone?")
+        return LinkFault("silent", "the broker has fallen silent: is it overloaded, or the network gone?",
+                         where=self._where(connection))
 
     def _end(self, fault: LinkFault, now_mono_s: float) -> list[Told]:
         was_up = self.up
@@ -225,14 +240,14 @@ class Session:
             return []
         self._backoff, wait_s = self._backoff.lost(now_mono_s - self._since_mono_s, self._draw())
         self._wait(fault, wait_s, now_mono_s)
-        return [Down(fault)]
+        return [Down(self.fault or fault)]
 
     def _failed(self, fault: LinkFault, now_mono_s: float, hopeless: bool = False) -> None:
         self._backoff, wait_s = (self._backoff.refused if hopeless else self._backoff.failed)(self._draw())
         self._wait(fault, wait_s, now_mono_s)
 
     def _wait(self, fault: LinkFault, wait_s: float, now_mono_s: float) -> None:
-        self.fault, self._due_mono_s = self._worded(fault), now_mono_s + wait_s
+        self.fault, self._due_mono_s = fault.to(self._audience), now_mono_s + wait_s
         _log.warning("%s", self.fault)
         _log.debug("next try in %.1f s", wait_s)
 

@@ -25,7 +25,7 @@ from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.mqtt.connection import Arrived, Connection, Taken
 from agent.mqtt.credentials import load as load_credentials
-from agent.mqtt.fault import LinkFault
+from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, Told, Up
 from agent.ward import database, settings
 from agent.ward import forward_queue as marks
@@ -66,7 +66,7 @@ class Forward:
         self._topics = ForwardTopics(own.ward.ward)
         pace = OutboxPace(own.city.events_per_s, BURST_N, tempo.again_s, tempo.again_max_s)
         self._carrier = Carrier(engine, self._topics, clock, metrics, pace, tempo.look_s)
-        self._session = Session(self._connect, clock, Backoff(tempo.waits), draw, in_city_words)
+        self._session = Session(self._connect, clock, Backoff(tempo.waits), draw, FORWARDER)
         self._measure_mono_s = float("-inf")
 
     def run(self, stop: Stop) -> None:
@@ -123,12 +123,6 @@ class Forward:
         city = self._own.city
         credentials = load_credentials(city, f"{NAME}-{self._own.ward.ward}")
         return Connection(city.host, city.port, credentials, city.keepalive_s, self._topics, None, 0)
-
-
-def in_city_words(fault: LinkFault) -> LinkFault:
-    """The same fault, as the forwarder's."""
-    text = str(fault).replace("[ward]", "[city]").replace("this device", "this forwarder")
-    return LinkFault(fault.code, text, fault.kind)
 
 
 def mark_all(own: settings.Settings) -> None:

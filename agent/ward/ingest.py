@@ -44,7 +44,7 @@ TIDY_EVERY_S = 3600.0
 PRUNE_N, PRUNE_EVERY_S = 200, 1.0       # a few ms at a time: several times as fast as events come
 PRUNE_FIRST_S = 60.0        # a start has enough to do
 DAY_MS = 86_400_000
-FAREWELL, FAREWELL_S = "farewell", 1.5
+FAREWELL_S = 1.5
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Ingest:
         if self._session.up:
             self._send_receipts()
             if now_mono_s >= self._state_mono_s:
-                self._say(online=True)
+                self._say()
         if now_mono_s >= self._look_mono_s:
             self._look_mono_s = now_mono_s + self._look_s
             notify("WATCHDOG=1")
@@ -100,12 +100,10 @@ class Ingest:
         if now_mono_s >= self._prune_mono_s and not self._book.waiting_n:
             self._prune(now_mono_s)
 
-    def _wait(self, timeout_s: float) -> list[Told]:
-        """Sleep until something comes or is due, and take in what came; returns what the session told."""
-        told = self._session.wait(timeout_s)
-        for each in told:
+    def _wait(self, timeout_s: float) -> None:
+        """Sleep until something comes or is due, and handle what came."""
+        for each in self._session.wait(timeout_s):
             self._hear(each)
-        return told
 
     def _hear(self, each: Told) -> None:
         match each:
@@ -136,11 +134,11 @@ class Ingest:
         self._metrics.pruned.inc(pruned_n)
         self._prune_mono_s = now_mono_s + (PRUNE_EVERY_S if pruned_n else TIDY_EVERY_S)
 
-    def _say(self, online: bool, tag: str = "") -> None:
-        """Tell every device of the ward whether we are at work."""
+    def _say(self) -> None:
+        """Tell every device of the ward that we are at work."""
         self._state_mono_s = self._clock.mono_s() + STATE_EVERY_S
-        if state := self._state(online, expiry_s=STATE_LIVES_S if online else None):
-            self._session.post(state, tag)
+        if state := self._state(online=True, expiry_s=STATE_LIVES_S):
+            self._session.post(state)
 
     def _state(self, online: bool, expiry_s: int | None = None) -> Outgoing | None:
         """None in a city: one of several ingests can't speak for all, and no forwarder waits for it."""
@@ -179,14 +177,9 @@ class Ingest:
 
     def _leave(self) -> None:
         """Send the receipts that are owed, say that we go, and wait a little until the broker has heard it."""
-        deadline_mono_s = self._clock.mono_s() + FAREWELL_S
         if self._session.up:
             self._send_receipts()
-            self._say(online=False, tag=FAREWELL)
-        while self._session.up and self._topics.state and self._clock.mono_s() < deadline_mono_s:
-            if any(isinstance(each, Taken) and each.tag == FAREWELL for each in self._wait(0.1)):
-                break
-        self._session.close()
+        self._session.leave(self._state(online=False), FAREWELL_S, self._hear)
         self._metrics.connected.set(0)
 
 

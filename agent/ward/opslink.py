@@ -4,12 +4,10 @@ For commands that a person waits for: what goes wrong ends them with one line. O
 broken connection comes back by itself, and the broker keeps what came in between.
 """
 import random
-import select
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.delivery.backoff import Backoff, Waits
@@ -17,7 +15,7 @@ from agent.host import log
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
-from agent.mqtt.fault import LinkFault
+from agent.mqtt.fault import WARD_DESK
 from agent.mqtt.session import Down, Session, Taken, Told
 from agent.ward.command_signer import KeyProblem
 from agent.ward.database import DatabaseFault
@@ -35,9 +33,6 @@ GREETING_S = 40.0               # of an address that is slow, and of a broker th
 TAKEN_S = 20.0
 NOBODY_FROM = 0x80              # PUBACK reasons that are refusals
 WAITS = Waits(start_s=0, lost_s=2.0, step_s=2.0, longest_s=10.0, hopeless_s=(15.0, 30.0))
-OWN_WORDS = (("[ward] cert", "[ops] cert"), ("[ward] user", "[ops] user"), ("[ward] password", "[ops] password"),
-             ("this device's", "our"), ("this device", "us"), ("enrol again", "have another one made"),
-             ("is it enrolled, or was it revoked?", "see [ops] cert, or user and password_file"))
 
 
 class OpsFault(Exception):
@@ -72,7 +67,7 @@ class OpsLink:
         self._account = Account(self._ward.tls, self._ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
         self._listening = Listening(tuple(listen))
         self._arrived: deque[Arrived] = deque()
-        self._session = Session(self._connect, clock, Backoff(WAITS), random.random, _in_our_words)
+        self._session = Session(self._connect, clock, Backoff(WAITS), random.random, WARD_DESK)
         self._greet()
 
     def send(self, message: Outgoing) -> bool:
@@ -135,12 +130,7 @@ class OpsLink:
 
     def _wait(self, until_mono_s: float) -> list[Told]:
         """Sleep until something comes or it is time; what arrived is put aside for `answers`."""
-        session = self._session
-        readers: list[Any] = [session.socket()] if session.socket() else []
-        writers = readers if session.wants_write() else []
-        left_s = max(0.0, until_mono_s - self._clock.mono_s())
-        readable, _, _ = select.select(readers, writers, [], min(left_s, session.wait_s()))
-        told = session.turn(readable=bool(readable) or session.holds_more())
+        told = self._session.wait(until_mono_s - self._clock.mono_s())
         self._arrived.extend(each for each in told if isinstance(each, Arrived))
         return told
 
@@ -150,13 +140,6 @@ def _taken(topic: str, reason: int) -> bool:
         raise OpsFault(f"{topic}: the broker refuses it (reason 0x{reason:02x}): its ACL lets only ops give orders; "
                        "see [ops] cert")
     return reason == 0
-
-
-def _in_our_words(fault: LinkFault) -> LinkFault:
-    text = str(fault)
-    for theirs, ours in OWN_WORDS:
-        text = text.replace(theirs, ours)
-    return LinkFault(fault.code, text, fault.kind)
 
 
 EXITS: Mapping[type[Exception], int] = {

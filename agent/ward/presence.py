@@ -24,31 +24,31 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class PresenceVerdict:
     """The verdict, and why it is not "online"."""
 
     state: State
     why: str | None = None
 
 
-def presence(standing: Standing, now_ms: int, maintained: bool = False) -> Presence:
+def presence(standing: Standing, now_ms: int, maintained: bool = False) -> PresenceVerdict:
     """The verdict at this moment. While somebody works on it (`maintained`) nobody is to wonder that it is away."""
     found = _found(standing, now_ms)
     if maintained and found.state != "online":
-        return Presence("maintenance", ": ".join(filter(None, (found.state, found.why))))
+        return PresenceVerdict("maintenance", ": ".join(filter(None, (found.state, found.why))))
     return found
 
 
-def _found(standing: Standing, now_ms: int) -> Presence:
+def _found(standing: Standing, now_ms: int) -> PresenceVerdict:
     if standing.online is None:
-        return Presence("never-seen", WHY_NONE)
+        return PresenceVerdict("never-seen", WHY_NONE)
     if not standing.online:
-        return Presence("offline", standing.why)
+        return PresenceVerdict("offline", standing.why)
     if standing.status_until_ms is None or now_ms >= standing.status_until_ms:
-        return Presence("offline", WHY_EXPIRED)
+        return PresenceVerdict("offline", WHY_EXPIRED)
     if standing.health_until_ms is None or now_ms >= standing.health_until_ms:
-        return Presence("stale", WHY_SILENT)
-    return Presence("online")
+        return PresenceVerdict("stale", WHY_SILENT)
+    return PresenceVerdict("online")
 
 
 def is_of_the_past(standing: Standing, online: bool, boot: str, conn: int) -> bool:

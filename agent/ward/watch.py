@@ -24,7 +24,7 @@ from agent.ward import settings
 from agent.ward import settings as roster
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
-from agent.ward.presence import Presence, State, presence
+from agent.ward.presence import PresenceVerdict, State, presence
 from agent.ward.register import Device
 from agent.ward.settings import Roster
 
@@ -59,7 +59,7 @@ def lines(devices: Iterable[Device], expected: Roster, now_ms: int) -> list[Line
 
 def line(device: Device, now_ms: int, maintained: bool = False) -> Line:
     """The line of one device."""
-    verdict: Presence = presence(device.standing, now_ms, maintained)
+    verdict: PresenceVerdict = presence(device.standing, now_ms, maintained)
     birth, health = _read(told.Birth, device.birth), _read(told.Health, device.health)
     return Line(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                 site=birth.site if birth else None, agent=birth.agent if birth else None,

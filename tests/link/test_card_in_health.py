@@ -17,9 +17,9 @@ def test_what_the_keeper_tells_of_a_camera_goes_out_with_that_camera(folders: Fo
     online = Online()
     cameras = [Camera(name="gate", source="rtsp://x/y"), Camera(name="yard", source="rtsp://x/z")]
     reporter = Reporter(Settings(ward=Ward(enabled=True), camera=cameras), folders, hand_clock, online)
-    reporter.take(beat(hand_clock, "capture@network", cameras=[CameraFacts(camera="gate", state="ok"),
+    reporter.receive(beat(hand_clock, "capture@network", cameras=[CameraFacts(camera="gate", state="ok"),
                                                                CameraFacts(camera="yard", state="ok")]))
-    reporter.take(beat(hand_clock, "keeper", facts={"kept_days.gate": 5.2, "clips_n": 7}))
+    reporter.receive(beat(hand_clock, "keeper", facts={"kept_days.gate": 5.2, "clips_n": 7}))
     reporter.turn(online, TOPICS, OutboxBacklog())
     told = msgspec.json.decode(online.posted[-1], type=wire.Health)
     assert ([(each.c, each.kept_d) for each in told.cams], told.clips_n) == ([("gate", 5.2), ("yard", None)], 7)

@@ -53,9 +53,9 @@ def rig(tmp_path, clock):
 ])
 def test_every_command_gets_its_answer_and_is_told_of(rig, clock, message, time, name, answer):
     clock.moment = replace(NOW, clock=time)
-    rig.desk.take(message, name, to_all=False)
+    rig.handler.handle(message, name, to_all=False)
     rig.settle()
-    (outgoing,) = rig.desk.due()
+    (outgoing,) = rig.due()
     told = json.loads(outgoing.payload)
     assert (told["st"], told.get("code")) == answer
     assert outgoing.topic == f"{TOPICS.root}/rsp/ops/{ULID[:-2]}00"
@@ -66,17 +66,17 @@ def test_every_command_gets_its_answer_and_is_told_of(rig, clock, message, time,
 
 
 def test_a_repeated_command_gets_the_same_answer_is_done_once_and_told_of_once(rig, clock):
-    rig.desk.take(command(), "rebirth", to_all=False)
+    rig.handler.handle(command(), "rebirth", to_all=False)
     first = rig.payloads()
     clock.step(90)
-    rig.desk.take(command(retained=True), "replay", to_all=False)
+    rig.handler.handle(command(retained=True), "replay", to_all=False)
     assert rig.payloads() == first
     assert (rig.births_n, len(rig.events())) == (1, 1)
 
 
 def test_what_the_broker_gave_is_confirmed_when_it_is_on_the_card(rig):
     confirmed = []
-    rig.desk.take(replace(command(), confirm=lambda: confirmed.append(1)), "rebirth", to_all=False)
+    rig.handler.handle(replace(command(), confirm=lambda: confirmed.append(1)), "rebirth", to_all=False)
     assert not confirmed
     rig.settle()
     assert confirmed == [1]
@@ -113,7 +113,7 @@ def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
     rig.store.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), HANG_S)
     rig.drain.offers.settled([6])
     assert rig.drain.offers.due(rig.clock.mono_s(), 20) == []
-    rig.desk.take(command(args={"from": 2, "to": 7}), "replay", to_all=False)
+    rig.handler.handle(command(args={"from": 2, "to": 7}), "replay", to_all=False)
     (payload,) = rig.payloads()
     assert json.loads(payload)["data"] == {"again_n": 3, "missing_n": 3, "upto": 7}
     assert rig.drain.offers.due(rig.clock.mono_s(), 20) == [4, 5, 7]
@@ -122,19 +122,19 @@ def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
 
 def test_a_replay_of_what_never_was_announces_nothing(rig):
     messages(rig, 2)
-    rig.desk.take(command(args={"from": 100, "to": 2**62}), "replay", to_all=False)
+    rig.handler.handle(command(args={"from": 100, "to": 2**62}), "replay", to_all=False)
     assert json.loads(rig.payloads()[0])["data"]["missing_n"] == 0
     assert rig.events("gap") == []
 
 
 def test_a_hint_of_the_time_is_answered_with_ours(rig):
-    rig.desk.take(command(args={"utc_ms": NOW.wall_ms - 500}), "time_hint", to_all=False)
+    rig.handler.handle(command(args={"utc_ms": NOW.wall_ms - 500}), "time_hint", to_all=False)
     assert json.loads(rig.payloads()[0])["data"] == {
         "boot": NOW.boot, "mono_ms": NOW.mono_ms, "clock": "ntp", "utc_ms": NOW.wall_ms, "off_ms": 500}
 
 
 def test_diagnostics_tell_numbers_and_no_words_of_others(rig):
-    rig.desk.take(command(), "diagnostics", to_all=False)
+    rig.handler.handle(command(), "diagnostics", to_all=False)
     told = json.loads(rig.payloads()[0])["data"]
     assert told["link"] == {"outbox_n": 3} and {"agent", "os", "python", "sqlite", "store"} <= told["versions"].keys()
 
@@ -147,7 +147,7 @@ def test_killed_before_it_was_recorded_the_broker_brings_it_again(tmp_path, cloc
     rig.store.wait_for(lambda _: None, HANG_S)
     message = replace(command(), confirm=lambda: confirmed.append(1))
     rig.store.close()
-    rig.desk.take(message, "rebirth", to_all=False)
+    rig.handler.handle(message, "rebirth", to_all=False)
     assert not confirmed and rig.births_n == 0
     after = DeskRig(tmp_path, clock)
     assert after.ask(message, "rebirth") == [("done", None)] and after.births_n == 1 and confirmed == [1]
@@ -156,11 +156,11 @@ def test_killed_before_it_was_recorded_the_broker_brings_it_again(tmp_path, cloc
 
 def test_killed_between_record_and_deed_it_is_answered_as_interrupted_and_never_done(tmp_path, clock):
     rig = DeskRig(tmp_path, clock)
-    rig.desk.take(command(), "rebirth", to_all=True)        # recorded now, done 15 s later
+    rig.handler.handle(command(), "rebirth", to_all=True)        # recorded now, done 15 s later
     rig.settle()
     rig.close()
     after = DeskRig(tmp_path, clock)
-    after.desk.up()
+    after.handler.up()
     assert after.answers() == [("failed", "interrupted")]
     assert after.ask(command(), "rebirth") == [("failed", "interrupted")] and after.births_n == 0
     assert [(each["st"], each["code"]) for each in after.events()] == [("failed", "interrupted")]
@@ -169,17 +169,17 @@ def test_killed_between_record_and_deed_it_is_answered_as_interrupted_and_never_
 
 def test_killed_between_deed_and_answer_the_answer_is_sent_until_somebody_gets_it(tmp_path, clock):
     rig = DeskRig(tmp_path, clock)
-    rig.desk.take(command(args={"from": 1, "to": 5}), "replay", to_all=False)
+    rig.handler.handle(command(args={"from": 1, "to": 5}), "replay", to_all=False)
     rig.settle()
     rig.close()
     for _ in range(2):
         after = DeskRig(tmp_path, clock)
-        after.desk.up()
+        after.handler.up()
         assert after.answers() == [("done", None)]
         after.close()
     after = DeskRig(tmp_path, clock)
-    after.desk.got(f"{ULID[:-2]}00")
-    after.desk.up()
+    after.handler.answered(f"{ULID[:-2]}00")
+    after.handler.up()
     assert after.answers() == [] and len(after.events()) == 1
     after.close()
 
@@ -207,17 +207,17 @@ def test_a_card_that_takes_no_command_is_no_reason_for_silence(rig):
 def test_connections_that_come_and_go_do_not_multiply_an_answer(rig):
     rig.ask(command(), "rebirth")
     for _ in range(3):
-        rig.desk.up()
+        rig.handler.up()
         rig.settle()
     assert rig.answers() == [("done", None)]
 
 
 def test_an_answer_that_was_ready_before_the_connection_was_up_is_not_lost(rig):
     rig.ask(command(), "rebirth")
-    rig.desk.got(f"{ULID[:-2]}00")
-    rig.desk.take(command(), "rebirth", to_all=False)       # kept by the broker, it comes before the SUBACK
+    rig.handler.answered(f"{ULID[:-2]}00")
+    rig.handler.handle(command(), "rebirth", to_all=False)       # kept by the broker, it comes before the SUBACK
     rig.settle()
-    rig.desk.up()
+    rig.handler.up()
     assert rig.answers() == [("done", None)]
 
 
@@ -243,9 +243,9 @@ def test_whatever_comes_is_answered_or_called_bad(rig, clock, order, name, to_al
         wire.decode(wire.Command, payload)
     except wire.BadPayload:
         with pytest.raises(wire.BadPayload):
-            rig.desk.take(arrived(payload, response), name, to_all)
+            rig.handler.handle(arrived(payload, response), name, to_all)
         return
-    rig.desk.take(arrived(payload, response), name, to_all)
+    rig.handler.handle(arrived(payload, response), name, to_all)
     early = rig.answers()
     clock.step(16)
     assert len([*early, *rig.answers()]) == 1

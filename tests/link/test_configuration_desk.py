@@ -19,6 +19,7 @@ from agent.core.household.ward_settings import KEYS
 from agent.host.clock import Instant
 from agent.link.audit import Audit, EventWriter
 from agent.link.configuration import DOCUMENTS_A_MINUTE, Configuration
+from agent.link.flow import FlowRunner
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.settings_in_force import SettingsInForce
@@ -45,11 +46,11 @@ class Desk:
                                                       serialization.PublicFormat.SubjectPublicKeyInfo))
         pen, own = EventWriter(self.store, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
         self.audit, self.verifier = Audit(pen, self.clock), Verifier(str(key), self.clock)
-        self.in_effect = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
+        self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
                                          Presence(own, self.clock), self._born)
-        self.in_effect.take(self.store.wait_for(wardconfig.read, None))
-        self.configuration = Configuration(TOPICS, self.clock, self.audit, self.store, self.verifier, self.in_effect,
-                                           lambda: None)
+        self.in_force.apply(self.store.wait_for(wardconfig.read, None))
+        flows = FlowRunner(self.store, self.verifier, self.clock)
+        self.configuration = Configuration(TOPICS, self.audit, flows, self.in_force, lambda: None)
 
     def _born(self) -> None:
         self.births_n += 1
@@ -66,7 +67,7 @@ class Desk:
     def reports(self, *payloads: bytes) -> list[tuple[int, str, str | None]]:
         """Hand documents in; what is reported in the end."""
         for payload in payloads:
-            self.configuration.take(payload)
+            self.configuration.receive(payload)
         self.settle()
         told = [json.loads(each.payload) for each in self.configuration.due()]
         return [(each["ver"], each["st"], each.get("code")) for each in told]
@@ -102,7 +103,7 @@ def test_the_same_document_is_answered_from_memory_and_done_once(desk):
     payload = document({"retention_d": 5})
     assert desk.reports(payload) == [(18, "applied", None)]
     births_n = desk.births_n
-    desk.configuration.take(payload)
+    desk.configuration.receive(payload)
     assert desk.verifier.wait_s() == float("inf"), "nothing is checked again"
     assert desk.reports() == [(18, "applied", None)] and desk.births_n == births_n
     refused = document({"retention_d": 5}, 17)
@@ -116,7 +117,7 @@ def test_the_next_life_goes_on_with_it_and_with_its_number(desk, tmp_path):
     desk.reports(payload)
     desk.close()
     after = Desk(tmp_path)
-    assert after.in_effect.ver == 18 and after.in_effect.weighed().values["health_int_s"] == 200
+    assert after.in_force.ver == 18 and after.in_force.weighed().values["health_int_s"] == 200
     assert after.reports(document({}, 17)) == [(17, "refused", "old_version")]
     after.configuration.up()
     assert after.reports() == [(18, "applied", None)] and after.reports(payload) == [(18, "applied", None)]
@@ -125,7 +126,7 @@ def test_the_next_life_goes_on_with_it_and_with_its_number(desk, tmp_path):
 
 def test_of_two_that_are_checked_at_once_the_newer_one_holds_whatever_comes_last(desk):
     desk.reports(document({"retention_d": 7}, 20), document({"retention_d": 4}, 19))
-    assert desk.kept().ver == desk.in_effect.ver == 20
+    assert desk.kept().ver == desk.in_force.ver == 20
     assert [event["ver"] for event in desk.events("config")] == [20]
 
 
@@ -137,9 +138,9 @@ def test_the_same_words_signed_anew_are_the_same_document(desk):
 
 def test_what_could_not_be_checked_may_come_again(desk):
     for n in range(WAITING_MAX):
-        desk.configuration.take(document({}, 10 + n)[:-6] + b'AA=="}')
+        desk.configuration.receive(document({}, 10 + n)[:-6] + b'AA=="}')
     good = document({"retention_d": 7})
-    desk.configuration.take(good)
+    desk.configuration.receive(good)
     [busy] = desk.configuration.due()
     assert json.loads(busy.payload)["code"] == "busy"
     desk.settle()
@@ -150,14 +151,14 @@ def test_what_could_not_be_checked_may_come_again(desk):
 def test_a_card_that_takes_nothing_is_told_of_and_asked_again(desk):
     payload = document({"retention_d": 7})
     desk.store.ask(lambda db: db.execute("ALTER TABLE meta RENAME TO gone"))
-    assert desk.reports(payload) == [(18, "refused", "store")] and desk.in_effect.ver is None
+    assert desk.reports(payload) == [(18, "refused", "store")] and desk.in_force.ver is None
     desk.store.ask(lambda db: db.execute("ALTER TABLE gone RENAME TO meta"))
     assert desk.reports(payload) == [(18, "applied", None)]
 
 
 def test_a_storm_is_counted_and_over_with_its_minute(desk):
     for n in range(DOCUMENTS_A_MINUTE):
-        desk.configuration.take(b'{"ver":%d,"cfg":{}}' % n)
+        desk.configuration.receive(b'{"ver":%d,"cfg":{}}' % n)
     assert desk.reports(document({"retention_d": 7})) == [(DOCUMENTS_A_MINUTE - 1, "refused", "unsigned")]
     assert [event["code"] for event in desk.events("security")] == ["unsigned", "config_storm"]
     desk.clock.step(61)
@@ -186,27 +187,27 @@ fields = st.fixed_dictionaries({}, optional={
 def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
     desk.clock.step(61)
     try:
-        desk.configuration.take(payload)
+        desk.configuration.receive(payload)
     except wire.BadPayload as bad:
         assert len(str(bad)) < 40
     desk.store.turn()
     for report in desk.configuration.due():
         told = json.loads(report.payload)
         assert told["st"] == "refused" and len(report.payload) < 1000
-    assert desk.in_effect.ver is None
+    assert desk.in_force.ver is None
 
 
 @given(cfg=st.dictionaries(st.sampled_from(list(KEYS)), st.integers(-5, 400) | st.sampled_from(["info", "debug", True]),
                            max_size=3), ver=st.integers(0, 40))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_signed_one_is_applied_within_the_households_limits_or_refused_as_a_whole(desk, cfg, ver):
-    before = desk.in_effect.given
+    before = desk.in_force.given
     desk.clock.step(61)
     [(told_ver, state, code)] = desk.reports(document(cfg, ver))
-    holds = desk.in_effect.weighed().values
-    assert told_ver == ver and desk.kept() == desk.in_effect.given
-    assert (state == "applied") == ((desk.in_effect.given.ver, desk.in_effect.given.cfg) == (ver, cfg))
+    holds = desk.in_force.weighed().values
+    assert told_ver == ver and desk.kept() == desk.in_force.given
+    assert (state == "applied") == ((desk.in_force.given.ver, desk.in_force.given.cfg) == (ver, cfg))
     if state == "refused":
-        assert desk.in_effect.given == before
+        assert desk.in_force.given == before
         assert code in ("bad_value", "old_version")
     assert holds["health_int_s"] >= 30 and 3 <= holds["retention_d"] <= 10 and holds["log_level"] in ("info", "debug")

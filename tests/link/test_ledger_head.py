@@ -30,7 +30,7 @@ def reports(folders, hand_clock, *beats: Beat) -> bytes:
     cameras = [Camera(name="gate", source="rtsp://x/y")]
     reporter = Reporter(Settings(ward=Ward(enabled=True), camera=cameras), folders, hand_clock, online)
     for beat in beats:
-        reporter.take(beat)
+        reporter.receive(beat)
     reporter.turn(online, TOPICS, OutboxBacklog())
     return online.posted[-1]
 

@@ -1,5 +1,6 @@
 """The desk for commands on a real store, with a clock that is moved by hand: no broker, no waiting."""
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +11,19 @@ from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Instant
 from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions
+from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
 from agent.link.command_log import close_interrupted
 from agent.link.commands import CommandHandler
 from agent.link.drain import Drain
+from agent.link.flow import FlowRunner
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.requests.policy import RequestPolicy
 from agent.link.store_thread import StoreThread
 from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
-from agent.mqtt.connection import Arrived
+from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.folders import Folders
 from tests.rigs.wait import HANG_S
@@ -70,16 +73,17 @@ class DeskRig:
         self.clock, folders = clock, Folders(folder).create()
         self.store = StoreThread(folder)
         self.births_n = self.written_n = 0
-        pen = EventWriter(self.store, clock, lambda: None)
-        self.audit = Audit(pen, clock)
-        self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace())
-        bearer = UpdateFlow(settings, folder, UpdateFolders(), clock, self.store, Waits(), lambda *_: None)
-        self.deeds = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, pen),
-                           Presence(settings, clock), RequestPolicy(settings, lambda: None), bearer,
-                           lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
+        writer = EventWriter(self.store, clock, lambda: None)
+        self.audit = Audit(writer, clock)
+        self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace(), threading.Event())
+        self.answer_queue, self.flows = AnswerQueue(), FlowRunner(self.store, Verifier(key_file, clock), clock)
+        updates = UpdateFlow(settings, folder, UpdateFolders(), self.flows, Waits(), self.answer_queue, lambda: None)
+        self.actions = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, writer),
+                               Presence(settings, clock), RequestPolicy(settings, lambda: None), updates,
+                               lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
         self.store.ask(lambda db: close_interrupted(db, clock.now()))
-        self.desk = CommandHandler(TOPICS, clock, self.audit, self.store, self.deeds, Verifier(key_file, clock),
-                         self._written, draw=lambda: 0.5)
+        self.handler = CommandHandler(TOPICS, self.audit, self.flows, self.actions, self.answer_queue, self._written,
+                                      draw=lambda: 0.5)
 
     def _written(self) -> None:
         self.written_n += 1
@@ -100,13 +104,18 @@ class DeskRig:
     def payloads(self) -> list[bytes]:
         """The answers that are to be sent now."""
         self.settle()
-        sent = self.desk.due()
+        sent = self.due()
         self.settle()
-        return [outgoing.payload for outgoing in [*sent, *self.desk.due()]]
+        return [outgoing.payload for outgoing in [*sent, *self.due()]]
+
+    def due(self) -> list[Outgoing]:
+        """Do what was put off until now; the messages that are to be sent."""
+        self.flows.turn()
+        return self.answer_queue.remove(TOPICS)
 
     def ask(self, message: Arrived, name: str, to_all: bool = False) -> list[tuple[str, str | None]]:
         """Hand a command in; what is answered at once."""
-        self.desk.take(message, name, to_all)
+        self.handler.handle(message, name, to_all)
         return self.answers()
 
     def events(self, kind: str = "command") -> list[dict[str, object]]:

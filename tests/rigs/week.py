@@ -5,6 +5,7 @@ the connection breaks now and then.
 """
 import json
 import random
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     intake = Intake(WardTopics("w07"), book, clock, metrics)
     store = StoreThread(away.folder)
     audit = Audit(EventWriter(store, clock, lambda: None), clock)
-    drain, session = Drain(store, clock, audit, "receipt", FAST), Straight(intake)
+    drain, session = Drain(store, clock, audit, "receipt", FAST, threading.Event()), Straight(intake)
     while outbox.waiting(away.db)[0]:
         clock.advance(TURN_S)
         drain.turn(session, TOPICS)
@@ -163,7 +164,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
         broken = away.chance.random() < breaks_pct / 100
         for seq in session.arrive(away.chance.randrange(ROOM_N) if broken else None):
             if not broken:
-                drain.taken(seq, 0)
+                drain.acknowledged(seq, 0)
         intake.commit()
         while owed := intake.receipts.next():
             if not broken:

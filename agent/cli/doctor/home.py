@@ -8,8 +8,8 @@ from pathlib import Path
 from agent.cli.doctor.broker import greet, own_id
 from agent.cli.doctor.verdict import CheckVerdict, ok, warn
 from agent.config.settings import Home
-from agent.home.account import credentials, in_home_words
-from agent.mqtt.fault import LinkFault
+from agent.home.account import credentials
+from agent.mqtt.fault import HOUSEHOLD, LinkFault
 
 REMEDIES = {"unreachable": "check [home] host and port, and that the household's broker runs",
             "refused": "correct [home] in the configuration, or the household's broker"}
@@ -20,4 +20,4 @@ def examine(home: Home, store: Path) -> CheckVerdict:
     try:
         return ok(greet(home, credentials(home, f"{own_id(store)}-doctor")))
     except LinkFault as fault:
-        return warn(str(in_home_words(fault)), REMEDIES[fault.kind])
+        return warn(str(fault.to(HOUSEHOLD)), REMEDIES[fault.kind])

@@ -1,4 +1,4 @@
-"""The two things that the link must know of its own certificate: whose it is and how long. Pure.
+"""Reads a certificate's owner and end from its bytes. Pure.
 
 A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to the two fields, where a
 cryptography library would cost the link 8 MB of memory.

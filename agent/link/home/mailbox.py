@@ -1,4 +1,4 @@
-"""What the link hears and the home sink should know, handed from thread to thread; lost when there is too much."""
+"""A bounded queue from the link's loop to the home sink's: what it should know, lost when there is too much."""
 import logging
 import os
 import threading
@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.core.contract.facts import Beat, Poke
 from agent.core.contract.still import StillError, parse
 from agent.core.health.report import Report
-from agent.host import sockets as still
+from agent.host.sockets import ask
 
 PICTURE_B_MAX = 200_000
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class PictureAsker:
-    """One question at a time; who asks meanwhile goes without."""
+    """Asks for one picture at a time; a question that comes meanwhile gets none."""
 
     def __init__(self, runtime: Path, came: Callable[[str, bytes], None]) -> None:
         """`came(camera, jpeg)` is called on a thread of ours."""
@@ -34,7 +34,7 @@ class PictureAsker:
 
     def _ask(self, camera: str) -> None:
         try:
-            told, jpeg = parse(still.ask(self._runtime / f"small-{camera}.sock"))
+            told, jpeg = parse(ask(self._runtime / f"small-{camera}.sock"))
         except (OSError, StillError):       # capture is not there, or is just starting
             return
         if len(jpeg) > PICTURE_B_MAX:
@@ -58,27 +58,27 @@ class CameraPicture:
 
 
 class Mailbox:
-    """`fileno` is readable while something waits to be taken."""
+    """`fileno` is readable while something is in it."""
 
     def __init__(self) -> None:
         self._waiting: deque[Beat | Poke | Report | CameraPicture] = deque(maxlen=WAITING_MAX)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
-        """What to wait on."""
+        """The file to wait on."""
         return self._bell
 
     def put(self, piece: Beat | Poke | Report | CameraPicture) -> None:
-        """From any thread; never waits."""
+        """Add a piece, from any thread, without waiting."""
         self._waiting.append(piece)
         self.ring()
 
     def ring(self) -> None:
-        """Wake up whoever waits."""
+        """Wake up the reader."""
         os.eventfd_write(self._bell, 1)
 
-    def take(self) -> list[Beat | Poke | Report | CameraPicture]:
-        """Everything that has come."""
+    def empty(self) -> list[Beat | Poke | Report | CameraPicture]:
+        """Take out everything that has come."""
         try:
             os.eventfd_read(self._bell)
         except BlockingIOError:

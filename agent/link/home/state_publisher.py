@@ -1,50 +1,103 @@
-"""Says what has changed, and now and then what has not: states stay at the broker, but not for ever."""
-from dataclasses import dataclass
+"""Publishes the states that Home Assistant shows: those that have changed, and now and then all, for they expire."""
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
 
+from agent import __version__
+from agent.core.contract.facts import CameraFacts
+from agent.core.contract.home import states
 from agent.core.contract.home.states import on_off
+from agent.core.health.report import Report
+from agent.core.household.pause import Pauses
+from agent.home.context import HomeContext
 from agent.home.session import TEXT
-from agent.host.clock import Clock
+from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
+from agent.store.updates import UpdateOrder
 
 EXPIRY_S = 600              # a state that nobody repeats goes: the broker may die together with the device
 REFRESH_S = 300.0
 
 
+@dataclass(slots=True)
+class DeviceView:
+    """The device as far as it is known here."""
+
+    facts: dict[str, CameraFacts] = field(default_factory=dict)     # by camera
+    report: Report | None = None
+    pauses: Pauses = field(default_factory=Pauses)
+    open: frozenset[str] = frozenset()      # cameras with an event that goes on
+    order: UpdateOrder | None = None              # the version that the ward wants here
+
+    def is_paused(self, camera: str, now: Instant) -> bool:
+        """By a word that was said, which counts at once, or by the weekly hours, which only capture can tell."""
+        facts = self.facts.get(camera)
+        by_hours = facts is not None and facts.state == "paused" and facts.paused_by == "schedule"
+        return by_hours or self.pauses.of(camera, now) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was said last on a topic, and when."""
+    """The payload that was published last on a topic, and when."""
 
     payload: bytes
     mono_s: float
 
 
 class StatePublisher:
-    """Remembers what was said in this connection."""
+    """Remembers what was published in this connection."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session, self._clock = session, clock
-        self._told: dict[str, Published] = {}
+    def __init__(self, home: HomeContext, session: Session, motion_ended: Callable[[str], None]) -> None:
+        """`motion_ended` is called with a camera whose motion sensor has gone off."""
+        self._home, self._session, self._motion_ended = home, session, motion_ended
+        self._topics, self._language = home.topics, home.settings.device.language
+        self._published: dict[str, Published] = {}
 
     def forget(self) -> None:
-        """Say everything anew."""
-        self._told.clear()
+        """Publish everything anew."""
+        self._published.clear()
 
-    def switch(self, topic: str, on: bool) -> bool | None:
-        """Tell ON or OFF; returns what was told before."""
-        before = self._told.get(topic)
-        self._tell(topic, on_off(on), TEXT)
+    def publish(self, device: DeviceView) -> None:
+        """Publish what Home Assistant does not know yet."""
+        now = self._home.clock.now()
+        for camera in self._home.cameras:
+            facts = device.facts.get(camera)
+            self.move(camera, states.moves(device.open, camera, facts))
+            self._switch(self._topics.recording(camera), states.records(facts))
+            self._switch(self._topics.pause(camera), device.is_paused(camera, now))
+            if device.report:
+                self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._language))
+        self._state(self._topics.update, _software(device.order))
+        if device.report:
+            self._state(self._topics.health, states.device_state(device.report, self._language))
+
+    def move(self, camera: str, moving: bool) -> None:
+        """Set a camera's motion sensor."""
+        if self._switch(self._topics.motion(camera), moving) and not moving:
+            self._motion_ended(camera)
+
+    def _switch(self, topic: str, on: bool) -> bool | None:
+        """Publish ON or OFF; returns what was published before."""
+        before = self._published.get(topic)
+        self._publish(topic, on_off(on), TEXT)
         return before.payload == on_off(True) if before else None
 
-    def state(self, topic: str, state: msgspec.Struct) -> None:
-        """Tell a state of several values."""
-        self._tell(topic, msgspec.json.encode(state), "application/json")
+    def _state(self, topic: str, state: msgspec.Struct) -> None:
+        """Publish a state of several values."""
+        self._publish(topic, msgspec.json.encode(state), "application/json")
 
-    def _tell(self, topic: str, payload: bytes, content_type: str) -> None:
-        now_mono_s, told = self._clock.mono_s(), self._told.get(topic)
-        if told and told.payload == payload and now_mono_s - told.mono_s < REFRESH_S:
+    def _publish(self, topic: str, payload: bytes, content_type: str) -> None:
+        now_mono_s, before = self._home.clock.mono_s(), self._published.get(topic)
+        if before and before.payload == payload and now_mono_s - before.mono_s < REFRESH_S:
             return
-        self._told[topic] = Published(payload, now_mono_s)
+        self._published[topic] = Published(payload, now_mono_s)
         self._session.post(Outgoing(topic, payload, qos=0, retain=True, expiry_s=EXPIRY_S, content_type=content_type))
+
+
+def _software(order: UpdateOrder | None) -> states.UpdateState:
+    """The update entity's state: an order that has come to nothing is not shown any more."""
+    wanted = order.version if order and order.open else __version__
+    return states.UpdateState(installed_version=__version__, latest_version=wanted,
+                              in_progress=order is not None and order.state in ("approved", "handed"))

@@ -30,29 +30,29 @@ class HomeThread(threading.Thread):
         self._sink: HomeSink | None = None
 
     def hear(self, piece: Beat | Poke) -> None:
-        """What another role has told."""
+        """Pass on a message of another role."""
         self._mailbox.put(piece)
 
     def report(self, report: Report | None) -> None:
-        """The latest report; told on when it is another."""
+        """Pass on the newest report if it is another one."""
         if report is not None and report is not self._reported:
             self._reported = report
             self._mailbox.put(report)
 
     def facts(self) -> dict[str, str | None]:
-        """For the heartbeat: whether we are at home, and why not."""
+        """For the heartbeat: whether the household's broker is reached, and why not."""
         sink = self._sink
         if sink is None:
             return {"home": "off"}
         return {"home": "unreachable" if sink.fault else "connected", "home_detail": sink.fault}
 
     def end(self) -> None:
-        """Have the thread leave."""
+        """Tell the thread to end."""
         self._over.set()
         self._mailbox.ring()
 
     def leave(self) -> None:
-        """Wait until it has left; a broker that hangs is not waited for."""
+        """Wait until the thread has ended; a broker that hangs is not waited for."""
         self.end()
         self.join(ENDING_S)
 

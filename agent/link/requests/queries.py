@@ -1,31 +1,49 @@
 """What the link reads and writes of requests: jobs for the store, none of which minds a request that has moved on."""
 import contextlib
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from agent.host.clock import Instant
-from agent.link import command_log as record
+from agent.link import command_log
+from agent.link.answers import News
 from agent.store import boots, commands, pins, requests
 from agent.store.commands import Ordered
 from agent.store.database import transaction
 from agent.store.requests import RequestError, WardRequest
 
 GIVEN_UP_MS = 7 * 86_400_000        # after it was approved: nobody expects it any more
-
-News = list[tuple[Ordered, bytes]]
+LOOK_EVERY_S = 2.0              # for a poke gets lost at times: while something is to leave,
+LOOK_IDLY_S = 15.0              # and while the household has not decided
 
 
 @dataclass(frozen=True, slots=True)
-class RequestView:
-    """How things stand."""
+class OpenRequests:
+    """One look at all requests."""
 
-    news: News                          # answers to send
-    open: list[WardRequest]                 # oldest first
-    orders: Mapping[str, Ordered]       # the commands that they came with, by id
+    news: News = field(default_factory=list)
+    open: Mapping[str, WardRequest] = field(default_factory=dict)       # by id, oldest first
+    orders: Mapping[str, Ordered] = field(default_factory=dict)     # the commands that they came with, by id
+
+    @property
+    def open_ids(self) -> Collection[str]:
+        """Of requests that are not at their end."""
+        return self.open.keys()
+
+    @property
+    def again_s(self) -> float:
+        """Seconds until the next look."""
+        if not self.open:
+            return float("inf")
+        return LOOK_IDLY_S if all(each.state == "waiting" for each in self.open.values()) else LOOK_EVERY_S
+
+    def state(self, request_id: str) -> str | None:
+        """The request's state; None at its end."""
+        request = self.open.get(request_id)
+        return request.state if request else None
 
 
-def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> RequestView:
+def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> OpenRequests:
     """Give up what has waited too long, answer what has changed; with `repeat`, say once more how all of it stands."""
     with contextlib.suppress(RequestError):         # somebody has decided in this very moment
         requests.lapse(db, now)
@@ -35,7 +53,7 @@ def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> RequestView:
     if repeat:
         told = {ordered.id for ordered, _ in news}
         news += [(each, each.answer) for each in orders.values() if each.id not in told]
-    return RequestView(news, requests.open_ones(db), orders)
+    return OpenRequests(news, {each.id: each for each in requests.open_ones(db)}, orders)
 
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> News:
@@ -43,18 +61,18 @@ def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant)
     with contextlib.suppress(RequestError), transaction(db):
         requests.deliver(db, request_id, receipt, now)
         pins.hand_out(db, request_id)
-        return record.follow(db, now)
+        return command_log.follow(db, now)
     return []
 
 
 def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
-    """It can't be done."""
+    """Note that the request can't be fulfilled."""
     with contextlib.suppress(RequestError):
         requests.fail(db, request_id, code)
 
 
 def packed(db: sqlite3.Connection, request_id: str, size_b: int, sha256: str) -> None:
-    """A picture is on the card."""
+    """Note that the request's picture is on the card."""
     with contextlib.suppress(RequestError):
         requests.packed(db, request_id, size_b, sha256, None)
 
@@ -63,7 +81,7 @@ def _follow(db: sqlite3.Connection, now: Instant) -> News:
     if not commands.going_on(db):
         return []
     with transaction(db):
-        return record.follow(db, now)
+        return command_log.follow(db, now)
 
 
 def _give_up(db: sqlite3.Connection, now: Instant) -> None:

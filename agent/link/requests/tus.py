@@ -26,16 +26,16 @@ OCTETS = "application/offset+octet-stream"
 
 
 class UploadRefused(Exception):
-    """The intake will never take it; the text is its code."""
+    """The intake refuses the upload for good; the text is its code."""
 
 
 class UploadBroken(Exception):
-    """It did not work now; the text says why."""
+    """The upload failed, and may succeed later; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is uploaded."""
+    """A file to upload, as the intake is told of it."""
 
     request: str
     kind: str
@@ -45,13 +45,13 @@ class Upload:
 
     @property
     def metadata(self) -> str:
-        """As tus has it."""
+        """The Upload-Metadata header of tus."""
         told = {REQUEST: self.request, KIND: self.kind, SHA256: self.sha256, MANIFEST: self.manifest}
         return ",".join(f"{key} {_base64(value.encode())}" for key, value in told.items() if value is not None)
 
 
 class TusAnswer(NamedTuple):
-    """Of the intake; header names in lower case."""
+    """The intake's answer; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,7 +71,7 @@ class TusClient:
                                                  timeout=CONNECT_S, context=tls)
 
     def create(self, upload: Upload) -> str:
-        """Announce it, maybe once more; returns where it is."""
+        """Announce the upload, maybe not for the first time. Returns its path."""
         answer = self._ask("POST", self._url.path, {
             "Upload-Length": str(upload.size_b), "Upload-Metadata": upload.metadata, "Content-Length": "0"})
         if answer.status == 409:        # of another length or content: what was sent before was packed anew since
@@ -80,11 +80,11 @@ class TusClient:
         return self._place(_expect(answer, 201).headers.get("location", ""))
 
     def offset_b(self, place: str) -> int:
-        """How much of it is there."""
+        """How many bytes the intake has."""
         return _offset_b(_kept(self._ask("HEAD", place), 200))
 
     def send(self, place: str, offset_b: int, piece: bytes, send: Send) -> int:
-        """Add a piece, which `send` lets out; returns how much is there now."""
+        """Add a piece, which `send` sends. Returns how many bytes the intake has now."""
         headers = {"Upload-Offset": str(offset_b), "Content-Type": OCTETS, "Content-Length": str(len(piece)),
                    "Upload-Checksum": f"sha256 {_base64(hashlib.sha256(piece).digest())}"}
         return _offset_b(_kept(self._ask("PATCH", place, headers, lambda out: send(piece, out)), 204))
@@ -101,7 +101,7 @@ class TusClient:
         return _kept(answer, 200).body
 
     def forget(self, request: str) -> None:
-        """What it has of that request is not wanted any more."""
+        """Have the intake delete what it has of that request."""
         self._ask("DELETE", f"{self._url.path}/{request}")
 
     def close(self) -> None:

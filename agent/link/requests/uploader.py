@@ -1,4 +1,4 @@
-"""Carries one file to the ward's intake, on a thread of its own, however often the line breaks."""
+"""Uploads one file to the ward's intake, on a thread of its own, however often the line breaks."""
 import contextlib
 import functools
 import logging
@@ -28,15 +28,15 @@ INFO_B, RTT, MIN_RTT, DELIVERY_RATE = 168, 68, 148, 160
 
 
 class PacedSocket:
-    """The way out of one upload. It lives longer than its connections: what was learned of the line stays."""
+    """Sends at the pace that leaves the line to others. It outlives connections: what was learned of the line stays."""
 
     def __init__(self, share: float, mono_s: Callable[[], float]) -> None:
         """`share` of the line is ours, 0..1."""
         self._uplink, self._mono_s = Uplink(share), mono_s
         self._socket: socket.socket | None = None
 
-    def take(self, connected: socket.socket) -> None:
-        """From now on this connection is used. Raises OSError."""
+    def use(self, connected: socket.socket) -> None:
+        """Send on this connection from now on. Raises OSError."""
         self._socket = connected
         connected.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_B)
         self._pace(connected)
@@ -69,25 +69,25 @@ _log = logging.getLogger(__name__)
 
 
 class UploadStopped(Exception):
-    """Nobody wants it carried any more."""
+    """The upload is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """It is there; `receipt` is what the intake says about it, of which nothing is believed yet."""
+class UploadDone:
+    """The file is there; `receipt` is the intake's statement, not yet checked."""
 
     receipt: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class NotAccepted:
-    """It will never be taken."""
+    """The intake, or the file, makes the upload impossible."""
 
     code: str
 
 
 class Uploader(threading.Thread):
-    """One file's way. `outcome` is None until it is there, or will never be."""
+    """Uploads one file. `outcome` is None until the file is there, or will never be."""
 
     def __init__(self, ward: Ward, url: str, upload: Upload, file: Path, share: float, clock: Clock,
                  waits: Waits) -> None:
@@ -100,7 +100,7 @@ class Uploader(threading.Thread):
         self.sent_b = 0
         self.fault: str | None = None           # why it does not go on just now
         self._well_mono_s = clock.mono_s()      # when it went on last
-        self.outcome: Delivered | NotAccepted | None = None
+        self.outcome: UploadDone | NotAccepted | None = None
         self.start()
 
     @property
@@ -109,7 +109,7 @@ class Uploader(threading.Thread):
         return self._clock.mono_s() - self._well_mono_s if self.fault else 0.0
 
     def hold(self, held: bool) -> None:
-        """Wait, or go on: somebody else needs the line."""
+        """Wait while others need the line, or go on."""
         (self._held.set if held else self._held.clear)()
 
     def stop(self) -> None:
@@ -120,7 +120,7 @@ class Uploader(threading.Thread):
                 connected.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> None:
-        """Carry it."""
+        """Upload the file."""
         while not self._over.is_set():
             began_mono_s, had_b = self._clock.mono_s(), self.sent_b
             try:
@@ -142,7 +142,7 @@ class Uploader(threading.Thread):
         _log.warning("%s: %s; again in %.0f s", self.url, error, wait_s)
         self._over.wait(wait_s)
 
-    def _try(self) -> Delivered | NotAccepted:
+    def _try(self) -> UploadDone | NotAccepted:
         """One connection's work."""
         intake = TusClient(self.url, context(self._ward), self._connected)
         try:
@@ -151,7 +151,7 @@ class Uploader(threading.Thread):
             while not isinstance(told := intake.receipt(place), bytes):
                 if self._over.wait(told):
                     raise UploadStopped
-            return Delivered(told)
+            return UploadDone(told)
         except UploadRefused as turned:
             return NotAccepted(str(turned))
         finally:
@@ -160,7 +160,7 @@ class Uploader(threading.Thread):
 
     def _connected(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._flow.take(connected)
+        self._flow.use(connected)
         self._may_go_on()
 
     def _send(self, intake: TusClient, place: str) -> None:

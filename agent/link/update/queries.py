@@ -1,6 +1,7 @@
 """What the link reads and writes of the version that was ordered: jobs for the store."""
 import contextlib
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from agent.core.contract.wire.commands import Update
 from agent.core.release import Code
 from agent.host.clock import Instant
 from agent.host.updates import FOLDER, Result, UpdateFolders
-from agent.link import command_log as record
-from agent.link.verdict import Refusal
+from agent.link import command_log
+from agent.link.answers import News
+from agent.link.verdict import CommandRefused
 from agent.store import commands, updates
-from agent.store.commands import Ordered
 from agent.store.database import transaction
 from agent.store.updates import State, UpdateOrder
 
-News = list[tuple[Ordered, bytes]]
+LOOK_EVERY_S = 2.0          # while an order is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +27,42 @@ class UpdateView:
     """One look at the newest order."""
 
     order: UpdateOrder | None = None
-    news: News = field(default_factory=list)        # answers to send, because somebody else has moved it on
+    news: News = field(default_factory=list)
     result: Result | None = None        # root's word, once it is at its end
     at_work: bool = False               # whether root is at it
 
+    @property
+    def open_ids(self) -> Collection[str]:
+        """The order's, until it is at its end."""
+        return (self.order.id,) if self.order and self.order.open else ()
+
+    @property
+    def again_s(self) -> float:
+        """Seconds until the next look."""
+        return LOOK_EVERY_S if self.order and self.order.open else float("inf")
+
+    def state(self, order_id: str) -> State | None:
+        """That order's state; None if another one has come, or none is there."""
+        return self.order.state if self.order and self.order.id == order_id else None
+
 
 def order(db: sqlite3.Connection, now: Instant, command_id: str, wish: Update, rules: Rules) -> News:
-    """Take a new order, in the caller's transaction; one that still waited for the household is answered now.
+    """Accept a new order, in the caller's transaction; one that still waited for the household is answered now.
 
     Raises Refusal.
     """
     before = updates.read(db)
     if rules.rule == "never":
-        raise Refusal("forbidden")
+        raise CommandRefused("forbidden")
     if not rules.release_key:
-        raise Refusal("no_release_key")
+        raise CommandRefused("no_release_key")
     if release.order(wish.version) <= release.order(__version__):
-        raise Refusal("not_newer")
+        raise CommandRefused("not_newer")
     if before and before.open and before.state != "waiting":
-        raise Refusal("busy")
+        raise CommandRefused("busy")
     news = _move(db, before.id, "refused", "superseded", now) if before else []
     updates.put(db, UpdateOrder(id=command_id, version=wish.version, url=wish.url, sha256=wish.sha256, bytes=wish.bytes,
-                                state="approved" if rules.rule == "allow" else "waiting"))
+                          state="approved" if rules.rule == "allow" else "waiting"))
     return news
 
 
@@ -56,7 +71,7 @@ def look(db: sqlite3.Connection, now: Instant, doors: UpdateFolders, repeat: boo
     with transaction(db):
         if (order := updates.read(db)) is None:
             return UpdateView()
-        news = record.follow_update(db, order, now)
+        news = command_log.follow_update(db, order, now)
         if repeat and not news:
             news = [(each, each.answer) for each in commands.unfinished(db) if each.id == order.id]
     if order.state != "handed":
@@ -65,18 +80,18 @@ def look(db: sqlite3.Connection, now: Instant, doors: UpdateFolders, repeat: boo
 
 
 def move(db: sqlite3.Connection, command_id: str, state: State, code: Code | None, now: Instant) -> News:
-    """It is further, or at its end."""
+    """Note that the order is further, or at its end."""
     with transaction(db):
         return _move(db, command_id, state, code, now)
 
 
 def _move(db: sqlite3.Connection, command_id: str, state: State, code: Code | None, now: Instant) -> News:
     moved = updates.move(db, command_id, state, code)
-    return record.follow_update(db, moved, now) if moved else []
+    return command_log.follow_update(db, moved, now) if moved else []
 
 
 def clear(_: sqlite3.Connection, folder: Path) -> None:
-    """Remove bundles: nobody needs them any more."""
+    """Remove bundles that nobody needs any more."""
     with contextlib.suppress(OSError):
         for path in (folder / FOLDER).iterdir():
             path.unlink()

@@ -1,15 +1,13 @@
 """One visit to the ward's broker that writes down all that is heard and said. A connection that breaks ends it."""
 import random
-import select
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import BrokerAccount, load
-from agent.mqtt.fault import LinkFault
+from agent.mqtt.fault import DEVICE, Audience, LinkFault
 from agent.mqtt.session import Down, Session, Taken, Told
 from agent.ward import settings
 from agent.ward.conformance.transcript import Heard, Said, Transcript
@@ -20,7 +18,6 @@ GREETING_S = 40.0               # of a broker that is slow
 TAKEN_S = 20.0
 STORED_S = 1.0                  # what lies at the broker comes within this
 REFUSED_FROM = 0x80             # PUBACK reasons
-Words = tuple[tuple[str, str], ...]     # what faults say, and what they are to say instead
 WAITS = Waits(start_s=0, lost_s=2.0, step_s=2.0, longest_s=10.0, hopeless_s=(15.0, 30.0))
 
 
@@ -60,16 +57,16 @@ class Witness:
     """Use as a context manager."""
 
     def __init__(self, ward: settings.Ward, account: BrokerAccount, name: str, listen: tuple[str, ...], record: Record,
-                 will: Outgoing | None = None, words: Words = ()) -> None:
+                 will: Outgoing | None = None, audience: Audience = DEVICE) -> None:
         """Connect as `account`, or as `name` where that has no certificate, and subscribe to `listen`.
 
-        `words` put a fault into those of whoever it is. Raises VisitFault.
+        `audience` reads the faults. Raises VisitFault.
         """
-        self._ward, self._account, self._will, self._words = ward, account, will, words
+        self._ward, self._account, self._will = ward, account, will
         self._listening, self.record = Listening(listen), record
         self._clock = record.clock
-        self.name, self._up_s = who(account, name, words), float("inf")
-        self._session = Session(self._connect, self._clock, Backoff(WAITS), random.random)
+        self.name, self._up_s = client_id(account, name, audience), float("inf")
+        self._session = Session(self._connect, self._clock, Backoff(WAITS), random.random, audience)
         self._up_s = self._greet()
 
     def say(self, what: str, message: Outgoing) -> None:
@@ -108,7 +105,7 @@ class Witness:
         while not self._session.up:
             self._turn(deadline_s - self.record.at_s)
             if self._session.fault:
-                raise VisitFault(_in_words(self._session.fault, self._words))
+                raise VisitFault(str(self._session.fault))
             if self.record.at_s >= deadline_s:
                 self.close()
                 raise VisitFault(f"{self._where}: no answer from the broker; see [ward] host and port")
@@ -120,11 +117,7 @@ class Witness:
                           self._listening, self._will, 0, session_s=0)
 
     def _turn(self, within_s: float) -> None:
-        session = self._session
-        readers: list[Any] = [session.socket()] if session.socket() else []
-        writers = readers if session.wants_write() else []
-        readable, _, _ = select.select(readers, writers, [], max(0.0, min(within_s, session.wait_s())))
-        for each in session.turn(readable=bool(readable) or session.holds_more()):
+        for each in self._session.wait(within_s):
             self._take(each)
 
     def _take(self, told: Told) -> None:
@@ -138,19 +131,12 @@ class Witness:
                 raise VisitFault(f"{tag}: the broker refuses it (reason 0x{reason:02x}) to "
                                  f"{self.name}: see its ACL")
             case Down(fault):
-                raise VisitFault(f"{_in_words(fault, self._words)}; what was seen is not whole: try again")
+                raise VisitFault(f"{fault}; what was seen is not whole: try again")
 
 
-def who(account: BrokerAccount, name: str, words: Words) -> str:
+def client_id(account: BrokerAccount, name: str, audience: Audience) -> str:
     """The client id: the certificate's common name, or `name` without one. Raises VisitFault."""
     try:
         return load(account, name).dev
     except LinkFault as fault:
-        raise VisitFault(_in_words(fault, words)) from None
-
-
-def _in_words(fault: LinkFault, words: Words) -> str:
-    text = str(fault)
-    for theirs, ours in words:
-        text = text.replace(theirs, ours)
-    return text
+        raise VisitFault(str(fault.to(audience))) from None

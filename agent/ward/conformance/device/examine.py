@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.core.contract import ulid, wire
 from agent.host.clock import Clock
+from agent.mqtt.fault import WARD_DESK
 from agent.ward import settings
 from agent.ward.conformance.device import prods
 from agent.ward.conformance.device.prods import ANSWER_S, Prod
@@ -13,7 +14,7 @@ from agent.ward.conformance.device.receipts import AGAIN_S
 from agent.ward.conformance.device.settle import Settler
 from agent.ward.conformance.transcript import Transcript
 from agent.ward.conformance.witness import Record, Witness
-from agent.ward.opslink import NAME, OWN_WORDS, Account
+from agent.ward.opslink import NAME, Account
 
 FIRST_S = 2.0                   # what lies at the broker comes within this
 TURN_S = 0.5                    # between two looks at what is owed
@@ -46,7 +47,7 @@ def _as_ops(own: settings.Settings, topics: wire.Topics, record: Record) -> Witn
     ops = own.ops
     account = Account(own.ward.tls, own.ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
     listen = f"{topics.root}/#", wire.Topics(topics.ward, prods.NOBODY).response(NAME, "#")
-    return Witness(own.ward, account, NAME, listen, record, words=OWN_WORDS)
+    return Witness(own.ward, account, NAME, listen, record, audience=WARD_DESK)
 
 
 class Examiner:

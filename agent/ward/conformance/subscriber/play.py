@@ -6,6 +6,7 @@ from agent.core.contract import wire
 from agent.host.clock import Clock
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.credentials import BrokerAccount
+from agent.mqtt.fault import TESTED_SUBSCRIBER
 from agent.ward import settings
 from agent.ward.conformance.subscriber.rules import (
     ANSWER_S,
@@ -20,13 +21,11 @@ from agent.ward.conformance.subscriber.rules import (
 )
 from agent.ward.conformance.subscriber.says import NOBODY, SPOILED, Speaker, later, spoiled
 from agent.ward.conformance.transcript import Transcript
-from agent.ward.conformance.witness import Record, Witness, who
+from agent.ward.conformance.witness import Record, Witness, client_id
 
 FIRST_S = 2.0                   # what lies at the broker comes within this
 TURN_S = 0.5
 PLAIN_N, HOLE_N, BURST_N = 3, 3, 1000
-WORDS = (("[ward] cert and key", "--cert and --key"), ("[ward] cert", "--cert"), ("enrol again", "give another one"),
-         ("enrol, or correct", "correct"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,10 @@ class Tempo:
 def play(own: settings.Ward, account: BrokerAccount, tempo: Tempo, clock: Clock) -> Transcript:
     """All of it, which takes some minutes; the device is whom the certificate names. Raises VisitFault."""
     record = Record(clock)
-    speaker = Speaker(wire.Topics(own.ward, who(account, NOBODY, WORDS)))
+    speaker = Speaker(wire.Topics(own.ward, client_id(account, NOBODY, TESTED_SUBSCRIBER)))
     topics, will = speaker.topics, speaker.status(clock.now(), False, "lost")
     listen = topics.ack, f"{topics.root}/cmd/#", topics.ward_state
-    with Witness(own, account, topics.dev, listen, record, will, WORDS) as witness:
+    with Witness(own, account, topics.dev, listen, record, will, TESTED_SUBSCRIBER) as witness:
         player = Player(witness, speaker, tempo)
         try:
             player.begin()

@@ -1,12 +1,14 @@
-"""Takes the picture that the household has agreed to: of the moment, as it would be recorded, masks and all."""
+"""The picture that the household has agreed to: of the moment, as it would be recorded, masks and all. A thread of its
+own waits for it, up to a minute, for a camera may just be starting.
+"""
 import hashlib
 import logging
 import threading
 from pathlib import Path
 
 from agent.core.contract.still import StillError, parse
-from agent.host import sockets as still
 from agent.host.files import write_durably
+from agent.host.sockets import ask
 
 TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; one that is paused shows nothing to anybody
 
@@ -25,19 +27,19 @@ class PictureTaker(threading.Thread):
         self.start()
 
     def stop(self) -> None:
-        """Nobody wants it any more."""
+        """Stop: the picture is not wanted any more."""
         self._over.set()
 
     def run(self) -> None:
         """Ask until there is one, for a minute."""
         for _ in range(TRIES_N):
-            if self._over.is_set() or self._take():
+            if self._over.is_set() or self._fetch():
                 return
             self._over.wait(BETWEEN_S)
 
-    def _take(self) -> bool:
+    def _fetch(self) -> bool:
         try:
-            told, jpeg = parse(still.ask(self._door))
+            told, jpeg = parse(ask(self._door))
             if told.state != "ok":
                 return False
             write_durably(self._place, jpeg)

@@ -1,0 +1,138 @@
+"""The link's end at the ward's broker: who hears what comes from there, and what goes out by itself."""
+import functools
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from agent.core.contract import wire
+from agent.core.delivery.backoff import Backoff, Waits
+from agent.link.actions import Facts
+from agent.link.answers import AnswerQueue, is_final
+from agent.link.audit import Audit
+from agent.link.drain import Drain
+from agent.link.inbound import Inbound
+from agent.link.outbox_bound import OutboxMeter
+from agent.link.presence import Presence
+from agent.link.report import Reporter
+from agent.link.requests.flow import RequestFlow
+from agent.link.store_thread import StoreThread
+from agent.link.update.flow import UpdateFlow
+from agent.mqtt.connection import Arrived, Connection
+from agent.mqtt.credentials import load
+from agent.mqtt.session import Down, Session, Taken, Told, Up
+from agent.process.role import Role
+from agent.store import meta
+
+COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
+FAREWELL_S = 1.5
+PROGRESS = "progress"       # tag of answers after which another follows
+
+_log = logging.getLogger(__name__)
+
+
+class WardLink:
+    """Its owner's loop calls `wait`, then `speak`."""
+
+    def __init__(self, role: Role, own_id: str, store: StoreThread, audit: Audit, drain: Drain, meter: OutboxMeter,
+                 reporter: Reporter, presence: Presence, answers: AnswerQueue, requests: RequestFlow,
+                 updates: UpdateFlow, inbound: Callable[[wire.Topics], Inbound], waits: Waits, will_delay_s: int,
+                 draw: Callable[[], float]) -> None:
+        """`inbound` makes what handles the messages on these topics."""
+        self._role, self._store, self._audit, self._drain, self._meter = role, store, audit, drain, meter
+        self._reporter, self._presence, self._answers = reporter, presence, answers
+        self._requests, self._updates, self._new_inbound = requests, updates, inbound
+        self._topics: wire.Topics | None = None
+        self._inbound: Inbound | None = None
+        connect = functools.partial(self._connect, own_id=own_id, will_delay_s=will_delay_s)
+        self._session = Session(connect, role.clock, Backoff(waits), draw)
+
+    def wait(self, timeout_s: float, others: Sequence[Any]) -> None:
+        """Sleep until something comes here or at the `others`, or is due, and handle what came here."""
+        if self._inbound:
+            timeout_s = min(timeout_s, self._inbound.wait_s())
+        timeout_s = min(timeout_s, self._drain.wait_s(self._session.room_n))
+        for each in self._session.wait(timeout_s, others):
+            self._hear(each)
+
+    def speak(self) -> None:
+        """Go on with what the ward wants, and send what is due."""
+        session, topics = self._session, self._topics
+        reports = self._inbound.turn() if self._inbound else []
+        self._requests.turn(session.up)
+        self._reporter.turn(session, topics, self._meter.backlog)
+        if not (topics and session.up):
+            return
+        if self._presence.stale():
+            session.post(self._presence.online(topics))
+        report = self._reporter.report
+        if self._presence.birth_is_due(report.cameras if report else None):
+            self._be_born(topics)
+        for message in [*reports, *self._answers.remove(topics)]:
+            session.post(message, "" if is_final(message.payload) else PROGRESS)
+        self._drain.turn(session, topics)
+
+    def leave(self, why: str) -> None:
+        """Say that this is a planned stop, and wait a little until the broker has heard it."""
+        farewell = self._presence.offline(self._topics, why) if self._session.up and self._topics else None
+        self._session.leave(farewell, FAREWELL_S, self._hear)
+
+    def facts(self) -> Facts:
+        """The heartbeat's part about the broker."""
+        session, drain, counts = self._session, self._drain, self._drain.counts
+        trouble = session.fault or (drain.fault if session.up else None)
+        return {
+            "broker": trouble.kind if trouble else "connected" if session.up else "unreachable",
+            "broker_detail": str(trouble) if trouble else None,
+            "mqtt_fault": session.fault.code if session.fault else None, "mqtt_connects_n": session.connects_n,
+            "mqtt_dropped_n": session.dropped_n, "evt_sent_n": counts.sent_n, "evt_settled_n": counts.settled_n,
+            "evt_unheard_n": counts.unheard_n, "evt_refused_n": counts.refused_n}
+
+    def _hear(self, told: Told) -> None:
+        match told:
+            case Up() if self._topics:
+                self._come_up(self._topics)
+            case Down(fault):
+                self._drain.lost()
+                self._requests.heard()
+                if fault.code == "taken_over":
+                    self._audit.note(fault.code)
+            case Taken(tag, reason) if isinstance(tag, int):
+                self._drain.acknowledged(tag, reason)
+            case Taken(tag) if tag == PROGRESS:
+                self._requests.heard()
+            case Taken(tag, reason) if reason >= 0x80:
+                _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
+            case Taken(str(topic), reason) if reason == 0 and self._inbound:
+                self._inbound.published(topic)
+            case Arrived() if self._inbound:
+                self._inbound.handle(told)
+
+    def _come_up(self, topics: wire.Topics) -> None:
+        self._be_born(topics)
+        self._session.post(self._presence.online(topics))
+        self._reporter.hurry()
+        for part in (self._inbound, self._requests, self._updates):
+            if part:
+                part.up()
+
+    def _be_born(self, topics: wire.Topics) -> None:
+        report = self._reporter.report
+        if connection := self._session.connection:
+            self._session.post(self._presence.birth(topics, connection.credentials, report.cameras if report else (),
+                                                    self._meter.backlog))
+
+    def _connect(self, own_id: str, will_delay_s: int) -> Connection:
+        """Prepare the next connection, counted and with its will. Raises LinkFault."""
+        ward = self._role.settings.ward
+        credentials = load(ward, own_id)
+        topics = wire.Topics(ward.ward, credentials.dev)
+        if topics != self._topics:
+            self._topics, self._inbound = topics, self._new_inbound(topics)
+        counted = self._store.wait_for(_count, COUNT_WITHIN_S)
+        return Connection(ward.host, ward.port, credentials, ward.keepalive_s, topics,
+                          self._presence.next_connection(topics, counted), will_delay_s, confirm_later=True)
+
+
+def _count(db: sqlite3.Connection) -> int:
+    return meta.count_up(db, "conn")
