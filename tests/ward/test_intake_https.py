@@ -399,12 +399,17 @@ def test_a_check_that_was_interrupted_is_begun_again_without_being_asked(tmp_pat
 
 
 def test_a_request_that_is_cancelled_while_it_is_checked_leaves_nothing(intake):
-    request, device = intake.ask("snapshot"), intake.device()
-    device.announce(request, PICTURE)
-    device.sends(request, 0, PICTURE.data)
-    if intake.requests.become(request, "cancelled", "ops", 1):      # else the check was quicker than this busy machine
-        until(lambda: not list(intake.folder.rglob(request)))
-        assert intake.requests.find(request).state == "cancelled"
+    device = intake.device()
+
+    def cancelled_in_time() -> str | None:
+        request = intake.ask("snapshot")
+        device.announce(request, PICTURE)
+        device.sends(request, 0, PICTURE.data)
+        return request if intake.requests.become(request, "cancelled", "ops", 1) else None      # the check was quicker
+
+    request = until(cancelled_in_time, "a request is cancelled before its check has ended")
+    until(lambda: not list(intake.folder.rglob(request)), "nothing is left")
+    assert intake.requests.find(request).state == "cancelled"
 
 
 @pytest.mark.parametrize("attempt", range(2))
