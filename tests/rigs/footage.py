@@ -78,8 +78,10 @@ def frames(width: int, height: int, path: Path | None = None) -> Iterator[np.nda
 
 def _once(target: Path, make: Callable[[Path], None]) -> Path:
     """`target`, made first if it is not there; several test runs may ask at the same time."""
+    if target.exists():
+        return target
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
+    with (CACHE / f"lock-{target.name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
             part = target.with_name(f"part-{target.name}")
