@@ -13,6 +13,7 @@ from agent.config.load import ConfigError, keep_as_good, load
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
+from agent.core.contract.facts import CaptureFacts
 from agent.host import rescue
 from agent.host.prctl import small_pages_only
 from agent.process.reload import Reload
@@ -47,7 +48,7 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     camera_set.obey(settings, cameras, insist=name is not None)
     while not (stopped := role.stop.is_set()) and camera_set.tick() is None:
         if role.heartbeat.due():
-            role.heartbeat.beat(camera_set.facts(), {"config_fault": problem} if problem else {})
+            role.heartbeat.beat(camera_set.facts(), CaptureFacts(config_fault=problem))
         role.stop.wait(TICK_S)
         if reload.taken():
             settings, problem = _read_again(config, settings)

@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.config.derived import units
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings
+from agent.core.contract.facts import RunFacts
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
@@ -79,7 +80,7 @@ class Supervisor:
                     self._look(unit)
                 if (beat := self.inbox.receive(0.2)) is not None and getattr(beat, "unit", None) in self.by_name:
                     self.by_name[beat.unit].heard_mono_s = self.clock.mono_s()
-                self.heartbeat.beat(facts={f"deaths_{unit.name}_n": unit.deaths_n for unit in self.units})
+                self.heartbeat.beat(facts=RunFacts(deaths_n={unit.name: unit.deaths_n for unit in self.units}))
         finally:
             self._end(self.units)
 

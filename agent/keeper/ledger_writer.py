@@ -11,6 +11,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.core.contract.facts import LedgerFacts
 from agent.core.evidence.ledger import (
     ClockMoved,
     KeyChange,
@@ -90,11 +91,11 @@ class LedgerWriter:
             then(Signer(self._device, self.serial, public(private), private.sign), lines[-1])
         self.head = RowHead(lines[-1].n, lines[-1].hash)
 
-    def facts(self) -> dict[str, int | str]:
+    def facts(self) -> LedgerFacts | None:
         """The head as it goes into the health report: whoever keeps it is a witness of all rows up to it."""
         if not self.head.n:
-            return {}
-        return {"ledger_n": self.head.n, "ledger_head": self.head.hash.hex()[:HEAD_DIGITS], "ledger_key": self.key}
+            return None
+        return LedgerFacts(n=self.head.n, head=self.head.hash.hex()[:HEAD_DIGITS], key=self.key)
 
     def _ready(self, db: sqlite3.Connection) -> Ed25519PrivateKey:
         if self._private is None:

@@ -8,42 +8,27 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from agent import __version__
-from agent.config.derived import agreed, limits
+from agent.config.derived import agreed
 from agent.config.privacy import declared
-from agent.config.ward_settings import in_effect
-from agent.core.contract.facts import Poke
+from agent.core.contract.facts import KeeperFacts, Poke
 from agent.host import board
-from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
-from agent.keeper import erase as erasing
-from agent.keeper import repair as care
+from agent.keeper import repair
 from agent.keeper.canary import Canary
-from agent.keeper.daykeys import DayKeys
-from agent.keeper.digest import ClipStatement, hash_some
-from agent.keeper.export_signer import ExportSigner
+from agent.keeper.evidence import Evidence
 from agent.keeper.key import KeyFault, open_key_socket
-from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.pack import Packager
-from agent.keeper.retain import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
-from agent.keeper.stock import Stock
+from agent.keeper.retention import Retention
+from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import clips, events, privacy
-from agent.store import privacy as consent
-from agent.store import ward_settings as wardconfig
+from agent.store import clips, privacy
 from agent.store.card_fault import is_full
 from agent.store.clip_recovery import recover_camera
-from agent.store.database import Replaced, StoreConnection, StoreError, transaction
-from agent.store.encryption.file_keys import Keyring
-from agent.store.space import Space
-from agent.store.sweep import sweep
+from agent.store.database import Replaced, StoreConnection, StoreError
 
 LOOK_EVERY_S = 2.0
-RETAIN_EVERY_S = 60.0
-SWEEP_EVERY_S = 24 * 3600.0
-ROWS_OF_DELETED_CLIPS_MAX = 20_000
-EVENTS_MAX = 100_000
 NICE = 10                       # recording comes first
 
 _log = logging.getLogger(__name__)
@@ -57,35 +42,28 @@ class Keeper:
     db: StoreConnection
     outlet: Outlet
     serial: str | None = None               # the board's
-    timekeeper: Timekeeper = field(default_factory=Timekeeper)
-    next_retain_mono_s: float = 0.0
-    helpless: bool = False                  # the last pass could not make the room that is to be free
-    next_sweep_mono_s: float = 0.0
-    stock: Stock = field(default_factory=Stock)
-    deleted_n: int = 0
+    aside: str | None = None                # the name of a damaged database, once this process has repaired it
     fault: str | None = None
     key_fault: str | None = None            # why nothing can be signed
-    recovered: bool = False
-    aside: str | None = None                # what a damaged database is called since this process has mended it
-    canary: Canary = field(init=False)
-    ledger_writer: LedgerWriter = field(init=False)
-    export_signer: ExportSigner = field(init=False)
+    recovered: bool = False                 # what an earlier life left is closed
+    timekeeper: Timekeeper = field(default_factory=Timekeeper)
+    sweeper: Sweeper = field(init=False)
+    retention: Retention = field(init=False)
+    evidence: Evidence = field(init=False)
     packager: Packager = field(init=False)
-    day_keys: DayKeys = field(init=False)
-    clip_statement: ClipStatement = field(init=False)
+    canary: Canary = field(init=False)
 
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
-        self.canary = Canary(self.role.folders)
-        self.ledger_writer = LedgerWriter(self.role.folders, self.role.clock, self.serial)
-        self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock)
-        self.packager = Packager(self.role.folders, self.role.runtime, self.role.settings.store.free_floor_pct,
-                                 self.role.clock)
-        self.day_keys = DayKeys(self.role.folders)
-        self.clip_statement = ClipStatement.of(self.role.settings.camera, self.serial)
+        role, store = self.role, self.role.settings.store
+        self.sweeper = Sweeper(role.folders, encrypts=store.encrypt != "off")
+        self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper)
+        self.evidence = Evidence(role, self.serial)
+        self.packager = Packager(role.folders, role.runtime, store.free_floor_pct, role.clock)
+        self.canary = Canary(role.folders)
 
     def recover(self) -> None:
-        """Take up what an earlier life left: the open clips of cameras that no longer exist.
+        """Close what an earlier life left open of cameras that no longer exist.
 
         Note also what the household agrees to, and what it declares of its cameras' own masks.
         """
@@ -95,8 +73,8 @@ class Keeper:
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
         for change in privacy.declare(self.db, masks, now):
             _log.info("masks: %s", change)
-        consent.note_software(self.db, __version__, now)
-        consent.note(self.db, agreed(self.role.settings), now)
+        privacy.note_software(self.db, __version__, now)
+        privacy.note(self.db, agreed(self.role.settings), now)
         known = {camera.name for camera in cameras}
         for camera in {clip.camera for clip in clips.in_state(self.db, "open")} - known:
             recover_camera(self.db, self.role.folders, camera, self.role.clock)
@@ -111,18 +89,12 @@ class Keeper:
                 self.recover()
             if self.timekeeper.look(self.db, now):
                 self.outlet.send(Poke(what="outbox"), "link")
-            if asked_for_space or self._retention_is_due(now):
-                self._retain(now)
-            if hash_some(self.db, self.role.folders, self.role.stop, self.role.clock, self.clip_statement):
-                self.stock.count(self.db)
-            if now.mono_ms / 1000 >= self.next_sweep_mono_s:
-                sweep(self.db, self.role.folders, now, Keyring(self.role.folders).file_key)
-                self.next_sweep_mono_s = now.mono_ms / 1000 + SWEEP_EVERY_S
-                self.day_keys.destroy_unused(self.db, now)      # only now has every file its row
-            if self.role.settings.store.encrypt != "off":
-                self.day_keys.renew(self.db, now)
-            self.ledger_writer.seal_some(self.db, self.role.stop.is_set)
-            self.export_signer.go_on(self.db, self.role.stop.is_set)
+            if asked_for_space or self.retention.is_due(now):
+                self.retention.make_room(self.db, now)
+            if self.evidence.hash_some(self.db):
+                self.retention.stock.count(self.db)
+            self.sweeper.look(self.db, now)
+            self.evidence.sign_some(self.db)
             self.packager.look(self.db)
             self.canary.look(self.db, now)
             self.fault = self.key_fault = None
@@ -130,10 +102,28 @@ class Keeper:
             self.fault = str(error)
             self.key_fault = self.fault if isinstance(error, KeyFault) else self.key_fault
             _log.error("%s: %s; tried again", self.role.folders.root, error)
-            if is_full(error) and release_ballast(self.role.folders):
-                _log.warning("gave the ballast's space to the database")
-                self.next_retain_mono_s = 0.0
-            self._go_on(partial(care.successor, self.db, self.role.folders, now, error))
+            if is_full(error):
+                self.retention.give_ballast()
+            self._go_on(partial(repair.successor, self.db, self.role.folders, now, error))
+
+    def examine(self) -> None:
+        """Look at all of the database: somebody has met damage in it."""
+        self._go_on(partial(repair.examined, self.db, self.role.folders, self.role.clock.now()))
+
+    def facts(self) -> KeeperFacts:
+        """The keeper's part of the heartbeat."""
+        stock = self.retention.stock
+        return KeeperFacts(
+            fault=self.fault, key_fault=self.key_fault, database_aside=self.aside, card_drops=self.canary.trouble,
+            deleted_n=self.retention.deleted_n, clips_n=stock.clips_n, clips_b=stock.clips_b, held_b=stock.held_b,
+            holds_over=stock.over, kept_days={camera: round(days, 1) for camera, days in stock.kept_days.items()},
+            clock_err_ms=self.timekeeper.read_error_ms(), clock_step_ms=self.timekeeper.step_ms,
+            ledger=self.evidence.ledger_writer.facts())
+
+    def close(self) -> None:
+        """End the process that packs, and close the database."""
+        self.packager.close()
+        self.db.close()
 
     def _demand_ours(self) -> None:
         """That we are on the right volume, and on the database that is there now. Raises StoreError and Replaced."""
@@ -141,54 +131,20 @@ class Keeper:
         if self.db.replaced():
             raise Replaced(f"{self.db.path} has been replaced")
 
-    def examine(self) -> None:
-        """Somebody has met damage in the database."""
-        self._go_on(partial(care.examined, self.db, self.role.folders, self.role.clock.now()))
-
     def _go_on(self, find: Callable[[], tuple[StoreConnection, str | None] | None]) -> None:
         """With another database, if `find` has one: recover and sweep what is in it."""
         try:
             found = find()
         except (OSError, sqlite3.Error, StoreError) as error:
             self.fault = str(error)
-            _log.error("the database can't be mended: %s; tried again", error)
+            _log.error("the database can't be repaired: %s; tried again", error)
             return
         if found is not None:
             self.db, aside = found
             self.aside = aside or self.aside
-            self.recovered, self.next_sweep_mono_s = False, 0.0
-            self.ledger_writer = LedgerWriter(self.role.folders, self.role.clock, self.serial)
-            self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock)
-
-    def _retention_is_due(self, now: Instant) -> bool:
-        """Now and then, and at once when the card falls short: no recorder shall have to ask. Raises OSError."""
-        short = Space.of(self.role.folders).short(limits(self.role.settings.store))
-        return now.mono_ms / 1000 >= self.next_retain_mono_s or (short and not self.helpless)
-
-    def _retain(self, now: Instant) -> None:
-        self.next_retain_mono_s = now.mono_ms / 1000 + RETAIN_EVERY_S
-        folders, settings = self.role.folders, in_effect(self.role.settings, wardconfig.read(self.db).cfg).store
-        erasing.finish(self.db, folders, self.day_keys, now, every_file_has_its_row=self.next_sweep_mono_s > 0)
-        gone = retain(self.db, folders, settings, now, self.timekeeper.may_delete(now))
-        self.deleted_n += len(gone)
-        if len(gone) >= PASS_N:
-            self.next_retain_mono_s = 0.0       # there may be more
-        if gone:
-            _log.info("deleted %d clips (%.1f MB)", len(gone), sum(clip.bytes for clip in gone) / 1e6)
-        clips.forget_deleted(self.db, ROWS_OF_DELETED_CLIPS_MAX)
-        with transaction(self.db):
-            drop_pictures(folders, events.forget(self.db, EVENTS_MAX))
-        renew_ballast(folders, settings.free_floor_pct)
-        space = Space.of(folders)
-        self.helpless = space.short(limits(settings))
-        self.stock.count(self.db)
-        self.stock.weigh(self.db, space, settings, now)
-
-    def facts(self) -> dict[str, float | int | str | bool | None]:
-        """The keeper's part of the heartbeat."""
-        return {"deleted_n": self.deleted_n, "fault": self.fault, "database_aside": self.aside,
-                "card_drops": self.canary.trouble, "key_fault": self.key_fault,
-                **self.stock.facts(), **self.timekeeper.facts(), **self.ledger_writer.facts()}
+            self.recovered = False
+            self.sweeper.start_again()
+            self.evidence = Evidence(self.role, self.serial)
 
 
 def serve(role: Role) -> None:
@@ -198,20 +154,19 @@ def serve(role: Role) -> None:
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
-    db, aside = care.open_database(role.folders, role.clock.now())
-    keeper = Keeper(role, db, outlet, board.read().serial, aside=aside)
+    db, aside = repair.open_database(role.folders, role.clock.now())
+    keeper = Keeper(role, db, outlet, board.read().serial, aside)
     while not role.stop.is_set():
-        message = inbox.receive(0.0 if keeper.export_signer.at_work else LOOK_EVERY_S)
+        message = inbox.receive(0.0 if keeper.evidence.at_work else LOOK_EVERY_S)
         asked = message.what if isinstance(message, Poke) else None
         if asked == "database":
             keeper.examine()
         keeper.round(asked_for_space=asked in ("space", "erase"))
         if role.heartbeat.due():
             role.heartbeat.beat(facts=keeper.facts())
-    keeper.packager.close()
+    keeper.close()
     key_server.close()
     inbox.close()
-    keeper.db.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

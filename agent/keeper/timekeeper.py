@@ -55,12 +55,6 @@ class Timekeeper:
         """Whether footage may be judged by its age now."""
         return self.watch.may_delete(now.mono_ms / 1000, now.clock)
 
-    def facts(self) -> dict[str, int]:
-        """For the health report: how far off the clock may be, and by how much it was moved last; only what is known.
-        """
-        told = {"clock_err_ms": self.read_error_ms(), "clock_step_ms": self.step_ms}
-        return {name: value for name, value in told.items() if value is not None}
-
     def _note(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch, seen: ClockChange | None,
               moved_ms: int) -> None:
         error_ms = self.read_error_ms()

@@ -1,16 +1,18 @@
 """Carries out commands. What a command only asks for is its answer's data; docs/guide/subscriber.md lists both."""
 import platform
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
+from agent.core.contract.facts import LinkFacts
 from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, Pauses, Replayed, Restarted
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
 from agent.core.delivery.outbox import not_kept
@@ -24,8 +26,6 @@ from agent.link.verdict import Outcome
 from agent.process import restart
 from agent.store import outbox
 from agent.store.schema import SCHEMA
-
-Facts = Mapping[str, float | int | str | bool | None]
 
 REPLAYED_MAX = 10_000       # rows that one command looks at
 DATA_B = 6_000              # of an answer, which must stay within a message's 8 KiB
@@ -44,7 +44,7 @@ class Actions:
     presence: Presence
     policy: RequestPolicy
     updates: UpdateFlow
-    facts: Callable[[], Facts]          # the link's own
+    facts: Callable[[], LinkFacts]        # the link's own
     reborn: Callable[[], None]          # has the birth sent again
 
     def do(self, name: str, args: Struct, order_id: str) -> Outcome:
@@ -93,7 +93,8 @@ class Actions:
         told = Diagnostics(
             versions={**self.presence.versions(), "python": platform.python_version(),
                       "sqlite": sqlite3.sqlite_version, "store": str(SCHEMA)},
-            link={key: value for key, value in self.facts().items() if isinstance(value, int | float)},
+            link={key: value for key, value in msgspec.structs.asdict(self.facts()).items()
+                  if isinstance(value, int | float)},
             health=self.reporter.told and replace(self.reporter.told, cond=self.reporter.told.cond[:CONDITIONS_TOLD]))
         if told.health and len(wire.encode(told)) > DATA_B:
             return replace(told, health=replace(told.health, cams=[]))

@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.core.contract import wire
-from agent.core.contract.facts import Beat, Poke
+from agent.core.contract.facts import Beat, LinkFacts, Poke
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.home.context import WAITS, HomeContext
 from agent.host.datagram import Inbox
 from agent.host.updates import UpdateFolders
-from agent.link.actions import Actions, Facts
+from agent.link.actions import Actions
 from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
 from agent.link.command_log import close_interrupted
@@ -177,15 +177,16 @@ class Link:
         at_work = self._store.wait_for(lambda _: self._doors.under_way(), STOP_WITHIN_S)
         return "update" if at_work else "shutdown"
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> LinkFacts:
         """The link's part of the heartbeat."""
-        backlog, ward, home = self._meter.backlog, self._ward, self._home
-        return {
-            "broker": "off", "config_fault": self._role.config_problem,
-            "outbox_n": backlog.n, "outbox_oldest_s": backlog.old_s,
-            "outbox_b": backlog.bytes, "quarantine_n": backlog.quarantine_n, "security_n": self._audit.seen_n,
-            "store_fault": self._store.fault, "clerk_dropped_n": self._store.dropped_n,
-            **(home.facts() if home else {}), **(ward.facts() if ward else {})}
+        backlog, ward = self._meter.backlog, self._ward
+        home, home_detail = self._home.state() if self._home else (None, None)
+        own = LinkFacts(
+            broker="off", config_fault=self._role.config_problem, home=home, home_detail=home_detail,
+            outbox_n=backlog.n, outbox_oldest_s=backlog.old_s, outbox_b=backlog.bytes,
+            quarantine_n=backlog.quarantine_n, security_n=self._audit.seen_n, store_fault=self._store.fault,
+            clerk_dropped_n=self._store.dropped_n)
+        return ward.facts(own) if ward else own
 
 
 def _at_home(role: Role, own_id: str, store: StoreThread, tempo: LinkTempo,

@@ -3,7 +3,7 @@
 from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
-from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.core.health.report import Report
 from agent.host.clock import Clock, Instant
 from agent.host.probes import Probes
@@ -85,12 +85,13 @@ class Reporter:
 def health(report: Report, now: Instant, seq: int, every_s: int, backlog: OutboxBacklog,
            reconnects_n: int) -> wire.Health:
     """One report; what is unknown is left out."""
-    host = report.host
+    host, keeper = report.host, _keeper(report)
+    ledger = keeper.ledger
     beats = [unit.beat for unit in report.units if unit.beat and not unit.silent]
     return wire.Health(
         v=wire.VERSION, seq=seq, boot=now.boot, clock=now.clock, mono_ms=now.mono_ms, int_s=every_s,
         ts=None if now.clock == "unset" else now.wall_ms,
-        clk_err_ms=_number(report, "clock_err_ms"), clk_step_ms=_number(report, "clock_step_ms"),
+        clk_err_ms=keeper.clock_err_ms, clk_step_ms=keeper.clock_step_ms,
         up_s=_rounded(host.up_s, 0), cpu_pct=_rounded(host.cpu_pct, 1), load1=_rounded(host.load1, 2),
         mem_avail_b=host.mem_avail_b,
         rss_b=sum(beat.rss_b for beat in beats if beat.rss_b) or None,
@@ -99,13 +100,13 @@ def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Outbox
         disk_wr_day_b=_whole(report.card_written_b_per_day),
         card_life_d=report.card_life_days and (int(report.card_life_days[0]), int(report.card_life_days[1])),
         card_days_left=_rounded(report.card_days_left, 1),
-        clips_n=_number(report, "clips_n"), clips_b=_number(report, "clips_b"),
+        clips_n=keeper.clips_n, clips_b=keeper.clips_b,
         outbox_n=backlog.n, outbox_old_s=backlog.old_s, quarantine_n=backlog.quarantine_n or None,
         rssi_dbm=host.rssi_dbm, net_tx_b=host.net_tx_b, net_rx_b=host.net_rx_b, mqtt_rc_n=reconnects_n,
-        cams=[_camera(each, _told(report, f"kept_days.{each.camera}")) for each in report.cameras],
+        cams=[_camera(each, keeper.kept_days.get(each.camera)) for each in report.cameras],
         roles={name: role.state for name, role in report.roles.items()},
         restarts_n={name: role.restarts_n for name, role in report.roles.items() if role.restarts_n},
-        ledger=_ledger(report),
+        ledger=ledger and wire.LedgerHead(n=ledger.n, head=ledger.head, key=ledger.key),
         cond=[wire.HealthCondition(code=each.code, sev=each.severity, c=each.camera, unit=each.unit)
               for each in report.conditions])
 
@@ -119,32 +120,13 @@ def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
         kept_d=kept_days)
 
 
-def _number(report: Report, key: str) -> int | None:
-    """A whole number that one of the roles tells of the whole device."""
-    return _whole(_told(report, key))
-
-
-def _told(report: Report, key: str) -> float | None:
-    """A number that one of the roles tells."""
-    for unit in report.units:
-        value = unit.beat.facts.get(key) if unit.beat and not unit.silent else None
-        if isinstance(value, int | float):
-            return value
-    return None
+def _keeper(report: Report) -> KeeperFacts:
+    """What the keeper tells; nothing while it is silent."""
+    return next((told for unit in report.units if (told := unit.told(KeeperFacts))), KeeperFacts())
 
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
-
-
-def _ledger(report: Report) -> wire.LedgerHead | None:
-    """The head that the keeper tells of."""
-    for unit in report.units:
-        facts = unit.beat.facts if unit.beat and not unit.silent else {}
-        match facts.get("ledger_n"), facts.get("ledger_head"), facts.get("ledger_key"):
-            case int(n), str(head), str(key):
-                return wire.LedgerHead(n=n, head=head, key=key)
-    return None
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -5,9 +5,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from agent.core.contract import wire
+from agent.core.contract.facts import LinkFacts
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.link.actions import Facts
 from agent.link.answers import AnswerQueue, is_final
 from agent.link.audit import Audit
 from agent.link.drain import Drain
@@ -77,16 +79,15 @@ class WardLink:
         farewell = self._presence.offline(self._topics, why) if self._session.up and self._topics else None
         self._session.leave(farewell, FAREWELL_S, self._hear)
 
-    def facts(self) -> Facts:
-        """The heartbeat's part about the broker."""
+    def facts(self, own: LinkFacts) -> LinkFacts:
+        """The heartbeat's part about the broker, added to the link's `own`."""
         session, drain, counts = self._session, self._drain, self._drain.counts
         trouble = session.fault or (drain.fault if session.up else None)
-        return {
-            "broker": trouble.kind if trouble else "connected" if session.up else "unreachable",
-            "broker_detail": str(trouble) if trouble else None,
-            "mqtt_fault": session.fault.code if session.fault else None, "mqtt_connects_n": session.connects_n,
-            "mqtt_dropped_n": session.dropped_n, "evt_sent_n": counts.sent_n, "evt_settled_n": counts.settled_n,
-            "evt_unheard_n": counts.unheard_n, "evt_refused_n": counts.refused_n}
+        return replace(
+            own, broker=trouble.kind if trouble else "connected" if session.up else "unreachable",
+            broker_detail=str(trouble) if trouble else None, mqtt_fault=session.fault.code if session.fault else None,
+            mqtt_connects_n=session.connects_n, mqtt_dropped_n=session.dropped_n, evt_sent_n=counts.sent_n,
+            evt_settled_n=counts.settled_n, evt_unheard_n=counts.unheard_n, evt_refused_n=counts.refused_n)
 
     def _hear(self, told: Told) -> None:
         match told:

@@ -3,10 +3,10 @@ import contextlib
 import logging
 import os
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.notify import notify
@@ -53,8 +53,7 @@ class Heartbeat:
         """Whether `beat` would send now; lets the owner gather its facts only then."""
         return self._clock.mono_s() >= self._due_mono_s
 
-    def beat(self, cameras: Sequence[CameraFacts] = (),
-             facts: Mapping[str, float | int | str | bool | None] | None = None) -> None:
+    def beat(self, cameras: Sequence[CameraFacts] = (), facts: UnitOwnFacts | None = None) -> None:
         """Send one heartbeat if it is time; called from the owner's main loop, often."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._due_mono_s:
@@ -63,7 +62,7 @@ class Heartbeat:
         self._outlet.send(Beat(
             role=self._role, unit=self._unit, pid=os.getpid(), mono_s=now_mono_s, up_s=now_mono_s - self._born_mono_s,
             rss_b=_rss_b(), cpu_s=sum(os.times()[:2]), starts_n=self._starts_n,
-            cameras=list(cameras), facts=dict(facts or {})), *LISTENERS)
+            cameras=list(cameras), facts=facts), *LISTENERS)
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()

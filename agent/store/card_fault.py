@@ -1,6 +1,7 @@
-"""Which trouble the card has, by the number or the text of the error that it answered with."""
+"""Which trouble the card has, by the number of the error that it answered with: errno, or SQLite's own code."""
 import errno
 import os
+import sqlite3
 from pathlib import Path
 
 from agent.store.database import StoreError
@@ -9,29 +10,35 @@ from agent.store.folders import VolumeMissing
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether the card takes no more: it has no room for bytes, or for another file."""
+    cause = _cause(error)
+    return getattr(cause, "errno", None) in FULL or _sqlite_code(cause) == sqlite3.SQLITE_FULL
+
+
 def fault_of(error: Exception, folder: Path) -> str:
     """The condition behind an error of the card that holds `folder`, or of the database on it."""
     if isinstance(error, VolumeMissing):
         return "card_missing"
-    if is_full(error):
+    cause = _cause(error)
+    code = _sqlite_code(cause)
+    if is_full(cause):
         return "inodes_low" if _told_by(folder) == "inodes_low" else "card_full"
-    number, text = _number_and_text(error)
-    if number == errno.EROFS or "readonly" in text or "read-only" in text:
+    if getattr(cause, "errno", None) == errno.EROFS or code == sqlite3.SQLITE_READONLY:
         return "card_read_only"
     # SQLite does not say why it can't make a file of its own.
-    return _told_by(folder) or "card_io" if "unable to open" in text else "card_io"
+    return _told_by(folder) or "card_io" if code == sqlite3.SQLITE_CANTOPEN else "card_io"
 
 
-def is_full(error: Exception) -> bool:
-    """Whether the card, or the database on it, has no room left; it may lack inodes alone."""
-    number, text = _number_and_text(error)
-    return number in FULL or "is full" in text          # SQLite gives no number of the system's, only its own text
+def _cause(error: BaseException) -> BaseException:
+    """What the store met: its own error only adds the place and the remedy."""
+    return error.__cause__ if isinstance(error, StoreError) and error.__cause__ is not None else error
 
 
-def _number_and_text(error: Exception) -> tuple[int | None, str]:
-    if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__         # a StoreError's own text names remedies, and so every fault
-    return getattr(error, "errno", None), str(error)
+def _sqlite_code(error: BaseException) -> int | None:
+    """SQLite's primary result code; None for an error that is not SQLite's."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _told_by(folder: Path) -> str | None:

@@ -60,7 +60,7 @@ def others(db: sqlite3.Connection, camera: str, kind: str) -> Iterator[KeptClip]
         camera, kind))
 
 
-def flows(db: sqlite3.Connection) -> dict[str, RecordingRate]:
+def recording_rates(db: sqlite3.Connection) -> dict[str, RecordingRate]:
     """What each camera records in a day, by the newest day's clips; nothing before there is an hour of them."""
     rows = list(_plain(
         db, "WITH newest AS (SELECT camera, kind, bytes, dur_ms, " + DATED.format(t="clip") + " AS wall_ms FROM clip "

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from agent.core.contract.facts import WebFacts
 from agent.host.datagram import Inbox
 from agent.process import role
 from agent.process.heartbeat import EVERY_S
@@ -35,9 +36,9 @@ def serve(parts: Role) -> None:
 
     def tick() -> None:
         if parts.heartbeat.due():
-            fault = {"config_fault": parts.config_problem} if parts.config_problem else {}
-            parts.heartbeat.beat(facts={"pairing_failures_n": browsers.failures_n, "viewers_n": streams.viewers_n,
-                                        "card_troubles_n": pool.troubles_n, **fault})
+            parts.heartbeat.beat(facts=WebFacts(
+                config_fault=parts.config_problem, pairing_failures_n=browsers.failures_n,
+                viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n))
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                           streams=streams, browsers=browsers))

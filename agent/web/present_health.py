@@ -2,9 +2,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.core.contract.facts import KeeperFacts, LinkFacts
 from agent.core.health.codes import ROLE
 from agent.core.health.conditions import Condition
-from agent.core.health.facts import HostFacts, UnitFacts
+from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Instant
@@ -13,7 +14,6 @@ from agent.web.words import PageWords
 
 DAYS_MANY = 365
 DAYS_A_YEAR = 365.0
-KEPT = "kept_days."                     # and the camera's name: of the keeper's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def _figure(value: float, words: PageWords) -> str:
 
 def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     """How long each camera's footage stays, from the keeper's heartbeat."""
-    told = {key.removeprefix(KEPT): days for unit in report.units if unit.beat and not unit.silent
-            for key, days in unit.beat.facts.items() if key.startswith(KEPT) and isinstance(days, int | float)}
+    told = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
+            for camera, days in keeper.kept_days.items()}
     if told:
         yield words("health.kept"), "; ".join(words("health.kept_value", camera=camera, days=_figure(days, words))
                                               for camera, days in sorted(told.items()))
@@ -104,18 +104,16 @@ def _surroundings(report: Report, words: PageWords) -> Iterator[tuple[str, str]]
     if host.net_up is not None:
         yield words("health.network"), words("health.network_up" if host.net_up else "health.network_down")
     for unit in report.units:
-        if unit.role == "link" and unit.beat and not unit.silent:
-            yield from _broker(unit, words)
+        if told := unit.told(LinkFacts):
+            yield from _broker(told, words)
     if host.up_s is not None:
         yield words("health.up"), words.span(int(host.up_s * 1000))
 
 
-def _broker(link: UnitFacts, words: PageWords) -> Iterator[tuple[str, str]]:
-    told = link.beat.facts if link.beat else {}
-    key = f"health.broker_{told.get('broker')}"
+def _broker(told: LinkFacts, words: PageWords) -> Iterator[tuple[str, str]]:
+    key = f"health.broker_{told.broker}"
     if key in words.texts:
-        waiting_n = told.get("outbox_n")
-        waiting = f", {words('health.broker_waiting', n=waiting_n)}" if waiting_n else ""
+        waiting = f", {words('health.broker_waiting', n=told.outbox_n)}" if told.outbox_n else ""
         yield words("health.broker"), words(key) + waiting
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.core.contract.facts import Beat, CameraFacts, Poke
+from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts, LedgerFacts, Poke
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.process.heartbeat import EVERY_S
@@ -42,9 +42,9 @@ SEGMENT_B = 52                      # Ethernet aside: IPv4 and TCP with timestam
 CAMERA = CameraFacts(camera="gate", state="ok", source="rtsp", codec="h264", width=1920, height=1080, fps=14.97,
                      fps_set=15.0, kbps=1180.0, last_frame_age_s=0.1, luma_mean=112.0, score=0.01, recording=True,
                      events_n=37, gaps_n=0, gap_s=0.0, reopens_n=0, dropped_n=0, write_errors_n=0)
-FACTS = {"keeper": {"clips_n": 412, "clips_b": 9_663_676_416, "kept_days.gate": 6.4, "clock_err_ms": 16,
-                    "ledger_n": 10_481, "ledger_head": "d81f03a97b6ce2450f9a3b7c61e8d254",
-                    "ledger_key": "4be01c77a5d29e06"}}
+FACTS = {"keeper": KeeperFacts(
+    clips_n=412, clips_b=9_663_676_416, kept_days={"gate": 6.4}, clock_err_ms=16,
+    ledger=LedgerFacts(n=10_481, head="d81f03a97b6ce2450f9a3b7c61e8d254", key="4be01c77a5d29e06"))}
 MOTION = '{"event":77,"phase":"start","start_ms":864103400}'
 
 
@@ -65,7 +65,7 @@ class Others:
                 role = unit.partition("@")[0]
                 beat = Beat(role=role, unit=unit, pid=1, mono_s=self._clock.mono_s(), up_s=864_130.0, rss_b=40_000_000,
                             cpu_s=100.0, starts_n=1, cameras=[CAMERA] if role == "capture" else [],
-                            facts=FACTS.get(role, {}))
+                            facts=FACTS.get(role))
                 self._outlet.send(beat, "link")
 
 

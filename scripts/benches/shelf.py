@@ -16,10 +16,10 @@ from pathlib import Path
 from agent.config.settings import Store
 from agent.host.clock import Instant, SystemClock
 from agent.host.stop import Stop
-from agent.keeper import retain as choose
+from agent.keeper import deletion as choose
+from agent.keeper.deletion import PASS_N
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.ledger_writer import LedgerWriter
-from agent.keeper.retain import PASS_N
 from agent.store import boots, clips, events
 from agent.store import retention_queries as stock
 from agent.store.database import connect, transaction

@@ -8,7 +8,7 @@ from agent.cli.verify import card
 from agent.core.evidence.ledger import check, check_card
 from agent.host.clock import SystemClock
 from agent.host.command_key import verifies
-from agent.keeper.retain import finish_deletion
+from agent.keeper.deletion import finish_deletion
 from agent.store import boots, clips
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect

@@ -12,7 +12,7 @@ from agent.config.settings import Store as StoreSettings
 from agent.core.contract.facts import Poke
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
-from agent.keeper.retain import retain
+from agent.keeper.deletion import retain
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig

@@ -166,11 +166,12 @@ def test_the_real_process_reads_again_at_sighup_and_keeps_what_it_has_when_it_is
         capture.send_signal(signal.SIGHUP)
         until(lambda: parts(agent).get("yard") not in (None, first["yard"]), "the one starts anew")
         assert parts(agent)["gate"] == first["gate"] and capture.poll() is None
-        until(lambda: isinstance(beat := inbox.receive(0.2), Beat) and not beat.facts, "nothing is wrong any more")
+        until(lambda: isinstance(beat := inbox.receive(0.2), Beat) and not beat.facts.config_fault,
+              "nothing is wrong any more")
         capture.terminate()
         assert capture.wait(HANG_S) == 0
 
 
 def _fault(inbox: Inbox) -> str | None:
     beat = inbox.receive(0.2)
-    return beat.facts.get("config_fault") if isinstance(beat, Beat) else None
+    return beat.facts.config_fault if isinstance(beat, Beat) else None

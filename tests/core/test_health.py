@@ -1,6 +1,7 @@
 """The health rules and their machine: thresholds, root causes, holds, and that nothing flaps."""
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.codes import CODES
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 from agent.core.health.machine import EPISODES_N_MAX, HealthMachine
+from tests.rigs.beats import own_facts
 
 STEP_S = 5.0
 WELL = HostFacts(up_s=5e5, mem_avail_b=200_000_000, mem_total_b=440_000_000, mem_limits=True, soc_temp_c=50.0,
@@ -27,7 +29,8 @@ def camera(name="gate", **changes):
 def unit(role="capture", name=None, *, age_s=1.0, up_s=3600, starts_n=1, cameras=(), **facts):
     """A process with its newest heartbeat."""
     name = name or (f"capture@{cameras[0].camera}" if cameras else role)
-    beat = Beat(role=role, unit=name, pid=7, mono_s=0, up_s=up_s, starts_n=starts_n, cameras=list(cameras), facts=facts)
+    beat = Beat(role=role, unit=name, pid=7, mono_s=0, up_s=up_s, starts_n=starts_n, cameras=list(cameras),
+                facts=own_facts(role, **facts))
     return UnitFacts(name, role, age_s, starts_n, beat)
 
 
@@ -214,7 +217,7 @@ def test_a_condition_goes_only_when_its_value_has_come_back_by_a_margin(code, ba
 @pytest.mark.parametrize("look", [
     facts(watchdog_reset=True, up_s=90_000.0),                                      # old news
     facts(unit(cameras=[camera(state="starting", last_frame_age_s=None)], up_s=20)),        # a camera may take its time
-    facts(unit("link", broker=3, outbox_n="many")),                                 # not in a figure's form
+    facts(unit("link")),                                                            # tells nothing of itself
     facts(net_up=False),                                                            # nothing misses the network
     facts(unit(cameras=[camera(recording=False)])),                                 # between two events
     facts(UnitFacts("keeper", "keeper", 10.0)),                                     # not heard yet
@@ -314,3 +317,10 @@ def test_a_flood_of_faults_is_bounded_and_counted_and_the_worst_are_kept():
     assert len(machine.episodes) == EPISODES_N_MAX
     assert machine.dropped_n == 410 - EPISODES_N_MAX
     assert sum(code == "camera_no_frames" for code, _, _ in machine.episodes) == 9
+
+
+@pytest.mark.parametrize("facts", ['{"of":"link","broker":3}', '{"of":"link","outbox_n":"many"}', '{"of":"nobody"}'])
+def test_a_heartbeat_with_facts_of_another_form_is_none(facts):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(f'{{"type":"beat","role":"link","unit":"link","pid":1,"mono_s":1,"up_s":1,"facts":{facts}}}',
+                            type=Beat)

@@ -6,6 +6,7 @@ from agent.core.health.report import RoleReport
 from agent.host.probes import Probes
 from agent.process.monitor import FORGET_S, UNITS_N_MAX, Monitor
 from tests.host import trees
+from tests.rigs.beats import own_facts
 
 UNITS = {"capture@gate": "capture", "keeper": "keeper", "link": "link"}
 
@@ -19,7 +20,7 @@ def monitor(tmp_path, **options):
 def beat(unit, *, up_s=500.0, starts_n=1, cameras=(), **facts):
     """A heartbeat of `unit`."""
     return Beat(role=unit.partition("@")[0], unit=unit, pid=1, mono_s=0.0, up_s=up_s, starts_n=starts_n,
-                cameras=list(cameras), facts=facts)
+                cameras=list(cameras), facts=own_facts(unit.partition("@")[0], **facts))
 
 
 def test_a_report_has_the_machine_the_roles_and_the_cameras(tmp_path):

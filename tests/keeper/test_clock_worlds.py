@@ -174,7 +174,7 @@ def test_health_is_told_how_far_off_the_clock_may_be_and_how_far_it_was_moved(wo
     world.ntp()
     world.ntp(off_s=90)
     facts = world.keeper.facts()
-    assert (facts["clock_err_ms"], facts["clock_step_ms"]) == (12, 90_000)
+    assert (facts.clock_err_ms, facts.clock_step_ms) == (12, 90_000)
     assert boots.anchors(world.keeper.db, world.clock.boot)[-1]["err_ms"] == 12
     rows = [decode(line.doc) for line in ledger.lines(world.keeper.db)]
     assert [row.body["err_ms"] for row in rows if row.kind == "clock"] == [12, 12]

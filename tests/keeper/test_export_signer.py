@@ -69,8 +69,8 @@ def test_the_export_is_a_row_of_the_ledger_and_the_last_one_in_the_package(keepe
     assert row.body["films"] == {film.name: hashlib.sha256(film.read_bytes()).hexdigest()}
     assert (row.body["case"], row.body["officer"], row.body["by"]) == ("12/2026", "Lê Văn Tám", "command")
     last = json.loads((made.path / "ledger.jsonl").read_text().splitlines()[-1])
-    assert last["hash"] == made.manifest.last.hash == keeper.ledger_writer.head.hash.hex()
-    assert keeper.facts()["ledger_n"] == row.n, "the next health report tells the ward of it"
+    assert last["hash"] == made.manifest.last.hash == keeper.evidence.ledger_writer.head.hash.hex()
+    assert keeper.facts().ledger.n == row.n, "the next health report tells the ward of it"
 
 
 def test_the_manifest_tells_what_the_rows_do(keeper, folders, tmp_path):
@@ -108,7 +108,7 @@ def checked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_its_own_checker_needs_nothing_else_and_says_that_it_holds(keeper, tmp_path):
     made = pack(keeper, tmp_path / "out", wish())
     seen = f"3:{ledger_hash(keeper, 3)[:20]}"
-    ran = checked(made.path, "--key", keeper.ledger_writer.key, "--head", seen, "--head", "99:ab")
+    ran = checked(made.path, "--key", keeper.evidence.ledger_writer.key, "--head", seen, "--head", "99:ab")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     said = ran.stdout.splitlines()
     assert said[-1] == "all of it holds" and not [line for line in said if line.startswith("FAILS")]
@@ -218,7 +218,7 @@ def test_a_keeper_that_dies_over_it_is_followed_by_one_that_answers(keeper, fold
 
 def test_reading_much_takes_several_rounds_and_who_no_longer_waits_is_dropped(keeper, hand_clock, tmp_path):
     number = signing_requests.ask(keeper.db, claim_of(keeper))
-    slow = keeper.export_signer
+    slow = keeper.evidence.export_signer
     slow.clock = ticking = type(hand_clock)(mono=hand_clock.mono)
     ticking.mono_s = lambda: setattr(ticking, "mono", ticking.mono + 1.5) or ticking.mono
     slow.go_on(keeper.db, lambda: False)

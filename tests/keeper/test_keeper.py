@@ -1,6 +1,8 @@
 """The keeper on a real store: digests, deletion in an order that survives cuts, room for a full database, the clock."""
+import errno
 import hashlib
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -10,9 +12,10 @@ from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
 from agent.host.digest import sha256
 from agent.host.stop import Stop
+from agent.keeper.canary import Canary
+from agent.keeper.deletion import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.main import Keeper
-from agent.keeper.retain import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, events, holds, outbox
@@ -140,7 +143,7 @@ def test_a_clock_that_jumps_ahead_is_told_and_deletes_nothing_for_a_day(keeper, 
     assert len(clips.finished(db)) == 1         # it is a day old, whatever the clock said then
     hand_clock.advance(9 * DAY_S)
     keeper.round(asked_for_space=True)
-    assert clips.finished(db) == [] and keeper.facts()["deleted_n"] == 1
+    assert clips.finished(db) == [] and keeper.facts().deleted_n == 1
 
 
 def test_a_keeper_that_starts_again_distrusts_a_moved_clock_as_long(keeper, db, folders, hand_clock):
@@ -175,3 +178,13 @@ def test_a_clock_that_gets_right_while_the_database_is_locked_is_told_later(keep
     assert told == ["sync"] and keeper.fault is None
     assert boots.offset_ms(db, hand_clock.boot) == hand_clock.wall_ms - int(hand_clock.mono * 1000)
     other.close()
+
+
+def test_a_card_without_room_gives_its_ballast_to_the_database_whoever_meets_it(keeper, folders, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    renew_ballast(folders, 1)
+    monkeypatch.setattr(Canary, "look", full)
+    keeper.round(asked_for_space=False)
+    assert "No space left" in keeper.fault and not folders.ballast.exists()

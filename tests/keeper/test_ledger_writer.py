@@ -143,7 +143,7 @@ def test_the_key_is_the_keeper_s_alone_and_stays(folders, hand_clock):
     assert meta.get(keeper.db, ledger.KEY) == rows(keeper.db)[0].body["key"] == key.hex()
     again = keeper_of(folders, hand_clock)
     again.round(asked_for_space=False)
-    assert again.facts()["ledger_key"] == keeper.facts()["ledger_key"] and kinds(again.db).count("begin") == 1
+    assert again.facts().ledger.key == keeper.facts().ledger.key and kinds(again.db).count("begin") == 1
     assert path.read_bytes().count(b"PRIVATE KEY") == 2 and len(list(folders.keys.glob("*.key"))) == 1
 
 
@@ -157,11 +157,11 @@ def test_a_key_that_can_not_be_used_is_named_never_replaced_and_nothing_is_lost(
     again = keeper_of(folders, hand_clock)
     film(again.db, folders, hand_clock, b"video")
     again.round(asked_for_space=False)
-    assert "signing.key" in again.facts()["key_fault"] and clips.finished(again.db)[0].sha256
+    assert "signing.key" in again.facts().key_fault and clips.finished(again.db)[0].sha256
     assert codes(folders) == set() and len(ledger.waiting(again.db)) >= 1
     (folders.keys / FILE).write_bytes(good)
     again.round(asked_for_space=False)
-    assert again.facts()["key_fault"] is None and ledger.waiting(again.db) == [] and codes(folders) == set()
+    assert again.facts().key_fault is None and ledger.waiting(again.db) == [] and codes(folders) == set()
 
 
 def test_another_key_is_told_in_the_ledger(folders, hand_clock):

@@ -10,9 +10,9 @@ import pytest
 
 from agent.config.settings import Store
 from agent.core.evidence.ledger import decode
+from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
 from agent.keeper.pack import AGAIN_S
-from agent.keeper.retain import retain
 from agent.store import clips, ledger, pins, requests
 from agent.store.database import transaction
 from tests.core.cut_material import record_all

@@ -65,12 +65,12 @@ def test_a_database_of_which_nothing_can_be_read_is_rebuilt_from_the_files(start
     spoil(folders, 1)
     keeper = start()
     keeper.round(asked_for_space=False)
-    assert keeper.fault is None and keeper.facts()["database_aside"] == "taimat.db.damaged-1"
+    assert keeper.fault is None and keeper.facts().database_aside == "taimat.db.damaged-1"
     kept = clips.finished(keeper.db)[::-1]
     assert [(clip.name, clip.frames) for clip in kept] == [(name, 40) for name in names]
     assert told(keeper.db) == [mend.CODE]
     assert (folders.root / "taimat.db.damaged-1").read_bytes().startswith(OTHER)
-    assert start().facts()["database_aside"] is None
+    assert start().facts().database_aside is None
 
 
 def test_damage_that_the_keeper_meets_at_work_is_mended_and_its_round_goes_on(start, folders):

@@ -8,7 +8,8 @@ from agent.config.settings import Camera, Settings, Store
 from agent.core.evidence.ledger import Flaw
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
-from agent.keeper.main import SWEEP_EVERY_S, Keeper
+from agent.keeper.main import Keeper
+from agent.keeper.sweeper import EVERY_S as SWEEP_EVERY_S
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips

@@ -3,7 +3,7 @@ import msgspec
 
 from agent.config.settings import Camera, Settings, Ward
 from agent.core.contract import wire
-from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report
 from agent.link.outbox_bound import OutboxBacklog
@@ -19,7 +19,7 @@ def test_what_the_keeper_tells_of_a_camera_goes_out_with_that_camera(folders: Fo
     reporter = Reporter(Settings(ward=Ward(enabled=True), camera=cameras), folders, hand_clock, online)
     reporter.receive(beat(hand_clock, "capture@network", cameras=[CameraFacts(camera="gate", state="ok"),
                                                                CameraFacts(camera="yard", state="ok")]))
-    reporter.receive(beat(hand_clock, "keeper", facts={"kept_days.gate": 5.2, "clips_n": 7}))
+    reporter.receive(beat(hand_clock, "keeper", facts=KeeperFacts(kept_days={"gate": 5.2}, clips_n=7)))
     reporter.turn(online, TOPICS, OutboxBacklog())
     told = msgspec.json.decode(online.posted[-1], type=wire.Health)
     assert ([(each.c, each.kept_d) for each in told.cams], told.clips_n) == ([("gate", 5.2), ("yard", None)], 7)
@@ -33,7 +33,7 @@ def test_the_card_s_wear_is_told_in_whole_days_and_bytes(hand_clock: HandClock):
 
 def test_of_a_keeper_that_is_silent_nothing_is_told(hand_clock: HandClock):
     silent = UnitFacts("keeper", "keeper", 60.0, 0, Beat(role="keeper", unit="keeper", pid=1, mono_s=1, up_s=1,
-                                                         facts={"kept_days.gate": 5.2}))
+                                                         facts=KeeperFacts(kept_days={"gate": 5.2})))
     seen = Report(1000.0, HostFacts(), (silent,), {}, (CameraFacts(camera="gate", state="ok"),), None, ())
     told = health(seen, hand_clock.now(), 1, 30, OutboxBacklog(), 0)
     assert told.cams[0].kept_d is None and told.card_life_d is None and told.disk_wr_day_b is None

@@ -3,7 +3,7 @@ import msgspec
 
 from agent.config.settings import Camera, Settings, Ward
 from agent.core.contract import wire
-from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.link.outbox_bound import OutboxBacklog
 from agent.link.report import Reporter
@@ -45,10 +45,8 @@ def test_a_report_names_the_newest_signed_row_and_stays_small(folders, hand_cloc
     sealer.seal_some(db)
     facts = CameraFacts(camera="gate", source="rtsp", state="ok", fps=14.97, fps_set=15, dropped_n=12, kbps=2048,
                         events_n=123, luma_mean=99, last_frame_age_s=0.1, gaps_n=2, gap_s=12.3, recording=True)
-    payload = reports(folders, hand_clock, beat(hand_clock, "keeper", facts={"clips_n": 12_345, "clips_b": 10 ** 10,
-                                                                             "clock_err_ms": 123,
-                                                                             "clock_step_ms": -10_800_000,
-                                                                             **sealer.facts()}),
+    payload = reports(folders, hand_clock, beat(hand_clock, "keeper", facts=KeeperFacts(
+        clips_n=12_345, clips_b=10 ** 10, clock_err_ms=123, clock_step_ms=-10_800_000, ledger=sealer.facts())),
                       beat(hand_clock, "capture-network", cameras=[facts]), beat(hand_clock, "link"),
                       beat(hand_clock, "web"))
     report = msgspec.json.decode(payload, type=wire.Health)

@@ -55,7 +55,7 @@ class HomeRig:
     def facts(self) -> dict[str, str | None]:
         """What the heartbeat would tell."""
         assert self._thread
-        return self._thread.facts()
+        return dict(zip(("home", "home_detail"), self._thread.state(), strict=True))
 
     def begin(self, camera: str = "gate") -> int:
         """Something begins to move, and capture pokes."""

@@ -22,6 +22,7 @@ from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from agent.web import server
 from agent.web.main import serve
+from tests.rigs.beats import own_facts
 from tests.rigs.h264 import movie
 from tests.rigs.wait import HANG_S, free_port, until
 
@@ -174,6 +175,6 @@ class Household:
 
     def beat(self, *cameras: CameraFacts, unit: str = "capture@network", **facts: object) -> None:
         """Send a heartbeat of another role."""
-        now_mono_s = self.clock.mono_s()
-        Outlet(self.runtime).send(Beat(role=unit.partition("@")[0], unit=unit, pid=1, mono_s=now_mono_s, up_s=100.0,
-                                       starts_n=1, cameras=list(cameras), facts=facts), "web")
+        now_mono_s, role = self.clock.mono_s(), unit.partition("@")[0]
+        Outlet(self.runtime).send(Beat(role=role, unit=unit, pid=1, mono_s=now_mono_s, up_s=100.0, starts_n=1,
+                                       cameras=list(cameras), facts=own_facts(role, **facts)), "web")

@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+
 from agent.core.contract.facts import Beat, Poke
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
@@ -93,7 +95,7 @@ class LinkRig:
         """What the newest heartbeat told; empty before the first."""
         while (beat := self.inbox.receive(0)) is not None:
             self.beats.append((time.monotonic(), beat))
-        return self.beats[-1][1].facts if self.beats else {}
+        return msgspec.to_builtins(self.beats[-1][1].facts) if self.beats else {}
 
     def beats_after(self, when_s: float) -> int:
         """Heartbeats heard since then."""

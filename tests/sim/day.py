@@ -15,7 +15,7 @@ from agent.capture.writer_jobs import BestLook, CameraGap, ClipLost, EventClose,
 from agent.core.contract.facts import Message
 from agent.core.vision.event_notes import PathSample, Summary
 from agent.host.datagram import Outlet
-from agent.keeper import retain
+from agent.keeper import deletion as retain
 from agent.store import outbox, pause
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from agent.config.settings import Camera
-from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts, LinkFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
@@ -95,7 +95,7 @@ def test_news_alone_does_not_spoil_the_sentence(hand_clock):
 
 
 def test_the_details_in_units_that_people_know(hand_clock):
-    link = Beat(role="link", unit="link", pid=1, mono_s=1, up_s=1, facts={"broker": "unreachable", "outbox_n": 7})
+    link = Beat(role="link", unit="link", pid=1, mono_s=1, up_s=1, facts=LinkFacts(broker="unreachable", outbox_n=7))
     host = HostFacts(clock="saved", soc_temp_c=51.6, mem_avail_b=210_000_000, mem_total_b=430_000_000, up_s=93_700.0,
                      disk_free_b=1_500_000_000, disk_tot_b=62_000_000_000, net_up=False)
     shown = health_view(report(host=host, units=(UnitFacts("link", "link", 1.0, 0, link),), days_left=2.5,
@@ -109,7 +109,7 @@ def test_the_details_in_units_that_people_know(hand_clock):
 
 def test_the_details_tell_how_long_footage_stays_and_a_card_lasts(hand_clock):
     keeper = Beat(role="keeper", unit="keeper", pid=1, mono_s=1, up_s=1,
-                  facts={"kept_days.yard": 10.0, "kept_days.gate": 2.5})
+                  facts=KeeperFacts(kept_days={"yard": 10.0, "gate": 2.5}))
     seen = replace(report(host=HostFacts(clock="ntp", disk_free_b=6_400_000_000, disk_tot_b=64_000_000_000),
                           units=(UnitFacts("keeper", "keeper", 1.0, 0, keeper),)),
                    card_written_b_per_day=21_600_000_000.0, card_life_days=(296.0, 741.0))

@@ -2,6 +2,8 @@
 
 Absent (None) means unknown, never zero. Units are in the names.
 """
+from typing import Literal
+
 import msgspec
 
 
@@ -43,6 +45,82 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     ladder_n: int | None = None           # how many were taken
 
 
+class RoleFacts(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag_field="of"):
+    """The base of what the roles tell of themselves; counts are since the process started."""
+
+    config_fault: str | None = None       # what is wrong with the present file, while the last good one is in use
+
+
+class CaptureFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="capture"):
+    """A capture process as a whole; each camera has its own facts."""
+
+
+class LedgerFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """The ledger's head."""
+
+    n: int                                # of the newest row
+    head: str                             # its hash, the first digits, hex
+    key: str                              # fingerprint of the key that signs
+
+
+class KeeperFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="keeper"):
+    """What the keeper knows of card, stock, clock and ledger."""
+
+    fault: str | None = None              # of its last round
+    key_fault: str | None = None          # why nothing can be signed
+    database_aside: str | None = None     # the name of a damaged database that this process has repaired
+    card_drops: str | None = None         # what a card that does not keep what it took has lost
+    deleted_n: int | None = None          # clips
+    clips_n: int | None = None
+    clips_b: int | None = None
+    held_b: int | None = None
+    holds_over: str | None = None         # the holds that last longest, while all take more room than they may
+    kept_days: dict[str, float] = {}      # by camera: how long its footage stays
+    clock_err_ms: int | None = None       # how far off the wall clock is at most
+    clock_step_ms: int | None = None      # by how much it was moved last
+    ledger: LedgerFacts | None = None
+
+
+class LinkFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="link"):
+    """The link's ways to the ward and to the household's own broker."""
+
+    broker: Literal["off", "connected", "unreachable", "refused"] | None = None
+    broker_detail: str | None = None
+    home: Literal["off", "connected", "unreachable"] | None = None
+    home_detail: str | None = None
+    outbox_n: int | None = None           # messages that wait
+    outbox_b: int | None = None
+    outbox_oldest_s: float | None = None
+    quarantine_n: int | None = None       # messages set aside
+    security_n: int | None = None         # events of security that were seen
+    store_fault: str | None = None
+    clerk_dropped_n: int | None = None    # jobs for the store's thread that found no place
+    mqtt_fault: str | None = None
+    mqtt_connects_n: int | None = None
+    mqtt_dropped_n: int | None = None
+    evt_sent_n: int | None = None
+    evt_settled_n: int | None = None
+    evt_unheard_n: int | None = None
+    evt_refused_n: int | None = None
+
+
+class WebFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="web"):
+    """The page's visitors and troubles."""
+
+    pairing_failures_n: int | None = None
+    viewers_n: int | None = None
+    card_troubles_n: int | None = None
+
+
+class RunFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="run"):
+    """`taimat run`: how often each unit has died."""
+
+    deaths_n: dict[str, int] = {}
+
+
+UnitOwnFacts = CaptureFacts | KeeperFacts | LinkFacts | WebFacts | RunFacts
+
+
 class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):
     """A role is alive and this far; sent every few seconds by each process."""
 
@@ -55,7 +133,7 @@ class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):
     cpu_s: float | None = None
     starts_n: int | None = None           # starts of this unit since the machine booted, this one included
     cameras: list[CameraFacts] = []
-    facts: dict[str, float | int | str | bool | None] = {}    # the role's own numbers: outbox_n, mqtt_connects_n, ...
+    facts: UnitOwnFacts | None = None
 
 
 class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):

@@ -1,10 +1,13 @@
 """What health is judged by: facts of the machine and of its units. None means unknown, never zero."""
 from dataclasses import dataclass
+from typing import TypeVar
 
-from agent.core.contract.facts import Beat
+from agent.core.contract.facts import Beat, RoleFacts
 
 SILENT_S = 15.0         # a unit that has not been heard for longer is down
 LOOP_STARTS_N = 3       # as many starts in ten minutes are a loop
+
+Own = TypeVar("Own", bound=RoleFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,11 @@ class UnitFacts:
     def silent(self) -> bool:
         """Whether it counts as down."""
         return self.age_s > SILENT_S
+
+    def told(self, kind: type[Own]) -> Own | None:
+        """What it tells of itself, if it is heard and of that kind."""
+        facts = self.beat.facts if self.beat and not self.silent else None
+        return facts if isinstance(facts, kind) else None
 
     @property
     def restarting(self) -> bool:

@@ -2,10 +2,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agent.core.contract.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts, KeeperFacts, LinkFacts, RoleFacts
 from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD, Severity
 from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
-from agent.core.health.facts import Facts, UnitFacts
+from agent.core.health.facts import Facts, Own, UnitFacts
 
 PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
 FROZEN = "frozen"                   # of core.vision.tamper.Kind: no deed, but a camera that hangs
@@ -29,9 +29,9 @@ def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A configuration that was refused; the last good one is in use. Told once, though each role may say it."""
-    for unit in _heard(facts):
-        if fault := unit.beat.facts.get("config_fault"):
-            yield finding("config_rejected", detail=fault)
+    for unit in facts.units:
+        if (told := unit.told(RoleFacts)) and told.config_fault:
+            yield finding("config_rejected", detail=told.config_fault)
             return
 
 
@@ -85,45 +85,41 @@ def recording(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def holds(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Clips on hold that take more of the card than they may, by the keeper's word: `holds_over` names the longest."""
-    for unit in _heard(facts):
-        if over := unit.beat.facts.get("holds_over"):
-            yield finding("holds_over", detail=over)
+    """Clips on hold that take more of the card than they may; the keeper names those that last longest."""
+    for _, told in _told(facts, KeeperFacts):
+        if told.holds_over:
+            yield finding("holds_over", detail=told.holds_over)
 
 
 def store(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """What the keeper found out: a card that does not keep what it took, a database that had to be made anew.
 
-    Also that it can sign nothing. These are `card_drops`, `database_aside` and `key_fault`.
+    Also that it can sign nothing.
     """
-    for unit in _heard(facts):
-        if what := unit.beat.facts.get("card_drops"):
-            yield finding("card_drops_writes", detail=what)
-        if name := unit.beat.facts.get("database_aside"):
-            yield finding("database_damaged", detail=name)
-        if why := unit.beat.facts.get("key_fault"):
-            yield finding("nothing_signed", detail=why)
+    for _, told in _told(facts, KeeperFacts):
+        if told.card_drops:
+            yield finding("card_drops_writes", detail=told.card_drops)
+        if told.database_aside:
+            yield finding("database_damaged", detail=told.database_aside)
+        if told.key_fault:
+            yield finding("nothing_signed", detail=told.key_fault)
 
 
 def ward(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """The way to the broker, by the link's own numbers.
-
-    These are `broker` (off | connected | unreachable | refused), `broker_detail`, `outbox_n` and `outbox_oldest_s`.
-    """
-    for unit in _heard(facts):
-        told, name = unit.beat.facts, unit.unit
-        if told.get("broker") in ("unreachable", "refused"):
-            yield finding(f"broker_{told['broker']}", unit=name, detail=told.get("broker_detail"))
-        waiting_n, oldest_s = _figure(unit, "outbox_n"), _figure(unit, "outbox_oldest_s")
+    """The way to the broker, by the link's own numbers."""
+    for unit, told in _told(facts, LinkFacts):
+        name = unit.unit
+        if told.broker in ("unreachable", "refused"):
+            yield finding(f"broker_{told.broker}", unit=name, detail=told.broker_detail)
         before = raised("outbox_growing", name) is not None
-        if above(waiting_n, 1000, 200, before) or above(oldest_s, 900, 120, before):
-            yield finding("outbox_growing", unit=name, detail=None if waiting_n is None else f"{waiting_n:.0f}")
+        if above(told.outbox_n, 1000, 200, before) or above(told.outbox_oldest_s, 900, 120, before):
+            yield finding("outbox_growing", unit=name, detail=None if told.outbox_n is None else f"{told.outbox_n}")
 
 
 def network(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A missing network is named only where something misses it: many a recorder lives without one on purpose."""
     if facts.host.net_up is False and (
-            any(unit.beat.facts.get("broker") == "unreachable" for unit in _heard(facts))
+            any(told.broker == "unreachable" for _, told in _told(facts, LinkFacts))
             or any(camera.source == "rtsp" and _fault(unit, camera) for unit, camera in _cameras(facts))):
         yield finding("network_down")
 
@@ -141,10 +137,9 @@ def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
     return "camera_no_frames" if camera.state == "starting" and unit.beat.up_s > FIRST_FRAME_S else None
 
 
-def _figure(unit: UnitFacts, name: str) -> float | None:
-    """One of a unit's own numbers; what came as anything else is unknown."""
-    figure = unit.beat.facts.get(name)
-    return figure if isinstance(figure, int | float) else None
+def _told(facts: Facts, kind: type[Own]) -> Iterator[tuple[UnitFacts, Own]]:
+    """Units that are heard and tell facts of this kind of themselves."""
+    return ((unit, told) for unit in facts.units if (told := unit.told(kind)))
 
 
 def _heard(facts: Facts) -> Iterator[UnitFacts]:

@@ -1,6 +1,7 @@
 """The home sink's thread: whatever goes wrong at home, the ward's link goes on."""
 import logging
 import threading
+from typing import Literal
 
 from agent.core.contract.facts import Beat, Poke
 from agent.core.health.report import Report
@@ -39,12 +40,12 @@ class HomeThread(threading.Thread):
             self._reported = report
             self._mailbox.put(report)
 
-    def facts(self) -> dict[str, str | None]:
+    def state(self) -> tuple[Literal["off", "connected", "unreachable"], str | None]:
         """For the heartbeat: whether the household's broker is reached, and why not."""
         sink = self._sink
         if sink is None:
-            return {"home": "off"}
-        return {"home": "unreachable" if sink.fault else "connected", "home_detail": sink.fault}
+            return "off", None
+        return "unreachable" if sink.fault else "connected", sink.fault
 
     def end(self) -> None:
         """Tell the thread to end."""

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from agent.core.contract.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts, KeeperFacts
 from agent.core.contract.home.discovery import NAMES
 from agent.core.health import texts
 from agent.core.health.conditions import Condition
@@ -83,7 +83,5 @@ def _sentence(conditions: Iterable[Condition], language: str) -> str:
 
 def _kept_d(report: Report) -> float | None:
     """The least of what the keeper tells for each camera."""
-    told = [value for unit in report.units if unit.beat and not unit.silent
-            for key, value in unit.beat.facts.items()
-            if key.startswith("kept_days.") and isinstance(value, int | float)]
+    told = [days for unit in report.units if (keeper := unit.told(KeeperFacts)) for days in keeper.kept_days.values()]
     return min(told, default=None)

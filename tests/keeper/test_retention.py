@@ -10,9 +10,9 @@ from agent.config.settings import Camera, Settings, Store, Ward
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
-from agent.keeper import retain as module
+from agent.keeper import deletion as module
+from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
-from agent.keeper.retain import retain
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, holds
@@ -142,13 +142,13 @@ def test_the_keeper_names_holds_above_the_ceiling_and_breaks_none(db, folders, h
     keeper = keeper_of(folders, tmp_path, hand_clock, quota(2, hold_max_pct=50))
     keeper.round(asked_for_space=True)
     facts = keeper.facts()
-    assert facts["held_b"] == 5 * MB and len(clips.finished(db)) == 5
+    assert facts.held_b == 5 * MB and len(clips.finished(db)) == 5
     named = ", ".join(f"{clip.name} (case 7)" for clip in held[:3])
-    assert facts["holds_over"] == f"{named}, and 2 more"
+    assert facts.holds_over == f"{named}, and 2 more"
     for clip in held[1:]:
         holds.release(db, clip, hand_clock.now())
     keeper.round(asked_for_space=True)
-    assert keeper.facts()["holds_over"] is None
+    assert keeper.facts().holds_over is None
     keeper.db.close()
 
 
@@ -159,8 +159,7 @@ def test_the_keeper_tells_how_long_footage_will_stay(db, folders, hand_clock: Ha
         hand_clock.advance(1800)
     keeper = keeper_of(folders, tmp_path, hand_clock, quota(500, keep_days=10, keep_continuous_days=2))
     keeper.round(asked_for_space=True)
-    kept = {key: days for key, days in keeper.facts().items() if key.startswith("kept_days.")}
-    assert kept == {"kept_days.gate": pytest.approx(5.2, abs=0.2), "kept_days.yard": pytest.approx(1.7, abs=0.1)}
+    assert keeper.facts().kept_days == {"gate": pytest.approx(5.2, abs=0.2), "yard": pytest.approx(1.7, abs=0.1)}
     keeper.db.close()
 
 

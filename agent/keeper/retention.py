@@ -1,0 +1,105 @@
+"""When the keeper makes room, and what it tells of the stock: how much there is, what is held, how long it lasts."""
+import logging
+import sqlite3
+from dataclasses import dataclass, field
+
+from agent.config.derived import limits
+from agent.config.settings import Settings, Store
+from agent.config.ward_settings import in_effect
+from agent.core.health.forecast import days_kept
+from agent.host.clock import Instant
+from agent.keeper.deletion import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
+from agent.keeper.sweeper import Sweeper
+from agent.keeper.timekeeper import Timekeeper
+from agent.store import clips, events, holds, retention_queries, ward_settings
+from agent.store.database import transaction
+from agent.store.folders import Folders
+from agent.store.holds import Hold
+from agent.store.space import Space
+
+EVERY_S = 60.0
+ROWS_OF_DELETED_CLIPS_MAX = 20_000
+EVENTS_MAX = 100_000
+RATES_EVERY_S = 600.0
+NAMED_N = 3                     # holds named in a condition's line
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Stock:
+    """The numbers as of the last count."""
+
+    clips_n: int = 0
+    clips_b: int = 0
+    held_b: int = 0
+    over: str | None = None                                     # which holds take more than they may
+    kept_days: dict[str, float] = field(default_factory=dict)   # by camera
+    next_rates_mono_s: float = 0.0
+
+    def count(self, db: sqlite3.Connection) -> None:
+        """Count the clips."""
+        self.clips_n, self.clips_b = clips.totals(db)
+
+    def weigh(self, db: sqlite3.Connection, space: Space, settings: Store, now: Instant) -> None:
+        """Compare what is held with what may be, and now and then tell how long footage will stay."""
+        self.held_b = holds.total_b(db)
+        ceiling_b = space.holds_b(limits(settings))
+        self.over = _named(holds.placed(db)) if self.held_b > ceiling_b else None
+        if now.mono_ms / 1000 >= self.next_rates_mono_s:
+            self.next_rates_mono_s = now.mono_ms / 1000 + RATES_EVERY_S
+            room_b = max(space.room_b(limits(settings)) - self.held_b, 0)
+            rates = retention_queries.recording_rates(db)
+            self.kept_days = days_kept(room_b, rates, settings.keep_days, settings.keep_continuous_days)
+
+
+@dataclass(slots=True)
+class Retention:
+    """Makes room when it is due or asked for, and counts the stock."""
+
+    settings: Settings                      # the household's own
+    folders: Folders
+    timekeeper: Timekeeper
+    sweeper: Sweeper
+    stock: Stock = field(default_factory=Stock)
+    deleted_n: int = 0
+    next_mono_s: float = 0.0
+    helpless: bool = False                  # the last pass could not make the room that is to be free
+
+    def is_due(self, now: Instant) -> bool:
+        """Now and then, and at once when the card falls short: no recorder shall have to ask. Raises OSError."""
+        short = Space.of(self.folders).short(limits(self.settings.store))
+        return now.mono_ms / 1000 >= self.next_mono_s or (short and not self.helpless)
+
+    def make_room(self, db: sqlite3.Connection, now: Instant) -> None:
+        """One pass. Raises OSError and sqlite3.Error."""
+        self.next_mono_s = now.mono_ms / 1000 + EVERY_S
+        settings = in_effect(self.settings, ward_settings.read(db).cfg).store
+        self.sweeper.finish_erasure(db, now)
+        gone = retain(db, self.folders, settings, now, self.timekeeper.may_delete(now))
+        self.deleted_n += len(gone)
+        if len(gone) >= PASS_N:
+            self.next_mono_s = 0.0          # there may be more
+        if gone:
+            _log.info("deleted %d clips (%.1f MB)", len(gone), sum(clip.bytes for clip in gone) / 1e6)
+        clips.forget_deleted(db, ROWS_OF_DELETED_CLIPS_MAX)
+        with transaction(db):
+            drop_pictures(self.folders, events.forget(db, EVENTS_MAX))
+        renew_ballast(self.folders, settings.free_floor_pct)
+        space = Space.of(self.folders)
+        self.helpless = space.short(limits(settings))
+        self.stock.count(db)
+        self.stock.weigh(db, space, settings, now)
+
+    def give_ballast(self) -> None:
+        """The card is full: let the database have the ballast's space, and make room at the next look."""
+        if release_ballast(self.folders):
+            _log.warning("gave the ballast's space to the database")
+            self.next_mono_s = 0.0
+
+
+def _named(held: list[Hold]) -> str:
+    """Those that last longest, in one line."""
+    more_n = len(held) - NAMED_N
+    return ", ".join([f"{hold.clip.name} ({hold.reason})" for hold in held[:NAMED_N]]
+                     + ([f"and {more_n} more"] if more_n > 0 else []))
