@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.vision.replay import FootageStretch, ReplayEvent, TracePoint, Variant, VariantOutcome
-from agent.core.vision.replay.plot import ENGLISH, PlotClock, plot, svg
+from agent.core.vision.replay.plot import PlotClock, plot, svg
 from agent.core.vision.replay.plot.axis import LABEL_PX, TimeAxis
 from agent.core.vision.replay.plot.plot import ADDED, KEPT, LEFT, MISSED, RIGHT
 from agent.core.vision.replay.plot.shapes import Bar, Label
@@ -26,7 +26,7 @@ def outcome(variant: Variant, *events: ReplayEvent, silences: frozenset[str] = f
 def drawn(title: str = "a film") -> tuple:
     first, second, third = ReplayEvent(5, 9), ReplayEvent(20, 21), ReplayEvent(40, 44)
     now, high = outcome(NOW, first, second, silences=frozenset({"busy", "no_zone"})), outcome(HIGH, first, third)
-    drawing = plot(title, [now, high], [FootageStretch(0, 30), FootageStretch(35, 59)], CLOCK, ENGLISH)
+    drawing = plot(title, [now, high], [FootageStretch(0, 30), FootageStretch(35, 59)], CLOCK)
     return drawing, [shape for shape in drawing.shapes if isinstance(shape, Bar)]
 
 

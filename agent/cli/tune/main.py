@@ -17,7 +17,7 @@ from agent.cli.tune.options import TuneOptions, variants
 from agent.cli.tune.times import FileTimes, Times, WallTimes
 from agent.config.motion import as_set
 from agent.core.vision.replay import FootageReplay, FootageStretch, VariantOutcome
-from agent.core.vision.replay.plot import ENGLISH, PlotClock, plot, svg
+from agent.core.vision.replay.plot import PlotClock, plot, svg
 from agent.footage import reel, whatif
 from agent.footage.film import FootageError
 from agent.footage.reel import Played, ReelFile
@@ -112,7 +112,7 @@ def _show(options: TuneOptions, choice: Choice, replay: FootageReplay, outcomes:
 
 def _draw(path: Path, title: str, outcomes: list[VariantOutcome], stretches: tuple[FootageStretch, ...],
           times: Times) -> None:
-    drawing = plot(title, outcomes, stretches, PlotClock(times.reading_s, times.spell), ENGLISH)
+    drawing = plot(title, outcomes, stretches, PlotClock(times.reading_s, times.spell))
     try:
         path.write_bytes(svg(drawing).encode())
     except OSError as error:

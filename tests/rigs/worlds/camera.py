@@ -45,10 +45,3 @@ def shake(stage: Stage, px: float = 1.2) -> Paint:
         return cv2.warpAffine(picture, move, picture.shape[::-1], borderMode=cv2.BORDER_REFLECT)
 
     return tremble
-
-
-def vignette(stage: Stage, depth: float = 0.35) -> Paint:
-    """The lens is darker towards its corners."""
-    down, right = np.mgrid[-1:1:stage.height * 1j, -1:1:stage.width * 1j].astype(np.float32)
-    fall = 1 - np.float32(depth) * (right ** 2 + down ** 2) / 2
-    return lambda picture, t_s: picture * fall

@@ -2,6 +2,5 @@
 from agent.core.vision.replay.plot.axis import PlotClock
 from agent.core.vision.replay.plot.plot import plot
 from agent.core.vision.replay.plot.svg import svg
-from agent.core.vision.replay.plot.words import ENGLISH, PlotWords
 
-__all__ = ["ENGLISH", "PlotClock", "PlotWords", "plot", "svg"]
+__all__ = ["PlotClock", "plot", "svg"]

@@ -6,7 +6,6 @@ from math import log10
 from agent.core.vision.replay.outcome import SILENCES, VariantOutcome, differences
 from agent.core.vision.replay.plot.axis import PlotClock, TimeAxis
 from agent.core.vision.replay.plot.shapes import Area, Bar, Drawing, Label, PlotLine, Shape, Spot
-from agent.core.vision.replay.plot.words import PlotWords
 from agent.core.vision.replay.story import ReplayEvent
 from agent.core.vision.replay.trace import FootageStretch, TracePoint
 
@@ -23,19 +22,23 @@ INK, QUIET, GRID, GAP = "#1f2328", "#59636e", "#d8dee4", "#eef1f4"
 CURVE, FILL, LIMIT = "#0072b2", "#cfe3f1", "#b34700"
 KEPT, ADDED, MISSED = "#0072b2", "#e69f00", "#b34700"
 
+# Silences by name; any other name is a word already.
+REASONS = {"unconfirmed": "not confirmed", "no_zone": "in no zone", "cool_down": "too soon after an event",
+           "global_change": "global change", "no_picture": "no picture"}
 
-def plot(title: str, outcomes: Sequence[VariantOutcome], stretches: Sequence[FootageStretch], clock: PlotClock,
-         words: PlotWords) -> Drawing:
+
+def plot(title: str, outcomes: Sequence[VariantOutcome], stretches: Sequence[FootageStretch],
+         clock: PlotClock) -> Drawing:
     """Draw a replay of at least one stretch; the first outcome is what is set now."""
-    return _Plot(outcomes, TimeAxis(stretches, LEFT, RIGHT), clock, words).drawing(title)
+    return _Plot(outcomes, TimeAxis(stretches, LEFT, RIGHT), clock).drawing(title)
 
 
 class _Plot:
     """The parts of one plot, from the top down."""
 
-    def __init__(self, outcomes: Sequence[VariantOutcome], axis: TimeAxis, clock: PlotClock, words: PlotWords) -> None:
+    def __init__(self, outcomes: Sequence[VariantOutcome], axis: TimeAxis, clock: PlotClock) -> None:
         self._now, self._outcomes = outcomes[0], outcomes
-        self._axis, self._clock, self._words = axis, clock, words
+        self._axis, self._clock = axis, clock
         self._silences = list(_silences(self._now.points))
         self._rows_y = TOP + SCORE_H + 14
         self._variants_y = self._rows_y + REASON_H * len(self._silences) + 4
@@ -49,10 +52,9 @@ class _Plot:
         return Drawing(WIDTH, self._bottom + 44, title, told, tuple(shapes))
 
     def _legend(self, x: float, y: float) -> Iterator[Shape]:
-        words = self._words
-        signs = [(words.kept, KEPT, ""), (words.added, ADDED, INK), (words.missed, "", MISSED)]
+        signs = [("event", KEPT, ""), ("added: no event now", ADDED, INK), ("missed: an event now", "", MISSED)]
         if len(self._axis.stretches) > 1:
-            signs.append((words.gap, GAP, GRID))
+            signs.append(("nothing recorded", GAP, GRID))
         for text, fill, edge in signs:
             yield Bar(x, y - 11, 22, 12, fill, edge)
             yield Label(x + 29, y, text, 12, QUIET)
@@ -63,7 +65,7 @@ class _Plot:
             yield Bar(left, TOP, right - left, self._bottom - TOP, GAP)
 
     def _scale(self) -> Iterator[Shape]:
-        yield Label(LEFT, TOP - 6, self._words.change, 11, QUIET)
+        yield Label(LEFT, TOP - 6, "share of the picture that has changed", 11, QUIET)
         for share in LINES:
             yield PlotLine(((LEFT, _y(share)), (RIGHT, _y(share))), GRID)
             yield Label(LEFT - 8, _y(share) + 4, f"{100 * share:g} %", 11, QUIET, "end")
@@ -83,15 +85,14 @@ class _Plot:
     def _limits(self) -> Iterator[Shape]:
         """Below the one nothing is an object, above the other everything changes at once."""
         variant = self._now.variant
-        for share, words in ((variant.least_share, self._words.least),
-                             (variant.settings.global_share, self._words.most)):
+        for share, meaning in ((variant.least_share, "counts"), (variant.settings.global_share, "global")):
             yield PlotLine(((LEFT, _y(share)), (RIGHT, _y(share))), LIMIT, 1.4, dashed=True)
-            yield Label(RIGHT + 8, _y(share) + 4, words.format(f"{100 * share:.2g}"), 11, LIMIT)
+            yield Label(RIGHT + 8, _y(share) + 4, f"{meaning} from {100 * share:.2g} % on", 11, LIMIT)
 
     def _silence(self) -> Iterator[Shape]:
         for number, (name, points) in enumerate(self._silences):
             y = self._rows_y + REASON_H * number
-            yield Label(LEFT - 8, y + 13, getattr(self._words, name), 11, QUIET, "end")
+            yield Label(LEFT - 8, y + 13, REASONS.get(name, name), 11, QUIET, "end")
             for began_s, ended_s in _spans(points, 2 / self._now.variant.fps):
                 yield self._band(began_s, ended_s, y + 4, 10, QUIET)
 
@@ -109,7 +110,7 @@ class _Plot:
                 yield self._event(event, y, fill, edge)
 
     def _name(self, outcome: VariantOutcome) -> str:
-        return self._words.events.format(outcome.variant.name, outcome.events_n)
+        return f"{outcome.variant.name}: {outcome.events_n}"
 
     def _event(self, event: ReplayEvent, y: float, fill: str, edge: str) -> Bar:
         return self._band(event.began_s, event.ended_s, y + (ROW_H - BAND_H) / 2, BAND_H, fill, edge)
