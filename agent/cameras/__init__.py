@@ -13,12 +13,13 @@ class SourceError(Exception):
     """A source could not go on.
 
     `code` is one of core.health's conditions (camera_auth, camera_unreachable, camera_no_frames, ...); the text is one
-    line that names the place and the remedy, never a password.
+    line, "place: what; remedy", never with a password. `what` (with the place) and `remedy` are its halves.
     """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+        self.what, _, self.remedy = text.partition("; ")
 
 
 class SourceStuck(SourceError):

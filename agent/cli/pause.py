@@ -18,7 +18,7 @@ from agent.store import pause as pauses
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 
-BY = {"page": "the page", "command": "this command", "home": "Home Assistant",
+BY = {"page": "the page", "command": "taimat pause", "home": "Home Assistant",
       "unreadable": "caution: pause.json can't be read"}
 
 

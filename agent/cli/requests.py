@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from agent.cli.options import Config, Json, Last, Yes
 from agent.cli.place import open_store
-from agent.cli.terminal import console, json_line, length, local, size, table
+from agent.cli.terminal import console, count, json_line, length, local, size, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
 from agent.core.household.sharing_rules import Decision
@@ -25,7 +25,7 @@ LABEL_N = 14            # letters, with the space behind them
 STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "packed": "approved, being sent",
           "delivered": "the ward has it", "refused": "refused", "lapsed": "lapsed: nobody answered in time",
           "cancelled": "cancelled by the ward", "failed": "could not be done"}
-DECIDED = {"rule": "by your rule under [sharing]", "command": "by this command", "page": "on the page",
+DECIDED = {"rule": "by your rule under [sharing]", "command": "by taimat requests", "page": "on the page",
            "time": "by itself", "ward": "by the ward"}
 
 
@@ -52,8 +52,10 @@ def list_requests(last: Last = 20, json: Json = False, config: Config = None) ->
         for each in found:
             json_line(_told(each, preview(db, each)))
         return
-    if not found and sys.stdout.isatty():
-        console().print("the ward has asked for nothing")
+    if not found:
+        if sys.stdout.isatty():
+            console().print("[dim]the ward has asked for nothing[/dim]")
+        return
     table(("no.", "state", "asked", "camera", "time", "purpose", "case"), map(_row, found), right=("no.",))
     if waiting_n := sum(each.state == "waiting" for each in found):
         verb = "wait" if waiting_n > 1 else "waits"
@@ -174,7 +176,7 @@ def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> str:
     video = f"{length(found.dur_ms)} of video{' with its sound' if sound else ''}, about {size(found.bytes)}"
     end = "; the end of it is still being recorded" if found.recording else ""
     names = ", ".join(clip.name for clip in found.clips)
-    return f"{video}{end}\n{'':{LABEL_N}}{len(found.clips)} clip{'s' if len(found.clips) > 1 else ''}: {names}"
+    return f"{video}{end}\n{'':{LABEL_N}}{count(len(found.clips), 'clip')}: {names}"
 
 
 def _told(request: WardRequest, found: ExportPreview) -> dict[str, object]:

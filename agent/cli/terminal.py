@@ -37,6 +37,11 @@ def length(dur_ms: int | None) -> str:
     return f"{dur_ms / 1000:.1f} s" if dur_ms < 60_000 else f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d} min"
 
 
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 clip", "3 clips"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def size(count_b: int | None) -> str:
     """Bytes with a decimal unit, as on the box of a card: "3.4 MB"; "" while unknown."""
     if count_b is None:

@@ -30,7 +30,7 @@ def test_pause_for_a_while_list_and_resume(tmp_path: Path, folders: Folders):
     assert word.by == "command" and word.until_wall_ms - word.wall_ms == 1.5 * HOUR_MS and not said_of(folders, "gate")
     rows = [line.split("\t") for line in taimat(tmp_path, "pause", "--list", "-c", config).stdout.splitlines()]
     assert [row[:2] for row in rows] == [["yard", "paused"], ["gate", "not paused"]]
-    assert rows[0][3] == "this command" and rows[1][4] == "Mon-Fri 07:00-17:00"
+    assert rows[0][3] == "taimat pause" and rows[1][4] == "Mon-Fri 07:00-17:00"
     assert "resumed  yard" in taimat(tmp_path, "resume", "yard", "-c", config).stdout
     assert said_of(folders, "yard") is None
 

@@ -45,7 +45,7 @@ def test_a_word_is_given_once_and_an_approval_can_be_taken_back(tmp_path: Path, 
     assert taimat(tmp_path, "requests", "refuse", "1", "-c", config).stdout.startswith("refused  request 1")
     late = taimat(tmp_path, "requests", "approve", "1", "-y", "-c", config)
     assert late.returncode == 73 and "request 1 is refused already" in late.stderr
-    assert "refused, by this command" in taimat(tmp_path, "requests", "show", "1", "-c", config).stdout
+    assert "refused, by taimat requests" in taimat(tmp_path, "requests", "show", "1", "-c", config).stdout
 
 
 def test_what_is_not_there_is_said(tmp_path: Path, folders: Folders, db: sqlite3.Connection):

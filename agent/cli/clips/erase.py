@@ -9,7 +9,7 @@ import typer
 
 from agent.cli.options import Config, From, To, Yes
 from agent.cli.place import open_store
-from agent.cli.terminal import console, size
+from agent.cli.terminal import console, count, size
 from agent.cli.times import moment_ms
 from agent.core.contract.facts import Poke
 from agent.host.clock import SystemClock
@@ -37,21 +37,21 @@ def erase(camera: ErasedCamera = None, since: From = None, until: To = None, eve
     found = erased.find(db, camera, begin_ms, end_ms)
     doomed = sorted(found.free + (found.held if held else []), key=lambda clip: clip.seq)
     if found.held and not held:
-        out.print(f"[yellow]{len(found.held)} clips are on hold and stay[/yellow] "
+        out.print(f"[yellow]on hold, so not erased: {count(len(found.held), 'clip')}[/yellow] "
                   "(taimat clips holds tells why; --held erases them, too)", soft_wrap=True)
     if found.open_n:
-        out.print(f"[yellow]{found.open_n} clips are being recorded now and stay[/yellow]; to erase them, pause the "
-                  "camera first: taimat pause", soft_wrap=True)
+        out.print(f"[yellow]being recorded now, so not erased: {count(found.open_n, 'clip')}[/yellow]; to erase them, "
+                  "pause the camera first: taimat pause", soft_wrap=True)
     if not doomed:
         out.print("nothing to erase")
         return
-    told = f"{len(doomed)} clips ({size(sum(clip.bytes or 0 for clip in doomed))})"
+    told = f"{count(len(doomed), 'clip')} ({size(sum(clip.bytes or 0 for clip in doomed))})"
     if not yes:
         typer.confirm(f"Erase {told} for good?", abort=True)
     erased.condemn(db, doomed, now)
     Outlet(Path(settings.store.runtime)).send(Poke(what="erase"), "keeper")
     if not _removed(db, doomed):
-        out.print(f"{told} are shown no more; [yellow]their files go as soon as the keeper runs[/yellow] "
+        out.print(f"{told}: not shown any more, and [yellow]the files go as soon as the keeper runs[/yellow] "
                   "(systemctl status taimat-keeper, or taimat run)", soft_wrap=True)
         raise typer.Exit(EXIT_LATER)
     out.print(f"[green]erased[/green]  {told}")

@@ -7,7 +7,7 @@ import typer
 
 from agent.cli.options import Config, From, Json, To
 from agent.cli.place import open_store
-from agent.cli.terminal import console, json_line, local, size, table
+from agent.cli.terminal import console, count, json_line, local, size, table
 from agent.cli.times import length_ms, moment_ms
 from agent.config.derived import limits
 from agent.core.household.pause import TRUSTED
@@ -21,7 +21,6 @@ from agent.store.holds import Hold, HoldError
 from agent.store.space import Space
 
 REASON_LETTERS_MAX = 200
-
 
 ClipNames = Annotated[list[str] | None, typer.Argument(metavar="CLIP", show_default=False, help="These clips.")]
 HeldClips = Annotated[list[str], typer.Argument(metavar="CLIP", show_default=False, help="Clips that are held.")]
@@ -49,7 +48,7 @@ def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, sinc
         kept.place(db, wanted, reason, until_wall_ms, now, Space.of(folders).holds_b(limits(settings.store)))
     except HoldError as error:
         raise StoreError(str(error)) from error
-    told = f"{len(wanted)} clip{'s' if len(wanted) > 1 else ''} ({size(sum(clip.bytes or 0 for clip in wanted))})"
+    told = f"{count(len(wanted), 'clip')} ({size(sum(clip.bytes or 0 for clip in wanted))})"
     console().print(f"[green]held[/green]  {told}, {_until(until_wall_ms)}", soft_wrap=True)
 
 

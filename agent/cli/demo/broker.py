@@ -74,7 +74,7 @@ class Broker:
         raise NotToBeHad(f"mosquitto does not start: {said[-1] if said else 'it said nothing'}")
 
     def close(self) -> None:
-        """End it."""
+        """Stop the broker."""
         self._process.terminate()
         try:
             self._process.wait(END_S)

@@ -61,7 +61,7 @@ class Subscriber:
             return None
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -109,6 +109,6 @@ class OutboxReader:
             self._read.append(HeardMessage(row["kind"], row["wall_ms"] / 1000, row["camera"] or "", data))
 
     def close(self) -> None:
-        """Leave."""
+        """Close the database."""
         if self._db is not None:
             self._db.close()

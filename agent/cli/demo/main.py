@@ -21,7 +21,7 @@ from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
 from agent.cli.demo.lines import conditions, line
 from agent.cli.demo.listen import HeardMessage, OutboxReader, Subscriber
-from agent.cli.terminal import console, size
+from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.log import redact
@@ -197,17 +197,13 @@ class _Show:
             with contextlib.closing(connect(self._folders.root)) as db:
                 count_n, count_b = clips.totals(db)
         health = f"; health: {conditions(self._health)}" if self._health is not None else ""
-        self._out.print(f"\n[bold]{took_s:.0f} s[/bold]: {_count(self._events_n, 'event')}, "
-                        f"{_count(count_n, 'clip')} ({size(count_b)}), {_count(self._messages_n, 'message')}{health}",
+        self._out.print(f"\n[bold]{took_s:.0f} s[/bold]: {count(self._events_n, 'event')}, "
+                        f"{count(count_n, 'clip')} ({size(count_b)}), {count(self._messages_n, 'message')}{health}",
                         soft_wrap=True)
         if dropped_n:
-            self._out.print(f"{_count(dropped_n, 'message')} came too fast to be shown.")
+            self._out.print(f"{count(dropped_n, 'message')} came too fast to be shown.")
         if count_n:
             self._out.print(Text(f"The clips stay in {self._folders.clips} until the next demo."), soft_wrap=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _end(agent: subprocess.Popen[bytes]) -> None:

@@ -39,7 +39,7 @@ def by_onvif(device: OnvifDevice, camera: FoundCamera, describer: Describer, tun
 
 
 class _StreamQuestions:
-    """Whom the questions about one machine's streams go to."""
+    """A device and its media service, for questions about its streams."""
 
     def __init__(self, device: OnvifDevice, media: Media, url: str, describer: Describer, tuning: bool) -> None:
         self.device, self.media, self.url, self.describer, self.tuning = device, media, url, describer, tuning

@@ -11,7 +11,7 @@ READ_MAX_B = 2_000_000
 
 
 def plainly(error: OSError) -> str:
-    """What went wrong on a line, in words."""
+    """What went wrong on a connection, in words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return os.strerror(error.errno) if error.errno else str(error)

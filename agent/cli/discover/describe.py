@@ -16,7 +16,7 @@ TURNS_N = 3
 
 
 class NotRtsp(Exception):
-    """Somebody else listens there."""
+    """The port is open, but speaks no RTSP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is known of a camera."""
+"""A camera that was found, its streams, and the account that it is asked with."""
 import re
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
@@ -50,7 +50,7 @@ class FoundCamera:
         return f", channel {self.channel}" if self.channel else ""
 
     def told(self, *advice: str) -> "FoundCamera":
-        """With more advice."""
+        """The camera with more advice."""
         return replace(self, advice=self.advice + advice)
 
 

@@ -1,4 +1,4 @@
-"""The network cameras that the configuration has already."""
+"""The account for the cameras, and the network cameras that the configuration has already."""
 import contextlib
 import getpass
 import os
@@ -39,7 +39,7 @@ def _password(user: str, file: Path | None) -> str:
 
 
 class ConfiguredCameras:
-    """Their names and accounts, by where they are."""
+    """Names and accounts of the configuration's network cameras, by address and path."""
 
     def __init__(self, settings: Settings) -> None:
         self.names = [camera.name for camera in settings.camera]        # all of them, also those of other kinds

@@ -37,7 +37,7 @@ def at(places: Iterable[tuple[str, int | None]]) -> tuple[list[Lead], list[str]]
 
 
 def around(asked: list[IPv4Network]) -> tuple[list[Lead], list[str]]:
-    """Who answers on any interface, and who listens for RTSP in the networks that were asked for, or in our own."""
+    """Machines that answer on any interface, or listen for RTSP in the networks that were asked for, or in our own."""
     own = networks.interfaces()
     if not own:
         return [], [NO_NETWORK]

@@ -1,4 +1,4 @@
-"""The networks that this computer is in, and who has a camera's port open there."""
+"""The networks that this computer is in, and the machines in them with a camera's port open."""
 import asyncio
 import contextlib
 import socket

@@ -40,7 +40,7 @@ class _AnswerReader(io.RawIOBase):
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether it can be read: always."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -20,7 +20,7 @@ DEVICE_SERVICE = "/onvif/device_service"
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """Who answered: the machine's address, where its device service may be, and what it said of itself."""
+    """A machine that answered: its address, where its device service may be, and what it said of itself."""
 
     address: str
     services: tuple[str, ...]

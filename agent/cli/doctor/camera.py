@@ -85,8 +85,7 @@ def examine(camera: Camera, store: Path) -> CheckVerdict:
     try:
         seen = _look(camera, camera.source, keys_n=2)
     except SourceError as error:
-        text, _, remedy = str(error).partition("; ")
-        return bad(text, remedy)
+        return bad(error.what, error.remedy)
     if not seen.came_us or seen.info is None:
         return bad(f"opened, but no picture came within {LONGEST_LOOK_S:g} s",
                    "switch the camera off and on; set its stream to H.264")
@@ -136,8 +135,7 @@ def _sub(camera: Camera, scheme: str) -> list[CheckVerdict]:
     try:
         seen = _look(camera, camera.sub, keys_n=1)
     except SourceError as error:
-        text, _, remedy = str(error).partition("; ")
-        return [warn(f"sub-stream: {text}", f"{remedy}; until then motion costs much more")]
+        return [warn(f"sub-stream: {error.what}", f"{error.remedy}; until then motion costs much more")]
     if not seen.fps or seen.info is None:
         return [warn("sub-stream: no picture came", "correct sub, or leave it out")]
     text = f"sub-stream {seen.info.width}x{seen.info.height}, {seen.fps:.1f} pictures a second"

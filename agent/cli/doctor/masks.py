@@ -26,7 +26,7 @@ class Cost(NamedTuple):
 
 
 class _Nobody:
-    """The sink of what is only measured."""
+    """A sink that ignores everything: only the time is measured."""
 
     def stream(self, info: StreamInfo) -> None:
         """Not looked at."""
@@ -35,11 +35,11 @@ class _Nobody:
         """Not looked at."""
 
     def wants_luma(self, mono_s: float) -> bool:
-        """No."""
+        """Never."""
         return False
 
     def wants_main_luma(self) -> bool:
-        """No."""
+        """Never."""
         return False
 
     def luma(self, picture: Luma) -> None:
@@ -58,8 +58,7 @@ def verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> list
     try:
         cost = measure(camera, info, packets)
     except SourceError as error:
-        text, _, remedy = str(error).partition("; ")
-        return [bad(f"masks: {text}", remedy)]
+        return [bad(f"masks: {error.what}", error.remedy)]
     if cost is None:
         return [warn("masks: too little came to measure what painting costs", "look again")]
     text = (f"painting the masks (decode, paint, x264) takes {cost.cpu_pct:.0f} % of one of {os.cpu_count() or 1} "

@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The verdict of a check, and how several become one."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,4 +1,4 @@
-"""Which footage, and whose settings."""
+"""Which footage is replayed, and with which camera's settings."""
 import io
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +37,10 @@ class Choice:
 
 
 def choose(options: TuneOptions) -> Choice:
-    """Find it. Raises FootageError where there is none, and typer.BadParameter, ConfigError, StoreError."""
+    """Find footage and settings.
+
+    Raises FootageError where there is no footage, typer.BadParameter, ConfigError, StoreError.
+    """
     if bool(options.files) == (options.last is not None):
         raise typer.BadParameter("say which footage: files, or --last 24h for the newest clips of a camera")
     return _of_files(options) if options.files else _of_store(options, str(options.last))

@@ -9,7 +9,7 @@ NAME_MAX = 13               # letters of a file's name in a plot
 
 
 class Times(Protocol):
-    """Both are clocks for a plot, and tell more in a table."""
+    """Names the moments of a replay, in few letters for a plot, in full for a table."""
 
     def reading_s(self, at_s: float) -> float:
         """The seconds that the clock shows then."""
@@ -18,7 +18,7 @@ class Times(Protocol):
         """The moment in few letters."""
 
     def full(self, at_s: float) -> str:
-        """And so that nobody has to guess."""
+        """The moment with its date, or with its file."""
 
 
 class FileTimes:

@@ -36,7 +36,7 @@ class Versions:
         return self.root / "versions" / version
 
     def program(self, version: str) -> str:
-        """Its `taimat`."""
+        """The path of this version's `taimat`."""
         return str(self.folder(version) / "bin" / "taimat")
 
     def whole(self) -> list[str]:
@@ -94,7 +94,7 @@ class Versions:
             raise ReleaseRefused("not_ready", f"{version} says that it can't work here: {error}") from error
 
     def keep(self, versions: Iterable[str]) -> None:
-        """Remove all others."""
+        """Remove all versions but these, the current and the proven one."""
         kept = {*versions, self.named(CURRENT), self.named(PROVEN)}
         for path in (self.root / "versions").glob("*"):
             if path.name not in kept:

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class UnderWay(Struct, frozen=True, kw_only=True):
-    """What is under way."""
+    """The update that is under way, as `work.json` has it."""
 
     was: str                            # where the way back leads
     version: str = ""                   # that comes; "" until the bundle is open

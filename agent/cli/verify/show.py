@@ -12,7 +12,7 @@ NO_HEAD = ("From the card alone nobody can tell whether the ledger's end was cut
 
 @dataclass(frozen=True, slots=True)
 class CardResults:
-    """What is told."""
+    """What the check of a card found."""
 
     checked: Checked
     findings: Sequence[Flaw]
@@ -34,7 +34,7 @@ class CardResults:
 
 
 def results(found: CardResults, as_json: bool) -> None:
-    """Print all of it."""
+    """Print findings and what holds."""
     if as_json:
         _as_json(found)
     else:

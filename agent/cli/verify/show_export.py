@@ -14,7 +14,7 @@ NO_KEY = ("From the export alone nobody can tell whose key it is: compare its fi
 
 @dataclass(frozen=True, slots=True)
 class ExportResults:
-    """What is told."""
+    """What the check of an export found."""
 
     verdict: PackageVerdict
     heads: Mapping[int, str]
@@ -35,7 +35,7 @@ class ExportResults:
 
 
 def results(found: ExportResults, as_json: bool) -> None:
-    """Print all of it."""
+    """Print findings and what holds."""
     if as_json:
         _as_json(found)
     else:
