@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 COLUMNS_MAX = 120
 TOP = ("agent", "docs", "firmware_cfg", "scripts", "systemd", "tests")
-CORE = "agent/core"
+# Names of others: picamera2, cookies.
+FOREIGN = {"CircularOutput2", "SplittableOutput", "LibavH264Encoder", "HttpOnly"}
 
 
 def tracked() -> list[Path]:
@@ -40,6 +41,12 @@ def prose(path: Path) -> list[tuple[int, str]]:
         elif not code and not line.lstrip().startswith("|"):
             kept.append((number, line))
     return kept
+
+
+@cache
+def defined() -> set[str]:
+    """Names of all classes of the agent."""
+    return {name for path in CODE for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE)}
 
 
 @cache
@@ -97,6 +104,13 @@ def test_paths_named_in_documents_exist(path: Path):
     assert not missing, "\n".join(sorted(missing))
 
 
+@pytest.mark.parametrize("path", [path for path in WRITTEN if "guide" not in path.parts], ids=name_of)
+def test_classes_named_in_documents_exist(path: Path):
+    named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w*)`", path.read_text())) - FOREIGN
+    missing = {name for name in named if name not in defined()}
+    assert not missing, "\n".join(sorted(missing))
+
+
 def test_documents_named_in_the_code_exist():
     missing = {f"{path.relative_to(ROOT)}: {name}" for path in CODE
                for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text()) if not (ROOT / name).exists()}
@@ -120,5 +134,6 @@ def test_the_glossary_is_a_table_of_four_columns():
 def test_a_term_of_the_glossary_is_found(term: str, meaning: str, room: str, vietnamese: str):
     assert is_there(room.strip("`")), "no such room"
     assert re.fullmatch(r"`agent/[\w/.]+`", room)
+    assert set(re.findall(r"`([A-Z]\w+)`", term + meaning)) <= defined(), "no such class"
     seen = (ROOT / "agent/web/i18n/vi.toml").read_text() + (ROOT / "docs/guide/household.vi.md").read_text()
     assert vietnamese.lower() in seen.lower(), "households read another word"
