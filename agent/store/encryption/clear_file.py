@@ -9,9 +9,7 @@ import io
 import os
 from bisect import bisect_right
 from pathlib import Path
-from typing import Protocol
-
-from cryptography.exceptions import InvalidTag
+from typing import TYPE_CHECKING, Protocol
 
 from agent.core.evidence.encrypted import (
     BODY,
@@ -26,14 +24,21 @@ from agent.core.evidence.encrypted import (
 )
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.salvage import salvage
-from agent.store.encryption.ciphers import Cipher, cipher
+
+if TYPE_CHECKING:
+    from agent.store.encryption.ciphers import Cipher
 
 
 class DecryptedFile:
-    """An encrypted file. The record read last stays decrypted, for reading goes on where it was."""
+    """An encrypted file. The record read last stays decrypted, for reading goes on where it was.
+
+    Its methods import the cryptography library: it costs a role 7 MB, and most roles never open such a file.
+    """
 
     def __init__(self, handle: int, name: str, file_key: FileKey) -> None:
         """`name` is what the key was bound to. Raises OSError, DamagedError, LockedError."""
+        from agent.store.encryption.ciphers import cipher
+
         self._handle, self._name = handle, name
         head = read_file_head(self._raw)
         self._cipher: Cipher = cipher(head.cipher, file_key(head, name))
@@ -80,6 +85,8 @@ class DecryptedFile:
         return self._last[1]
 
     def _decrypt(self, record: EncryptedRecord) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
         size_b = record.end - record.body_at - CHECK.size
         try:
             return self._cipher.decrypt(record.head.nonce, self._raw(record.body_at, size_b),
@@ -125,8 +132,6 @@ def open_clear(path: Path, file_key: FileKey) -> ClearFile:
     try:
         if not is_encrypted(lambda offset, size_b: os.pread(handle, size_b, offset)):
             return PlainFile(handle)
-        # Only here: the cryptography library costs a role 7 MB, and most never open such a file.
-
         return DecryptedFile(handle, path.name.partition(".")[0], file_key)
     except BaseException:
         os.close(handle)
