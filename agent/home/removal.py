@@ -5,7 +5,7 @@ from agent.home.context import HomeContext
 from agent.home.session import HomeSession
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
-from agent.mqtt.session import Down, Taken
+from agent.mqtt.session import Acknowledged, Down
 from agent.store.home import RetainedTopics
 
 TICK_S = 0.5
@@ -22,7 +22,7 @@ def remove(home: HomeContext, shown: RetainedTopics, stop: threading.Event, with
     left, waiting, next_mono_s = list(shown.topics), set[str](), 0.0
     while (left or waiting) and not stop.is_set() and home.clock.mono_s() < until_mono_s:
         for told in session.wait(TICK_S):
-            if isinstance(told, Taken) and isinstance(told.tag, str):
+            if isinstance(told, Acknowledged) and isinstance(told.tag, str):
                 waiting.discard(told.tag)
             elif isinstance(told, Down):
                 left, waiting = list(shown.topics), set()

@@ -24,7 +24,7 @@ GOING_ON = ("accepted", "waiting_consent", "running")
 
 
 class AnswerState(msgspec.Struct, frozen=True):
-    """The one field of a payload of ours that matters here."""
+    """The one field of an answer that matters here."""
 
     st: str
 
@@ -69,12 +69,12 @@ def of_update(order: UpdateOrder, now: Instant) -> wire.Response:
 
 
 def is_final(payload: bytes) -> bool:
-    """Whether this answer, or report, of ours is the last one of its command."""
+    """Whether this answer, or report, is the last one of its command."""
     return state(payload) not in GOING_ON
 
 
 def state(payload: bytes) -> str:
-    """The state that an answer of ours tells."""
+    """The state in an answer."""
     return msgspec.json.decode(payload, type=AnswerState).st
 
 

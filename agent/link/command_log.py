@@ -24,7 +24,7 @@ def response(command_id: str, state: CommandState, code: str | None, now: Instan
 
 
 def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tuple[bytes, bool]:
-    """Record a command unless its id is known. Returns the answer that stands, and whether the command is new."""
+    """Log a command unless its id is known. Returns the answer that stands, and whether the command is new."""
     with transaction(db):
         if (known := commands.answer(db, ordered.id)) is not None:
             return known, False
@@ -35,7 +35,7 @@ def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tupl
 
 
 def finish(db: sqlite3.Connection, ordered: Ordered, outcome: Outcome, now: Instant) -> bytes:
-    """What the outcome writes, and the answer, which is returned: the final one, unless a request has come of it."""
+    """Have the outcome written, with the answer, which is returned: the final one, unless a request has come of it."""
     with transaction(db):
         try:
             told = response(ordered.id, outcome.state, outcome.code, now, outcome.write(db, now))
@@ -47,7 +47,7 @@ def finish(db: sqlite3.Connection, ordered: Ordered, outcome: Outcome, now: Inst
 
 
 def follow(db: sqlite3.Connection, now: Instant) -> list[tuple[Ordered, bytes]]:
-    """Answer what has become of requests, in the caller's transaction; returns what is new to say."""
+    """Answer what has become of requests, in the caller's transaction; returns the new answers."""
     news = []
     for each in commands.going_on(db):
         request = requests.find(db, each.id)
@@ -57,7 +57,7 @@ def follow(db: sqlite3.Connection, now: Instant) -> list[tuple[Ordered, bytes]]:
 
 
 def follow_update(db: sqlite3.Connection, order: UpdateOrder, now: Instant) -> list[tuple[Ordered, bytes]]:
-    """Answer what has become of a version that was ordered, in the caller's transaction; returns what is new to say."""
+    """Answer what has become of a version that was ordered, in the caller's transaction; returns the new answers."""
     told = of_update(order, now)
     return [(each, _put(db, each, told, now)) for each in commands.unfinished(db)
             if each.id == order.id and told.st != state(each.answer)]

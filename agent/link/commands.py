@@ -39,7 +39,7 @@ class CommandHandler:
         self._rate = RateLimit(COMMANDS_A_MINUTE)
 
     def handle(self, message: Arrived, name: str, to_all: bool) -> None:
-        """Start what a command needs. Raises BadPayload: without an id there is no answer."""
+        """Start the flow of a command. Raises BadPayload: without an id there is no answer."""
         if not self._rate.allows(self._clock.mono_s()) or (to_all and self._flows.waiting_n >= DELAYED_MAX):
             self._audit.note("command_storm")
             message.confirm()
@@ -55,7 +55,7 @@ class CommandHandler:
         self._flows.start(_write(functools.partial(command_log.got, command_id=command_id)))
 
     def _life(self, command: wire.Command, message: Arrived, name: str, to_all: bool) -> Flow:
-        """From check to answer. It is logged before anything is done; an id that came before keeps its answer."""
+        """One command from check to answer. It is logged before it is carried out; a known id keeps its answer."""
         rule = rule_of(name)
         given = judge(command, name, message, to_all, self._topics, self._clock.now()) or Outcome("accepted")
         if given.state == "accepted" and rule.signed and (code := (yield SignatureCheck(message.payload))):
@@ -103,7 +103,7 @@ class CommandHandler:
         return functools.partial(command_log.finish, ordered=ordered, outcome=outcome, now=self._clock.now())
 
     def _asker(self, message: Arrived) -> str:
-        """Who asked, as one level of a topic to publish on: without wildcards, and not endless."""
+        """The sender of the command as one level of a topic to publish on: without wildcards, 64 characters at most."""
         asker = self._topics.asker(message.response_topic) if message.response_topic else None
         return "".join(each for each in (asker or "")[:64] if each not in "+#\0") or DEFAULT_ASKER
 

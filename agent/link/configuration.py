@@ -97,7 +97,7 @@ class Configuration:
         self._ready = self._applied()
 
     def _judge(self, desired: wire.Desired, given: Given) -> DocumentRefusal | None:
-        """By all that can be said without its signature."""
+        """The refusal of a document by all that can be said without its signature; None if it may hold."""
         if not self._in_force.listens:
             return DocumentRefusal("not_allowed")
         if desired.sig is None:

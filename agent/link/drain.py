@@ -40,7 +40,7 @@ class Drain:
 
     def __init__(self, store: StoreThread, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
                  pace: OutboxPace, written: threading.Event) -> None:
-        """`written` is set by whoever has written a message."""
+        """`written` is set when a message may have been written."""
         self._store, self._clock, self._audit, self._delivery = store, clock, audit, delivery
         self.offers = Offers(pace)
         self.fault: LinkFault | None = None     # while the broker takes no events

@@ -31,7 +31,7 @@ class SignatureCheck:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """A condition that holds at last; its value."""
+    """A condition; its value once it is true."""
 
     condition: Callable[[], Any]
 
@@ -47,7 +47,7 @@ class FlowRunner:
         self._waiting: list[tuple[Flow, Until]] = []
 
     def start(self, flow: Flow) -> None:
-        """Run it up to the first thing that it waits for."""
+        """Run a flow up to the first thing that it waits for."""
         self._resume(flow, None)
 
     def after(self, seconds: float) -> Until:

@@ -1,7 +1,7 @@
 """Follows what goes on in the store for hours and is moved on by others, too: the household, the keeper, root.
 
-It looks, has said what is new, and runs one flow for each that is open. All that must last lies in the store, so a kill
-at any moment costs nothing but time.
+It looks, has new answers sent, and runs one flow for each command that is open. All that must last lies in the store,
+so a kill at any moment costs nothing but time.
 """
 import functools
 from collections.abc import Callable, Collection
@@ -54,7 +54,7 @@ class Follower(Generic[V]):
         self._due_mono_s = 0.0
 
     def up(self) -> None:
-        """A connection has come up: say how everything stands."""
+        """A connection has come up: tell how everything stands."""
         self._repeat = True
         self.hurry()
 

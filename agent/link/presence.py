@@ -67,9 +67,9 @@ class Presence:
         self._birth_wanted = True
 
     def birth_is_due(self, cameras: Sequence[CameraFacts] | None) -> bool:
-        """Whether it is wanted, or the cameras are others, or deliver other pictures, than the last one said.
+        """Whether a birth is wanted, or the cameras are others, or deliver other pictures, than in the last one.
 
-        None while nothing is known of them.
+        `cameras` is None while nothing is known of them.
         """
         settled = self._clock.mono_s() >= self._birth_mono_s
         return self._birth_wanted or (cameras is not None and settled and _birth_cameras(cameras) != self._cameras)

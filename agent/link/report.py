@@ -130,5 +130,5 @@ def _whole(value: float | None) -> int | None:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    """In as few bytes as it takes: 1180, not 1180.0. Each goes out 2,880 times a day."""
+    """The number in as few bytes as possible: 1180, not 1180.0. Each is sent 2,880 times a day."""
     return None if value is None else round(value, digits or None)

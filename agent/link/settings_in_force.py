@@ -35,11 +35,11 @@ class SettingsInForce:
         return self.given.ver if self.listens and self.given != NOTHING else None
 
     def weighed(self, document: Mapping[str, Any] | None = None) -> Weighed:
-        """What would come of this document; without one, what holds."""
+        """The values that this document would set; without one, those in force."""
         return weighed(self._settings, self.given.cfg if document is None else document)
 
     def apply(self, given: Given) -> None:
-        """Let this hold from now on; it is kept already."""
+        """Put this into force; it is on the card."""
         self.given = given
         now = in_effect(self._settings, given.cfg)
         self._reporter.report_each(now.ward.health_every_s)

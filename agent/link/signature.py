@@ -18,7 +18,7 @@ from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
 
 
 def judge(payload: bytes, key: bytes) -> int:
-    """GOOD, UNKNOWN_KEY or BAD: of a payload that is a JSON object with its signature in `sig`."""
+    """Returns GOOD, UNKNOWN_KEY or BAD for a payload: a JSON object with its signature in `sig`."""
     try:
         told: dict[str, Any] = msgspec.json.decode(payload)     # all of it, also what nobody has looked into so far
         signature = told.pop("sig", "")

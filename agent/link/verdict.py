@@ -33,7 +33,7 @@ UNKNOWN = Rule()
 
 
 def rule_of(name: str) -> Rule:
-    """What the command needs; of one that nobody knows: nothing, for it is refused anyway."""
+    """The rule of that command; an unknown one needs nothing, for it is refused anyway."""
     return COMMANDS.get(name, UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""The link's end at the ward's broker: who hears what comes from there, and what goes out by itself."""
+"""The session with the ward's broker: hands on what comes from there, and sends what is due."""
 import functools
 import logging
 import sqlite3
@@ -22,7 +22,7 @@ from agent.link.store_thread import StoreThread
 from agent.link.update.flow import UpdateFlow
 from agent.mqtt.connection import Arrived, Connection
 from agent.mqtt.credentials import load
-from agent.mqtt.session import Down, Session, Taken, Told, Up
+from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.process.role import Role
 from agent.store import meta
 
@@ -98,13 +98,13 @@ class WardLink:
                 self._requests.heard()
                 if fault.code == "taken_over":
                     self._audit.note(fault.code)
-            case Taken(tag, reason) if isinstance(tag, int):
+            case Acknowledged(tag, reason) if isinstance(tag, int):
                 self._drain.acknowledged(tag, reason)
-            case Taken(tag) if tag == PROGRESS:
+            case Acknowledged(tag) if tag == PROGRESS:
                 self._requests.heard()
-            case Taken(tag, reason) if reason >= 0x80:
+            case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
-            case Taken(str(topic), reason) if reason == 0 and self._inbound:
+            case Acknowledged(str(topic), reason) if reason == 0 and self._inbound:
                 self._inbound.published(topic)
             case Arrived() if self._inbound:
                 self._inbound.handle(told)

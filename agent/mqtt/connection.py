@@ -79,7 +79,7 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Acknowledged:
     """The broker's PUBACK for what was published with `tag`.
 
     Reason 0: a subscriber gets it; 16: there is none; from 128: refused.
@@ -112,7 +112,7 @@ class Ended:
     text: str
 
 
-Happening = Accepted | ConnectRefused | Subscribed | Taken | Arrived | Ended
+Happening = Accepted | ConnectRefused | Subscribed | Acknowledged | Arrived | Ended
 
 
 class Client(paho.Client):
@@ -235,7 +235,7 @@ class Connection:
         return len(message.topic) + len(message.payload) + OVERHEAD_B <= self.packet_max_b
 
     def publish(self, message: Outgoing, tag: Tag) -> None:
-        """Send `message`, which fits; its PUBACK, if it gets one, comes as Taken with `tag`. QoS 1 needs room."""
+        """Send `message`, which fits; its PUBACK, if one comes, is Acknowledged with `tag`. QoS 1 needs room."""
         wanted = {"ContentType": message.content_type, "MessageExpiryInterval": message.expiry_s,
                   "CorrelationData": message.correlation, "ResponseTopic": message.response_topic}
         given = {name: value for name, value in wanted.items() if value is not None}
@@ -278,7 +278,7 @@ class Connection:
     def _on_publish(self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: object) -> None:
         tag = self._unacked.pop(mid, None)
         if tag is not None:
-            self._happenings.append(Taken(tag, reason.value))
+            self._happenings.append(Acknowledged(tag, reason.value))
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         properties = message.properties

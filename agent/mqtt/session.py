@@ -14,6 +14,7 @@ from agent.core.delivery.backoff import HOPELESS, Backoff
 from agent.host.clock import Clock
 from agent.mqtt.connection import (
     Accepted,
+    Acknowledged,
     Arrived,
     Connection,
     ConnectRefused,
@@ -22,7 +23,6 @@ from agent.mqtt.connection import (
     Outgoing,
     Subscribed,
     Tag,
-    Taken,
 )
 from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
 
@@ -48,7 +48,7 @@ class Down:
     fault: LinkFault
 
 
-Told = Up | Down | Taken | Arrived
+Told = Up | Down | Acknowledged | Arrived
 
 
 class Dial(threading.Thread):
@@ -157,7 +157,7 @@ class Session:
             self.post(farewell, FAREWELL)
         while not heard and self.up and self._clock.mono_s() < deadline_mono_s:
             for each in self.wait(FAREWELL_TICK_S):
-                heard = heard or (isinstance(each, Taken) and each.tag == FAREWELL)
+                heard = heard or (isinstance(each, Acknowledged) and each.tag == FAREWELL)
                 hear(each)
         self.close()
 
@@ -198,7 +198,7 @@ class Session:
 
     def _handle(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[Told]:
         match happening:
-            case Taken() | Arrived():
+            case Acknowledged() | Arrived():
                 return [happening]
             case Accepted():
                 connection.subscribe()

@@ -23,7 +23,7 @@ from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
 from agent.host.stop import Stop
-from agent.mqtt.connection import Arrived, Connection, Taken
+from agent.mqtt.connection import Acknowledged, Arrived, Connection
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, Told, Up
@@ -96,7 +96,7 @@ class Forward:
                 self._carrier.hurry()
             case Down():
                 self._carrier.lost()
-            case Taken(int() as mark, reason):
+            case Acknowledged(int() as mark, reason):
                 self._carrier.taken(mark, reason)
             case Arrived():
                 self._read(each)

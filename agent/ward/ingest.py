@@ -21,7 +21,7 @@ from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load as load_credentials
-from agent.mqtt.session import Session, Taken, Told, Up
+from agent.mqtt.session import Acknowledged, Session, Told, Up
 from agent.ward import replay as asking
 from agent.ward import settings
 from agent.ward import settings as roster
@@ -111,7 +111,7 @@ class Ingest:
                 self._state_mono_s = float("-inf")
             case Arrived():
                 self._intake.take(each)
-            case Taken(tag, reason) if reason >= 0x80:
+            case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
 
     def _send_receipts(self) -> None:

@@ -16,7 +16,7 @@ from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import WARD_DESK
-from agent.mqtt.session import Down, Session, Taken, Told
+from agent.mqtt.session import Acknowledged, Down, Session, Told
 from agent.ward.command_signer import KeyProblem
 from agent.ward.database import DatabaseFault
 from agent.ward.settings import Settings
@@ -78,7 +78,7 @@ class OpsLink:
         while self._clock.mono_s() < deadline_mono_s:
             for each in self._wait(deadline_mono_s):
                 match each:
-                    case Taken(tag, reason) if tag == message.topic:
+                    case Acknowledged(tag, reason) if tag == message.topic:
                         return _taken(message.topic, reason)
                     case Down(fault):
                         raise OpsFault(f"{fault}; nobody knows whether the order went out: give it again")

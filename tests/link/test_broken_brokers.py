@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.mqtt import connection
-from agent.mqtt.connection import IN_FLIGHT_MAX, Outgoing, Taken
+from agent.mqtt.connection import IN_FLIGHT_MAX, Acknowledged, Outgoing
 from agent.mqtt.session import Down, Up
 from tests.rigs.mumbler import CONNECT, KEEPALIVE_S, PUBLISH, SUBSCRIBE, TOPICS, Hand, Mumbler, connack, packet
 
@@ -127,10 +127,10 @@ def test_an_answer_to_what_was_never_sent_counts_for_nothing():
         hand = Hand(broker.port)
         hand.come_up()
         hand.session.publish(EVENT, 7)
-        hand.until(lambda: Taken(7, 16) in hand.told)
+        hand.until(lambda: Acknowledged(7, 16) in hand.told)
         for _ in range(5):
             hand.turn()
-        assert [each for each in hand.told if isinstance(each, Taken)] == [Taken(7, 16)]
+        assert [each for each in hand.told if isinstance(each, Acknowledged)] == [Acknowledged(7, 16)]
         assert hand.session.up and hand.session.room_n == IN_FLIGHT_MAX
         hand.session.close()
 

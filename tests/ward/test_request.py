@@ -85,7 +85,7 @@ def test_a_device_gets_an_order_that_it_can_believe(ward, device, book):
     decoded = wire.decode(wire.Command, payload)
     message = Arrived(f"{topics.root}/cmd/clip.export", payload, False, None, None)
     assert verdict.judge(decoded, "clip.export", message, False, topics, SystemClock().now()) in (
-        None, verdict.Verdict("refused", "clock_unset"))
+        None, verdict.Outcome("refused", "clock_unset"))
     export = args(decoded, ClipExport)
     assert (export.end - export.begin, export.begin) == (timedelta(minutes=30), NOW - timedelta(hours=2))
     assert (export.case, export.purpose, export.officer, export.basis, export.cam, export.upload) == (

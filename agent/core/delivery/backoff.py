@@ -28,7 +28,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often it went wrong in a row.
+    """Counts failures in a row.
 
     Each method takes `draw` from [0, 1) and returns the successor and the seconds to wait.
     """
@@ -37,7 +37,7 @@ class Backoff:
     failures_n: int = 0
 
     def start(self, draw: float) -> tuple["Backoff", float]:
-        """We have just started."""
+        """This process has just started."""
         return replace(self, failures_n=0), draw * self.waits.start_s
 
     def failed(self, draw: float) -> tuple["Backoff", float]:
@@ -57,6 +57,6 @@ class Backoff:
         return (replace(self, failures_n=0) if lived_s >= self.waits.settled_s else self).failed(draw)
 
     def refused(self, draw: float) -> tuple["Backoff", float]:
-        """The broker said no for a reason that a person must remove."""
+        """The broker refused for a reason that a person must remove."""
         shortest_s, longest_s = self.waits.hopeless_s
         return replace(self, failures_n=self.failures_n + 1), shortest_s + draw * (longest_s - shortest_s)

@@ -16,7 +16,7 @@ class NotACertificate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What the certificate says."""
+    """The two fields of a certificate that matter here."""
 
     common_name: str
     not_after: datetime     # UTC

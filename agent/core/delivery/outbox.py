@@ -21,7 +21,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class OutboxPace:
-    """How fast, how often, how much at once."""
+    """The rate, the repetitions and the window of the outbox."""
 
     per_s: float = 20.0             # messages a second
     burst_n: float = 5.0            # so many without waiting: an event and its clip belong together
@@ -67,7 +67,7 @@ class Offers:
         return max(0, self.pace.window_n - len(self._out))
 
     def offered(self, seq: int, now_mono_s: float) -> None:
-        """It was published just now."""
+        """Note that this message was published now."""
         times_n = self._out[seq].times_n + 1 if seq in self._out else 1
         wait_s = min(self.pace.again_max_s, self.pace.again_s * 2.0 ** min(times_n - 1, 32))
         self._out[seq] = Offer(times_n, now_mono_s + wait_s, flying=True)
@@ -75,12 +75,12 @@ class Offers:
         self._tokens -= 1
 
     def taken(self, seq: int) -> None:
-        """The broker answered; whether the ward has it is another matter."""
+        """Note the broker's answer; whether the ward has the message is another matter."""
         if seq in self._out:
             self._out[seq].flying = False
 
     def settled(self, seqs: Iterable[int]) -> None:
-        """These are done for good."""
+        """Note that these are done for good."""
         for seq in seqs:
             self._out.pop(seq, None)
 
@@ -99,7 +99,7 @@ class Offers:
                 offer.flying, offer.due_mono_s = False, now_mono_s
 
     def hurry(self, now_mono_s: float) -> None:
-        """Somebody listens again: nothing waits longer than a first repetition does."""
+        """The ward listens again: nothing waits longer than a first repetition does."""
         for offer in self._out.values():
             offer.due_mono_s = min(offer.due_mono_s, now_mono_s + self.pace.again_s)
 

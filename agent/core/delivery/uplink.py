@@ -1,4 +1,4 @@
-"""How fast an upload may go so that nobody else in the house feels it. Pure: measurements are handed in.
+"""The rate at which an upload disturbs nobody else in the house. Pure: measurements are handed in.
 
 Packets that wait in a router's queue show as a longer round trip. Like LEDBAT (RFC 6817) this gives way as soon as
 they wait longer than `TARGET_S`, whoever filled the queue, and comes back slowly. Unlike it, it takes only a share of
@@ -19,7 +19,7 @@ ROUND_MIN_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class LineSample:
-    """What the kernel knows of the connection."""
+    """The kernel's measurements of a connection."""
 
     rtt_s: float                # of late, smoothed
     base_s: float               # the shortest within some minutes

@@ -20,7 +20,7 @@ from agent.link.home.mailbox import CameraPicture, Mailbox, PictureAsker
 from agent.link.home.state_publisher import DeviceView, StatePublisher
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived, Outgoing
-from agent.mqtt.session import Session, Taken, Told, Up
+from agent.mqtt.session import Acknowledged, Session, Told, Up
 from agent.store import home as home_store
 from agent.store import pause, updates
 from agent.store.folders import Folders
@@ -125,7 +125,7 @@ class HomeSink:
                 self._last_id = None        # what happened meanwhile is not told afterwards
                 self._hurry()
                 self._announcer.announce_in(0.0)
-            case Taken(tag, reason) if reason >= 0x80:
+            case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the household's broker refused our message on %s (reason 0x%02x): see its ACL", tag,
                              reason)
             case Arrived(topic, payload) if topic == self._topics.assistant and payload == b"online":

@@ -61,7 +61,7 @@ class RequestFlow:
         self._follower.up()
 
     def heard(self) -> None:
-        """The broker has what was told last of an upload, or the connection is gone, and that with it."""
+        """The broker has the last message about an upload, or it was lost with the connection."""
         self._line.clear()
 
     def wait_s(self) -> float:
@@ -69,7 +69,7 @@ class RequestFlow:
         return AT_WORK_S if self._line.uploader or self._picture else float("inf")
 
     def turn(self, ward_is_up: bool) -> None:
-        """See to the upload that is under way."""
+        """Slow down or report the upload that is under way."""
         self._line.turn(self._follower.view, ward_is_up)
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class RequestFlow:
         self._line.release()
 
     def _judge(self, request: WardRequest, receipt: bytes) -> Flow:
-        """Part of a life: whether the intake says that it has just this, and is who the command says.
+        """Part of a life: check that the receipt is about this file, and signed by the intake that the command names.
 
         Returns None if so, else a code.
         """

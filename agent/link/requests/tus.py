@@ -145,7 +145,7 @@ class TusClient:
     def _place(self, location: str) -> str:
         """The path of what was created, which must be at the same intake.
 
-        Behind somebody else who speaks TLS for it, it may believe that it is asked by plain HTTP. We go on as before.
+        An intake behind a TLS proxy may name a plain HTTP address; the scheme is kept as it was.
         """
         try:
             whole = urllib.parse.urlsplit(urllib.parse.urljoin(self._url.geturl(), location))

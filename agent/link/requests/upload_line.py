@@ -72,7 +72,7 @@ class UploadLine:
         self._holder = None
 
     def clear(self) -> None:
-        """The ward has what it was told last, or the connection is gone, and that with it."""
+        """The broker has the last message about an upload, or it was lost with the connection."""
         self._asked_mono_s = None
 
     def turn(self, view: OpenRequests, ward_is_up: bool) -> None:

@@ -136,7 +136,7 @@ class UpdateFlow:
         return process.returncode
 
     def _hand_over(self, order: UpdateOrder) -> Flow:
-        """Part of a life: ask root, who answers in a folder of its own."""
+        """Part of a life: ask root's installer, which answers in a folder of its own."""
         try:
             self._doors.ask(order.id, order.sha256, self._clock.now())
         except OSError as error:

@@ -8,7 +8,7 @@ from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import BrokerAccount, load
 from agent.mqtt.fault import DEVICE, Audience, LinkFault
-from agent.mqtt.session import Down, Session, Taken, Told
+from agent.mqtt.session import Acknowledged, Down, Session, Told
 from agent.ward import settings
 from agent.ward.conformance.transcript import Heard, Said, Transcript
 from agent.ward.opslink import Listening
@@ -127,7 +127,7 @@ class Witness:
                 self.record.heard.append(Heard(
                     now_s, told.topic, told.payload, told.qos, told.retained, told.expiry_s, told.content_type,
                     told.correlation, stored=told.retained and now_s < self._up_s + STORED_S))
-            case Taken(tag, reason) if reason >= REFUSED_FROM:
+            case Acknowledged(tag, reason) if reason >= REFUSED_FROM:
                 raise VisitFault(f"{tag}: the broker refuses it (reason 0x{reason:02x}) to "
                                  f"{self.name}: see its ACL")
             case Down(fault):

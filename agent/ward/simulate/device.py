@@ -9,7 +9,7 @@ from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import LinkFault
-from agent.mqtt.session import Down, Session, Taken, Told, Up
+from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.ward.simulate import payloads
 from agent.ward.simulate.outbox import Outbox
 from agent.ward.simulate.plan import HOST, WARD
@@ -118,9 +118,9 @@ class Device:
             case Down():
                 self.up_mono_s = None
                 self.outbox.lost(self._clock.mono_s())
-            case Taken(int(seq)):
+            case Acknowledged(int(seq)):
                 self.outbox.taken(seq)
-            case Taken(topic, reason) if topic == self._topics.birth and reason < 0x80:
+            case Acknowledged(topic, reason) if topic == self._topics.birth and reason < 0x80:
                 self.up_mono_s = self._clock.mono_s()
             case Arrived():
                 self._take(told)
