@@ -1,4 +1,6 @@
-"""Which of the times that the wall clock told in a boot dates its rows. Pure; docs/design/time.md tells why.
+"""The wall clock: what happens to it, and which of the times that it told in a boot dates the boot's rows.
+
+Pure; docs/design/time.md has the reasons.
 
 Nobody can set the monotonic clock, so all of a boot has one true offset from it, but for what a crystal drifts. Offsets
 that drift explains belong together and each dates its own stretch; of others only one can be true.
@@ -11,6 +13,10 @@ from typing import NamedTuple
 
 DISTRUST_S = 24 * 3600.0            # after a step the clock must hold this long before anything is deleted by age
 LEAP_MS = 2 * 24 * 3600 * 1000      # a first right time this far ahead of the newest footage is as good as a step
+RANK = {"rtc": 1, "ntp": 2}         # states of a clock that vouches for itself; the higher one is believed
+STEP_MS = 2_000                     # smaller corrections are what NTP does all day
+DRIFT_PPM = 200                     # a crystal's error at its worst, while no network corrects it
+SETTLED_MS = 24 * 3600 * 1000       # a time that has held for so long is believed before one that has not
 
 
 class ClockChange(Enum):
@@ -56,12 +62,6 @@ class ClockWatch:
     def may_delete(self, mono_s: float, clock: str) -> bool:
         """Whether footage may be judged by its age now."""
         return clock != "unset" and mono_s >= self.distrusted_until_mono_s
-
-
-RANK = {"rtc": 1, "ntp": 2}         # states of a clock that vouches for itself; the higher one is believed
-STEP_MS = 2_000                     # smaller corrections are what NTP does all day
-DRIFT_PPM = 200                     # a crystal's error at its worst, while no network corrects it
-SETTLED_MS = 24 * 3600 * 1000       # a time that has held for so long is believed before one that has not
 
 
 class Anchor(NamedTuple):

@@ -1,4 +1,7 @@
-"""What a maker's release is: its files, what it needs, and what the maker signs. Pure. docs/design/system.md."""
+"""A maker's release: its files, its needs, what the maker signs, and its trial after it was installed.
+
+Pure. docs/design/system.md has the reasons.
+"""
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -10,6 +13,12 @@ from agent.core.contract.facts import Beat
 from agent.core.evidence.ledger.seals import Verifies
 
 SEES = ("ok", "paused", "ended")        # states of a camera in which nothing is wrong with it
+PURPOSE = b"taimat release 1\n"         # the same key may sign other things, but never this by accident
+TOLD, SIGNATURE = "release.json", "release.sig"     # the first two files of a bundle, in this order
+SIGNATURE_B = 64
+TOLD_B = 65_536
+BUNDLE_B = 512 << 20                    # of a whole bundle, at most
+DISTRIBUTION = "taimat"
 
 
 class Before(Struct, frozen=True, kw_only=True):
@@ -74,13 +83,6 @@ class Trial:
         return [*(unit for unit in self.before.units if unit not in now.units),
                 *(f"camera {name}" for name in self.before.cameras if name not in now.cameras)]
 
-
-PURPOSE = b"taimat release 1\n"         # the same key may sign other things, but never this by accident
-TOLD, SIGNATURE = "release.json", "release.sig"     # the first two files of a bundle, in this order
-SIGNATURE_B = 64
-TOLD_B = 65_536
-BUNDLE_B = 512 << 20                    # of a whole bundle, at most
-DISTRIBUTION = "taimat"
 
 Version = Annotated[str, Meta(pattern=r"^\d{1,5}\.\d{1,5}\.\d{1,5}\Z")]
 Wheel = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,150}\.whl\Z")]      # no way into another folder

@@ -1,10 +1,12 @@
-"""A public key as the settings name it: the ward's for commands, or the one of a release's maker."""
+"""A public key as the settings name it, and the check of what it signed: the ward's commands, a maker's releases."""
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.core.evidence.ledger.seals import key_in
+
+KEY_B = 32
 
 
 def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
@@ -14,9 +16,6 @@ def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-KEY_B = 32
 
 
 class PublicKeyProblem(Exception):

@@ -1,8 +1,9 @@
-"""Processes that must not outlive the one that started them, however it ends."""
+"""What a process asks of the kernel about itself (prctl(2)): small pages only, and an end with its parent."""
 import ctypes
 import signal
 
 SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
+PR_SET_PDEATHSIG = 1
 
 
 def small_pages_only() -> bool:
@@ -11,9 +12,6 @@ def small_pages_only() -> bool:
     x264 is no slower for it (720p: 4 MB less). Returns False where the kernel knows no such pages, which is as good.
     """
     return ctypes.CDLL(None).prctl(SMALL_PAGES_ONLY, 1, 0, 0, 0) == 0
-
-
-PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:

@@ -51,7 +51,7 @@ class SocketServer:
     def __init__(self, path: Path, name: str, answer: Callable[[bytes], bytes], question_b_max: int = 0) -> None:
         """Listen on `path`; the thread is called `name`. `answer` makes the whole answer of a question.
 
-        A question is a line of at most so many bytes; with 0, who connects has asked. Raises OSError.
+        A question is a line of at most so many bytes; with 0, connecting is the question. Raises OSError.
         """
         self._answer, self._question_b_max = answer, question_b_max
         self._listener = listen(path, ASKERS_MAX)

@@ -1,4 +1,7 @@
-"""Carries retention out: rows, then files, then rows again, so that no cut leaves a row's missing file unexplained."""
+"""Deletes clips: chosen by age or for room, then rows, files, and rows again.
+
+So no cut leaves a row's missing file unexplained. The ballast is laid down and given away here, too.
+"""
 import errno
 import logging
 import os
@@ -21,6 +24,10 @@ from agent.store.space import Space
 
 DAY_MS = 24 * 3600 * 1000
 PASS_N = 1000                   # clips a pass: its owner has a heart to beat in between
+BATCH_N = 200                   # clips a transaction: bounds its size and how long others wait for it
+BALLAST_B = 8_000_000
+
+_log = logging.getLogger(__name__)
 
 
 def too_old(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], now: Instant) -> Iterator[Doomed]:
@@ -54,12 +61,6 @@ def for_space(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int]
                                        ages_faster))
                for camera, size_b in sums_b.items())
     return make_room(shelves, *missing)
-
-
-BATCH_N = 200                   # clips a transaction: bounds its size and how long others wait for it
-BALLAST_B = 8_000_000
-
-_log = logging.getLogger(__name__)
 
 
 def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant,

@@ -19,6 +19,9 @@ from agent.store.database import transaction
 from agent.store.folders import Folders
 
 UNMASKED = "none"
+AT_A_TIME_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,6 @@ class ClipStatement:
             return told, None, None
         hidden = (privacy.mark(camera.masks), camera.privacy_mask) if camera.masks else (UNMASKED, None)
         return digest(camera), *hidden
-
-
-AT_A_TIME_S = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop, clock: Clock, witness: ClipStatement) -> int:

@@ -1,4 +1,7 @@
-"""The key that signs the ledger: made here, kept where the keeper alone may look, never sent anywhere."""
+"""The keeper's keys: the one that signs the ledger, and the socket where readers ask for the key of a file.
+
+The signing key is made here, kept where the keeper alone may look, and never sent anywhere.
+"""
 from pathlib import Path
 
 import msgspec
@@ -12,6 +15,8 @@ from agent.host.sockets import SocketServer
 from agent.store.encryption.days import private_file
 from agent.store.encryption.file_keys import QUESTION_B_MAX, SOCKET, KeyAnswer, KeyQuestion
 from agent.store.folders import Folders
+
+FILE = "signing.key"
 
 
 def open_key_socket(runtime: Path, folders: Folders) -> SocketServer:
@@ -34,9 +39,6 @@ def _answer(question: bytes, folders: Folders) -> KeyAnswer:
         return KeyAnswer(why="gone")
     except (DamagedError, OSError, msgspec.DecodeError) as error:
         return KeyAnswer(why=str(error))
-
-
-FILE = "signing.key"
 
 
 class KeyFault(Exception):

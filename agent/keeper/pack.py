@@ -42,7 +42,11 @@ from agent.store.space import Space
 
 AGAIN_S = 30.0              # between two tries
 FAULTS_MAX = 5              # of one request, then it has failed
+DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
+NICE = 19
+MODE = 0o640                        # the link, which is of the store's group, reads it; nobody else does
 
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -112,13 +116,6 @@ class Packager:
         for memory in (self._not_before_mono_s, self._faults_n):
             for request_id in memory.keys() - open_ones.keys():
                 del memory[request_id]
-
-
-DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
-NICE = 19
-MODE = 0o640                        # the link, which is of the store's group, reads it; nobody else does
-
-_log = logging.getLogger(__name__)
 
 
 class Hopeless(Exception):

@@ -23,6 +23,17 @@ from agent.store.database import (
 )
 from agent.store.folders import Folders
 
+NEW = FILE + ".new"
+ASIDE = FILE + ".damaged-"          # and a number
+ASIDE_MAX = 3                       # older ones make room
+CODE = "database_damaged"
+# A counter that can't be read goes on from here beyond the last number that can: numbers that the ward has seen must
+# not come again. Acts are counted without a gap, and whatever is missing of them shows in the ledger.
+LEAP = {"outbox": 1_000_000, "event": 1_000_000}
+_SIDE = ("-wal", "-shm")
+
+_log = logging.getLogger(__name__)
+
 
 def open_database(folders: Folders, now: Instant) -> tuple[StoreConnection, str | None]:
     """The store's database, and the name under which a damaged one was set aside for it, if one was.
@@ -64,18 +75,6 @@ def _mended(folders: Folders, now: Instant) -> tuple[StoreConnection, str]:
     done, db = mend(folders), connect(folders.root)
     tell(db, done, now)
     return db, done.aside.name
-
-
-NEW = FILE + ".new"
-ASIDE = FILE + ".damaged-"          # and a number
-ASIDE_MAX = 3                       # older ones make room
-CODE = "database_damaged"
-# A counter that can't be read goes on from here beyond the last number that can: numbers that the ward has seen must
-# not come again. Acts are counted without a gap, and whatever is missing of them shows in the ledger.
-LEAP = {"outbox": 1_000_000, "event": 1_000_000}
-_SIDE = ("-wal", "-shm")
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

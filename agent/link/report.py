@@ -6,7 +6,7 @@ from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.core.health.report import Report
 from agent.host.clock import Clock, Instant
-from agent.host.probes import Probes
+from agent.host.probes.machine import Probes
 from agent.link.audit import EventWriter
 from agent.link.outbox_bound import OutboxBacklog
 from agent.mqtt.connection import Outgoing

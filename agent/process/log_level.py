@@ -1,7 +1,7 @@
-"""How much a process logs, where the ward wants to know more than the settings say.
+"""How much the processes log, where the ward wants to know more than the settings say.
 
-It is a word in the runtime folder, which each process's heart looks for. The link writes it; a boot forgets it, until
-the link is up again.
+The level is a word in the runtime folder. The link writes it, and each process reads it with its heartbeat. A boot
+forgets it, until the link is up again.
 """
 import contextlib
 import logging
@@ -25,14 +25,14 @@ def tell(runtime: Path, level: str | None) -> None:
 
 
 class LogLevel:
-    """One process's; it starts with what its settings say."""
+    """The log level of this process; it starts with what its settings say."""
 
     def __init__(self, runtime: Path) -> None:
         self._path, self._usual = runtime / FILE, logging.getLogger().level
         self._told: str | None = None
 
     def apply(self) -> None:
-        """Log as the word says that is there now."""
+        """Log at the level that the word in the runtime folder names now."""
         word = self._word()
         if word != self._told:
             self._told = word

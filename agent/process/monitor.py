@@ -9,7 +9,7 @@ from agent.core.health import forecast as wear
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.machine import HealthMachine
 from agent.core.health.report import Report, report
-from agent.host.probes import Probes
+from agent.host.probes.machine import Probes
 
 UNITS_N_MAX = 64
 FORGET_S = 600.0            # a unit that nobody expects is forgotten after this silence

@@ -1,7 +1,7 @@
-"""How a process is asked to start anew: a file `<unit>.restart` in the runtime folder, which its heart looks for.
+"""How a process is asked to start anew: a file `<unit>.restart` in the runtime folder, which it reads at a heartbeat.
 
-In it is when it was asked for: a request that nobody took does not wait for the next start. The process ends in
-order with exit code 0, and systemd or `taimat run` starts it again.
+The file says when it was asked for: a request that no process has seen is void soon, and ends no later start. The
+process ends in order with exit code 0, and systemd or `taimat run` starts it again.
 """
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Browsers that the household has paired; only the digest of each one's token is kept."""
+"""The device's pairing code, and the browsers that were paired by it; only the digest of each one's token is kept."""
 import hashlib
 import secrets
 import sqlite3
@@ -9,6 +9,8 @@ from agent.host.clock import Instant
 from agent.store import ledger, meta
 from agent.store.database import transaction
 
+LEDGER_DIGITS = 12
+
 
 def pairing_code(db: sqlite3.Connection) -> str:
     """The device's code, made at its first use and kept, so that it can be shown again."""
@@ -18,9 +20,6 @@ def pairing_code(db: sqlite3.Connection) -> str:
         code = meta.get(db, access.CODE_KEY) or access.code_from(secrets.token_bytes(access.CODE_RANDOM_B))
         meta.put(db, access.CODE_KEY, code)
     return code
-
-
-LEDGER_DIGITS = 12
 
 
 def _digest(token: str) -> str:

@@ -14,6 +14,8 @@ from agent.store.boots import DATED, SURE
 
 FINISHED = "state IN ('done', 'recovered')"
 UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
+COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
+           " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,6 @@ class Clip:
     frames: int | None
     sha256: str | None
     why: str | None
-
-
-COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
-           " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
 
 
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant,

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from agent.host.clock import Instant
 from agent.store.boots import DATED
 
+COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
+           " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
+           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings, code")
+SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
+          "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
+          "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
@@ -32,14 +39,6 @@ class StoredEvent:
     path: list[list[int]]               # where its objects were: core.vision.event_notes.Sample
     settings: str | None                # what the detector was set to
     code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
-
-
-COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
-           " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
-           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings, code")
-SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
-          "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
-          "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
 
 
 def _event(row: sqlite3.Row) -> StoredEvent:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from agent.host.clock import Instant
 
+FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
+
 
 def oldest_of(db: sqlite3.Connection, kind: str, after_seq: int, limit: int) -> list[sqlite3.Row]:
     """The oldest messages of `kind` behind `after_seq`."""
@@ -20,9 +22,6 @@ def trim_quarantine(db: sqlite3.Connection, keep_n: int) -> int:
     """Forget the oldest beyond the newest `keep_n`; returns how many went."""
     return db.execute("DELETE FROM quarantine WHERE seq NOT IN (SELECT seq FROM quarantine ORDER BY seq DESC LIMIT ?)",
                       (keep_n,)).rowcount
-
-
-FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
 
 
 def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import PauseChange
+from agent.core.evidence.ledger import CameraPaused
 from agent.core.household.pause import UNREADABLE, By, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
@@ -118,7 +118,7 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
     if by is not None:
         _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
     if word := by or (known.by if known else None):
-        ledger.note(db, now, PauseChange(camera=camera, paused=by is not None, by=word))
+        ledger.note(db, now, CameraPaused(camera=camera, paused=by is not None, by=word))
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
     meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
 

@@ -1,4 +1,7 @@
-"""The household's word that a camera hides areas itself: remembered, and told to the ward once each time it changes."""
+"""What the household agrees to and declares: noted for the ledger once each time it changes.
+
+Its word that a camera hides areas itself is told to the ward, too.
+"""
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,8 @@ from agent.store import ledger, meta, outbox
 from agent.store.database import transaction
 
 AGREED, SOFTWARE = "agreed", "software"         # in meta: the digest of what was noted last, and the version
+KEY = "masks_by_camera."
+DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
 
 
 def note(db: sqlite3.Connection, agreed: Agreed, now: Instant) -> bool:
@@ -35,9 +40,6 @@ def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:
         ledger.note(db, now, Updated(version=version, was=was))
     return True
 
-
-KEY = "masks_by_camera."
-DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
 
 Areas = Sequence[Sequence[tuple[float, float]]]
 

@@ -1,4 +1,4 @@
-"""Pictures that the ward has asked for: what of it, who decided, what became of it.
+"""The ward's requests for pictures: what each asks for, who decided, and what became of it.
 
 Each step is one transaction with its row for the ledger and its event, so none happens without being told.
 """
@@ -13,8 +13,12 @@ from agent.store import boots, ledger, outbox
 from agent.store.database import transaction
 
 KEPT_N = 2000               # requests; the oldest that are at their end go first
-WAITING_MAX = 50            # for the household: more is no ward's need
+WAITING_MAX = 50            # open at once: a household can't judge more
 OPEN = "state IN ('waiting', 'approved', 'packed')"
+GIVEN = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
+         "receipt_key", "until_ms")
+COLUMNS = ", ".join((*GIVEN, "n", "state", "wall_ms", "decided_by", "decided_ms", "code", "bytes", "sha256", "manifest",
+                     "sent_b", "receipt"))
 
 
 class RequestError(Exception):
@@ -48,12 +52,6 @@ class WardRequest:
     manifest: str | None = None
     sent_b: int = 0
     receipt: str | None = None
-
-
-GIVEN = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
-         "receipt_key", "until_ms")
-COLUMNS = ", ".join((*GIVEN, "n", "state", "wall_ms", "decided_by", "decided_ms", "code", "bytes", "sha256", "manifest",
-                     "sent_b", "receipt"))
 
 
 def add(db: sqlite3.Connection, request: WardRequest, now: Instant, approved: bool) -> WardRequest:

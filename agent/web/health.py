@@ -8,7 +8,7 @@ from agent.core.contract.facts import Beat
 from agent.core.health.report import Report
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
-from agent.host.probes import Probes
+from agent.host.probes.machine import Probes
 from agent.process.monitor import Monitor
 
 LOOK_EVERY_S = 5.0

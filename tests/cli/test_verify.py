@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.evidence.ledger import PauseChange, decode
+from agent.core.evidence.ledger import CameraPaused, decode
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import connect, transaction
@@ -88,7 +88,7 @@ def test_a_card_from_a_recorder_that_died_is_read_with_what_is_in_its_log(tmp_pa
     db.execute("PRAGMA wal_autocheckpoint = 0")
     film(db, card, hand_clock, b"four")
     with transaction(db):
-        ledger.note(db, hand_clock.now(), PauseChange(camera="gate", paused=True, by="page"))
+        ledger.note(db, hand_clock.now(), CameraPaused(camera="gate", paused=True, by="page"))
     LedgerWriter(card, hand_clock, None).seal_some(db)
     dead = tmp_path / "dead"
     (dead / "clips" / "000000").mkdir(parents=True)

@@ -6,6 +6,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from agent.core.evidence.ledger import (
+    CameraPaused,
     CardContents,
     Checked,
     ClipSigned,
@@ -16,7 +17,6 @@ from agent.core.evidence.ledger import (
     KnownClip,
     LedgerBegin,
     LedgerLine,
-    PauseChange,
     Row,
     RowHead,
     RowMoment,
@@ -102,7 +102,7 @@ class Device:
 
     def pause(self) -> None:
         self.paused = not self.paused
-        self.note(PauseChange(camera="gate", paused=self.paused, by="page"))
+        self.note(CameraPaused(camera="gate", paused=self.paused, by="page"))
 
     def move_clock(self, step_ms: int, seen: bool = True) -> None:
         """By NTP, or by a hand, which the kernel tells from it; what no keeper saw is told when it next signs."""

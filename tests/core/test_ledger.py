@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.evidence.ledger import (
+    CameraPaused,
     Deletion,
     FlawCode,
     FoundFile,
     KeyChange,
     NotCanonical,
-    PauseChange,
     Row,
     RowHead,
     canonical,
@@ -265,7 +265,7 @@ def sign_an_edited_clip_again(device: Device) -> None:
     name = "gate-0b000001-000002"
     device.files[name] = FoundFile(1002, "e" * 64)
     body = {**device.row(3).body, "sha256": "e" * 64}
-    device.note(PauseChange(camera="gate", paused=True, by="page"))
+    device.note(CameraPaused(camera="gate", paused=True, by="page"))
     device.waiting[0] = msgspec.structs.replace(device.waiting[0], kind="clip", body=body)
     device.seal()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.probes import Probes
+from agent.host.probes.machine import Probes
 from tests.host import trees
 from tests.host.trees import Tree
 from tests.rigs.wait import Stopwatch

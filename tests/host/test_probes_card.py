@@ -7,7 +7,7 @@ import pytest
 
 from agent.core.health.facts import Facts
 from agent.core.health.machine import HealthMachine
-from agent.host.probes import Probes
+from agent.host.probes.machine import Probes
 from tests.rigs.wait import HANG_S, until
 
 MB = 1_000_000

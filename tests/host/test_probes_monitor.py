@@ -3,7 +3,7 @@ import pytest
 
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.report import RoleReport
-from agent.host.probes import Probes
+from agent.host.probes.machine import Probes
 from agent.process.monitor import FORGET_S, UNITS_N_MAX, Monitor
 from tests.host import trees
 from tests.rigs.beats import own_facts

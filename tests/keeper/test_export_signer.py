@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from agent.core.evidence.encrypted import is_encrypted
-from agent.core.evidence.ledger import PauseChange, decode
+from agent.core.evidence.ledger import CameraPaused, decode
 from agent.keeper.main import Keeper
 from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction
@@ -257,7 +257,7 @@ def test_the_rows_begin_with_one_that_the_ward_may_have_seen(keeper, folders, ha
     """Something is noted every ten seconds, but for one pause of five minutes; then a clip is filmed."""
     for n in range(12):
         with transaction(keeper.db):
-            ledger.note(keeper.db, hand_clock.now(), PauseChange(camera="gate", paused=n % 2 == 0, by="page"))
+            ledger.note(keeper.db, hand_clock.now(), CameraPaused(camera="gate", paused=n % 2 == 0, by="page"))
         keeper.round(asked_for_space=False)
         hand_clock.advance(300 if n == 5 else 10)
         if n == 5:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.config.derived import digest
 from agent.config.settings import Camera, Settings, Store
-from agent.core.evidence.ledger import PauseChange, decode
+from agent.core.evidence.ledger import CameraPaused, decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
@@ -192,7 +192,7 @@ def test_many_acts_are_signed_in_batches_that_hold_nobody_up(folders, hand_clock
     db = connect(folders.root)
     with transaction(db):
         for n in range(BATCH_N * 3 + 1):
-            ledger.note(db, hand_clock.now(), PauseChange(camera="gate", paused=n % 2 == 0, by="page"))
+            ledger.note(db, hand_clock.now(), CameraPaused(camera="gate", paused=n % 2 == 0, by="page"))
     assert LedgerWriter(folders, hand_clock, None).seal_some(db) == BATCH_N * 3 + 2
     assert codes(folders) == set()
 
@@ -218,7 +218,7 @@ def test_rows_can_not_be_changed_by_mistake(folders, hand_clock):
 LIFE = """
 import sys
 from pathlib import Path
-from agent.core.evidence.ledger import PauseChange
+from agent.core.evidence.ledger import CameraPaused
 from agent.host.clock import SystemClock
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
@@ -228,7 +228,7 @@ folders, clock = Folders(Path(sys.argv[1])), SystemClock()
 db, writer, n = connect(folders.root), LedgerWriter(folders, clock, None), 0
 while True:
     with transaction(db):
-        ledger.note(db, clock.now(), PauseChange(camera="gate", paused=n % 2 == 0, by="page"))
+        ledger.note(db, clock.now(), CameraPaused(camera="gate", paused=n % 2 == 0, by="page"))
     n += 1
     if n % 3 == 0:
         writer.seal_some(db)

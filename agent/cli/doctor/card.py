@@ -11,8 +11,8 @@ from agent.cli.terminal import size
 from agent.config.settings import Store
 from agent.core.health import forecast
 from agent.core.health.facts import HostFacts
-from agent.host.probes import Probes
 from agent.host.probes import volume as mounts
+from agent.host.probes.machine import Probes
 from agent.store.database import FILE, StoreError, connect
 
 WRITTEN_B, PIECE_B = 8 * 1024 * 1024, 512 * 1024        # flushed after each piece, as the recorder does

@@ -19,7 +19,8 @@ from agent.core.release import ReleaseRefused
 from agent.host import board as boards
 from agent.host import clock_state as clockstate
 from agent.host.command_key import PublicKeyProblem, load
-from agent.host.probes import Probes, files, soc
+from agent.host.probes import files, soc
+from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders
 
 UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT

@@ -12,13 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-
-class LockedError(Exception):
-    """The file's key can't be had here; the text says why and what would help."""
-
-
-ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
-
 MAGIC = b"taimatC1"
 HEAD = struct.Struct(">8sB3xI32s48s")       # magic, cipher, number of the day key, ephemeral public key, wrapped key
 RECORD = struct.Struct(">4sB3xIQIQI12s")    # magic, kind, index, offset, bytes, end, frames, nonce
@@ -29,9 +22,15 @@ HEAD_B = HEAD.size + CHECK.size
 RECORD_MAX_B = 64_000_000                   # no fragment is longer: a length beyond it is damage
 UNFLUSHED_B = 32_000_000                    # more than a recorder can have written since its last flush
 OVERHEAD_B = RECORD.size + TAG_B + CHECK.size
-
 AES_GCM, CHACHA = 1, 2                      # AES-256-GCM, ChaCha20-Poly1305 (RFC 8439)
 BODY, FINAL_HEAD = 1, 2                     # kinds of record: the file's next bytes; what replaces its first ones
+
+
+class LockedError(Exception):
+    """The file's key can't be had here; the text says why and what would help."""
+
+
+ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
 
 
 class DamagedError(Exception):

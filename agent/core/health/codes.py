@@ -6,6 +6,13 @@ from agent.core.recovery import NO_CURE
 
 Severity = Literal["info", "warn", "alarm"]
 RANK = {"info": 0, "warn": 1, "alarm": 2}
+ROLE = ("role_down", "role_restarting")
+CARD = ("card_missing", "card_hung", "card_io", "card_read_only")
+NETWORK = ("network_down", "clock_unset")       # TLS needs a clock that is not before its certificates
+CAMERA = ("camera_not_found", "camera_unreachable", "camera_auth", "camera_stream_bad", "camera_no_frames",
+          "camera_frozen", "camera_given_up", "encoder_missing")
+CAMERA_AFTER_WIRE = ("power_low",)              # a Pi or USB camera falls off the bus when the voltage drops
+CAMERA_AFTER_NETWORK = ("network_down",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +24,6 @@ class ConditionKind:
     clear_s: float                  # must have been gone for this long before it goes
     after: tuple[str, ...] = ()
 
-
-ROLE = ("role_down", "role_restarting")
-CARD = ("card_missing", "card_hung", "card_io", "card_read_only")
-NETWORK = ("network_down", "clock_unset")       # TLS needs a clock that is not before its certificates
-CAMERA = ("camera_not_found", "camera_unreachable", "camera_auth", "camera_stream_bad", "camera_no_frames",
-          "camera_frozen", "camera_given_up", "encoder_missing")
-CAMERA_AFTER_WIRE = ("power_low",)              # a Pi or USB camera falls off the bus when the voltage drops
-CAMERA_AFTER_NETWORK = ("network_down",)
 
 # "alarm" means that recordings are being lost or soon will be; "warn" that somebody should act; "info" explains.
 CODES: dict[str, ConditionKind] = {

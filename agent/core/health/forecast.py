@@ -1,4 +1,7 @@
-"""How long the card has room at the present rate, and how long footage stays then. Pure, silent until it knows."""
+"""How long the card has room at the present rate, how long footage stays then, and how long the card itself lasts.
+
+Pure, silent until it knows.
+"""
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +12,11 @@ UNRATED_WRITES_N = 300              # a card whose maker promises nothing: so of
 AMPLIFICATION = (3.0, 1.2)          # bytes written inside for each one given, at worst and at best
 LIFE_DAYS_MAX = 36_500.0
 TB = 1_000_000_000_000
+DAY_S = 86_400.0
+SAMPLE_EVERY_S = 600.0
+SAMPLES_N_MAX = 145                 # as many as fit into a day, which is all that counts
+LEAST_SPAN_S = 3600.0
+DAYS_MAX = 365.0                    # "a year or more"; also what a card that does not fill gets
 
 
 def life_days(total_b: int | None, rated_tb: float, b_per_day: float | None) -> tuple[float, float] | None:
@@ -21,13 +29,6 @@ def life_days(total_b: int | None, rated_tb: float, b_per_day: float | None) -> 
     endurance_b = rated_tb * TB if rated_tb else total_b * UNRATED_WRITES_N
     worst, best = (min(endurance_b / max(b_per_day * factor, 1), LIFE_DAYS_MAX) for factor in AMPLIFICATION)
     return worst, best
-
-
-DAY_S = 86_400.0
-SAMPLE_EVERY_S = 600.0
-SAMPLES_N_MAX = 145                 # as many as fit into a day, which is all that counts
-LEAST_SPAN_S = 3600.0
-DAYS_MAX = 365.0                    # "a year or more"; also what a card that does not fill gets
 
 
 @dataclass(frozen=True, slots=True)

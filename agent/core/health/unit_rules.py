@@ -8,7 +8,7 @@ from agent.core.health.conditions import HealthFinding, Raised, above, below, fi
 from agent.core.health.facts import Facts, Own, UnitFacts
 
 PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
-FROZEN = "frozen"                   # of core.vision.tamper.Kind: no deed, but a camera that hangs
+FROZEN = "frozen"                   # of core.vision.tamper.Kind: nobody's doing, but a camera that hangs
 NO_FRAME_S = 10.0
 FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
 WRITE_FAULTS = (*CARD, "card_full", "inodes_low")

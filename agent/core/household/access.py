@@ -1,4 +1,4 @@
-"""Who may look: the device's pairing code, and the lock that makes guessing it hopeless. Pure."""
+"""The device's pairing code, and the lock that makes guessing it hopeless. Pure."""
 from dataclasses import dataclass
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"       # Crockford's base 32: no I, L, O, U

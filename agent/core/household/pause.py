@@ -1,4 +1,6 @@
-"""When a camera is to see nothing: by a person's word or by its weekly hours. Pure: times and the word are handed in.
+"""When a camera is to see nothing: by its weekly hours, which are read here, or by a person's word.
+
+Pure: times and the word are handed in.
 
 Whenever it can't be known whether a pause is over, it is not: a minute too long costs video, one too short costs trust.
 """
@@ -13,6 +15,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN, WEEK_MIN = 1440, 10_080
 FORMS = '"Mon-Fri 07:00-17:00", "22:00-06:00" (every day, over midnight) or "Sat,Sun" (all day)'
 HOURS = re.compile(r"(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)")
+TRUSTED = ("rtc", "ntp")        # states of the wall clock by which times of day can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,6 @@ def ends_in_min(stretches: Sequence[WeekStretch], week_min: int) -> int | None:
 
 
 By = Literal["page", "command", "home", "schedule", "unreadable"]
-TRUSTED = ("rtc", "ntp")        # states of the wall clock by which times of day can be told
 
 
 class Moment(Protocol):

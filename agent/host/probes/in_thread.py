@@ -1,4 +1,7 @@
-"""A question that may never be answered, asked in a thread that may hang in our place."""
+"""A question that may never be answered, asked in a thread that may hang in our place.
+
+It stands alone because it knows nothing of the card: any question to the kernel can be asked so.
+"""
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar

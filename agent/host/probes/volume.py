@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from agent.host.probes import files
 
+LABELS = ("E:ID_FS_LABEL=", "E:ID_FS_UUID=")     # of systemd-udevd's database, which has them in plain or escaped
+
 
 class Mount(NamedTuple):
     """One line of /proc/self/mountinfo (man 5 proc)."""
@@ -54,9 +56,6 @@ def _mount(line: str) -> Mount | None:
 def _unescape(word: str) -> str:
     """Blanks and such are written as backslash and three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
-
-
-LABELS = ("E:ID_FS_LABEL=", "E:ID_FS_UUID=")     # of systemd-udevd's database, which has them in plain or escaped
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from agent.host.clock import Instant
 
 FOLDER = "days"
 HOUSEHOLD = "household_key"         # in meta: the public half of the household's key, hex
+COLUMNS = "id, public, boot, mono_ms, wall_ms, clock, for_household, gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,6 @@ class DayKey:
     clock: str
     for_household: bytes | None     # the private half, wrapped for the household's key
     gone: bool
-
-
-COLUMNS = "id, public, boot, mono_ms, wall_ms, clock, for_household, gone"
 
 
 def private_file(keys: Path, day: int) -> Path:

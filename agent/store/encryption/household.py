@@ -1,7 +1,7 @@
 """The household's own key to its footage: made of a secret on paper; the device has the public half.
 
-With it a card opens on any computer, when the device is broken or its keys are gone. Who loses it makes another one,
-for which the device then wraps all days that it still has.
+With it a card opens on any computer, when the device is broken or its keys are gone. A household that loses it makes
+another one, for which the device then wraps the keys of all days that it still has.
 """
 import sqlite3
 

@@ -5,6 +5,7 @@ Pure: signing and checking a signature are handed in, so nothing here needs a cr
 from agent.core.evidence.ledger.acts import (
     Agreed,
     BrowserPaired,
+    CameraPaused,
     ClipSigned,
     ClockMoved,
     Configured,
@@ -18,7 +19,6 @@ from agent.core.evidence.ledger.acts import (
     KeyChange,
     LedgerBegin,
     MasksDeclared,
-    PauseChange,
     Updated,
 )
 from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
@@ -32,7 +32,7 @@ from agent.core.evidence.ledger.row import LedgerLine, NotCanonical, Row, RowMom
 __all__ = [
     "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "Configured", "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased",
-    "KeyChange", "MasksDeclared", "BrowserPaired", "PauseChange", "Updated",
+    "KeyChange", "MasksDeclared", "BrowserPaired", "CameraPaused", "Updated",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",
     "FoundFile", "KnownClip", "CardContents", "check_card", "Package", "PackageVerdict", "check_package",

@@ -122,7 +122,7 @@ class DayKeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
     code: Literal["made", "destroyed"]
 
 
-class PauseChange(Act, frozen=True, kw_only=True, omit_defaults=True):
+class CameraPaused(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A camera sees nothing from now on, or sees again."""
 
     KIND: ClassVar[str] = "pause"

@@ -10,6 +10,14 @@ from agent.core.evidence.ledger.row import LedgerLine, Row, decode
 
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
 NOTHING = RowHead()                                        # what the first row follows on
+SAYS = {
+    FlawCode.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
+    FlawCode.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
+    FlawCode.KEY_CHANGED: "from row {n} on another key signs, which vouches for nothing before: was the old one lost?",
+    FlawCode.KEY_FOREIGN: "the ledger is not signed with the key that was named",
+    FlawCode.ROWS_REORDERED: "row {n} is there twice",
+    FlawCode.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still vouches for its content",
+}
 
 
 @dataclass(slots=True)
@@ -146,16 +154,6 @@ class _LedgerReader:
         self.checked.keys.append(key)
 
 
-SAYS = {
-    FlawCode.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
-    FlawCode.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
-    FlawCode.KEY_CHANGED: "from row {n} on another key signs, which vouches for nothing before: was the old one lost?",
-    FlawCode.KEY_FOREIGN: "the ledger is not signed with the key that was named",
-    FlawCode.ROWS_REORDERED: "row {n} is there twice",
-    FlawCode.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still vouches for its content",
-}
-
-
 def _key(row: Row) -> bytes | None:
     """The public key that a row brings."""
     try:
@@ -210,11 +208,11 @@ def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: in
     for row in [*(row for row in checked.rows if row.act_n), *waiting]:
         row_n = row.n or checked.last_n + 1
         if row.act_n != act_n + 1 and held.issuperset(range(n + 1, row_n)):
-            yield Flaw(FlawCode.ACT_MISSING, f"acts are counted without a gap, but act {row.act_n} follows act {act_n}",
-                       row.n or None)
+            yield Flaw(FlawCode.ACT_MISSING,
+                       f"acts are numbered without a gap, but act {row.act_n} follows act {act_n}", row.n or None)
         act_n, n = row.act_n, row_n
     if noted_n is not None and noted_n > act_n and held.issuperset(range(n + 1, checked.last_n + 1)):
-        yield Flaw(FlawCode.ACT_MISSING, f"{noted_n} acts were noted, but the last act with a row is act {act_n}")
+        yield Flaw(FlawCode.ACT_MISSING, f"{noted_n} acts were noted, but the last one in the ledger is act {act_n}")
 
 
 def _device(rows: list[Row], is_whole: bool) -> Iterator[Flaw]:
