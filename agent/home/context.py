@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.config.settings import Home, Settings
-from agent.core.contract.home.discovery import Device, components
+from agent.core.contract.home.discovery import HomeDevice, components
 from agent.core.contract.home.topics import HomeTopics
 from agent.core.contract.wire.topics import Topics
 from agent.core.delivery.backoff import Waits
@@ -46,11 +46,11 @@ class HomeContext:
         return HomeTopics(self.home.prefix, Topics(self.settings.ward.ward, self.own_id))
 
     @property
-    def device(self) -> Device:
+    def device(self) -> HomeDevice:
         """The device as Home Assistant shows it."""
         given = self.settings.device
-        return Device(name=f"Taimat {given.site}".strip(), model=board.read().model, version=__version__,
-                      language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots)
+        return HomeDevice(name=f"Taimat {given.site}".strip(), model=board.read().model, version=__version__,
+                          language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots)
 
     @property
     def shown(self) -> RetainedTopics:

@@ -13,7 +13,7 @@ from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import LinkFacts
-from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, Pauses, Replayed, Restarted
+from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Replayed, Restarted
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
 from agent.core.delivery.outbox import not_kept
 from agent.host.clock import Clock, Instant
@@ -82,12 +82,12 @@ class Actions:
         if first > last:
             return Outcome("refused", "bad_args")
         return Outcome(write=lambda db, now: _announce(db, now, first, last),
-                    then=lambda: self.drain.again(first, last))
+                       then=lambda: self.drain.again(first, last))
 
-    def _pauses(self) -> Pauses:
+    def _pauses(self) -> PausesAnswer:
         cameras = self.reporter.report.cameras if self.reporter.report else ()
-        return Pauses(cams=[CameraPause(c=each.camera, paused=each.paused_by is not None, by=each.paused_by,
-                                        until_ms=each.paused_until_ms) for each in cameras])
+        return PausesAnswer(cams=[CameraPause(c=each.camera, paused=each.paused_by is not None, by=each.paused_by,
+                                              until_ms=each.paused_until_ms) for each in cameras])
 
     def _diagnostics(self) -> Diagnostics:
         told = Diagnostics(

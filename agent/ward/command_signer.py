@@ -1,4 +1,4 @@
-"""The ward's command key: what a device obeys without trusting the broker in between is signed with it.
+"""The ward's command key: it signs orders, so that devices need not trust the broker in between.
 
 A device has the public half (`[ward] command_key` there), and checks each signature over the RFC 8785 form.
 """
@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from agent.core.evidence.ledger import canonical
 from agent.core.evidence.ledger.chain import fingerprint
 
-MAKE_ONE = "name a file there that is not yet, and have it made: taimat ward keys"
+MAKE_ONE = "name a file there that does not exist yet, and make it: taimat ward keys"
 
 
-class KeyProblem(Exception):
+class SigningKeyFault(Exception):
     """The key can't be used; the text names the place and the remedy."""
 
 
@@ -30,24 +30,24 @@ class CommandKey:
 
     @classmethod
     def load(cls, path: str, named_by: str = "[ops] command_key") -> "CommandKey":
-        """The Ed25519 key in this PEM file, which the settings name there. Raises KeyProblem."""
+        """The Ed25519 key in a PEM file; `named_by` is the setting that names it. Raises SigningKeyFault."""
         if not path:
-            raise KeyProblem(f"{named_by}: is not set; {MAKE_ONE}")
+            raise SigningKeyFault(f"{named_by}: is not set; {MAKE_ONE}")
         try:
             key = load_pem_private_key(Path(path).read_bytes(), password=None)
         except OSError as error:
-            raise KeyProblem(f"{named_by}: {path}: {error.strerror}; it must be there, and readable for "
-                             "whoever signs with it") from error
+            raise SigningKeyFault(f"{named_by}: {path}: {error.strerror}; it must be there, and readable for "
+                                  "whoever signs with it") from error
         except TypeError as error:
-            raise KeyProblem(f"{named_by}: {path}: is locked with a password; write it without one, into a "
-                             "file that others can't read: openssl pkey -in FILE -out NEW") from error
+            raise SigningKeyFault(f"{named_by}: {path}: is locked with a password; write it without one, into a "
+                                  "file that others can't read: openssl pkey -in FILE -out NEW") from error
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise KeyProblem(f"{named_by}: {path}: not a private key in PEM; {MAKE_ONE}") from error
+            raise SigningKeyFault(f"{named_by}: {path}: not a private key in PEM; {MAKE_ONE}") from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise KeyProblem(f"{named_by}: {path}: not an Ed25519 key; {MAKE_ONE}")
+            raise SigningKeyFault(f"{named_by}: {path}: not an Ed25519 key; {MAKE_ONE}")
         return cls(key, fingerprint(key.public_key().public_bytes_raw()))
 
     def sign(self, told: dict[str, Any]) -> dict[str, Any]:
-        """What is told, with the key's id and its signature. Raises NotCanonical where JSON has no one way for it."""
+        """`told` with the key's id and its signature. Raises NotCanonical for values that RFC 8785 has no form for."""
         named = {**told, "kid": self.kid}
         return {**named, "sig": base64.b64encode(self.key.sign(canonical(named))).decode()}

@@ -130,7 +130,7 @@ def show(heard: Iterable[SettingsReport], as_json: bool) -> bool:
 
 
 def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code. Raises ConfigError, KeyProblem and OpsFault."""
+    """Do it; returns the exit code. Raises ConfigError, SigningKeyFault and OpsFault."""
     own, clock = settings.load(wishes.config), SystemClock()
     if wrong := [dev for dev in wishes.devices if not settings.ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")

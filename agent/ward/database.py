@@ -1,4 +1,4 @@
-"""The ward's database: its tables, in one SQL for SQLite and PostgreSQL, and how it is opened."""
+"""The ward's database: its tables, in one SQL for SQLite and PostgreSQL, and its opening."""
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -7,10 +7,10 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-VERSION = 2                     # of the tables; lower ones were before the first release
-CONNECT_S = 10                  # a server that does not answer is given up after this,
-SILENCE_MS = 30_000             # one that falls silent after this, and so is one of us that forgets to go on
-TURN = 0x7461696D6174           # "taimat": the lock of whoever commits
+VERSION = 2                     # of the tables; lower ones date from before the first release
+CONNECT_S = 10                  # a server that does not answer is given up after this;
+SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
+TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
 NAME_MAX = 96                   # of a device; in a city with its ward before it
 
 _tables = sql.MetaData()
@@ -55,7 +55,7 @@ health_history = sql.Table(
     sql.Column("slot_ms", sql.BigInteger, primary_key=True, index=True),    # start of its five minutes
     sql.Column("message", sql.Text, nullable=False))
 
-to_city = sql.Table(                                            # what the city has no receipt for
+to_city = sql.Table(                                            # events that the city has no receipt for
     "to_city", _tables,
     sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),   # as events came
     sql.Column("dev", sql.String(NAME_MAX), nullable=False),
@@ -63,7 +63,7 @@ to_city = sql.Table(                                            # what the city 
     sql.Column("code", sql.String(64)),                         # why the city will not take it; null while it waits
     sql.UniqueConstraint("dev", "seq"), sqlite_autoincrement=True)
 
-pruned = sql.Table(                                             # which events were here and are deleted
+pruned = sql.Table(                                             # seqs of deleted events
     "pruned", _tables,
     sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
     sql.Column("first", sql.BigInteger, primary_key=True),
@@ -80,23 +80,23 @@ request = sql.Table(                                            # pictures that 
     sql.Column("purpose", sql.String(32), nullable=False),
     sql.Column("officer", sql.String(200), nullable=False),
     sql.Column("basis", sql.String(200), nullable=False),
-    sql.Column("begin_ms", sql.BigInteger),                     # of the time that is asked for; none with a snapshot
+    sql.Column("begin_ms", sql.BigInteger),                     # the time that is asked for; none for a snapshot
     sql.Column("end_ms", sql.BigInteger),
     sql.Column("made_ms", sql.BigInteger, nullable=False, index=True),
-    sql.Column("until_ms", sql.BigInteger, nullable=False),     # so long an upload is taken
+    sql.Column("until_ms", sql.BigInteger, nullable=False),     # uploads are accepted until then
     sql.Column("command", sql.Text, nullable=False),            # as it was signed: JSON
     sql.Column("state", sql.String(16), nullable=False, index=True),    # agent.ward.requests.State
     sql.Column("code", sql.String(64)),                         # why it ended
-    sql.Column("told_n", sql.BigInteger),                       # the number by which the household knows it
+    sql.Column("told_n", sql.BigInteger),                       # its number at the household
     sql.Column("sent_b", sql.BigInteger),                       # by the device's word
     sql.Column("total_b", sql.BigInteger),
     sql.Column("bytes", sql.BigInteger),                        # of the upload, as it was announced
     sql.Column("sha256", sql.String(64)),
     sql.Column("manifest", sql.String(64)),
-    sql.Column("place", sql.Text),                              # where it lies, below the intake's folder
+    sql.Column("place", sql.Text),                              # the upload's folder, below the intake's
     sql.Column("receipt", sql.Text))                            # as it was signed: JSON
 
-request_step = sql.Table(                                       # what became of it: only ever added to
+request_step = sql.Table(                                       # its history: rows are only added
     "request_step", _tables,
     sql.Column("n", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sql.Column("request", sql.String(26), nullable=False, index=True),
@@ -111,19 +111,19 @@ class DatabaseFault(Exception):
 
 
 def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
-    """What `error` means for a person."""
+    """An error of the database as one line with the remedy."""
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     place = sql.make_url(url).render_as_string(hide_password=True)
     return DatabaseFault(f"{place}: {cause}; see [database] url, and whether it is there, has room and may be written")
 
 
 def open_engine(url: str, read_only: bool = False) -> sql.Engine:
-    """Connect, make the tables if need be. Raises DatabaseFault."""
+    """Connect, and make the tables if there are none. Raises DatabaseFault."""
     try:
         engine = _engine(url, read_only)
         with engine.begin() as db:
             if not read_only:
-                take_turn(db)
+                wait_for_turn(db)
             found = _version(db)
             if found is None and not read_only:
                 found = _make(db)
@@ -153,17 +153,17 @@ def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
         raise fault(str(engine.url), error) from error
 
 
-def take_turn(db: sql.Connection) -> None:
-    """Wait until no other ingest commits; ours is the turn until this transaction ends.
+def wait_for_turn(db: sql.Connection) -> None:
+    """Wait until no other ingest commits; none does until this transaction has ended.
 
-    SQLite needs no such thing: it has one ingest.
+    A SQLite database has one ingest, and needs no such lock.
     """
     if db.dialect.name == "postgresql":
         db.execute(sql.select(sql.func.pg_advisory_xact_lock(TURN)))
 
 
 def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], replace: bool) -> None:
-    """Insert rows; those whose key is there already are replaced or left as they are."""
+    """Insert rows; rows whose key exists are replaced, or left as they are."""
     if not rows:
         return
     dialect: Any = postgresql if db.dialect.name == "postgresql" else sqlite
@@ -177,7 +177,7 @@ def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], re
 
 
 def _engine(url: str, read_only: bool) -> sql.Engine:
-    """SQLite makes no file for a reader, and flushes each commit to the disk: a receipt must outlive a power cut."""
+    """An engine. SQLite makes no file for a reader, and flushes each commit: a receipt must outlive a power cut."""
     place = sql.make_url(url)
     if place.get_backend_name() == "postgresql":
         return sql.create_engine(place.set(drivername="postgresql+psycopg"), pool_pre_ping=True,
@@ -197,14 +197,14 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
 
 
 def _make(db: sql.Connection) -> int:
-    """The tables. Returns their version."""
+    """Make the tables; returns their version."""
     _tables.create_all(db)
     db.execute(sql.insert(version).values(version=VERSION))
     return VERSION
 
 
 def _version(db: sql.Connection) -> int | None:
-    """The version of the tables that are there; None when there are none."""
+    """The version of the tables; None without tables."""
     if not sql.inspect(db).has_table(version.name):
         return None
     return db.execute(sql.select(version.c.version)).scalar()

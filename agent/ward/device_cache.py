@@ -1,8 +1,8 @@
-"""The book of devices: what has come since the last commit, and the commit.
+"""The device cache: the devices as of the last commit, what has come since, and the commit.
 
-Everything of a commit is in one transaction. When it fails, the book is thrown away and read anew: the devices keep
-what they got no receipt for. Several ingests may write one book: what is known of a device is read within the commit
-that changes it, and they commit one after the other.
+A commit is one transaction. When it fails, the cache is thrown away and read anew: the devices keep what they got no
+receipt for. Several ingests may write one database: a commit reads the records that it changes, and they commit one
+after the other.
 """
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,35 +14,35 @@ import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side as told
 from agent.ward import database, events, register, requests
-from agent.ward import forward_queue as marks
+from agent.ward import forward_marks as marks
 from agent.ward import prune as pruning
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
-from agent.ward.gaps import Hole, Reach
+from agent.ward.gaps import Reach, SeqGap
 from agent.ward.presence import Standing
-from agent.ward.register import Device
+from agent.ward.register import DeviceRecord
 
-DEVICES_MAX = 20_000            # three cities' worth; more is somebody who makes them up
+DEVICES_MAX = 20_000            # three cities' worth; more are made up
 HISTORY_EVERY_MS = 300_000
-Change = Callable[[Device], Device | None]      # None: it is of the past, and changes nothing
+Change = Callable[[DeviceRecord], DeviceRecord | None]      # None: it is of the past, and changes nothing
 
 
 class TooManyDevices(Exception):
-    """There is no room for another device."""
+    """DEVICES_MAX devices are known already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit did."""
+    """The outcome of a commit."""
 
     new: list[told.Event]
     safe: list[Key]             # in the database now, repetitions included
-    reused: list[Key]           # not taken: another event has this seq already
+    reused: list[Key]           # refused: another event has this seq already
     past_n: int                 # changes that were of the past
 
 
-class Book:
-    """The devices by name, as of the last look into the database, and what of it is not there yet."""
+class DeviceCache:
+    """The devices by id, as last read from the database, and what is not committed yet."""
 
     def __init__(self, engine: sql.Engine, for_city: bool = False) -> None:
         """Read the devices; `for_city` is whether each event is marked for the city above. Raises DatabaseFault."""
@@ -50,21 +50,21 @@ class Book:
         self._changes: dict[str, list[Change]] = {}
         self._events: list[Came] = []
         self._history: dict[tuple[str, int], str] = {}
-        self._answers: list[tuple[str, told.Answer, int]] = []
-        self.waiting_n = 0          # messages that a commit would make safe
+        self._answers: list[tuple[str, told.CommandAnswer, int]] = []
+        self.waiting_n = 0          # messages that the next commit saves
         self.devices = {device.dev: device for device in read_devices(engine)}
 
     @property
     def events_n(self) -> int:
-        """Events that wait for a commit: their devices wait for a receipt."""
+        """Events that wait for the commit; their devices wait for a receipt."""
         return len(self._events)
 
     def remember(self, dev: str, change: Change, now_ms: int) -> None:
-        """Something changes what is known of a device. Raises TooManyDevices."""
+        """Cache a change of a device's record. Raises TooManyDevices."""
         self._touch(dev, now_ms).append(change)
 
     def remember_event(self, came: Came) -> None:
-        """An event. Its device's record changes with the commit: by then it is known whether the event is new.
+        """Cache an event. The commit finds whether it is new, and changes its device's record then.
 
         Raises TooManyDevices.
         """
@@ -72,16 +72,16 @@ class Book:
         self._events.append(came)
 
     def remember_health(self, dev: str, text: str, now_ms: int) -> None:
-        """A health report for the history, which gets the first of each five minutes."""
+        """Cache a health report for the history, which keeps the first one of each five minutes."""
         self._history.setdefault((dev, now_ms - now_ms % HISTORY_EVERY_MS), text)
 
-    def remember_answer(self, dev: str, answer: told.Answer, now_ms: int) -> None:
-        """What became of a command of the ward's desk."""
+    def remember_answer(self, dev: str, answer: told.CommandAnswer, now_ms: int) -> None:
+        """Cache the answer to a command of the ward."""
         self._answers.append((dev, answer, now_ms))
         self.waiting_n += 1
 
     def commit(self) -> Committed:
-        """Write everything down. Raises DatabaseFault, after which this book is of no use any more."""
+        """Commit all that is cached. Raises DatabaseFault; then this cache must be thrown away."""
         with self._turn() as db:
             devices, past_n = self._changed(db)
             new, moments = events.note(db, self._events, devices)
@@ -100,11 +100,11 @@ class Book:
         self._events, self._changes, self._history, self._answers, self.waiting_n = [], {}, {}, [], 0
         return Committed([came.event for came in new], safe, reused, past_n)
 
-    def ask(self, wanted: Mapping[str, Collection[Hole]], now_ms: int) -> dict[str, list[Hole]]:
-        """Those of these stretches that are missing still; they count as asked for now. Raises DatabaseFault."""
+    def ask(self, wanted: Mapping[str, Collection[SeqGap]], now_ms: int) -> dict[str, list[SeqGap]]:
+        """Those of the `wanted` gaps that are still open; they are noted as asked for. Raises DatabaseFault."""
         with self._turn() as db:
             devices = _read(db, list(wanted))
-            missing = {dev: [hole for hole in wanted[dev] if hole in device.reach.holes]
+            missing = {dev: [gap for gap in wanted[dev] if gap in device.reach.gaps]
                        for dev, device in devices.items()}
             devices = {dev: replace(device, reach=device.reach.asked(missing[dev], now_ms))
                        for dev, device in devices.items()}
@@ -113,33 +113,33 @@ class Book:
         return missing
 
     def forget_history(self, before_ms: int) -> None:
-        """Delete health reports older than this. Raises DatabaseFault."""
+        """Delete the history of health from before this moment. Raises DatabaseFault."""
         with self._turn() as db:
             db.execute(sql.delete(database.health_history).where(database.health_history.c.slot_ms < before_ms))
 
     def forget_events(self, before_ms: int, limit_n: int) -> int:
-        """Delete up to so many events that came before this; returns how many. Raises DatabaseFault."""
+        """Delete up to `limit_n` events that came before this moment; returns how many. Raises DatabaseFault."""
         with self._turn() as db:
             return pruning.prune(db, before_ms, limit_n, self._for_city)
 
     @contextmanager
     def _turn(self) -> Iterator[sql.Connection]:
-        """A transaction that no other ingest's runs beside. Raises DatabaseFault."""
+        """A transaction during which no other ingest commits. Raises DatabaseFault."""
         with database.transaction(self._engine) as db:
-            database.take_turn(db)
+            database.wait_for_turn(db)
             yield db
 
     def _touch(self, dev: str, now_ms: int) -> list[Change]:
-        """The changes of a device, which is known from now on."""
+        """The cached changes of a device, which is known from now on."""
         if dev not in self.devices:
             if len(self.devices) >= DEVICES_MAX:
                 raise TooManyDevices
-            self.devices[dev] = Device(dev, now_ms)
+            self.devices[dev] = DeviceRecord(dev, now_ms)
         self.waiting_n += 1
         return self._changes.setdefault(dev, [])
 
-    def _changed(self, db: sql.Connection) -> tuple[dict[str, Device], int]:
-        """The devices that something was told of, after that; and how many changes were of the past."""
+    def _changed(self, db: sql.Connection) -> tuple[dict[str, DeviceRecord], int]:
+        """The changed devices with their changes applied, and how many changes were of the past."""
         devices = {dev: self.devices[dev] for dev in self._changes} | _read(db, list(self._changes))
         past_n = 0
         for dev, changes in self._changes.items():
@@ -150,7 +150,7 @@ class Book:
         return devices, past_n
 
 
-def to_row(device: Device) -> dict[str, Any]:
+def to_row(device: DeviceRecord) -> dict[str, Any]:
     """The row of a device."""
     standing, reach = device.standing, device.reach
     return {"dev": device.dev, "first_ms": device.first_ms, "online": standing.online, "why": standing.why,
@@ -158,25 +158,25 @@ def to_row(device: Device) -> dict[str, Any]:
             "health_until_ms": standing.health_until_ms, "clock": device.clock, "birth": device.birth,
             "health": device.health, "health_ms": device.health_ms, "event_ms": device.event_ms,
             "event_kind": device.event_kind, "top": reach.top,
-            "holes": json.dumps([astuple(hole) for hole in reach.holes])}
+            "holes": json.dumps([astuple(gap) for gap in reach.gaps])}
 
 
-def of_row(row: Any) -> Device:
+def of_row(row: Any) -> DeviceRecord:
     """The device of a row."""
     standing = Standing(row.online, row.why, row.boot, row.conn, row.status_until_ms, row.health_until_ms)
-    reach = Reach(row.top, tuple(Hole(*hole) for hole in json.loads(row.holes)))
-    return Device(row.dev, row.first_ms, standing, reach, row.clock, row.birth, row.health, row.health_ms,
-                  row.event_ms, row.event_kind)
+    reach = Reach(row.top, tuple(SeqGap(*gap) for gap in json.loads(row.holes)))
+    return DeviceRecord(row.dev, row.first_ms, standing, reach, row.clock, row.birth, row.health, row.health_ms,
+                        row.event_ms, row.event_kind)
 
 
-def read_devices(engine: sql.Engine) -> Iterable[Device]:
+def read_devices(engine: sql.Engine) -> Iterable[DeviceRecord]:
     """Every device, by name. Raises DatabaseFault."""
     with database.transaction(engine) as db:
         return [of_row(row) for row in db.execute(sql.select(database.device).order_by(database.device.c.dev))]
 
 
-def _read(db: sql.Connection, devs: Sequence[str]) -> dict[str, Device]:
-    """Those of these devices that the database has, as they are now."""
+def _read(db: sql.Connection, devs: Sequence[str]) -> dict[str, DeviceRecord]:
+    """Those of these devices that the database has, freshly read."""
     own, found = database.device, {}
     for start in range(0, len(devs), ASK_AT_ONCE):
         for row in db.execute(sql.select(own).where(own.c.dev.in_(devs[start:start + ASK_AT_ONCE]))):

@@ -1,4 +1,4 @@
-"""The events of a commit: which of them are new, and their rows."""
+"""The events of a commit: finds the new ones, and inserts their rows."""
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from agent.core.contract.wire import ward_side as told
 from agent.ward import database
 from agent.ward import prune as pruning
 from agent.ward.database import put
-from agent.ward.register import Arrival, Device
+from agent.ward.register import Arrival, DeviceRecord
 
 ASK_AT_ONCE = 400               # keys in one query
 Key = tuple[str, int]           # dev, seq
@@ -16,7 +16,7 @@ Moment = tuple[str, int]        # boot, mono_ms
 
 
 class Came(NamedTuple):
-    """An event that has come."""
+    """An event that has come, with its device."""
 
     dev: str
     event: told.Event
@@ -25,20 +25,20 @@ class Came(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What makes it one event."""
+        """Device and seq: repetitions have the same."""
         return self.dev, self.event.seq
 
     @property
     def moment(self) -> Moment:
-        """When it happened, by the device: a repetition has the same."""
+        """The device's moment: a repetition has the same, another event under the same seq has not."""
         return self.event.boot, self.event.data.mono_ms
 
 
 def note(db: sql.Connection, events: Sequence[Came],
-         devices: Mapping[str, Device]) -> tuple[list[Came], dict[Key, Moment]]:
-    """Insert those that are new; returns them by device and seq, and the moments that all keys stand for.
+         devices: Mapping[str, DeviceRecord]) -> tuple[list[Came], dict[Key, Moment]]:
+    """Insert the new ones. Returns them in the order of (dev, seq), and the moment of each key, old or new.
 
-    `devices` tells how far each device had been heard before.
+    `devices` has the records from before this commit.
     """
     first = {came.key: came for came in reversed(events)}
     there = _there(db, list(first))
@@ -50,7 +50,7 @@ def note(db: sql.Connection, events: Sequence[Came],
 
 
 def _there(db: sql.Connection, keys: list[Key]) -> dict[Key, Moment]:
-    """Those of `keys` that the database has, and when they happened."""
+    """Those of `keys` that the database has, with their moments."""
     own = database.event.c
     found: dict[Key, Moment] = {}
     for start in range(0, len(keys), ASK_AT_ONCE):
@@ -61,7 +61,7 @@ def _there(db: sql.Connection, keys: list[Key]) -> dict[Key, Moment]:
 
 
 def _deleted(db: sql.Connection, maybe: Sequence[Came]) -> dict[Key, Moment]:
-    """Those of `maybe` that were here. Of their moment the boot alone is remembered."""
+    """Those of `maybe` that were deleted as old. Only the boot of their moment is remembered."""
     if not maybe:
         return {}
     stretches = pruning.remembered(db, {came.dev for came in maybe})

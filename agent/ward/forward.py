@@ -1,4 +1,4 @@
-"""The ward's forwarder: brings every event of the ward's database to the city's broker, exactly once by its receipts.
+"""The ward's forwarder: sends every event of the ward's database to the city, until the city's receipt is there.
 
 `python -m agent.ward.forward`
 """
@@ -28,11 +28,11 @@ from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, Told, Up
 from agent.ward import database, settings
-from agent.ward import forward_queue as marks
+from agent.ward import forward_marks as marks
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
-from agent.ward.forward_metrics import Metrics
-from agent.ward.forward_sender import Carrier
+from agent.ward.forward_metrics import ForwardMetrics
+from agent.ward.forward_queue import ForwardQueue
 from agent.ward.metrics import MetricsFault
 from agent.ward.metrics import serve as serve_metrics
 
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class ForwardTempo:
     """The waits of a forwarder; tests set shorter ones."""
 
     waits: Waits = field(default_factory=Waits)
@@ -57,24 +57,24 @@ class Tempo:
     measure_s: float = 5.0
 
 
-class Forward:
+class Forwarder:
     """One stay at the city's broker, with the database open."""
 
-    def __init__(self, own: settings.Settings, engine: sql.Engine, clock: Clock, metrics: Metrics, tempo: Tempo,
-                 draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, own: settings.Settings, engine: sql.Engine, clock: Clock, metrics: ForwardMetrics,
+                 tempo: ForwardTempo, draw: Callable[[], float] = random.random) -> None:
         self._own, self._clock, self._metrics, self._tempo = own, clock, metrics, tempo
         self._topics = ForwardTopics(own.ward.ward)
         pace = OutboxPace(own.city.events_per_s, BURST_N, tempo.again_s, tempo.again_max_s)
-        self._carrier = Carrier(engine, self._topics, clock, metrics, pace, tempo.look_s)
+        self._queue = ForwardQueue(engine, self._topics, clock, metrics, pace, tempo.look_s)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw, FORWARDER)
         self._measure_mono_s = float("-inf")
 
     def run(self, stop: Stop) -> None:
-        """Carry until told to stop. Raises DatabaseFault."""
+        """Forward until `stop`. Raises DatabaseFault."""
         try:
             while not stop.is_set():
                 self._turn()
-            self._carrier.settle()
+            self._queue.settle()
         finally:
             self._session.close()
             self._metrics.connected.set(0)
@@ -83,32 +83,32 @@ class Forward:
         for each in self._session.wait(TICK_S):
             self._hear(each)
         self._metrics.connected.set(self._session.up)
-        self._carrier.turn(self._session)
+        self._queue.turn(self._session)
         now_mono_s = self._clock.mono_s()
         if now_mono_s >= self._measure_mono_s:
             self._measure_mono_s = now_mono_s + self._tempo.measure_s
             notify("WATCHDOG=1")
-            self._carrier.measure()
+            self._queue.measure()
 
     def _hear(self, each: Told) -> None:
         match each:
             case Up():
-                self._carrier.hurry()
+                self._queue.hurry()
             case Down():
-                self._carrier.lost()
+                self._queue.lost()
             case Acknowledged(int() as mark, reason):
-                self._carrier.taken(mark, reason)
+                self._queue.taken(mark, reason)
             case Arrived():
                 self._read(each)
 
     def _read(self, arrived: Arrived) -> None:
-        """What the city's ingest says to one of the ward's devices."""
+        """Read a receipt or `replay` that the city's ingest sends to one of the ward's devices."""
         to = self._topics.to_device(arrived.topic)
         if to is None or arrived.retained:
             return
         try:
             if to.what == "ack":
-                self._carrier.receipt(to.dev, wire.decode(wire.Ack, arrived.payload))
+                self._queue.receipt(to.dev, wire.decode(wire.Ack, arrived.payload))
                 return
             command = wire.decode(wire.Command, arrived.payload)
             wanted = commands.args(command, commands.Replay)
@@ -116,7 +116,7 @@ class Forward:
             _log.warning("%s: not understood (%s): is the city's ingest of another version?", arrived.topic, bad)
             return
         if self._clock.now().wall_ms < command.exp:
-            self._carrier.replay(to.dev, wanted.first, wanted.last)
+            self._queue.replay(to.dev, wanted.first, wanted.last)
 
     def _connect(self) -> Connection:
         """Prepare the next connection. Raises LinkFault."""
@@ -126,9 +126,9 @@ class Forward:
 
 
 def mark_all(own: settings.Settings) -> None:
-    """Have every event of the ward brought to the city, by the forwarder that runs. Raises DatabaseFault."""
+    """Mark every event of the ward for the city; the forwarder that runs will send them. Raises DatabaseFault."""
     engine = open_engine(own.database.url)
-    for device in read_devices(engine):                 # a transaction each: nobody else waits long for the database
+    for device in read_devices(engine):                 # a transaction each, so that nobody waits long for the database
         with database.transaction(engine) as db:
             marks.mark_again(db, device.dev, 1, SEQ_MAX)
     with database.transaction(engine) as db:
@@ -137,9 +137,9 @@ def mark_all(own: settings.Settings) -> None:
     print(f"{waiting_n} events wait for the city; to bring them there: taimat ward forward, or the service that runs")
 
 
-def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None = None) -> None:
-    """Forward until told to stop, with however many databases' faults in between. Raises MetricsFault."""
-    tempo, metrics = tempo or Tempo(), Metrics()
+def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: ForwardTempo | None = None) -> None:
+    """Forward until `stop`, through any number of database faults. Raises MetricsFault."""
+    tempo, metrics = tempo or ForwardTempo(), ForwardMetrics()
     if own.metrics.enabled:
         serve_metrics(metrics.registry, own.metrics.listen, own.city.metrics_port, "[city] metrics_port")
     notify("READY=1")
@@ -153,16 +153,16 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None 
             stop.wait(tempo.database_s)
 
 
-def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: Metrics, tempo: Tempo) -> None:
+def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: ForwardMetrics, tempo: ForwardTempo) -> None:
     engine = open_engine(own.database.url)
     try:
         metrics.database_up.set(1)
-        Forward(own, engine, clock, metrics, tempo).run(stop)
+        Forwarder(own, engine, clock, metrics, tempo).run(stop)
     finally:
         engine.dispose()
 
 
-def main(argv: Sequence[str] | None = None, tempo: Tempo | None = None) -> int:
+def main(argv: Sequence[str] | None = None, tempo: ForwardTempo | None = None) -> int:
     """The entry of the role. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat ward forward")
     parser.add_argument("--config", type=Path, required=True)

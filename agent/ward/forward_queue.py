@@ -1,87 +1,137 @@
-"""What the city has no receipt for: one mark an event, made with it, gone with the city's receipt.
+"""The queue of marked events to the city: offers them in order until the city has given its receipt.
 
-A mark that the city refused stays, with its reason, and is not offered again.
+A death in between costs a repetition: a mark is deleted only by a receipt for an event that this process has offered.
 """
-from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+import logging
+from collections import deque
 
 import sqlalchemy as sql
 
+from agent.core.contract import wire
+from agent.core.contract.wire.citytopics import ForwardTopics
+from agent.core.delivery.outbox import Offers, OutboxPace
+from agent.host.clock import Clock
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.session import Session
 from agent.ward import database
-from agent.ward.database import put
+from agent.ward import forward_marks as marks
+from agent.ward.forward_marks import MarkedEvent
+from agent.ward.forward_metrics import ForwardMetrics
 
-_own, _event = database.to_city.c, database.event.c
-_waiting = _own.code.is_(None)
+SETTLE_EVERY_S = 0.2            # receipts come in batches: so do the commits for them
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+REFUSED_FROM = 0x80
 
-
-class Parcel(NamedTuple):
-    """An event on its way to the city."""
-
-    id: int             # of its mark: the order in which events came
-    dev: str
-    seq: int
-    message: str        # the CloudEvent, whole
+_log = logging.getLogger(__name__)
 
 
-class Backlog(NamedTuple):
-    """How much waits."""
+class ForwardQueue:
+    """Marked events on their way to the city. All methods but the constructor raise DatabaseFault."""
 
-    waiting_n: int
-    oldest_ms: int | None       # when the first of it came, UTC by the ward
-    refused_n: int              # what the city will not take
+    def __init__(self, engine: sql.Engine, topics: ForwardTopics, clock: Clock, metrics: ForwardMetrics,
+                 pace: OutboxPace, look_s: float) -> None:
+        """`look_s` is the time between two looks for new marks, which other processes make."""
+        self._engine, self._topics, self._clock, self._metrics = engine, topics, clock, metrics
+        self._offers, self._look_s = Offers(pace), look_s
+        self._fresh: deque[int] = deque()               # marks that were never offered
+        self._out: dict[tuple[str, int], int] = {}      # (dev, seq) of an offered event -> its mark
+        self._done: list[int] = []                      # marks with a receipt,
+        self._refused: dict[int, str] = {}              # or with a refusal, that are not written down yet
+        self._look_mono_s = self._settle_mono_s = float("-inf")
+        self._may_complain = True
 
+    def turn(self, session: Session) -> None:
+        """Write receipts down, and offer what is due or new, as far as pace, window and broker allow."""
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s >= self._settle_mono_s:
+            self.settle()
+        limit_n = min(self._offers.allowed_n(now_mono_s), session.room_n)
+        if limit_n <= 0:
+            return
+        again = self._offers.due(now_mono_s, limit_n)
+        fresh_n = min(limit_n - len(again), self._offers.fresh_n)
+        if fresh_n > 0 and not self._fresh and now_mono_s >= self._look_mono_s:
+            self._look(now_mono_s)
+        chosen = [*again, *(self._fresh.popleft() for _ in range(min(fresh_n, len(self._fresh))))]
+        if chosen:
+            self._send(session, chosen, now_mono_s)
 
-def waits(dev: sql.ColumnElement[str], seq: sql.ColumnElement[int]) -> sql.ColumnElement[bool]:
-    """Whether the city still has to get this event."""
-    return sql.exists().where(_own.dev == dev, _own.seq == seq, _waiting)
+    def receipt(self, dev: str, ack: wire.Ack) -> None:
+        """Heed a receipt of the city: events that it has, and events that it refuses. Only offered events count."""
+        for seq in {*ack.also, *(seq for its, seq in self._out if its == dev and seq <= ack.upto)}:
+            if (mark := self._out.pop((dev, seq), None)) is not None:
+                self._done.append(mark)
+        for each in ack.reject:
+            if (mark := self._out.pop((dev, each.seq), None)) is not None:
+                self._refused[mark] = each.code
+                _log.warning("%s: the city refuses event %d (%s): set aside", dev, each.seq, each.code)
 
+    def replay(self, dev: str, first: int, last: int) -> None:
+        """Heed a `replay` of the city: offer at once those of the events that the ward has."""
+        with database.transaction(self._engine) as db:
+            here = marks.mark_again(db, dev, first, last)
+        for mark in self._offers.out(here):
+            self._offers.again(mark, mark, self._clock.mono_s())
+        self._metrics.replays.inc()
+        _log.info("%s: the city misses %d..%d; the ward has %d of them", dev, first, last, len(here))
 
-def mark(db: sql.Connection, keys: Iterable[tuple[str, int]]) -> None:
-    """The city has to get these events."""
-    put(db, database.to_city, [{"dev": dev, "seq": seq} for dev, seq in keys], replace=False)
+    def taken(self, mark: int, reason: int) -> None:
+        """The city's broker has answered an offer with this PUBACK reason."""
+        self._offers.taken(mark)
+        if reason >= REFUSED_FROM and self._may_complain:
+            self._may_complain = False
+            _log.warning("the city's broker refuses our events (reason 0x%02x); they are kept: see its ACL", reason)
 
+    def hurry(self) -> None:
+        """Offer again soon: the city's broker is back, and perhaps its ingest with it."""
+        self._offers.hurry(self._clock.mono_s())
 
-def mark_again(db: sql.Connection, dev: str, first: int, last: int) -> list[int]:
-    """The city misses these seqs of a device: it has to get those that are here, even if it refused them once.
+    def lost(self) -> None:
+        """The connection is gone: what was offered on it is offered again."""
+        self._may_complain = True
+        self._offers.lost(self._clock.mono_s())
 
-    Returns the ids of their marks.
-    """
-    marked = (_own.dev == dev) & _own.seq.between(first, last)
-    db.execute(sql.update(database.to_city).where(marked).values(code=None))
-    there = sql.exists().where(_own.dev == _event.dev, _own.seq == _event.seq)
-    here = sql.select(_event.dev, _event.seq).where(_event.dev == dev, _event.seq.between(first, last), ~there)
-    db.execute(sql.insert(database.to_city).from_select(["dev", "seq"], here.order_by(_event.seq)))
-    return list(db.execute(sql.select(_own.id).where(marked)).scalars())
+    def settle(self) -> None:
+        """Write receipts and refusals down."""
+        self._settle_mono_s = self._clock.mono_s() + SETTLE_EVERY_S
+        if not self._done and not self._refused:
+            return
+        with database.transaction(self._engine) as db:
+            marks.settle(db, self._done)
+            for mark, code in self._refused.items():
+                marks.set_aside(db, mark, code)
+        self._metrics.settled.inc(len(self._done))
+        self._offers.settled([*self._done, *self._refused])
+        self._offers.hurry(self._clock.mono_s())        # the city's ingest is there
+        self._done, self._refused = [], {}
 
+    def measure(self) -> None:
+        """Update the figures of what waits."""
+        with database.transaction(self._engine) as db:
+            backlog = marks.measure(db)
+        self._metrics.show(backlog, self._clock.now().wall_ms)
 
-def waiting(db: sql.Connection, limit_n: int) -> list[int]:
-    """The ids of the first marks that wait."""
-    return list(db.execute(sql.select(_own.id).where(_waiting).order_by(_own.id).limit(limit_n)).scalars())
+    def _look(self, now_mono_s: float) -> None:
+        """Find marks that were never offered, among the first `window_n`: more can't be offered at once."""
+        self._look_mono_s = now_mono_s + self._look_s
+        with database.transaction(self._engine) as db:
+            first = marks.waiting(db, self._offers.pace.window_n)
+        out = set(self._offers.out(first))
+        self._fresh.extend(mark for mark in first if mark not in out)
 
+    def _send(self, session: Session, chosen: list[int], now_mono_s: float) -> None:
+        with database.transaction(self._engine) as db:
+            found = marks.marked_events(db, chosen)
+        for event in found:
+            self._offer(session, event, now_mono_s)
+        self._done += set(chosen) - {event.id for event in found}     # these events were deleted
 
-def parcels(db: sql.Connection, ids: Collection[int]) -> list[Parcel]:
-    """The events of these marks, as far as they are still there, in order."""
-    asked = sql.select(_own.id, _own.dev, _own.seq, _event.message).join(
-        database.event, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id.in_(ids)).order_by(_own.id)
-    return [Parcel(*row) for row in db.execute(asked)]
-
-
-def settle(db: sql.Connection, ids: Collection[int]) -> None:
-    """The city has these."""
-    db.execute(sql.delete(database.to_city).where(_own.id.in_(ids)))
-
-
-def set_aside(db: sql.Connection, id: int, code: str) -> None:
-    """The city will never take this."""
-    db.execute(sql.update(database.to_city).where(_own.id == id).values(code=code))
-
-
-def measure(db: sql.Connection) -> Backlog:
-    """How much waits now."""
-    def count(what: Any) -> int:
-        return db.execute(sql.select(sql.func.count()).select_from(database.to_city).where(what)).scalar_one()
-
-    first = sql.select(sql.func.min(_own.id)).where(_waiting).scalar_subquery()
-    oldest = sql.select(_event.taken_ms).join(
-        database.to_city, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id == first)
-    return Backlog(count(_waiting), db.execute(oldest).scalar(), count(~_waiting))
+    def _offer(self, session: Session, event: MarkedEvent, now_mono_s: float) -> None:
+        message = Outgoing(self._topics.event(event.dev), event.message.encode(), content_type=CONTENT_TYPE)
+        self._offers.offered(event.id, now_mono_s)
+        if not session.fits(message):
+            self._refused[event.id] = "oversize"
+            return
+        self._out[event.dev, event.seq] = event.id
+        session.publish(message, event.id)
+        self._metrics.sent.inc()

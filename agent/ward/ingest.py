@@ -1,19 +1,23 @@
-"""The ward's ingest: takes in what devices tell, commits it, and only then sends receipts.
+"""The ward's ingest: receives the devices' messages, commits them, and only then sends receipts.
 
-Without its database it is no ingest: it says so to the devices, leaves the broker, and comes back with the database.
+While its database is away it says so to the devices, leaves the broker, and comes back with the database.
 `python -m agent.ward.ingest`
 """
 import argparse
 import logging
+import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core.contract import wire
+from agent.core.contract import ulid, wire
 from agent.core.contract.wire.citytopics import CityTopics, WardTopics
+from agent.core.contract.wire.commands import plain
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
@@ -22,27 +26,30 @@ from agent.host.stop import Stop
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.session import Acknowledged, Session, Told, Up
-from agent.ward import replay as asking
 from agent.ward import settings
-from agent.ward import settings as roster
 from agent.ward.database import DatabaseFault, open_engine
-from agent.ward.device_cache import Book
-from agent.ward.intake import Intake
-from agent.ward.metrics import Metrics, MetricsFault
+from agent.ward.device_cache import DeviceCache
+from agent.ward.gaps import SeqGap
+from agent.ward.metrics import IngestMetrics, MetricsFault
 from agent.ward.presence import presence
+from agent.ward.reception import Reception
+from agent.ward.register import DeviceRecord
 
 NAME = "ingest"
 SHARE = "ingest"                # the group of ingests that share a city's events
 EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE
-SESSION_S = 7 * 86_400          # so long the broker keeps events for us
-SHARED_SESSION_S = 0            # not at all where others take them in our place
+SESSION_S = 7 * 86_400          # the broker keeps our events for so long
+SHARED_SESSION_S = 0            # not at all where another ingest takes them
 STATE_LIVES_S, STATE_EVERY_S = 300, 100.0
 RECEIPT_LIVES_S = 3600
-WILL_DELAY_S = 30               # a restart is no outage
-TICK_S = 0.25                   # also how soon a stop is heard
+REPLAY_LIVES_S = 300            # a device that is away is asked again when it is back
+REPLAYS_MAX = 20                # gaps in a turn,
+REPLAYS_OF_ONE_MAX = 2          # and of one device: it accepts 30 commands a minute
+WILL_DELAY_S = 30               # a restart is not told as an outage
+TICK_S = 0.25                   # also the delay of a stop
 TIDY_EVERY_S = 3600.0
-PRUNE_N, PRUNE_EVERY_S = 200, 1.0       # a few ms at a time: several times as fast as events come
-PRUNE_FIRST_S = 60.0        # a start has enough to do
+PRUNE_N, PRUNE_EVERY_S = 200, 1.0       # some ms at a time, and several times as fast as events come
+PRUNE_FIRST_S = 60.0        # a start has enough else to do
 DAY_MS = 86_400_000
 FAREWELL_S = 1.5
 
@@ -50,40 +57,40 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class IngestTempo:
     """The waits of an ingest; tests set shorter ones."""
 
     waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=10.0, hopeless_s=(30.0, 60.0)))
     database_s: float = 5.0     # between two tries to open it
-    look_s: float = 5.0         # between two looks at who is there and what is missing
+    look_s: float = 5.0         # between two looks at presence and gaps
 
 
 class Ingest:
     """One stay at the broker, with the database open."""
 
-    def __init__(self, own: settings.Settings, book: Book, clock: Clock, metrics: Metrics, tempo: Tempo,
-                 draw: Callable[[], float] = random.random) -> None:
-        self._own, self._clock, self._metrics, self._book = own, clock, metrics, book
+    def __init__(self, own: settings.Settings, cache: DeviceCache, clock: Clock, metrics: IngestMetrics,
+                 tempo: IngestTempo, draw: Callable[[], float] = random.random) -> None:
+        self._own, self._clock, self._metrics, self._cache = own, clock, metrics, cache
         self._look_s = tempo.look_s
         self._topics = topics_of(own.ward)
-        self._intake = Intake(self._topics, book, clock, metrics)
+        self._reception = Reception(self._topics, cache, clock, metrics.reception)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw)
         self._state_mono_s = self._look_mono_s = self._tidy_mono_s = float("-inf")
         self._prune_mono_s = clock.mono_s() + PRUNE_FIRST_S
 
     def run(self, stop: Stop) -> None:
-        """Take in until told to stop, and leave in order. Raises DatabaseFault."""
+        """Receive until `stop`, and leave in order. Raises DatabaseFault."""
         try:
             while not stop.is_set():
                 self._turn()
-            self._intake.commit()
+            self._reception.commit()
         finally:
             self._leave()
 
     def _turn(self) -> None:
-        self._wait(min(TICK_S, self._intake.wait_s()))
-        if self._intake.wait_s() <= 0:
-            self._intake.commit()
+        self._wait(min(TICK_S, self._reception.wait_s()))
+        if self._reception.wait_s() <= 0:
+            self._reception.commit()
         now_mono_s = self._clock.mono_s()
         self._metrics.connected.set(self._session.up)
         if self._session.up:
@@ -96,12 +103,12 @@ class Ingest:
             self._look()
         if now_mono_s >= self._tidy_mono_s:
             self._tidy_mono_s = now_mono_s + TIDY_EVERY_S
-            self._book.forget_history(self._clock.now().wall_ms - self._own.database.health_days * DAY_MS)
-        if now_mono_s >= self._prune_mono_s and not self._book.waiting_n:
+            self._cache.forget_history(self._clock.now().wall_ms - self._own.database.health_days * DAY_MS)
+        if now_mono_s >= self._prune_mono_s and not self._cache.waiting_n:
             self._prune(now_mono_s)
 
     def _wait(self, timeout_s: float) -> None:
-        """Sleep until something comes or is due, and handle what came."""
+        """Sleep until something comes or is due, and receive what came."""
         for each in self._session.wait(timeout_s):
             self._hear(each)
 
@@ -110,60 +117,60 @@ class Ingest:
             case Up():
                 self._state_mono_s = float("-inf")
             case Arrived():
-                self._intake.take(each)
+                self._reception.receive(each)
             case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
 
     def _send_receipts(self) -> None:
-        while self._session.room_n > 0 and (owed := self._intake.receipts.next()):
+        while self._session.room_n > 0 and (owed := self._reception.receipts.next()):
             dev, ack = owed
             topic = self._topics.receipt(dev)
             self._session.publish(Outgoing(topic, wire.encode(ack), expiry_s=RECEIPT_LIVES_S), topic)
             self._metrics.receipts.inc()
 
     def _prune(self, now_mono_s: float) -> None:
-        """Delete some old events, in a moment when nobody waits for a receipt; go on soon if there are more.
+        """Delete some old events while no receipt is owed; go on soon if there are more.
 
-        Only by a clock that is set: one that has jumped ahead would make all events old.
+        Only by a clock that NTP has set: with one that has jumped ahead, all events would be old.
         """
         days, now, pruned_n = self._own.database.event_days, self._clock.now(), 0
         if days and now.clock == "ntp":
-            pruned_n = self._book.forget_events(now.wall_ms - days * DAY_MS, PRUNE_N)
+            pruned_n = self._cache.forget_events(now.wall_ms - days * DAY_MS, PRUNE_N)
         elif days:
             _log.info("old events are not deleted: this machine's clock is not set by NTP; see timedatectl")
         self._metrics.pruned.inc(pruned_n)
         self._prune_mono_s = now_mono_s + (PRUNE_EVERY_S if pruned_n else TIDY_EVERY_S)
 
     def _say(self) -> None:
-        """Tell every device of the ward that we are at work."""
+        """Tell the ward's devices that the ingest is at work."""
         self._state_mono_s = self._clock.mono_s() + STATE_EVERY_S
         if state := self._state(online=True, expiry_s=STATE_LIVES_S):
             self._session.post(state)
 
     def _state(self, online: bool, expiry_s: int | None = None) -> Outgoing | None:
-        """None in a city: one of several ingests can't speak for all, and no forwarder waits for it."""
+        """None in a city: one of several ingests can't speak for all, and forwarders do without it."""
         if (topic := self._topics.state) is None:
             return None
         return Outgoing(topic, wire.encode(wire.WardState(online=online)), retain=True, expiry_s=expiry_s)
 
     def _look(self) -> None:
-        """Who is there, and what is missing of whom."""
+        """Count presence and gaps, and ask for missing events."""
         now_ms = self._clock.now().wall_ms
-        devices = self._book.devices.values()
+        devices = self._cache.devices.values()
         maintained = self._maintained()
         self._metrics.show_presence(presence(device.standing, now_ms, device.dev in maintained).state
                                     for device in devices)
-        self._metrics.missing.set(sum(hole.last - hole.first + 1 for device in devices for hole in device.reach.holes))
+        self._metrics.missing.set(sum(gap.last - gap.first + 1 for device in devices for gap in device.reach.gaps))
         if self._session.up:
-            for dev, command in asking.due(self._book, self._topics, now_ms):
+            for dev, command in replays_due(self._cache, self._topics, now_ms):
                 _log.info("%s: events are missing; asked for them again", dev)
                 self._session.post(command)
                 self._metrics.replays.inc()
 
     def _maintained(self) -> frozenset[str]:
-        """Devices that somebody works on; none while their list can't be read, for that must not stop an ingest."""
+        """Devices under maintenance; none while their list can't be read: that must not stop an ingest."""
         try:
-            return roster.read(self._own.ward.devices_file).maintained
+            return settings.read_roster(self._own.ward.devices_file).maintained
         except ConfigError as error:
             _log.warning("%s", error)
             return frozenset()
@@ -176,23 +183,48 @@ class Ingest:
                           self._state(online=False), WILL_DELAY_S, SHARED_SESSION_S if ward.shared else SESSION_S)
 
     def _leave(self) -> None:
-        """Send the receipts that are owed, say that we go, and wait a little until the broker has heard it."""
+        """Send the owed receipts, say that the ingest goes, and wait a little until the broker has that."""
         if self._session.up:
             self._send_receipts()
         self._session.leave(self._state(online=False), FAREWELL_S, self._hear)
         self._metrics.connected.set(0)
 
 
+def replays_due(cache: DeviceCache, topics: WardTopics | CityTopics, now_ms: int) -> Iterator[tuple[str, Outgoing]]:
+    """The `replay` commands that are due, each with its device; the cache notes them. Raises DatabaseFault."""
+    wanted: dict[str, list[SeqGap]] = {}
+    left_n = REPLAYS_MAX
+    for device in cache.devices.values():
+        gaps = device.reach.due(now_ms)[:min(left_n, REPLAYS_OF_ONE_MAX)]
+        if gaps and _answers(device, topics, now_ms):
+            wanted[device.dev] = gaps
+            left_n -= len(gaps)
+    for dev, missing in cache.ask(wanted, now_ms).items() if wanted else ():
+        for gap in missing:
+            yield dev, _replay(topics.command(dev, "replay"), gap, now_ms)
+
+
+def _answers(device: DeviceRecord, topics: WardTopics | CityTopics, now_ms: int) -> bool:
+    """Whether an answer can come: in a ward the device gives it, in a city the ward's forwarder."""
+    return isinstance(topics, CityTopics) or presence(device.standing, now_ms).state != "offline"
+
+
+def _replay(topic: str, gap: SeqGap, now_ms: int) -> Outgoing:
+    command = wire.Command(id=ulid.make(now_ms, os.urandom(ulid.CHANCE_B)), iat=now_ms,
+                           exp=now_ms + REPLAY_LIVES_S * 1000, by="ingest", args={"from": gap.first, "to": gap.last})
+    return Outgoing(topic, msgspec.json.encode(plain(command)), expiry_s=REPLAY_LIVES_S)
+
+
 def topics_of(ward: settings.Ward) -> WardTopics | CityTopics:
-    """The topics that the settings name: a ward's, or a city's."""
+    """A ward's topics, or a city's, by the settings."""
     if not ward.wards:
         return WardTopics(ward.ward)
     return CityTopics(() if settings.ALL in ward.wards else tuple(ward.wards), SHARE if ward.shared else "")
 
 
-def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None = None) -> None:
-    """Ingest until told to stop, with however many databases' faults in between. Raises MetricsFault."""
-    tempo, metrics = tempo or Tempo(), Metrics()
+def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo | None = None) -> None:
+    """Ingest until `stop`, through any number of database faults. Raises MetricsFault."""
+    tempo, metrics = tempo or IngestTempo(), IngestMetrics()
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, own.metrics.port)
     notify("READY=1")
@@ -206,17 +238,17 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: Tempo | None 
             stop.wait(tempo.database_s)
 
 
-def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: Metrics, tempo: Tempo) -> None:
+def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: IngestMetrics, tempo: IngestTempo) -> None:
     engine = open_engine(own.database.url)
     try:
-        book = Book(engine, for_city=bool(own.city.host))
+        cache = DeviceCache(engine, for_city=bool(own.city.host))
         metrics.database_up.set(1)
-        Ingest(own, book, clock, metrics, tempo).run(stop)
+        Ingest(own, cache, clock, metrics, tempo).run(stop)
     finally:
         engine.dispose()
 
 
-def main(argv: Sequence[str] | None = None, tempo: Tempo | None = None) -> int:
+def main(argv: Sequence[str] | None = None, tempo: IngestTempo | None = None) -> int:
     """The entry of the role. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat ward ingest")
     parser.add_argument("--config", type=Path, required=True)

@@ -11,7 +11,7 @@ from agent.host.files import write_durably
 from agent.ward.settings import TEMPLATE
 
 EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
-FOR_ALL = 0o644                 # it names files with secrets, and holds none; the service's user is not yet there
+FOR_ALL = 0o644                 # it holds no secret, and the service's user does not exist yet
 
 
 def write(target: Path, force: bool) -> int:

@@ -1,6 +1,6 @@
-"""`taimat ward keys`: makes the keys that the settings name, where there are none: for commands, and for receipts.
+"""`taimat ward keys`: makes the command key and the receipt key that the settings name, unless they exist.
 
-`python -m agent.ward.keys`. Beside each private half, `FILE`, lies the public one, `FILE.pub`.
+`python -m agent.ward.keys`. Beside each private half, `FILE`, it writes the public one, `FILE.pub`.
 """
 import argparse
 import os
@@ -21,7 +21,7 @@ from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.evidence.ledger import fingerprint
 from agent.host.files import sync_folder, write_durably
 from agent.ward import settings
-from agent.ward.command_signer import CommandKey, KeyProblem
+from agent.ward.command_signer import CommandKey, SigningKeyFault
 
 EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
 OWN_ONLY, FOR_ALL = 0o600, 0o644
@@ -29,22 +29,24 @@ PUBLIC = ".pub"
 
 
 def public_half(path: str) -> bytes:
-    """The public half of the receipts' key: who only asks need not be able to read the private one. Raises KeyProblem.
+    """The public half of the receipt key, from its own file: who asks need not read the private one.
+
+    Raises SigningKeyFault.
     """
     beside = Path(path + PUBLIC)
     if path and beside.exists():
         try:
             key = load_pem_public_key(beside.read_bytes())
         except (OSError, ValueError) as error:
-            raise KeyProblem(f"{beside}: not a public key in PEM, or not to be read; taimat ward keys writes it anew "
-                             "once it is gone") from error
+            raise SigningKeyFault(f"{beside}: not a public key in PEM, or not readable; delete it, and taimat ward keys"
+                                  " writes a new one") from error
         if isinstance(key, Ed25519PublicKey):
             return key.public_bytes_raw()
     return CommandKey.load(path, "[intake] receipt_key").key.public_key().public_bytes_raw()
 
 
 def make(path: Path) -> None:
-    """Write a new private key; never over one that is there. Raises OSError."""
+    """Write a new private key; raises FileExistsError for a file that exists, and other OSErrors."""
     data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWN_ONLY)
     with os.fdopen(handle, "wb") as file:
@@ -55,7 +57,7 @@ def make(path: Path) -> None:
 
 
 def see_to(path: str, named_by: str) -> None:
-    """Make the key unless it is there, and its public half anew; say which it is. Raises OSError, KeyProblem."""
+    """Make the key unless it exists, write its public half anew, and print both. Raises OSError, SigningKeyFault."""
     is_new = bool(path) and not Path(path).exists()
     if is_new:
         make(Path(path))
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         own = settings.load(parser.parse_args(argv).config)
         see_to(own.ops.command_key, "[ops] command_key")
         see_to(own.intake.receipt_key, "[intake] receipt_key")
-    except (ConfigError, KeyProblem) as error:
+    except (ConfigError, SigningKeyFault) as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_CONFIG
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The ward's desk at its broker: sends what somebody has ordered, and waits for what devices say to it.
+"""A visit to the ward's broker under the name `ops`: sends orders, and waits for the devices' answers.
 
-For commands that a person waits for: what goes wrong ends them with one line. Only while answers are waited for a
-broken connection comes back by itself, and the broker keeps what came in between.
+For commands that a person waits for: a fault ends them with one line. Only while it waits for answers does a broken
+connection come back by itself; the broker keeps what came in between.
 """
 import random
 import sys
@@ -17,38 +17,38 @@ from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import WARD_DESK
 from agent.mqtt.session import Acknowledged, Down, Session, Told
-from agent.ward.command_signer import KeyProblem
+from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault
 from agent.ward.settings import Settings
 
-EXIT_UNDONE = 1                 # somebody refused or did not answer, or a person has interrupted it
+EXIT_UNDONE = 1                 # a device refused or did not answer, or a person has interrupted the command
 EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 
 
-NAME = "ops"                    # to the broker, as long as no certificate gives another; answers go to rsp/ops
+NAME = "ops"                    # the client id without a certificate; answers go to rsp/ops
 KEEPALIVE_S = 30
-SESSION_S = 300                 # so long the broker keeps answers for us
-GREETING_S = 40.0               # of an address that is slow, and of a broker that is
+SESSION_S = 300                 # the broker keeps our answers for so long
+GREETING_S = 40.0               # for a slow address and a slow broker
 TAKEN_S = 20.0
 NOBODY_FROM = 0x80              # PUBACK reasons that are refusals
 WAITS = Waits(start_s=0, lost_s=2.0, step_s=2.0, longest_s=10.0, hopeless_s=(15.0, 30.0))
 
 
 class OpsFault(Exception):
-    """The order did not get through; the text is one line with the remedy."""
+    """An order did not get through; the text is one line with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What we want to hear."""
+    """Topic filters."""
 
     subscriptions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Who we are to the ward's broker: its address is the ingest's, the rest our own."""
+class OpsAccount:
+    """An account at the ward's broker: TLS and CA are the ingest's, the rest is its own."""
 
     tls: bool
     ca: str
@@ -59,19 +59,19 @@ class Account:
 
 
 class OpsLink:
-    """One visit. Use as a context manager."""
+    """One visit, as a context manager."""
 
     def __init__(self, own: Settings, listen: Sequence[str], clock: Clock) -> None:
-        """Connect, and subscribe to the topic filters of `listen`, at least one. Raises OpsFault."""
+        """Connect, and subscribe to the filters in `listen`, at least one. Raises OpsFault."""
         ops, self._ward, self._clock = own.ops, own.ward, clock
-        self._account = Account(self._ward.tls, self._ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
+        self._account = OpsAccount(self._ward.tls, self._ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
         self._listening = Listening(tuple(listen))
         self._arrived: deque[Arrived] = deque()
         self._session = Session(self._connect, clock, Backoff(WAITS), random.random, WARD_DESK)
         self._greet()
 
     def send(self, message: Outgoing) -> bool:
-        """Publish it; returns whether the broker has somebody who gets it now. Raises OpsFault."""
+        """Publish a message; returns whether the broker has a subscriber for it. Raises OpsFault."""
         self._greet()
         self._session.publish(message, message.topic)
         deadline_mono_s = self._clock.mono_s() + TAKEN_S
@@ -81,13 +81,13 @@ class OpsLink:
                     case Acknowledged(tag, reason) if tag == message.topic:
                         return _taken(message.topic, reason)
                     case Down(fault):
-                        raise OpsFault(f"{fault}; nobody knows whether the order went out: give it again")
+                        raise OpsFault(f"{fault}; the order may or may not have gone out: give it again")
         raise OpsFault(f"{self._where}: the broker did not take the order within {TAKEN_S:.0f} s; give it again")
 
     def answers(self, patience_s: float) -> Iterator[Arrived]:
-        """What arrives on the topics, for so long: maybe twice, and what is retained may be of the past.
+        """Messages on the subscribed topics, for up to `patience_s`. One may come twice; a retained one may be old.
 
-        Stop asking when it is enough. Raises OpsFault where another command has taken our place at the broker.
+        Raises OpsFault when another command has taken our place at the broker.
         """
         deadline_mono_s = self._clock.mono_s() + patience_s
         while True:
@@ -100,7 +100,7 @@ class OpsLink:
                                "at a time; what went out stands")
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Leave the broker in order."""
         self._session.close()
 
     def __enter__(self) -> "OpsLink":
@@ -129,7 +129,7 @@ class OpsLink:
                           None, 0, SESSION_S)
 
     def _wait(self, until_mono_s: float) -> list[Told]:
-        """Sleep until something comes or it is time; what arrived is put aside for `answers`."""
+        """Sleep until something comes, or until this moment; what arrived is kept for `answers`."""
         told = self._session.wait(until_mono_s - self._clock.mono_s())
         self._arrived.extend(each for each in told if isinstance(each, Arrived))
         return told
@@ -143,12 +143,11 @@ def _taken(topic: str, reason: int) -> bool:
 
 
 EXITS: Mapping[type[Exception], int] = {
-    ConfigError: EXIT_BAD_CONFIG, KeyProblem: EXIT_BAD_CONFIG, OpsFault: EXIT_BROKER, DatabaseFault: EXIT_DATABASE}
-
+    ConfigError: EXIT_BAD_CONFIG, SigningKeyFault: EXIT_BAD_CONFIG, OpsFault: EXIT_BROKER, DatabaseFault: EXIT_DATABASE}
 
 
 def ended(name: str, work: Callable[[], int], more: Mapping[type[Exception], int] | None = None) -> int:
-    """Do the work of the command `name`; returns the exit code. `more` faults can be its own."""
+    """Run the command `name`; returns its exit code. `more` are exit codes of the command's own faults."""
     exits = {**EXITS, **(more or {})}
     log.set_up(name, "error")           # what goes wrong is printed once, below
     try:

@@ -1,6 +1,6 @@
-"""Receipts that are owed to devices: collected, and handed out as few messages. Pure.
+"""Receipts that are owed to devices: collected, and sent as few messages. Pure.
 
-Each names exactly what was committed. "All up to" is never said: what the ward has not had is not the ward's to settle.
+A receipt names each seq that was committed. It never says "all up to": that would settle events that never came.
 """
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ class _Owed:
 
 
 class Receipts:
-    """What is owed to whom, the longest waiting first."""
+    """Owed receipts by device, the longest waiting first."""
 
     def __init__(self) -> None:
         self._owed: OrderedDict[str, _Owed] = OrderedDict()
 
-    def take(self, dev: str, seq: int) -> None:
-        """The ward has committed this."""
+    def confirm(self, dev: str, seq: int) -> None:
+        """This event was committed."""
         self._owed.setdefault(dev, _Owed()).taken.add(seq)
 
     def reject(self, dev: str, seq: int, code: str) -> None:
-        """The ward will never take this."""
+        """This event was refused for good, for the reason `code`."""
         self._owed.setdefault(dev, _Owed()).rejected[seq] = code
 
     def next(self) -> tuple[str, Ack] | None:
-        """One device and its receipt, which is no longer owed; None when there is none."""
+        """A device and its receipt, which is no longer owed then; None when none is owed."""
         if not self._owed:
             return None
         dev, owed = self._owed.popitem(last=False)
@@ -41,5 +41,5 @@ class Receipts:
                         reject=[Rejected(seq=seq, code=code) for seq, code in reject[:REFUSED_MAX]])
 
     def __len__(self) -> int:
-        """How many devices wait for one."""
+        """How many devices are owed a receipt."""
         return len(self._owed)

@@ -1,7 +1,7 @@
-"""The ward's requests for pictures, in its database: what was asked, what became of it, step by step.
+"""The ward's requests for pictures in its database, each with its steps.
 
-Three hands write here: the desk that asks, the ingest that hears answers, the intake that takes uploads in. A request
-that is at its end stays so, whoever comes later; each change is one transaction with its step, and steps stay for good.
+Three processes write here: the command that asks, the ingest that receives answers, the intake that receives uploads.
+A request that has ended stays as it is. Each change is one transaction with its step, and steps are never deleted.
 """
 import contextlib
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from agent.ward.database import request_step as _step
 State = Literal["made", "sent", "waiting", "running", "done", "failed", "refused", "expired", "cancelled"]
 Who = Literal["ops", "device", "intake"]
 OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the order in which they follow
-# What a device's answer makes of a request. "done" is not among them: that the ward has something, it knows itself.
+# The state that a device's answer leads to. "done" is not among them: the ward's own intake says that.
 HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
                            "refused": "refused", "expired": "expired"}
 CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PictureRequest:
     """One request. Times are UTC by the ward's clock in ms, None where there is none."""
 
     id: str
@@ -45,23 +45,23 @@ class Request:
     end_ms: int | None = None
     state: State = "made"
     code: str | None = None
-    told_n: int | None = None       # the number by which the household knows it
+    told_n: int | None = None       # its number at the household
     sent_b: int | None = None       # by the device's word
     total_b: int | None = None
     bytes: int | None = None        # of the upload, as it was announced
     sha256: str | None = None
     manifest: str | None = None
-    place: str | None = None        # where it lies, below the intake's folder
+    place: str | None = None        # the folder of the upload, below the intake's
     receipt: str | None = None      # JSON
 
     @property
     def open(self) -> bool:
-        """Whether it is not at its end."""
+        """Whether it has not ended."""
         return self.state in OPEN
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RequestStep:
     """Something that happened to a request."""
 
     at_ms: int
@@ -70,48 +70,48 @@ class Step:
     detail: str | None
 
 
-class Requests:
+class PictureRequests:
     """The requests of one ward. Every method raises DatabaseFault."""
 
     def __init__(self, engine: sql.Engine) -> None:
         self._engine = engine
 
-    def add(self, request: Request) -> None:
-        """A new one."""
+    def add(self, request: PictureRequest) -> None:
+        """Add a new request."""
         with _faults(self._engine), self._engine.begin() as db:
             db.execute(sql.insert(_request).values(asdict(request)))
             _note(db, request.id, request.made_ms, "ops", request.state, None)
 
-    def find(self, request_id: str) -> Request | None:
-        """By its id."""
+    def find(self, request_id: str) -> PictureRequest | None:
+        """The request of that id, or None."""
         with _faults(self._engine), self._engine.connect() as db:
             return _find(db, request_id)
 
-    def newest(self, limit_n: int) -> list[Request]:
-        """The latest, newest first."""
+    def newest(self, limit_n: int) -> list[PictureRequest]:
+        """The newest requests, the newest first."""
         with _faults(self._engine), self._engine.connect() as db:
             return [_of(row) for row in db.execute(
                 sql.select(_request).order_by(_request.c.made_ms.desc(), _request.c.id.desc()).limit(limit_n))]
 
-    def open_ones(self) -> list[Request]:
-        """Those that are not at their end."""
+    def open_ones(self) -> list[PictureRequest]:
+        """The requests that have not ended."""
         with _faults(self._engine), self._engine.connect() as db:
             return [_of(row) for row in db.execute(sql.select(_request).where(_request.c.state.in_(OPEN)))]
 
-    def steps(self, request_id: str) -> list[Step]:
-        """What happened to it, in order."""
+    def steps(self, request_id: str) -> list[RequestStep]:
+        """Its steps, in order."""
         with _faults(self._engine), self._engine.connect() as db:
-            return [Step(row.at_ms, row.who, row.what, row.detail) for row in db.execute(
+            return [RequestStep(row.at_ms, row.who, row.what, row.detail) for row in db.execute(
                 sql.select(_step).where(_step.c.request == request_id).order_by(_step.c.n))]
 
     def become(self, request_id: str, state: State, who: Who, now_ms: int, detail: str | None = None,
                **changes: str | int | None) -> bool:
-        """Whether it was open; then it is in this state now, with these columns changed, and the step is noted."""
+        """Set state and `changes` (columns), and note the step; returns False for a request that had ended."""
         with _faults(self._engine), self._engine.begin() as db:
             return _become(db, request_id, state, who, now_ms, detail, changes)
 
     def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, now_ms: int) -> bool:
-        """Whether the upload that a device announces may come: the request is open, and none was announced before."""
+        """Note the upload that a device announces; returns False if the request has ended, or another was announced."""
         with _faults(self._engine), self._engine.begin() as db:
             changed = db.execute(sql.update(_request).where(
                 _request.c.id == request_id, _request.c.state.in_(OPEN), _request.c.bytes.is_(None)
@@ -121,14 +121,14 @@ class Requests:
             return bool(changed.rowcount)
 
     def withdrawn(self, request_id: str, now_ms: int) -> None:
-        """The device has taken its upload back; another one may come."""
+        """Note that the device has withdrawn its upload; another one may come."""
         with _faults(self._engine), self._engine.begin() as db:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None)).rowcount:
                 _note(db, request_id, now_ms, "intake", "withdrawn", None)
 
     def witnesses(self, dev: str) -> tuple[str | None, dict[int, str]]:
-        """What the device's health reports have told of its ledger: the newest key's fingerprint, and heads by row."""
+        """The ledger heads in a device's health reports: the newest key's fingerprint, and heads by row number."""
         with _faults(self._engine), self._engine.connect() as db:
             newest = db.execute(sql.select(database.device.c.health).where(database.device.c.dev == dev)).scalar()
             kept = db.execute(sql.select(database.health_history.c.message).where(
@@ -138,8 +138,8 @@ class Requests:
         return latest.key if latest else None, {each.n: each.head for each in [*heads, *([latest] if latest else [])]}
 
 
-def hear(db: sql.Connection, dev: str, answer: told.Answer, now_ms: int) -> None:
-    """A device has answered; in the caller's transaction. What is no answer to a request of its own is passed over."""
+def hear(db: sql.Connection, dev: str, answer: told.CommandAnswer, now_ms: int) -> None:
+    """Heed a device's answer, in the caller's transaction. An answer to no request of this device is ignored."""
     known = _find(db, answer.id)
     if known is None or known.dev != dev or not known.open:
         return
@@ -168,13 +168,13 @@ def _note(db: sql.Connection, request_id: str, now_ms: int, who: Who, what: str,
     db.execute(sql.insert(_step).values(request=request_id, at_ms=now_ms, who=who, what=what, detail=detail))
 
 
-def _find(db: sql.Connection, request_id: str) -> Request | None:
+def _find(db: sql.Connection, request_id: str) -> PictureRequest | None:
     row = db.execute(sql.select(_request).where(_request.c.id == request_id)).first()
     return _of(row) if row else None
 
 
-def _of(row: Any) -> Request:
-    return Request(**{each.name: getattr(row, each.name) for each in fields(Request)})
+def _of(row: Any) -> PictureRequest:
+    return PictureRequest(**{each.name: getattr(row, each.name) for each in fields(PictureRequest)})
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The ward's own settings: one small TOML file, checked like a recorder's, every mistake with its line and remedy."""
+"""The settings of a ward's end: one TOML file, checked like a recorder's, each mistake told with line and remedy."""
 import re
 import tomllib
 import urllib.parse
@@ -19,21 +19,21 @@ MAINTENANCE = "maintenance"
 
 
 class Roster(NamedTuple):
-    """Who is expected."""
+    """The expected devices."""
 
     devices: tuple[str, ...] = ()
     maintained: frozenset[str] = frozenset()
 
 
-def read(file: str) -> Roster:
-    """What stands in `file`; nothing for "". Raises ConfigError."""
+def read_roster(file: str) -> Roster:
+    """The devices that `file` lists; none for "". Raises ConfigError."""
     if not file:
         return Roster()
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "is not a UTF-8 text"
-        raise ConfigError(f"[ward] devices_file: {file}: {cause}; correct the path, or put it there") from error
+        raise ConfigError(f"[ward] devices_file: {file}: {cause}; correct the path, or put the file there") from error
     found: dict[str, bool] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#")[0].replace(",", " ").split()
@@ -52,7 +52,7 @@ ALL = "all"                     # of the city's wards
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The ward, its broker, and who the ingest is to it."""
+    """The ward, its broker, and the ingest's account there."""
 
     ward: Name = "w00"
     wards: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Who gives orders to devices, at the ward's broker, and the key that they are signed with."""
+    """The account for orders at the ward's broker, and the key that signs them."""
 
     cert: str = ""
     key: str = ""
@@ -81,7 +81,7 @@ class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where devices bring what was asked for, and where it is kept."""
+    """Where devices upload, and where the uploads are kept."""
 
     socket: str = "/run/ward-taimat-intake.sock"
     url: str = ""
@@ -94,7 +94,7 @@ class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Database(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where what devices tell is kept."""
+    """The database, and how long it keeps health and events."""
 
     url: str = "sqlite:////var/lib/taimat-ward/ward.db"
     health_days: Annotated[int, Meta(ge=1, le=3650)] = 30
@@ -102,7 +102,7 @@ class Database(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class City(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The city's broker, and who the ward's forwarder is to it."""
+    """The city's broker, and the forwarder's account there."""
 
     host: str = ""
     port: Annotated[int, Meta(ge=1, le=65535)] = 8883
@@ -126,7 +126,7 @@ class Metrics(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
-    """All of it."""
+    """All tables."""
 
     ward: Ward = field(default_factory=Ward)
     ops: Ops = field(default_factory=Ops)
@@ -138,7 +138,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def parse(text: str, file: str) -> Settings:
-    """The settings in a TOML text; `file` names it in errors. Raises ConfigError with every problem found."""
+    """The settings in a TOML text; errors name `file`. Raises ConfigError with every problem found."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -165,7 +165,7 @@ def load(path: Path) -> Settings:
 
 
 def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
-    """What no single value shows."""
+    """Problems between values."""
     for table, account in (("ward", settings.ward), ("ops", settings.ops), ("city", settings.city)):
         if bool(account.cert) != bool(account.key):
             yield ConfigProblem((table, "cert"), "cert and key go together: give both files or neither")
@@ -183,7 +183,7 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
 
 
 def _check_city(settings: Settings) -> Iterator[ConfigProblem]:
-    """What a city's ingest needs, and a ward's forwarder."""
+    """Problems of a city's ingest and of a ward's forwarder."""
     ward = settings.ward
     if not all(map(NAME.fullmatch, ward.wards)) or ALL in ward.wards and len(ward.wards) > 1:
         yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')

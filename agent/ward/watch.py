@@ -1,4 +1,4 @@
-"""`taimat ward watch`: who is there, who is not and why, from the ingest's database.
+"""`taimat ward watch`: the presence of each device, and the reason where it is away, from the ingest's database.
 
 `python -m agent.ward.watch`: a live table on a terminal, lines that change for a pipe or a program.
 """
@@ -21,58 +21,57 @@ from rich.text import Text
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.contract.wire import ward_side as told
 from agent.ward import settings
-from agent.ward import settings as roster
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
-from agent.ward.presence import PresenceVerdict, State, presence
-from agent.ward.register import Device
+from agent.ward.presence import DevicePresence, State, presence
+from agent.ward.register import DeviceRecord
 from agent.ward.settings import Roster
 
 WORST_FIRST: tuple[State, ...] = ("offline", "stale", "never-seen", "maintenance", "online")
 Payload = TypeVar("Payload", told.Birth, told.Health)
 
 
-class Line(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """One device; what is absent is unknown. *_ms are UTC by the ward's clock."""
+class WatchLine(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """One device; unknown fields are absent. *_ms are UTC by the ward's clock."""
 
     dev: str
     state: State
-    why: str | None = None              # it is not online
+    why: str | None = None              # the reason if it is not online
     site: str | None = None
-    agent: str | None = None            # its version
+    agent: str | None = None            # the version
     clock: str | None = None            # unset | saved | rtc | ntp
-    cond: list[str] = []                # what is wrong with it: codes, with the camera concerned
+    cond: list[str] = []                # codes of its conditions, with the camera concerned
     event_kind: str | None = None       # its newest event,
     event_ms: int | None = None         # and when that came
-    health_ms: int | None = None        # when it last told how it is
+    health_ms: int | None = None        # when its last health report came
     outbox_n: int | None = None         # events that wait on it
     missing_n: int | None = None        # events that were announced by later ones
 
 
-def lines(devices: Iterable[Device], expected: Roster, now_ms: int) -> list[Line]:
-    """A line for each device that is known or expected, the worst first, then by place and id."""
+def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int) -> list[WatchLine]:
+    """A line for each known or expected device: the worst first, then by site and id."""
     known = [line(device, now_ms, device.dev in expected.maintained) for device in devices]
     told_n = {each.dev for each in known}
     never = [_never(dev, expected) for dev in expected.devices if dev not in told_n]
     return sorted([*known, *never], key=lambda each: (WORST_FIRST.index(each.state), each.site or "", each.dev))
 
 
-def line(device: Device, now_ms: int, maintained: bool = False) -> Line:
+def line(device: DeviceRecord, now_ms: int, maintained: bool = False) -> WatchLine:
     """The line of one device."""
-    verdict: PresenceVerdict = presence(device.standing, now_ms, maintained)
+    verdict: DevicePresence = presence(device.standing, now_ms, maintained)
     birth, health = _read(told.Birth, device.birth), _read(told.Health, device.health)
-    return Line(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
-                site=birth.site if birth else None, agent=birth.agent if birth else None,
-                cond=[_condition(each) for each in health.cond] if health else [],
-                outbox_n=health.outbox_n if health else None, health_ms=device.health_ms,
-                event_kind=device.event_kind, event_ms=device.event_ms,
-                missing_n=sum(hole.last - hole.first + 1 for hole in device.reach.holes) or None)
+    return WatchLine(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
+                     site=birth.site if birth else None, agent=birth.agent if birth else None,
+                     cond=[_condition(each) for each in health.cond] if health else [],
+                     outbox_n=health.outbox_n if health else None, health_ms=device.health_ms,
+                     event_kind=device.event_kind, event_ms=device.event_ms,
+                     missing_n=sum(gap.last - gap.first + 1 for gap in device.reach.gaps) or None)
 
 
-def _never(dev: str, expected: Roster) -> Line:
+def _never(dev: str, expected: Roster) -> WatchLine:
     if dev in expected.maintained:
-        return Line(dev=dev, state="maintenance", why="never-seen")
-    return Line(dev=dev, state="never-seen")
+        return WatchLine(dev=dev, state="maintenance", why="never-seen")
+    return WatchLine(dev=dev, state="never-seen")
 
 
 def _condition(condition: told.Condition) -> str:
@@ -89,8 +88,8 @@ COLUMNS = ("device", "site", "state", "why", "clock", "conditions", "last event"
 UNITS_S = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def table(found: Sequence[Line], now_s: float) -> RenderableType:
-    """All lines under a heading, and how many devices are in which state. `now_s` is UTC, s since 1970."""
+def table(found: Sequence[WatchLine], now_s: float) -> RenderableType:
+    """The lines as a table, under the number of devices in each state. `now_s` is UTC, s since 1970."""
     grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for each in found:
         device, site, state, *rest = cells(each, now_s)
@@ -99,8 +98,8 @@ def table(found: Sequence[Line], now_s: float) -> RenderableType:
     return Group(Text(", ".join([f"{len(found)} devices", *(f"{counted[each]} {each}" for each in WORST_FIRST)])), grid)
 
 
-def cells(line: Line, now_s: float) -> tuple[str, ...]:
-    """A line's cells in the order of the columns; what is unknown is empty."""
+def cells(line: WatchLine, now_s: float) -> tuple[str, ...]:
+    """A line's cells in the order of the columns; unknown ones are empty."""
     event = f"{line.event_kind} {ago(now_s - line.event_ms / 1000)}" if line.event_ms is not None else ""
     numbers = ("" if n is None else str(n) for n in (line.outbox_n, line.missing_n))
     return (line.dev, line.site or "", line.state, line.why or "", line.clock or "", ", ".join(line.cond), event,
@@ -118,17 +117,17 @@ def ago(age_s: float) -> str:
 EVERY_S = 2.0
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 
-Look = Callable[[], list[Line]]
+Look = Callable[[], list[WatchLine]]
 
 
 def looker(own: settings.Settings, engine: sql.Engine) -> Look:
-    """What gives the lines of this moment. Raises ConfigError; what it returns raises that or DatabaseFault."""
-    roster.read(own.ward.devices_file)
-    return lambda: lines(read_devices(engine), roster.read(own.ward.devices_file), time.time_ns() // 1_000_000)
+    """A function that gives the lines of the moment. Raises ConfigError; the function raises that or DatabaseFault."""
+    settings.read_roster(own.ward.devices_file)
+    return lambda: lines(read_devices(engine), settings.read_roster(own.ward.devices_file), time.time_ns() // 1_000_000)
 
 
 def once(look: Look, json: bool) -> None:
-    """Show it now."""
+    """Show the lines once."""
     if sys.stdout.isatty() and not json:
         Console().print(table(look(), time.time()))
     else:
@@ -136,7 +135,7 @@ def once(look: Look, json: bool) -> None:
 
 
 def follow(look: Look, json: bool) -> None:
-    """Show it again and again, until interrupted."""
+    """Show the lines again and again, until interrupted."""
     if sys.stdout.isatty() and not json:
         with Live(table(look(), time.time()), screen=True, auto_refresh=False) as live:
             while True:
@@ -147,9 +146,9 @@ def follow(look: Look, json: bool) -> None:
         time.sleep(EVERY_S)
 
 
-def _changes(look: Look) -> Iterator[list[Line]]:
-    """All lines at first, then those that have become others. A report that says the same as before changes nothing."""
-    before: dict[str, Line] = {}
+def _changes(look: Look) -> Iterator[list[WatchLine]]:
+    """All lines at first, then those that have changed. A health report alone is no change."""
+    before: dict[str, WatchLine] = {}
     while True:
         found = look()
         now = {each.dev: msgspec.structs.replace(each, health_ms=None) for each in found}
@@ -157,7 +156,7 @@ def _changes(look: Look) -> Iterator[list[Line]]:
         before = now
 
 
-def _print(found: Sequence[Line], json: bool) -> None:
+def _print(found: Sequence[WatchLine], json: bool) -> None:
     for each in found:
         print(msgspec.json.encode(each).decode() if json else "\t".join(cells(each, time.time())))
     sys.stdout.flush()

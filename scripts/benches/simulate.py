@@ -5,7 +5,7 @@ import msgspec
 
 from agent.ward.simulate.city import simulate
 from agent.ward.simulate.figures import targets
-from agent.ward.simulate.plan import Plan as Simulation
+from agent.ward.simulate.plan import CityPlan as Simulation
 from agent.ward.simulate.plan import SimulationFault
 from agent.ward.simulate.show import rows
 from scripts.benches import needs

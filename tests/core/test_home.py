@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.core.contract.facts import CameraFacts
 from agent.core.contract.home import states
-from agent.core.contract.home.discovery import EN, VI, Device, components, discovery
+from agent.core.contract.home.discovery import EN, VI, HomeDevice, components, discovery
 from agent.core.contract.home.topics import HomeTopics
 from agent.core.contract.wire.topics import Topics
 from agent.core.health.codes import CODES
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.core
 
 TOPICS = HomeTopics("homeassistant", Topics("w07", "c-0123456789ab"))
 names = st.from_regex("[a-z0-9][a-z0-9-]{0,23}", fullmatch=True)
-devices = st.builds(Device, name=st.just("Taimat"), version=st.just("1.0"),
+devices = st.builds(HomeDevice, name=st.just("Taimat"), version=st.just("1.0"),
                     model=st.sampled_from(["Raspberry Pi 5", None]), language=st.sampled_from(["vi", "en"]),
                     snapshots=st.booleans(),
                     cameras=st.lists(names, min_size=1, max_size=4, unique_by=lambda name: name.replace("-", "")
@@ -27,7 +27,7 @@ devices = st.builds(Device, name=st.just("Taimat"), version=st.just("1.0"),
 
 
 @given(devices, st.dictionaries(st.text(max_size=9), st.sampled_from(["switch", "sensor"]), max_size=2))
-def test_home_assistant_accepts_every_device(device: Device, gone: dict[str, str]):
+def test_home_assistant_accepts_every_device(device: HomeDevice, gone: dict[str, str]):
     config = discovery(TOPICS, device, gone)
     accept(TOPICS.config, msgspec.json.decode(msgspec.json.encode(config)))
     alive = components(TOPICS, device)
@@ -39,7 +39,7 @@ def test_home_assistant_accepts_every_device(device: Device, gone: dict[str, str
 @given(st.lists(names, max_size=3, unique=True))
 def test_what_is_removed_is_all_that_was_retained_and_never_a_picture(cameras: list[str]):
     retained = TOPICS.retained(cameras)
-    device = Device("Taimat", "", "1", "vi", tuple(cameras), True)
+    device = HomeDevice("Taimat", "", "1", "vi", tuple(cameras), True)
     told = {value for part in components(TOPICS, device).values() for key, value in part.items()
             if key in ("state_topic", "json_attributes_topic")}
     assert set(retained) == told | {TOPICS.config, TOPICS.status}

@@ -2,12 +2,12 @@
 import sys
 
 from agent.core.delivery.backoff import Waits
-from agent.ward.forward import Tempo, main
+from agent.ward.forward import ForwardTempo, main
 from tests.rigs.ingest import WardIngest, WardPart
 from tests.rigs.wait import free_port
 
-QUICK = Tempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)), again_s=1.0,
-              again_max_s=2.0, database_s=0.3, look_s=0.1, measure_s=0.2)
+QUICK = ForwardTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
+                     again_s=1.0, again_max_s=2.0, database_s=0.3, look_s=0.1, measure_s=0.2)
 
 
 def city(port: int, more: str = "") -> str:

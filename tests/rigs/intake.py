@@ -18,7 +18,7 @@ from agent.core.contract import ulid
 from agent.store.export.archive import Item, tar
 from agent.ward import database, keys
 from agent.ward.command_signer import CommandKey
-from agent.ward.requests import Request, Requests
+from agent.ward.requests import PictureRequest, PictureRequests
 from tests.rigs.exports import BEGIN_MS, CASE, END_MS
 from tests.rigs.ingest import WardPart
 from tests.rigs.pki import Authority
@@ -57,7 +57,7 @@ class Intake(WardPart):
         lines = [f"{name} = {json.dumps(value)}" for name, value in usual.items()]
         self.config.write_text("\n".join(["[intake]", *lines, "[database]", f'url = "{url}"', ""]))
         self.engine = database.open_engine(url)
-        self.requests = Requests(self.engine)
+        self.requests = PictureRequests(self.engine)
 
     def start(self) -> Self:
         """Start the process; returns when it listens."""
@@ -71,7 +71,7 @@ class Intake(WardPart):
     def ask(self, kind: str = "clip", dev: str = DEV, **changes: Any) -> str:
         """A request of the ward in the database, as for the packages of tests/rigs/exports; returns its id."""
         now_ms = time.time_ns() // 1_000_000
-        request = Request(
+        request = PictureRequest(
             id=ulid.make(now_ms, os.urandom(10)), dev=dev, kind=kind, cam="gate", case_no=CASE["case"],
             purpose=CASE["purpose"], officer=CASE["officer"], basis="Luật", made_ms=now_ms,
             until_ms=now_ms + 86_400_000, command='{"id":"as it was signed"}', state="sent",

@@ -10,7 +10,7 @@ from agent.ward.conformance.channels import CLOUD_EVENT, JSON
 from agent.ward.conformance.device import prods, receipts
 from agent.ward.conformance.subscriber.rules import BEHIND, GAP, HELD
 from agent.ward.conformance.subscriber.says import SPOILED, Speaker, later, spoiled
-from agent.ward.conformance.transcript import Heard, Said, Transcript
+from agent.ward.conformance.transcript import HeardMessage, SaidMessage, Transcript
 
 WARD, DEV, BOOT = "w07", "c-7f3a9c21b04d", "0b007001"
 TOPICS = wire.Topics(WARD, DEV)
@@ -27,23 +27,23 @@ def instant(at_s: float) -> Instant:
     return Instant(BOOT, round((UP_S + at_s) * 1000), BEGAN_MS + round(at_s * 1000), "ntp")
 
 
-def heard(at_s: float, tail: str, payload: dict[str, Any], **more: Any) -> Heard:
+def heard(at_s: float, tail: str, payload: dict[str, Any], **more: Any) -> HeardMessage:
     """A message as it should be carried."""
     kind = tail.split("/")[0]
     carried: dict[str, Any] = {
         "status": {"retain": True, "expiry_s": 1200}, "birth": {"retain": True}, "cfg": {"retain": True},
         "health": {"retain": True, "qos": 0, "expiry_s": 90}, "evt": {"content_type": CLOUD_EVENT},
         "rsp": {"expiry_s": WEEK_S}, "ack": {"expiry_s": 3600}, "cmd": {"expiry_s": 300}}[kind]
-    return Heard(at_s, f"{TOPICS.root}/{tail}", json.dumps(payload).encode(),
-                 **{"content_type": JSON, **carried, **more})
+    return HeardMessage(at_s, f"{TOPICS.root}/{tail}", json.dumps(payload).encode(),
+                        **{"content_type": JSON, **carried, **more})
 
 
 class DeviceLook:
     """A look at a device that does everything that there is a rule for."""
 
     def __init__(self) -> None:
-        self._heard: list[Heard] = []
-        self._said: list[Said] = []
+        self._heard: list[HeardMessage] = []
+        self._said: list[SaidMessage] = []
         self._seq = 100
 
     def whole(self) -> Transcript:
@@ -97,7 +97,7 @@ class DeviceLook:
             ids[prod.what] = ids["rebirth"] if prod is prods.TWICE else f"01KAV0Z6V6M3W2Q8T1B7N5D4{number:02d}"
             args = {"from": self._seq, "to": self._seq} if prod is prods.REPLAY else None
             order = prods.outgoing(prod, TOPICS, ids[prod.what], instant(at_s).wall_ms, bytes([number]), args)
-            self._said.append(Said(at_s, prod.what, order.topic, order.payload, order.correlation))
+            self._said.append(SaidMessage(at_s, prod.what, order.topic, order.payload, order.correlation))
             if prod is prods.REPLAY:
                 self.again(at_s + 0.3, self._seq)
             self._answer(at_s, prod, ids[prod.what], bytes([number]))
@@ -111,7 +111,7 @@ class DeviceLook:
         when = instant(2.5 if prod.name == "rebirth" else at_s).wall_ms
         self._heard.append(heard(at_s + 0.1, f"rsp/ops/{command_id}", {
             "v": 1, "id": command_id, "st": state, "ts": when, **coded, **({"data": data} if data else {})},
-            correlation=correlation))
+                                 correlation=correlation))
         if prod is not prods.TWICE:
             self.event(at_s + 0.1, "command", id=command_id, name=prod.name, st=state, **coded)
         if prod.what == "rebirth":
@@ -124,15 +124,15 @@ class DeviceLook:
                 (13.5, receipts.REFUSAL, wire.Ack(upto=0, reject=[wire.Rejected(seq=refused, code="test")])),
                 (14.5, receipts.RECEIPT, wire.Ack(upto=0, also=[taken])),
                 (60.0, receipts.RECEIPT, wire.Ack(upto=0, also=[waits]))):
-            self._said.append(Said(at_s, what, TOPICS.ack, wire.encode(ack)))
+            self._said.append(SaidMessage(at_s, what, TOPICS.ack, wire.encode(ack)))
 
 
 def subscriber_look(patience_s: float = 60.0) -> Transcript:
     """A look at a ward's subscriber that does everything that there is a rule for."""
-    speaker, said, acks = Speaker(TOPICS), list[Said](), list[Heard]()
+    speaker, said, acks = Speaker(TOPICS), list[SaidMessage](), list[HeardMessage]()
 
     def tell(at_s: float, what: str, event: dict[str, Any] | bytes, seq: int, refused: bool = False) -> None:
-        said.append(Said(at_s, what, TOPICS.evt, speaker.wrap(event).payload))
+        said.append(SaidMessage(at_s, what, TOPICS.evt, speaker.wrap(event).payload))
         named = {"also": [], "reject": [{"seq": seq, "code": "schema"}]} if refused else {"also": [seq], "reject": []}
         acks.append(heard(at_s + 0.3, "ack", {"v": 1, "upto": 0, **named}))
 
@@ -160,27 +160,29 @@ def subscriber_look(patience_s: float = 60.0) -> Transcript:
                       asked_s + patience_s + 10)
 
 
-def edited(look: Transcript, tail: str, change: Change, only: Callable[[Heard], bool] = lambda _: True) -> Transcript:
+def edited(look: Transcript, tail: str, change: Change,
+           only: Callable[[HeardMessage], bool] = lambda _: True) -> Transcript:
     """The look with other payloads on a topic that begins so."""
-    def new(each: Heard) -> Heard:
+    def new(each: HeardMessage) -> HeardMessage:
         hit = each.topic.startswith(f"{TOPICS.root}/{tail}") and only(each)
         return replace(each, payload=json.dumps(change(json.loads(each.payload))).encode()) if hit else each
     return replace(look, heard=tuple(map(new, look.heard)))
 
 
-def carried(look: Transcript, tail: str, only: Callable[[Heard], bool] = lambda _: True, **how: Any) -> Transcript:
+def carried(look: Transcript, tail: str, only: Callable[[HeardMessage], bool] = lambda _: True,
+            **how: Any) -> Transcript:
     """The look with messages on a topic that begins so carried, or come, differently."""
     return replace(look, heard=tuple(
         replace(each, **how) if each.topic.startswith(f"{TOPICS.root}/{tail}") and only(each) else each
         for each in look.heard))
 
 
-def without(look: Transcript, gone: Callable[[Heard], bool]) -> Transcript:
+def without(look: Transcript, gone: Callable[[HeardMessage], bool]) -> Transcript:
     """The look without some of what was heard."""
     return replace(look, heard=tuple(each for each in look.heard if not gone(each)))
 
 
-def plus(look: Transcript, *more: Heard) -> Transcript:
+def plus(look: Transcript, *more: HeardMessage) -> Transcript:
     """The look with more heard."""
     return replace(look, heard=tuple(sorted((*look.heard, *more), key=lambda each: each.at_s)))
 
@@ -190,6 +192,6 @@ def id_of(look: Transcript, what: str) -> str:
     return next(look.tried(what)).command_id
 
 
-def copies(all_heard: Iterable[Heard], seq: int) -> Iterator[Heard]:
+def copies(all_heard: Iterable[HeardMessage], seq: int) -> Iterator[HeardMessage]:
     """Of an event."""
     return (each for each in all_heard if each.topic == TOPICS.evt and f'"seq": {seq},'.encode() in each.payload)

@@ -25,9 +25,9 @@ from agent.store import outbox
 from agent.store.database import connect, transaction
 from agent.ward import database
 from agent.ward.database import open_engine
-from agent.ward.device_cache import Book
-from agent.ward.intake import Intake
-from agent.ward.metrics import Metrics
+from agent.ward.device_cache import DeviceCache
+from agent.ward.metrics import IngestMetrics
+from agent.ward.reception import Reception
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S
 
@@ -111,7 +111,7 @@ class Away:
 class Straight:
     """In the place of a session: what is published comes straight to the ward's intake, unless the line breaks."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Reception) -> None:
         self._intake, self._way = intake, list[tuple[int, Outgoing]]()
 
     @property
@@ -131,7 +131,7 @@ class Straight:
         """What is on its way comes, the first so many of it; the rest is lost. Returns the seqs that came."""
         came, self._way = self._way[:first_n], []
         for _, message in came:
-            self._intake.take(Arrived(message.topic, message.payload, False, None, None))
+            self._intake.receive(Arrived(message.topic, message.payload, False, None, None))
         return [seq for seq, _ in came]
 
 
@@ -151,8 +151,8 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     """Drain everything into a ward; in so many of a hundred turns the line breaks, with half the messages and all
     answers on it."""
     engine, clock = open_engine(f"sqlite:///{ward}"), away.clock
-    book, metrics = Book(engine), Metrics()
-    intake = Intake(WardTopics("w07"), book, clock, metrics)
+    book, metrics = DeviceCache(engine), IngestMetrics()
+    intake = Reception(WardTopics("w07"), book, clock, metrics.reception)
     store = StoreThread(away.folder)
     audit = Audit(EventWriter(store, clock, lambda: None), clock)
     drain, session = Drain(store, clock, audit, "receipt", FAST, threading.Event()), Straight(intake)
@@ -175,7 +175,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     return _told(engine, book, metrics)
 
 
-def _told(engine: sql.Engine, book: Book, metrics: Metrics) -> Told:
+def _told(engine: sql.Engine, book: DeviceCache, metrics: IngestMetrics) -> Told:
     with engine.connect() as db:
         rows = list(db.execute(sql.select(database.event.c.seq, database.event.c.kind, database.event.c.message)
                                .order_by(database.event.c.seq)))

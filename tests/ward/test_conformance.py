@@ -9,12 +9,12 @@ import pytest
 
 from agent.host.clock import SystemClock
 from agent.ward import settings
-from agent.ward.conformance.device.examine import Wishes, examine
+from agent.ward.conformance.device.examine import ExamineOptions, examine
 from agent.ward.conformance.device.rules import rules as device_rules
-from agent.ward.conformance.subscriber.play import Tempo, play
+from agent.ward.conformance.subscriber.play import PlayTempo, play
 from agent.ward.conformance.subscriber.rules import rules as subscriber_rules
 from agent.ward.conformance.verdict import judge
-from agent.ward.opslink import Account
+from agent.ward.opslink import OpsAccount
 from tests.cli.cli import taimat
 from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES, certified, furnish
@@ -82,9 +82,9 @@ def set_a_ward(stage):
     rig = stage.has(LinkRig(stage.folder / "link", broker.port, certified(authority, DEV)))
     until(lambda: rig.facts().get("broker") == "connected" and ingest.figures())
     own = settings_of(broker.port, as_ingest, f'cert = "{ops[0]}"\nkey = "{ops[1]}"\n')
-    stage.look("our device", device_rules(), examine, own, DEV, Wishes(LOOK_S))
-    account = Account(True, own.ward.ca, str(tested[0]), str(tested[1]), "", "")
-    stage.look("our ingest", subscriber_rules(PATIENCE_S), play, own.ward, account, Tempo(PATIENCE_S, 1.0, 200))
+    stage.look("our device", device_rules(), examine, own, DEV, ExamineOptions(LOOK_S))
+    account = OpsAccount(True, own.ward.ca, str(tested[0]), str(tested[1]), "", "")
+    stage.look("our ingest", subscriber_rules(PATIENCE_S), play, own.ward, account, PlayTempo(PATIENCE_S, 1.0, 200))
 
 
 def set_a_bench(stage):
@@ -92,7 +92,7 @@ def set_a_bench(stage):
     broker = stage.broker("bench")
     rig = stage.has(LinkRig(stage.folder / "alone", broker.port))
     until(lambda: rig.facts().get("broker") == "connected")
-    wishes = Wishes(LOOK_S, as_ingest=True, again_s=AGAIN_S)
+    wishes = ExamineOptions(LOOK_S, as_ingest=True, again_s=AGAIN_S)
     stage.look("with receipts", device_rules(AGAIN_S), examine, settings_of(broker.port), rig.dev(), wishes)
 
 
@@ -105,7 +105,7 @@ def stage(tmp_path_factory):
         for name, faults in (("good", ()), ("bad", tuple(BREAKS))):
             port = stage.broker(name).port
             stage.has(Rogue(port, DEV, faults))
-            stage.look(name, device_rules(), examine, settings_of(port), DEV, Wishes(LOOK_S))
+            stage.look(name, device_rules(), examine, settings_of(port), DEV, ExamineOptions(LOOK_S))
         yield stage
 
 

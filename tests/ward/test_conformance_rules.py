@@ -13,7 +13,7 @@ from agent.ward.conformance import channels, form
 from agent.ward.conformance.device.rules import rules as device_rules
 from agent.ward.conformance.subscriber.rules import BEHIND, rules
 from agent.ward.conformance.subscriber.says import SPOILED
-from agent.ward.conformance.transcript import Heard, Transcript
+from agent.ward.conformance.transcript import HeardMessage, Transcript
 from agent.ward.conformance.verdict import judge
 from scripts.contract.channels import CHANNELS
 from scripts.contract.samples import samples
@@ -38,11 +38,11 @@ RULES = device_rules()
 NULL_IN = {"status": "mode", "birth": "site", "health": "load1", "response": "request", "cfg-reported": "code"}
 
 
-def live(each: Heard) -> bool:
+def live(each: HeardMessage) -> bool:
     return not each.stored
 
 
-def stored(each: Heard) -> bool:
+def stored(each: HeardMessage) -> bool:
     return each.stored
 
 
@@ -73,7 +73,7 @@ def answered(look: Transcript, what: str, state: str, code: str | None) -> Trans
     changed = edited(look, f"rsp/ops/{command_id}", lambda answer: {**lacking("code")(answer), "st": state, **coded})
     return edited(changed, "evt", lambda event: {
         **event, "data": {**lacking("code")(event["data"]), "st": state, **coded}},
-        lambda each: command_id.encode() in each.payload)
+                  lambda each: command_id.encode() in each.payload)
 
 
 def event_of(look: Transcript, what: str):
@@ -227,7 +227,7 @@ RAW = st.sampled_from([b"", b"\xff", b"[1]", b'"x"', b"{"])
 def test_no_message_however_wrong_stops_the_judge(data):
     """Any value in any place, and what is no JSON: each rule comes to something."""
     for look, own in ((DEVICE, RULES), (SUBSCRIBER, rules())):
-        spoilt = dict[int, Heard]()
+        spoilt = dict[int, HeardMessage]()
         for number in data.draw(st.sets(st.integers(0, len(look.heard) - 1), min_size=1, max_size=5)):
             payload = json.loads(look.heard[number].payload)
             place = data.draw(st.sampled_from(sorted(spots(payload), key=repr)))

@@ -7,8 +7,8 @@ import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side as told
 from agent.ward import database, register
-from agent.ward import forward_queue as marks
-from agent.ward.device_cache import Book, Came, read_devices
+from agent.ward import forward_marks as marks
+from agent.ward.device_cache import Came, DeviceCache, read_devices
 from agent.ward.register import Arrival
 from tests.rigs import postgres
 from tests.rigs.broker import Broker
@@ -45,23 +45,23 @@ def note(book, dev, seq, kind="motion", boot="b"):
 
 
 def test_an_event_is_new_once_and_safe_each_time(engine):
-    book = Book(engine)
+    book = DeviceCache(engine)
     for seq in (1, 2, 2, 5):
         note(book, DEV, seq)
     note(book, OTHER, 1)
     done = book.commit()
     assert [event.id for event in done.new] == [f"{DEV}/1", f"{DEV}/2", f"{DEV}/5", f"{OTHER}/1"]
     assert sorted(done.safe) == [(DEV, 1), (DEV, 2), (DEV, 2), (DEV, 5), (OTHER, 1)]
-    again = Book(engine)
+    again = DeviceCache(engine)
     for seq in (5, 3):
         note(again, DEV, seq)
     done = again.commit()
     assert [event.id for event in done.new] == [f"{DEV}/3"] and sorted(done.safe) == [(DEV, 3), (DEV, 5)]
-    assert [(hole.first, hole.last) for hole in again.devices[DEV].reach.holes] == [(4, 4)]
+    assert [(hole.first, hole.last) for hole in again.devices[DEV].reach.gaps] == [(4, 4)]
 
 
 def test_a_device_is_read_as_it_was_kept(engine):
-    book = Book(engine)
+    book = DeviceCache(engine)
     status = told.Status(online=True, boot="b", conn=2**62, clock="ntp")
     birth = told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
     health = told.Health(seq=1, boot="b", clock="rtc", mono_ms=1, int_s=30)
@@ -71,24 +71,24 @@ def test_a_device_is_read_as_it_was_kept(engine):
         book.remember(DEV, change, 1000)
     note(book, DEV, 9)
     book.commit()
-    assert list(read_devices(engine)) == [book.devices[DEV]] and Book(engine).devices == book.devices
+    assert list(read_devices(engine)) == [book.devices[DEV]] and DeviceCache(engine).devices == book.devices
 
 
 def test_what_another_ingest_took_is_not_missing(engine):
-    ours, theirs = Book(engine), Book(engine)
+    ours, theirs = DeviceCache(engine), DeviceCache(engine)
     for book, seq in ((ours, 1), (theirs, 2), (ours, 4), (theirs, 3), (ours, 7), (theirs, 5)):
         note(book, DEV, seq)
         book.commit()
-    (hole,) = Book(engine).devices[DEV].reach.holes
+    (hole,) = DeviceCache(engine).devices[DEV].reach.gaps
     assert (hole.first, hole.last) == (6, 6)
-    (known,) = ours.devices[DEV].reach.holes
+    (known,) = ours.devices[DEV].reach.gaps
     assert (known.first, known.last) == (5, 6), "so far as it has looked"
     assert ours.ask({DEV: [known]}, 99_000) == {DEV: []} and ours.ask({DEV: [hole]}, 99_000) == {DEV: [hole]}
     assert theirs.ask({DEV: [hole]}, 99_000) == {DEV: []}, "it has been asked for"
 
 
 def test_what_two_ingests_are_told_of_a_device_stays(engine):
-    ours, theirs = Book(engine), Book(engine)
+    ours, theirs = DeviceCache(engine), DeviceCache(engine)
     status = told.Status(online=True, boot="b", conn=3)
     ours.remember(DEV, lambda known: register.with_status(known, status, Arrival(1000)), 1000)
     note(theirs, DEV, 9)
@@ -99,7 +99,7 @@ def test_what_two_ingests_are_told_of_a_device_stays(engine):
 
 
 def test_the_history_has_one_report_in_five_minutes_and_ends(engine):
-    book = Book(engine)
+    book = DeviceCache(engine)
     for now_ms in (0, 1000, 299_999, 300_000, 400_000, 900_000):
         book.remember_health(DEV, f'{{"at":{now_ms}}}', now_ms)
     book.commit()
@@ -110,7 +110,7 @@ def test_the_history_has_one_report_in_five_minutes_and_ends(engine):
 
 
 def test_a_copy_of_an_event_that_was_deleted_is_no_new_event(engine):
-    book = Book(engine)
+    book = DeviceCache(engine)
     for seq in (1, 2, 3, 5, 6):
         note(book, DEV, seq, boot="b" if seq < 6 else "c")
     book.commit()
@@ -127,7 +127,7 @@ def test_a_copy_of_an_event_that_was_deleted_is_no_new_event(engine):
 
 
 def test_proofs_and_what_the_city_has_not_got_are_not_deleted(engine):
-    book = Book(engine, for_city=True)
+    book = DeviceCache(engine, for_city=True)
     for seq, kind in enumerate(("motion", "consent", "command", "delivery", "clip"), 1):
         note(book, DEV, seq, kind)
     book.commit()
@@ -137,7 +137,7 @@ def test_proofs_and_what_the_city_has_not_got_are_not_deleted(engine):
         marks.settle(db, [first])
         marks.set_aside(db, last, "schema")
     assert book.forget_events(2000, 9) == 0 and book.forget_events(2001, 9) == 2
-    assert Book(engine).forget_events(2001, 9) == 0
+    assert DeviceCache(engine).forget_events(2001, 9) == 0
     with engine.connect() as db:
         assert sorted(db.execute(sql.select(database.event.c.kind)).scalars()) == ["command", "consent", "delivery"]
 

@@ -11,9 +11,9 @@ from agent.core.contract.wire.citytopics import WardTopics
 from agent.host.clock import Instant
 from agent.mqtt.connection import Arrived
 from agent.ward import database
-from agent.ward.device_cache import Book
-from agent.ward.intake import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Intake
-from agent.ward.metrics import Metrics
+from agent.ward.device_cache import DeviceCache
+from agent.ward.metrics import IngestMetrics
+from agent.ward.reception import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Reception
 from agent.ward.settings import Roster
 from agent.ward.watch import lines
 
@@ -52,10 +52,10 @@ class StillClock:
         return Instant("9f2c1a7e", self.wall_ms, self.wall_ms, "ntp")
 
 
-def intake() -> tuple[Intake, Book, StillClock]:
-    """An intake over an empty database in memory."""
-    book, clock = Book(database.open_engine("sqlite://")), StillClock()
-    return Intake(WardTopics("w07"), book, clock, Metrics()), book, clock
+def reception() -> tuple[Reception, DeviceCache, StillClock]:
+    """A reception over an empty database in memory."""
+    book, clock = DeviceCache(database.open_engine("sqlite://")), StillClock()
+    return Reception(WardTopics("w07"), book, clock, IngestMetrics().reception), book, clock
 
 
 def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:
@@ -63,51 +63,51 @@ def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:
     return Arrived(f"cam/v1/w07/{dev}/{what}", json.dumps(payload).encode(), True, None, None)
 
 
-ours, book, clock = intake()
+ours, book, clock = reception()
 
 
 @given(st.sampled_from(list(GOOD)), st.data())
 def test_whatever_stands_in_a_message_the_next_commit_succeeds(what, data):
     fields = st.dictionaries(st.sampled_from([*GOOD[what], "more"]), VALUES, max_size=1)
-    ours.take(arrived(what, {**GOOD[what], **data.draw(fields)}))
+    ours.receive(arrived(what, {**GOOD[what], **data.draw(fields)}))
     ours.commit()
     assert lines(book.devices.values(), Roster(), clock.wall_ms)
 
 
 @pytest.mark.parametrize("time", [*EXTREME, *IMPOSSIBLE])
 def test_a_moment_that_does_not_exist_or_has_no_zone_is_refused(time):
-    ours, _, _ = intake()
-    ours.take(arrived("evt", {**GOOD["evt"], "time": time}))
+    ours, _, _ = reception()
+    ours.receive(arrived("evt", {**GOOD["evt"], "time": time}))
     ours.commit()
     ack = ours.receipts.next()[1]
     assert (ack.also, [each.code for each in ack.reject]) == (([7], []) if time in EXTREME else ([], ["schema"]))
 
 
 def test_events_wait_a_tenth_of_a_second_for_company_reports_a_second_and_a_full_batch_not_at_all():
-    ours, _, clock = intake()
+    ours, _, clock = reception()
     assert ours.wait_s() == float("inf")
-    ours.take(arrived("status", GOOD["status"]))
+    ours.receive(arrived("status", GOOD["status"]))
     assert round(ours.wait_s(), 3) == REPORTS_WAIT_S
-    ours.take(arrived("evt", GOOD["evt"]))
+    ours.receive(arrived("evt", GOOD["evt"]))
     assert round(ours.wait_s(), 3) == EVENTS_WAIT_S
     clock.wall_ms += 101
     assert ours.wait_s() == 0 and len(ours.receipts) == 0
     ours.commit()
     assert ours.wait_s() == float("inf") and ours.receipts.next()[1].also == [7]
     for seq in range(BATCH_N):
-        ours.take(arrived("evt", {**GOOD["evt"], "seq": seq + 10, "id": f"{DEV}/{seq + 10}"}))
+        ours.receive(arrived("evt", {**GOOD["evt"], "seq": seq + 10, "id": f"{DEV}/{seq + 10}"}))
     assert ours.wait_s() == 0
 
 
 def test_devices_beyond_what_a_ward_can_have_are_not_taken(monkeypatch):
-    ours, book, _ = intake()
+    ours, book, _ = reception()
     monkeypatch.setattr("agent.ward.device_cache.DEVICES_MAX", 3)
     for n in range(5):
-        ours.take(arrived("evt", {**GOOD["evt"], "id": f"c-{n}/7"}, f"c-{n}"))
-        ours.take(arrived("status", GOOD["status"], f"c-{n}"))
+        ours.receive(arrived("evt", {**GOOD["evt"], "id": f"c-{n}/7"}, f"c-{n}"))
+        ours.receive(arrived("status", GOOD["status"], f"c-{n}"))
     ours.commit()
     assert sorted(book.devices) == ["c-0", "c-1", "c-2"]
-    ours.take(arrived("evt", {**GOOD["evt"], "id": "c-0/8", "seq": 8}, "c-0"))
+    ours.receive(arrived("evt", {**GOOD["evt"], "id": "c-0/8", "seq": 8}, "c-0"))
     ours.commit()
     with book._engine.connect() as db:
         assert db.execute(sql.select(sql.func.count()).select_from(database.event)).scalar() == 4

@@ -12,7 +12,7 @@ from agent.host.clock import SystemClock
 from agent.link.signature import judge
 from agent.link.verifier import GOOD, UNKNOWN_KEY
 from agent.mqtt.connection import Outgoing
-from agent.ward.command_signer import CommandKey, KeyProblem
+from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.opslink import OpsFault, OpsLink
 from agent.ward.settings import parse
 from tests.rigs.broker import Broker
@@ -52,12 +52,12 @@ def test_a_key_that_is_none_is_told_with_its_place_and_remedy(tmp_path, content,
     path = tmp_path / "key.pem"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(KeyProblem, match=re.escape(f"[ops] command_key: {path}: ") + ".*" + re.escape(told)):
+    with pytest.raises(SigningKeyFault, match=re.escape(f"[ops] command_key: {path}: ") + ".*" + re.escape(told)):
         CommandKey.load(str(path))
 
 
 def test_without_a_key_in_the_settings_one_is_asked_for():
-    with pytest.raises(KeyProblem, match=r"command_key: is not set; .*taimat ward keys"):
+    with pytest.raises(SigningKeyFault, match=r"command_key: is not set; .*taimat ward keys"):
         CommandKey.load("")
 
 

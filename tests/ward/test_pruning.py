@@ -9,10 +9,10 @@ from agent.core.contract.wire import ward_side as told
 from agent.host.clock import Instant
 from agent.host.stop import Stop
 from agent.ward import database, settings
-from agent.ward.device_cache import Book
+from agent.ward.device_cache import DeviceCache
 from agent.ward.events import Came
-from agent.ward.ingest import PRUNE_N, Ingest, Tempo
-from agent.ward.metrics import Metrics
+from agent.ward.ingest import PRUNE_N, Ingest, IngestTempo
+from agent.ward.metrics import IngestMetrics
 from agent.ward.register import Arrival
 from tests.rigs.wait import until
 
@@ -40,7 +40,7 @@ class Hurried:
 @pytest.fixture
 def book(tmp_path):
     """With so many events of the first day, and one of the last."""
-    book = Book(database.open_engine(f"sqlite:///{tmp_path}/ward.db"))
+    book = DeviceCache(database.open_engine(f"sqlite:///{tmp_path}/ward.db"))
     for seq in range(1, EVENTS_N + 2):
         event = told.Event(specversion="1.0", id=f"{DEV}/{seq}", type="cam.motion.v1", source="/cam", seq=seq, boot="b",
                            clock="ntp", data=told.EventData(mono_ms=seq, kind="motion"), time=datetime.now(UTC))
@@ -56,8 +56,8 @@ def pruned_n(metrics):
 
 def test_old_events_are_deleted_when_the_clock_is_set_and_not_before(book):
     own = settings.parse('[ward]\nhost = "127.0.0.1"\nport = 1\ntls = false\n[database]\nevent_days = 7\n', "ward.toml")
-    clock, metrics, stop = Hurried("saved"), Metrics(), Stop()
-    ingest = threading.Thread(target=Ingest(own, book, clock, metrics, Tempo()).run, args=(stop,))
+    clock, metrics, stop = Hurried("saved"), IngestMetrics(), Stop()
+    ingest = threading.Thread(target=Ingest(own, book, clock, metrics, IngestTempo()).run, args=(stop,))
     ingest.start()
     try:
         until(lambda: clock.mono > 8000, "it has looked twice")

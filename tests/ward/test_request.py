@@ -20,7 +20,7 @@ from agent.link import signature, verdict
 from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
-from agent.ward.requests import OPEN, Request, Requests
+from agent.ward.requests import OPEN, PictureRequest, PictureRequests
 from tests.cli.cli import REPO, environment, taimat
 from tests.rigs import postgres
 from tests.rigs.asked import DEV, Asked, request
@@ -68,7 +68,7 @@ def device(broker):
 @pytest.fixture
 def book(ward):
     engine = database.open_engine(ward.url, read_only=True)
-    yield Requests(engine)
+    yield PictureRequests(engine)
     engine.dispose()
 
 
@@ -247,7 +247,7 @@ def test_keys_are_made_once_and_for_their_owner_alone(tmp_path, capsys):
 
 
 ANSWERS = st.lists(st.builds(
-    told.Answer, id=st.just("0" * 26), code=st.sampled_from([None, "cancelled", "no_consent"]),
+    told.CommandAnswer, id=st.just("0" * 26), code=st.sampled_from([None, "cancelled", "no_consent"]),
     st=st.sampled_from(["accepted", "waiting_consent", "running", "done", "failed", "refused", "expired"]),
     request=st.none() | st.integers(0, 9), sent_b=st.none() | st.integers(0, 9)))
 
@@ -262,11 +262,11 @@ def paper():
 
 @given(before=ANSWERS, after=ANSWERS)
 def test_whatever_is_answered_a_request_goes_forward_and_ends_once(paper, before, after):
-    book, engine = Requests(paper), paper
+    book, engine = PictureRequests(paper), paper
     with engine.begin() as db:
         db.execute(sql.delete(database.request))
-    book.add(Request(id="0" * 26, dev=DEV, kind="clip", cam="gate", case_no="1", purpose="fire", officer="x", basis="y",
-                     made_ms=1, until_ms=2, command="{}", state="sent"))
+    book.add(PictureRequest(id="0" * 26, dev=DEV, kind="clip", cam="gate", case_no="1", purpose="fire", officer="x",
+                            basis="y", made_ms=1, until_ms=2, command="{}", state="sent"))
     seen = ["sent"]
 
     def hear(answers):
@@ -290,18 +290,18 @@ def test_several_may_write_at_once_and_each_request_ends_once(tmp_path, place):
         url = f"sqlite:///{tmp_path}/ward.db" if place == "sqlite" else stack.enter_context(postgres.Postgres()).url
         engine = database.open_engine(url)
         stack.callback(engine.dispose)
-        end_all(Requests(engine), engine)
+        end_all(PictureRequests(engine), engine)
 
 
 def end_all(desk, engine):
     ids = [f"{n:026}" for n in range(20)]
     for each in ids:
-        desk.add(Request(id=each, dev=DEV, kind="clip", cam="g", case_no="1", purpose="fire", officer="x", basis="y",
-                         made_ms=1, until_ms=2, command="{}"))
+        desk.add(PictureRequest(id=each, dev=DEV, kind="clip", cam="g", case_no="1", purpose="fire", officer="x",
+                                basis="y", made_ms=1, until_ms=2, command="{}"))
     def answer():
         for each in ids:
             with engine.begin() as db:
-                requests.hear(db, DEV, told.Answer(id=each, st="refused", code="no_consent"), 5)
+                requests.hear(db, DEV, told.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
     hands = [threading.Thread(target=lambda who=who, state=state: [desk.become(each, state, who, 1) for each in ids])
              for who, state in (("ops", "cancelled"), ("intake", "done"))] + [threading.Thread(target=answer)]
     for hand in hands:
@@ -309,7 +309,7 @@ def end_all(desk, engine):
     for hand in hands:
         hand.join()
     assert all(len(desk.steps(each)) == 2 and not desk.find(each).open for each in ids)
-    desk.add(Request(id="9" * 26, dev=DEV, kind="clip", cam="g", case_no="1", purpose="fire", officer="x", basis="y",
-                     made_ms=2, until_ms=2, command="{}", state="sent"))
+    desk.add(PictureRequest(id="9" * 26, dev=DEV, kind="clip", cam="g", case_no="1", purpose="fire", officer="x",
+                            basis="y", made_ms=2, until_ms=2, command="{}", state="sent"))
     assert [desk.announced("9" * 26, 5, "a" * 64, None, 3) for _ in range(2)] == [True, False]
     assert [each.id for each in desk.open_ones()] == ["9" * 26] == [each.id for each in desk.newest(1)]

@@ -12,9 +12,9 @@ from agent.core.contract.wire import ward_side as told
 from agent.core.contract.wire.inbound import REFUSED_MAX
 from agent.ward.gaps import AGAIN_MAX_MS, PATIENCE_MS, Reach
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
-from agent.ward.prune import Stretch, joined
+from agent.ward.prune import PrunedStretch, joined
 from agent.ward.receipts import Receipts
-from agent.ward.register import Arrival, Device, with_health, with_status
+from agent.ward.register import Arrival, DeviceRecord, with_health, with_status
 
 DEV = "c-7f3a9c21b04d"
 moments_ms = st.integers(0, 10**7)
@@ -62,7 +62,7 @@ def test_whose_word_is_of_the_past(online, boot, conn, past):
 
 
 def test_a_power_cut_shows_as_stale_after_three_intervals_and_as_offline_by_the_will():
-    device = with_status(Device(DEV, 0), told.Status(online=True, boot="b", conn=1), Arrival(0))
+    device = with_status(DeviceRecord(DEV, 0), told.Status(online=True, boot="b", conn=1), Arrival(0))
     health = told.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
     device = with_health(device, health, "{}", Arrival(0))
     states = [presence(device.standing, second * 1000).state for second in (0, 89, 90, 1199, 1200)]
@@ -80,15 +80,15 @@ def test_no_broker_prolongs_a_life(lives_s, left_s):
 def test_missing_is_what_lies_between_the_first_and_the_highest_and_has_not_come(order, come_n, repeated):
     reach, came = Reach(), set()
     for seq in [*order[:come_n], *(each for each in repeated if each in order[:come_n])]:
-        reach = reach.took(seq, seq, 0)
+        reach = reach.with_seqs(seq, seq, 0)
         came.add(seq)
-        missing = {each for hole in reach.holes for each in range(hole.first, hole.last + 1)}
+        missing = {each for hole in reach.gaps for each in range(hole.first, hole.last + 1)}
         assert missing == set(range(order[0], max(came) + 1)) - came
-        assert sorted(reach.holes, key=lambda hole: hole.first) == list(reach.holes)
+        assert sorted(reach.gaps, key=lambda hole: hole.first) == list(reach.gaps)
 
 
-@given(st.lists(st.builds(lambda first, length_n, boot: Stretch(first, first + length_n, boot), st.integers(1, 60),
-                          st.integers(0, 6), st.sampled_from("bc")), max_size=12))
+@given(st.lists(st.builds(lambda first, length_n, boot: PrunedStretch(first, first + length_n, boot),
+                          st.integers(1, 60), st.integers(0, 6), st.sampled_from("bc")), max_size=12))
 def test_stretches_that_are_joined_hold_the_same_seqs_and_touch_nowhere(stretches):
     def seqs(those):
         return {(seq, each.boot) for each in those for seq in range(each.first, each.last + 1)}
@@ -101,14 +101,14 @@ def test_stretches_that_are_joined_hold_the_same_seqs_and_touch_nowhere(stretche
 
 
 def test_a_stretch_is_asked_for_after_a_minute_and_then_ever_more_seldom():
-    reach = Reach().took(5, 5, 0).took(9, 9, 0)
+    reach = Reach().with_seqs(5, 5, 0).with_seqs(9, 9, 0)
     assert not reach.due(PATIENCE_MS - 1)
     asked_ms, waits_ms = PATIENCE_MS, []
     for _ in range(10):
         (hole,) = reach.due(asked_ms)
         reach = reach.asked([hole], asked_ms)
-        waits_ms.append(reach.holes[0].due_ms - asked_ms)
-        asked_ms = reach.holes[0].due_ms
+        waits_ms.append(reach.gaps[0].due_ms - asked_ms)
+        asked_ms = reach.gaps[0].due_ms
     assert (hole.first, hole.last) == (6, 8)
     assert waits_ms[:3] == [60_000, 120_000, 240_000] and waits_ms[-1] == AGAIN_MAX_MS
 
@@ -118,7 +118,7 @@ def test_each_receipt_that_is_owed_is_handed_out_once_and_fits(owed):
     receipts, paid = Receipts(), []
     for dev, seqs in owed.items():
         for seq in [*seqs, *seqs]:
-            receipts.take(dev, seq)
+            receipts.confirm(dev, seq)
     while (each := receipts.next()) is not None:
         dev, ack = each
         assert 0 < len(ack.also) <= REFUSED_MAX and ack.upto == 0

@@ -18,17 +18,17 @@ from rich.console import Console
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.ward import database
-from agent.ward.simulate import books
 from agent.ward.simulate.city import simulate
-from agent.ward.simulate.figures import Figures, spread, targets
-from agent.ward.simulate.plan import Plan
+from agent.ward.simulate.figures import SimulationFigures, spread, targets
+from agent.ward.simulate.ingest import kept_events
+from agent.ward.simulate.plan import CityPlan
 from agent.ward.simulate.show import show
 from tests.cli.cli import environment
 from tests.rigs.wait import HANG_S
 
 WAITS = Waits(start_s=0.3, lost_s=1.5, step_s=0.5, longest_s=2.0, hopeless_s=(1.0, 2.0))
-SMALL = Plan(devices_n=30, events_per_s=20, steady_s=3, restart=True, health_every_s=2, down_s=1, waits=WAITS,
-             pace=OutboxPace(again_s=2.0))
+SMALL = CityPlan(devices_n=30, events_per_s=20, steady_s=3, restart=True, health_every_s=2, down_s=1, waits=WAITS,
+                 pace=OutboxPace(again_s=2.0))
 
 
 def left_in(folder: Path) -> list[str]:
@@ -39,7 +39,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory) -> Figures:
+def lived(tmp_path_factory) -> SimulationFigures:
     """What came out of a day with a restart."""
     folder, heard = tmp_path_factory.mktemp("city"), []
     with pytest.MonkeyPatch.context() as patch:
@@ -84,7 +84,7 @@ def test_what_the_database_has_not_is_missed_and_what_nobody_made_does_not_hide_
     alike = {"kind": "motion", "boot": "b", "mono_ms": 5, "clock": "ntp", "hist": False, "taken_ms": 1, "message": "{}"}
     with database.open_engine(url).begin() as db:
         db.execute(sql.insert(database.event), [{"dev": dev, "seq": seq, **alike} for dev, seq in there])
-    assert books.kept(url, {"c-000000000001": 3, "c-000000000002": 1}) == (3, 1)
+    assert kept_events(url, {"c-000000000001": 3, "c-000000000002": 1}) == (3, 1)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1))

@@ -7,8 +7,7 @@ import pytest
 
 from agent.config.load import ConfigError
 from agent.ward import init
-from agent.ward import settings as roster
-from agent.ward.settings import TEMPLATE, Settings, load, parse
+from agent.ward.settings import TEMPLATE, Settings, load, parse, read_roster
 from agent.ward.watch import lines
 
 
@@ -60,17 +59,17 @@ def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
 def test_devices_that_somebody_works_on_are_marked_in_the_list(tmp_path):
     file = tmp_path / "devices.csv"
     file.write_text("c-000000000001 maintenance since Monday\nc-000000000002 the maintenance shed\n")
-    assert roster.read(str(file)).maintained == {"c-000000000001"}
-    found = {each.dev: (each.state, each.why) for each in lines([], roster.read(str(file)), 0)}
+    assert read_roster(str(file)).maintained == {"c-000000000001"}
+    found = {each.dev: (each.state, each.why) for each in lines([], read_roster(str(file)), 0)}
     assert found == {"c-000000000001": ("maintenance", "never-seen"), "c-000000000002": ("never-seen", None)}
 
 
 def test_expected_devices_are_one_a_line_and_a_wrong_one_has_its_line(tmp_path):
     file = tmp_path / "devices.csv"
     file.write_text("# id, place\nc-000000000001, HH-07-0412\n\n  c-000000000002\n")
-    assert roster.read(str(file)).devices == ("c-000000000001", "c-000000000002") and not roster.read("").devices
+    assert read_roster(str(file)).devices == ("c-000000000001", "c-000000000002") and not read_roster("").devices
     file.write_text("c-000000000001\nC_2\n")
     with pytest.raises(ConfigError, match=r"devices.csv:2: a device's id is made of"):
-        roster.read(str(file))
+        read_roster(str(file))
     with pytest.raises(ConfigError, match="devices_file: .*No such file"):
-        roster.read(str(tmp_path / "none"))
+        read_roster(str(tmp_path / "none"))

@@ -14,7 +14,7 @@ import pytest
 
 from agent.core.contract.wire import ward_side as told
 from agent.ward import database, register
-from agent.ward.device_cache import Book, Came
+from agent.ward.device_cache import Came, DeviceCache
 from agent.ward.register import Arrival
 from tests.rigs.wait import HANG_S, until
 
@@ -43,7 +43,7 @@ def ward(tmp_path):
     config, url = tmp_path / "ward.toml", f"sqlite:///{tmp_path}/ward.db"
     (tmp_path / "devices").write_text(f"{HERE}\n{NEVER}\n")
     config.write_text(f'[ward]\ndevices_file = "{tmp_path}/devices"\n[database]\nurl = "{url}"\n')
-    book = Book(database.open_engine(url))
+    book = DeviceCache(database.open_engine(url))
     keep(book, HERE, "HH-1")
     keep(book, SICK, "HH-2", cond='{"code":"hot","sev":"warn"},{"code":"camera_dark","sev":"warn","c":"gate"}')
     keep(book, SILENT, "HH-3", health_ago_s=120)

@@ -1,6 +1,6 @@
-"""What the roles tell each other over lossy datagrams: heartbeats with facts, and pokes that say "look".
+"""Datagrams between the roles, which may get lost: heartbeats with facts, and pokes.
 
-Absent (None) means unknown, never zero. Units are in the names.
+None means unknown, never zero. Units are in the names.
 """
 from typing import Literal
 
@@ -16,23 +16,23 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     detail: str | None = None             # one line for a person, never with a password
     source: str | None = None             # rtsp | file | v4l2 | picamera
     codec: str | None = None
-    encoder: str | None = None            # who encodes it on this machine: "v4l2" (hardware) or "x264 ultrafast"
+    encoder: str | None = None            # the encoder on this machine: "v4l2" (hardware) or "x264 ultrafast"
     reduced_from: str | None = None       # "1280x720": the size that was set, if this machine can't encode so much
     width: int | None = None
     height: int | None = None
     fps: float | None = None              # measured over the last seconds
-    fps_set: float | None = None          # what was asked of the camera
+    fps_set: float | None = None          # as the camera was asked for
     kbps: float | None = None
     audio: str | None = None              # "aac 16000 Hz" (with ", silent" if none comes), off, none, unsupported g726
     sound_dropped_n: int | None = None    # stretches of sound that came too late for their clip, or overlap
     last_frame_age_s: float | None = None
-    luma_fps: float | None = None         # pictures a second that motion saw
+    luma_fps: float | None = None         # pictures a second that the detector got
     luma_mean: float | None = None        # 0 black .. 255 white
     score: float | None = None            # the latest motion score, 0..1
-    tampered: tuple[str, ...] = ()        # what holds of core.vision.tamper.Kind, oldest first
+    tampered: tuple[str, ...] = ()        # the kinds of core.vision.tamper.Kind that hold, oldest first
     recording: bool | None = None
     events_n: int | None = None           # since this process started, like every count below
-    gaps_n: int | None = None             # runs that ended without being asked to
+    gaps_n: int | None = None             # runs that broke off
     gap_s: float | None = None            # time without video, in sum
     reopens_n: int | None = None
     dropped_n: int | None = None          # packets given up to stay inside a bound
@@ -40,9 +40,9 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     write_fault: str | None = None        # card_full | card_read_only | card_io, while it lasts
     paused_by: str | None = None          # core.household.pause.By, while it is paused
     paused_until_ms: int | None = None    # on the wall clock, where that is known
-    hours_unknown: bool | None = None     # it has weekly hours to be off, and no clock to tell them by
-    ladder: str | None = None             # the step last taken against its silence: process | driver | reboot | spent
-    ladder_n: int | None = None           # how many were taken
+    hours_unknown: bool | None = None     # it has weekly hours, and the clock is not set
+    ladder: str | None = None             # the last step of recovery: process | driver | reboot | spent
+    ladder_n: int | None = None           # the number of such steps
 
 
 class RoleFacts(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag_field="of"):
@@ -122,7 +122,7 @@ UnitOwnFacts = CaptureFacts | KeeperFacts | LinkFacts | WebFacts | RunFacts
 
 
 class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):
-    """A role is alive and this far; sent every few seconds by each process."""
+    """A heartbeat: each process sends one every few seconds."""
 
     role: str                             # capture | keeper | link | web | run
     unit: str                             # the process: "capture@gate", "keeper", ...
@@ -137,7 +137,7 @@ class Beat(msgspec.Struct, kw_only=True, omit_defaults=True, tag="beat"):
 
 
 class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):
-    """Something changed in the store: look now instead of at the next tick."""
+    """Something has changed in the store: look now instead of at the next tick."""
 
     what: str                 # outbox | clips | requests | settings | space | erase | keys | database | updates
 

@@ -1,4 +1,4 @@
-"""`taimat ward conformance`: holds a running device, or whoever receives for the ward, against the contract.
+"""`taimat ward conformance`: checks a running device, or the ward's subscriber, against the contract.
 
 `python -m agent.ward.conformance`
 """
@@ -12,39 +12,38 @@ from rich.console import Console
 from agent.config.load import ConfigError
 from agent.host.clock import SystemClock
 from agent.ward import settings
-from agent.ward import settings as roster
 from agent.ward.conformance.device import rules as device_rules
-from agent.ward.conformance.device.examine import Wishes, examine
+from agent.ward.conformance.device.examine import ExamineOptions, examine
 from agent.ward.conformance.show import show
 from agent.ward.conformance.subscriber import rules as subscriber_rules
-from agent.ward.conformance.subscriber.play import Tempo, play
-from agent.ward.conformance.verdict import Finding, judge
-from agent.ward.conformance.witness import VisitFault
-from agent.ward.opslink import EXIT_BROKER, Account, ended
+from agent.ward.conformance.subscriber.play import PlayTempo, play
+from agent.ward.conformance.verdict import RuleFinding, judge
+from agent.ward.conformance.visit import VisitFault
+from agent.ward.opslink import EXIT_BROKER, OpsAccount, ended
 
-EXIT_BROKEN = 1                 # a rule is
+EXIT_BROKEN = 1                 # a rule is broken
 
 
-def device(own: settings.Settings, wishes: argparse.Namespace) -> list[Finding]:
-    """Look at a device. Raises ConfigError and VisitFault."""
-    if not roster.ID.fullmatch(wishes.dev):
+def device(own: settings.Settings, wishes: argparse.Namespace) -> list[RuleFinding]:
+    """Check a device. Raises ConfigError and VisitFault."""
+    if not settings.ID.fullmatch(wishes.dev):
         raise ConfigError(f"{wishes.dev!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
-    look = examine(own, wishes.dev, Wishes(wishes.minutes * 60, wishes.as_ingest), SystemClock())
+    look = examine(own, wishes.dev, ExamineOptions(wishes.minutes * 60, wishes.as_ingest), SystemClock())
     return judge(device_rules.rules(), look)
 
 
-def subscriber(own: settings.Settings, wishes: argparse.Namespace) -> list[Finding]:
-    """Play a device before the ward's subscriber. Raises ConfigError and VisitFault."""
+def subscriber(own: settings.Settings, wishes: argparse.Namespace) -> list[RuleFinding]:
+    """Check the ward's subscriber by playing a device. Raises ConfigError and VisitFault."""
     ward = own.ward
     if bool(wishes.cert) != bool(wishes.key) or ward.tls and not wishes.cert:
         raise ConfigError("--cert and --key: give both, those of a device that is there for tests: its events are made "
                           "up, and stay in the ward's database")
-    account = Account(ward.tls, ward.ca, str(wishes.cert or ""), str(wishes.key or ""), "", "")
-    return judge(subscriber_rules.rules(), play(ward, account, Tempo(), SystemClock()))
+    account = OpsAccount(ward.tls, ward.ca, str(wishes.cert or ""), str(wishes.key or ""), "", "")
+    return judge(subscriber_rules.rules(), play(ward, account, PlayTempo(), SystemClock()))
 
 
 def run(wishes: argparse.Namespace) -> int:
-    """Look and show; returns the exit code. Raises ConfigError and VisitFault."""
+    """Check and print; returns the exit code. Raises ConfigError and VisitFault."""
     own = settings.load(wishes.config)
     with Console(stderr=True).status(wishes.busy.format_map(vars(wishes))):
         findings = wishes.look(own, wishes)

@@ -1,4 +1,4 @@
-"""How each message is carried: QoS, retain flag, expiry, content type. Pure; a test holds it against the contract."""
+"""Each message's QoS, retain flag, expiry and content type. Pure; a test holds them against the contract."""
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 from msgspec import Struct
 
 from agent.core.contract import wire
-from agent.ward.conformance.transcript import Heard, table
+from agent.ward.conformance.transcript import HeardMessage, table
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S
 
 JSON, CLOUD_EVENT = "application/json", "application/cloudevents+json; charset=utf-8"
 ANSWER_LIVES_S = 7 * 86_400
 RECEIPT_LIVES_S, WARD_LIVES_S = 3600, 300
-SLACK_S = 60                    # that a message may have been on its way
+SLACK_S = 60                    # the time that a message may be on its way
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One topic below the device's, or the ward's, and what is sent there."""
+    """A topic below the device's or the ward's, and its messages."""
 
     name: str
     tail: str                   # of the topic, as a regular expression
@@ -26,14 +26,14 @@ class Channel:
     qos: int = 1
     retain: bool = False
     content_type: str = JSON
-    lives_s: int | None = None  # None: as long as it takes
+    lives_s: int | None = None  # None: no expiry
 
     def holds(self, topic: str, root: str) -> bool:
-        """Whether this is a message of ours."""
+        """Whether `topic` is of this channel, below `root`."""
         return topic.startswith(f"{root}/") and re.fullmatch(self.tail, topic[len(root) + 1:]) is not None
 
     def due_s(self, payload: bytes) -> int | None:
-        """How long such a message lives."""
+        """The expiry that such a message must have."""
         said: dict[str, Any] = table(payload)
         if self.name == "health":
             return HEALTH_LIVES * int_s if isinstance(int_s := said.get("int_s"), int) else None
@@ -53,13 +53,13 @@ RECEIPT = Channel("ack", "ack", wire.Ack, lives_s=RECEIPT_LIVES_S)
 WARD = Channel("ward-state", "_ward/state", wire.WardState, retain=True, lives_s=WARD_LIVES_S)
 
 
-def on(channel: Channel, heard: Sequence[Heard], root: str) -> Iterator[Heard]:
-    """What was heard there; an empty payload takes a retained message away, and is none itself."""
+def on(channel: Channel, heard: Sequence[HeardMessage], root: str) -> Iterator[HeardMessage]:
+    """The messages of a channel; an empty payload only deletes a retained one."""
     return (each for each in heard if channel.holds(each.topic, root) and each.payload)
 
 
-def carriage(channel: Channel, heard: Heard) -> Iterator[str]:
-    """What is wrong with the way that a message came."""
+def carriage(channel: Channel, heard: HeardMessage) -> Iterator[str]:
+    """What is wrong with a message's QoS, retain flag, content type and expiry."""
     if heard.qos != channel.qos:
         yield f"QoS {heard.qos}, not {channel.qos}"
     if heard.retain != channel.retain:
@@ -75,6 +75,6 @@ def carriage(channel: Channel, heard: Heard) -> Iterator[str]:
         yield f"expires after {heard.expiry_s} s, not {due_s} s"
 
 
-def _lives(heard: Heard, due_s: int) -> bool:
-    """One that lay at the broker has less left."""
+def _lives(heard: HeardMessage, due_s: int) -> bool:
+    """Whether the expiry is right; a stored message may have less left."""
     return heard.expiry_s is not None and (0 if heard.stored else due_s - SLACK_S) <= heard.expiry_s <= due_s

@@ -1,4 +1,4 @@
-"""Whether a payload is what the contract's schemas say: judged by the very structs that they are made from. Pure."""
+"""Checks payloads by the structs that the contract's schemas are made from. Pure."""
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +12,8 @@ from agent.ward.conformance.transcript import table
 CONSTANT = {"specversion": "1.0", "datacontenttype": "application/json"}
 
 
-class Told(Struct):
-    """What every event's data has, whatever happened."""
+class AnyEventData(Struct):
+    """The fields of every event's data."""
 
     mono_ms: int
     kind: str
@@ -21,7 +21,7 @@ class Told(Struct):
 
 
 def faults(payload: bytes, kind: type[Struct]) -> list[str]:
-    """What is wrong with a payload as `kind`, each with its place in it."""
+    """The faults of a payload as `kind`, each with its path."""
     sent = table(payload)
     if not sent:
         return ["is no JSON object"]
@@ -29,7 +29,7 @@ def faults(payload: bytes, kind: type[Struct]) -> list[str]:
 
 
 def bounds(payload: bytes, kind: type[told.Told]) -> list[str]:
-    """In which of its values the ward's ingest would not take it."""
+    """The values for which the ward's ingest would refuse it."""
     return list(_converted(table(payload), kind, ""))
 
 
@@ -40,7 +40,7 @@ def _event(event: dict[str, Any]) -> Iterator[str]:
     data = event.get("data")
     if not isinstance(data, dict):
         return
-    yield from _converted(data, Told, "data")
+    yield from _converted(data, AnyEventData, "data")
     known = wire.KINDS.get(data["kind"]) if isinstance(data.get("kind"), str) else None
     if known:
         yield from _against(data, known, "data")
@@ -61,7 +61,7 @@ def _converted(sent: dict[str, Any], kind: type[Struct], where: str) -> Iterator
 
 
 def _nulls(sent: Any, read: Any, where: str) -> Iterator[str]:
-    """Where something is null that may be left out: then it must be."""
+    """Paths of nulls: an unknown field must be left out."""
     if isinstance(read, Struct):
         for field in msgspec.structs.fields(read):
             path, value = f"{where}.{field.encode_name}".lstrip("."), sent.get(field.encode_name, ...)

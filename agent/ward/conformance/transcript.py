@@ -1,6 +1,6 @@
-"""What was heard and said while somebody was looked at: the one thing that rules judge. Pure.
+"""The transcript of a check: all messages that were heard and said. Rules judge nothing else. Pure.
 
-`at_s` are seconds since the look began, by the looker's own clock.
+`at_s` are seconds since the check began, by our own clock.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from agent.core.contract import wire
 from agent.core.contract.wire import ward_side as told
 
 Kind = TypeVar("Kind")
-ON_THE_WAY = ("accepted", "waiting_consent", "running")     # states of a command that are not its last
+ON_THE_WAY = ("accepted", "waiting_consent", "running")     # states of a command before its last one
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A message as the broker gave it to us."""
+class HeardMessage:
+    """A message as it came from the broker."""
 
     at_s: float
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False                # as its sender set it
-    expiry_s: int | None = None         # what was left of its life
+    expiry_s: int | None = None         # the rest of its life
     content_type: str | None = None
     correlation: bytes | None = None
-    stored: bool = False                # it lay at the broker before we came
+    stored: bool = False                # it was at the broker before we came
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A message of ours. `what` is what it was meant to try."""
+class SaidMessage:
+    """A message of ours. `what` names the try that it belongs to."""
 
     at_s: float
     what: str
@@ -60,61 +60,61 @@ class Said:
 
 @dataclass(frozen=True)
 class Transcript:
-    """One look, from its beginning until `length_s`."""
+    """One check, from its beginning until `length_s`."""
 
     ward: str
     dev: str
-    heard: tuple[Heard, ...]
-    said: tuple[Said, ...] = ()
+    heard: tuple[HeardMessage, ...]
+    said: tuple[SaidMessage, ...] = ()
     length_s: float = 0.0
-    began_ms: int | None = None         # UTC by the looker's own clock, as far as that is to be believed
+    began_ms: int | None = None         # UTC by our own clock, None if that is not set
 
     @cached_property
     def topics(self) -> wire.Topics:
-        """The device's."""
+        """The device's topics."""
         return wire.Topics(self.ward, self.dev)
 
-    def read(self, topic: str, kind: type[Kind]) -> list[tuple[Heard, Kind]]:
-        """What was heard on a topic, in order, as far as it can be read as `kind`."""
+    def read(self, topic: str, kind: type[Kind]) -> list[tuple[HeardMessage, Kind]]:
+        """The messages of a topic, in order, that can be read as `kind`."""
         found = ((each, readable(each.payload, kind)) for each in self.heard if each.topic == topic)
         return [(each, payload) for each, payload in found if payload is not None]
 
     @cached_property
-    def statuses(self) -> list[tuple[Heard, wire.Status]]:
+    def statuses(self) -> list[tuple[HeardMessage, wire.Status]]:
         """On `status`."""
         return self.read(self.topics.status, wire.Status)
 
     @cached_property
-    def births(self) -> list[tuple[Heard, wire.Birth]]:
+    def births(self) -> list[tuple[HeardMessage, wire.Birth]]:
         """On `birth`."""
         return self.read(self.topics.birth, wire.Birth)
 
     @cached_property
-    def reports(self) -> list[tuple[Heard, wire.Health]]:
+    def reports(self) -> list[tuple[HeardMessage, wire.Health]]:
         """On `health`."""
         return self.read(self.topics.health, wire.Health)
 
     @cached_property
-    def events(self) -> list[tuple[Heard, told.Event]]:
+    def events(self) -> list[tuple[HeardMessage, told.Event]]:
         """On `evt`."""
         return self.read(self.topics.evt, told.Event)
 
-    def tried(self, *whats: str) -> Iterator[Said]:
-        """What we said to try these; all that we said, if none is named."""
+    def tried(self, *whats: str) -> Iterator[SaidMessage]:
+        """Our messages of these tries; all of them, if none is named."""
         return (each for each in self.said if not whats or each.what in whats)
 
-    def answers(self, command: Said) -> list[tuple[Heard, wire.Response]]:
-        """To a command, since it was sent."""
+    def answers(self, command: SaidMessage) -> list[tuple[HeardMessage, wire.Response]]:
+        """The answers to a command, in order."""
         return [found for found in self.read(self.topics.response("ops", command.command_id), wire.Response)
                 if found[0].at_s >= command.at_s]
 
-    def answer(self, command: Said) -> tuple[Heard, wire.Response] | None:
-        """The first that is final."""
+    def answer(self, command: SaidMessage) -> tuple[HeardMessage, wire.Response] | None:
+        """The first final answer to a command, or None."""
         return next((found for found in self.answers(command) if found[1].st not in ON_THE_WAY), None)
 
 
 def table(payload: bytes) -> dict[str, Any]:
-    """The JSON object in `payload`; an empty one where there is none."""
+    """The JSON object in `payload`; {} for anything else."""
     return readable(payload, dict[str, Any]) or {}
 
 

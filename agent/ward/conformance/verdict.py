@@ -1,4 +1,4 @@
-"""Rules, and what comes of judging by them. Pure."""
+"""Rules of the contract, and the findings about a transcript. Pure."""
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -7,13 +7,13 @@ from msgspec import Struct
 
 from agent.ward.conformance.transcript import Transcript
 
-Verdict = Literal["pass", "fail", "not seen"]
-Look = Callable[[Transcript], Iterable[str]]    # one text for each case that was found: "", or what is wrong with it
+RuleVerdict = Literal["pass", "fail", "not seen"]
+Look = Callable[[Transcript], Iterable[str]]    # a text for each case found: "", or its fault
 SHOWN_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ContractRule:
     """One sentence of the contract. `place` is the heading above it in docs/guide/subscriber.md."""
 
     id: str
@@ -22,25 +22,25 @@ class Rule:
     look: Look
 
 
-class Finding(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What one rule came to."""
+class RuleFinding(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The finding about one rule."""
 
     rule: str
-    verdict: Verdict
+    verdict: RuleVerdict
     says: str
     place: str
-    cases_n: int                        # looked at
-    wrong_n: int = 0                    # of them
-    wrong: list[str] = []               # what was seen instead, the first few
+    cases_n: int                        # cases seen
+    wrong_n: int = 0                    # broken ones among them
+    wrong: list[str] = []               # the faults of the first few
 
 
-def judge(rules: Sequence[Rule], transcript: Transcript) -> list[Finding]:
-    """What each rule came to, in their order."""
+def judge(rules: Sequence[ContractRule], transcript: Transcript) -> list[RuleFinding]:
+    """A finding for each rule, in their order."""
     return [_found(rule, list(rule.look(transcript))) for rule in rules]
 
 
-def _found(rule: Rule, cases: list[str]) -> Finding:
+def _found(rule: ContractRule, cases: list[str]) -> RuleFinding:
     wrong = [each for each in cases if each]
-    verdict: Verdict = "fail" if wrong else "pass" if cases else "not seen"
-    return Finding(rule=rule.id, verdict=verdict, says=rule.says, place=rule.place, cases_n=len(cases),
-                   wrong_n=len(wrong), wrong=wrong[:SHOWN_MAX])
+    verdict: RuleVerdict = "fail" if wrong else "pass" if cases else "not seen"
+    return RuleFinding(rule=rule.id, verdict=verdict, says=rule.says, place=rule.place, cases_n=len(cases),
+                       wrong_n=len(wrong), wrong=wrong[:SHOWN_MAX])

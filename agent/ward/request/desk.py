@@ -1,89 +1,77 @@
-"""Gives the orders: written down first, then signed, then sent. What becomes of them the ingest hears."""
-import os
-from collections.abc import Mapping
-from typing import Any
-
+"""Asks devices for pictures: a request is written down first, then signed and sent. The ingest hears the answers."""
 import msgspec
 
-from agent.core.contract import ulid, wire
-from agent.core.contract.wire.citytopics import WardTopics
-from agent.core.contract.wire.commands import ClipExport, Snapshot, plain
+from agent.core.contract.wire.commands import ClipExport, Snapshot
 from agent.host.clock import Clock
-from agent.mqtt.connection import Outgoing
-from agent.ward.command_signer import CommandKey
 from agent.ward.keys import public_half
-from agent.ward.opslink import NAME, OpsFault, OpsLink
-from agent.ward.request.form import BadWish, Wish
-from agent.ward.requests import Request, Requests
+from agent.ward.opslink import OpsFault
+from agent.ward.orders import OrderWriter, SignedOrder
+from agent.ward.request.form import BadOrder, RequestOrder
+from agent.ward.requests import PictureRequest, PictureRequests, State
 from agent.ward.settings import Settings
 
-VALID_MS = 24 * 3_600_000           # so long a device that is away may take to get it
-TAKEN_MS = 21 * 86_400_000          # from then on no upload is taken: a household has a week, and its line may be slow
+UPLOAD_MS = 21 * 86_400_000         # an upload is accepted for so long: a household has a week, its line may be slow
 COMMANDS = {"clip": "clip.export", "snapshot": "snapshot"}
 CANCEL = "clip.cancel"
 
 
-class Desk:
-    """Of one ward. Its methods raise OpsFault, DatabaseFault and KeyProblem."""
+class RequestDesk:
+    """The requests of one ward. Its methods raise OpsFault, DatabaseFault and, for the receipt key, SigningKeyFault."""
 
-    def __init__(self, own: Settings, requests: Requests, clock: Clock) -> None:
-        self._own, self._requests, self._clock = own, requests, clock
-        self._topics = WardTopics(own.ward.ward)
+    def __init__(self, own: Settings, requests: PictureRequests, clock: Clock) -> None:
+        """Load the command key. Raises SigningKeyFault."""
+        self._intake, self._requests, self._clock = own.intake, requests, clock
+        self._orders = OrderWriter(own, clock)
 
-    def ask(self, wish: Wish) -> Request:
-        """Ask for it; returns the request, which has been sent. Raises BadWish where the ward is not set up for it."""
-        request = self._written(wish, CommandKey.load(self._own.ops.command_key))
+    def ask(self, wish: RequestOrder) -> PictureRequest:
+        """Send a request; returns it. Raises BadOrder where the ward has no intake."""
+        order = self._orders.write(wish.dev, COMMANDS[wish.kind], self._args(wish))
+        request = _request(wish, order)
         self._requests.add(request)
         try:
-            self._send(request.dev, COMMANDS[request.kind], request.id, request.command)
+            self._send(order)
         except OpsFault as fault:
-            self._requests.become(request.id, "failed", "ops", self._now_ms(), str(fault), code="not_sent")
+            self._become(request, "failed", str(fault), code="not_sent")
             raise
-        self._requests.become(request.id, "sent", "ops", self._now_ms())
+        self._become(request, "sent")
         return request
 
-    def cancel(self, request: Request) -> bool:
-        """Take it back, whether its device hears of it now or when it brings something; returns whether it was open."""
-        key, now_ms = CommandKey.load(self._own.ops.command_key), self._now_ms()
-        if not self._requests.become(request.id, "cancelled", "ops", now_ms):
+    def cancel(self, request: PictureRequest) -> bool:
+        """Cancel it, and tell its device; returns False if it had ended before.
+
+        A device that does not hear of it is told by the intake when it brings the upload.
+        """
+        order = self._orders.write(request.dev, CANCEL, {"request": request.id})
+        if not self._become(request, "cancelled"):
             return False
-        command_id = self._new_id(now_ms)
-        command = self._signed(key, command_id, request.dev, CANCEL, {"request": request.id}, now_ms)
-        self._send(request.dev, CANCEL, command_id, command)
+        self._send(order)
         return True
 
-    def _written(self, wish: Wish, key: CommandKey) -> Request:
-        """The request as it will be kept, with its signed command."""
-        intake = self._own.intake
-        if not intake.url:
-            raise BadWish("[intake] url: is not set: it tells devices where to bring what is asked for")
+    def _args(self, wish: RequestOrder) -> dict[str, object]:
+        if not self._intake.url:
+            raise BadOrder("[intake] url: is not set: it tells devices where to bring what is asked for")
         told = {"case": wish.case, "purpose": wish.purpose, "officer": wish.officer, "basis": wish.basis,
-                "cam": wish.cam, "upload": intake.url, "receipt_key": public_half(intake.receipt_key).hex()}
-        args = Snapshot(**told) if wish.begin is None or wish.end is None else ClipExport(
-            **told, begin=wish.begin, end=wish.end)
-        now_ms = self._now_ms()
-        request_id = self._new_id(now_ms)
-        command = self._signed(key, request_id, wish.dev, COMMANDS[wish.kind], msgspec.to_builtins(args), now_ms)
-        return Request(
-            id=request_id, dev=wish.dev, kind=wish.kind, cam=wish.cam, case_no=wish.case, purpose=wish.purpose,
-            officer=wish.officer, basis=wish.basis, made_ms=now_ms, until_ms=now_ms + TAKEN_MS, command=command,
-            begin_ms=None if wish.begin is None else int(wish.begin.timestamp() * 1000),
-            end_ms=None if wish.end is None else int(wish.end.timestamp() * 1000))
+                "cam": wish.cam, "upload": self._intake.url,
+                "receipt_key": public_half(self._intake.receipt_key).hex()}
+        args: dict[str, object] = msgspec.to_builtins(
+            Snapshot(**told) if wish.begin is None or wish.end is None else
+            ClipExport(**told, begin=wish.begin, end=wish.end))
+        return args
 
-    def _signed(self, key: CommandKey, command_id: str, dev: str, name: str, args: Mapping[str, Any],
-                now_ms: int) -> str:
-        command = wire.Command(id=command_id, iat=now_ms, exp=now_ms + VALID_MS, dev=dev, name=name, by=NAME,
-                               args=dict(args))
-        return msgspec.json.encode(key.sign(plain(command))).decode()
+    def _become(self, request: PictureRequest, state: State, detail: str | None = None, **changes: str) -> bool:
+        return self._requests.become(request.id, state, "ops", self._clock.now().wall_ms, detail, **changes)
 
-    def _send(self, dev: str, name: str, command_id: str, command: str) -> None:
-        with OpsLink(self._own, [self._topics.answer(dev, command_id)], self._clock) as ops:
-            if not ops.send(Outgoing(self._topics.command(dev, name), command.encode(), expiry_s=VALID_MS // 1000)):
-                raise OpsFault(f"{dev}: has been away for more than an hour, so the broker keeps nothing for it: ask "
-                               "again when taimat ward watch shows it")
+    def _send(self, order: SignedOrder) -> None:
+        with self._orders.link([order]) as ops:
+            if not self._orders.send(ops, order):
+                raise OpsFault(f"{order.dev}: has been away for more than an hour, so the broker keeps nothing for it: "
+                               "ask again when taimat ward watch shows it")
 
-    def _new_id(self, now_ms: int) -> str:
-        return ulid.make(now_ms, os.urandom(ulid.CHANCE_B))
 
-    def _now_ms(self) -> int:
-        return self._clock.now().wall_ms
+def _request(wish: RequestOrder, order: SignedOrder) -> PictureRequest:
+    """The request as the database keeps it."""
+    return PictureRequest(
+        id=order.id, dev=wish.dev, kind=wish.kind, cam=wish.cam, case_no=wish.case, purpose=wish.purpose,
+        officer=wish.officer, basis=wish.basis, made_ms=order.made_ms, until_ms=order.made_ms + UPLOAD_MS,
+        command=order.command, begin_ms=None if wish.begin is None else int(wish.begin.timestamp() * 1000),
+        end_ms=None if wish.end is None else int(wish.end.timestamp() * 1000))

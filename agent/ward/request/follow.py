@@ -1,4 +1,7 @@
-"""Follows a request until it is at its end, from the database: the ingest hears the answers, whoever looks."""
+"""Follows a request to its end in the database, where the ingest writes what devices answer.
+
+It stands alone: of the commands for requests it alone keeps a progress bar.
+"""
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -7,14 +10,14 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 
 from agent.ward.request.show import as_json, says
-from agent.ward.requests import Request
+from agent.ward.requests import PictureRequest
 
 EVERY_S = 0.5
-Look = Callable[[], Request]
+Look = Callable[[], PictureRequest]
 
 
-def follow(look: Look, json: bool) -> Request:
-    """Show it as it changes; returns how it ended. An interruption leaves it as it is."""
+def follow(look: Look, json: bool) -> PictureRequest:
+    """Show the request as it changes; returns it once it has ended. An interruption does not cancel it."""
     if sys.stdout.isatty() and not json:
         return _on_terminal(look)
     request = look()
@@ -23,8 +26,8 @@ def follow(look: Look, json: bool) -> Request:
     return request
 
 
-def changes(look: Look) -> Iterator[Request]:
-    """The request now, and whenever it has become another, until its end."""
+def changes(look: Look) -> Iterator[PictureRequest]:
+    """The request now and after each change, until it has ended."""
     before = None
     while True:
         if (request := look()) != before:
@@ -36,7 +39,7 @@ def changes(look: Look) -> Iterator[Request]:
 
 
 class _OnceKnown(ProgressColumn):
-    """Nothing, as long as nobody knows how much there is to come."""
+    """Shows a column once the size of the upload is known."""
 
     def __init__(self, column: ProgressColumn) -> None:
         super().__init__()
@@ -46,7 +49,7 @@ class _OnceKnown(ProgressColumn):
         return self._column.render(task) if task.total else ""
 
 
-def _on_terminal(look: Look) -> Request:
+def _on_terminal(look: Look) -> PictureRequest:
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), _OnceKnown(BarColumn()),
                   _OnceKnown(DownloadColumn()), console=Console(), transient=True) as progress:
         task = progress.add_task("", total=None)

@@ -1,4 +1,4 @@
-"""What somebody at the ward's desk asks for, out of what he typed: every mistake is told with what would be right."""
+"""A request as it was typed, checked: every mistake is told with what would be right."""
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ CAMERA_MAX = 64
 TIME = re.compile(r"\d{1,2}(:\d\d){1,2}")
 
 
-class BadWish(Exception):
-    """It can't be asked for like that; the text says what would be right."""
+class BadOrder(Exception):
+    """The request can't be made like that; the text says what would be right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is asked for. Times have a zone."""
+class RequestOrder:
+    """A request before it is sent. Times have a zone."""
 
     dev: str
     kind: Kind
@@ -35,21 +35,24 @@ class Wish:
     end: datetime | None = None
 
 
-def read(kind: Kind, given: Mapping[str, str], now: datetime) -> Wish:
-    """The wish in these words: dev, cam, case, purpose, officer, basis and, for a clip, from and to. Raises BadWish."""
+def read(kind: Kind, given: Mapping[str, str], now: datetime) -> RequestOrder:
+    """The request of these options: dev, cam, case, purpose, officer, basis; for a clip also from and to.
+
+    Raises BadOrder.
+    """
     if not ID.fullmatch(given["dev"]):
-        raise BadWish(f"--dev {given['dev']}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d; taimat "
-                      "ward watch lists them")
+        raise BadOrder(f"--dev {given['dev']}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d; taimat "
+                       "ward watch lists them")
     if not _is(given["cam"], Text) or len(given["cam"]) > CAMERA_MAX:
-        raise BadWish(f"--cam: takes the camera's name, up to {CAMERA_MAX} letters")
+        raise BadOrder(f"--cam: takes the camera's name, up to {CAMERA_MAX} letters")
     if not _is(given["purpose"], Purpose):
-        raise BadWish(f"--purpose {given['purpose']}: takes one word that households have their rules by, in a-z, 0-9 "
-                      "and '-': theft, fire, missing-person")
+        raise BadOrder(f"--purpose {given['purpose']}: takes one word that households have their rules by, in a-z, 0-9 "
+                       "and '-': theft, fire, missing-person")
     for name, what in TEXTS.items():
         if not _is(given[name], Text):
-            raise BadWish(f"--{name}: takes {what}, on one line of up to 200 letters")
+            raise BadOrder(f"--{name}: takes {what}, on one line of up to 200 letters")
     begin, end = _range(given["from"], given["to"], now) if kind == "clip" else (None, None)
-    return Wish(kind=kind, begin=begin, end=end, **{name: given[name] for name in (
+    return RequestOrder(kind=kind, begin=begin, end=end, **{name: given[name] for name in (
         "dev", "cam", "case", "purpose", "officer", "basis")})
 
 
@@ -57,26 +60,26 @@ def _range(since: str, until: str, now: datetime) -> tuple[datetime, datetime]:
     begin = moment(since, "--from", now)
     end = moment(until, "--to", begin)
     if begin >= end:
-        raise BadWish(f"--to {until}: has to be later than --from {since}")
+        raise BadOrder(f"--to {until}: has to be later than --from {since}")
     if end > now:
-        raise BadWish(f"--to {until}: lies ahead; ask for what is recorded already")
+        raise BadOrder(f"--to {until}: lies ahead; ask for what is recorded already")
     if end - begin > LONGEST:
         middle = begin + LONGEST
-        raise BadWish(f"that is longer than an hour, and a household decides about an hour at most; ask several times: "
-                      f"--from '{_spell(begin)}' --to '{_spell(middle)}', then --from '{_spell(middle)}' and so on")
+        raise BadOrder("that is longer than an hour, and a household decides about an hour at most; ask several times: "
+                       f"--from '{_spell(begin)}' --to '{_spell(middle)}', then --from '{_spell(middle)}' and so on")
     return begin, end
 
 
 def moment(text: str, option: str, day: datetime) -> datetime:
-    """The moment in local time or RFC 3339; a time alone is on that `day`. Raises BadWish."""
+    """The moment in a text: local time or RFC 3339; a time of day alone is on `day`. Raises BadOrder."""
     text = text.strip()
     try:
         if TIME.fullmatch(text):
             text = f"{day.astimezone():%Y-%m-%d} {text:0>{5 if text.count(':') == 1 else 8}}"
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise BadWish(f"{option} {text}: takes a moment, as in '2026-11-25 14:00' (local time), 14:00 (today; with "
-                      "--to, on the day of --from) or 2026-11-25T14:00:00+07:00") from None
+        raise BadOrder(f"{option} {text}: takes a moment, as in '2026-11-25 14:00' (local time), 14:00 (today; with "
+                       "--to, on the day of --from) or 2026-11-25T14:00:00+07:00") from None
 
 
 def _spell(when: datetime) -> str:

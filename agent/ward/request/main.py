@@ -12,28 +12,28 @@ from agent.ward import settings
 from agent.ward.database import open_engine
 from agent.ward.opslink import EXIT_UNDONE, OpsFault, ended
 from agent.ward.request import form, show
-from agent.ward.request.desk import Desk
+from agent.ward.request.desk import RequestDesk
 from agent.ward.request.follow import follow
-from agent.ward.request.form import BadWish
-from agent.ward.requests import Request, Requests
+from agent.ward.request.form import BadOrder
+from agent.ward.requests import PictureRequest, PictureRequests
 
 EXIT_NOT_UNDERSTOOD = 2
 WORDS = ("dev", "cam", "case", "purpose", "officer", "basis")
 
 
 def run(wishes: argparse.Namespace, clock: Clock) -> int:
-    """Do it; returns the exit code. Raises what ward.opslink names, and BadWish."""
+    """Run the command; returns its exit code. Raises the faults of ward.opslink's EXITS, and BadOrder."""
     own = settings.load(wishes.config)
-    requests = Requests(open_engine(own.database.url, read_only=wishes.what in ("list", "show")))
+    requests = PictureRequests(open_engine(own.database.url, read_only=wishes.what in ("list", "show")))
     match wishes.what:
         case "list":
             return _list(requests, wishes)
         case "show":
             return _show(requests, wishes, Path(own.intake.folder))
         case "cancel":
-            return _cancel(requests, wishes, Desk(own, requests, clock))
+            return _cancel(requests, wishes, RequestDesk(own, requests, clock))
     wish = form.read(wishes.what, vars(wishes), datetime.fromtimestamp(clock.now().wall_ms / 1000, UTC))
-    request = Desk(own, requests, clock).ask(wish)
+    request = RequestDesk(own, requests, clock).ask(wish)
     if not wishes.wait:
         print(show.as_json(request) if wishes.json else
               f"asked: {request.id}\nwhat becomes of it: taimat ward request show {request.id}")
@@ -41,7 +41,7 @@ def run(wishes: argparse.Namespace, clock: Clock) -> int:
     return _follow(requests, request, wishes)
 
 
-def _follow(requests: Requests, request: Request, wishes: argparse.Namespace) -> int:
+def _follow(requests: PictureRequests, request: PictureRequest, wishes: argparse.Namespace) -> int:
     try:
         ended = follow(lambda: _known(requests, request.id), wishes.json)
     except KeyboardInterrupt:
@@ -52,7 +52,7 @@ def _follow(requests: Requests, request: Request, wishes: argparse.Namespace) ->
     return 0 if ended.state == "done" else EXIT_UNDONE
 
 
-def _list(requests: Requests, wishes: argparse.Namespace) -> int:
+def _list(requests: PictureRequests, wishes: argparse.Namespace) -> int:
     found = requests.newest(wishes.last)
     if sys.stdout.isatty() and not wishes.json:
         Console().print(show.table(found))
@@ -62,7 +62,7 @@ def _list(requests: Requests, wishes: argparse.Namespace) -> int:
     return 0
 
 
-def _show(requests: Requests, wishes: argparse.Namespace, folder: Path) -> int:
+def _show(requests: PictureRequests, wishes: argparse.Namespace, folder: Path) -> int:
     request, steps = _known(requests, wishes.id), requests.steps(wishes.id)
     if wishes.json:
         print(show.as_json(request, steps))
@@ -71,7 +71,7 @@ def _show(requests: Requests, wishes: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def _cancel(requests: Requests, wishes: argparse.Namespace, desk: Desk) -> int:
+def _cancel(requests: PictureRequests, wishes: argparse.Namespace, desk: RequestDesk) -> int:
     request = _known(requests, wishes.id)
     try:
         was_open = desk.cancel(request)
@@ -85,9 +85,9 @@ def _cancel(requests: Requests, wishes: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
-def _known(requests: Requests, request_id: str) -> Request:
+def _known(requests: PictureRequests, request_id: str) -> PictureRequest:
     if (request := requests.find(request_id)) is None:
-        raise BadWish(f"{request_id}: there is no such request; taimat ward request list shows them")
+        raise BadOrder(f"{request_id}: there is no such request; taimat ward request list shows them")
     return request
 
 
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
-    return ended("request", lambda: run(_parser().parse_args(argv), SystemClock()), {BadWish: EXIT_NOT_UNDERSTOOD})
+    return ended("request", lambda: run(_parser().parse_args(argv), SystemClock()), {BadOrder: EXIT_NOT_UNDERSTOOD})
 
 
 if __name__ == "__main__":

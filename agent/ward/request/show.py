@@ -1,4 +1,4 @@
-"""Requests on a terminal, and for programs."""
+"""Requests as tables, lines and JSON."""
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.ward.requests import Request, Step
+from agent.ward.requests import PictureRequest, RequestStep
 
 COLOURS = {"done": "green", "failed": "red", "refused": "yellow", "expired": "yellow", "cancelled": "dim"}
 COLUMNS = ("request", "asked", "device", "what", "case", "state", "why")
@@ -21,8 +21,8 @@ SAYS = {"made": "written down, not sent", "sent": "sent; the device has not answ
 WHY = {"no_consent": "by the household's rule", "refused": "by the household", "lapsed": "nobody there has answered"}
 
 
-def table(found: Sequence[Request]) -> RenderableType:
-    """The list."""
+def table(found: Sequence[PictureRequest]) -> RenderableType:
+    """The list of requests."""
     grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for each in found:
         *cells, state, why = line(each)
@@ -30,21 +30,21 @@ def table(found: Sequence[Request]) -> RenderableType:
     return grid
 
 
-def line(request: Request) -> tuple[str, ...]:
+def line(request: PictureRequest) -> tuple[str, ...]:
     """One request's cells in the order of the columns."""
     return (request.id, _spell(request.made_ms), request.dev, what(request), request.case_no, request.state,
             request.code or "")
 
 
-def what(request: Request) -> str:
-    """Which pictures."""
+def what(request: PictureRequest) -> str:
+    """Camera and time of a request."""
     if request.begin_ms is None or request.end_ms is None:
         return f"{request.cam}, a picture"
     return f"{request.cam}, {_spell(request.begin_ms)} to {_spell(request.end_ms, '%H:%M:%S')}"
 
 
-def whole(request: Request, steps: Sequence[Step], folder: Path) -> RenderableType:
-    """All about one."""
+def whole(request: PictureRequest, steps: Sequence[RequestStep], folder: Path) -> RenderableType:
+    """One request with all its fields and steps."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, value in (
             ("request", request.id), ("device", request.dev), ("what", what(request)), ("case", request.case_no),
@@ -58,8 +58,8 @@ def whole(request: Request, steps: Sequence[Step], folder: Path) -> RenderableTy
     return Group(grid, "", told)
 
 
-def says(request: Request) -> str:
-    """Where it stands, in words."""
+def says(request: PictureRequest) -> str:
+    """Its state in words."""
     if request.state == "running" and request.total_b:
         return f"agreed to: {(request.sent_b or 0) / 1e6:.1f} of {request.total_b / 1e6:.1f} MB are here"
     number = f" (there it is number {request.told_n})" if request.state == "waiting" and request.told_n else ""
@@ -67,8 +67,8 @@ def says(request: Request) -> str:
     return SAYS[request.state] + number + why
 
 
-def as_json(request: Request, steps: Sequence[Step] | None = None) -> str:
-    """One request, for programs; with its steps, if they are given."""
+def as_json(request: PictureRequest, steps: Sequence[RequestStep] | None = None) -> str:
+    """One request as JSON; with its steps, if they are given."""
     told: dict[str, Any] = {name: value for name, value in asdict(request).items() if value is not None}
     return msgspec.json.encode(told if steps is None else told | {"steps": [asdict(step) for step in steps]}).decode()
 

@@ -1,1 +1,1 @@
-"""All devices of a ward or a city on one machine: against a real broker and the ward's real ingest."""
+"""All devices of a ward or a city on one machine, with a real broker and the ward's real ingest."""

@@ -1,4 +1,4 @@
-"""`taimat ward simulate`: a ward's or a city's devices, all on this machine, and what they cost.
+"""`taimat ward simulate`: the devices of a ward or a city, all on this machine, and their cost.
 
 `python -m agent.ward.simulate`
 """
@@ -13,7 +13,7 @@ from rich.console import Console
 from agent.ward.database import DatabaseFault
 from agent.ward.simulate.city import simulate
 from agent.ward.simulate.figures import targets
-from agent.ward.simulate.plan import Plan, SimulationFault
+from agent.ward.simulate.plan import CityPlan, SimulationFault
 from agent.ward.simulate.show import show
 
 EXIT_MISSED = 1
@@ -36,9 +36,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
     wishes = parse(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)       # ended from outside, it still cleans up
+    signal.signal(signal.SIGTERM, signal.default_int_handler)       # a SIGTERM, too, lets it clean up
     words = Console(stderr=True)
-    plan = Plan(wishes.devices, wishes.rate, 60 * wishes.minutes, wishes.restart, wishes.processes)
+    plan = CityPlan(wishes.devices, wishes.rate, 60 * wishes.minutes, wishes.restart, wishes.processes)
     try:
         with words.status("beginning") as status:
             tell = status.update if words.is_terminal else lambda what: words.print(f"... {what}")

@@ -1,4 +1,7 @@
-"""The ward's broker: a real mosquitto with the very configuration and rights of firmware_cfg/ward."""
+"""The ward's broker: a real mosquitto with the very configuration and rights of firmware_cfg/ward.
+
+It stands alone, as the ingest does: each program of the simulation is one file.
+"""
 import getpass
 import os
 import shutil
@@ -6,13 +9,13 @@ from pathlib import Path
 
 from agent.ward.simulate.pki import Authority
 from agent.ward.simulate.plan import HOST, WARD, SimulationFault
-from agent.ward.simulate.program import Program, free_port
+from agent.ward.simulate.program import CityProgram, free_port
 
 FILES = Path(__file__).resolve().parents[3] / "firmware_cfg" / "ward"
 ELSEWHERE = ("/usr/sbin", "/usr/local/sbin")        # not on everybody's PATH
 
 
-def broker(folder: Path, authority: Authority) -> tuple[Program, int]:
+def broker(folder: Path, authority: Authority) -> tuple[CityProgram, int]:
     """A broker that is not started yet, and its port. Raises SimulationFault."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *ELSEWHERE))
     if (mosquitto := shutil.which("mosquitto", path=path)) is None:
@@ -20,7 +23,7 @@ def broker(folder: Path, authority: Authority) -> tuple[Program, int]:
     folder.mkdir()
     port, config = free_port(), folder / "mosquitto.conf"
     config.write_text(_configuration(folder, port, authority))
-    return Program("mosquitto", [mosquitto, "-c", config], port, folder / "mosquitto.log"), port
+    return CityProgram("mosquitto", [mosquitto, "-c", config], port, folder / "mosquitto.log"), port
 
 
 def _configuration(folder: Path, port: int, authority: Authority) -> str:

@@ -1,4 +1,4 @@
-"""What came out of a simulation, and which of it is promised."""
+"""The figures of a simulation, and the promises among them."""
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ LAG_MAX_S, BACK_MAX_S, CONNECTS_MAX = 2.0, 70.0, 1.1
 
 
 class Spread(Struct, frozen=True):
-    """Of many durations in seconds: the middle one, the one that 99 of 100 stay within, the longest."""
+    """Of many durations in seconds: the median, the 99th percentile, the longest."""
 
     p50_s: float
     p99_s: float
@@ -17,33 +17,33 @@ class Spread(Struct, frozen=True):
 
 
 class Load(Struct, frozen=True):
-    """Of a process: share of one core, and memory."""
+    """A process's share of one core, and its memory."""
 
     cpu_pct: float
     rss_b: int
 
 
-class Arrival(Struct, frozen=True):
-    """Everybody connects for the first time."""
+class ArrivalFigures(Struct, frozen=True):
+    """All devices connect for the first time."""
 
-    took_s: float               # from the first who was there to the last
+    took_s: float               # from the first device to the last one
     connects_per_s: float
     connects_each: float
-    broker_each_ms: float       # CPU of the broker for each connection, what is said at once included
+    broker_each_ms: float       # CPU of the broker for each connection, with its first messages
     listen_overflows_n: int
 
 
-class Steady(Struct, frozen=True):
+class SteadyFigures(Struct, frozen=True):
     """A time in which nothing breaks."""
 
     long_s: float
     broker: Load
     ingest: Load
-    devices_cpu_pct: float      # what it takes to simulate them
-    others_cpu_pct: float       # what else ran on the machine
+    devices_cpu_pct: float      # of simulating them
+    others_cpu_pct: float       # of everything else on the machine
     commit_mean_s: float
-    slow_commits_n: int         # that took more than a second: the disk had something else to do
-    faults: dict[str, int]      # how connections ended or did not come about, by the fault's code
+    slow_commits_n: int         # commits of more than a second: the disk was busy
+    faults: dict[str, int]      # ends and failures of connections, by the fault's code
     health_sent_n: int          # since the first connection
     health_taken_n: int
     health_lag: Spread          # of each device's last report: from its making to the ingest
@@ -52,47 +52,47 @@ class Steady(Struct, frozen=True):
     event_lag: Spread           # from the event to the device having its receipt
 
 
-class Restart(Struct, frozen=True):
+class RestartFigures(Struct, frozen=True):
     """The broker is killed, and started again after a while."""
 
     down_s: float
-    back: Spread                # from the broker's listening again to a device's being there
-    connects_each: float        # that found a broker
-    knocks_each: float          # that found nobody, while it was away
+    back: Spread                # from the broker's return to a device's
+    connects_each: float        # connections that found a broker
+    knocks_each: float          # attempts that found none, while it was away
     faults: dict[str, int]
-    broker_cpu_s: float         # from the kill until everybody is back
-    devices_cpu_s: float        # what it took meanwhile to simulate them
+    broker_cpu_s: float         # from the kill until all devices are back
+    devices_cpu_s: float        # of simulating them meanwhile
     listen_overflows_n: int
     events_n: int               # that happened meanwhile
     offers_n: int
     event_lag: Spread
 
 
-class Kept(Struct, frozen=True):
-    """Events, at the end."""
+class EventFigures(Struct, frozen=True):
+    """The events at the end."""
 
     made_n: int
     kept_n: int                 # in the database, each once
-    missing_n: int              # made, and not there
-    waiting_n: int              # of which a device has no receipt
+    missing_n: int              # made, and not in the database
+    waiting_n: int              # whose device has no receipt
     repeated_n: int             # copies that the ingest recognised
 
 
-class Figures(Struct, frozen=True):
-    """All of it."""
+class SimulationFigures(Struct, frozen=True):
+    """All figures."""
 
     devices_n: int
     events_per_s: float
     load1: float                # the machine's, when it began
-    arrival: Arrival
-    steady: Steady
-    restart: Restart | None
-    kept: Kept
+    arrival: ArrivalFigures
+    steady: SteadyFigures
+    restart: RestartFigures | None
+    kept: EventFigures
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is promised, and what came out."""
+    """A promise, and its measured value."""
 
     what: str
     limit: float
@@ -106,7 +106,7 @@ class Target:
 
 
 def spread(durations_s: Iterable[float]) -> Spread:
-    """By nearest rank; nothing was waited for where there are none."""
+    """The spread by nearest rank; zeros without durations."""
     ordered = sorted(durations_s) or [0.0]
     return Spread(_rank(ordered, 0.5), _rank(ordered, 0.99), ordered[-1])
 
@@ -120,7 +120,7 @@ def _rank(ordered: Sequence[float], share: float) -> float:
     return ordered[math.ceil(share * len(ordered)) - 1]
 
 
-def targets(figures: Figures) -> list[Target]:
+def targets(figures: SimulationFigures) -> list[Target]:
     """Every promise (docs/design/mqtt.md) that this simulation could break."""
     steady, restart, kept = figures.steady, figures.restart, figures.kept
     found = [Target("health reports not taken", 0, "", steady.health_sent_n - steady.health_taken_n),

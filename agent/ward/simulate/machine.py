@@ -1,4 +1,4 @@
-"""What the simulation asks of the machine that it runs on, and reads from it."""
+"""Limits and counters of the machine that the simulation runs on."""
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ COUNTERS = Path("/proc/net/netstat")
 
 
 def raise_open_files(connections_n: int) -> None:
-    """Let this process and those that it starts have so many connections. Raises SimulationFault."""
+    """Allow this process and its children that many connections. Raises SimulationFault."""
     needed_n, (soft_n, hard_n) = connections_n + SPARE_FILES_N, resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard_n != resource.RLIM_INFINITY and hard_n < needed_n:
         raise SimulationFault(f"{connections_n} devices need {needed_n} open files, and this shell allows {hard_n}: "
@@ -22,7 +22,7 @@ def raise_open_files(connections_n: int) -> None:
 
 
 def listen_overflows_n() -> int:
-    """How often in this network a connection came and the listener's queue was full (TcpExtListenOverflows)."""
+    """How many connections found a full listening queue in this network namespace (TcpExtListenOverflows)."""
     try:
         names, values = (line.split() for line in COUNTERS.read_text().splitlines() if line.startswith("TcpExt:"))
     except OSError:
@@ -39,7 +39,7 @@ class Used:
 
 
 def used(pid: int) -> Used:
-    """What a process that runs has used."""
+    """CPU time and memory of a running process."""
     process = psutil.Process(pid)
     times = process.cpu_times()
     return Used(times.user + times.system, process.memory_info().rss)

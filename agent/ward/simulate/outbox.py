@@ -1,29 +1,29 @@
-"""A device's outbox by the rules of a real one (core.delivery.outbox), in memory: these devices lose no power."""
+"""A device's outbox by a real one's rules (core.delivery.outbox), in memory: these devices lose no power."""
 from agent.core.contract import wire
 from agent.core.delivery.outbox import Offers, OutboxPace, is_late
 from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
-from agent.ward.simulate.tally import Tally
+from agent.ward.simulate.tally import DeviceTally
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 
 class Outbox:
-    """Rows that go when the ward's receipt names them."""
+    """Events that wait for the ward's receipt."""
 
-    def __init__(self, topics: wire.Topics, pace: OutboxPace, tally: Tally) -> None:
+    def __init__(self, topics: wire.Topics, pace: OutboxPace, tally: DeviceTally) -> None:
         self._topics, self.tally = topics, tally
         self._offers = Offers(pace)
         self._rows: dict[int, wire.Entry] = {}
         self.last_seq = 0
 
     def __len__(self) -> int:
-        """How many wait."""
+        """How many events wait."""
         return len(self._rows)
 
     def append(self, kind: str, camera: str, now: Instant, data: str) -> None:
-        """Something happened."""
+        """Add an event."""
         self.last_seq += 1
         self._rows[self.last_seq] = wire.Entry(self.last_seq, kind, camera, now.boot, now.mono_ms, now.wall_ms,
                                                now.clock, data)
@@ -48,11 +48,11 @@ class Outbox:
             self._offer(self._rows[seq], session, now)
 
     def taken(self, seq: int) -> None:
-        """The broker has it."""
+        """The broker has this event."""
         self._offers.taken(seq)
 
     def receipt(self, ack: wire.Ack, now_mono_s: float) -> None:
-        """The ward has these."""
+        """Heed a receipt: the ward has these events."""
         settled = self._offers.out(ack.also)
         self._offers.settled(settled)
         for seq in settled:

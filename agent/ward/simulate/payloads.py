@@ -1,9 +1,14 @@
-"""What a device of ours says, as large as in life: a yard and a gate that are looked at, people who come and go."""
+"""What a simulated device sends, as large as a real one's: two cameras, a gate and a yard, and people who pass."""
+import random
+
 from agent import __version__
 from agent.core.contract import wire
 from agent.core.contract.wire.events import encode
-from agent.host.clock import Instant
+from agent.host.clock import Clock, Instant
+from agent.mqtt.connection import Outgoing
+from agent.mqtt.session import Session
 
+STATUS_LIVES_S, STATUS_EVERY_S = 1200, 600.0
 SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1}
 CAMERAS = ("gate", "yard")
 HEAD = wire.LedgerHead(n=10481, head="5d1b0c3f7a9e24468ac0e1f3b5d79b02", key="3f9a0c77d1e2")
@@ -49,3 +54,49 @@ def motion(now: Instant, event: int) -> str:
         tracks_n=1, boxes=[[0.31, 0.42, 0.085, 0.24]], path=PATH,
         clip=wire.ClipRef(id=f"gate-{now.boot}-{event:06d}", bytes=3_145_728), detector="2",
         settings="5d1b0c3f7a9e")).decode()
+
+
+class Reports:
+    """A device's status, birth and health: what it sends by itself, and when."""
+
+    def __init__(self, topics: wire.Topics, clock: Clock, every_s: int) -> None:
+        """`every_s` is the interval of health reports. Nothing is due before `come_up`."""
+        self._topics, self._clock, self._every_s = topics, clock, every_s
+        self._health_mono_s = self._status_mono_s = float("inf")
+        self._conn = self._health_seq = 0
+        self.silent = False                     # no health: then what is on its way can be counted
+
+    def will(self) -> Outgoing:
+        """The will of the next connection."""
+        self._conn += 1
+        return Outgoing(self._topics.status, status(self._clock.now(), self._conn, online=False), retain=True)
+
+    def come_up(self, session: Session, seq_next: int, outbox_n: int) -> None:
+        """Send the birth; status and health are due now."""
+        payload = birth(self._clock.now(), self._conn, seq_next, outbox_n)
+        session.post(Outgoing(self._topics.birth, payload, retain=True))
+        self._health_mono_s = self._status_mono_s = float("-inf")
+
+    def be_silent(self, silent: bool) -> None:
+        """Stop health, or begin again at a random moment of the interval, as real devices do."""
+        self.silent = silent
+        self._health_mono_s = self._clock.mono_s() + self._every_s * random.random()
+
+    def wait_s(self, now_mono_s: float) -> float:
+        """Seconds until health is due. A status is sent with the health that follows."""
+        return float("inf") if self.silent else self._health_mono_s - now_mono_s
+
+    def send_due(self, session: Session, now: Instant, outbox_n: int) -> int:
+        """Send what is due; returns the number of health reports."""
+        now_mono_s = now.mono_ms / 1000
+        if now_mono_s >= self._status_mono_s:
+            self._status_mono_s = now_mono_s + STATUS_EVERY_S
+            online = status(now, self._conn, online=True)
+            session.post(Outgoing(self._topics.status, online, retain=True, expiry_s=STATUS_LIVES_S))
+        if now_mono_s < self._health_mono_s or self.silent:
+            return 0
+        self._health_mono_s = now_mono_s + self._every_s
+        self._health_seq += 1
+        report = health(now, self._health_seq, self._every_s, outbox_n, max(0, session.connects_n - 1))
+        session.post(Outgoing(self._topics.health, report, qos=0, retain=True, expiry_s=3 * self._every_s))
+        return 1

@@ -1,4 +1,4 @@
-"""What is to be simulated."""
+"""The plan of a simulation."""
 from dataclasses import dataclass, field
 
 from agent.core.delivery.backoff import Waits
@@ -6,22 +6,22 @@ from agent.core.delivery.outbox import OutboxPace
 
 WARD = "w07"
 HOST = "127.0.0.1"
-START_PER_S = 200           # devices that are switched on in a second: they come as after an outage, over half a minute
+START_PER_S = 200           # devices switched on in a second: a city comes over half a minute, as after an outage
 
 
 class SimulationFault(Exception):
-    """It can't be simulated here; the text is one line with the remedy."""
+    """The simulation can't run here; the text is one line with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A city, and what happens in it. All waits are the contract's; tests set shorter ones."""
+class CityPlan:
+    """A city and its day. All waits are the contract's; tests set shorter ones."""
 
     devices_n: int
     events_per_s: float             # of all devices together
-    steady_s: float                 # how long before the broker is killed
+    steady_s: float                 # until the broker is killed
     restart: bool
-    processes_n: int = 2            # that the devices share
+    processes_n: int = 2            # of the devices
     health_every_s: int = 30
     down_s: float = 10.0            # how long the broker is away
     waits: Waits = field(default_factory=Waits)
@@ -29,10 +29,10 @@ class Plan:
 
     @property
     def settle_s(self) -> float:
-        """The longest that is waited for receipts: two rounds of offering again, and some."""
+        """The longest wait for receipts: two repetitions, and some."""
         return 3 * self.pace.again_s + 10
 
     @property
     def start_s(self) -> float:
-        """How long it takes until the last device has been switched on."""
+        """The time until the last device has been switched on."""
         return max(self.waits.start_s, self.devices_n / START_PER_S)

@@ -1,4 +1,4 @@
-"""A program that runs beside the simulation: started with its own log, and never left behind."""
+"""A program of the simulation: started with its own log, and never left behind."""
 import contextlib
 import random
 import socket
@@ -17,11 +17,11 @@ START_S = 20.0
 PORTS = range(20_000, 32_000)
 
 
-class Program:
-    """One that listens at a port of the loopback. Use as a context manager."""
+class CityProgram:
+    """A program that listens on a port of the loopback, as a context manager."""
 
     def __init__(self, name: str, command: Sequence[str | Path], port: int, log: Path) -> None:
-        """It is not started yet."""
+        """Not started yet."""
         self.name, self._command, self._port, self.log = name, command, port, log
         self._process: subprocess.Popen[bytes] | None = None
         self._before = Used(0.0, 0)
@@ -42,7 +42,7 @@ class Program:
         raise SimulationFault(f"{self.name} does not start: {said[-1] if said else 'it said nothing'}")
 
     def used(self) -> Used:
-        """What it has used, all its lives together. Raises SimulationFault when it has ended by itself."""
+        """CPU and memory of all its lives together. Raises SimulationFault if it has ended by itself."""
         if self._process is None:
             return self._before
         if self._process.poll() is not None:
@@ -60,7 +60,7 @@ class Program:
         self._process = None
 
     def stop(self) -> None:
-        """End it, in order if it can."""
+        """End it: in order, or by SIGKILL after END_S."""
         if self._process is None:
             return
         self._process.terminate()
@@ -80,10 +80,9 @@ class Program:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens at now.
+    """A free port of the loopback.
 
-    It lies below those that the kernel gives to outgoing connections: here are thousands, and one of them could get it
-    while its program is down.
+    It lies below the ports of outgoing connections: one of the thousands here could get it while its program is down.
     """
     while True:
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -5,13 +5,23 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.ward.simulate.figures import Arrival, Figures, Load, Restart, Spread, Steady, Target, counted, targets
+from agent.ward.simulate.figures import (
+    ArrivalFigures,
+    Load,
+    RestartFigures,
+    SimulationFigures,
+    Spread,
+    SteadyFigures,
+    Target,
+    counted,
+    targets,
+)
 
 MB = 1_000_000
 
 
-def show(figures: Figures) -> RenderableType:
-    """Everything, and behind it what was promised."""
+def show(figures: SimulationFigures) -> RenderableType:
+    """All figures, and the promises below them."""
     grid = Table("", "", box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for what, value in rows(figures):
         grid.add_row(what, value)
@@ -19,8 +29,8 @@ def show(figures: Figures) -> RenderableType:
     return Group(Text(title, style="bold"), grid, *(_line(target) for target in targets(figures)))
 
 
-def rows(figures: Figures) -> Iterator[tuple[str, str]]:
-    """What was measured, and how much it is."""
+def rows(figures: SimulationFigures) -> Iterator[tuple[str, str]]:
+    """Each figure's name and value."""
     yield "machine's load before", f"{figures.load1:.1f}"
     yield from _arrival(figures.arrival)
     yield from _steady(figures.steady)
@@ -31,13 +41,13 @@ def rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "copies recognised", f"{kept.repeated_n:,}"
 
 
-def _arrival(arrival: Arrival) -> Iterator[tuple[str, str]]:
+def _arrival(arrival: ArrivalFigures) -> Iterator[tuple[str, str]]:
     yield "first connections", f"{arrival.took_s:.1f} s, {arrival.connects_per_s:.0f}/s"
     yield "connects each", f"{arrival.connects_each:.2f}"
     yield "broker's CPU for each", f"{arrival.broker_each_ms:.2f} ms"
 
 
-def _steady(steady: Steady) -> Iterator[tuple[str, str]]:
+def _steady(steady: SteadyFigures) -> Iterator[tuple[str, str]]:
     yield "broker", _load(steady.broker)
     yield "ingest", _load(steady.ingest)
     yield "its commits", f"{1000 * steady.commit_mean_s:.1f} ms each, {steady.slow_commits_n} above 1 s"
@@ -49,7 +59,7 @@ def _steady(steady: Steady) -> Iterator[tuple[str, str]]:
     yield "event lag", _spread(steady.event_lag)
 
 
-def _restart(restart: Restart) -> Iterator[tuple[str, str]]:
+def _restart(restart: RestartFigures) -> Iterator[tuple[str, str]]:
     yield f"back after {restart.down_s:g} s without a broker", _spread(restart.back)
     yield "connects each, after it was there", f"{restart.connects_each:.3f}"
     yield "knocks each, while it was not", f"{restart.knocks_each:.2f}"

@@ -18,7 +18,7 @@ from agent.core.contract.wire.requests import Receipt
 from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
-from agent.ward.requests import Request, Requests
+from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads.check import Job, UploadVerdict
 from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.spool import CHECKING, Spool, remove
@@ -38,11 +38,12 @@ class Trouble(Exception):
 class Checker:
     """Checks what is whole in the spool."""
 
-    def __init__(self, requests: Requests, spool: Spool, key: CommandKey, clock: Clock, metrics: IntakeMetrics) -> None:
+    def __init__(self, requests: PictureRequests, spool: Spool, key: CommandKey, clock: Clock,
+                 metrics: IntakeMetrics) -> None:
         self._requests, self._spool, self._key, self._clock, self._metrics = requests, spool, key, clock, metrics
         self._one = asyncio.Semaphore(1)
 
-    async def check(self, request: Request) -> UploadVerdict | None:
+    async def check(self, request: PictureRequest) -> UploadVerdict | None:
         """What is to be said of a whole upload; None where that is so already, and only has to be settled.
 
         Raises Trouble, DatabaseFault and OSError: then it may be tried again.
@@ -52,7 +53,7 @@ class Checker:
                 return None
             return await self._told(await asyncio.to_thread(self._job, request))
 
-    async def settle(self, request: Request, verdict: UploadVerdict | None) -> None:
+    async def settle(self, request: PictureRequest, verdict: UploadVerdict | None) -> None:
         """Keep it, or put it aside with the reason: to the end, even if nobody wants it any more. Raises as `check`."""
         task = asyncio.ensure_future(asyncio.to_thread(self._settle, request, verdict))
         try:
@@ -61,7 +62,7 @@ class Checker:
             await task
             raise
 
-    def forget(self, request: Request) -> None:
+    def forget(self, request: PictureRequest) -> None:
         """Leave nothing of what has come of it. Raises OSError."""
         self._spool.drop(request.id)
         for folder in (self._folder(request), self._target(request)):
@@ -85,7 +86,7 @@ class Checker:
             raise Trouble(f"the check ended with code {process.returncode}")
         return msgspec.json.decode(told, type=UploadVerdict)
 
-    def _job(self, request: Request) -> Job:
+    def _job(self, request: PictureRequest) -> Job:
         assert request.bytes is not None and request.sha256 is not None
         key, heads = self._requests.witnesses(request.dev)
         remove(self._folder(request))
@@ -94,7 +95,7 @@ class Checker:
                    cam=request.cam, case=request.case_no, purpose=request.purpose, officer=request.officer,
                    begin_ms=request.begin_ms, end_ms=request.end_ms, key=key or "", heads=heads)
 
-    def _settle(self, request: Request, verdict: UploadVerdict | None) -> None:
+    def _settle(self, request: PictureRequest, verdict: UploadVerdict | None) -> None:
         if verdict is None:
             self._commit(request, "after a restart")
         elif verdict.code is None:
@@ -104,7 +105,7 @@ class Checker:
         else:
             self._put_aside(request, verdict)
 
-    def _put_aside(self, request: Request, verdict: UploadVerdict) -> None:
+    def _put_aside(self, request: PictureRequest, verdict: UploadVerdict) -> None:
         self._metrics.refused.labels(verdict.code).inc()
         _log.warning("%s of %s is not what it should be: %s: %s", request.id, request.dev, verdict.code, verdict.why)
         aside = self._spool.keep_aside(request.id)
@@ -116,7 +117,7 @@ class Checker:
             for path in (aside, reason):        # it was cancelled meanwhile: nothing of it is to be kept
                 remove(path)
 
-    def _store(self, request: Request) -> None:
+    def _store(self, request: PictureRequest) -> None:
         """Give it its place, and a receipt beside it."""
         checked, target = self._folder(request), self._target(request)
         write_durably(checked / RECEIPT, self._receipt(request))
@@ -127,7 +128,7 @@ class Checker:
         for folder in (target.parent, target.parent.parent, self._spool.folder):
             sync_folder(folder)
 
-    def _commit(self, request: Request, detail: str | None) -> None:
+    def _commit(self, request: PictureRequest, detail: str | None) -> None:
         """All who ask are told from now on that the ward has it; unless it was cancelled meanwhile."""
         target = self._target(request)
         for path in (*target.rglob("*"), target):
@@ -141,19 +142,19 @@ class Checker:
             remove(target)
         self._spool.drop(request.id)
 
-    def _receipt(self, request: Request) -> bytes:
+    def _receipt(self, request: PictureRequest) -> bytes:
         told = Receipt(request=request.id, dev=request.dev, sha256=request.sha256 or "", bytes=request.bytes or 0,
                        ts=self._clock.now().wall_ms, manifest=request.manifest)
         return msgspec.json.encode(self._key.sign(msgspec.to_builtins(told) | {"v": told.v}))
 
-    def _folder(self, request: Request) -> Path:
+    def _folder(self, request: PictureRequest) -> Path:
         return self._spool.folder / CHECKING / request.id
 
-    def _target(self, request: Request) -> Path:
+    def _target(self, request: PictureRequest) -> Path:
         return self._spool.folder / place(request)
 
 
-def place(request: Request) -> str:
+def place(request: PictureRequest) -> str:
     """Where it is kept: by the year in which it was asked for, and its case."""
     year = datetime.fromtimestamp(request.made_ms / 1000).year
     return f"{year}/{_as_name(request.case_no)}/{request.id}"

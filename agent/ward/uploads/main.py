@@ -23,10 +23,10 @@ from agent.host.notify import notify
 from agent.host.sockets import listen
 from agent.host.stop import Stop
 from agent.ward import settings
-from agent.ward.command_signer import CommandKey, KeyProblem
+from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.metrics import MetricsFault
-from agent.ward.requests import Requests
+from agent.ward.requests import PictureRequests
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
 from agent.ward.uploads.metrics import IntakeMetrics
@@ -51,11 +51,11 @@ class CannotServe(Exception):
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
-    """Take in until told to stop. Raises CannotServe, KeyProblem, DatabaseFault, MetricsFault, AlreadyRunning."""
+    """Take in until told to stop. Raises CannotServe, SigningKeyFault, DatabaseFault, MetricsFault, AlreadyRunning."""
     intake, metrics = own.intake, IntakeMetrics(own.intake.crl)
     key = CommandKey.load(intake.receipt_key, "[intake] receipt_key")
     spool, lock = _spool(Path(intake.folder))
-    requests = Requests(open_engine(own.database.url))
+    requests = PictureRequests(open_engine(own.database.url))
     listener = _listen(Path(intake.socket))
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, intake.metrics_port)
@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_CONFIG
-    except (CannotServe, KeyProblem, MetricsFault, DatabaseFault, AlreadyRunning) as error:
+    except (CannotServe, SigningKeyFault, MetricsFault, DatabaseFault, AlreadyRunning) as error:
         print(f"{NAME}: {error}", file=sys.stderr)
         return EXITS.get(type(error), EXIT_CANNOT_SERVE)
     notify("STOPPING=1")

@@ -7,7 +7,7 @@ import weakref
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
 from agent.ward.database import DatabaseFault
-from agent.ward.requests import Request, Requests
+from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Checker, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
 from agent.ward.uploads.metrics import IntakeMetrics
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 class UploadService:
     """The uploads of one ward. Everything that waits for disk or database does so on a thread."""
 
-    def __init__(self, requests: Requests, spool: Spool, checker: Checker, clock: Clock, metrics: IntakeMetrics,
+    def __init__(self, requests: PictureRequests, spool: Spool, checker: Checker, clock: Clock, metrics: IntakeMetrics,
                  free_b: int) -> None:
         """`free_b` of the disk stay free."""
         self._requests, self._spool, self._checker = requests, spool, checker
@@ -143,7 +143,7 @@ class UploadService:
         if self._checks:
             await asyncio.wait(self._checks.values())
 
-    async def _theirs(self, peer: str, request_id: str, ended: bool = False) -> Request:
+    async def _theirs(self, peer: str, request_id: str, ended: bool = False) -> PictureRequest:
         """This device's request; only an open one or one that is done, unless others that `ended` will do, too."""
         request = await asyncio.to_thread(self._requests.find, request_id)
         if request is None:
@@ -154,13 +154,13 @@ class UploadService:
             _demand_open(request, self._clock.now().wall_ms)
         return request
 
-    async def _announced(self, peer: str, request_id: str) -> Request:
+    async def _announced(self, peer: str, request_id: str) -> PictureRequest:
         request = await self._theirs(peer, request_id)
         if request.bytes is None:
             raise UploadRefusal(404, "not_announced", "begin with a POST")
         return request
 
-    def _announce(self, request: Request, wish: Announced) -> bool:
+    def _announce(self, request: PictureRequest, wish: Announced) -> bool:
         """Whether it is the first announcement. Raises UploadRefusal without room, or after too many."""
         if len(self._requests.steps(request.id)) >= STEPS_MAX:
             raise UploadRefusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
@@ -173,7 +173,7 @@ class UploadService:
         return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest,
                                         self._clock.now().wall_ms)
 
-    def _size(self, request: Request) -> int:
+    def _size(self, request: PictureRequest) -> int:
         if not request.open:
             return request.bytes or 0
         return self._spool.size_b(request.id) or 0
@@ -186,7 +186,7 @@ class UploadService:
     def _lock(self, request_id: str) -> asyncio.Lock:
         return self._locks.setdefault(request_id, asyncio.Lock())
 
-    def _check(self, request: Request) -> None:
+    def _check(self, request: PictureRequest) -> None:
         """Begin to check it, unless that is so already, or came to nothing just now."""
         now_mono_s = self._clock.mono_s()
         if request.id in self._checks or now_mono_s < self._tried_mono_s.get(request.id, -AGAIN_S) + AGAIN_S:
@@ -195,7 +195,7 @@ class UploadService:
         self._checks[request.id] = task = asyncio.create_task(self._judged(request))
         task.add_done_callback(lambda _: self._checks.pop(request.id, None))
 
-    async def _judged(self, request: Request) -> None:
+    async def _judged(self, request: PictureRequest) -> None:
         try:
             verdict = await self._checker.check(request)
             async with self._lock(request.id):
@@ -205,14 +205,14 @@ class UploadService:
             _log.error("%s of %s could not be checked, and will be again: %s", request.id, request.dev, error)
 
 
-def _demand_kind(request: Request, kind: Kind, manifest: str | None) -> None:
+def _demand_kind(request: PictureRequest, kind: Kind, manifest: str | None) -> None:
     if request.kind != kind:
         raise UploadRefusal(409, "kind", f"a {request.kind} was asked for")
     if (manifest is None) == (kind == "clip"):
         raise UploadRefusal(400, "metadata", "Upload-Metadata names the manifest's SHA-256 with a clip, and only then")
 
 
-def _demand_open(request: Request, now_ms: int) -> None:
+def _demand_open(request: PictureRequest, now_ms: int) -> None:
     if not request.open:
         raise UploadRefusal(410, request.state, f"that is at its end: {request.state}")
     if now_ms >= request.until_ms:

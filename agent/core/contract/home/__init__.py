@@ -1,1 +1,1 @@
-"""What Home Assistant at home is told, in its own terms. Pure. docs/design/household.md tells why."""
+"""The messages to Home Assistant, in its own terms. Pure. docs/design/household.md has the reasons."""

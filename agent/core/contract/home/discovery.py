@@ -1,4 +1,4 @@
-"""The one message by which Home Assistant gets to know the device, after its device-based MQTT discovery."""
+"""The one message that describes the device to Home Assistant, by its device-based MQTT discovery."""
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,33 +20,33 @@ ON_OFF = {"payload_on": "ON", "payload_off": "OFF"}
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """What there is to show."""
+class HomeDevice:
+    """The device as Home Assistant shows it."""
 
-    name: str                           # as people call it
-    model: str | None                   # of the computer, where it tells
+    name: str                           # for people
+    model: str | None                   # of the computer, where it is known
     version: str
     language: str                       # vi | en
     cameras: tuple[str, ...]
     snapshots: bool
 
 
-def discovery(topics: HomeTopics, device: Device, gone: Mapping[str, str]) -> Component:
-    """The message. `gone` are components (key -> platform) that were told of before and are no more."""
+def discovery(topics: HomeTopics, device: HomeDevice, gone: Mapping[str, str]) -> Component:
+    """The message. `gone` are components (key -> platform) of an earlier message that do not exist any more."""
     parts = components(topics, device)
-    model = {"model": device.model} if device.model else {}         # a null would have all of it refused
+    model = {"model": device.model} if device.model else {}         # with a null, all of it would be refused
     return {
         "device": {"identifiers": [topics.own.dev], "name": device.name, "manufacturer": "Taimat",
                    "sw_version": device.version, **model},
         "origin": {"name": "Taimat", "sw_version": device.version},
         "availability": [{"topic": topics.status}],
         "qos": 1,
-        # A component of which only the platform is left is removed from Home Assistant.
+        # A component with nothing but its platform is removed from Home Assistant.
         "components": {**{key: {"platform": platform} for key, platform in gone.items() if key not in parts}, **parts}}
 
 
-def components(topics: HomeTopics, device: Device) -> dict[str, Component]:
-    """All that the device has, by key. A camera's keys hold a "_", which no camera's name does: none is taken twice."""
+def components(topics: HomeTopics, device: HomeDevice) -> dict[str, Component]:
+    """All components by key. A camera's keys hold a "_", which no camera's name does, so no key occurs twice."""
     words = NAMES[device.language]
     parts = {key: {"name": words[key], **part} for key, part in _of_device(topics).items()}
     for camera in device.cameras:
@@ -59,7 +59,7 @@ def components(topics: HomeTopics, device: Device) -> dict[str, Component]:
 
 
 def _slug(text: str) -> str:
-    """As Home Assistant wants it: words with one "_" between them."""
+    """A text as an entity id: words with one "_" between them."""
     return "_".join(re.findall("[a-z0-9]+", text))
 
 

@@ -1,4 +1,4 @@
-"""What Home Assistant's entities show, made of the latest report. A value that is unknown is null, never 0."""
+"""The states of Home Assistant's entities, from the newest report. An unknown value is null, never 0."""
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -9,8 +9,8 @@ from agent.core.health import texts
 from agent.core.health.conditions import Condition
 from agent.core.health.report import Report
 
-CHARS_MAX = 255             # Home Assistant takes no longer state
-BLIND = ("paused", "failed")        # states of a camera in which nothing can be seen to move
+CHARS_MAX = 255             # Home Assistant accepts no longer state
+BLIND = ("paused", "failed")        # states of a camera without motion
 TEXTS = {"vi": texts.VI, "en": texts.EN}
 
 
@@ -24,7 +24,7 @@ class DeviceState(Struct, kw_only=True, frozen=True):
 
 
 class CameraState(Struct, kw_only=True, frozen=True):
-    """What is wrong with one camera, if anything."""
+    """The worst condition of one camera, if there is any."""
 
     problem: str                        # ON | OFF
     title: str | None
@@ -35,7 +35,7 @@ class UpdateState(Struct, kw_only=True, frozen=True):
     """The software, in Home Assistant's own words."""
 
     installed_version: str
-    latest_version: str                 # the same where no other one is wanted here
+    latest_version: str                 # the same without an update
     in_progress: bool
 
 
@@ -45,17 +45,17 @@ def on_off(value: bool) -> bytes:
 
 
 def device_state(report: Report, language: str) -> DeviceState:
-    """How the device is."""
+    """The device's state."""
     temp_c, free_b, kept_d = report.host.soc_temp_c, report.host.disk_free_b, _kept_d(report)
     return DeviceState(
         health=_sentence(report.conditions, language),
-        temp_c=None if temp_c is None else round(temp_c),      # more digits would be told all the time
+        temp_c=None if temp_c is None else round(temp_c),      # more digits would change with each report
         free_gb=None if free_b is None else round(free_b / 1e9, 1),
         kept_d=None if kept_d is None else round(kept_d, 1))
 
 
 def camera_state(report: Report, camera: str, language: str) -> CameraState:
-    """Whether something is wrong with `camera`; the worst of it, and what to do."""
+    """The worst condition of `camera` above "info", and its remedy."""
     wrong = [each for each in report.conditions if each.camera == camera and each.severity != "info"]
     if not wrong:
         return CameraState(problem="OFF", title=None, remedy=None)
@@ -65,7 +65,7 @@ def camera_state(report: Report, camera: str, language: str) -> CameraState:
 
 
 def moves(open_events: Iterable[str], camera: str, facts: CameraFacts | None) -> bool:
-    """Whether something moves before `camera`; `open_events` names the cameras of events that have not ended."""
+    """Whether something moves before `camera`; `open_events` are the cameras of open events."""
     return camera in open_events and (facts is None or facts.state not in BLIND)
 
 
@@ -82,6 +82,6 @@ def _sentence(conditions: Iterable[Condition], language: str) -> str:
 
 
 def _kept_d(report: Report) -> float | None:
-    """The least of what the keeper tells for each camera."""
+    """The least of the keeper's numbers for each camera."""
     told = [days for unit in report.units if (keeper := unit.told(KeeperFacts)) for days in keeper.kept_days.values()]
     return min(told, default=None)

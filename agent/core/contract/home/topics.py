@@ -13,12 +13,12 @@ class HomeTopics:
 
     @property
     def config(self) -> str:
-        """The device with all that it has; retained, empty when it is no more."""
+        """The description of the device; retained, empty once the device is removed."""
         return f"{self.prefix}/device/{self.own.dev}/config"
 
     @property
     def assistant(self) -> str:
-        """Where Home Assistant says "online" when it has started."""
+        """On which Home Assistant says "online" after its start."""
         return f"{self.prefix}/status"
 
     @property
@@ -28,17 +28,17 @@ class HomeTopics:
 
     @property
     def health(self) -> str:
-        """How the device is: core.contract.home.states.DeviceState; retained."""
+        """core.contract.home.states.DeviceState; retained."""
         return f"{self.own.root}/home/health"
 
     @property
     def update(self) -> str:
-        """Which version runs, and which could: core.contract.home.states.UpdateState; retained."""
+        """core.contract.home.states.UpdateState; retained."""
         return f"{self.own.root}/home/update"
 
     @property
     def update_set(self) -> str:
-        """Where the household lets the other version be installed."""
+        """On which the household has the new version installed."""
         return f"{self.own.root}/home/update/set"
 
     def motion(self, camera: str) -> str:
@@ -50,15 +50,15 @@ class HomeTopics:
         return f"{self.own.root}/live/{camera}/recording"
 
     def problem(self, camera: str) -> str:
-        """Whether something is wrong, and what: core.contract.home.states.CameraState; retained."""
+        """core.contract.home.states.CameraState; retained."""
         return f"{self.own.root}/live/{camera}/health"
 
     def pause(self, camera: str) -> str:
-        """ON while the camera sees nothing; retained."""
+        """ON while the camera is paused; retained."""
         return f"{self.own.root}/live/{camera}/pause"
 
     def pause_set(self, camera: str) -> str:
-        """Where ON pauses the camera and OFF lets it see again."""
+        """On which ON pauses the camera, and OFF ends its pause."""
         return f"{self.own.root}/live/{camera}/pause/set"
 
     def snapshot(self, camera: str) -> str:
@@ -67,17 +67,17 @@ class HomeTopics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """Everything that this device listens to at home."""
+        """All topics that this device subscribes to."""
         return self.pause_set("+"), self.update_set, self.assistant
 
     def paused_camera(self, topic: str) -> str | None:
-        """Which camera a command on `topic` is about; None when it is no such command's topic."""
+        """The camera that a command on `topic` pauses; None for another topic."""
         before, after = self.pause_set("+").split("+")
         name = topic.removeprefix(before).removesuffix(after)
         return name if topic == self.pause_set(name) and "/" not in name else None
 
     def retained(self, cameras: list[str]) -> list[str]:
-        """Everything that stays at the broker until it is emptied, which is to begin with the first."""
+        """All retained topics, in the order in which they must be emptied."""
         each = (self.motion, self.recording, self.problem, self.pause)
         return [self.config, self.status, self.health, self.update,
                 *(topic(camera) for camera in cameras for topic in each)]

@@ -1,4 +1,4 @@
-"""What the answer to a command tells in its `data`, with "done". Absent means unknown."""
+"""The `data` of answers to commands, with "done". Absent means unknown."""
 from msgspec import Struct
 
 from agent.core.contract.wire.device_side import Health
@@ -23,7 +23,7 @@ class Clocks(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class CameraPause(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """One camera in `Pauses`."""
+    """One camera in `PausesAnswer`."""
 
     c: str
     paused: bool
@@ -31,7 +31,7 @@ class CameraPause(Struct, kw_only=True, omit_defaults=True, frozen=True):
     until_ms: int | None = None         # on the wall clock, where there is an end and it is known
 
 
-class Pauses(Struct, kw_only=True, frozen=True):
+class PausesAnswer(Struct, kw_only=True, frozen=True):
     """To `pause.state`: the cameras that were heard of."""
 
     cams: list[CameraPause]

@@ -1,4 +1,4 @@
-"""The topics of a city, as its ingest uses them: those of its wards."""
+"""Topics as the ward's end uses them: those of one ward, of its forwarder, and of a city's wards."""
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class WardTopics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What devices tell. Not `#`: answers to others, pictures and our own receipts are nothing to commit."""
+        """The devices' messages that are committed; `#` would bring others' answers, pictures and our own receipts."""
         return tuple(f"{ROOT}/{self.ward}/+/{what}"
                      for what in ("status", "birth", "health", "evt", f"rsp/{told.DESK}/+"))
 
@@ -25,19 +25,19 @@ class WardTopics:
         return f"{ROOT}/{self.ward}/_ward/state"
 
     def place(self, topic: str) -> told.Place | None:
-        """Whose topic it is; None for one that no device of this ward tells anything on."""
+        """The device and the kind of a topic; None for a topic of no device of this ward."""
         return told.place(self.ward, topic)
 
     def receipt(self, dev: str) -> str:
-        """Where a device's receipts go."""
+        """The topic of a device's receipts."""
         return Topics(self.ward, dev).ack
 
     def answer(self, dev: str, command_id: str) -> str:
-        """Where a device answers a command of the ward's desk."""
+        """The topic of a device's answer to a command of the ward."""
         return Topics(self.ward, dev).response(told.DESK, command_id)
 
     def command(self, dev: str, name: str) -> str:
-        """Where a device gets this command."""
+        """The topic of this command to a device."""
         return f"{Topics(self.ward, dev).root}/cmd/{name}"
 
 
@@ -45,7 +45,7 @@ TOPIC = re.compile(rf"{ROOT}/(?P<ward>[^/]+)/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what
 
 
 class ToDevice(NamedTuple):
-    """Which device is meant, and by what."""
+    """A device, and the kind of message to it."""
 
     dev: str
     what: str       # ack | cmd/replay
@@ -59,15 +59,15 @@ class ForwardTopics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What the city's ingest says to devices: receipts, and what it misses."""
+        """The messages of the city's ingest to devices: receipts and `replay`."""
         return f"{ROOT}/{self.ward}/+/ack", f"{ROOT}/{self.ward}/+/cmd/replay"
 
     def event(self, dev: str) -> str:
-        """Where a device's events go."""
+        """The topic of a device's events."""
         return f"{ROOT}/{self.ward}/{dev}/evt"
 
     def to_device(self, topic: str) -> ToDevice | None:
-        """Which device of the ward a message on `topic` is meant for; None where it is for none."""
+        """The device of the ward that a message on `topic` is for, and its kind; None for another topic."""
         found = TOPIC.fullmatch(topic)
         return ToDevice(found["dev"], found["what"]) if found and found["ward"] == self.ward else None
 
@@ -76,12 +76,12 @@ class ForwardTopics:
 class CityTopics:
     """The topics of several wards. A device's name is "w07/c-7f3a9c21b04d" here: its ward, and its id there."""
 
-    wards: tuple[str, ...] = ()         # none: all that there are
-    share: str = ""                     # the group that shares the events; "": each who subscribes gets all
+    wards: tuple[str, ...] = ()         # (): all wards
+    share: str = ""                     # the group that shares the events; "": each subscriber gets all
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What devices tell. Reports are never shared: the broker hands retained ones to nobody who shares."""
+        """The devices' messages. Only events are shared: in a shared subscription retained reports do not come."""
         roots = [f"{ROOT}/{ward}/+" for ward in self.wards or ("+",)]
         events = f"$share/{self.share}/" if self.share else ""
         return (*(f"{root}/{what}" for root in roots for what in ("status", "birth", "health")),
@@ -89,19 +89,19 @@ class CityTopics:
 
     @property
     def state(self) -> None:
-        """None: nobody waits to hear whether a city's ingest is at work; what has no receipt comes again."""
+        """None: no forwarder needs a city's state, for an event without a receipt is repeated anyway."""
         return None
 
     def place(self, topic: str) -> told.Place | None:
-        """Whose topic it is; None for one that no device of these wards tells anything on."""
+        """The device and the kind of a topic; None for a topic of no device of these wards."""
         ward = topic.removeprefix(f"{ROOT}/").partition("/")[0]
         found = told.place(ward, topic) if not self.wards or ward in self.wards else None
         return found and found._replace(dev=f"{ward}/{found.dev}")
 
     def receipt(self, dev: str) -> str:
-        """Where a device's receipts go."""
+        """The topic of a device's receipts."""
         return f"{ROOT}/{dev}/ack"
 
     def command(self, dev: str, name: str) -> str:
-        """Where a device gets this command."""
+        """The topic of this command to a device."""
         return f"{ROOT}/{dev}/cmd/{name}"

@@ -1,4 +1,4 @@
-"""What each command is, needs and takes: the contract's table of commands. Pure.
+"""The contract's table of commands: what each needs, and its args. Pure.
 
 A configuration is none of them: it is a state, not a deed, so it stands retained on `cfg/desired`.
 """
@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.core.contract.wire.answers import Clocks, Diagnostics, HandedOver, Installed, Pauses, Replayed, Restarted
+from agent.core.contract.wire.answers import (
+    Clocks,
+    Diagnostics,
+    HandedOver,
+    Installed,
+    PausesAnswer,
+    Replayed,
+    Restarted,
+)
 from agent.core.contract.wire.inbound import BadPayload, Command, Seq, Ulid, UtcMs
 from agent.core.release import BUNDLE_B, Sha256, Version
 
@@ -95,7 +103,7 @@ COMMANDS = {
     "rebirth": Rule(without_clock=True, to_all=True),
     "time_hint": Rule(TimeHint, Clocks, without_clock=True, to_all=True),
     "replay": Rule(Replay, Replayed),
-    "pause.state": Rule(answer=Pauses),
+    "pause.state": Rule(answer=PausesAnswer),
     "diagnostics": Rule(answer=Diagnostics),
     "snapshot": Rule(Snapshot, HandedOver, signed=True),
     "restart": Rule(Restart, Restarted, signed=True),
@@ -108,12 +116,12 @@ Args = TypeVar("Args", bound=Struct)
 
 
 def plain(command: Command) -> dict[str, Any]:
-    """The command as it is sent: what is unknown is left out, and not null."""
+    """The command as it is sent: unknown fields are left out."""
     return {name: value for name, value in msgspec.to_builtins(command).items() if value is not None}
 
 
 def args(command: Command, kind: type[Args]) -> Args:
-    """The command's args as `kind`; what it does not know is ignored. Raises BadPayload."""
+    """The command's args as `kind`; unknown ones are ignored. Raises BadPayload."""
     try:
         return msgspec.convert(command.args, kind)
     except msgspec.ValidationError:

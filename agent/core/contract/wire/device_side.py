@@ -1,4 +1,4 @@
-"""What the device tells of itself: status, birth, health, and its answers. Absent means unknown, never 0."""
+"""The device's messages about itself: status, birth, health, and its answers. Absent means unknown, never 0."""
 from typing import Any, Literal
 
 from msgspec import Struct

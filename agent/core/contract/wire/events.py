@@ -1,4 +1,4 @@
-"""What events tell: the data of each kind. The roles write them, the envelope adds mono_ms, kind and hist.
+"""The data of each kind of event. The roles write it; the envelope adds mono_ms, kind and hist.
 
 Absent means unknown, never 0. Units are in the names; `start_ms` is on the boot's monotonic clock like `mono_ms`.
 """

@@ -1,10 +1,10 @@
-"""What the ward tells the device. Whoever sends is not trusted: sizes, forms and ranges are checked before any use."""
+"""Messages to the device. Their sender is not trusted: sizes, forms and ranges are checked before any use."""
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-LARGEST_B = 65_536              # also told the broker in CONNECT, so that it keeps larger ones from us
+LARGEST_B = 65_536              # also said in CONNECT, so that the broker sends no larger one
 REFUSED_MAX = 1000
 
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -14,7 +14,7 @@ Ulid = Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$")]
 
 
 class BadPayload(Exception):
-    """The payload can't be what its topic says; the text is short and holds nothing of the payload."""
+    """The payload does not fit its topic. The text is short, and holds nothing of the payload."""
 
 
 class Rejected(Struct, kw_only=True, frozen=True):

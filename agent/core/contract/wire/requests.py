@@ -1,4 +1,4 @@
-"""What goes between a device and the ward's intake, over HTTPS: how an upload is announced, and the receipt for it.
+"""The exchange of a device and the ward's intake over HTTPS: the announcement of an upload, and its receipt.
 
 The upload itself is tus 1.0.0 (core, creation, checksum, termination): docs/design/requests.md.
 """
@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 from agent.core.contract.wire.inbound import BadPayload, Seq, Ulid, UtcMs, Word
 
 TUS = "1.0.0"
-PIECE_B = 1 << 20               # of one PATCH: what is sent again at most when its connection breaks
-RECEIPT_B = 4096                # a receipt is no longer
+PIECE_B = 1 << 20               # of one PATCH: at most this is sent again after a break
+RECEIPT_B = 4096                # a receipt is not larger
 REQUEST, KIND, SHA256, MANIFEST = "request", "kind", "sha256", "manifest"      # keys of Upload-Metadata
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -32,7 +32,7 @@ class Receipt(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 def receipt(payload: bytes) -> Receipt:
-    """The receipt in an intake's answer, of which nothing is believed yet. Raises BadPayload."""
+    """The receipt in an intake's answer, not verified yet. Raises BadPayload."""
     if len(payload) > RECEIPT_B:
         raise BadPayload("too large")
     try:

@@ -1,4 +1,4 @@
-"""Where each message goes: `cam/v1/{ward}/{dev}/...`. The major version is part of the topic."""
+"""The topics of a device: `cam/v1/{ward}/{dev}/...`. The major version is part of the topic."""
 from dataclasses import dataclass
 
 ROOT = "cam/v1"
@@ -13,7 +13,7 @@ class Topics:
 
     @property
     def root(self) -> str:
-        """What all topics of the device begin with, without the slash."""
+        """The prefix of all topics of the device, without the slash."""
         return f"{ROOT}/{self.ward}/{self.dev}"
 
     @property
@@ -58,27 +58,27 @@ class Topics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """Everything that this device listens to."""
+        """All topics that this device subscribes to."""
         return f"{self.root}/cmd/#", self.cfg_desired, self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
 
     def response(self, who: str, command_id: str) -> str:
-        """Where the answer to a command goes."""
+        """The topic of the answer to a command of `who`."""
         return f"{self.root}/rsp/{who}/{command_id}"
 
     def command(self, topic: str) -> tuple[str, bool] | None:
-        """(name, to all devices?) of the command that arrived on `topic`, or None when it is no command's topic."""
+        """(name, to all devices?) of the command on `topic`, or None for another topic."""
         for prefix, to_all in ((f"{self.root}/cmd/", False), (f"{ROOT}/{self.ward}/_all/cmd/", True)):
             if topic.startswith(prefix):
                 return topic[len(prefix):], to_all
         return None
 
     def answered(self, topic: str) -> str | None:
-        """The id of the command whose answer goes to `topic`, or None when no answer does."""
+        """The id of the command that is answered on `topic`, or None for another topic."""
         prefix = f"{self.root}/rsp/"
         return topic.removeprefix(prefix).partition("/")[2] if topic.startswith(prefix) else None
 
     def asker(self, response_topic: str) -> str | None:
-        """Who asked, by the Response Topic of a command; None when that lies outside the device's own answers."""
+        """The asker in a command's Response Topic; None for a topic that is not among the device's own answers."""
         prefix = f"{self.root}/rsp/"
         who, _, rest = response_topic.removeprefix(prefix).partition("/")
         return who if response_topic.startswith(prefix) and who and rest else None

@@ -1,6 +1,6 @@
-"""What devices tell, as the ward takes it: the fields that it works with, each within bounds. Devices are not trusted.
+"""The devices' messages as the ward reads them: the fields that it works with, each within bounds.
 
-The rest of a payload is passed on as it came; a later version may have added to it.
+Devices are not trusted. Other fields are kept as they came; a later version may have added them.
 """
 import re
 from datetime import datetime
@@ -13,9 +13,9 @@ from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq, Ulid, UtcMs
 from agent.core.contract.wire.topics import ROOT
 
-LARGEST_B = 8 * 1024            # of one payload, as the contract has it
+LARGEST_B = 8 * 1024            # of one payload, by the contract
 SEQ_MAX = 2**63 - 1
-DESK = "ops"                    # whose commands the ward keeps the answers to
+DESK = "ops"                    # the asker whose answers the ward keeps
 SEQ = re.compile(rb'"seq"\s*:\s*(\d{1,19})')
 TOPIC = re.compile(rf"{ROOT}/(?P<ward>[a-z0-9-]{{1,24}})/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what>status|birth|health|evt|"
                    rf"rsp/{DESK}/[^/]+)")
@@ -27,7 +27,7 @@ Clock = Literal["unset", "saved", "rtc", "ntp"]
 
 
 class Unacceptable(Exception):
-    """The payload can't be what its topic says. `code` is the word for it, `seq` the event's, where one can be read."""
+    """The payload does not fit its topic. `code` is the reason, `seq` the event's, where it can be read."""
 
     def __init__(self, code: str, seq: int | None = None) -> None:
         super().__init__(code)
@@ -61,7 +61,7 @@ class Birth(Struct, kw_only=True, frozen=True):
 
 
 class Condition(Struct, kw_only=True, frozen=True):
-    """One thing that is wrong with a device."""
+    """One condition of a device."""
 
     code: Code
     sev: Literal["info", "warn", "alarm"]
@@ -109,7 +109,7 @@ class Event(Struct, kw_only=True, frozen=True):
     time: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-class Answer(Struct, kw_only=True, frozen=True):
+class CommandAnswer(Struct, kw_only=True, frozen=True):
     """`rsp/ops/{id}`."""
 
     id: Ulid
@@ -121,11 +121,11 @@ class Answer(Struct, kw_only=True, frozen=True):
 
 
 class _Telling(Struct, frozen=True):
-    data: Answer
+    data: CommandAnswer
 
 
 class LedgerHead(Struct, kw_only=True, frozen=True):
-    """In a health report: the newest row of what the device has signed."""
+    """In a health report: the newest row of the device's ledger."""
 
     n: Seq
     head: Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}\Z")]
@@ -136,8 +136,8 @@ class _Witness(Struct, frozen=True):
     ledger: LedgerHead | None = None
 
 
-Told = Status | Birth | Health | Event | Answer
-KINDS: dict[str, type[Told]] = {"status": Status, "birth": Birth, "health": Health, "evt": Event, "rsp": Answer}
+Told = Status | Birth | Health | Event | CommandAnswer
+KINDS: dict[str, type[Told]] = {"status": Status, "birth": Birth, "health": Health, "evt": Event, "rsp": CommandAnswer}
 
 
 class Message(NamedTuple):
@@ -149,14 +149,14 @@ class Message(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Whose topic it is, and what for."""
+    """The device and the kind of a topic."""
 
-    dev: str        # its id; in a city with its ward before it, as "w07/c-7f3a9c21b04d"
+    dev: str        # its id; in a city with its ward, as "w07/c-7f3a9c21b04d"
     what: str       # status | birth | health | evt | rsp
 
 
 def place(ward: str, topic: str) -> Place | None:
-    """Whose topic it is; None for one that no device of this ward tells anything on."""
+    """The device and the kind of a topic; None for a topic of no device of this ward."""
     found = TOPIC.fullmatch(topic)
     return Place(found["dev"], found["what"].partition("/")[0]) if found and found["ward"] == ward else None
 
@@ -177,8 +177,8 @@ def read(where: Place, payload: bytes) -> Message:
     return Message(where.dev, told, msgspec.json.encode(table).decode())
 
 
-def answer_in(event: str) -> Answer | None:
-    """What an event of the kind "command" says became of it, should the answer itself have been lost."""
+def answer_in(event: str) -> CommandAnswer | None:
+    """The answer in an event of the kind "command", which comes even if the answer itself is lost."""
     try:
         return msgspec.json.decode(event, type=_Telling).data
     except msgspec.DecodeError:
@@ -186,7 +186,7 @@ def answer_in(event: str) -> Answer | None:
 
 
 def ledger_head(health: str) -> LedgerHead | None:
-    """The newest row of its ledger that a device tells of in a health report; None where it tells of none."""
+    """The head of the device's ledger in a health report, or None."""
     try:
         return msgspec.json.decode(health, type=_Witness).ledger
     except msgspec.DecodeError:
@@ -194,6 +194,6 @@ def ledger_head(health: str) -> LedgerHead | None:
 
 
 def _seq(where: Place, payload: bytes) -> int | None:
-    """The seq of a spoiled event, so that its device can be told to set it aside."""
+    """The seq of a bad event, so that it can be rejected to its device."""
     found = SEQ.search(payload) if where.what == "evt" else None
     return int(found[1]) if found and 1 <= int(found[1]) <= SEQ_MAX else None

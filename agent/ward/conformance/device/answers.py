@@ -8,11 +8,11 @@ import msgspec
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import COMMANDS
 from agent.ward.conformance.device.prods import ALL, ANSWER_S, Prod
-from agent.ward.conformance.transcript import Heard, Said, Transcript, table
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.transcript import HeardMessage, SaidMessage, Transcript, table
+from agent.ward.conformance.verdict import ContractRule
 
 PLACE = "Commands"
-Pair = tuple[Said, Heard, wire.Response]
+Pair = tuple[SaidMessage, HeardMessage, wire.Response]
 
 
 def _answered(look: Transcript) -> Iterator[str]:
@@ -23,12 +23,12 @@ def _answered(look: Transcript) -> Iterator[str]:
             yield f"{said.what}: no final answer within {ANSWER_S:.0f} s" if late else ""
 
 
-def _commands(look: Transcript) -> Iterator[Said]:
+def _commands(look: Transcript) -> Iterator[SaidMessage]:
     return look.tried(*ALL)
 
 
 def _pairs(look: Transcript, *whats: str) -> Iterator[Pair]:
-    """Commands with their final answers, but for those that the device could not judge: its clock is unset."""
+    """Commands with their final answers, without those that a device with an unset clock could not judge."""
     for said in look.tried(*(whats or ALL)):
         answer = look.answer(said)
         if answer and answer[1].code != "clock_unset":
@@ -65,7 +65,7 @@ def _correlated(look: Transcript) -> Iterator[str]:
 
 
 def _once(look: Transcript) -> Iterator[str]:
-    """The second answer is the first, and nothing is done again: no birth, unless it tells something new."""
+    """The second answer equals the first, and nothing is done again: no birth that tells nothing new."""
     for said, heard, _ in _pairs(look, "twice"):
         first = next(((before, answer) for before, answer, _ in _pairs(look, "rebirth")), None)
         if first is None:
@@ -110,11 +110,11 @@ JUDGED = {
     "unsigned": "A grave one without a signature is refused", "forged": "One with a wrong signature is refused",
 }
 RULES = (
-    Rule("cmd.answered", f"Each command is answered, within {ANSWER_S:.0f} s", PLACE, _answered),
-    *(Rule(f"cmd.{what}", says, PLACE, partial(_judged, ALL[what])) for what, says in JUDGED.items()),
-    Rule("cmd.data", "What an answer tells is what its command asks for", PLACE, _data),
-    Rule("cmd.correlation", "The Correlation Data comes back", PLACE, _correlated),
-    Rule("cmd.once", "The same id gets the same answer, and nothing is done again", PLACE, _once),
-    Rule("cmd.told", "Each command and how it ended is also an event", PLACE, _told),
-    Rule("cmd.replayed", "What is asked for comes again, or is named by a gap event", PLACE, _replayed),
+    ContractRule("cmd.answered", f"Each command is answered, within {ANSWER_S:.0f} s", PLACE, _answered),
+    *(ContractRule(f"cmd.{what}", says, PLACE, partial(_judged, ALL[what])) for what, says in JUDGED.items()),
+    ContractRule("cmd.data", "What an answer tells is what its command asks for", PLACE, _data),
+    ContractRule("cmd.correlation", "The Correlation Data comes back", PLACE, _correlated),
+    ContractRule("cmd.once", "The same id gets the same answer, and nothing is done again", PLACE, _once),
+    ContractRule("cmd.told", "Each command and how it ended is also an event", PLACE, _told),
+    ContractRule("cmd.replayed", "What is asked for comes again, or is named by a gap event", PLACE, _replayed),
 )

@@ -6,10 +6,10 @@ from itertools import pairwise
 import msgspec
 
 from agent.core.contract.wire import ward_side as told
-from agent.ward.conformance.transcript import Heard, Transcript, table
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.transcript import HeardMessage, Transcript, table
+from agent.ward.conformance.verdict import ContractRule
 
-LATE_S = 60.0                   # from then on an event is history
+LATE_S = 60.0                   # an event is history from then on
 SLACK_S = 5.0
 PLACE, PROMISED = "Events", "What is promised"
 
@@ -33,7 +33,7 @@ def _dated(look: Transcript) -> Iterator[str]:
 
 
 def _zero_s(look: Transcript) -> dict[str, float]:
-    """By boot: when mono_ms was 0, in seconds since the look began: what came fastest tells best."""
+    """By boot, the moment of mono_ms 0 in seconds since the check began: the fastest message is the most exact."""
     found: dict[str, float] = defaultdict(lambda: float("inf"))
     dated = [(heard, report.boot, report.mono_ms) for heard, report in look.reports]
     dated += [(heard, birth.boot, birth.mono_ms) for heard, birth in look.births]
@@ -46,8 +46,8 @@ def _zero_s(look: Transcript) -> dict[str, float]:
     return dict(found)
 
 
-def _fresh(look: Transcript) -> list[tuple[Heard, told.Event]]:
-    """The first copy of each event that happened while we listened."""
+def _fresh(look: Transcript) -> list[tuple[HeardMessage, told.Event]]:
+    """The first copy of each event from the time of the check."""
     zero, seen, found = _zero_s(look), set[int](), []
     for heard, event in look.events:
         if event.boot in zero and zero[event.boot] + event.data.mono_ms / 1000 > 0 and event.seq not in seen:
@@ -69,7 +69,7 @@ def _gapless(look: Transcript) -> Iterator[str]:
 
 
 def _named(look: Transcript) -> Iterator[int]:
-    """Seqs that will not come, by the device's own word."""
+    """Seqs that the device says will not come."""
     for heard, event in look.events:
         for first, last in event.data.missing:
             yield from range(first, min(last + 1, first + told.LARGEST_B))
@@ -88,7 +88,7 @@ def _repeated(look: Transcript) -> Iterator[str]:
         first.setdefault(event.seq, alike)
 
 
-def _timeless(heard: Heard) -> bytes:
+def _timeless(heard: HeardMessage) -> bytes:
     event = table(heard.payload)
     event["data"].pop("hist", None)
     return msgspec.json.encode(event, order="deterministic")
@@ -107,10 +107,10 @@ def _late(look: Transcript) -> Iterator[str]:
 
 
 RULES = (
-    Rule("evt.envelope", "id is dev/seq, source and type name device and kind", PLACE, _envelope),
-    Rule("evt.time", "time is there, unless the clock is unset", PROMISED, _dated),
-    Rule("evt.order", "New events come in the order of seq", PROMISED, _order),
-    Rule("evt.gapless", "No seq is missing, unless a gap event names it", PROMISED, _gapless),
-    Rule("evt.repeated", "The same seq is the same message", PROMISED, _repeated),
-    Rule("evt.hist", "What is sent more than a minute late says hist", PROMISED, _late),
+    ContractRule("evt.envelope", "id is dev/seq, source and type name device and kind", PLACE, _envelope),
+    ContractRule("evt.time", "time is there, unless the clock is unset", PROMISED, _dated),
+    ContractRule("evt.order", "New events come in the order of seq", PROMISED, _order),
+    ContractRule("evt.gapless", "No seq is missing, unless a gap event names it", PROMISED, _gapless),
+    ContractRule("evt.repeated", "The same seq is the same message", PROMISED, _repeated),
+    ContractRule("evt.hist", "What is sent more than a minute late says hist", PROMISED, _late),
 )

@@ -1,4 +1,4 @@
-"""Looks at a running device: listens, tries it with commands, and where asked to sends its receipts."""
+"""Examines a running device: listens, tries it with commands, and sends its receipts if wanted."""
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,52 +13,52 @@ from agent.ward.conformance.device.prods import ANSWER_S, Prod
 from agent.ward.conformance.device.receipts import AGAIN_S
 from agent.ward.conformance.device.settle import Settler
 from agent.ward.conformance.transcript import Transcript
-from agent.ward.conformance.witness import Record, Witness
-from agent.ward.opslink import NAME, Account
+from agent.ward.conformance.visit import Visit, VisitRecord
+from agent.ward.opslink import NAME, OpsAccount
 
-FIRST_S = 2.0                   # what lies at the broker comes within this
-TURN_S = 0.5                    # between two looks at what is owed
+FIRST_S = 2.0                   # retained messages come within this
+TURN_S = 0.5                    # between two looks at owed receipts
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """How to look."""
+class ExamineOptions:
+    """How to examine."""
 
     length_s: float = 120.0
-    as_ingest: bool = False             # stand in for the ward's ingest, too
-    again_s: float = AGAIN_S            # so long the device waits for a receipt; tests have it wait shorter
+    as_ingest: bool = False             # also stand in for the ward's ingest
+    again_s: float = AGAIN_S            # the device's wait for a receipt; tests set a shorter one
 
 
-def examine(own: settings.Settings, dev: str, wishes: Wishes, clock: Clock) -> Transcript:
-    """Look at a device. Raises VisitFault."""
-    record, topics = Record(clock), wire.Topics(own.ward.ward, dev)
+def examine(own: settings.Settings, dev: str, wishes: ExamineOptions, clock: Clock) -> Transcript:
+    """Examine a device. Raises VisitFault."""
+    record, topics = VisitRecord(clock), wire.Topics(own.ward.ward, dev)
     with ExitStack() as visits:
         ops = visits.enter_context(_as_ops(own, topics, record))
         settler = visits.enter_context(Settler(own, dev, record, wishes.again_s)) if wishes.as_ingest else None
         examiner = Examiner(ops, topics, settler)
         examiner.listen(FIRST_S)
         examiner.try_commands()
-        if record.heard:                # of one that is not there, no more comes
+        if record.heard:                # an absent device sends no more
             examiner.listen(wishes.length_s - record.at_s)
         return record.look(topics.ward, dev)
 
 
-def _as_ops(own: settings.Settings, topics: wire.Topics, record: Record) -> Witness:
+def _as_ops(own: settings.Settings, topics: wire.Topics, record: VisitRecord) -> Visit:
     ops = own.ops
-    account = Account(own.ward.tls, own.ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
+    account = OpsAccount(own.ward.tls, own.ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
     listen = f"{topics.root}/#", wire.Topics(topics.ward, prods.NOBODY).response(NAME, "#")
-    return Witness(own.ward, account, NAME, listen, record, audience=WARD_DESK)
+    return Visit(own.ward, account, NAME, listen, record, audience=WARD_DESK)
 
 
 class Examiner:
     """Tries one device."""
 
-    def __init__(self, ops: Witness, topics: wire.Topics, settler: Settler | None) -> None:
+    def __init__(self, ops: Visit, topics: wire.Topics, settler: Settler | None) -> None:
         self._ops, self._topics, self._record, self._settler = ops, topics, ops.record, settler
         self._ids: dict[str, str] = {}
 
     def listen(self, seconds: float) -> None:
-        """Listen for so long, and let the device have its receipts. Raises VisitFault."""
+        """Listen for so long, and send receipts that are due. Raises VisitFault."""
         until_s = self._record.at_s + seconds
         while (left_s := until_s - self._record.at_s) > 0:
             self._ops.listen(lambda: False, min(left_s, TURN_S))
@@ -66,7 +66,7 @@ class Examiner:
                 self._settler.turn()
 
     def try_commands(self) -> None:
-        """Give the commands, those that build on others when these have been answered. Raises VisitFault."""
+        """Send the commands; those that build on others follow once these are answered. Raises VisitFault."""
         for prod in prods.PRODS:
             self._say(prod)
         self._wait_for_answers()
@@ -82,7 +82,7 @@ class Examiner:
         self._ops.say(prod.what, prods.outgoing(prod, self._topics, command_id, now_ms, correlation, args))
 
     def _wait_for_answers(self) -> None:
-        """Until all have come, or the device's time for them is over."""
+        """Wait until all answers have come, or ANSWER_S have passed."""
         until_s = self._record.at_s + ANSWER_S
         while self._record.at_s < until_s and not self._all_answered():
             self.listen(TURN_S)

@@ -3,19 +3,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from agent.core.contract import wire
-from agent.ward.conformance.transcript import Heard, Transcript
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.transcript import HeardMessage, Transcript
+from agent.ward.conformance.verdict import ContractRule
 
 INT_S = range(5, 301)
 LATE_S = 2.0                    # beside a tenth of the interval
 A_DAY_MS = 86_400_000
 PLACE = "Health"
-# What a value may be by the unit in its name, at least and at most.
+# The least and the largest value by the unit in a name.
 UNITS = {"_pct": (0, 100), "_dbm": (-130, 20), "_c": (-60, 150), "_n": (0, None), "_b": (0, None), "_s": (0, None)}
 
 
-def _runs(look: Transcript) -> Iterator[tuple[tuple[Heard, wire.Health], tuple[Heard, wire.Health]]]:
-    """Each two that came one after the other in a boot, both while we listened."""
+def _runs(look: Transcript) -> Iterator[tuple[tuple[HeardMessage, wire.Health], tuple[HeardMessage, wire.Health]]]:
+    """Each two consecutive reports of a boot, both from the time of the check."""
     live = [each for each in look.reports if not each[0].stored]
     return ((was, now) for was, now in pairwise(live) if was[1].boot == now[1].boot)
 
@@ -39,11 +39,11 @@ def _interval(look: Transcript) -> Iterator[str]:
 
 def _seq(look: Transcript) -> Iterator[str]:
     for (before, was), (later, now) in _runs(look):
-        if _conn(look, before) == _conn(look, later):       # whoever starts anew connects anew, and counts anew
+        if _conn(look, before) == _conn(look, later):       # a device that restarts connects anew, and counts anew
             yield "" if now.seq > was.seq else f"seq {now.seq} after {was.seq}"
 
 
-def _conn(look: Transcript, when: Heard) -> int | None:
+def _conn(look: Transcript, when: HeardMessage) -> int | None:
     """The number of the connection at that moment."""
     return next((status.conn for heard, status in reversed(look.statuses)
                  if status.online and heard.at_s <= when.at_s), None)
@@ -83,8 +83,8 @@ def _boot(look: Transcript) -> Iterator[str]:
 
 
 RULES = (
-    Rule("health.interval", "A report comes each int_s seconds", PLACE, _interval),
-    Rule("health.seq", "seq counts the reports", PLACE, _seq),
-    Rule("health.units", "Values are in the units that their names end in", PLACE, _units),
-    Rule("health.boot", "Its boot is that of the status", PLACE, _boot),
+    ContractRule("health.interval", "A report comes each int_s seconds", PLACE, _interval),
+    ContractRule("health.seq", "seq counts the reports", PLACE, _seq),
+    ContractRule("health.units", "Values are in the units that their names end in", PLACE, _units),
+    ContractRule("health.boot", "Its boot is that of the status", PLACE, _boot),
 )

@@ -1,4 +1,4 @@
-"""Rules for every message of a device: its form, how it is carried, its size, its topic. Pure."""
+"""Rules for every message of a device: its form, QoS and flags, size and topic. Pure."""
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -8,7 +8,7 @@ from agent.core.contract.wire.topics import ROOT
 from agent.ward.conformance.channels import FROM_DEVICE, TO_DEVICE, Channel, carriage, on
 from agent.ward.conformance.form import bounds, faults
 from agent.ward.conformance.transcript import Transcript
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.verdict import ContractRule
 
 PLACES = {"status": "Is a device there?", "birth": "Topics", "health": "Health", "evt": "Events",
           "response": "Commands", "cfg-reported": "Topics"}
@@ -39,7 +39,7 @@ def _own(topic: str, look: Transcript) -> bool:
 
 
 def _topics(look: Transcript) -> Iterator[str]:
-    """On its own topics there is nothing else, and on others nothing of it."""
+    """Its own topics have no other messages, and no other topic has its messages."""
     own_name = f'"{look.dev}/'.encode(), f'"/cam/{look.ward}/{look.dev}'.encode()
     lured = {f"/rsp/ops/{each.command_id}" for each in look.tried("elsewhere")}
     for each in look.heard:
@@ -52,10 +52,11 @@ def _topics(look: Transcript) -> Iterator[str]:
 
 
 RULES = (
-    *(Rule(f"{each.name}.form", f"What comes on {each.name} is as its schema says", PLACES[each.name],
-           partial(_form, each)) for each in FROM_DEVICE),
-    *(Rule(f"{each.name}.carriage", f"What comes on {each.name} has its QoS, retain flag, expiry and content type",
-           "Topics", partial(_carriage, each)) for each in FROM_DEVICE),
-    Rule("size", f"No message is larger than {told.LARGEST_B // 1024} KiB", "Topics", _size),
-    Rule("topics", f"It tells only what is its own, below {ROOT}/(ward)/(dev)", "Topics", _topics),
+    *(ContractRule(f"{each.name}.form", f"What comes on {each.name} is as its schema says", PLACES[each.name],
+                   partial(_form, each)) for each in FROM_DEVICE),
+    *(ContractRule(f"{each.name}.carriage",
+                   f"What comes on {each.name} has its QoS, retain flag, expiry and content type",
+                   "Topics", partial(_carriage, each)) for each in FROM_DEVICE),
+    ContractRule("size", f"No message is larger than {told.LARGEST_B // 1024} KiB", "Topics", _size),
+    ContractRule("topics", f"It tells only what is its own, below {ROOT}/(ward)/(dev)", "Topics", _topics),
 )

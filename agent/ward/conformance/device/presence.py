@@ -6,7 +6,7 @@ from agent.core.contract import wire
 from agent.ward.conformance.channels import SLACK_S
 from agent.ward.conformance.device.prods import ANSWER_S
 from agent.ward.conformance.transcript import Transcript
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.verdict import ContractRule
 from agent.ward.presence import STATUS_LIVES_S
 
 REFRESH_S = 600
@@ -23,7 +23,7 @@ def _there(look: Transcript) -> Iterator[str]:
 
 
 def _refreshed(look: Transcript) -> Iterator[str]:
-    """By one that is far younger than its birth, by what is left of its life, or by the next."""
+    """A repeated status is seen by the next one, or is far younger than the birth, by the rest of its life."""
     said = [(heard.at_s - (STATUS_LIVES_S - heard.expiry_s), status) for heard, status in look.statuses
             if status.online and heard.expiry_s is not None]
     if said and _outlived(look, said[0][1]):
@@ -37,7 +37,7 @@ def _refreshed(look: Transcript) -> Iterator[str]:
 
 
 def _outlived(look: Transcript, status: wire.Status) -> bool:
-    """Whether its connection came up longer ago than a status lasts without being said again."""
+    """Whether its connection is older than a status that is not repeated can be."""
     return any(heard.stored and birth.conn == status.conn and birth.ts is not None and status.ts is not None
                and status.ts - birth.ts >= REFRESH_S * 1000 for heard, birth in look.births)
 
@@ -55,7 +55,7 @@ def _born(look: Transcript) -> Iterator[str]:
 
 
 def _same(look: Transcript) -> Iterator[str]:
-    """Each birth has the conn and boot of the status that stands when the look ends or the next connection begins."""
+    """Each birth has the conn and boot of the status of its connection."""
     for heard, birth in look.births:
         near = [status for other, status in look.statuses if status.online and other.at_s <= heard.at_s + ANSWER_S]
         if near:
@@ -85,11 +85,11 @@ def _again(look: Transcript) -> Iterator[str]:
 
 
 RULES = (
-    Rule("status.there", "Its status is retained, and says that it is online", PLACE, _there),
-    Rule("status.refreshed", "\"Online\" is said again each 10 minutes", PLACE, _refreshed),
-    Rule("status.conn", "conn never falls within a boot", PLACE, _conn),
-    Rule("birth.there", "Its birth is retained", "Topics", _born),
-    Rule("birth.conn", "Its birth has the boot and conn of its status", PLACE, _same),
-    Rule("birth.schemas", "Its birth lists the forms that it speaks", "Topics", _speaks),
-    Rule("birth.again", "After rebirth comes a birth on the same connection", "Commands", _again),
+    ContractRule("status.there", "Its status is retained, and says that it is online", PLACE, _there),
+    ContractRule("status.refreshed", "\"Online\" is said again each 10 minutes", PLACE, _refreshed),
+    ContractRule("status.conn", "conn never falls within a boot", PLACE, _conn),
+    ContractRule("birth.there", "Its birth is retained", "Topics", _born),
+    ContractRule("birth.conn", "Its birth has the boot and conn of its status", PLACE, _same),
+    ContractRule("birth.schemas", "Its birth lists the forms that it speaks", "Topics", _speaks),
+    ContractRule("birth.again", "After rebirth comes a birth on the same connection", "Commands", _again),
 )

@@ -1,6 +1,6 @@
-"""The commands that a device is tried with, and the answer that each must get. Pure.
+"""The commands that try a device, and the answer that each must get. Pure.
 
-None of them does anything but have the device tell of itself.
+They only make a device tell about itself.
 """
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,16 +11,16 @@ from agent.core.contract import wire
 from agent.core.contract.wire.commands import AHEAD_MAX_MS, plain
 from agent.mqtt.connection import Outgoing
 
-ANSWER_S = 10.0                 # within this it must be there
+ANSWER_S = 10.0                 # an answer must come within this
 LIVES_S = 60
-RETAINED_S = 5                  # so long the one that is retained lies at the broker
+RETAINED_S = 5                  # the retained command stays at the broker for so long
 HOUR_MS = 3_600_000
-NOBODY = "c-000000000000"       # whose answers are none of the device's business
+NOBODY = "c-000000000000"       # another device, on whose topics no answer must come
 
 
 @dataclass(frozen=True, slots=True)
 class Prod:
-    """One try. `due` are the (state, code) that it may be answered with."""
+    """One try. `due` are the allowed answers: (state, code)."""
 
     what: str
     name: str
@@ -28,7 +28,7 @@ class Prod:
     args: dict[str, Any] = field(default_factory=dict)
     ahead_ms: int = LIVES_S * 1000      # when it expires
     retain: bool = False
-    to: Literal["own", "other", "none"] = "own"     # whose answers its Response Topic is among
+    to: Literal["own", "other", "none"] = "own"     # whose topic of answers its Response Topic is
     sig: str | None = None
 
 
@@ -54,7 +54,7 @@ ALL = {prod.what: prod for prod in (*PRODS, TWICE, REPLAY)}
 
 def outgoing(prod: Prod, topics: wire.Topics, command_id: str, now_ms: int, correlation: bytes,
              args: dict[str, Any] | None = None) -> Outgoing:
-    """The command, given out now (UTC ms). `args` are those that only the moment knows."""
+    """The command, made at this moment (UTC ms). `args` are added to the try's own."""
     hint = {"utc_ms": now_ms} if prod.name == "time_hint" else {}
     order = wire.Command(
         id=command_id, iat=min(now_ms, now_ms + prod.ahead_ms), exp=now_ms + prod.ahead_ms, by="conformance",

@@ -1,20 +1,20 @@
-"""Rules for what a device does with receipts: seen only where the looker sends them itself. Pure."""
+"""Rules about receipts, for a check that sends them itself. Pure."""
 from collections.abc import Iterator
 from functools import partial
 
 from agent.core.contract import wire
-from agent.ward.conformance.transcript import Said, Transcript, readable
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.transcript import SaidMessage, Transcript, readable
+from agent.ward.conformance.verdict import ContractRule
 
-AGAIN_S = 30.0                  # a device sends again what has had no receipt for so long,
-LATE = 1.5                      # and at the latest after so many times that
+AGAIN_S = 30.0                  # a device repeats an event that has had no receipt for so long,
+LATE = 1.5                      # and at the latest after so many times as long
 SETTLES_S = 2.0                 # a copy may be on its way when the receipt goes out
 RECEIPT, REFUSAL = "receipt", "reject"
 PLACE = "Your receipt"
 
 
 def _wanted(again_s: float, look: Transcript) -> Iterator[str]:
-    """Those that waited for their receipt longer than the device should."""
+    """Events whose receipt came later than the device should repeat them."""
     for seq, receipt in _settled(look, RECEIPT):
         copies = [heard.at_s for heard, event in look.events if event.seq == seq and heard.at_s <= receipt.at_s]
         if copies and receipt.at_s - copies[0] > again_s * LATE:
@@ -31,18 +31,18 @@ def _heeded(what: str, again_s: float, look: Transcript) -> Iterator[str]:
             yield f"seq {seq} came again {after[0] - receipt.at_s:.0f} s after it" if after else ""
 
 
-def _settled(look: Transcript, what: str) -> Iterator[tuple[int, Said]]:
+def _settled(look: Transcript, what: str) -> Iterator[tuple[int, SaidMessage]]:
     for said in look.tried(what):
         ack = readable(said.payload, wire.Ack)
         for seq in (ack.also + [each.seq for each in ack.reject]) if ack else ():
             yield seq, said
 
 
-def rules(again_s: float = AGAIN_S) -> tuple[Rule, ...]:
-    """All; `again_s` is how long a device waits for a receipt."""
+def rules(again_s: float = AGAIN_S) -> tuple[ContractRule, ...]:
+    """All; a device waits `again_s` for a receipt."""
     return (
-        Rule("ack.wanted", f"What gets no receipt is sent again after {again_s:.0f} s", PLACE,
-             partial(_wanted, again_s)),
-        Rule("ack.heeded", "What has its receipt is not sent again", PLACE, partial(_heeded, RECEIPT, again_s)),
-        Rule("ack.rejected", "What was rejected is not sent again", PLACE, partial(_heeded, REFUSAL, again_s)),
+        ContractRule("ack.wanted", f"What gets no receipt is sent again after {again_s:.0f} s", PLACE,
+                     partial(_wanted, again_s)),
+        ContractRule("ack.heeded", "What has its receipt is not sent again", PLACE, partial(_heeded, RECEIPT, again_s)),
+        ContractRule("ack.rejected", "What was rejected is not sent again", PLACE, partial(_heeded, REFUSAL, again_s)),
     )

@@ -1,6 +1,6 @@
-"""Stands in for the ward's ingest: receipts for what a device tells, one of them late, and one refusal.
+"""Stands in for the ward's ingest: sends receipts for a device's events, one of them late, and one refusal.
 
-What it gives receipts for is kept by nobody: for a device on a bench, at a broker without its ingest.
+Nobody keeps these events: it is for a device on a bench, at a broker without an ingest.
 """
 from agent.core.contract import wire
 from agent.core.contract.wire.citytopics import WardTopics
@@ -8,15 +8,15 @@ from agent.mqtt.connection import Outgoing
 from agent.ward import settings
 from agent.ward.conformance.channels import RECEIPT_LIVES_S, WARD_LIVES_S
 from agent.ward.conformance.device import receipts
-from agent.ward.conformance.witness import Record, Witness
+from agent.ward.conformance.visit import Visit, VisitRecord
 
 CODE = "conformance"
 
 
 class Settler:
-    """Use as a context manager; `turn` now and then."""
+    """A context manager; its `turn` must be called now and then."""
 
-    def __init__(self, own: settings.Settings, dev: str, record: Record, again_s: float) -> None:
+    def __init__(self, own: settings.Settings, dev: str, record: VisitRecord, again_s: float) -> None:
         """Connect as the ingest, for a device that waits `again_s` for a receipt. Raises VisitFault."""
         self._ward, self._dev, self._record = WardTopics(own.ward.ward), dev, record
         self._patience_s = again_s * receipts.LATE + 1.0
@@ -24,12 +24,12 @@ class Settler:
         self._late: int | None = None           # the seq whose receipt has to wait,
         self._late_s = 0.0                      # and since when it does
         self._refused: int | None = None
-        listen = (wire.Topics(own.ward.ward, dev).status,)      # nothing is heard there that ops does not hear
-        self._link = Witness(own.ward, own.ward, own.ward.name, listen, Record(record.clock), self._state(False))
+        listen = (wire.Topics(own.ward.ward, dev).status,)      # ops hears all of that, too
+        self._link = Visit(own.ward, own.ward, own.ward.name, listen, VisitRecord(record.clock), self._state(False))
         self._link.say("state", self._state(True))
 
     def turn(self) -> None:
-        """Give what is due. Raises VisitFault."""
+        """Send what is due. Raises VisitFault."""
         events = self._record.look(self._ward.ward, self._dev).events
         seqs = [event.seq for _, event in events if event.seq not in self._given]
         for seq in dict.fromkeys(seqs):
@@ -43,7 +43,7 @@ class Settler:
         self._link.listen(lambda: False, 0.01)
 
     def close(self) -> None:
-        """Say that no ingest is at work any more, and go."""
+        """Say that no ingest is at work, and leave."""
         self._link.say("state", self._state(False))
         self._link.listen(lambda: False, 0.2)
         self._link.close()

@@ -1,4 +1,4 @@
-"""Rules for the ward's subscriber: its state, its receipts, its refusals, what it asks for again. Pure."""
+"""Rules for the ward's subscriber: its state, its receipts and refusals, its `replay`. Pure."""
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,32 +8,32 @@ from agent.core.contract.wire.topics import ROOT
 from agent.ward.conformance.channels import RECEIPT, WARD, Channel, carriage, on
 from agent.ward.conformance.form import faults
 from agent.ward.conformance.subscriber.says import SPOILED
-from agent.ward.conformance.transcript import Heard, Transcript
-from agent.ward.conformance.verdict import Rule
+from agent.ward.conformance.transcript import HeardMessage, Transcript
+from agent.ward.conformance.verdict import ContractRule
 
-ANSWER_S = 30.0                 # for a receipt, before a device sends again
-PATIENCE_S, ASKED_S = 60.0, 30.0        # what is missing is asked for after the one, and within the other
+ANSWER_S = 30.0                 # for a receipt, before a device repeats its event
+PATIENCE_S, ASKED_S = 60.0, 30.0        # a gap is asked for after the first, and within the second
 SLACK_S = 2.0
 PLACE = "Your receipt"
-BEHIND = "behind"               # the event behind the hole
-HELD, GAP = "held", "gap"       # what fills it: the event that was held back, and the word that others won't come
-HOLE = (HELD, GAP)
-TAKEN = ("past", "plain", BEHIND, *HOLE)
+BEHIND = "behind"               # the event behind the gap
+HELD, GAP = "held", "gap"       # what fills it: the event held back, and a gap event about the others
+FILLERS = (HELD, GAP)
+TAKEN = ("past", "plain", BEHIND, *FILLERS)
 
 
-def receipts(look: Transcript) -> list[tuple[Heard, wire.Ack]]:
-    """In order."""
+def receipts(look: Transcript) -> list[tuple[HeardMessage, wire.Ack]]:
+    """The receipts, in order."""
     return look.read(look.topics.ack, wire.Ack)
 
 
 def _settled(look: Transcript, seq: int, since_s: float = 0.0) -> float | None:
-    """When a receipt first named this seq since then, or None."""
+    """The moment of the first receipt for this seq since `since_s`, or None."""
     return next((heard.at_s for heard, ack in receipts(look)
                  if heard.at_s >= since_s and (seq in ack.also or ack.upto >= seq)), None)
 
 
-def replays(look: Transcript) -> Iterator[tuple[Heard, wire.Command, Replay]]:
-    """What was asked for again."""
+def replays(look: Transcript) -> Iterator[tuple[HeardMessage, wire.Command, Replay]]:
+    """The `replay` commands."""
     for heard, command in look.read(f"{look.topics.root}/cmd/replay", wire.Command):
         try:
             yield heard, command, args(command, Replay)
@@ -41,8 +41,8 @@ def replays(look: Transcript) -> Iterator[tuple[Heard, wire.Command, Replay]]:
             continue
 
 
-def _hole(look: Transcript) -> range:
-    """The seqs that were left out; empty without what comes behind them."""
+def _gap(look: Transcript) -> range:
+    """The seqs of the gap; empty before the event behind it."""
     behind = next(look.tried(BEHIND), None)
     before = [said.seq for said in look.said if behind and said.at_s <= behind.at_s and 0 < said.seq < behind.seq]
     return range(max(before) + 1, behind.seq) if behind and before else range(0)
@@ -67,7 +67,7 @@ def _carriage(channel: Channel, root: str, look: Transcript) -> Iterator[str]:
 
 
 def _honest(look: Transcript) -> Iterator[str]:
-    """It names nothing that it was not sent before."""
+    """Receipts name only seqs that were sent before."""
     first = min((said.seq for said in look.said if said.seq), default=0)
     for heard, ack in receipts(look):
         sent = {said.seq for said in look.said if said.at_s <= heard.at_s}
@@ -97,10 +97,10 @@ def _rejected(word: str, look: Transcript) -> Iterator[str]:
             yield "" if refused else f"no reject within {ANSWER_S:.0f} s"
 
 
-def _asking(look: Transcript) -> Iterator[tuple[Heard, set[int]]]:
-    """Each that asks for something of the hole, and for what of it."""
+def _asking(look: Transcript) -> Iterator[tuple[HeardMessage, set[int]]]:
+    """Each `replay` for seqs of the gap, with these."""
     for heard, _, asked in replays(look):
-        if wanted := {seq for seq in _hole(look) if asked.first <= seq <= asked.last}:
+        if wanted := {seq for seq in _gap(look) if asked.first <= seq <= asked.last}:
             yield heard, wanted
 
 
@@ -108,7 +108,7 @@ def _asked(patience_s: float, look: Transcript) -> Iterator[str]:
     for behind in look.tried(BEHIND):
         due_s = behind.at_s + patience_s + ASKED_S
         wanted = {seq for heard, asked in _asking(look) if heard.at_s <= due_s for seq in asked}
-        if missing := sorted(set(_hole(look)) - wanted):
+        if missing := sorted(set(_gap(look)) - wanted):
             yield f"seq {missing[0]} was not asked for within {patience_s + ASKED_S:.0f} s"
         else:
             yield ""
@@ -131,35 +131,37 @@ def _orderly(look: Transcript) -> Iterator[str]:
 
 
 def _closed(patience_s: float, look: Transcript) -> Iterator[str]:
-    filled = [said.at_s for said in look.tried(*HOLE)]
-    if {said.what for said in look.tried(*HOLE)} == set(HOLE) and look.length_s - max(filled) > patience_s:
+    filled = [said.at_s for said in look.tried(*FILLERS)]
+    if {said.what for said in look.tried(*FILLERS)} == set(FILLERS) and look.length_s - max(filled) > patience_s:
         again = [heard.at_s - max(filled) for heard, _ in _asking(look) if heard.at_s > max(filled) + SLACK_S]
         yield f"asked again {again[0]:.0f} s after it was told" if again else ""
 
 
-def rules(patience_s: float = PATIENCE_S) -> tuple[Rule, ...]:
-    """All, in the order in which they are shown; `patience_s` is how long what is missing may be late."""
+def rules(patience_s: float = PATIENCE_S) -> tuple[ContractRule, ...]:
+    """All, in the order in which they are shown; a missing event may be `patience_s` late."""
     ward, own = f"{ROOT}/{{look.ward}}", "{look.topics.root}"
     return (
-        Rule("state.there", "It says that it is at work, retained", PLACE, _online),
-        Rule("state.form", "What it says of itself is as its schema says", PLACE, partial(_form, WARD, ward)),
-        Rule("state.carriage", "It has its QoS, retain flag, expiry and content type", PLACE,
-             partial(_carriage, WARD, ward)),
-        Rule("ack.form", "A receipt is as its schema says", PLACE, partial(_form, RECEIPT, own)),
-        Rule("ack.carriage", "A receipt has its QoS, retain flag, expiry and content type", "Topics",
-             partial(_carriage, RECEIPT, own)),
-        Rule("ack.honest", "A receipt names only what was sent", PLACE, _honest),
-        Rule("ack.each", f"Each event gets a receipt within {ANSWER_S:.0f} s", PLACE, partial(_receipted, TAKEN)),
-        Rule("ack.repeated", "What is sent again gets a receipt again", "What is promised",
-             partial(_receipted, ("repeat",))),
-        Rule("ack.later", "A kind and fields that nobody knows are taken", "For a program behind the ward's broker",
-             partial(_receipted, ("later",))),
-        Rule("ack.burst", "So does each of many at once", PLACE, partial(_receipted, ("burst",))),
-        *(Rule(f"reject.{word}", says, PLACE, partial(_rejected, word)) for word, says in SPOILED.items()),
-        Rule("gap.asked", "What is missing is asked for with replay", "Commands", partial(_asked, patience_s)),
-        Rule("gap.patient", f"It is not asked for within {patience_s:.0f} s: it may only be late", "Commands",
-             partial(_patient, patience_s)),
-        Rule("gap.closed", "What has come, or a gap event has named, is not asked for again", "What is promised",
-             partial(_closed, patience_s)),
-        Rule("cmd.form", "Its commands are as their schema says, expire, and are not retained", "Commands", _orderly),
+        ContractRule("state.there", "It says that it is at work, retained", PLACE, _online),
+        ContractRule("state.form", "What it says of itself is as its schema says", PLACE, partial(_form, WARD, ward)),
+        ContractRule("state.carriage", "It has its QoS, retain flag, expiry and content type", PLACE,
+                     partial(_carriage, WARD, ward)),
+        ContractRule("ack.form", "A receipt is as its schema says", PLACE, partial(_form, RECEIPT, own)),
+        ContractRule("ack.carriage", "A receipt has its QoS, retain flag, expiry and content type", "Topics",
+                     partial(_carriage, RECEIPT, own)),
+        ContractRule("ack.honest", "A receipt names only what was sent", PLACE, _honest),
+        ContractRule("ack.each", f"Each event gets a receipt within {ANSWER_S:.0f} s", PLACE,
+                     partial(_receipted, TAKEN)),
+        ContractRule("ack.repeated", "What is sent again gets a receipt again", "What is promised",
+                     partial(_receipted, ("repeat",))),
+        ContractRule("ack.later", "A kind and fields that nobody knows are taken",
+                     "For a program behind the ward's broker", partial(_receipted, ("later",))),
+        ContractRule("ack.burst", "So does each of many at once", PLACE, partial(_receipted, ("burst",))),
+        *(ContractRule(f"reject.{word}", says, PLACE, partial(_rejected, word)) for word, says in SPOILED.items()),
+        ContractRule("gap.asked", "What is missing is asked for with replay", "Commands", partial(_asked, patience_s)),
+        ContractRule("gap.patient", f"It is not asked for within {patience_s:.0f} s: it may only be late", "Commands",
+                     partial(_patient, patience_s)),
+        ContractRule("gap.closed", "What has come, or a gap event has named, is not asked for again",
+                     "What is promised", partial(_closed, patience_s)),
+        ContractRule("cmd.form", "Its commands are as their schema says, expire, and are not retained", "Commands",
+                     _orderly),
     )

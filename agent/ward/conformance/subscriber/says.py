@@ -1,4 +1,4 @@
-"""What a device of ours tells a ward's subscriber, rightly and wrongly. Pure: the moment is handed in."""
+"""The messages of the played device, right and wrong ones. Pure: the moment is handed in."""
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -28,53 +28,53 @@ class Speaker:
     topics: wire.Topics
 
     def status(self, now: Instant, online: bool, why: str | None = None) -> Outgoing:
-        """Online or not; `conn` is what never falls."""
+        """`status`; `conn` never falls."""
         payload = wire.Status(v=wire.VERSION, online=online, boot=now.boot, conn=now.wall_ms, why=why)
         return Outgoing(self.topics.status, wire.encode(payload), retain=True,
                         expiry_s=STATUS_LIVES_S if online else None)
 
     def birth(self, now: Instant, seq_next: int) -> Outgoing:
-        """What we are."""
+        """`birth`."""
         payload = wire.Birth(
             v=wire.VERSION, boot=now.boot, conn=now.wall_ms, mono_ms=now.mono_ms, clock=now.clock, agent=AGENT,
             schemas={"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1}, caps=[], cams=[], seq_next=seq_next)
         return Outgoing(self.topics.birth, wire.encode(payload), retain=True)
 
     def health(self, now: Instant) -> Outgoing:
-        """How we are."""
+        """`health`."""
         payload = wire.Health(v=wire.VERSION, seq=1, boot=now.boot, clock=now.clock, mono_ms=now.mono_ms, int_s=INT_S)
         return Outgoing(self.topics.health, wire.encode(payload), qos=0, retain=True, expiry_s=HEALTH_LIVES * INT_S)
 
     def event(self, now: Instant, seq: int, kind: str = "security", **data: Any) -> dict[str, Any]:
-        """An event as it should be."""
+        """A right event."""
         entry = wire.Entry(seq, kind, None, now.boot, now.mono_ms, now.wall_ms, now.clock,
                            json.dumps(data or {"code": AGENT}))
         event: dict[str, Any] = json.loads(wire.cloud_event(self.topics.ward, self.topics.dev, entry, hist=False))
         return event
 
     def gap(self, now: Instant, seq: int, first: int, last: int) -> dict[str, Any]:
-        """What will not come."""
+        """A `gap` event about these seqs."""
         return self.event(now, seq, "gap", code="not_kept", missing=[[first, last]], n=last - first + 1)
 
     def answer(self, now: Instant, command_id: str) -> Outgoing:
-        """To a command: it is done."""
+        """The answer to a command: done."""
         payload = wire.Response(v=wire.VERSION, id=command_id, st="done", ts=now.wall_ms)
         return Outgoing(self.topics.response("ops", command_id), wire.encode(payload), expiry_s=ANSWER_LIVES_S)
 
     def wrap(self, event: dict[str, Any] | bytes) -> Outgoing:
-        """An event on its way."""
+        """An event as a message."""
         payload = event if isinstance(event, bytes) else json.dumps(event, separators=(",", ":")).encode()
         return Outgoing(self.topics.evt, payload, content_type=CLOUD_EVENT)
 
 
 def later(event: dict[str, Any]) -> dict[str, Any]:
-    """As a later version may send it: of a kind that nobody knows, and with more fields."""
+    """The event as a later version may send it: of an unknown kind, with more fields."""
     data = {**event["data"], "kind": "later", "newest": {"a": [1]}}
     return {**event, "type": "cam.later.v1", "newer": 1, "data": data}
 
 
 def spoiled(word: str, event: dict[str, Any]) -> dict[str, Any] | bytes:
-    """The event, wrong in the way that `word` names."""
+    """The event with the fault that `word` names."""
     data = event["data"]
     match word:
         case "no_boot":

@@ -1,4 +1,4 @@
-"""One visit to the ward's broker that writes down all that is heard and said. A connection that breaks ends it."""
+"""A visit to the ward's broker that records all messages, heard and said. A broken connection ends it."""
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,33 +10,33 @@ from agent.mqtt.credentials import BrokerAccount, load
 from agent.mqtt.fault import DEVICE, Audience, LinkFault
 from agent.mqtt.session import Acknowledged, Down, Session, Told
 from agent.ward import settings
-from agent.ward.conformance.transcript import Heard, Said, Transcript
+from agent.ward.conformance.transcript import HeardMessage, SaidMessage, Transcript
 from agent.ward.opslink import Listening
 
 KEEPALIVE_S = 30
-GREETING_S = 40.0               # of a broker that is slow
+GREETING_S = 40.0               # for a slow broker
 TAKEN_S = 20.0
-STORED_S = 1.0                  # what lies at the broker comes within this
+STORED_S = 1.0                  # retained messages come within this
 REFUSED_FROM = 0x80             # PUBACK reasons
 WAITS = Waits(start_s=0, lost_s=2.0, step_s=2.0, longest_s=10.0, hopeless_s=(15.0, 30.0))
 
 
 class VisitFault(Exception):
-    """The look can't begin or go on; the text is one line with the remedy."""
+    """The visit can't begin or go on; the text is one line with the remedy."""
 
 
 @dataclass(slots=True)
-class Record:
-    """What is written down."""
+class VisitRecord:
+    """The record of a visit."""
 
     clock: Clock
     began_mono_s: float = field(init=False)
     began_ms: int = field(init=False)
-    heard: list[Heard] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
+    heard: list[HeardMessage] = field(default_factory=list)
+    said: list[SaidMessage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """It begins now."""
+        """Begin now."""
         self.began_mono_s, self.began_ms = self.clock.mono_s(), self.clock.now().wall_ms
 
     @property
@@ -45,22 +45,22 @@ class Record:
         return self.clock.mono_s() - self.began_mono_s
 
     def look(self, ward: str, dev: str) -> Transcript:
-        """The look at a device as far as it has come."""
+        """The transcript about a device so far."""
         return Transcript(ward, dev, tuple(self.heard), tuple(self.said), self.at_s, self.began_ms)
 
     def note(self, what: str, message: Outgoing) -> None:
-        """It is said now."""
-        self.said.append(Said(self.at_s, what, message.topic, message.payload, message.correlation))
+        """Record a message of ours, said now."""
+        self.said.append(SaidMessage(self.at_s, what, message.topic, message.payload, message.correlation))
 
 
-class Witness:
-    """Use as a context manager."""
+class Visit:
+    """A visit, as a context manager."""
 
-    def __init__(self, ward: settings.Ward, account: BrokerAccount, name: str, listen: tuple[str, ...], record: Record,
-                 will: Outgoing | None = None, audience: Audience = DEVICE) -> None:
+    def __init__(self, ward: settings.Ward, account: BrokerAccount, name: str, listen: tuple[str, ...],
+                 record: VisitRecord, will: Outgoing | None = None, audience: Audience = DEVICE) -> None:
         """Connect as `account`, or as `name` where that has no certificate, and subscribe to `listen`.
 
-        `audience` reads the faults. Raises VisitFault.
+        Faults are told to `audience`. Raises VisitFault.
         """
         self._ward, self._account, self._will = ward, account, will
         self._listening, self.record = Listening(listen), record
@@ -70,14 +70,14 @@ class Witness:
         self._up_s = self._greet()
 
     def say(self, what: str, message: Outgoing) -> None:
-        """Publish it as soon as the broker has room; what it refuses ends the visit. Raises VisitFault."""
+        """Publish a message as soon as the broker has room. Raises VisitFault; for a refusal, later."""
         if not self.listen(lambda: self._session.room_n > 0, TAKEN_S):
             raise VisitFault(f"{self._where}: the broker takes no more; is it overloaded? Try again")
         self.record.note(what, message)
         self._session.publish(message, message.topic)
 
     def listen(self, until: Callable[[], bool], within_s: float) -> bool:
-        """Write down what comes until it is enough; returns whether it was. Raises VisitFault."""
+        """Record what comes until a condition holds; returns False after `within_s`. Raises VisitFault."""
         deadline_s = self.record.at_s + within_s
         while not until():
             left_s = deadline_s - self.record.at_s
@@ -87,10 +87,10 @@ class Witness:
         return True
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Leave the broker in order."""
         self._session.close()
 
-    def __enter__(self) -> "Witness":
+    def __enter__(self) -> "Visit":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,19 +112,19 @@ class Witness:
         return self.record.at_s
 
     def _connect(self) -> Connection:
-        """Prepare the connection. It has no session at the broker: what came before the look is not seen late."""
+        """Prepare the connection. The broker keeps no session: no message from before comes late."""
         return Connection(self._ward.host, self._ward.port, load(self._account, self.name), KEEPALIVE_S,
                           self._listening, self._will, 0, session_s=0)
 
     def _turn(self, within_s: float) -> None:
         for each in self._session.wait(within_s):
-            self._take(each)
+            self._note(each)
 
-    def _take(self, told: Told) -> None:
+    def _note(self, told: Told) -> None:
         match told:
             case Arrived():
                 now_s = self.record.at_s
-                self.record.heard.append(Heard(
+                self.record.heard.append(HeardMessage(
                     now_s, told.topic, told.payload, told.qos, told.retained, told.expiry_s, told.content_type,
                     told.correlation, stored=told.retained and now_s < self._up_s + STORED_S))
             case Acknowledged(tag, reason) if reason >= REFUSED_FROM:

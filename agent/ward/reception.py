@@ -1,4 +1,4 @@
-"""Takes in what the broker hands on: checks it, puts it into the book, commits it, and knows who is owed a receipt."""
+"""Receives messages from the broker: checks them, caches them, commits them in batches, and then owes receipts."""
 import functools
 import logging
 
@@ -7,29 +7,30 @@ from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived
 from agent.ward import register
-from agent.ward.device_cache import Book, TooManyDevices
+from agent.ward.device_cache import DeviceCache, TooManyDevices
 from agent.ward.events import Came
-from agent.ward.metrics import Metrics
+from agent.ward.metrics import ReceptionMetrics
 from agent.ward.receipts import Receipts
 from agent.ward.register import Arrival
 
-BATCH_N = 500               # a commit at the latest after so many
-EVENTS_WAIT_S = 0.1         # an event waits so long for company,
-REPORTS_WAIT_S = 1.0        # and what nobody is owed a receipt for
+BATCH_N = 500               # messages of a commit, at most
+EVENTS_WAIT_S = 0.1         # an event waits so long for others to be committed with it,
+REPORTS_WAIT_S = 1.0        # and a report, which gets no receipt
 
 _log = logging.getLogger(__name__)
 
 
-class Intake:
-    """Between the broker and the book."""
+class Reception:
+    """Messages on their way from the broker to the cache, and the receipts for them."""
 
-    def __init__(self, topics: WardTopics | CityTopics, book: Book, clock: Clock, metrics: Metrics) -> None:
-        self._topics, self._book, self._clock, self._metrics = topics, book, clock, metrics
+    def __init__(self, topics: WardTopics | CityTopics, cache: DeviceCache, clock: Clock,
+                 metrics: ReceptionMetrics) -> None:
+        self._topics, self._cache, self._clock, self._metrics = topics, cache, clock, metrics
         self._since_mono_s: float | None = None         # the oldest message that is not committed
         self.receipts = Receipts()
 
-    def take(self, arrived: Arrived) -> None:
-        """One message. What is wrong with it is counted, and an event told so to its device."""
+    def receive(self, arrived: Arrived) -> None:
+        """Check a message and cache it. A bad one is counted by its reason; a bad event is rejected to its device."""
         where = self._topics.place(arrived.topic)
         if where is None:
             self._refuse("strange_topic")
@@ -55,22 +56,22 @@ class Intake:
 
     def wait_s(self) -> float:
         """Seconds until `commit` is due."""
-        if self._since_mono_s is None or not self._book.waiting_n:
+        if self._since_mono_s is None or not self._cache.waiting_n:
             return float("inf")
-        if self._book.waiting_n >= BATCH_N:
+        if self._cache.waiting_n >= BATCH_N:
             return 0.0
-        patience_s = EVENTS_WAIT_S if self._book.events_n else REPORTS_WAIT_S
+        patience_s = EVENTS_WAIT_S if self._cache.events_n else REPORTS_WAIT_S
         return max(0.0, self._since_mono_s + patience_s - self._clock.mono_s())
 
     def commit(self) -> None:
-        """Make safe what has come; only then are receipts owed. Raises DatabaseFault."""
+        """Commit what has come; only then are receipts owed. Raises DatabaseFault."""
         began_mono_s = self._clock.mono_s()
-        done = self._book.commit()
+        done = self._cache.commit()
         self._since_mono_s = None
         self._metrics.commit_s.observe(self._clock.mono_s() - began_mono_s)
         now_ms = self._clock.now().wall_ms
         for dev, seq in done.safe:
-            self.receipts.take(dev, seq)
+            self.receipts.confirm(dev, seq)
         for dev, seq in done.reused:
             self._reject(dev, seq, "seq_reused")
             _log.warning("%s: its numbers start anew: was its card replaced? It needs a new id; enrol it again", dev)
@@ -80,7 +81,7 @@ class Intake:
         self._metrics.zombies.inc(done.past_n)
 
     def _note(self, message: told.Message, when: Arrival) -> None:
-        dev, remember = message.dev, functools.partial(self._book.remember, message.dev, now_ms=when.now_ms)
+        dev, remember = message.dev, functools.partial(self._cache.remember, message.dev, now_ms=when.now_ms)
         match message.told:
             case told.Status() as status:
                 remember(lambda known: register.with_status(known, status, when))
@@ -88,21 +89,21 @@ class Intake:
                 remember(lambda known: register.with_birth(known, birth, message.text))
             case told.Health() as health:
                 remember(lambda known: register.with_health(known, health, message.text, when))
-                self._book.remember_health(dev, message.text, when.now_ms)
-            case told.Answer() as answer:
-                self._book.remember_answer(dev, answer, when.now_ms)
+                self._cache.remember_health(dev, message.text, when.now_ms)
+            case told.CommandAnswer() as answer:
+                self._cache.remember_answer(dev, answer, when.now_ms)
             case told.Event() as event:
-                self._book.remember_event(Came(dev, event, message.text, when))
+                self._cache.remember_event(Came(dev, event, message.text, when))
                 if event.data.kind == "command" and (answered := told.answer_in(message.text)):
-                    self._book.remember_answer(dev, answered, when.now_ms)
+                    self._cache.remember_answer(dev, answered, when.now_ms)
 
     def _gone(self, where: told.Place, when: Arrival) -> None:
-        """A retained message was taken away."""
+        """An empty payload: a retained message was deleted at the broker."""
         if where.what == "status":
-            self._book.remember(where.dev, register.removed, when.now_ms)
+            self._cache.remember(where.dev, register.removed, when.now_ms)
 
     def _reject(self, dev: str, seq: int, code: str) -> None:
-        """Its device sets the event aside, and tells of it."""
+        """Refuse an event for good: its device sets it aside, and reports it."""
         self._refuse(code)
         self._metrics.rejected.inc()
         self.receipts.reject(dev, seq, code)

@@ -1,0 +1,84 @@
+"""The marks of events that the city has no receipt for: made with the event, deleted with the city's receipt.
+
+The mark of an event that the city refused stays, with the reason, and is not offered again.
+"""
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+import sqlalchemy as sql
+
+from agent.ward import database
+from agent.ward.database import put
+
+_own, _event = database.to_city.c, database.event.c
+_waiting = _own.code.is_(None)
+
+
+class MarkedEvent(NamedTuple):
+    """An event on its way to the city."""
+
+    id: int             # of its mark; ids are in the order in which events came
+    dev: str
+    seq: int
+    message: str        # the CloudEvent, whole
+
+
+class ForwardBacklog(NamedTuple):
+    """How much waits for the city."""
+
+    waiting_n: int
+    oldest_ms: int | None       # when its first event came, UTC by the ward
+    refused_n: int              # events that the city refused
+
+
+def waits(dev: sql.ColumnElement[str], seq: sql.ColumnElement[int]) -> sql.ColumnElement[bool]:
+    """SQL: whether this event waits for the city."""
+    return sql.exists().where(_own.dev == dev, _own.seq == seq, _waiting)
+
+
+def mark(db: sql.Connection, keys: Iterable[tuple[str, int]]) -> None:
+    """Mark these events for the city."""
+    put(db, database.to_city, [{"dev": dev, "seq": seq} for dev, seq in keys], replace=False)
+
+
+def mark_again(db: sql.Connection, dev: str, first: int, last: int) -> list[int]:
+    """Mark those of these seqs of a device that are here, also if the city has refused them; returns the marks' ids."""
+    marked = (_own.dev == dev) & _own.seq.between(first, last)
+    db.execute(sql.update(database.to_city).where(marked).values(code=None))
+    there = sql.exists().where(_own.dev == _event.dev, _own.seq == _event.seq)
+    here = sql.select(_event.dev, _event.seq).where(_event.dev == dev, _event.seq.between(first, last), ~there)
+    db.execute(sql.insert(database.to_city).from_select(["dev", "seq"], here.order_by(_event.seq)))
+    return list(db.execute(sql.select(_own.id).where(marked)).scalars())
+
+
+def waiting(db: sql.Connection, limit_n: int) -> list[int]:
+    """The ids of the first marks that wait."""
+    return list(db.execute(sql.select(_own.id).where(_waiting).order_by(_own.id).limit(limit_n)).scalars())
+
+
+def marked_events(db: sql.Connection, ids: Collection[int]) -> list[MarkedEvent]:
+    """The events of these marks, in order, without those that were deleted."""
+    asked = sql.select(_own.id, _own.dev, _own.seq, _event.message).join(
+        database.event, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id.in_(ids)).order_by(_own.id)
+    return [MarkedEvent(*row) for row in db.execute(asked)]
+
+
+def settle(db: sql.Connection, ids: Collection[int]) -> None:
+    """Delete these marks: the city has their events."""
+    db.execute(sql.delete(database.to_city).where(_own.id.in_(ids)))
+
+
+def set_aside(db: sql.Connection, id: int, code: str) -> None:
+    """Note that the city has refused this event, and why."""
+    db.execute(sql.update(database.to_city).where(_own.id == id).values(code=code))
+
+
+def measure(db: sql.Connection) -> ForwardBacklog:
+    """Count what waits now."""
+    def count(what: Any) -> int:
+        return db.execute(sql.select(sql.func.count()).select_from(database.to_city).where(what)).scalar_one()
+
+    first = sql.select(sql.func.min(_own.id)).where(_waiting).scalar_subquery()
+    oldest = sql.select(_event.taken_ms).join(
+        database.to_city, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id == first)
+    return ForwardBacklog(count(_waiting), db.execute(oldest).scalar(), count(~_waiting))
