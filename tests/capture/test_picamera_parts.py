@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from agent.cameras.picamera import sensor
-from agent.cameras.picamera.encoder import KeyWatch
-from agent.cameras.picamera.frames import buffers_n, lores_size, planes
+from agent.cameras.picamera.keyframes import KeyWatch
+from agent.cameras.picamera.layout import buffers_n, lores_size, planes
 from agent.config.settings import Camera, Motion, Sensor
 
 

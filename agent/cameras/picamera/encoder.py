@@ -9,32 +9,9 @@ from picamera2.outputs import Output
 from agent.cameras.effort import Effort
 from agent.cameras.encode import GOP_US, SoftwareEncoder
 from agent.cameras.frame_queue import FrameQueue
+from agent.cameras.picamera.keyframes import KeyWatch
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
-
-SLOW = 1.5          # times the usual frame time: from here on counting frames no longer keeps to the time
-AHEAD = 3           # two frames are under way when we ask, and the next one may be too late to ask
-
-
-class KeyWatch:
-    """Watches the times of encoded frames. By day it never asks, for the encoder's own period is exact."""
-
-    def __init__(self, fps: int) -> None:
-        self._usual_us = 1_000_000 / fps
-        self._last_us = self._key_us = 0
-        self._asked = False
-
-    def due(self, pts_us: int, key: bool) -> bool:
-        """Whether to ask for a keyframe, now that the frame of this time has come."""
-        step_us, self._last_us = pts_us - self._last_us, pts_us
-        if key:
-            self._key_us, self._asked = pts_us, False
-            return False
-        slow = step_us > SLOW * self._usual_us
-        if self._asked or not slow or pts_us - self._key_us < GOP_US - AHEAD * step_us:
-            return False
-        self._asked = True
-        return True
 
 
 class X264(Encoder):

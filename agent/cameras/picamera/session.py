@@ -12,7 +12,8 @@ from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.frame_queue import FrameQueue
 from agent.cameras.picamera import sensor
 from agent.cameras.picamera.encoder import make
-from agent.cameras.picamera.frames import Frames, buffers_n, lores_size
+from agent.cameras.picamera.frames import Frames
+from agent.cameras.picamera.layout import buffers_n, lores_size
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
 from agent.host.board import Board
