@@ -44,7 +44,7 @@ class EncryptionPolicy:
         """For the clip of that name."""
         if day is None or self._kind is None:
             return None
-        from agent.store.encryption.writer import Encrypter  # only here: see opening.py
+        from agent.store.encryption.writer import Encrypter  # only here: see clear_file.py
 
         return Encrypter(self._kind, day.id, day.public, name)
 

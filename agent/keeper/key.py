@@ -27,7 +27,7 @@ def open_key_socket(runtime: Path, folders: Folders) -> SocketServer:
 
 
 def _answer(question: bytes, folders: Folders) -> KeyAnswer:
-    from agent.store.encryption.ciphers import file_key  # only here, see opening.py
+    from agent.store.encryption.ciphers import file_key  # only here: see clear_file.py
 
     try:
         asked = msgspec.json.decode(question, type=KeyQuestion)

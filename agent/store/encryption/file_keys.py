@@ -68,7 +68,7 @@ class Keyring:
 
 
 def _unwrapped(head: FileHead, private: bytes, name: str) -> bytes:
-    from agent.store.encryption.ciphers import file_key  # only here, see opening.py
+    from agent.store.encryption.ciphers import file_key  # only here: see clear_file.py
 
     return file_key(head, private, name)
 
