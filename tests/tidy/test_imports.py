@@ -15,12 +15,12 @@ FLOORS = (
     ("host",),
     ("config",),
     ("store",),
-    ("cameras", "footage", "home", "mqtt", "process"),
+    ("cameras", "footage", "mqtt", "process"),
+    ("home",),
     ("capture", "keeper", "link", "ward", "web"),
     ("cli",),
     ("__main__",),
 )
-BESIDE = {"home": {"mqtt"}}         # the household's broker is reached as any other is
 IMPURE = {"time", "os", "socket", "threading", "subprocess", "logging", "sqlite3", "random",
           "pathlib", "asyncio", "signal", "shutil", "tempfile"}
 HEAVY = {"link": ("numpy", "cv2", "av", "starlette", "typer"),
@@ -51,7 +51,7 @@ def room(name: str) -> str:
 def below(here: str) -> set[str]:
     """The rooms that a room may import from."""
     floor = next(n for n, rooms in enumerate(FLOORS) if here in rooms)
-    return {here} | BESIDE.get(here, set()) | {name for rooms in FLOORS[:floor] for name in rooms}
+    return {here} | {name for rooms in FLOORS[:floor] for name in rooms}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
