@@ -186,5 +186,5 @@ def _told(engine: sql.Engine, book: DeviceCache, metrics: IngestMetrics) -> Told
     return Told(seqs=[row.seq for row in rows], kinds=Counter(row.kind for row in rows),
                 missing=[seq for gap in gaps for first, last in gap["missing"] for seq in range(first, last + 1)],
                 motions_n=folded_n + sum(each["kind"] == "motion" and each["phase"] == "start" for each in data),
-                holes=book.devices[TOPICS.dev].reach.holes,
+                holes=book.devices[TOPICS.dev].reach.gaps,
                 repeated_n=int(metrics.registry.get_sample_value("taimat_ward_repeated_events_total") or 0))
