@@ -27,7 +27,7 @@ class SourceStuck(SourceError):
 
 
 class Sink(Protocol):
-    """Who takes what a source gives. Every method is quick, never blocks and never raises."""
+    """The receiver of a source's packets and pictures. Every method is quick, never blocks and never raises."""
 
     def stream(self, info: StreamInfo) -> None:
         """Called before the first packet, and again whenever parameter sets or size change."""
@@ -36,7 +36,7 @@ class Sink(Protocol):
         """One packet in decode order, its times on the source's own clock (microseconds)."""
 
     def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
-        """How the sound is encoded that follows; None if there is none that can be kept as it is.
+        """The format of the sound that follows; None without sound that can be kept as it is.
 
         Called only by a source that was told to bring sound, before the first `sound`, and again whenever the format
         changes. `unsupported` names the codec that can't be kept, for example "g726"; "" if there is no sound at all.

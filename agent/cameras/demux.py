@@ -11,7 +11,7 @@ LAWS = {"pcm_alaw": "pcma", "pcm_mulaw": "pcmu"}
 
 
 class Sounds:
-    """The first sound of a container; `stream` is None where there is none, or none that can be kept as it is."""
+    """The first sound of a container; `stream` is None without sound that can be kept as it is."""
 
     def __init__(self, container: Any) -> None:
         streams = container.streams.audio
@@ -50,7 +50,7 @@ GUESS_US = 40_000
 
 
 def video_stream(container: Any, name: str) -> Any:
-    """The container's first video stream. Raises SourceError when there is none that can be recorded as it is."""
+    """The container's first video stream. Raises SourceError without one that can be recorded as it is."""
     if not container.streams.video:
         raise SourceError("camera_stream_bad", f"{name}: has no video in it")
     stream = container.streams.video[0]

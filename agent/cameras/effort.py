@@ -44,7 +44,7 @@ class Headroom:
             return levels[self._steps[key]]
 
     def lower(self, name: str, width: int, height: int, fps: int, hardware: bool = False) -> bool:
-        """One step down from `level`, for it does not keep up. Returns False when there is none."""
+        """One step down from `level`, for it does not keep up. Returns False on the lowest level."""
         levels = self._levels(name, width, height, fps, hardware)
         key = name, fps, levels
         with self._lock:

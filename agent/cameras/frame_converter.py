@@ -1,4 +1,4 @@
-"""From a webcam's own pictures to frames that may be seen: decoded, 4:2:0, the masks painted."""
+"""Turns a webcam's raw or JPEG pictures into frames that may be seen: 4:2:0, the masks painted."""
 from collections.abc import Sequence
 
 import av

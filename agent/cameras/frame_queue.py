@@ -45,7 +45,7 @@ def _size_b(frame: EncodedFrame) -> int:
 
 
 class FrameQueue:
-    """Bounded, and neither side ever waits for the other: the putting side never blocks and never raises."""
+    """Bounded. The side that puts never blocks and never raises; the side that fetches waits for frames."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -77,19 +77,19 @@ class FrameQueue:
         return callback
 
     def put(self, data: bytes, pts_us: int, key: bool) -> None:
-        """Lay down one encoded frame. When there is no room, it and the rest of its GOP are dropped and counted."""
+        """Add one encoded frame. When there is no room, it and the rest of its GOP are dropped and counted."""
         with self._changed:
             if self._frames.offer(EncodedFrame(data, pts_us), key):
                 self._changed.notify()
 
     def put_luma(self, luma: Luma) -> None:
-        """Lay down a small picture; one that nobody has fetched yet is replaced."""
+        """Add a small picture; it replaces one that nobody has fetched."""
         with self._changed:
             self._luma = luma
             self._changed.notify()
 
     def fetch(self, wait_s: float) -> tuple[list[EncodedFrame], Luma | None]:
-        """All that was laid down, after at most `wait_s`. Raises the exception that a callback met."""
+        """All that was added, after at most `wait_s`. Raises the exception that a callback met."""
         with self._changed:
             self._changed.wait_for(lambda: self._frames or self._luma or self._error, wait_s)
             if self._error is not None:

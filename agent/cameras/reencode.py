@@ -1,4 +1,4 @@
-"""Encoded packets of a camera in; packets and luma with its masks painted in out."""
+"""Decodes a camera's packets, paints its masks, and encodes the pictures again; motion gets them, too."""
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Masks for cameras whose video arrives encoded: any such source, decoded, painted and encoded anew.
+"""Masks for cameras whose video arrives encoded: any source, decoded, painted and encoded again.
 
 Nothing of the original gets past: not its packets, not its pictures.
 """
@@ -38,7 +38,7 @@ class _Item(NamedTuple):
 
 
 class WorkQueue:
-    """Work between the thread that receives and the one that paints; neither waits for the other, but for work."""
+    """Work between the thread that receives and the one that paints; each waits only for work."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -157,7 +157,7 @@ class MaskTranscoder:
         self._queue.other(partial(self._sink.audio, info, unsupported), 0)
 
     def sound(self, sound: Sound) -> None:
-        """The next stretch of it."""
+        """The next stretch of sound."""
         self._queue.other(partial(self._sink.sound, sound), len(sound.data))
 
     def wants_luma(self, mono_s: float) -> bool:
@@ -165,7 +165,7 @@ class MaskTranscoder:
         return False
 
     def wants_main_luma(self) -> bool:
-        """Likewise."""
+        """The camera's own pictures are for nobody."""
         return False
 
     def luma(self, picture: Luma) -> None:

@@ -1,4 +1,4 @@
-"""One camera put together: its pumps, its pipe, its recorder, its sockets; what pauses and other settings do to it."""
+"""One camera put together: its pumps, its pipe, its recorder, its sockets; how pauses and other settings change it."""
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from agent.host.stop import Stop
 from agent.store.folders import Folders
 
 TELL_GAP_AFTER_S = 10.0     # a reconnect is told when it is over; a camera that stays away is told before
-# Settings that take no new source: of whoever pauses the camera, of the pipe while it runs, of a pipe made anew.
+# Settings that need no new source: of the pauses, of the pipe while it runs, of a pipe made anew.
 OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion", "tamper", "zone"}
 OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "cool_down_s",
                  "max_clip_s", "audio"}
@@ -114,7 +114,7 @@ class Camera:
             self._pipe.gap(replace(gap, over=True))
 
     def tick(self) -> None:
-        """What has to happen as time passes; called about once a second."""
+        """Let time pass; called about once a second."""
         self._pipe.tick()
         if any(pump.state.hangs() for pump in self._pumps):
             self._stuck()
@@ -150,7 +150,7 @@ class Camera:
         return facts
 
     def finish(self, timeout_s: float) -> None:
-        """Close the open clip, end the recorder, let go of the camera: whoever opens it next finds it free.
+        """Close the open clip, end the recorder, let go of the camera: another process finds it free.
 
         Each is waited for at most `timeout_s`; a source that takes longer ends by itself, or with the process.
         """

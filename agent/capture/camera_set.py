@@ -55,7 +55,7 @@ class CameraSet:
     def obey(self, settings: Settings, cameras: Iterable[CameraSettings], insist: bool) -> None:
         """Have just these cameras at work, by these settings. One that runs by the same ones does not notice.
 
-        Raises OSError when sockets can't be made, and, for those who `insist`, AlreadyRunning when another process has
+        Raises OSError when sockets can't be made, and, if `insist`, AlreadyRunning when another process has
         one of them; else that one is left alone, and tried again later.
         """
         self._settings, self._wanted = settings, {camera.name: camera for camera in cameras}

@@ -17,7 +17,7 @@ SILENT_S = 1.0              # neither sound nor packets for so long: a clip wait
 
 
 class ClipWriter:
-    """What is asked of it is collected until `send`. Not for several threads at once: its pipe's lock guards it."""
+    """Jobs are collected until `send`. Its pipe's lock guards it."""
 
     def __init__(self, camera: Camera, recorder: Recorder, clock: Clock, ring: Ring) -> None:
         self._kind = "motion" if camera.record == "motion" else "continuous"
@@ -28,7 +28,7 @@ class ClipWriter:
         self._open: Fragmenter | None = None
         self._closing: Fragmenter | None = None     # has its pictures, and waits for sound
         self._closing_mono_s = 0.0                  # since when
-        self.batch: list[Job] = []                  # what is asked of the recorder next
+        self.batch: list[Job] = []                  # the recorder's next jobs
         self._ready_n = 0           # of the batch: what may go although a clip waits
         self.refused_n = 0          # batches
         self.sound_lost_n = 0       # stretches that came while a clip was open and had no place in it
@@ -90,7 +90,7 @@ class ClipWriter:
         self._ready_n = 0
 
     def tell(self, *jobs: Job) -> None:
-        """Have something done after what was asked for so far."""
+        """Add jobs after those so far."""
         self.batch += jobs
 
     def send(self) -> bool:

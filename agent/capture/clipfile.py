@@ -14,7 +14,7 @@ from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
 
 if TYPE_CHECKING:
-    from agent.store.encryption.writer import Encrypter  # else only who encrypts pays for the library
+    from agent.store.encryption.writer import Encrypter  # the library is loaded only where clips are encrypted
 
 ROOM_B = 4 << 20            # taken at a time, so that not every flush changes the file system's books
 KEEP_SIZE = 1               # FALLOC_FL_KEEP_SIZE, fallocate(2)
@@ -32,7 +32,7 @@ class ClipFile:
             part.parent.mkdir(mode=0o770, parents=True, exist_ok=True)      # another camera may be quicker
             sync_folder(part.parent.parent)
         self._handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
-        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)        # whoever recovers sees that it is being written
+        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)        # the recovery sees that it is being written
         self._synced_mono_s = self._appended_mono_s = clock.mono_s()
         self._room_b = 0
         self.size_b = 0

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class EncryptionPolicy:
-    """One process's: `kind` is the cipher (core.evidence.encrypted), None where nothing is encrypted."""
+    """The policy of one process: `kind` is the cipher (core.evidence.encrypted), None where nothing is encrypted."""
 
     def __init__(self, kind: int | None = None) -> None:
         self._kind = kind
@@ -41,7 +41,7 @@ class EncryptionPolicy:
         return found
 
     def encrypter(self, day: DayKey | None, name: str) -> "Encrypter | None":
-        """For the clip of that name."""
+        """What encrypts the clip of that name; None where it is not encrypted."""
         if day is None or self._kind is None:
             return None
         from agent.store.encryption.writer import Encrypter  # only here: see clear_file.py
@@ -55,7 +55,7 @@ class EncryptionPolicy:
 
 
 def choose_policy(encrypt: Literal["auto", "on", "off"]) -> EncryptionPolicy:
-    """The one for this setting on this board: "auto" encrypts where a megabyte takes less than `AFFORDABLE_S`."""
+    """The policy for this setting on this board: "auto" encrypts where a megabyte takes less than `AFFORDABLE_S`."""
     if encrypt == "off":
         return EncryptionPolicy()
     kind = AES_GCM if board.has_aes() else CHACHA

@@ -31,7 +31,7 @@ class EventBuilder:
         """Note a look at something that counts; `info` tells how the ring's packets are encoded.
 
         A decoder that catches up looks at pictures of a while ago. The detector repeats its last boxes for a moment
-        after their objects may have gone: such a look is no picture of them.
+        after their objects may have gone: a look at that time is no picture of them.
         """
         self._notes.note(counted.objects, counted.zones, score, picture.mono_s)
         if counted.objects != self._seen:

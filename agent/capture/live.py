@@ -90,7 +90,7 @@ class LiveSocket:
                 viewer.end()
 
     def packet(self, packet: Packet) -> None:
-        """Offer a packet to all who look; the newest GOP is kept, so that a new viewer sees a picture at once."""
+        """Offer a packet to all viewers; the newest GOP is kept, so that a new viewer sees a picture at once."""
         with self._lock:
             if packet.key:
                 self._gop, self._gop_b = [], 0

@@ -23,7 +23,7 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 
 TICK_S = 1.0
-EXIT_STUCK = 70         # EX_SOFTWARE: only another process can free the camera; whoever started us starts us again
+EXIT_STUCK = 70         # EX_SOFTWARE: only another process can free the camera; systemd starts one
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _read_again(config: Path, settings: Settings) -> tuple[Settings, str | None]
 
 
 def _were_off(folders: Folders, cameras: list[CameraSettings]) -> list[str]:
-    """The cameras that their weekly hours had paused at the end: all that have such hours, where nobody can tell."""
+    """The cameras that their weekly hours had paused at the end: all with such hours where the store can't tell."""
     scheduled = [camera.name for camera in cameras if camera.off]
     if not scheduled:
         return []

@@ -26,7 +26,7 @@ class PauseWatch:
     def look(self) -> None:
         """See whether somebody has paused or resumed."""
         stamp = self._read_stamp()
-        # A file that was there and is not any more is no word of anybody: the card may be gone.
+        # A file that was there and is not any more is nobody's word: the card may be gone.
         if self._pauses is UNREADABLE or (stamp is not None and stamp != self._stamp):
             self._stamp, self._pauses = stamp, pause.load(self._folders)
 

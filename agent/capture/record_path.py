@@ -155,7 +155,7 @@ class RecordPath:
         facts.fps = rounded(self._frames.per_s(now_mono_s))
         facts.kbps = rounded(bytes_per_s * 8 / 1000 if bytes_per_s is not None else None)
         facts.last_frame_age_s = rounded(now_mono_s - last_mono_s if last_mono_s is not None else None)
-        facts.audio = self._sound.state(now_mono_s)
+        facts.audio = self._sound.facts(now_mono_s)
         if self._camera.audio:
             facts.sound_dropped_n = self._sound.dropped_n + self._clips.sound_lost_n
         facts.recording, facts.events_n = self._recorder.recording, self._recorder.events_n

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder(threading.Thread):
-    """One camera's writer. `offer` is the only door for work; `fault` and the counters tell how it goes."""
+    """One camera's writer. `offer` is the only entrance for work; `fault` and the counters tell how it fares."""
 
     def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
                  keeps_events_longer: bool, pre_roll_s: float, encryption: EncryptionPolicy | None = None) -> None:
@@ -47,7 +47,7 @@ class Recorder(threading.Thread):
                                ClipRules(always, keeps_events_longer, int(pre_roll_s * 1000), sync_every_s))
         self._retry_mono_s = 0.0
         self.fault: str | None = None       # card_full | card_read_only | card_io, while it lasts
-        self.clip_lost = threading.Event()  # set when the open clip can't be written on; cleared by who opens the next
+        self.clip_lost = threading.Event()  # set when the open clip can't be written on, until the next is opened
         self.errors_n = 0
 
     @property

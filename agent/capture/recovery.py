@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """One camera on the ladder. Belongs to the main loop's thread, but for `stuck`, which any may set."""
+    """One camera on the ladder. Belongs to the main loop's thread, but for `stuck`, which any thread may set."""
 
     def __init__(self, camera: str, folders: Folders, runtime: Path, clock: Clock, requests: Path) -> None:
-        """`runtime` forgets at a boot, `folders` does not; whoever acts on requests looks for them in `requests`."""
+        """`runtime` is empty after a boot, `folders` is not; root's units look for requests in `requests`."""
         self._camera, self._clock, self._requests = camera, clock, requests
         self._held_file, self._past_file = runtime / f"{camera}.ladder", ladder.path(folders, camera)
         self._past = ladder.load(self._past_file)

@@ -12,7 +12,7 @@ from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock
 from agent.host.sockets import SocketServer
 
-SAME_S = 1.0                # who asks so soon after another gets the same picture
+SAME_S = 1.0                # a question so soon after another gets the same picture
 DECODE_S = 0.5              # on a slow board the picture reached by then counts: a little older, but in time
 QUALITY = 85
 SMALL_WIDE = 640            # what a home sink is sent: 200 kB at most

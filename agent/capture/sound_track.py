@@ -1,6 +1,7 @@
 """One camera's sound on its way to the recorder: which format it has, and its stretches on the device's clock."""
 import logging
 
+from agent.core.contract.facts import SoundFacts
 from agent.core.media.model import AudioInfo, Sound
 from agent.core.media.mp4.entries import holds
 from agent.core.media.soundline import Soundline
@@ -11,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class SoundTrack:
-    """Takes what a source tells of its sound. What is not kept is said once, in the log and in `state`."""
+    """Dates what a source sends of sound. Why sound is not kept is said once in the log, and in `facts`."""
 
     def __init__(self, camera: str, wanted: bool) -> None:
         self._camera, self._wanted = camera, wanted
@@ -50,14 +51,14 @@ class SoundTrack:
         self._came_us = now_us
         return self._line.date(sound, now_us) if self._line else []
 
-    def state(self, now_mono_s: float) -> str | None:
-        """In a few words what is kept of the camera's sound, for the heartbeat; None while nothing is known of it."""
+    def facts(self, now_mono_s: float) -> SoundFacts | None:
+        """What becomes of the camera's sound, for the heartbeat; None while nothing is known of it."""
         if not self._wanted:
-            return "off"
+            return SoundFacts("off")
         if self._told is None:
             return None
         info, unsupported = self._told
         if self.audio is None:
-            return f"unsupported {unsupported or info.codec}" if unsupported or info else "none"
+            return SoundFacts("unsupported", unsupported or info.codec) if unsupported or info else SoundFacts("none")
         silent = self._came_us is None or now_mono_s - self._came_us / 1e6 > SILENT_S
-        return f"{self.audio.codec} {self.audio.rate_hz} Hz" + (", silent" if silent else "")
+        return SoundFacts("silent" if silent else "recorded", self.audio.codec, self.audio.rate_hz)

@@ -25,7 +25,7 @@ def last_picture(info: StreamInfo, packets: Sequence[Packet],
                  go_on: Callable[[], bool] = lambda: True) -> av.VideoFrame | None:
     """The picture of the last of `packets`, which begin with a keyframe, its pts in microseconds; None without any.
 
-    `go_on` is asked before each packet but the first: when it says no, the picture reached so far counts.
+    `go_on` is asked before each packet but the first: after a no, the picture reached so far counts.
     """
     decoder = av.CodecContext.create(DECODERS[info.codec], "r")
     decoder.extradata = info.config

@@ -86,7 +86,7 @@ Changes = Sequence[Tampering]
 
 
 class TamperState:
-    """Knows what has been told. `look` is for whoever has the pictures, the rest for whoever has the jobs."""
+    """What has been told and still holds. `look` is for the thread with the pictures, the rest for the jobs."""
 
     def __init__(self, camera: Camera) -> None:
         self._told: list[str] = []          # what holds, oldest first

@@ -24,7 +24,7 @@ NO_CURE = ("camera_not_found", "camera_auth", "encoder_missing")
 class Step(Enum):
     """What is done about a dead camera, besides opening it again and again."""
 
-    PROCESS = "process"         # this process ends; whoever started it starts another
+    PROCESS = "process"         # this process ends; systemd starts another
     DRIVER = "driver"           # the camera's driver lets go of it and takes it anew
     REBOOT = "reboot"           # the machine restarts
 
@@ -96,7 +96,7 @@ class Ladder:
     def due(self, taken_n: int) -> Step | None:
         """The step after these; None when there is no further one.
 
-        A restart of the machine that is allowed again is caught up on: whoever lives has not had it.
+        A restart of the machine that is allowed again is caught up on: a process that lives has not had it.
         """
         return None if self._spent(taken_n) else self.steps[min(taken_n, len(self.steps) - 1)]
 

@@ -1,4 +1,4 @@
-"""Recorded video looked at again, for whoever asks: the command line and the page.
+"""Recorded video looked at again, for the command line and the page.
 
-It lies here and not with the recorder, because no role may import another one; whoever imports it loads libav.
+It lies here and not with the recorder, because no role may import another one; to import it loads libav.
 """

@@ -4,10 +4,10 @@ A viewer costs references to packets that are in memory anyway. A slow viewer lo
 """
 import asyncio
 import contextlib
-from collections import deque
 from pathlib import Path
 
 from agent.core.contract.live import LiveError, Parser
+from agent.core.media.gop_queue import GopQueue
 from agent.core.media.model import Packet, StreamInfo
 
 READ_B = 64 * 1024
@@ -21,31 +21,26 @@ class NotLive(Exception):
     """There is no picture to show. The text is a code; the page's script has the words for it."""
 
 
+def _size_b(packet: Packet) -> int:
+    return len(packet.data)
+
+
 class Viewer:
     """One browser that watches: the packets that it has yet to be sent."""
 
     def __init__(self) -> None:
-        self._queue: deque[Packet] = deque()
-        self._queued_b = 0
-        self._needs_key = True
+        self._queue: GopQueue[Packet] = GopQueue(_size_b, QUEUE_B_MAX)
         self._changed = asyncio.Event()
         self._over = False
 
     def offer(self, packet: Packet) -> None:
         """Queue a packet; when the queue is full, empty it and go on at the next keyframe."""
-        if self._queued_b + len(packet.data) > QUEUE_B_MAX:
-            self._queue.clear()
-            self._queued_b, self._needs_key = 0, True
-        if self._needs_key and not packet.key:
-            return
-        self._needs_key = False
-        self._queue.append(packet)
-        self._queued_b += len(packet.data)
-        self._changed.set()
+        if self._queue.offer(packet, packet.key):
+            self._changed.set()
 
     def end(self) -> None:
         """No more packets come; the queue is emptied."""
-        self._queue.clear()
+        self._queue.refill(())
         self._over = True
         self._changed.set()
 
@@ -54,12 +49,7 @@ class Viewer:
         while not self._queue and not self._over:
             self._changed.clear()
             await self._changed.wait()
-        packets, taken_b = [], 0
-        while self._queue and taken_b < BATCH_B_MAX:
-            packets.append(self._queue.popleft())
-            taken_b += len(packets[-1].data)
-        self._queued_b -= taken_b
-        return packets
+        return self._queue.pop_some(BATCH_B_MAX)
 
 
 class Fanout:

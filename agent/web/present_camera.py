@@ -15,8 +15,6 @@ from agent.core.household.pause import Paused, Pauses
 from agent.host.clock import Instant
 from agent.web.words import PageWords
 
-SILENT, UNSUPPORTED = ", silent", "unsupported "        # an end and a begin of `CameraFacts.audio`
-
 
 def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:
     """Whether sound is recorded, or why not; "" for a camera whose sound the household has not turned on."""
@@ -25,12 +23,14 @@ def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:
     facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
     if facts is None or facts.audio is None:
         return words("sound.on")
-    heard = facts.audio
-    if heard.startswith(UNSUPPORTED):
-        return words("sound.unsupported", codec=heard.removeprefix(UNSUPPORTED))
-    if heard == "none":
-        return words("sound.none")
-    return words("sound.silent" if heard.endswith(SILENT) and facts.state == "ok" else "sound.on")
+    match facts.audio.state:
+        case "unsupported":
+            return words("sound.unsupported", codec=facts.audio.codec)
+        case "none":
+            return words("sound.none")
+        case "silent" if facts.state == "ok":
+            return words("sound.silent")
+    return words("sound.on")
 
 
 @dataclass(frozen=True, slots=True)

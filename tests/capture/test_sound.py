@@ -7,6 +7,7 @@ import av
 import pytest
 
 from agent.config.settings import Motion
+from agent.core.contract.facts import SoundFacts
 from agent.host.clock import SystemClock
 from agent.store.clip_recovery import recover_camera
 from agent.store.clips import Clip
@@ -67,7 +68,7 @@ def test_a_files_sound_is_recorded_as_it_is_across_cuts(rig: Rig):
     film = footage.with_sound(SILENT, "aac")
     rig.start(f"file:{film}", record="continuous", motion=NO_MOTION, max_clip_s=3, audio=True)
     until(lambda: len(rig.clips()) >= 2)
-    assert rig.facts().audio == "aac 16000 Hz"
+    assert rig.facts().audio == SoundFacts("recorded", "aac", 16_000)
     rig.finish()
     for clip in rig.clips():
         assert_plays(place(rig, clip), "aac")
@@ -119,21 +120,23 @@ def test_sound_is_off_unless_the_household_turned_it_on(rig: Rig):
     rig.start(f"file:{footage.with_sound(SILENT, 'aac')}", record="continuous", motion=NO_MOTION)
     until(lambda: rig.facts().recording)
     until(lambda: list(rig.folders.clips.glob("*/*.part"))[0].stat().st_size > 100_000)
-    assert rig.facts().audio == "off"
+    assert rig.facts().audio == SoundFacts("off")
     rig.finish()
     with av.open(str(place(rig, rig.clips()[0]))) as container:
         assert [stream.type for stream in container.streams] == ["video"]
 
 
-@pytest.mark.parametrize(("codec", "told"), [("mp3", "unsupported mp3"), (None, "none")])
-def test_sound_that_cannot_be_kept_never_harms_the_video(rig: Rig, codec: str | None, told: str,
+@pytest.mark.parametrize(("codec", "told"), [
+    ("mp3", SoundFacts("unsupported", "mp3")), (None, SoundFacts("none"))])
+def test_sound_that_cannot_be_kept_never_harms_the_video(rig: Rig, codec: str | None, told: SoundFacts,
                                                          caplog: pytest.LogCaptureFixture):
     short = footage.clip(320, 180, 10, 10, 300, seconds=2)
     rig.start(f"file:{footage.with_sound(short, codec) if codec else short}", loop=True, record="continuous",
               motion=NO_MOTION, audio=True)
     part = until(lambda: list(rig.folders.clips.glob("*/*.part")))[0]
     until(lambda: part.stat().st_size > 150_000)        # the film begins anew, and tells its sound again
-    assert rig.facts().audio.startswith(told)
+    heard = rig.facts().audio
+    assert heard.state == told.state and heard.codec.startswith(told.codec)
     rig.finish()
     clip = rig.clips()[0]
     assert clip.dur_ms > 2500 and clip.frames == pytest.approx(clip.dur_ms / 100, abs=1)

@@ -12,6 +12,7 @@ from agent.capture.live import LiveSocket
 from agent.capture.pipe import Pipe
 from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd, ClipLost, Job
 from agent.config.settings import Camera, Motion
+from agent.core.contract.facts import SoundFacts
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.mp4.read import fragments, read_head, samples, sounds
 from tests.conftest import HandClock
@@ -160,7 +161,7 @@ def test_on_a_good_network_sound_and_picture_are_in_step(live: LiveSocket):
     studio.play()
     studio.pipe.finish()
     assert_in_step(studio, 0.02)
-    assert studio.pipe.facts().audio == "aac 16000 Hz"
+    assert studio.pipe.facts().audio == SoundFacts("recorded", "aac", 16_000)
 
 
 @settings(max_examples=60)
@@ -210,7 +211,7 @@ def test_without_sound_the_video_is_as_ever(live: LiveSocket, promised: bool):
     studio.pipe.finish()
     assert sum(studio.seen(), []) == list(range(250)) and len(studio.book.clips) == 3
     assert all(clip.audio is None for clip in studio.book.clips)
-    assert studio.pipe.facts().audio == ("aac 16000 Hz, silent" if promised else "none")
+    assert studio.pipe.facts().audio == (SoundFacts("silent", "aac", 16_000) if promised else SoundFacts("none"))
 
 
 @pytest.mark.parametrize(("info", "unsupported"), [
@@ -225,7 +226,7 @@ def test_sound_that_cannot_be_kept_is_said_once(live: LiveSocket, info: AudioInf
         studio.play(second + 1)
     studio.pipe.finish()
     assert studio.seen() == [list(range(30))] and studio.book.clips[0].audio is None
-    assert studio.pipe.facts().audio == f"unsupported {unsupported or info.codec}"
+    assert studio.pipe.facts().audio == SoundFacts("unsupported", unsupported or info.codec)
     assert len([record for record in caplog.records if "without sound" in record.message]) == 1
 
 

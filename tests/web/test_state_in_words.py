@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from agent.config.settings import Camera
-from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts, LinkFacts
+from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts, LinkFacts, SoundFacts
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
@@ -118,12 +118,16 @@ def test_the_details_tell_how_long_footage_stays_and_a_card_lasts(hand_clock):
         ("Card wear", "22 GB written a day; at that rate a new card lasts 0.8 to 2.0 years")]
 
 
+SILENT = SoundFacts("silent", "aac", 16000)
+
+
 @pytest.mark.parametrize(("state", "heard", "vi", "en"), [
-    ("starting", None, "có ghi", "on"), ("ok", "aac 16000 Hz", "có ghi", "on"),
-    ("ok", "aac 16000 Hz, silent", "camera báo là có", "none comes"),
-    ("paused", "aac 16000 Hz, silent", "có ghi", "on"),
-    ("ok", "none", "camera không gửi", "sends none"), ("ok", "unsupported g726", "camera gửi dạng g726", "sends g726")])
-def test_a_camera_that_is_to_have_sound_says_whether_it_has(state: str, heard: str | None, vi: str, en: str):
+    ("starting", None, "có ghi", "on"), ("ok", SoundFacts("recorded", "aac", 16000), "có ghi", "on"),
+    ("ok", SILENT, "camera báo là có", "none comes"),
+    ("paused", SILENT, "có ghi", "on"),
+    ("ok", SoundFacts("none"), "camera không gửi", "sends none"),
+    ("ok", SoundFacts("unsupported", "g726"), "camera gửi dạng g726", "sends g726")])
+def test_a_camera_that_is_to_have_sound_says_whether_it_has(state: str, heard: SoundFacts | None, vi: str, en: str):
     gate = Camera(name="gate", source="rtsp://10.0.0.5/1", audio=True)
     seen = report(CameraFacts(camera="gate", state=state, audio=heard))
     assert vi in hearing.sound_text(gate, seen, VI) and en in hearing.sound_text(gate, seen, EN)
@@ -131,5 +135,5 @@ def test_a_camera_that_is_to_have_sound_says_whether_it_has(state: str, heard: s
 
 
 def test_of_sound_that_nobody_asked_for_nothing_is_said():
-    assert hearing.sound_text(GATE, report(CameraFacts(camera="gate", state="ok", audio="off")), EN) == ""
+    assert hearing.sound_text(GATE, report(CameraFacts(camera="gate", state="ok", audio=SoundFacts("off"))), EN) == ""
     assert hearing.sound_text(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")

@@ -158,7 +158,7 @@ class Hub:
             self._selector.modify(guest.connection.socket, events, guest)
 
     def _let_go(self, guest: _Guest, error: Exception | None) -> None:
-        """The connection is over; whoever waits for it goes on."""
+        """The connection is over; the thread that waits for it goes on."""
         if guest.ended.is_set():
             return
         if guest in self._guests:

@@ -7,6 +7,14 @@ from typing import Literal
 import msgspec
 
 
+class SoundFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What becomes of a camera's sound."""
+
+    state: Literal["off", "none", "unsupported", "recorded", "silent"]     # silent: it is promised, and does not come
+    codec: str = ""                       # of the camera: "aac", "pcma", "g726", ...
+    rate_hz: int = 0                      # of sound that is recorded
+
+
 class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One camera as its capture process sees it."""
 
@@ -23,7 +31,7 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     fps: float | None = None              # measured over the last seconds
     fps_set: float | None = None          # as the camera was asked for
     kbps: float | None = None
-    audio: str | None = None              # "aac 16000 Hz" (with ", silent" if none comes), off, none, unsupported g726
+    audio: SoundFacts | None = None
     sound_dropped_n: int | None = None    # stretches of sound that came too late for their clip, or overlap
     last_frame_age_s: float | None = None
     luma_fps: float | None = None         # pictures a second that the detector got

@@ -33,7 +33,7 @@ class StreamInfo:
     width: int
     height: int
     config: bytes
-    encoder: str = ""                               # who encodes it here: "v4l2", "x264 ultrafast"; "" if nobody
+    encoder: str = ""                               # that works here: "v4l2", "x264 ultrafast"; "": the camera's own
     reduced_from: tuple[int, int] | None = None     # the size that was asked for, if it is more than the encoder can do
 
 

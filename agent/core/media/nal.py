@@ -56,7 +56,7 @@ SPS = {"h264": 7, "h265": 33}
 
 
 def split_annex_b(data: bytes) -> list[bytes]:
-    """The NAL units between start codes of 3 or 4 bytes. Raises BitstreamError when there is none."""
+    """The NAL units between start codes of 3 or 4 bytes. Raises BitstreamError without any."""
     units = []
     code = data.find(START)
     if code < 0:

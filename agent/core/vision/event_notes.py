@@ -1,4 +1,4 @@
-"""What is noted of an event while it goes on: peak, zones, how many objects, and their way. Pure, of a bounded size."""
+"""What is noted of an event while it goes on: peak, zones, number of objects, and their path. Pure and bounded."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,7 +41,7 @@ class EventNotes:
         self._start_mono_s = start_mono_s
         self._score = 0.0
         self._zones: dict[str, None] = {}
-        self._numbers: dict[int, int] = {}      # the detector's -> ours; who was seen last comes last
+        self._numbers: dict[int, int] = {}      # the detector's -> ours; the one seen last comes last
         self._tracks_n = 0
         self._path: list[PathSample] = []
         self._step_ds = 1                       # samples are at least this far apart

@@ -1,4 +1,4 @@
-"""WS-Discovery (2005/04): asking a network who is a camera, and reading the answers.
+"""WS-Discovery (2005/04): asking all devices of a network whether they are cameras, and reading the answers.
 
 Sources: WS-Discovery, April 2005; ONVIF Core Specification, 7 (types and scopes).
 """

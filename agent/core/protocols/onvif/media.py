@@ -105,7 +105,7 @@ class Media1:
         return SoapRequest(MEDIA1, "GetVideoEncoderConfiguration", _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
-        """They."""
+        """The encoder's settings in the answer; None without a picture's."""
         node = answer.find("Configuration")
         return encoder(node) if node else None
 
@@ -151,7 +151,7 @@ class Media2:
         return SoapRequest(MEDIA2, "GetVideoEncoderConfigurations", _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
-        """They."""
+        """The encoder's settings in the answer; None without a picture's."""
         node = answer.find("Configurations")
         return encoder(node) if node else None
 

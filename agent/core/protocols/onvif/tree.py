@@ -55,7 +55,7 @@ class Node:
         return printable(self.raw(*path))
 
     def number(self, *path: str) -> float | None:
-        """The same as a number; None where it is none that can be counted with."""
+        """The same as a finite number; None where it is not one."""
         return number(self.raw(*path))
 
     def whole(self, *path: str) -> int | None:

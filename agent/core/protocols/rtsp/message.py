@@ -35,7 +35,7 @@ REQUEST_LINE = re.compile(r"([A-Z_]{3,20}) +(\S+) +RTSP/\d\.\d\s*$")
 
 
 class Unreadable(ValueError):
-    """These bytes are no RTSP, or more of it than anyone needs; the text says which."""
+    """These bytes are no RTSP, or too much of it; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class RtspMessage:
         return next(iter(self.every(name)), "")
 
     def number(self, name: str) -> int | None:
-        """A header that is a whole number, None if it is missing or is none."""
+        """A header as a whole number; None if it is missing or no number."""
         value = self.header(name)
         return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 

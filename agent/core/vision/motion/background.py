@@ -68,6 +68,15 @@ class LearnPace(NamedTuple):
     seen_s: float            # for which what is seen now has been there; shorter if the pictures between showed nothing
 
 
+class _Limits(NamedTuple):
+    """What a picture is compared with; planes of its shape."""
+
+    usual: np.ndarray        # deviation of each pixel and its neighbours
+    threshold: np.ndarray    # the same, wider where it is restless
+    lowest: np.ndarray       # contrast of the neighbourhood
+    highest: np.ndarray
+
+
 def _spread(contrast: np.ndarray) -> float:
     return float(cv2.meanStdDev(contrast)[1][0, 0])
 
@@ -107,11 +116,10 @@ class Background:
         self._before = np.zeros_like(self._before)
 
     def _derive(self) -> None:
-        """What follows from what has been learned, for the next picture."""
-        self._usual = np.maximum(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
-        self._threshold = cv2.multiply(self._usual, self.busy + 1.0)
-        self._lowest = cv2.erode(self._mean, self._shake)
-        self._highest = cv2.dilate(self._mean, self._shake)
+        """Derive from what has been learned what the next picture is compared with."""
+        usual = np.maximum(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
+        self._limits = _Limits(usual, cv2.multiply(usual, self.busy + 1.0), cv2.erode(self._mean, self._shake),
+                               cv2.dilate(self._mean, self._shake))
 
     def calm(self) -> None:
         """Forget where it has been restless."""
@@ -131,18 +139,18 @@ class Background:
         keeps its own).
         """
         s, contrast = self._s, picture.contrast
-        nearest = cv2.min(cv2.max(contrast, self._lowest), self._highest)
+        nearest = cv2.min(cv2.max(contrast, self._limits.lowest), self._limits.highest)
         lighter = cv2.divide(cv2.absdiff(picture.brightness, self.brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
-        excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._threshold)
+        excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._limits.threshold)
         grown = excess > s.grow_deviations
         grown_n = cv2.countNonZero(grown.view(np.uint8))
         if not grown_n:
             return self._nothing
-        new = cv2.absdiff(contrast, self._earlier) >= _EARLIER_DEVIATIONS * self._usual
+        new = cv2.absdiff(contrast, self._earlier) >= _EARLIER_DEVIATIONS * self._limits.usual
         if self._ignored is not None:
             new &= ~self._ignored
         mask = cv2.morphologyEx((grown & new).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
-        step = cv2.divide(cv2.absdiff(contrast, self._recent), self._threshold)
+        step = cv2.divide(cv2.absdiff(contrast, self._recent), self._limits.threshold)
         return Change(mask, new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
                       self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
 
@@ -156,11 +164,11 @@ class Background:
 
     def as_before(self, picture: WorkPicture) -> np.ndarray:
         """Bool plane of pixels that look as they did before what is there now came and was learned."""
-        return cv2.absdiff(picture.contrast, self._earlier) < _EARLIER_DEVIATIONS * self._usual
+        return cv2.absdiff(picture.contrast, self._earlier) < _EARLIER_DEVIATIONS * self._limits.usual
 
     def uneasy(self, picture: WorkPicture) -> np.ndarray:
         """Bool plane of pixels that differ from a while ago, with no tolerance for leaves or a shaken camera."""
-        off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._threshold
+        off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._limits.threshold
         return off if self._ignored is None else off & ~self._ignored
 
     def glance(self, picture: WorkPicture, share: float) -> Glance:
@@ -169,10 +177,10 @@ class Background:
         As in `compare`, a pixel counts only beyond both limits: that of the contrast and that of the brightness.
         Surroundings change less than what is in them, so a true change passes these limits before it is evidence.
         """
-        evidence = share * self._s.seed_deviations * self._threshold
+        evidence = share * self._s.seed_deviations * self._limits.threshold
         off = picture.scale * evidence / _BRIGHTNESS_WEIGHT
-        high = np.maximum(self.brightness + off, picture.scale * (self._highest + evidence))
-        low = np.minimum(self.brightness - off, picture.scale * (self._lowest - evidence))
+        high = np.maximum(self.brightness + off, picture.scale * (self._limits.highest + evidence))
+        low = np.minimum(self.brightness - off, picture.scale * (self._limits.lowest - evidence))
         return Glance.between(low - self._s.dark_level, high - self._s.dark_level, self._ignored)
 
     def learn(self, picture: WorkPicture, change: Change, loose: np.ndarray, pace: LearnPace, settling: bool) -> None:
@@ -187,7 +195,7 @@ class Background:
         slow = weight(pace.seen_s, s.learn_under_s)
         if settling:
             fast = slow = max(fast, weight(pace.since_s, s.relearn_s))
-        off = cv2.min(cv2.absdiff(picture.contrast, self._mean), _OUTLIER_DEVIATIONS * self._usual)
+        off = cv2.min(cv2.absdiff(picture.contrast, self._mean), _OUTLIER_DEVIATIONS * self._limits.usual)
         unseen = change.mask ^ 1 if change.share else None
         for average, value, under in ((self._deviation, off, _WIDEN_UNDER * weight(pace.seen_s, s.learn_s)),
                                       (self._mean, picture.contrast, slow),

@@ -1,4 +1,7 @@
-"""How crisp the edges of something are: an insect or a drop near the lens, a shadow and a cone of light are soft."""
+"""How crisp the edges of something are: an insect or a drop near the lens, a shadow and a cone of light are soft.
+
+It stands alone because its constants belong to no other measure of the scene.
+"""
 import cv2
 import numpy as np
 

@@ -19,7 +19,7 @@ class Detector:
     """Motion in one camera's picture. Give it every picture, in order."""
 
     def __init__(self, settings: MotionSettings, ignore: Sequence[Sequence[Point]] = ()) -> None:
-        """`ignore` are polygons in fractions of the picture inside which nothing counts; ValueError if one is none."""
+        """`ignore` are polygons in fractions of the picture inside which nothing counts; ValueError for a wrong one."""
         covered(ignore, (1, 1))
         self._s = settings
         self._ignore = ignore

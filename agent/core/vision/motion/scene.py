@@ -1,4 +1,6 @@
 """One unbroken run of pictures of one size: everything that has been learned, and the look at the next picture."""
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -30,6 +32,24 @@ def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
     return mask
 
 
+@dataclass(slots=True)
+class _FullLook:
+    """The latest full look."""
+
+    mono_s: float
+    look: Look
+    fresh_mono_s: float             # when one last saw another picture
+    glance: Glance | None = None    # what a first look compares with; None: a first look is not enough
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The objects that move, and until when that is held."""
+
+    objects: tuple[SeenObject, ...] = ()
+    until_mono_s: float = float("-inf")
+
+
 class Scene:
     """Begins with its first picture; a gap in time or another size needs a new one."""
 
@@ -50,12 +70,8 @@ class Scene:
         self._focus = Focus()
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
-        self._fresh_mono_s = luma.mono_s                           # when a full look last saw another picture
-        self._moving_mono_s = float("-inf")                        # "moving" is held until then
-        self._objects: tuple[SeenObject, ...] = ()
-        self._full_mono_s = luma.mono_s                            # the latest full look
-        self._look = Look(False, reasons=(Reason.SETTLING,))       # and what it said
-        self._glance: Glance | None = None                         # what a first look compares with; None: it won't do
+        self._shown = _Shown()
+        self._full = _FullLook(luma.mono_s, Look(False, reasons=(Reason.SETTLING,)), luma.mono_s)
 
     @property
     def next_number(self) -> int:
@@ -71,7 +87,7 @@ class Scene:
         """Forget where it has been restless."""
         self._background.calm()
         self._views.forget()
-        self._glance = None
+        self._full.glance = None
 
     def look(self, luma: Luma, dt_s: float) -> Look:
         """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it.
@@ -83,19 +99,20 @@ class Scene:
         small = shrunken(luma.y, self._size)
         if (noise_times := self._gain.noise_times(luma)) > 1.0:
             self._background.expect_noise(noise_times)
-            self._glance = None
-        since_s = luma.mono_s - self._full_mono_s
-        calm = self._glance is not None and self._glance.outside_n(small) < strong_min(self._blob_min_px)
+            self._full.glance = None
+        since_s = luma.mono_s - self._full.mono_s
+        calm = self._full.glance is not None and self._full.glance.outside_n(small) < strong_min(self._blob_min_px)
         if not calm or since_s > self._s.calm_s:
             pace = LearnPace(since_s, since_s if calm else dt_s)
-            self._look = self._full(prepare(small, self._s), luma.mono_s, dt_s, pace)
-            self._full_mono_s = luma.mono_s
-            self._glance = self._background.glance(self._picture, _GLANCE_SHARE) if self._idle(luma.mono_s) else None
-        return self._look
+            self._full.look = self._look_fully(prepare(small, self._s), luma.mono_s, dt_s, pace)
+            self._full.mono_s = luma.mono_s
+            idle = self._idle(luma.mono_s)
+            self._full.glance = self._background.glance(self._picture, _GLANCE_SHARE) if idle else None
+        return self._full.look
 
-    def _full(self, picture: WorkPicture, now: float, dt_s: float, pace: LearnPace) -> Look:
+    def _look_fully(self, picture: WorkPicture, now: float, dt_s: float, pace: LearnPace) -> Look:
         if cv2.norm(picture.small, self._picture.small, cv2.NORM_INF):
-            self._fresh_mono_s = now
+            self._full.fresh_mono_s = now
         self._picture = picture
         change = self._compare(picture, dt_s)
         blank = change.share > 0 and not self._background.fills(picture)
@@ -105,9 +122,9 @@ class Scene:
             self._views.keep(self._background)
         if extent is not Extent.DOUBT:
             self._follow(picture, change, extent, now, dt_s, pace)
-        moving = now <= self._moving_mono_s
+        moving = now <= self._shown.until_mono_s
         followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
-        return Look(moving, change.share, self._objects if moving else (), self._reasons(extent, now), followed_n)
+        return Look(moving, change.share, self._shown.objects if moving else (), self._reasons(extent, now), followed_n)
 
     def _compare(self, picture: WorkPicture, dt_s: float) -> Change:
         """What differs from the background; if much does, and another view is known that fits better, from that one."""
@@ -131,10 +148,10 @@ class Scene:
         loose = _outside(change.mask, [t.blob for t in confirmed])
         self._background.learn(picture, change, loose, pace, now < self._upheaval.settled_mono_s)
         if seen and now >= self._started_mono_s:
-            self._moving_mono_s = now + s.hold_s
+            self._shown.until_mono_s = now + s.hold_s
             whole = self._outlines.whole(seen, change.mask, now)
             found = [SeenObject(number, self._box(edges)) for number, edges in whole]
-            self._objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
+            self._shown.objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
 
     def _crispness(self, blob: Blob) -> float:
         return self._focus.crispness(blob, self._picture, self._background)
@@ -142,11 +159,11 @@ class Scene:
     def _idle(self, now_mono_s: float) -> bool:
         """True if the latest full look found nothing that the next picture might continue."""
         learned_mono_s = max(self._started_mono_s + self._s.learn_s, self._upheaval.settled_mono_s)
-        return (now_mono_s > max(learned_mono_s, self._moving_mono_s) and not self._stays.places
+        return (now_mono_s > max(learned_mono_s, self._shown.until_mono_s) and not self._stays.places
                 and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
     def _seen(self, picture: WorkPicture, confirmed: list[Track], now_mono_s: float) -> list[Part]:
-        """The `confirmed` tracks, all in sight, that move now, and the places where somebody stands who does."""
+        """The `confirmed` tracks, all in sight, that move now, and the places where a standing person does."""
         self._stays.remember(confirmed, now_mono_s)
         found = [Part(t.number, t.edges, t.speed_px_per_s)
                  for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
@@ -162,7 +179,7 @@ class Scene:
         holds = (
             (Reason.SETTLING, now_mono_s < max(self._started_mono_s, self._upheaval.settled_mono_s)),
             (Reason.GLOBAL_CHANGE, extent is not Extent.PART),
-            (Reason.FROZEN, now_mono_s - self._fresh_mono_s > s.frozen_s),
+            (Reason.FROZEN, now_mono_s - self._full.fresh_mono_s > s.frozen_s),
             (Reason.BUSY, self._tracker.clutter > s.busy_clutter),
         )
         return tuple([reason for reason, true in holds if true])

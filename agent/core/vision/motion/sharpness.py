@@ -1,4 +1,7 @@
-"""How good a picture of an object would be: large, sharp, and the whole of it."""
+"""How good a picture of an object would be: large, sharp, and the whole of it.
+
+It stands alone because the event builder asks it, and OpenCV is used in core/vision alone.
+"""
 import cv2
 import numpy as np
 

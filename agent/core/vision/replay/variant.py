@@ -18,7 +18,7 @@ class Turns:
         return at_s >= self._next_s
 
     def took(self, at_s: float) -> None:
-        """It was."""
+        """The picture of that time was looked at."""
         self._next_s = max(self._next_s + self._period_s, at_s + self._period_s / 2)
 
 
@@ -47,7 +47,7 @@ class Variant:
         return self.settings.blob_pct / 100
 
     def detector(self) -> Detector:
-        """A detector that has seen nothing. Raises ValueError for an area that is none."""
+        """A detector that has seen nothing. Raises ValueError for an area without an inside."""
         return Detector(self.settings, self.ignore)
 
     def counting(self) -> Zones:

@@ -1,4 +1,7 @@
-"""Tells a hanging picture from a quiet one: a sensor that works has noise."""
+"""Tells a hanging picture from a quiet one: a sensor that works has noise.
+
+It stands alone because it needs no knowledge of the usual view.
+"""
 import cv2
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""The sentence that tells people what has been seen."""
+"""The sentences that tell people what has been seen.
+
+They stand alone so that all that people read of tampering is in one place.
+"""
 from agent.core.vision.tamper.fit import Fit
 from agent.core.vision.tamper.kinds import Kind
 

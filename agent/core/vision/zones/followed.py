@@ -1,4 +1,4 @@
-"""Who is who: what an object has done stays with it through short losses of sight and another number."""
+"""Which object is which: what an object has done stays with it through short losses of sight and another number."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
@@ -41,7 +41,7 @@ class Zones:
 
 
 FOUND_AGAIN_S = 1.0     # a new number near where somebody was lost no longer ago than this is the same object
-REMEMBERED_S = 30.0     # a number that comes back this late is the same object: the detector remembers who stopped
+REMEMBERED_S = 30.0     # a number that comes back this late is the same object: the detector remembers what stopped
 KNOWN_MAX = 64          # remembered at a time
 
 
@@ -60,12 +60,12 @@ class Followed:
 
     def __init__(self, zones: Sequence[Zone]) -> None:
         self._zones = zones
-        self._known: dict[int, KnownObject] = {}      # by number; who was in sight last comes last
+        self._known: dict[int, KnownObject] = {}      # by number; the one in sight last comes last
 
     def follow(self, look: "Look", mono_s: float) -> list[KnownObject]:
         """Those that are in sight now, in the order of the look's objects.
 
-        A lamp that goes on blinds the detector for some seconds; whoever is found near after that was not lost before.
+        A lamp that goes on blinds the detector for some seconds; an object found near after that was not lost before.
         """
         in_sight = {seen.number for seen in look.objects}
         for number, known in list(self._known.items()):

@@ -1,7 +1,7 @@
 """What one object has done about one zone so far: each trace takes its box and says whether the zone is fulfilled.
 
 A box jitters: by a pixel of the picture that is analysed, and with what of the object happens to differ from what is
-behind it. Therefore a border counts as crossed only by who comes clearly, by a margin, from its other side.
+behind it. Therefore a border counts as crossed only by an object that comes clearly, by a margin, from its other side.
 """
 from math import inf
 

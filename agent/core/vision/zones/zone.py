@@ -15,7 +15,7 @@ class ZoneRule(Enum):
 
 
 class Direction(Enum):
-    """To which side something must go over a line, as seen by who looks along it from its first point to its last."""
+    """To which side something must go over a line, as seen along it from its first point to its last."""
 
     BOTH = "both"
     LEFT = "left"

@@ -125,7 +125,7 @@ def _end(fragment: Fragment) -> int:
 
 
 def _first(strip: Strip, whole: Sequence[Fragment], begin: int) -> int:
-    """The fragment that begins with the last keyframe shown at `begin` or before; the first one if there is none."""
+    """The fragment that begins with the last keyframe shown at `begin` or before, else the first one."""
     for number in range(len(whole) - 1, 0, -1):
         if whole[number].key and whole[number].base <= begin and strip.shown(_picture(strip, whole[number])) <= begin:
             return number
