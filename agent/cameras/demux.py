@@ -1,4 +1,4 @@
-"""What files and network cameras share: PyAV hands out packets; we hand them on, in our wrapping and with our times."""
+"""Converts PyAV's packets, of files and of network cameras, into ours."""
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What encoding may cost here: x264 measured once a process, the level of each camera, and whether it keeps up."""
+"""The cost of encoding here: x264 measured once a process, each camera's level, and whether its encoder keeps up."""
 import os
 import random
 import threading
@@ -23,7 +23,7 @@ WINDOW_S = 20.0                     # a camera that does not keep up for as long
 
 
 class Headroom:
-    """What this process knows of its machine and its cameras. Levels only go down: nothing goes up and down."""
+    """The level of each camera of this process. Levels only go down, so that no camera goes up and down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -74,7 +74,7 @@ class Headroom:
 
 
 class _Costs(dict[str, float]):
-    """What each preset takes here: measured when it is first asked for, which the second one mostly is not."""
+    """The cost of each preset, measured at its first use; most processes use only one."""
 
     def __missing__(self, preset: str) -> float:
         self[preset] = cost_s = measure(preset)
@@ -85,7 +85,7 @@ HEADROOM = Headroom()
 
 
 class Effort:
-    """How much of the time an encoder is at work: `with effort:` around each picture, in one thread."""
+    """The share of time that an encoder works: `with effort:` around each picture, in one thread."""
 
     def __init__(self, fps: int) -> None:
         self._fps = fps

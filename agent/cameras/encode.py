@@ -22,7 +22,7 @@ class AccessUnits:
     """Turns an encoder's access units (Annex B, parameter sets in front of keyframes) into our packets."""
 
     def __init__(self, encoder: str = "", reduced_from: tuple[int, int] | None = None) -> None:
-        """What the stream says of its encoder: see StreamInfo. Without arguments, the camera's own."""
+        """The arguments are those of StreamInfo; without them, the camera encodes itself."""
         self._encoder, self._reduced_from = encoder, reduced_from
         self._sets: list[bytes] = []
         self._begun = False
@@ -94,7 +94,7 @@ def create(codec: str, width: int, height: int, fps: int, kbps: int) -> av.Video
 
 
 def stamped(frame: av.VideoFrame, pts_us: int, key: bool) -> av.VideoFrame:
-    """The same frame, told its time and whether it is to be a keyframe."""
+    """Stamp a frame with its time, and with whether it is to be a keyframe."""
     frame.pict_type = PictureType.I if key else PictureType.NONE
     frame.pts, frame.time_base = pts_us, TIME_BASE
     return frame

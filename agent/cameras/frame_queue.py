@@ -15,7 +15,7 @@ class TooLate(Exception):
 
 
 def within(limit_s: float, call: Callable[[], T]) -> T:
-    """What `call` returns or raises, if it does so within `limit_s`. Raises TooLate."""
+    """Make a call and return what it returns. Raises what it raises, or TooLate after `limit_s`."""
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def work() -> None:

@@ -14,7 +14,7 @@ OPEN_S, ENCODE_S = 10.0, 4.0        # it takes some hundredths of a second
 
 
 class HardwareEncoder:
-    """For one camera, in one size."""
+    """The board's encoder for one camera in one size."""
 
     def __init__(self, name: str, width: int, height: int, fps: int, kbps: int) -> None:
         """`name` is the camera's. Raises SourceError when the encoder can't be had, and SourceStuck."""

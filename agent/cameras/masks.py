@@ -35,7 +35,7 @@ class Masks:
             u[rows, columns] = v[rows, columns] = GREY
 
     def paint_luma(self, y: np.ndarray) -> None:
-        """The same where there is no colour."""
+        """Blacken the masks in the brightness plane alone."""
         for rows, columns in self._rectangles:
             y[2 * rows.start:2 * rows.stop, 2 * columns.start:2 * columns.stop] = BLACK
 

@@ -1,4 +1,4 @@
-"""Which driver reads a camera: by the scheme of its `source`."""
+"""Chooses the driver of a camera by the scheme of its `source`."""
 from pathlib import Path
 
 from agent.cameras import Source

@@ -93,7 +93,7 @@ class MaskTranscoder:
         self._error: Exception | None = None
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """One attempt of the inner source, painted. Raises SourceError, and whatever the painting raises."""
+        """One attempt of the inner source, with masks. Raises SourceError, and all that painting raises."""
         self._sink, self._reencoder, inner_stop = sink, Reencoder(self._camera, sink, self._clock), Stop()
         worker = threading.Thread(target=self._work, args=(stop, inner_stop), name=f"paint-{self._camera.name}",
                                   daemon=True)

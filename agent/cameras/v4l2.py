@@ -47,7 +47,7 @@ UNKNOWN_TROUBLE = ("camera_no_frames", "plug the camera in again, and look into:
 
 
 class Grabber(Protocol):
-    """What a camera must be able to do; `videodev.VideoDevice` is the real one."""
+    """An opened webcam; `videodev.VideoDevice` is the real one."""
 
     def offered(self) -> list[str]:
         """The pixel formats it has, as four-letter codes."""
@@ -97,7 +97,7 @@ class V4l2Source:
         return True
 
     def _serve(self, grabber: Grabber, sink: Sink, stop: Stop) -> None:
-        """One camera that is open, until `stop` or until it is to be opened again, smaller."""
+        """Serve an open camera until `stop`, or until it is to be opened again with a smaller picture."""
         camera, effort = self._camera, Effort(self._camera.fps)
         asked = camera.width, camera.height, camera.fps, self._machine.encoder is not None
         fourcc = self._choose(grabber.offered())
@@ -141,7 +141,7 @@ class V4l2Source:
                                                       f"being restarted; if it recurs, check cable and power supply")
 
     def _encode(self, given: DeviceFormat, level: Level, effort: Effort, sink: Sink) -> Callable[[GrabbedFrame], bool]:
-        """For pictures: mask, show to motion, encode."""
+        """The handler of pictures: mask, show to motion, encode."""
         camera = self._camera
         converter = FrameConverter(given.fourcc, given.width, given.height, given.row_b)
         encode = self._encoder(given, level)
@@ -172,7 +172,7 @@ class V4l2Source:
         return lambda frame, pts_us: [EncodedFrame(x264.encode(frame, pts_us), pts_us)]
 
     def _pass_on(self, sink: Sink) -> Callable[[GrabbedFrame], bool]:
-        """For a camera's own H.264."""
+        """The handler of a camera's own H.264."""
         access_units = AccessUnits()
 
         def handle(shot: GrabbedFrame) -> bool:
@@ -187,7 +187,7 @@ class V4l2Source:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """What the kernel calls an error, as one clear line with a remedy."""
+        """Turn the kernel's errors into one clear line with a remedy."""
         try:
             yield
         except TooLate as error:

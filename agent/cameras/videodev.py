@@ -76,7 +76,7 @@ STREAMON = _number(1, 18, c_int32)
 
 
 class DeviceFormat(NamedTuple):
-    """How a camera's pictures come."""
+    """The format of a camera's pictures."""
 
     fourcc: str         # "MJPG", "YUYV", "H264", ...
     width: int

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class CameraEntry:
-    """One camera, what keeps other processes off it, and for a Pi or USB camera its recovery."""
+    """One camera, the lock that keeps other processes off it, and for a Pi or USB camera its recovery."""
 
     camera: Camera
     lock: Lock

@@ -119,7 +119,7 @@ def _block(data: bytes, clip: Fragmenter) -> Block:
 
 
 def _happenings(jobs: list[Job]) -> list[Job]:
-    """What a refused batch tells besides its video; an event's end goes without the packets of its picture."""
+    """The jobs of a refused batch besides its video; an event's end loses the packets of its picture."""
     kept = [job for job in jobs if isinstance(job, Happening)]
     return [without_picture(job) if isinstance(job, EventClose) else job for job in kept]
 

@@ -67,7 +67,7 @@ def choose_policy(encrypt: Literal["auto", "on", "off"]) -> EncryptionPolicy:
 
 
 def _takes_s(kind: int) -> float:
-    """Processor time for a megabyte in pieces like fragments: the best of a few, for others may be busy, too."""
+    """Processor time for a megabyte in pieces like fragments: the best of a few, as others may be busy, too."""
     from agent.store.encryption.ciphers import KEY_B, NONCE_B, cipher
 
     lock, data, best_s = cipher(kind, bytes(KEY_B)), bytes(SAMPLE_B), float("inf")

@@ -53,7 +53,7 @@ class EventBuilder:
 
 
 class CameraEvents:
-    """What holds of a camera's events now. Its pipe's lock guards it."""
+    """A camera's event machine, its newest look and its open event. Its pipe's lock guards it."""
 
     def __init__(self, camera: Camera, ring: Ring) -> None:
         self._ring, self._settings = ring, digest(camera)

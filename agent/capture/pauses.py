@@ -1,4 +1,4 @@
-"""What is paused now: the household's word from the store, and each camera's weekly hours."""
+"""Which cameras are paused now: the household's word from the store, and each camera's weekly hours."""
 import os
 import time
 from collections.abc import Collection

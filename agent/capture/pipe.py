@@ -25,7 +25,7 @@ RING_BYTES_MAX = 16_000_000
 
 
 class Pipe:
-    """What one camera's packets and pictures go through. It is a Sink: nothing in it blocks or raises."""
+    """Takes one camera's packets and pictures, as its Sink: nothing in it blocks or raises."""
 
     def __init__(self, camera: Camera, recorder: Recorder, live: LiveSocket, clock: Clock) -> None:
         self._clock = clock
@@ -66,7 +66,7 @@ class Pipe:
                 self.record.sound(sound, now_us)
 
     def wants_luma(self, mono_s: float) -> bool:
-        """Whether it is time for motion to look."""
+        """Whether motion is to look at a picture of this time."""
         return not self._paused_by and self.watch.wants_luma(mono_s)
 
     def wants_main_luma(self) -> bool:
@@ -134,7 +134,7 @@ class Pipe:
             return self.record.newest()
 
     def facts(self) -> CameraFacts:
-        """What is known of the camera now, for the heartbeat; the pump adds how the source fares."""
+        """The camera's facts for the heartbeat; the pump adds how the source fares."""
         now_mono_s = self._clock.mono_s()
         with self._lock:
             facts = CameraFacts(camera=self.watch.camera.name, state="starting")

@@ -41,7 +41,7 @@ class VideoGap:
 
 @dataclass(slots=True)
 class Counts:
-    """What is counted over all pumps of one stream since the process started."""
+    """Counts over all pumps of one stream since the process started."""
 
     opens_n: int = 0
     gaps_n: int = 0             # runs that ended without being asked to
@@ -60,7 +60,7 @@ class Runs(Sink, Protocol):
 
 
 class _Watched:
-    """The pump's sink for one attempt: passes everything on and notices that something came."""
+    """The pump's sink for one attempt: passes everything on and notices that a packet or picture came."""
 
     def __init__(self, sink: Runs, came: Callable[[], None]) -> None:
         self._sink, self._came = sink, came
@@ -127,7 +127,7 @@ class SourceState:
         _log.warning("%s: %s", self._name, error)
 
     def attempt_s(self) -> float:
-        """For how long the present attempt has lasted."""
+        """Seconds since the present attempt began."""
         return self._clock.mono_s() - self._began_mono_s
 
     # For everybody.
@@ -144,11 +144,11 @@ class SourceState:
         return error.code if error else None
 
     def silent_s(self) -> float:
-        """For how long nothing has come, since this pump began."""
+        """Seconds without packet and picture since this pump began."""
         return self._clock.mono_s() - (self._came_mono_s or self._made_mono_s)
 
     def flows_s(self) -> float:
-        """For how long things have come without a gap; 0 while nothing comes."""
+        """Seconds of packets and pictures without a gap; 0 during a gap."""
         flows_mono_s, came_mono_s = self._flows_mono_s, self._came_mono_s
         return 0.0 if flows_mono_s is None or came_mono_s is None else came_mono_s - flows_mono_s
 
@@ -160,7 +160,7 @@ class SourceState:
         return VideoGap(error.code, redact(str(error)), began, self._clock.mono_s() - began, over=False)
 
     def facts(self, seen: CameraFacts) -> CameraFacts:
-        """What the pipe has seen, with how the source fares."""
+        """The pipe's facts, completed with how the source fares."""
         error, now_mono_s = self._error, self._clock.mono_s()
         state, fault = ("retrying", error.code) if error else ("starting" if self._came_mono_s is None else "ok", None)
         if error is None and self._came_mono_s is not None and now_mono_s - self._came_mono_s > STALLED_AFTER_S:
@@ -238,5 +238,5 @@ class Pump(threading.Thread):
 
 
 def _dropped_n(source: Source | None) -> int:
-    """What a source of those that can lose packets has lost."""
+    """Packets that the source has lost; most sources can't lose any."""
     return getattr(source, "dropped_n", 0)

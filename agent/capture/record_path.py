@@ -1,4 +1,4 @@
-"""What a camera's packets and sound go through: timeline, ring, segmenter, clip writer and live picture."""
+"""The way of a camera's packets and sound: timeline, ring, segmenter, clip writer and live picture."""
 import logging
 from collections.abc import Sequence
 
@@ -176,7 +176,7 @@ class RecordPath:
 
 
 def _segmenter(camera: Camera, ring: Ring) -> Segmenter:
-    """In motion mode the event machine ends clips, by turning events that are too long: twice that is a mere bound."""
+    """In motion mode the event machine ends clips, by turning too long events: twice the longest is only a bound."""
     always = camera.record != "motion"
     longest_s = min(camera.max_clip_s, CONTINUOUS_CLIP_S) if always else 2 * camera.max_clip_s
     return Segmenter(ring, always, pre_roll_us=int((camera.pre_roll_s + CONFIRM_S) * 1e6),

@@ -62,7 +62,7 @@ class Recorder(threading.Thread):
 
     @property
     def dropped_n(self) -> int:
-        """What was given up since the start: blocks of video and row changes."""
+        """Blocks of video and row changes that were given up since the start."""
         return self._clips.dropped_n + self._rows.forgotten_n
 
     def offer(self, batch: list[Job]) -> bool:

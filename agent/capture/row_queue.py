@@ -1,4 +1,4 @@
-"""One recorder's row changes: gathered while the card works or not, and made true at once by a commit."""
+"""One recorder's row changes: gathered whether the card works or not, and committed together."""
 import contextlib
 import sqlite3
 from collections import deque

@@ -52,7 +52,7 @@ class SoundTrack:
         return self._line.date(sound, now_us) if self._line else []
 
     def facts(self, now_mono_s: float) -> SoundFacts | None:
-        """What becomes of the camera's sound, for the heartbeat; None while nothing is known of it."""
+        """Facts for the heartbeat; None before the source has told of its sound."""
         if not self._wanted:
             return SoundFacts("off")
         if self._told is None:

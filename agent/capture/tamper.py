@@ -23,7 +23,7 @@ class OpenTamper:
 
 
 class TamperRows:
-    """One camera's; what it returns are row changes, to be made in the order in which they were asked for."""
+    """One camera's tampering as row changes, which are to be made in the order of the calls."""
 
     def __init__(self, camera: str, keeps_longer: bool) -> None:
         """`keeps_longer`: clips that show an event are kept longer than the others."""
@@ -36,7 +36,7 @@ class TamperRows:
         return {event.id for event in self._open.values() if event.id is not None}
 
     def note(self, job: Tamper, now: Instant) -> RowChange:
-        """What has changed, as a row and the message about it."""
+        """The row change and the message for a job."""
         return self._begin(job, now) if job.phase == "start" else self._end(job, now)
 
     def _begin(self, job: Tamper, now: Instant) -> RowChange:
@@ -129,5 +129,5 @@ def concerns(before: Camera, after: Camera) -> bool:
 
 
 def _watch(camera: Camera) -> TamperWatch | None:
-    """It looks at motion's pictures: where there are none, it would hold forever what it saw last."""
+    """None without motion's pictures: a watch without pictures would hold forever what it saw last."""
     return TamperWatch() if camera.tamper and camera.motion.enabled else None

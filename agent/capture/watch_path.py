@@ -1,4 +1,4 @@
-"""What a camera's small pictures go through: detector, tamper watch, zones and event machine."""
+"""The way of a camera's small pictures: detector, tamper watch, zones and event machine."""
 from copy import deepcopy
 from threading import Lock
 
@@ -59,7 +59,7 @@ class WatchPath:
     # For any thread, without a lock.
 
     def wants_luma(self, mono_s: float) -> bool:
-        """Whether it is time for motion to look."""
+        """Whether motion is to look at a picture of this time."""
         return self.camera.motion.enabled and self._turns.due(mono_s)
 
     def sub_came(self, mono_s: float) -> None:
@@ -67,12 +67,12 @@ class WatchPath:
         self._sub_mono_s, self.sub_silent = mono_s, False
 
     def peek(self, picture: Luma) -> Look:
-        """What the detector would say of a picture, without a trace: earlier ones may still be shown to it."""
+        """The look that the detector would give, without learning from it: earlier pictures may still follow."""
         with self._looking:
             return deepcopy(self._detector).step(picture)
 
     def look(self, picture: Luma) -> tuple[Look, Changes]:
-        """What detector and tamper watch say of a picture that is no older than the last one; for `see`."""
+        """Show detector and tamper watch a picture no older than the last one; `see` takes what they say."""
         self._turns.took(picture.mono_s)
         self._lumas.newest_mono_s = picture.mono_s
         with self._looking:         # the small stream's thread and, right after it fell silent, the main one's
@@ -146,7 +146,7 @@ class WatchPath:
         self._record.obey(self._events.step(counted, now_mono_s), int(now_mono_s * 1e6))
 
     def _tell(self, changes: Changes, picture: Luma) -> None:
-        """What the tamper watch found is told, and recorded: what led to it is worth seeing."""
+        """Tell what the tamper watch found, and record what led to it."""
         now_us = int(picture.mono_s * 1e6)
         until_us = now_us + int(self.camera.post_roll_s * 1e6)
         jobs = self._tamper.tell(changes, until_us)

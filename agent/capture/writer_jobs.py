@@ -1,4 +1,4 @@
-"""What the capturing thread asks of the recorder; batches of these are the only thing that crosses to its thread."""
+"""The jobs of the recorder; nothing but batches of them crosses to its thread."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -105,6 +105,6 @@ Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
 
 
 def size_b(batch: Sequence[Job]) -> int:
-    """What a batch holds in memory: the video in it, and that of its events' pictures."""
+    """The bytes of video in a batch, those for its events' pictures included."""
     pictures = (packet for job in batch if isinstance(job, EventClose) for packet in job.peak.packets)
     return sum(len(job.data) for job in batch if isinstance(job, Block)) + sum(len(packet.data) for packet in pictures)

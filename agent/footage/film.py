@@ -1,4 +1,4 @@
-"""One video file as brightness pictures in order of time, decoded as the recorder's eye does it."""
+"""One video file as brightness pictures in order of time, decoded as the recorder's motion feed does it."""
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path

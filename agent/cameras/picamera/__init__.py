@@ -70,12 +70,12 @@ class PicameraSource:
                                                        f"it is being restarted") from None
             finally:
                 if self.dropped_n:
-                    _log.warning("%s: %d packets were dropped, for they were not taken in time", self._name,
+                    _log.warning("%s: %d packets were dropped, because they were not fetched in time", self._name,
                                  self.dropped_n)
                 self._close(session)
 
     def _level(self) -> Level:
-        """How to encode: the board tells what it has, and picamera2 would take any PC for a Pi 4."""
+        """The encoding level. The board is asked, because picamera2 would take any PC for a Pi 4."""
         camera = self._camera
         return HEADROOM.level(self._name, camera.width, camera.height, camera.fps, self._machine.encoder is not None)
 
@@ -139,7 +139,7 @@ class PicameraSource:
                                                    f"being restarted; please report what the journal says") from None
 
     def _silence(self, frames_n: int) -> SourceError:
-        """What it means that no packet comes, though this many frames did since the last one."""
+        """The error when no packet comes, though this many frames came since the last packet."""
         quiet = f"gives nothing for {NO_FRAMES_S:g} s and is being restarted; if it recurs,"
         if frames_n > NO_FRAMES_S:      # more than one a second: it is not the camera that is quiet
             return SourceError("camera_no_frames", f"{self._name}: the encoder {quiet} set a higher bitrate_kbps")

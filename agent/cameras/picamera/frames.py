@@ -24,7 +24,7 @@ class Frames:
         self._masks = Masks(polygons, *self._main), Masks(polygons, *self._lores)
 
     def prepare(self, request: Any) -> None:
-        """One frame."""
+        """Paint one frame, and make the small picture of it if motion wants one."""
         main_masks, lores_masks = self._masks
         self._queue.frames_n += 1
         if main_masks:

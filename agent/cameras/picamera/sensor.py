@@ -1,4 +1,4 @@
-"""What [camera.sensor] asks of a Pi camera, in libcamera's words: controls and tuning file. Does not need picamera2."""
+"""The settings of [camera.sensor] in libcamera's words: controls and tuning file. picamera2 is not needed here."""
 import os
 from collections.abc import Collection
 from operator import attrgetter

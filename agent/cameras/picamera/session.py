@@ -99,7 +99,7 @@ class PicameraSession:
         return given["main"]["size"], given["lores"]["size"]
 
     def _known(self, controls: dict[str, Any]) -> dict[str, Any]:
-        """Those that this sensor has: any other would raise."""
+        """The controls that this sensor has; any other would raise."""
         return {name: value for name, value in controls.items() if name in self._device.camera_controls}
 
     def _start_encoder(self, level: Level, queue: FrameQueue, effort: Effort) -> None:

@@ -1,4 +1,4 @@
-"""Which reader a network camera gets: ours, libav, or libav only for what ours does not know."""
+"""Chooses the reader of a network camera: ours, libav, or libav only for streams that ours does not know."""
 import logging
 from typing import TYPE_CHECKING
 

@@ -82,7 +82,7 @@ class CameraConnection:
         self._patiently(secure.do_handshake, select.POLLIN, self._until_mono_s)
 
     def _patiently(self, call: Callable[[], T], blocked: int, until_mono_s: float) -> T:
-        """What `call` returns once the socket lets it; `blocked` is poll's event for a plain socket that would not."""
+        """Return what `call` returns once it does not block; `blocked` is poll's event for a plain socket that does."""
         while True:
             try:
                 return call()
@@ -105,7 +105,7 @@ class CameraConnection:
 
 
 def waits_for(error: OSError, blocked: int) -> int:
-    """What to wait for as poll's event: `blocked` for a plain socket that would block; 0 for an error that is one."""
+    """Poll's event to wait for: `blocked` for a plain socket that would block; 0 for a true error."""
     if isinstance(error, BlockingIOError):
         return blocked
     # Those of TLS by name: where nothing is encrypted, their module is not even loaded.

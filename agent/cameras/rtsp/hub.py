@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class HubConnection(Protocol):
-    """What the hub looks after. Whatever it raises ends this connection, and no other."""
+    """A connection in the hub. An error that it raises ends this connection, and no other."""
 
     socket: socket.socket
 
@@ -40,7 +40,7 @@ class HubConnection(Protocol):
         """Time has come, or room to send; whether it waits for room to send."""
 
     def end(self) -> None:
-        """It is over: take leave and close. Raises nothing."""
+        """Say goodbye and close. Raises nothing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -141,7 +141,7 @@ class Hub:
             self._selector.register(guest.connection.socket, selectors.EVENT_READ, guest)
 
     def _serve(self, guest: _Guest, events: int) -> None:
-        """What is to be done for one connection; its troubles are its own."""
+        """Receive and send for one connection; its errors end it alone."""
         connection = guest.connection
         try:
             if events & selectors.EVENT_READ:

@@ -67,7 +67,7 @@ class LibavSource(Source):
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """What libav and the system call an error, as one clear line with a remedy and without the password."""
+        """Turn errors of libav and the system into one clear line with a remedy and without the password."""
         host = urlsplit(self._url).hostname
         try:
             yield

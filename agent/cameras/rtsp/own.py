@@ -77,7 +77,7 @@ class OwnSource(Source):
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """What a camera and the system call an error, as one clear line with a remedy and without the password."""
+        """Turn errors of camera and system into one clear line with a remedy and without the password."""
         try:
             yield
         except RequestRefused as refused:

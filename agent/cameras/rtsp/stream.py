@@ -1,4 +1,4 @@
-"""One camera that plays: its bytes become packets for the sink; signs of life, silence and its own words in between."""
+"""A camera that plays: its bytes become packets for the sink; it is sent signs of life, and its silence is noticed."""
 import contextlib
 import select
 import socket
@@ -21,7 +21,7 @@ UNSENT_MAX_B = 65_536       # a camera that does not even take our signs of life
 
 
 class RtspStream:
-    """What the hub calls for one camera. It raises SourceError, OSError and Unfit."""
+    """One camera's connection in the hub. Raises SourceError, OSError and UnfitStream."""
 
     def __init__(self, connection: socket.socket, dialogue: Dialogue, receiver: Receiver, sink: Sink, name: str,
                  now: Callable[[], float]) -> None:
@@ -60,7 +60,7 @@ class RtspStream:
         return taken_b >= len(piece)
 
     def handle(self, data: bytes | memoryview) -> None:
-        """Hand on what these bytes complete."""
+        """Hand on the packets that these bytes complete."""
         self._heard_mono_s = self._now()
         self._count(len(data))
         for item in self._received(data):

@@ -1,4 +1,4 @@
-"""One stream's decoder, for looking and not for showing."""
+"""Decodes one stream for motion, which needs less of a picture than people do."""
 import logging
 
 import av

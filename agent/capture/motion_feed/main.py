@@ -19,7 +19,7 @@ class MainFeed:
         self._source_shows = False
 
     def stream(self, info: StreamInfo) -> None:
-        """What comes next is of this format."""
+        """The format of the packets that follow."""
         if info != self._info:
             self._end_decoder()
         self._info = info

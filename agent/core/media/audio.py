@@ -50,7 +50,7 @@ def aac(config: bytes) -> AudioInfo | None:
 
 
 def samples_n(info: AudioInfo, data: bytes) -> int:
-    """How many samples of each channel a frame of AAC or a packet of G.711 holds."""
+    """Samples of each channel in a frame of AAC or a packet of G.711."""
     if info.codec in LAWS:
         return len(data) // info.channels
     found = _read(info.config)

@@ -45,7 +45,7 @@ HELD_MAX = 512          # stretches that wait while the clock settles: 10 s of w
 
 
 class Soundline:
-    """One camera's sound of one format. `take` gives it back with times on the device's clock, never overlapping."""
+    """One camera's sound of one format. `date` gives it back with times on the device's clock, never overlapping."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz

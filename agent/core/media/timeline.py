@@ -20,7 +20,7 @@ class Jump(Exception):
 
 
 class Timeline:
-    """One unbroken run of a source. `take` gives packets back with their times on the device's clock."""
+    """One unbroken run of a source. `date` gives packets back with their times on the device's clock."""
 
     def __init__(self) -> None:
         self._settling = True

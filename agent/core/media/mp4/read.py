@@ -49,7 +49,7 @@ class Fragment(NamedTuple):
 
     @property
     def head_b(self) -> int:
-        """What lies before the first sample's data."""
+        """The bytes before the first sample's data."""
         return MOOF.size + self._pictures_b + (traf_b(self.sounds_n) if self.sounds_n else 0) + BOX.size
 
     @property
@@ -92,7 +92,7 @@ NO_SHARE = _Share(0, [], 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Mp4Head:
-    """What the file's beginning says, and where the first fragment starts."""
+    """The plan in the file's head, and where the first fragment starts."""
 
     plan: HeadPlan
     size_b: int
@@ -202,7 +202,7 @@ def _share(data: bytes, at: int, end: int, track: int, data_at: int) -> _Share |
 
 
 def _plan(data: bytes, begin: int, end: int, room: int) -> HeadPlan:
-    """What our own `head` was given when it wrote the moov between `begin` and `end`."""
+    """The plan by which our own `head` wrote the moov between `begin` and `end`."""
     mvhd, _ = _path(data, begin, end, b"mvhd", least_b=32)
     elst, _ = _path(data, begin, end, b"trak", b"edts", b"elst", least_b=28)
     stsd, stsd_end = _path(data, begin, end, b"trak", b"mdia", b"minf", b"stbl", b"stsd", least_b=16)

@@ -1,4 +1,4 @@
-"""What is left of a recording after a power cut: where to cut the torn file off, and the head that makes it whole."""
+"""Saves a recording after a power cut: where to cut the torn file off, and the head that makes it whole."""
 from dataclasses import dataclass
 from itertools import pairwise
 

@@ -16,7 +16,7 @@ NOTHING_SHOWN = -1          # instead of an edit's media time
 
 
 class Show(NamedTuple):
-    """What every track is told of the whole film."""
+    """The facts of the whole film that every track holds."""
 
     wall_s: int         # when it was made, Unix time; 0 unknown
     timescale: int      # ticks a second

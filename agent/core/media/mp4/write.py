@@ -45,7 +45,7 @@ class Movie:
         return self._end * 1_000_000 // self._timescale
 
     def init_segment(self) -> bytes:
-        """How the file begins, and what a live viewer needs first."""
+        """The bytes at the file's begin, which a live viewer needs first."""
         return head(self._plan)
 
     def final_head(self) -> bytes:

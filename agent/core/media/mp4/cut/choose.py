@@ -41,7 +41,7 @@ class Strip:
 
 
 class Hearing(NamedTuple):
-    """Which sound is taken, in samples since the clip's first picture is shown."""
+    """The span of sound that is chosen, in samples since the clip's first picture is shown."""
 
     begins_from: int
     begins_before: int
@@ -58,7 +58,7 @@ class Hearing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StripPart:
-    """What is taken of a strip. Pictures are whole fragments, but for the end of the last one."""
+    """The chosen part of a strip. Pictures are whole fragments, but for the end of the last one."""
 
     number: int             # the strip's, in order
     strip: Strip

@@ -40,7 +40,7 @@ class FilmStretch:
 
 
 class CutFilm:
-    """One file of the cut: as many takes as are encoded alike."""
+    """One file of the cut: all neighbouring parts that are encoded alike."""
 
     def __init__(self, plan: HeadPlan) -> None:
         """`plan` is that of its first clip."""
@@ -82,7 +82,7 @@ class CutFilm:
 
     @property
     def runs(self) -> Iterator[CopyRun]:
-        """What follows the head, in order."""
+        """The runs of bytes behind the head, in order."""
         numbers = iter(self._runs)
         return map(CopyRun, numbers, numbers, numbers)
 
@@ -127,7 +127,7 @@ class CutFilm:
         return round(ticks * plan.audio.rate_hz / plan.timescale) if plan.audio else 0
 
     def _hear(self, take: StripPart, sounds: Sequence[Sample], shift: int) -> None:
-        """What the clip before told already is left out; a hole lengthens the sound before it."""
+        """Add sound without what the clip before has already; a hole lengthens the sound before it."""
         entries: list[TableEntry] = []
         new: list[Sample] = []
         end = self._silence + self._sounds.duration
@@ -171,7 +171,7 @@ class CutFilm:
         return len(self.head()) + self._data_b
 
     def head(self, wall_s: int = 0) -> bytes:
-        """What comes before the data; `wall_s` is when the film begins, Unix time, 0 if that is not known."""
+        """The bytes before the data; `wall_s` is when the film begins, Unix time, 0 if unknown."""
         wide = self._data_b + TABLES_B_MAX >= OFFSET_LIMIT
         ftyp = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2mp41mp42")
         size_b = self._data_b + BOX.size + (8 if wide else 0)
