@@ -78,13 +78,13 @@ class Theatre:
 
     def show(self, shown: Film, pipe: Pipe, started_mono_s: float) -> None:
         """The whole film."""
-        eye = SubFeed(pipe, self.clock)
+        feed = SubFeed(pipe, self.clock)
         pipe.stream(shown[0])
-        eye.stream(shown[0])
+        feed.stream(shown[0])
         for packet in shown[1]:
             self.clock.mono = started_mono_s + packet.dts_us / 1e6
             pipe.packet(packet)
-            eye.packet(packet)
+            feed.packet(packet)
 
     def events(self, shown: Film, **keys: object) -> list[StoredEvent]:
         """The events of a film, oldest first; their times count from its first picture."""

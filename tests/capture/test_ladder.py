@@ -20,7 +20,7 @@ from agent.process.role import Role
 from agent.store import pause
 from agent.store import reboot_history as ladder
 from agent.store.folders import Folders
-from tests.capture.crews import Shift, shift
+from tests.capture.camera_sets import Shift, shift
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
 from tests.rigs.wait import HANG_S, until
@@ -68,7 +68,7 @@ def clock(hand_clock: HandClock) -> HandClock:
 
 
 def work(made: Shift) -> Shift:
-    """The crew with its camera open."""
+    """The camera_set with its camera open."""
     made.obey(CAMERA)
     made.until(lambda facts: facts["gate"].reopens_n, "opened")
     return made
@@ -78,11 +78,11 @@ def let_pass(made: Shift, clock: HandClock, seconds: float) -> Step | None:
     """Let time pass by hand, with an attempt of the pump now and then; ends with the first step that is taken."""
     until_mono_s = clock.mono + seconds
     while clock.mono < until_mono_s:
-        tried_n = made.crew.facts()[0].reopens_n
+        tried_n = made.camera_set.facts()[0].reopens_n
         clock.advance(min(STEP_S, until_mono_s - clock.mono))
-        if step := made.crew.tick():
+        if step := made.camera_set.tick():
             return step
-        until(lambda tried_n=tried_n: made.crew.facts()[0].reopens_n > tried_n + 1, "another attempt")
+        until(lambda tried_n=tried_n: made.camera_set.facts()[0].reopens_n > tried_n + 1, "another attempt")
     return None
 
 
@@ -178,7 +178,7 @@ def test_a_process_that_was_killed_while_it_hung_has_its_step_taken_by_the_next(
     Device.sticks = True                                # nobody opens it before
     with shift(tmp_path, clock) as made:
         made.obey(CAMERA)
-        assert made.crew.tick() is Step.DRIVER
+        assert made.camera_set.tick() is Step.DRIVER
     assert asked(tmp_path) == ["driver.gate"]
 
 
@@ -198,7 +198,7 @@ def test_a_pause_is_no_silence(tmp_path: Path, clock: HandClock):
         pause.put(made.folders, None, None, "page", clock.now())
         made.until(lambda facts: facts["gate"].state == "paused", "paused")
         clock.advance(7200)
-        assert made.crew.tick() is None
+        assert made.camera_set.tick() is None
         pause.lift(made.folders, None)
         made.until(lambda facts: facts["gate"].state == "retrying", "resumed, and no step taken")
 

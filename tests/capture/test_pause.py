@@ -14,7 +14,7 @@ from agent.host.clock import SystemClock
 from agent.store import pause
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
-from tests.capture.crews import Shift, film, shift
+from tests.capture.camera_sets import Shift, film, shift
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, Stopwatch
 

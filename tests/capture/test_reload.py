@@ -16,7 +16,7 @@ from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.meter import Rate
 from agent.host.stop import Stop
-from tests.capture.crews import Shift, film, shift
+from tests.capture.camera_sets import Shift, film, shift
 from tests.process.agent import Agent
 from tests.rigs import footage
 from tests.rigs.wait import HANG_S, free_port, until
@@ -116,7 +116,7 @@ def test_a_camera_that_another_process_has_is_left_to_it_and_taken_when_it_ends(
         tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.capture.camera_set.LOCK_AGAIN_S", 0.5)
     with shift(tmp_path, CLOCK) as first, shift(tmp_path / "second", CLOCK) as second:
-        second.folders = second.crew._folders = first.folders
+        second.folders = second.camera_set._folders = first.folders
         first.obey(film("gate"))
         with pytest.raises(AlreadyRunning, match="already works on .* as camera-gate"):
             second.obey(film("gate"), insist=True)

@@ -251,7 +251,7 @@ def film(lumas: Iterable[Luma], fps: int, gop: int, **x264: str) -> Film:
 
 
 def show(place: Place, shown: Film) -> float | None:
-    """Show a film by the eye on a small stream; returns when something was told first, in seconds of it."""
+    """Show a film by the feed of a small stream; returns when something was told first, in seconds of it."""
     feed, first_s = SubFeed(place.pipe, place.clock), None
     place.pipe.stream(shown[0])
     feed.stream(shown[0])

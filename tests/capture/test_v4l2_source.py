@@ -32,7 +32,7 @@ def test_every_picture_is_recorded_at_its_time_and_shown_to_motion(fourcc: str) 
     truth = [picture[:SIZE[1]] for picture in footage.frames(*SIZE, footage.clip(*SIZE, 15, 30, 1000, seconds=8))]
     assert len(frames) == 120
     assert np.abs(frames[100].astype(int) - truth[100]).mean() < 6          # the right picture, in the right brightness
-    if fourcc == "H264":        # pictures for motion are the eye's to decode
+    if fourcc == "H264":        # pictures for motion are the feed's to decode
         assert sink.lumas == []
         return
     assert len(sink.lumas) == pytest.approx(40, abs=2) and sink.lumas[0].shape == SIZE[::-1]

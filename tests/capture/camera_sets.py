@@ -1,4 +1,4 @@
-"""A capture process's crew in this process: real sources, recorders and store; its ticks are the test's."""
+"""A capture process's camera set in this process: real sources, recorders and store; its ticks are the test's."""
 import contextlib
 import json
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from tests.rigs.wait import until
 
 @dataclass
 class Shift:
-    """A crew at work in `place`; another one there goes on with what the last one left."""
+    """A camera set at work in `place`; another one there goes on with what the last one left."""
 
     place: Path
     clock: Clock
@@ -35,7 +35,7 @@ class Shift:
         self.folders, self.runtime = Folders(self.place / "store").create(), self.place
         self.requests = self.place / "ask"
         self.requests.mkdir(exist_ok=True)
-        self.crew = CameraSet(self.folders, self.runtime, self.requests, self.clock,
+        self.camera_set = CameraSet(self.folders, self.runtime, self.requests, self.clock,
                          PauseWatch(self.folders, self.clock, self.were_off), self._stuck)
 
     def _stuck(self) -> None:
@@ -44,13 +44,13 @@ class Shift:
     def obey(self, *cameras: Camera, insist: bool = False) -> "Shift":
         """Have these cameras at work."""
         store = Store(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5)
-        self.crew.obey(Settings(store=store, recovery=self.recovery), cameras, insist)
+        self.camera_set.obey(Settings(store=store, recovery=self.recovery), cameras, insist)
         return self
 
     def facts(self) -> dict[str, CameraFacts]:
         """Each camera's facts, after a tick."""
-        self.crew.tick()
-        return {facts.camera: facts for facts in self.crew.facts()}
+        self.camera_set.tick()
+        return {facts.camera: facts for facts in self.camera_set.facts()}
 
     def until(self, true: Callable[[dict[str, CameraFacts]], Any], what: str) -> Any:
         """Tick until the cameras' facts make this true."""
@@ -62,7 +62,7 @@ class Shift:
 
     def next_step(self) -> Step:
         """Tick until a step of the ladder is taken."""
-        return until(self.crew.tick, "a step")
+        return until(self.camera_set.tick, "a step")
 
     def recording(self, name: str) -> Path | None:
         """The file of the camera's open clip, once there are pictures in it."""
@@ -83,12 +83,12 @@ class Shift:
 
 @contextlib.contextmanager
 def shift(place: Path, clock: Clock, **changes: Any) -> Iterator[Shift]:
-    """A crew that ends with the test."""
+    """A camera_set that ends with the test."""
     made = Shift(place, clock, **changes)
     try:
         yield made
     finally:
-        made.crew.finish()
+        made.camera_set.finish()
 
 
 def film(name: str, **keys: Any) -> Camera:

@@ -205,25 +205,25 @@ def test_what_is_no_video_disturbs_nobody(stage: Stage, visit: Film):
 
 # The main stream's sink, with its thread.
 
-def eyes_n() -> int:
+def decoders_n() -> int:
     """How many decoders are at work."""
     return sum(thread.name == "main-decoder" for thread in threading.enumerate())
 
 
 def test_the_sink_watches_in_a_thread_of_its_own_until_the_run_ends(stage: Stage):
-    before_n, pipe, (info, packets) = eyes_n(), stage.pipe(), movie()
+    before_n, pipe, (info, packets) = decoders_n(), stage.pipe(), movie()
     feed = MainFeed(pipe, stage.clock)
     feed.stream(info)
     for packet in stage.coming(packets):
         feed.packet(packet)
     until(lambda: pipe.seen)
-    assert eyes_n() == before_n + 1 and pipe.facts().width == info.width
+    assert decoders_n() == before_n + 1 and pipe.facts().width == info.width
     feed.end_run()
-    until(lambda: eyes_n() == before_n)
+    until(lambda: decoders_n() == before_n)
 
 
 def test_another_format_gets_another_decoder(stage: Stage):
-    before_n, pipe = eyes_n(), stage.pipe()
+    before_n, pipe = decoders_n(), stage.pipe()
     feed = MainFeed(pipe, stage.clock)
     for size in ((320, 180), (640, 360)):
         info, packets = movie(size=size)
@@ -232,14 +232,14 @@ def test_another_format_gets_another_decoder(stage: Stage):
             stage.clock.advance(1 / FPS)
             feed.packet(packet)
         until(partial(pipe.shapes.__contains__, size[::-1]))
-    until(lambda: eyes_n() == before_n + 1)
+    until(lambda: decoders_n() == before_n + 1)
     feed.end_run()
-    until(lambda: eyes_n() == before_n)
+    until(lambda: decoders_n() == before_n)
 
 
 @pytest.mark.parametrize("why", ["small stream", "source's own pictures", "no motion"])
 def test_nothing_is_decoded_that_nobody_needs(stage: Stage, why: str):
-    before_n, (info, packets) = eyes_n(), movie()
+    before_n, (info, packets) = decoders_n(), movie()
     pipe = stage.pipe(has_sub=why == "small stream", motion=Motion(enabled=why != "no motion"))
     feed, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
     feed.stream(info)
@@ -250,12 +250,12 @@ def test_nothing_is_decoded_that_nobody_needs(stage: Stage, why: str):
         if why == "source's own pictures":
             assert feed.wants_main_luma()
         feed.packet(packet)
-        assert eyes_n() == before_n
+        assert decoders_n() == before_n
     assert pipe.facts().fps != 0
 
 
 def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
-    before_n, pipe, (info, packets) = eyes_n(), stage.pipe(has_sub=True), movie(seconds=20)
+    before_n, pipe, (info, packets) = decoders_n(), stage.pipe(has_sub=True), movie(seconds=20)
     feed, small = MainFeed(pipe, stage.clock), SubFeed(pipe, stage.clock)
     feed.stream(info)
     small.stream(info)
@@ -265,10 +265,10 @@ def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
             small.packet(packet)
         pipe.tick()
         feed.packet(packet)
-        watched.append(eyes_n() > before_n)
+        watched.append(decoders_n() > before_n)
     assert watched[98:101] == [False, False, True] and all(watched[101:150])       # silent for more than 5 s
     assert not any(watched[:98])
-    until(lambda: eyes_n() == before_n)
+    until(lambda: decoders_n() == before_n)
 
 
 # The small stream.
