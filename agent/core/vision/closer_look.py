@@ -21,7 +21,7 @@ def _lively(look: Look) -> bool:
 
 
 class CloserLook:
-    """One stream's decision. Begins with a closer look, for there is a scene to learn."""
+    """One stream's decision. Begins with a closer look, because the scene is to be learned."""
 
     def __init__(self, event_s: float, now_mono_s: float) -> None:
         """`event_s` is the time without motion after which an event is over."""

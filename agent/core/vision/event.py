@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """What is going on in front of the camera."""
+    """The state of events in front of the camera."""
 
     QUIET = "quiet"          # nothing
     ACTIVE = "active"        # motion seen
@@ -12,7 +12,7 @@ class State(Enum):
 
 
 class EventSight(Enum):
-    """What one look at the picture means for the event."""
+    """The meaning of one look for the event."""
 
     MOTION = "motion"
     STILL = "still"
@@ -22,7 +22,7 @@ class EventSight(Enum):
 
 
 class EventOrder(Enum):
-    """What is to be done about it."""
+    """What the recorder is to do."""
 
     OPEN = "open"
     EXTEND = "extend"        # motion goes on: keep recording

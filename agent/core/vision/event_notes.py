@@ -1,4 +1,4 @@
-"""What is noted of an event while it goes on: peak, zones, number of objects, and their path. Pure and bounded."""
+"""The notes of an event that goes on: peak, zones, number of objects, and their path. Pure and bounded."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +26,7 @@ class PathSample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told of an event once it is over."""
+    """The summary of an event that is over."""
 
     score: float = 0.0                      # the peak: share of the picture that had changed, 0..1
     zones: tuple[str, ...] = ()             # those that were fulfilled, in the order in which they first were

@@ -1,4 +1,4 @@
-"""Which of a camera's streams to record and which to look for motion in, and how fast the latter need be."""
+"""Chooses a camera's streams: one to record, one for motion, and the rate that the latter needs."""
 from collections.abc import Sequence
 
 from agent.core.protocols.onvif.media import Profile

@@ -11,7 +11,7 @@ GET_INFORMATION = SoapRequest(DEVICE, "GetDeviceInformation")
 
 
 def clock(answer: Node) -> datetime | None:
-    """What time the device believes it is (UTC); None where it does not tell."""
+    """The device's own time (UTC); None where it does not tell."""
     told = answer.find("SystemDateAndTime", "UTCDateTime") or Node("", "", {})
     date = [told.whole("Date", part) or 0 for part in ("Year", "Month", "Day")]        # no date has a 0
     time = [told.whole("Time", part) or 0 for part in ("Hour", "Minute", "Second")]
@@ -27,7 +27,7 @@ def services(answer: Node) -> dict[str, str]:
 
 
 def capabilities(answer: Node) -> dict[str, str]:
-    """The same from the older question, which knows the first media service alone."""
+    """The services' addresses by the older question, which knows the first media service alone."""
     media = answer.raw("Capabilities", "Media", "XAddr")
     return {MEDIA1: media} if media else {}
 

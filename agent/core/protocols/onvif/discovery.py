@@ -55,6 +55,6 @@ def matches(data: bytes, asked: Collection[str]) -> list[Match]:
 
 
 def _scope(scopes: list[str], kind: str) -> str:
-    """What the first scope of a kind says."""
+    """The value of the first scope of a kind."""
     start = f"{SCOPE}{kind}/"
     return next((printable(unquote(scope[len(start):])) for scope in scopes if scope.startswith(start)), "")

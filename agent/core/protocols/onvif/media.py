@@ -15,7 +15,7 @@ RATE_MAX = 120
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """How one stream is encoded."""
+    """The encoding of one stream, and its settings as the camera gave them."""
 
     token: str
     codec: str              # h264 | h265 | mjpeg | mpeg4 | what the camera calls it
@@ -28,7 +28,7 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One way to look at the camera."""
+    """A stream that the camera offers."""
 
     token: str
     source: str             # the sensor or recorder channel that it shows
@@ -37,7 +37,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class EncoderLimits:
-    """What an encoder may be set to."""
+    """The values that an encoder accepts."""
 
     rates: tuple[float, ...]            # frames a second; empty: not told
     gop_n: tuple[int, int] | None       # least and most
@@ -86,7 +86,7 @@ class Media1:
     get_profiles = SoapRequest(MEDIA1, "GetProfiles")
 
     def profiles(self, answer: Node) -> list[Profile]:
-        """Those that carry video."""
+        """The profiles that carry video."""
         return _profiles(answer, ("VideoSourceConfiguration",), ("VideoEncoderConfiguration",))
 
     def get_address(self, profile: str) -> SoapRequest:
@@ -110,11 +110,11 @@ class Media1:
         return encoder(node) if node else None
 
     def get_limits(self, token: str) -> SoapRequest:
-        """Ask what an encoder may be set to."""
+        """Ask for the limits of an encoder."""
         return SoapRequest(MEDIA1, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
     def limits(self, answer: Node, codec: str) -> EncoderLimits:
-        """They, for a codec."""
+        """The limits for a codec."""
         name = codec.upper()
         node = answer.find("Options", name) or answer.find("Options", "Extension", name) or Node("", "", {})
         least, most = (node.number("FrameRateRange", end) for end in ("Min", "Max"))
@@ -134,7 +134,7 @@ class Media2:
     get_profiles = SoapRequest(MEDIA2, "GetProfiles", "<Type>VideoEncoder</Type>")
 
     def profiles(self, answer: Node) -> list[Profile]:
-        """Those that carry video."""
+        """The profiles that carry video."""
         return _profiles(answer, ("Configurations", "VideoSource"), ("Configurations", "VideoEncoder"))
 
     def get_address(self, profile: str) -> SoapRequest:
@@ -156,11 +156,11 @@ class Media2:
         return encoder(node) if node else None
 
     def get_limits(self, token: str) -> SoapRequest:
-        """Ask what an encoder may be set to."""
+        """Ask for the limits of an encoder."""
         return SoapRequest(MEDIA2, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
     def limits(self, answer: Node, codec: str) -> EncoderLimits:
-        """They, for a codec."""
+        """The limits for a codec."""
         node = next((each for each in answer.all("Options")
                      if CODECS.get(each.word("Encoding").upper()) == codec), Node("", "", {}))
         rates = map(number, node.attributes.get("FrameRatesSupported", "").split()[:RATE_MAX])

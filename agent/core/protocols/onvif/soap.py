@@ -34,7 +34,7 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SoapRequest:
-    """One operation: whose it is, what it is called, and what it takes as XML in the service's namespace."""
+    """One operation: its service, its name, and its arguments as XML in the service's namespace."""
 
     space: str
     operation: str

@@ -51,15 +51,15 @@ class Node:
         return node.text.strip() if node else ""
 
     def word(self, *path: str) -> str:
-        """The same as `printable` text, short enough for a table."""
+        """The text as `printable` text, short enough for a table."""
         return printable(self.raw(*path))
 
     def number(self, *path: str) -> float | None:
-        """The same as a finite number; None where it is not one."""
+        """The text as a finite number; None where it is not one."""
         return number(self.raw(*path))
 
     def whole(self, *path: str) -> int | None:
-        """The same as a whole number."""
+        """The text as a whole number; None where it is not one."""
         value = self.number(*path)
         return None if value is None else int(value)
 

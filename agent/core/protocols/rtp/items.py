@@ -1,4 +1,4 @@
-"""What comes out of an RTSP connection that plays: encoded frames, their format, and messages in between."""
+"""The items that an RTSP connection gives while it plays: encoded frames, their format, and messages in between."""
 from typing import NamedTuple
 
 from agent.core.media.model import StreamInfo
@@ -15,7 +15,7 @@ class EncodedUnit(NamedTuple):
 
 
 class TrackFormat(NamedTuple):
-    """What a decoder of the track's following units must know; comes before the first of them, and at every change."""
+    """The format of the units that follow on a track; comes before the first of them, and at every change."""
 
     track: int
     info: StreamInfo

@@ -26,7 +26,7 @@ class InterleavingError(Exception):
 
 
 class Receiver:
-    """One connection's ear. It keeps no view of what it is fed, and at most one frame or message of it."""
+    """One connection, received. It keeps no view of what it is fed, and at most one frame or message of it."""
 
     def __init__(self, tracks: Mapping[int, RtpTrack]) -> None:
         """`tracks`: interleaved channel -> its medium; the channel above each carries RTCP, which nobody needs here."""
@@ -59,7 +59,7 @@ class Receiver:
         return sum(track.dropped_n for track in self._tracks.values())
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Item]:
-        """What these bytes complete, in order. Raises InterleavingError."""
+        """The items that these bytes complete, in order. Raises InterleavingError."""
         held = self._held
         held += data
         if len(held) < self._need_b:
@@ -100,7 +100,7 @@ class Receiver:
         return at
 
     def _between(self, data: bytearray, at: int, out: list[Item]) -> int | None:
-        """What stands where a frame should begin: a message, or junk. Returns its length, None if more has to come."""
+        """Handle a message, or junk, where a frame should begin. Returns its length, None if more has to come."""
         if self._astray or not data[at:at + 1].isupper():
             return self._resynchronise(data, at)
         left_b = len(data) - at
@@ -120,7 +120,7 @@ class Receiver:
         return message_b
 
     def _resynchronise(self, data: bytearray, at: int) -> int | None:
-        """How far the next thing is that looks like a frame of ours or a response; None if more has to come."""
+        """The distance to the next bytes that look like a frame of ours or a response; None if more has to come."""
         found = self._landmark.search(data, at if self._astray else at + 1)
         self._astray = found is None
         step = found.start() - at if found else len(data) - SEAM_B - at

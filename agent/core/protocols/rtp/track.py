@@ -27,7 +27,7 @@ class RtpTrack:
         self._ticks = 0
 
     def receive(self, data: bytearray, begin: int, end: int, out: list[Item]) -> None:
-        """One RTP packet, data[begin:end]; what it completes is appended to `out`. Nothing in it can be an error."""
+        """Handle one RTP packet, data[begin:end], and append to `out` the units that it completes. It never raises."""
         if end - begin < HEADER_B:
             self.junk_n += 1
             return
@@ -58,7 +58,7 @@ class RtpTrack:
         return at
 
     def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
-        """What a packet carries, maybe nothing; `whole` unless packets are missing before it."""
+        """Handle a packet's payload, maybe empty; `whole` unless packets are missing before it."""
         raise NotImplementedError
 
     def _time_us(self, stamp: int) -> int:

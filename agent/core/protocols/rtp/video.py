@@ -206,7 +206,7 @@ class Video(RtpTrack):
         self._clear()
 
     def _refuse(self) -> None:
-        """What came is no H.264 or H.265 over RTP, or packed in a way that nobody asked the camera for."""
+        """A payload is no H.264 or H.265 over RTP, or is packed in a way that nobody asked the camera for."""
         self.junk_n += 1
         self._tear()
 

@@ -54,7 +54,7 @@ def resolve(base: str, control: str) -> str:
 
 
 def base_of(uri: str, content_base: str, content_location: str) -> str:
-    """What relative addresses start from: what the camera says, if it is an address, else what it was asked for."""
+    """The start of relative addresses: the camera's own, if it is an address, else the one it was asked for."""
     for said in (content_base, content_location):
         if said.lower().startswith(("rtsp://", "rtsps://")) and not any(letter <= " " for letter in said):
             return said

@@ -39,7 +39,7 @@ class Moved(Exception):
 
 
 class DialogueStep(Enum):
-    """Which answer is waited for."""
+    """The answer that is waited for."""
 
     OPTIONS = auto()
     DESCRIBE = auto()
@@ -94,7 +94,7 @@ class Dialogue:
 
     @property
     def keep_alive_every_s(self) -> float:
-        """How often the camera wants to hear of us, with a margin of two."""
+        """Seconds between signs of life: half of what the camera allows."""
         return min(max(self._timeout_s / 2, KEEP_ALIVE_LEAST_S), KEEP_ALIVE_MOST_S)
 
     def begin(self) -> bytes:

@@ -30,7 +30,7 @@ class Challenge:
 
 
 def challenges(headers: Iterable[str]) -> list[Challenge]:
-    """What WWW-Authenticate headers offer, all of it."""
+    """All challenges that WWW-Authenticate headers offer."""
     found: list[Challenge] = []
     for header in headers:
         for name, quoted, bare, word in TOKEN.findall(header):

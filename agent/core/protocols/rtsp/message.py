@@ -40,7 +40,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RtspMessage:
-    """What answers and requests share; the names of `headers` are in lower case, in the order they came."""
+    """The common part of answers and requests; the names of `headers` are in lower case, in the order they came."""
 
     headers: tuple[tuple[str, str], ...]
     body: bytes

@@ -65,7 +65,7 @@ def _in_order(one: SdpFormat) -> SdpFormat:
 
 
 def _audio_info(one: SdpFormat) -> AudioInfo | None:
-    """What a recording of this sound needs; None for one that can't be kept as it is."""
+    """The sound's format for a recording; None if it can't be kept as it is."""
     if one.name in LAWS and one.clock_hz:
         return AudioInfo(LAWS[one.name], one.clock_hz, one.channels)
     if one.name != AAC or one.parameter("mode").lower() != "aac-hbr":

@@ -29,7 +29,7 @@ class Glance(NamedTuple):
         return cls(*(np.clip(limit, 0, 255).astype(np.uint8) for limit in (low, high)))
 
     def outside_n(self, small: np.ndarray) -> int:
-        """How many pixels of the shrunken picture (uint8) lie outside."""
+        """The number of pixels of the shrunken picture (uint8) that lie outside."""
         return small.size - cv2.countNonZero(cv2.inRange(cv2.GaussianBlur(small, (3, 3), 0), self.low, self.high))
 
 
@@ -50,7 +50,7 @@ _WAY_MAX_PX = 3
 
 
 class Change(NamedTuple):
-    """What differs from the background; planes of the analysed picture's shape. Not to be written to."""
+    """The difference from the background; planes of the analysed picture's shape. Not to be written to."""
 
     mask: np.ndarray         # uint8 0/1: changed, small holes closed
     strong: np.ndarray       # bool: changed beyond doubt
@@ -62,14 +62,14 @@ class Change(NamedTuple):
 
 
 class LearnPace(NamedTuple):
-    """How much time one learning step stands for."""
+    """The time that one learning step stands for."""
 
     since_s: float           # since the step before
     seen_s: float            # for which what is seen now has been there; shorter if the pictures between showed nothing
 
 
 class _Limits(NamedTuple):
-    """What a picture is compared with; planes of its shape."""
+    """The limits that a picture is compared with; planes of its shape."""
 
     usual: np.ndarray        # deviation of each pixel and its neighbours
     threshold: np.ndarray    # the same, wider where it is restless

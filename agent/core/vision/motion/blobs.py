@@ -26,7 +26,7 @@ class Blob(NamedTuple):
 
 
 def strong_min(area_min: int) -> int:
-    """How many pixels of a blob of at least `area_min` must have changed beyond doubt."""
+    """The pixels of a blob of at least `area_min` that must have changed beyond doubt."""
     return max(2, area_min // 3)
 
 

@@ -1,4 +1,4 @@
-"""What the detector says about one picture."""
+"""The detector's report on one picture."""
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What can be set about motion: two numbers for people, and the method's own constants, each with its unit."""
+"""The settings of motion: two numbers for people, and the method's own constants, each with its unit."""
 from dataclasses import dataclass
 from typing import Literal
 

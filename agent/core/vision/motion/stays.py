@@ -44,7 +44,7 @@ class StayPlace:
         return (self.right - self.left) * (self.bottom - self.top)
 
     def marked_n(self, marks: np.ndarray) -> int:
-        """How many of its pixels are marked in a plane (uint8) of the picture's shape."""
+        """The number of its pixels that are marked in a plane (uint8) of the picture's shape."""
         return cv2.countNonZero(marks[self.top:self.bottom, self.left:self.right])
 
 

@@ -56,7 +56,7 @@ class Track:
 
     @property
     def speed_px_per_s(self) -> float:
-        """How fast it goes, averaged."""
+        """The averaged speed."""
         return hypot(self.vx, self.vy)
 
     def expected(self, now_mono_s: float) -> tuple[float, float]:

@@ -81,7 +81,7 @@ class Upheaval:
         self.settled_mono_s = float("-inf")        # the scene is being learned until then
 
     def over(self) -> None:
-        """What came of it is known: there is nothing to learn anew."""
+        """End the upheaval: a known view is back, and nothing is to be learned anew."""
         self._since_mono_s, self.settled_mono_s = None, float("-inf")
 
     def judge(self, share: float, blank: bool, now_mono_s: float) -> Extent:

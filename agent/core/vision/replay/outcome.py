@@ -1,4 +1,4 @@
-"""What came of one way of looking, and what two ways have apart."""
+"""The outcome of one variant, and the difference between two."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,7 +49,7 @@ class VariantOutcome:
 
 
 class Difference(NamedTuple):
-    """What another way of looking would have changed."""
+    """The change that another variant would have made."""
 
     missed: tuple[ReplayEvent, ...]       # events now that it would not have
     added: tuple[ReplayEvent, ...]        # events that only it would have
@@ -61,7 +61,7 @@ def differences(now: Sequence[ReplayEvent], other: Sequence[ReplayEvent]) -> Dif
 
 
 def _without(events: Sequence[ReplayEvent], others: Sequence[ReplayEvent]) -> tuple[ReplayEvent, ...]:
-    """Those of `events` that none of `others` meets."""
+    """The `events` that overlap none of `others`."""
     alone, at = [], 0
     for event in events:
         while at < len(others) and others[at].ended_s < event.began_s - ALIKE_S:

@@ -26,7 +26,7 @@ class _Run:
         self._looks_n, self._moving_s, self._last_s = 0, 0.0, float("-inf")
 
     def forget(self) -> None:
-        """What comes next is another scene to the detector, with other objects in it."""
+        """The next pictures are another scene to the detector, with other objects in it."""
         self._detector, self._zones = self._variant.detector(), self._variant.counting()
 
     def step(self, luma: Luma) -> None:
@@ -48,7 +48,7 @@ class _Run:
                 self._silent_s[silence] += since_s
 
     def end(self) -> VariantOutcome:
-        """What came of it."""
+        """End the variant; returns its outcome."""
         self._story.close()
         return VariantOutcome(self._variant, tuple(self._story.events), self._story.events_n, self._looks_n,
                               self._moving_s, dict(self._silent_s), self._trace.points)
@@ -85,5 +85,5 @@ class FootageReplay:
         return tuple(self._stretches.all)
 
     def end(self) -> list[VariantOutcome]:
-        """What came of each variant, in their order; the replay is over."""
+        """End the replay; returns the outcome of each variant, in their order."""
         return [run.end() for run in self._runs]

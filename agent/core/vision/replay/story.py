@@ -24,7 +24,7 @@ class ReplayEvent:
 
 
 class EventCollector:
-    """What the looks of one variant amount to."""
+    """The events of one variant's looks."""
 
     def __init__(self, machine: EventMachine) -> None:
         """`machine` has seen nothing so far."""
@@ -58,7 +58,7 @@ class EventCollector:
             self._event = _grown(self._event, at_s, look.score, counted)
 
     def close(self) -> None:
-        """What is open ends with its last motion."""
+        """End the open event with its last motion."""
         if self._event:
             self.events_n += 1
             if len(self.events) < EVENTS_MAX:

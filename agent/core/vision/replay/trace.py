@@ -1,4 +1,4 @@
-"""What was seen over time, as much of it as a picture can show: memory stays the same however long it was."""
+"""The looks over time, as many as a plot can show: memory stays bounded however long the footage is."""
 from itertools import groupby
 from math import floor
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Trace:
 
     @property
     def points(self) -> tuple[TracePoint, ...]:
-        """What is kept, in order of time."""
+        """The points that are kept, in order of time."""
         return tuple(self._points)
 
     def add(self, point: TracePoint) -> None:

@@ -14,7 +14,7 @@ _WITHIN = 255           # what a cell shows in which no pixel is outside
 
 
 class Fit(NamedTuple):
-    """What is left of a view. Shares are of its structured cells, 0..1, unless told otherwise."""
+    """The comparison of the picture with a view. Shares are of its structured cells, 0..1, unless told otherwise."""
 
     known: bool                 # the view is known well enough to be missed
     structured: float           # of all cells: those with structure that can be missed
@@ -37,7 +37,7 @@ class Fit(NamedTuple):
 
 
 def share(some: np.ndarray, of: np.ndarray) -> float:
-    """How many of the cells `of` are `some`; 0 if there are none."""
+    """The share of the cells `of` that are `some`; 0 without cells."""
     return float(np.count_nonzero(some & of) / max(1, np.count_nonzero(of)))
 
 
@@ -47,7 +47,7 @@ def ratio(part: np.ndarray, whole: np.ndarray, cells: np.ndarray) -> float:
 
 
 def compare(now: Lately, view: View, s: TamperSettings) -> Fit:
-    """What of `view` is there now."""
+    """Compare the present picture with `view`."""
     usual, there = common(view.edges, view.edges), common(now.edges, view.edges)
     larger = np.maximum(common(view.axes, view.axes), common(now.axes, now.axes))     # other edges are no likeness
     left = np.maximum(there / (usual + _TINY), common(now.axes, view.axes) / (larger + _TINY))

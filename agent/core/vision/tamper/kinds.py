@@ -1,10 +1,10 @@
-"""What the watch says: a kind of tampering that has started or ended."""
+"""The watch's reports: a kind of tampering that has started or ended."""
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Kind(Enum):
-    """What may be wrong with a camera's view."""
+    """The ways in which a camera's view can be wrong."""
 
     COVERED = "covered"        # a bag, a hand, a lid: nothing of the view is left
     SPRAYED = "sprayed"        # paint on the glass: parts of the view are gone, without an edge

@@ -64,7 +64,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
 
 
 def verdict(fit: Fit, s: TamperSettings, ease: float = 1.0) -> Kind | None:
-    """What it looks like, or None; `ease` is the share of the limits that is enough."""
+    """The kind of tampering, or None; `ease` is the share of the limits that is enough."""
     if not fit.known:
         return Kind.BLINDED if fit.white > ease * s.blinded else None
     if fit.structured < s.judge_min:
@@ -73,6 +73,6 @@ def verdict(fit: Fit, s: TamperSettings, ease: float = 1.0) -> Kind | None:
 
 
 def strength(kind: Kind, fit: Fit) -> float:
-    """How much of the view is affected, 0..1."""
+    """The share of the view that is affected, 0..1."""
     affected = {Kind.DEFOCUSED: 1 - fit.detail_left, Kind.BLINDED: max(fit.white, 1 - fit.kept)}.get(kind, fit.lost)
     return min(1.0, max(0.0, affected))

@@ -41,7 +41,7 @@ class KindHold:
         self.forget()
 
     def forget(self) -> None:
-        """What was seen of the contrary does not count: there was a gap."""
+        """Forget what was seen of the contrary, because there was a gap."""
         self._lasted_s, self._looks_n = 0.0, 0
 
     def step(self, seen: bool, mono_s: float, dt_s: float) -> Phase | None:

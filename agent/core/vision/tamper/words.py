@@ -21,12 +21,12 @@ _DARK = "Dark without a trace of the usual view: the lens is covered, or all lig
 
 
 def adopted(after_s: float) -> str:
-    """What is said when a moved camera has been left as it is."""
+    """The sentence for a moved camera that has been left as it is."""
     return f"The new view has been stable for {after_s / 60:g} minutes: from now on it is the usual one."
 
 
 def start(kind: Kind, fit: Fit) -> str:
-    """What a fit shows of a kind that has started."""
+    """The sentence for a kind that has started, by what the fit shows."""
     if kind is Kind.COVERED and fit.dark:
         return _DARK
     blurred = min(1.0, max(0.0, 1 - fit.detail_left))

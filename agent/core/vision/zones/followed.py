@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Counted(NamedTuple):
-    """What counts in one look: there is motion, as far as the household cares, if an object does."""
+    """The objects that count in one look: with one of them, there is motion for the household."""
 
     objects: tuple["SeenObject", ...] = ()        # largest first
     zones: tuple[str, ...] = ()             # names of those that are fulfilled now, in the order of the settings
@@ -28,7 +28,7 @@ class Zones:
         self._followed = Followed(self._zones)
 
     def step(self, look: "Look", mono_s: float) -> Counted:
-        """What of a look counts."""
+        """Choose what of a look counts."""
         if not self._zones:
             return Counted(look.objects)
         objects, fulfilled = [], set()

@@ -1,4 +1,4 @@
-"""What a household draws into the picture: an area or a line, and what has to happen there."""
+"""The zones that a household draws into the picture: an area or a line, and what has to happen there."""
 from dataclasses import dataclass
 from enum import Enum
 
@@ -6,7 +6,7 @@ from agent.core.media.model import Point
 
 
 class ZoneRule(Enum):
-    """What has to happen for a zone to be fulfilled."""
+    """The condition of a zone."""
 
     WATCH = "watch"      # something moves in the area
     ENTER = "enter"      # something that was seen outside has come into the area
@@ -24,7 +24,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One of them; its name goes into the event."""
+    """A zone; its name goes into the event."""
 
     name: str
     rule: ZoneRule

@@ -13,7 +13,7 @@ STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400
 
 
 class PlotClock(NamedTuple):
-    """What people read off for a moment of the replay."""
+    """The clock that people read for a moment of the replay."""
 
     reading_s: Callable[[float], float]     # the seconds that it shows then; labels are put where they are round
     spell: Callable[[float], str]           # the moment in digits
