@@ -26,8 +26,8 @@ class SourceStuck(SourceError):
     """A native call does not come back: only the end of the process frees the camera."""
 
 
-class Sink(Protocol):
-    """The receiver of a source's packets and pictures. Every method is quick, never blocks and never raises."""
+class RecordSink(Protocol):
+    """The receiver of what is recorded. Every method is quick, never blocks and never raises."""
 
     def stream(self, info: StreamInfo) -> None:
         """Called before the first packet, and again whenever parameter sets or size change."""
@@ -45,6 +45,10 @@ class Sink(Protocol):
     def sound(self, sound: Sound) -> None:
         """The next stretch of sound, its time on the sound's own clock, which needs not be the picture's."""
 
+
+class WatchSink(Protocol):
+    """The receiver of small pictures for motion. Every method is quick, never blocks and never raises."""
+
     def wants_luma(self, mono_s: float) -> bool:
         """Whether motion would look at a picture now; asked before one is made."""
 
@@ -53,6 +57,10 @@ class Sink(Protocol):
 
     def luma(self, picture: Luma) -> None:
         """A small picture; its array is only valid during the call."""
+
+
+class Sink(RecordSink, WatchSink, Protocol):
+    """The receiver of all that a source gives."""
 
 
 class Source(Protocol):

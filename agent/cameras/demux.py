@@ -2,7 +2,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agent.cameras import Sink, SourceError
+from agent.cameras import RecordSink, SourceError
 from agent.core.media import audio, nal
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError, ParameterSets
@@ -19,7 +19,7 @@ class Sounds:
         self._info = _info(streams[0].codec_context) if streams else None
         self.stream: Any = streams[0] if self._info is not None else None
 
-    def announce(self, sink: Sink) -> None:
+    def announce(self, sink: RecordSink) -> None:
         """Tell the format, or what is in its way."""
         sink.audio(self._info, "" if self._info is not None else self._codec)
 

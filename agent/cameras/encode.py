@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 from av.video.frame import PictureType
 
-from agent.cameras import Sink, SourceError
+from agent.cameras import RecordSink, SourceError
 from agent.core.media import nal
 from agent.core.media.headroom import PRESETS
 from agent.core.media.model import Packet
@@ -27,7 +27,7 @@ class AccessUnits:
         self._sets: list[bytes] = []
         self._begun = False
 
-    def give(self, sink: Sink, data: bytes, pts_us: int) -> None:
+    def give(self, sink: RecordSink, data: bytes, pts_us: int) -> None:
         """Hand on the packet, and the stream's format before it when that is new; nothing before the first keyframe.
 
         Raises BitstreamError for what is no H.264.

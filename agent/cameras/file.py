@@ -6,7 +6,7 @@ from typing import Any
 
 import av
 
-from agent.cameras import Sink, Source, SourceError
+from agent.cameras import RecordSink, Sink, Source, SourceError
 from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError
@@ -45,7 +45,7 @@ class FileSource(Source):
                 raise SourceError("camera_stream_bad", f"{self._path}: has no picture in it; choose another file")
             began_us += played_us
 
-    def _play(self, sink: Sink, stop: Stop, began_us: int) -> int:
+    def _play(self, sink: RecordSink, stop: Stop, began_us: int) -> int:
         """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0

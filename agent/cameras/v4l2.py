@@ -8,7 +8,7 @@ from typing import Protocol
 
 import av
 
-from agent.cameras import Sink, SourceError, SourceStuck
+from agent.cameras import RecordSink, Sink, SourceError, SourceStuck, WatchSink
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits, SoftwareEncoder
 from agent.cameras.frame_converter import JPEG, RAW, FrameConverter, planes
@@ -171,7 +171,7 @@ class V4l2Source:
         x264 = SoftwareEncoder(*asked, level.preset, threads_n=1)
         return lambda frame, pts_us: [EncodedFrame(x264.encode(frame, pts_us), pts_us)]
 
-    def _pass_on(self, sink: Sink) -> Callable[[GrabbedFrame], bool]:
+    def _pass_on(self, sink: RecordSink) -> Callable[[GrabbedFrame], bool]:
         """The handler of a camera's own H.264."""
         access_units = AccessUnits()
 
@@ -180,7 +180,7 @@ class V4l2Source:
             return True
         return handle
 
-    def _show(self, sink: Sink, frame: av.VideoFrame) -> None:
+    def _show(self, sink: WatchSink, frame: av.VideoFrame) -> None:
         now_mono_s = self._clock.mono_s()
         if sink.wants_main_luma() and sink.wants_luma(now_mono_s):
             sink.luma(Luma(planes(frame)[0], now_mono_s))

@@ -8,7 +8,7 @@ from agent.capture.encryption_policy import EncryptionPolicy
 from agent.capture.row_queue import RowQueue
 from agent.capture.still import thumbnail
 from agent.capture.tamper import TamperRows
-from agent.capture.writer_jobs import BestLook, CameraGap, EventClose, EventOpen, Job, PauseSwitch, Tamper
+from agent.capture.writer_jobs import BestLook, CameraGap, EventClose, EventOpen, Job, PauseNote, Tamper
 from agent.host.clock import Clock, Instant, at
 from agent.host.files import write_once
 from agent.store import announce, clips, events, pause
@@ -63,7 +63,7 @@ class EventRows:
             case CameraGap():
                 self._rows.add(
                     lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
-            case PauseSwitch():
+            case PauseNote():
                 self._rows.add(lambda db: pause.note(db, self._camera, job.by, now))
 
     def _begin(self, job: EventOpen, shown_by: Callable[[Instant], list[int]]) -> None:

@@ -13,7 +13,7 @@ from agent.capture.record_path import CONFIRM_S, RecordPath
 from agent.capture.recorder import Recorder
 from agent.capture.tamper import PAUSED, STOPPED
 from agent.capture.watch_path import WatchPath
-from agent.capture.writer_jobs import CameraGap, EventClose, PauseSwitch
+from agent.capture.writer_jobs import CameraGap, EventClose, PauseNote
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
@@ -112,7 +112,7 @@ class Pipe:
                 self.record.forget()
             if by != self._paused_by or not self._told:
                 self._paused_by, self._told = by, True
-                self.record.tell(PauseSwitch(by))
+                self.record.tell(PauseNote(by))
                 self.record.send()
 
     def adjust(self, camera: Camera) -> None:

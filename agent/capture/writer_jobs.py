@@ -94,13 +94,13 @@ class Tamper:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseSwitch:
+class PauseNote:
     """The camera is to see nothing from now on, or sees again."""
 
     by: str | None          # by whose word, as in core.household.pause; None: it may see
 
 
-Happening = PauseSwitch | CameraGap | Tamper | EventOpen | EventClose
+Happening = PauseNote | CameraGap | Tamper | EventOpen | EventClose
 Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from agent.capture.writer_jobs import BestLook, CameraGap, ClipLost, EventClose, EventOpen, PauseSwitch, Tamper
+from agent.capture.writer_jobs import BestLook, CameraGap, ClipLost, EventClose, EventOpen, PauseNote, Tamper
 from agent.core.contract.facts import Message
 from agent.core.vision.event_notes import PathSample, Summary
 from agent.host.datagram import Outlet
@@ -108,7 +108,7 @@ class Day:
             pause.put(self.folders, ["yard"], None, by, self.clock.now())
         else:
             pause.lift(self.folders, ["yard"])
-        self.yard.tell(PauseSwitch(by))
+        self.yard.tell(PauseNote(by))
 
     def deliver(self, but_n: int) -> None:
         """The ward has everything but the newest messages."""

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import av
 
-from agent.cameras import Sink, Source, SourceError
+from agent.cameras import RecordSink, Sink, Source, SourceError
 from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import StreamInfo
 from agent.core.media.nal import BitstreamError
@@ -95,7 +95,7 @@ class LibavSource(Source):
                                                    "check the camera's power, address and network") from None
 
 
-def _hand_on(packets: Packets, packet: Any, sink: Sink, step: InStep) -> None:
+def _hand_on(packets: Packets, packet: Any, sink: RecordSink, step: InStep) -> None:
     """libav tells a picture when the next one comes; of sound, only AAC's last stretch waits so."""
     for item in packets.convert(packet):
         if isinstance(item, StreamInfo):

@@ -2,7 +2,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from agent.cameras import Sink, Source, SourceError
+from agent.cameras import RecordSink, Sink, Source, SourceError
 from agent.cameras.rtsp.connect import ConnectStopped
 from agent.cameras.rtsp.handshake import Opened, open_camera
 from agent.cameras.rtsp.hub import the_hub
@@ -67,7 +67,7 @@ class OwnSource(Source):
                 raise
             the_hub().serve(stream, stop)
 
-    def _stream(self, opened: Opened, sink: Sink) -> RtspStream:
+    def _stream(self, opened: Opened, sink: RecordSink) -> RtspStream:
         tracks = opened.dialogue.tracks
         receiver = Receiver({track.channel: received(track) for track in tracks})
         if self._audio:

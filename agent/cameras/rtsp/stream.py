@@ -4,7 +4,7 @@ import select
 import socket
 from collections.abc import Callable
 
-from agent.cameras import Sink, SourceError
+from agent.cameras import RecordSink, SourceError
 from agent.cameras.rtsp.connect import waits_for
 from agent.core.media import audio
 from agent.core.media.model import Packet, Sound
@@ -23,7 +23,7 @@ UNSENT_MAX_B = 65_536       # a camera that does not even take our signs of life
 class RtspStream:
     """One camera's connection in the hub. Raises SourceError, OSError and UnfitStream."""
 
-    def __init__(self, connection: socket.socket, dialogue: Dialogue, receiver: Receiver, sink: Sink, name: str,
+    def __init__(self, connection: socket.socket, dialogue: Dialogue, receiver: Receiver, sink: RecordSink, name: str,
                  now: Callable[[], float]) -> None:
         """`name` is the camera's address as it may be shown."""
         self.socket = connection
