@@ -131,11 +131,11 @@ class V4l2Source:
         """Picture after picture. `handle` returns whether it was of use: a camera that sends only rubbish is silent."""
         last_mono_s, last_pts_us = self._clock.mono_s(), -1
         while not stop.is_set() and not ended():
-            shot = grabber.grab(GRAB_S)
+            grabbed = grabber.grab(GRAB_S)
             now_mono_s = self._clock.mono_s()
             # Times that do not grow come from a broken clock.
-            if shot is not None and shot.pts_us > last_pts_us and handle(shot):
-                last_mono_s, last_pts_us = now_mono_s, shot.pts_us
+            if grabbed is not None and grabbed.pts_us > last_pts_us and handle(grabbed):
+                last_mono_s, last_pts_us = now_mono_s, grabbed.pts_us
             elif now_mono_s - last_mono_s > NO_FRAMES_S:
                 raise SourceError("camera_no_frames", f"{self._name}: gives no picture for {NO_FRAMES_S:g} s and is "
                                                       f"being restarted; if it recurs, check cable and power supply")
@@ -148,16 +148,16 @@ class V4l2Source:
         access_units = AccessUnits(level.encoder, level.reduced_from(camera.width, camera.height))
         pace = FramePacer(camera.fps)
 
-        def handle(shot: GrabbedFrame) -> bool:
-            if not pace.due(shot.pts_us):
+        def handle(grabbed: GrabbedFrame) -> bool:
+            if not pace.due(grabbed.pts_us):
                 return True
             with effort:
-                frame = converter.frame(shot.data, self._camera.masks)
+                frame = converter.frame(grabbed.data, self._camera.masks)
                 if frame is None or (frame.width, frame.height) != (given.width, given.height):
                     _log.warning("%s: left out a damaged picture", self._name)
                     return False
                 self._show(sink, frame)
-                units = encode(frame, shot.pts_us)
+                units = encode(frame, grabbed.pts_us)
             for unit in units:
                 access_units.give(sink, unit.data, unit.pts_us)
             return True
@@ -175,8 +175,8 @@ class V4l2Source:
         """The handler of a camera's own H.264."""
         access_units = AccessUnits()
 
-        def handle(shot: GrabbedFrame) -> bool:
-            access_units.give(sink, shot.data, shot.pts_us)
+        def handle(grabbed: GrabbedFrame) -> bool:
+            access_units.give(sink, grabbed.data, grabbed.pts_us)
             return True
         return handle
 

@@ -9,7 +9,7 @@ from agent.core.contract.busy import FORGET, QUESTION_B_MAX, SHOW, Busy, answer
 from agent.host.sockets import SocketServer
 
 
-def busy_desk(path: Path, show: Callable[[], Busy], forget: Callable[[], None]) -> SocketServer:
+def busy_socket(path: Path, show: Callable[[], Busy], forget: Callable[[], None]) -> SocketServer:
     """Serve one camera's busy areas on `path`; an unknown question gets no answer. Raises OSError."""
     def serve(question: bytes) -> bytes:
         if question == FORGET:

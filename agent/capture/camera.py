@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.cameras import Source
 from agent.cameras.open_source import open_source
 from agent.cameras.transcode import MaskTranscoder
-from agent.capture.busy import busy_desk
+from agent.capture.busy import busy_socket
 from agent.capture.encryption_policy import choose_policy
 from agent.capture.live import LiveSocket
 from agent.capture.motion_feed.main import MainFeed
@@ -64,7 +64,7 @@ class Camera:
             self._sockets.append(SnapshotSocket(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
                                                 SMALL_WIDE))
         watch = self._pipe.watch
-        self._sockets.append(busy_desk(runtime / f"busy-{camera.name}.sock", watch.busy, watch.forget_busy))
+        self._sockets.append(busy_socket(runtime / f"busy-{camera.name}.sock", watch.busy, watch.forget_busy))
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
         self._stop = Stop()                     # of these; set while the camera is to see nothing

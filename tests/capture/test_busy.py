@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.capture.busy import busy_desk
+from agent.capture.busy import busy_socket
 from agent.capture.live import LiveSocket
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
@@ -67,9 +67,9 @@ def hedge(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[H
     live = LiveSocket(tmp_path / "live.sock")
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock)
     pipe.stream(INFO)
-    desk = busy_desk(tmp_path / "busy.sock", pipe.watch.busy, pipe.watch.forget_busy)
+    server = busy_socket(tmp_path / "busy.sock", pipe.watch.busy, pipe.watch.forget_busy)
     yield Hedge(pipe, hand_clock, tmp_path / "busy.sock")
-    desk.close()
+    server.close()
     live.close()
 
 

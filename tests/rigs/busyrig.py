@@ -2,7 +2,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.capture.busy import busy_desk
+from agent.capture.busy import busy_socket
 from agent.core.contract.busy import COLUMNS, ROWS, Busy
 
 CALM = tuple((0.0,) * COLUMNS for _ in range(ROWS))
@@ -21,7 +21,7 @@ class BusyCam:
 
     def __init__(self, runtime: Path, camera: str, busy: Busy) -> None:
         self.busy, self.forgotten_n = busy, 0
-        self._desk = busy_desk(runtime / f"busy-{camera}.sock", lambda: self.busy, self._forget)
+        self._desk = busy_socket(runtime / f"busy-{camera}.sock", lambda: self.busy, self._forget)
 
     def _forget(self) -> None:
         self.busy = busy_at((), *self.busy.silences)

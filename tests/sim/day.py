@@ -93,7 +93,7 @@ class Day:
 
     def lose_sight(self, picture: bool = True) -> None:
         """It is over."""
-        sight = BestLook(((0.1, 0.2, 0.3, 0.4),), self.gate.scribe.info if picture else None, self.gate.picture())
+        sight = BestLook(((0.1, 0.2, 0.3, 0.4),), self.gate.clip_writer.info if picture else None, self.gate.picture())
         summary = Summary(0.5, ("path",), 1, (PathSample(0, 1, 100, 200, 300, 400),))
         self.gate.tell(EventClose(int(self.clock.mono * 1e6), sight, summary, "2", "0123456789ab"))
 
@@ -152,7 +152,7 @@ def live(day: Day) -> None:
     day.film(1.7, day.yard, day.gate)
     day.see(continues=True)
     day.gate.tell(ClipLost())
-    day.gate.scribe.lose()
+    day.gate.clip_writer.lose()
     day.gate.forget()
     day.film(0.8, day.gate, day.yard)
     day.lose_sight(picture=False)

@@ -31,13 +31,13 @@ class Writer:
         self.clock = clock
         self.recorder = Recorder(camera.name, folders, clock, outlet, SYNC_EVERY_S, camera.record == "continuous",
                                  camera.record != "motion", pre_roll_s=1)
-        self.scribe = ClipWriter(camera, self.recorder, clock, Ring(1, 1_000_000))
-        self.scribe.info, self._film = movie()
+        self.clip_writer = ClipWriter(camera, self.recorder, clock, Ring(1, 1_000_000))
+        self.clip_writer.info, self._film = movie()
         self._shown_n = 0
 
     def work(self) -> None:
         """Let the recorder do all that was asked of it; without anything asked, it makes itself ready."""
-        self.scribe.send()
+        self.clip_writer.send()
         self.recorder.offer([])
         self.recorder._ending = True
         self.recorder.run()
@@ -52,15 +52,15 @@ class Writer:
         """Take the picture of this moment; the first one of a clip is the film's first."""
         if self.recorder.clip_lost.is_set():
             self.recorder.clip_lost.clear()
-            self.scribe.lose()
+            self.clip_writer.lose()
             self._shown_n = 0
         packet, now_us = self._film[self._shown_n % len(self._film)], int(self.clock.mono_s() * 1e6)
         self._shown_n += 1
-        self.scribe.write(Packet(packet.data, now_us, now_us, packet.key))
+        self.clip_writer.write(Packet(packet.data, now_us, now_us, packet.key))
 
     def end(self) -> None:
         """End the clip with the picture that was taken last."""
-        self.scribe.end(int(self.clock.mono_s() * 1e6) + 100_000)
+        self.clip_writer.end(int(self.clock.mono_s() * 1e6) + 100_000)
         self.forget()
 
     def forget(self) -> None:
@@ -70,7 +70,7 @@ class Writer:
 
     def tell(self, *jobs: Job) -> None:
         """Have something noted."""
-        self.scribe.tell(*jobs)
+        self.clip_writer.tell(*jobs)
         self.work()
 
     def picture(self) -> Sequence[Packet]:

@@ -27,8 +27,8 @@ def live(place: Path) -> dict[str, object]:
         began_s = time.monotonic()
         writer.take()
         if number == FRAMES_N - 1:
-            writer.scribe.end(int(writer.clock.mono_s() * 1e6))
-        writer.scribe.send()
+            writer.clip_writer.end(int(writer.clock.mono_s() * 1e6))
+        writer.clip_writer.send()
         slowest_s = max(slowest_s, time.monotonic() - began_s)
     writer.recorder.finish(HANG_S)
     clips = read(folders).clips.values()
