@@ -32,13 +32,13 @@ class Camera:
     mono_s: float = 1000.0
     gop_s: float = 2.0
 
-    def show(self, seconds: float, look: Look, loudness: float = 0.0) -> float:
+    def show(self, seconds: float, look: Look, excess: float = 0.0) -> float:
         """Let it be seen for so long; returns the seconds in which every packet was decoded."""
         wanted_s, until_mono_s = 0.0, self.mono_s + seconds
         while self.mono_s < until_mono_s - 1e-6:
             self.mono_s += STEP_S
             key = self.mono_s % self.gop_s < STEP_S - 1e-6
-            self.closer.packet(key, loudness, self.mono_s)
+            self.closer.packet(key, excess, self.mono_s)
             if self.closer.wanted:
                 self.closer.looked(look, self.mono_s)
                 wanted_s += STEP_S
@@ -99,9 +99,9 @@ def test_loud_packets_begin_one_between_keyframes(camera: Camera):
 
 def test_what_is_loud_in_vain_has_to_become_louder_and_is_forgiven_in_time(camera: Camera):
     closer = camera.closer
-    for loudness in (LOUD, 2 * LOUD, 4 * LOUD, 8 * LOUD):
-        assert not closer.packet(False, 0.9 * loudness, camera.mono_s)
-        camera.show(STEP_S, NOTHING, 1.1 * loudness)
+    for excess in (LOUD, 2 * LOUD, 4 * LOUD, 8 * LOUD):
+        assert not closer.packet(False, 0.9 * excess, camera.mono_s)
+        camera.show(STEP_S, NOTHING, 1.1 * excess)
         assert closer.wanted
         camera.show(2 * CALM_S, NOTHING)
         assert not closer.wanted
@@ -139,8 +139,8 @@ scenes = st.lists(st.tuples(st.floats(0.2, 40), looks, st.floats(0, 40)), max_si
 @given(scenes, st.floats(0.5, 4))
 def test_whatever_was_seen_before_motion_is_seen_within_one_gop(scene, gop_s):
     camera = Camera(CloserLook(EVENT_S, 1000.0), gop_s=gop_s)
-    for seconds, look, loudness in scene:
-        camera.show(seconds, look, loudness)
+    for seconds, look, excess in scene:
+        camera.show(seconds, look, excess)
     camera.show(gop_s + STEP_S, MOVING)
     assert camera.closer.wanted
     assert camera.show(EVENT_S - STEP_S, NOTHING) == pytest.approx(EVENT_S - STEP_S, abs=2 * STEP_S)
@@ -149,7 +149,7 @@ def test_whatever_was_seen_before_motion_is_seen_within_one_gop(scene, gop_s):
 @given(scenes, st.floats(0.5, 4))
 def test_whatever_was_seen_before_a_quiet_scene_is_soon_left_alone(scene, gop_s):
     camera = Camera(CloserLook(EVENT_S, 1000.0), gop_s=gop_s)
-    for seconds, look, loudness in scene:
-        camera.show(seconds, look, loudness)
+    for seconds, look, excess in scene:
+        camera.show(seconds, look, excess)
     camera.show(max(START_S, EVENT_S) + CALM_S + gop_s, NOTHING)
     assert camera.show(120, NOTHING) == 0

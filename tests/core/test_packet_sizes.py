@@ -45,7 +45,7 @@ def test_a_quiet_scene_is_not_loud():
 @pytest.mark.parametrize("times", [1.5, 3, 10])
 def test_larger_packets_are_loud_within_half_a_second_and_quiet_soon_after(used: PacketSizes, times: float):
     heard = listen(quiet(2, times * QUIET_B), used)
-    assert next(n for n, loudness in enumerate(heard) if loudness > LOUD) <= FPS // 2 + 2       # the first say nothing
+    assert next(n for n, excess in enumerate(heard) if excess > LOUD) <= FPS // 2 + 2       # the first say nothing
     assert listen(quiet(4), used)[-1] < LOUD
 
 
@@ -60,7 +60,7 @@ def test_keyframes_say_nothing_however_large(key_b: int):
 
 
 def test_what_follows_a_keyframe_says_nothing(used: PacketSizes):
-    before = used.loudness
+    before = used.excess
     assert used.step(50_000, True, used.last_mono_s + 1 / FPS) == before
     assert used.step(90_000, False, used.last_mono_s + 1 / FPS) == before
 
@@ -96,5 +96,5 @@ def test_a_stream_of_twice_the_bit_rate_is_as_loud(found, doublings):
     one, other, mono_s = PacketSizes(), PacketSizes(), 1000.0
     for size_b, key, step_s in found:
         mono_s += step_s
-        loudness = one.step(max(1, size_b), key, mono_s)
-        assert other.step(max(1, size_b) << doublings, key, mono_s) == pytest.approx(loudness, rel=1e-3, abs=1e-3)
+        excess = one.step(max(1, size_b), key, mono_s)
+        assert other.step(max(1, size_b) << doublings, key, mono_s) == pytest.approx(excess, rel=1e-3, abs=1e-3)
