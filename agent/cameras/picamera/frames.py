@@ -1,4 +1,7 @@
-"""Sees each frame before the encoder: hides what is masked, and makes the small picture if motion wants one."""
+"""Sees each frame before the encoder: hides what is masked, and makes the small picture if motion wants one.
+
+Apart from the session, which starts and stops the camera: this runs once a frame on libcamera's thread.
+"""
 from collections.abc import Sequence
 from typing import Any
 

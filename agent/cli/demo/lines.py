@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Column, DownloadColumn, TaskProgressColumn,
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from agent.cli.demo.listen import HeardMessage
+from agent.cli.demo.listen import ReceivedMessage
 from agent.cli.terminal import length, size
 from agent.core.health.texts import EN
 
@@ -37,7 +37,7 @@ COLOURS = {"motion": "bold yellow", "clip": "bold green", "health": "bold blue",
 FileOf = Callable[[str], Path]
 
 
-def line(told: HeardMessage, file_of: FileOf) -> Text:
+def line(told: ReceivedMessage, file_of: FileOf) -> Text:
     """The line of one message; `file_of` finds a clip's file by its name."""
     text = Text(time.strftime("%H:%M:%S", time.localtime(told.wall_s)) if told.wall_s else "--:--:--", style="dim")
     text.append(f"  {told.kind:<8}", style=COLOURS.get(told.kind, "bold"))
@@ -45,7 +45,7 @@ def line(told: HeardMessage, file_of: FileOf) -> Text:
     return text.append(tell(told, file_of), style="not dim")
 
 
-def _motion(told: HeardMessage, _file_of: FileOf) -> str:
+def _motion(told: ReceivedMessage, _file_of: FileOf) -> str:
     data = told.data
     where = f"{told.camera}: event {data.get('event')}"
     if data.get("phase") == "start":
@@ -56,12 +56,12 @@ def _motion(told: HeardMessage, _file_of: FileOf) -> str:
     return f"{where} ends after {length(data.get('dur_ms'))}{things}"
 
 
-def _clip(told: HeardMessage, file_of: FileOf) -> str:
+def _clip(told: ReceivedMessage, file_of: FileOf) -> str:
     data = told.data
     return f"{told.camera}: {length(data.get('dur_ms'))}, {size(data.get('bytes'))}  {file_of(str(data['id']))}"
 
 
-def _health(told: HeardMessage, _file_of: FileOf) -> str:
+def _health(told: ReceivedMessage, _file_of: FileOf) -> str:
     data = told.data
     parts = [conditions(data)]
     if data.get("soc_temp_c") is not None:
@@ -84,13 +84,13 @@ def _camera_health(camera: dict[str, Any]) -> str:
     return f"{camera.get('c')} {camera.get('st')}{rate}{amount}"
 
 
-def _status(told: HeardMessage, _file_of: FileOf) -> str:
+def _status(told: ReceivedMessage, _file_of: FileOf) -> str:
     if told.data.get("online"):
         return "the recorder is online at the broker"
     return f"the recorder is offline ({told.data.get('why') or 'it does not say why'})"
 
 
-def _other(told: HeardMessage, _file_of: FileOf) -> str:
+def _other(told: ReceivedMessage, _file_of: FileOf) -> str:
     words = (told.camera, told.data.get("code"), told.data.get("phase"), told.data.get("detail"))
     return " ".join(str(word) for word in words if word)
 

@@ -20,7 +20,7 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class HeardMessage:
+class ReceivedMessage:
     """One message: `kind` is an event's kind, "health" or "status"; `wall_s` is when it happened, None if unknown."""
 
     kind: str
@@ -34,7 +34,7 @@ class Subscriber:
 
     def __init__(self, host: str, port: int, ward: str) -> None:
         """Connect. Raises OSError."""
-        self._queue: queue.Queue[HeardMessage] = queue.Queue(WAITING_MAX)
+        self._queue: queue.Queue[ReceivedMessage] = queue.Queue(WAITING_MAX)
         self.dropped_n = 0              # messages that found no place
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         self._client.on_connect = lambda client, *_: client.subscribe(f"cam/v1/{ward}/#", qos=1)
@@ -53,7 +53,7 @@ class Subscriber:
             except queue.Full:
                 self.dropped_n += 1
 
-    def next(self, timeout_s: float) -> HeardMessage | None:
+    def next(self, timeout_s: float) -> ReceivedMessage | None:
         """The next message, or None when none came in time."""
         try:
             return self._queue.get(timeout=timeout_s)
@@ -66,16 +66,16 @@ class Subscriber:
         self._client.loop_stop()
 
 
-def read(topic_end: str, message: dict[str, Any]) -> HeardMessage | None:
+def read(topic_end: str, message: dict[str, Any]) -> ReceivedMessage | None:
     """A message on `evt`, `health` or `status`; None for the others. Raises KeyError or ValueError for nonsense."""
     if topic_end == "evt":
         time = message.get("time")
         source = str(message["source"]).split("/")
         wall_s = datetime.fromisoformat(time).timestamp() if time else None
         camera = source[4] if len(source) > 4 else ""
-        return HeardMessage(str(message["type"]).split(".")[1], wall_s, camera, message["data"])
+        return ReceivedMessage(str(message["type"]).split(".")[1], wall_s, camera, message["data"])
     if topic_end in ("health", "status"):
-        return HeardMessage(topic_end, message["ts"] / 1000 if message.get("ts") else None, "", message)
+        return ReceivedMessage(topic_end, message["ts"] / 1000 if message.get("ts") else None, "", message)
     return None
 
 
@@ -86,10 +86,10 @@ class OutboxReader:
         self._store = store
         self._db: sqlite3.Connection | None = None
         self._seq = self.dropped_n = 0  # the outbox keeps what is not read yet
-        self._read: list[HeardMessage] = []
+        self._read: list[ReceivedMessage] = []
         self._pause = threading.Event()
 
-    def next(self, timeout_s: float) -> HeardMessage | None:
+    def next(self, timeout_s: float) -> ReceivedMessage | None:
         """The next message, or None when there is none yet."""
         if not self._read:
             self._look()
@@ -106,7 +106,7 @@ class OutboxReader:
         for row in outbox.after(self._db, self._seq, READ_N):
             self._seq = row["seq"]
             data = _decoder.decode(row["data"])
-            self._read.append(HeardMessage(row["kind"], row["wall_ms"] / 1000, row["camera"] or "", data))
+            self._read.append(ReceivedMessage(row["kind"], row["wall_ms"] / 1000, row["camera"] or "", data))
 
     def close(self) -> None:
         """Close the database."""

@@ -20,7 +20,7 @@ from agent.cli.demo.broker import Broker, find, free_port
 from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
 from agent.cli.demo.lines import conditions, line
-from agent.cli.demo.listen import HeardMessage, OutboxReader, Subscriber
+from agent.cli.demo.listen import OutboxReader, ReceivedMessage, Subscriber
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
 from agent.host.files import AlreadyRunning, Lock
@@ -179,7 +179,7 @@ class _Show:
                 [sys.executable, "-m", "agent.cli.run", "--config", config], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=die_with_parent)
 
-    def _print(self, told: HeardMessage | None) -> None:
+    def _print(self, told: ReceivedMessage | None) -> None:
         if told is None:
             return
         self._messages_n += 1
