@@ -119,7 +119,7 @@ def test_an_order_is_fetched_in_spite_of_a_cut_installed_and_answered_after_the_
     assert [wanted for _, wanted in site.depot.asked] == [None, f"bytes={len(site.bundle) // 2}-"]
     stops = [json.loads(each.payload) for each in site.ward.all("/status")]
     assert "update" in [status.get("why") for status in stops]
-    assert not list((site.rig.folder / "store/updates").iterdir())
+    until(lambda: not list((site.rig.folder / "store/updates").iterdir()), "what was fetched is gone")
 
 
 @pytest.mark.parametrize("site", ["allow"], indirect=True)
