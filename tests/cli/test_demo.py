@@ -11,7 +11,7 @@ from agent.cli.demo.broker import find, free_port
 from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, choose
 from agent.cli.demo.lines import line
-from agent.cli.demo.listen import HeardMessage, OutboxReader, read
+from agent.cli.demo.listen import OutboxReader, ReceivedMessage, read
 from agent.cli.processes import processes
 from tests.cli.cli import taimat
 from tests.rigs import footage
@@ -74,7 +74,7 @@ def test_messages_become_lines_and_a_strangers_do_not_stop_it():
     with pytest.raises(KeyError):
         read("evt", {"data": 1})
     health = {"cond": [{"code": "not_recording", "sev": "alarm"}]}
-    assert "Not recording" in line(HeardMessage("health", None, "", health), Path).plain
+    assert "Not recording" in line(ReceivedMessage("health", None, "", health), Path).plain
 
 
 def test_without_a_store_yet_the_reader_waits(tmp_path: Path):
