@@ -30,7 +30,7 @@ class Device:
     @property
     def log(self) -> Path:
         """What the agent says."""
-        return self.place / "tools.run.log"
+        return self.place / "cli.run.log"
 
     @contextlib.contextmanager
     def role(self, *words: str) -> Iterator[int]:
@@ -42,7 +42,7 @@ class Device:
     @contextlib.contextmanager
     def agent(self) -> Iterator[int]:
         """All roles, under the supervisor whose process id this gives."""
-        with self.role("tools.run") as pid:
+        with self.role("cli.run") as pid:
             yield pid
 
 

@@ -45,13 +45,13 @@ def test_footage_comes_when_its_household_agrees_even_if_the_intake_is_away_just
     asked = newest(ward).id
     until(lambda: newest(ward).state == "waiting")
     assert newest(ward).told_n == 1
-    ward.reception.kill()
+    ward.intake.kill()
     house.decide(asked, "approved")
     until(lambda: newest(ward).state == "running")
-    ward.reception.start()
+    ward.intake.start()
     until(lambda: newest(ward).state == "done")
     known = newest(ward)
-    assert look(ward.reception.folder / known.place / "export").findings == []
+    assert look(ward.intake.folder / known.place / "export").findings == []
     assert house.hears(asked, "done")["data"] == {
         "bytes": known.bytes, "sha256": known.sha256, "manifest": known.manifest}
     assert house.request(asked).receipt == known.receipt
@@ -68,7 +68,7 @@ def test_what_its_household_refuses_does_not(ward):
     until(lambda: newest(ward).state == "waiting")
     house.decide(newest(ward).id, "refused")
     until(lambda: newest(ward).state == "refused")
-    assert not list((ward.reception.folder / "coming").iterdir()) and newest(ward).bytes is None
+    assert not list((ward.intake.folder / "coming").iterdir()) and newest(ward).bytes is None
 
 
 def test_what_the_ward_takes_back_is_not_brought(ward):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.config.settings import Camera, Settings, Sharing
 from agent.core.contract import wire
+from agent.core.contract.facts import LinkFacts
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Instant
@@ -80,7 +81,7 @@ class DeskRig:
         updates = UpdateFlow(settings, folder, UpdateFolders(), self.flows, Waits(), self.answer_queue, lambda: None)
         self.actions = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, writer),
                                Presence(settings, clock), RequestPolicy(settings, lambda: None), updates,
-                               lambda: {"outbox_n": 3, "broker_detail": "secret"}, self._born)
+                               lambda: LinkFacts(outbox_n=3, broker_detail="secret"), self._born)
         self.store.ask(lambda db: close_interrupted(db, clock.now()))
         self.handler = CommandHandler(TOPICS, self.audit, self.flows, self.actions, self.answer_queue, self._written,
                                       draw=lambda: 0.5)

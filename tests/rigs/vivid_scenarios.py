@@ -136,7 +136,8 @@ def replugged() -> dict[str, Any]:
     stop.set()
     pump.join(HANG_S)
     os.close(old)
-    return {"code": gap.code, "text": gap.detail, "node": str(LINK.readlink()), "back_s": back_s, "over": pump.over}
+    return {"code": gap.code, "text": gap.detail, "node": str(LINK.readlink()), "back_s": back_s,
+            "over": pump.state.over}
 
 
 def camera() -> Path:

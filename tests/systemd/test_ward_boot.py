@@ -46,9 +46,9 @@ LIBRARIES = "cryptography, msgspec, paho.mqtt, prometheus_client, rich, sqlalche
 ASK = """
 import sys, time
 from agent.ward.database import open_engine
-from agent.ward.requests import Request, Requests
+from agent.ward.requests import PictureRequest, PictureRequests
 now_ms = time.time_ns() // 1_000_000
-Requests(open_engine("sqlite:////var/lib/taimat-ward/ward.db")).add(Request(
+PictureRequests(open_engine("sqlite:////var/lib/taimat-ward/ward.db")).add(PictureRequest(
     id=sys.argv[1], dev=sys.argv[2], kind="snapshot", cam="gate", case_no="1/2026", purpose="theft", officer="An",
     basis="BLTTHS", made_ms=now_ms, until_ms=now_ms + 86_400_000, command="{}", state="sent"))
 """

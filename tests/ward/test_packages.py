@@ -35,9 +35,18 @@ def files(of: Path) -> set[str]:
     return {name for name in zipfile.ZipFile(of).namelist() if name.startswith("agent/")}
 
 
-def said(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A Python that finds what was installed into `folder` before anything else."""
-    return subprocess.run([sys.executable, *words], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)},
+# What an editable installation of this very tree would find beside the folder.
+STRICT = """
+import sys
+sys.meta_path = [each for each in sys.meta_path if "editable" not in f"{each!r} {getattr(each, '__module__', '')}"]
+"""
+COMMAND = "from agent.__main__ import main; main()"
+
+
+def said(folder: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A Python that finds of Taimat what was installed into `folder`, and nothing else."""
+    return subprocess.run([sys.executable, "-c", STRICT + code, *words], cwd=folder,
+                          env=os.environ | {"PYTHONPATH": str(folder)},
                           capture_output=True, text=True, check=False, timeout=HANG_S)
 
 
@@ -65,16 +74,16 @@ def test_each_file_of_the_package_is_in_one_of_the_two(wheels):
 
 def test_a_recorder_says_what_a_ward_installs(wheels, tmp_path):
     zipfile.ZipFile(wheels[0]).extractall(tmp_path)
-    answer = said(tmp_path, "-m", "agent", "ward", "ingest")
+    answer = said(tmp_path, COMMAND, "ward", "ingest")
     assert answer.returncode == 69 and "pip install . ./agent/ward" in answer.stderr
 
 
 def test_together_they_are_one_package(wheels, tmp_path):
     for each in wheels:
         zipfile.ZipFile(each).extractall(tmp_path)
-    answer = said(tmp_path, "-c", "import agent.store.database, agent.ward.ingest as ward; print(ward.__file__)")
+    answer = said(tmp_path, "import agent.store.database, agent.ward.ingest as ward; print(ward.__file__)")
     assert answer.stdout.strip() == str(tmp_path / "agent" / "ward" / "ingest.py"), answer.stderr
-    assert said(tmp_path, "-m", "agent", "ward", "init", "--config", tmp_path / "ward.toml").returncode == 0
+    assert said(tmp_path, COMMAND, "ward", "init", "--config", tmp_path / "ward.toml").returncode == 0
 
 
 def test_both_are_of_one_version_and_the_tests_have_what_a_ward_needs():

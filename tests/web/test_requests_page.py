@@ -54,7 +54,7 @@ def test_a_tap_decides_and_can_take_an_approval_back(house, db):
     house.post("/requests", f"n={asked.n}&do=refuse")
     assert requests.find(db, asked.id).state == "refused"
     late = house.post("/requests", f"n={asked.n}&do=approve")
-    assert late.status == 409 and "Đã muộn" in late.text
+    assert late.status == 409 and "Đã quá muộn" in late.text
     assert "asked_n" not in house.get("/").text and "Phường xin" not in house.get("/").text
 
 
