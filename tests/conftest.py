@@ -13,7 +13,9 @@ from agent.store.database import connect
 from agent.store.folders import Folders
 
 # How long one example takes says how busy the machine is, not how good the code.
-hypothesis.settings.register_profile("taimat", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+ANY_PACE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("taimat", **ANY_PACE)
+hypothesis.settings.register_profile("few", max_examples=20, **ANY_PACE)    # for a second run beside one with many
 hypothesis.settings.load_profile("taimat")
 # A shell without job control has its background jobs ignore Ctrl-C, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
