@@ -21,7 +21,7 @@ from agent.keeper.deletion import PASS_N
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import boots, clips, events
-from agent.store import retention_queries as stock
+from agent.store import retention_queries
 from agent.store.database import connect, transaction
 from agent.store.export.find import reaching_into
 from agent.store.folders import CLIPS_A_FOLDER, Folders
@@ -112,7 +112,7 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
     middle_ms = BEGIN_MS + DAYS_N // 2 * DAY_MS
 
     def plan(wanted: Store, free_b: int, most_n: int = PASS_N) -> int:
-        sums_b = stock.bytes_by_camera(db)
+        sums_b = retention_queries.bytes_by_camera(db)
         need = choose.need(wanted, sums_b, Space(room_b, 2 * room_b, 10_000, 100_000))
         return (sum(1 for _ in islice(choose.too_old(db, wanted, sums_b, now), most_n))
                 + sum(1 for _ in islice(choose.for_space(db, wanted, sums_b, need._replace(bytes=free_b)), most_n)))
@@ -123,7 +123,7 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
         "plan: an eighth is too old, and 1 % is needed": (lambda: plan(settings, room_b // 100), 50),
         "plan: every clip is needed, and in one pass": (lambda: plan(young, 2 * room_b, count_n), 0),
         "a day of one camera": (lambda: len(reaching_into(db, "gate", middle_ms, middle_ms + DAY_MS)), 20),
-        "what each records in a day": (lambda: len(stock.flows(db)), 0),
+        "what each records in a day": (lambda: len(retention_queries.recording_rates(db)), 0),
         "page: home": (lambda: len(home_rows(db, folders, CAMERAS)[0].events), 20),
         "page: events": (lambda: len(listing(db, None, 24).events), 20),
         "page: events of one camera": (lambda: len(listing(db, "gate", 24, count_n // 2).events), 20),
