@@ -29,7 +29,7 @@ from agent.config.source import parse_source
 from agent.config.ward_settings import ACTS_ON, in_effect
 from agent.host.files import write_durably
 from agent.host.log import redact
-from agent.store import ward_settings as ward_settings
+from agent.store import ward_settings
 from agent.store.database import FILE, StoreError, connect
 
 EXIT_WARNINGS = 1

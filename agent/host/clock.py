@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agent.host import clock_state as clockstate
+from agent.host import clock_state
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -37,7 +37,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks."""
 
-    def __init__(self, read_state: Callable[[], str] = clockstate.read) -> None:
+    def __init__(self, read_state: Callable[[], str] = clock_state.read) -> None:
         self.boot = BOOT_ID.read_text().replace("-", "")[:8]
         self._read_state = read_state
 

@@ -16,8 +16,7 @@ from agent.config.settings import Store
 from agent.core.retention import CameraClips, Doomed, going_order, last_too_old, make_room, to_free_b, to_free_n
 from agent.host.clock import Instant
 from agent.host.files import sync_folder
-from agent.store import clips, events, holds
-from agent.store import retention_queries as stock
+from agent.store import clips, events, holds, retention_queries
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.space import Space
@@ -34,9 +33,9 @@ def too_old(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], 
     """Clips that are older than their kind is kept; only to be asked while the clock may be believed."""
     for camera in sums_b:
         for kind, keep_days in (("motion", settings.keep_days), ("continuous", settings.keep_continuous_days)):
-            dates = stock.dates(db, camera, kind, now.clock)
+            dates = retention_queries.dates(db, camera, kind, now.clock)
             if last_seq := last_too_old(dates, int(keep_days * DAY_MS), now.wall_ms, PASS_N):
-                yield from (Doomed(*clip, "age") for clip in stock.upto(db, camera, kind, last_seq))
+                yield from (Doomed(*clip, "age") for clip in retention_queries.upto(db, camera, kind, last_seq))
 
 
 class Need(NamedTuple):
@@ -55,10 +54,10 @@ def need(settings: Store, sums_b: Mapping[str, int], space: Space) -> Need:
 
 def for_space(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], missing: Need) -> Iterator[Doomed]:
     """Clips that go because that is missing."""
-    newest_seq, ages_faster = stock.newest_seq(db), settings.keep_days / settings.keep_continuous_days
-    shelves = (CameraClips(camera, size_b, stock.handed_out(db, camera),
-                           going_order(*(stock.others(db, camera, kind) for kind in stock.KINDS), newest_seq,
-                                       ages_faster))
+    newest_seq, ages_faster = retention_queries.newest_seq(db), settings.keep_days / settings.keep_continuous_days
+    shelves = (CameraClips(camera, size_b, retention_queries.handed_out(db, camera),
+                           going_order(*(retention_queries.others(db, camera, kind)
+                                         for kind in retention_queries.KINDS), newest_seq, ages_faster))
                for camera, size_b in sums_b.items())
     return make_room(shelves, *missing)
 
@@ -70,11 +69,11 @@ def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Insta
     Raises OSError and sqlite3.Error.
     """
     gone: list[Doomed] = []
-    sums_b = stock.bytes_by_camera(db)
+    sums_b = retention_queries.bytes_by_camera(db)
     if may_delete_by_age:
         holds.expire(db, now)
         if gone := _delete_some(db, folders, too_old(db, settings, sums_b, now), now):
-            sums_b = stock.bytes_by_camera(db)
+            sums_b = retention_queries.bytes_by_camera(db)
     missing = need(settings, sums_b, Space.of(folders))
     if max(missing) > 0:
         freed = _delete_some(db, folders, for_space(db, settings, sums_b, missing), now)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.core.clock import DISTRUST_S, RANK, ClockChange, ClockWatch
-from agent.host import clock_state as clockstate
+from agent.host import clock_state
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, meta
 from agent.store.database import transaction
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class Timekeeper:
     """Looks at the clock of one boot."""
 
-    read_error_ms: Callable[[], int | None] = clockstate.error_ms
+    read_error_ms: Callable[[], int | None] = clock_state.error_ms
     watch: ClockWatch = field(default_factory=ClockWatch)
     step_ms: int | None = None          # the last one that we saw
     next_weighing_mono_s: float = 0.0

@@ -20,8 +20,7 @@ from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
 from agent.link.settings_in_force import SettingsInForce
 from agent.link.verifier import BUSY, UNCHECKED
 from agent.mqtt.connection import Outgoing
-from agent.store import ledger, outbox
-from agent.store import ward_settings as wardconfig
+from agent.store import ledger, outbox, ward_settings
 from agent.store.database import transaction
 from agent.store.ward_settings import Given
 
@@ -129,10 +128,10 @@ class Configuration:
 def _keep(db: sqlite3.Connection, given: Given, weighed: Weighed, now: Instant) -> bool:
     """Keep the document, with the event and the act about it; False where a newer one is there by now."""
     with transaction(db):
-        known = wardconfig.read(db)
+        known = ward_settings.read(db)
         if not given.overtakes(known):
             return False
-        wardconfig.put(db, given)
+        ward_settings.put(db, given)
         if given.ver != known.ver:
             told = wire.ConfigData(ver=given.ver, cfg=given.cfg, clamped=dict(weighed.clamped))
             outbox.append(db, "config", None, now, wire.encode(told))

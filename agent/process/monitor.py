@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from agent.core.contract.facts import Beat
 from agent.core.health import forecast
-from agent.core.health import forecast as wear
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.machine import HealthMachine
 from agent.core.health.report import Report, report
@@ -83,7 +82,7 @@ class Monitor:
         written_b_per_day = self._written.rises_b_per_day
         return Facts(host=host, units=tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items())),
                      days_left=days_left, card_written_b_per_day=written_b_per_day,
-                     card_life_days=wear.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
+                     card_life_days=forecast.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
                      free_floor_pct=self._free_floor_pct, continuous=self._continuous)
 
     def _forget(self, now_mono_s: float) -> None:

@@ -12,10 +12,8 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side as told
-from agent.ward import database, events, register, requests
-from agent.ward import forward_marks as marks
-from agent.ward import prune as pruning
+from agent.core.contract.wire import ward_side
+from agent.ward import database, events, forward_marks, prune, register, requests
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
 from agent.ward.gaps import Reach, SeqGap
@@ -35,7 +33,7 @@ class TooManyDevices(Exception):
 class Committed:
     """The outcome of a commit."""
 
-    new: list[told.Event]
+    new: list[ward_side.Event]
     safe: list[Key]             # in the database now, repetitions included
     reused: list[Key]           # refused: another event has this seq already
     past_n: int                 # changes that were of the past
@@ -50,7 +48,7 @@ class DeviceCache:
         self._changes: dict[str, list[Change]] = {}
         self._events: list[Came] = []
         self._history: dict[tuple[str, int], str] = {}
-        self._answers: list[tuple[str, told.CommandAnswer, int]] = []
+        self._answers: list[tuple[str, ward_side.CommandAnswer, int]] = []
         self.waiting_n = 0          # messages that the next commit saves
         self.devices = {device.dev: device for device in read_devices(engine)}
 
@@ -75,7 +73,7 @@ class DeviceCache:
         """Cache a health report for the history, which keeps the first one of each five minutes."""
         self._history.setdefault((dev, now_ms - now_ms % HISTORY_EVERY_MS), text)
 
-    def remember_answer(self, dev: str, answer: told.CommandAnswer, now_ms: int) -> None:
+    def remember_answer(self, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
         """Cache the answer to a command of the ward."""
         self._answers.append((dev, answer, now_ms))
         self.waiting_n += 1
@@ -93,7 +91,7 @@ class DeviceCache:
             for answer in self._answers:
                 requests.hear(db, *answer)
             if self._for_city:
-                marks.mark(db, [came.key for came in new])
+                forward_marks.mark(db, [came.key for came in new])
         self.devices |= devices
         safe = [came.key for came in self._events if came.moment == moments[came.key]]
         reused = [came.key for came in self._events if came.moment != moments[came.key]]
@@ -120,7 +118,7 @@ class DeviceCache:
     def forget_events(self, before_ms: int, limit_n: int) -> int:
         """Delete up to `limit_n` events that came before this moment; returns how many. Raises DatabaseFault."""
         with self._turn() as db:
-            return pruning.prune(db, before_ms, limit_n, self._for_city)
+            return prune.prune(db, before_ms, limit_n, self._for_city)
 
     @contextmanager
     def _turn(self) -> Iterator[sql.Connection]:

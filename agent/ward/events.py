@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side as told
-from agent.ward import database
-from agent.ward import prune as pruning
+from agent.core.contract.wire import ward_side
+from agent.ward import database, prune
 from agent.ward.database import put
 from agent.ward.register import Arrival, DeviceRecord
 
@@ -19,7 +18,7 @@ class Came(NamedTuple):
     """An event that has come, with its device."""
 
     dev: str
-    event: told.Event
+    event: ward_side.Event
     text: str           # JSON, whole
     when: Arrival
 
@@ -64,7 +63,7 @@ def _deleted(db: sql.Connection, maybe: Sequence[Came]) -> dict[Key, Moment]:
     """Those of `maybe` that were deleted as old. Only the boot of their moment is remembered."""
     if not maybe:
         return {}
-    stretches = pruning.remembered(db, {came.dev for came in maybe})
+    stretches = prune.remembered(db, {came.dev for came in maybe})
     return {came.key: (stretch.boot, came.event.data.mono_ms) for came in maybe
             for stretch in stretches.get(came.dev, []) if stretch.first <= came.event.seq <= stretch.last}
 

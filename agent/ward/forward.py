@@ -27,8 +27,7 @@ from agent.mqtt.connection import Acknowledged, Arrived, Connection
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, Told, Up
-from agent.ward import database, settings
-from agent.ward import forward_marks as marks
+from agent.ward import database, forward_marks, settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
 from agent.ward.forward_metrics import ForwardMetrics
@@ -130,9 +129,9 @@ def mark_all(own: settings.Settings) -> None:
     engine = open_engine(own.database.url)
     for device in read_devices(engine):                 # a transaction each, so that nobody waits long for the database
         with database.transaction(engine) as db:
-            marks.mark_again(db, device.dev, 1, SEQ_MAX)
+            forward_marks.mark_again(db, device.dev, 1, SEQ_MAX)
     with database.transaction(engine) as db:
-        waiting_n = marks.measure(db).waiting_n
+        waiting_n = forward_marks.measure(db).waiting_n
     engine.dispose()
     print(f"{waiting_n} events wait for the city; to bring them there: taimat ward forward, or the service that runs")
 

@@ -13,8 +13,7 @@ from agent.core.delivery.outbox import Offers, OutboxPace
 from agent.host.clock import Clock
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
-from agent.ward import database
-from agent.ward import forward_marks as marks
+from agent.ward import database, forward_marks
 from agent.ward.forward_marks import MarkedEvent
 from agent.ward.forward_metrics import ForwardMetrics
 
@@ -69,7 +68,7 @@ class ForwardQueue:
     def replay(self, dev: str, first: int, last: int) -> None:
         """Heed a `replay` of the city: offer at once those of the events that the ward has."""
         with database.transaction(self._engine) as db:
-            here = marks.mark_again(db, dev, first, last)
+            here = forward_marks.mark_again(db, dev, first, last)
         for mark in self._offers.out(here):
             self._offers.again(mark, mark, self._clock.mono_s())
         self._metrics.replays.inc()
@@ -97,9 +96,9 @@ class ForwardQueue:
         if not self._done and not self._refused:
             return
         with database.transaction(self._engine) as db:
-            marks.settle(db, self._done)
+            forward_marks.settle(db, self._done)
             for mark, code in self._refused.items():
-                marks.set_aside(db, mark, code)
+                forward_marks.set_aside(db, mark, code)
         self._metrics.settled.inc(len(self._done))
         self._offers.settled([*self._done, *self._refused])
         self._offers.hurry(self._clock.mono_s())        # the city's ingest is there
@@ -108,20 +107,20 @@ class ForwardQueue:
     def measure(self) -> None:
         """Update the figures of what waits."""
         with database.transaction(self._engine) as db:
-            backlog = marks.measure(db)
+            backlog = forward_marks.measure(db)
         self._metrics.show(backlog, self._clock.now().wall_ms)
 
     def _look(self, now_mono_s: float) -> None:
         """Find marks that were never offered, among the first `window_n`: more can't be offered at once."""
         self._look_mono_s = now_mono_s + self._look_s
         with database.transaction(self._engine) as db:
-            first = marks.waiting(db, self._offers.pace.window_n)
+            first = forward_marks.waiting(db, self._offers.pace.window_n)
         out = set(self._offers.out(first))
         self._fresh.extend(mark for mark in first if mark not in out)
 
     def _send(self, session: Session, chosen: list[int], now_mono_s: float) -> None:
         with database.transaction(self._engine) as db:
-            found = marks.marked_events(db, chosen)
+            found = forward_marks.marked_events(db, chosen)
         for event in found:
             self._offer(session, event, now_mono_s)
         self._done += set(chosen) - {event.id for event in found}     # these events were deleted

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sql
 
-from agent.ward import database
-from agent.ward import forward_marks as marks
+from agent.ward import database, forward_marks
 from agent.ward.database import put
 
 KEPT = ("consent", "command", "config", "delivery")     # consent, orders and hand-overs are proofs, and stay
@@ -43,7 +42,7 @@ def prune(db: sql.Connection, before_ms: int, limit_n: int, for_city: bool) -> i
     own = database.event.c
     asked = sql.select(own.dev, own.seq, own.boot).where(own.taken_ms < before_ms, own.kind.not_in(KEPT))
     if for_city:
-        asked = asked.where(~marks.waits(own.dev, own.seq))
+        asked = asked.where(~forward_marks.waits(own.dev, own.seq))
     old = sorted(db.execute(asked.order_by(own.taken_ms).limit(limit_n)))
     for dev, rows in groupby(old, key=attrgetter("dev")):
         _remember(db, dev, [PrunedStretch(row.seq, row.seq, row.boot) for row in rows])

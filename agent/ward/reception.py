@@ -2,7 +2,7 @@
 import functools
 import logging
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived
@@ -38,10 +38,10 @@ class Reception:
         when = Arrival(self._clock.now().wall_ms, arrived.expiry_s)
         try:
             if arrived.payload:
-                self._note(told.read(where, arrived.payload), when)
+                self._note(ward_side.read(where, arrived.payload), when)
             else:
                 self._gone(where, when)
-        except told.Unacceptable as bad:
+        except ward_side.Unacceptable as bad:
             if bad.seq is None:
                 self._refuse(bad.code)
             else:
@@ -80,24 +80,24 @@ class Reception:
         self._metrics.repeated.inc(len(done.safe) - len(done.new))
         self._metrics.zombies.inc(done.past_n)
 
-    def _note(self, message: told.Message, when: Arrival) -> None:
+    def _note(self, message: ward_side.Message, when: Arrival) -> None:
         dev, remember = message.dev, functools.partial(self._cache.remember, message.dev, now_ms=when.now_ms)
         match message.told:
-            case told.Status() as status:
+            case ward_side.Status() as status:
                 remember(lambda known: register.with_status(known, status, when))
-            case told.Birth() as birth:
+            case ward_side.Birth() as birth:
                 remember(lambda known: register.with_birth(known, birth, message.text))
-            case told.Health() as health:
+            case ward_side.Health() as health:
                 remember(lambda known: register.with_health(known, health, message.text, when))
                 self._cache.remember_health(dev, message.text, when.now_ms)
-            case told.CommandAnswer() as answer:
+            case ward_side.CommandAnswer() as answer:
                 self._cache.remember_answer(dev, answer, when.now_ms)
-            case told.Event() as event:
+            case ward_side.Event() as event:
                 self._cache.remember_event(Came(dev, event, message.text, when))
-                if event.data.kind == "command" and (answered := told.answer_in(message.text)):
+                if event.data.kind == "command" and (answered := ward_side.answer_in(message.text)):
                     self._cache.remember_answer(dev, answered, when.now_ms)
 
-    def _gone(self, where: told.Place, when: Arrival) -> None:
+    def _gone(self, where: ward_side.Place, when: Arrival) -> None:
         """An empty payload: a retained message was deleted at the broker."""
         if where.what == "status":
             self._cache.remember(where.dev, register.removed, when.now_ms)
@@ -112,7 +112,7 @@ class Reception:
         self._metrics.bad.labels(code).inc()
         _log.warning("a message was not taken: %s", code)
 
-    def _count(self, event: told.Event, now_ms: int) -> None:
+    def _count(self, event: ward_side.Event, now_ms: int) -> None:
         self._metrics.count_event(event.data.kind)
         if event.time and event.clock == "ntp" and not event.data.hist:
             self._metrics.lag_s.observe(max(0.0, now_ms / 1000 - event.time.timestamp()))

@@ -4,7 +4,7 @@ Records are never changed in place, so a commit that fails leaves nothing half d
 """
 from dataclasses import dataclass, field, replace
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.ward.gaps import Reach
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, Standing, is_of_the_past, until_ms
 
@@ -35,7 +35,7 @@ class DeviceRecord:
     event_kind: str | None = None               # and what it was
 
 
-def with_status(device: DeviceRecord, status: told.Status, when: Arrival) -> DeviceRecord | None:
+def with_status(device: DeviceRecord, status: ward_side.Status, when: Arrival) -> DeviceRecord | None:
     """After a status; None for the status of a connection that has been replaced."""
     if is_of_the_past(device.standing, status.online, status.boot, status.conn):
         return None
@@ -50,19 +50,19 @@ def removed(device: DeviceRecord) -> DeviceRecord:
     return replace(device, standing=replace(device.standing, online=False, why=WHY_REMOVED, status_until_ms=None))
 
 
-def with_birth(device: DeviceRecord, birth: told.Birth, text: str) -> DeviceRecord:
+def with_birth(device: DeviceRecord, birth: ward_side.Birth, text: str) -> DeviceRecord:
     """After a birth."""
     return replace(device, birth=text, clock=birth.clock)
 
 
-def with_health(device: DeviceRecord, health: told.Health, text: str, when: Arrival) -> DeviceRecord:
+def with_health(device: DeviceRecord, health: ward_side.Health, text: str, when: Arrival) -> DeviceRecord:
     """After a health report."""
     ends_ms = until_ms(when.now_ms, HEALTH_LIVES * health.int_s, when.left_s)
     return replace(device, health=text, health_ms=when.now_ms, clock=health.clock,
                    standing=replace(device.standing, health_until_ms=ends_ms))
 
 
-def with_event(device: DeviceRecord, event: told.Event, when: Arrival) -> DeviceRecord:
+def with_event(device: DeviceRecord, event: ward_side.Event, when: Arrival) -> DeviceRecord:
     """After a new event; a `gap` event also settles the seqs that it names as missing."""
     reach = device.reach
     for first, last in event.data.missing:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.household.sharing_rules import Kind
 from agent.ward import database
 from agent.ward.database import request as _request
@@ -133,12 +133,12 @@ class PictureRequests:
             newest = db.execute(sql.select(database.device.c.health).where(database.device.c.dev == dev)).scalar()
             kept = db.execute(sql.select(database.health_history.c.message).where(
                 database.health_history.c.dev == dev).order_by(database.health_history.c.slot_ms))
-            heads = [head for row in kept if (head := told.ledger_head(row.message))]
-        latest = told.ledger_head(newest) if newest else None
+            heads = [head for row in kept if (head := ward_side.ledger_head(row.message))]
+        latest = ward_side.ledger_head(newest) if newest else None
         return latest.key if latest else None, {each.n: each.head for each in [*heads, *([latest] if latest else [])]}
 
 
-def hear(db: sql.Connection, dev: str, answer: told.CommandAnswer, now_ms: int) -> None:
+def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
     """Heed a device's answer, in the caller's transaction. An answer to no request of this device is ignored."""
     known = _find(db, answer.id)
     if known is None or known.dev != dev or not known.open:

@@ -13,7 +13,7 @@ import msgspec
 from agent.config.load import ConfigError
 from agent.core.contract.wire.commands import Update
 from agent.core.release import TOLD, TOLD_B, Release
-from agent.host import digest as hashing
+from agent.host import digest
 from agent.host.clock import Clock, SystemClock
 from agent.ward import settings
 from agent.ward.opslink import EXIT_UNDONE, ended
@@ -39,7 +39,7 @@ def update_of(bundle: Path, url: str) -> Update:
             if content is None:
                 raise ConfigError(f"{bundle}: is no release: scripts/package makes one")
             version = msgspec.json.decode(content.read(), type=Release).version
-        return msgspec.convert({"version": version, "url": url, "sha256": hashing.sha256(bundle),
+        return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
                                 "bytes": bundle.stat().st_size}, Update)
     except OSError as error:
         raise ConfigError(f"{bundle}: {error.strerror}") from error

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.ward import settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
@@ -28,7 +28,7 @@ from agent.ward.register import DeviceRecord
 from agent.ward.settings import Roster
 
 WORST_FIRST: tuple[State, ...] = ("offline", "stale", "never-seen", "maintenance", "online")
-Payload = TypeVar("Payload", told.Birth, told.Health)
+Payload = TypeVar("Payload", ward_side.Birth, ward_side.Health)
 
 
 class WatchLine(Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -59,7 +59,7 @@ def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int) -> lis
 def line(device: DeviceRecord, now_ms: int, maintained: bool = False) -> WatchLine:
     """The line of one device."""
     verdict: DevicePresence = presence(device.standing, now_ms, maintained)
-    birth, health = _read(told.Birth, device.birth), _read(told.Health, device.health)
+    birth, health = _read(ward_side.Birth, device.birth), _read(ward_side.Health, device.health)
     return WatchLine(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                      site=birth.site if birth else None, agent=birth.agent if birth else None,
                      cond=[_condition(each) for each in health.cond] if health else [],
@@ -74,7 +74,7 @@ def _never(dev: str, expected: Roster) -> WatchLine:
     return WatchLine(dev=dev, state="never-seen")
 
 
-def _condition(condition: told.Condition) -> str:
+def _condition(condition: ward_side.Condition) -> str:
     concerned = condition.c or condition.unit
     return f"{condition.code} ({concerned})" if concerned else condition.code
 

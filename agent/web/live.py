@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from agent.config.settings import Camera, Settings
-from agent.core.contract import still as stillwire
+from agent.core.contract import still as still_contract
 from agent.core.contract.still import LARGEST_B, StillError
 from agent.core.household.pause import Pauses
 from agent.core.media.model import Packet, StreamInfo
@@ -144,7 +144,8 @@ class LiveHandlers:
             return JSONResponse({"reason": "paused"}, 409)
         try:
             async with asyncio.timeout(STILL_S):
-                still, jpeg = stillwire.parse(await ask_capture(self._runtime / f"snap-{camera.name}.sock", LARGEST_B))
+                answer = await ask_capture(self._runtime / f"snap-{camera.name}.sock", LARGEST_B)
+                still, jpeg = still_contract.parse(answer)
         except (OSError, TimeoutError, StillError):
             return JSONResponse({"reason": "camera_off"}, 503)
         if still.state != "ok":

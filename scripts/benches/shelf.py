@@ -16,12 +16,11 @@ from pathlib import Path
 from agent.config.settings import Store
 from agent.host.clock import Instant, SystemClock
 from agent.host.stop import Stop
-from agent.keeper import deletion as choose
+from agent.keeper import deletion
 from agent.keeper.deletion import PASS_N
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.ledger_writer import LedgerWriter
-from agent.store import boots, clips, events
-from agent.store import retention_queries
+from agent.store import boots, clips, events, retention_queries
 from agent.store.database import connect, transaction
 from agent.store.export.find import reaching_into
 from agent.store.folders import CLIPS_A_FOLDER, Folders
@@ -113,9 +112,9 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
 
     def plan(wanted: Store, free_b: int, most_n: int = PASS_N) -> int:
         sums_b = retention_queries.bytes_by_camera(db)
-        need = choose.need(wanted, sums_b, Space(room_b, 2 * room_b, 10_000, 100_000))
-        return (sum(1 for _ in islice(choose.too_old(db, wanted, sums_b, now), most_n))
-                + sum(1 for _ in islice(choose.for_space(db, wanted, sums_b, need._replace(bytes=free_b)), most_n)))
+        need = deletion.need(wanted, sums_b, Space(room_b, 2 * room_b, 10_000, 100_000))
+        return (sum(1 for _ in islice(deletion.too_old(db, wanted, sums_b, now), most_n))
+                + sum(1 for _ in islice(deletion.for_space(db, wanted, sums_b, need._replace(bytes=free_b)), most_n)))
 
     ways: dict[str, tuple[Callable[[], int], float]] = {
         "plan: nothing has to go": (lambda: plan(young, 0), 50),

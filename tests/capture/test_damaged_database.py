@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from agent.capture import recorder as recorder_module
-from agent.keeper import repair as care
+from agent.keeper import repair
 from agent.store import clips, events
 from agent.store.sweep import sweep
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
@@ -26,7 +26,7 @@ def test_a_recorder_that_meets_the_damage_goes_on_in_the_new_one(folders, hand_c
     spoil(folders, 1)
     obey(recorder, [*end, STILL])
     assert recorder.fault == "card_io" and not open_parts(folders)
-    db, aside = care.open_database(folders, hand_clock.now())
+    db, aside = repair.open_database(folders, hand_clock.now())
     assert aside and not events.latest(db)
     begin, end = clip(LATER_US)
     retry(recorder, hand_clock, *begin, *end)
@@ -45,7 +45,7 @@ def test_a_recorder_that_has_the_old_one_open_is_told_by_its_next_commit(
     recorder.offer([*begin, MOTION])
     until(lambda: recorder.recording and recorder.events_n)
     spoil(folders, 1)
-    db, aside = care.open_database(folders, hand_clock.now())
+    db, aside = repair.open_database(folders, hand_clock.now())
     assert aside
     recorder.offer([*end, STILL])               # of rows that are in no database any more
     until(lambda: recorder.errors_n and not recorder.fault)

@@ -13,7 +13,7 @@ from agent.cli.config import document
 from agent.cli.place import user_places
 from agent.config.load import load, parse
 from agent.config.settings import Settings
-from agent.store import ward_settings as wardconfig
+from agent.store import ward_settings
 from agent.store.database import connect
 from agent.store.ward_settings import Given
 from tests.cli.cli import taimat, write_config
@@ -101,7 +101,7 @@ def test_show_marks_what_the_ward_has_set_and_what_was_yours(tmp_path: Path):
     path = write_config(tmp_path, more="[ward]\nenabled = true\n")
     (tmp_path / "store").mkdir()
     db = connect(tmp_path / "store")
-    wardconfig.put(db, Given(ver=18, cfg={"retention_d": 2, "health_int_s": 120, "log_level": "error"}))
+    ward_settings.put(db, Given(ver=18, cfg={"retention_d": 2, "health_int_s": 120, "log_level": "error"}))
     db.close()
     said = taimat(tmp_path, "config", "show", "-c", path).stdout
     assert re.search(r"keep_days = 3 +# set by the ward; yours: 10\n", said)

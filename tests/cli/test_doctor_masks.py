@@ -3,7 +3,7 @@ import json
 import re
 from pathlib import Path
 
-from agent.cli.doctor import masks as painting
+from agent.cli.doctor import masks
 from agent.config.settings import Camera
 from agent.host.clock import SystemClock
 from agent.store import pause
@@ -46,13 +46,13 @@ def test_what_would_not_fit_is_bad_and_names_both_ways_out(monkeypatch):
     masked = Camera(name="gate", source="file:/x.mp4", masks=AREAS, privacy_mask="transcode")
     info, packets = movie()
     for pct, state in ((20, "ok"), (75, "warn"), (140, "bad")):
-        monkeypatch.setattr(painting, "measure", lambda *_, pct=pct: painting.Cost(2 * pct, pct))
-        verdict = painting.verdict(masked, info, packets)[0]
+        monkeypatch.setattr(masks, "measure", lambda *_, pct=pct: masks.Cost(2 * pct, pct))
+        verdict = masks.verdict(masked, info, packets)[0]
         assert verdict.state == state and (state == "ok" or 'privacy_mask = "camera"' in verdict.remedy)
 
 
 def test_too_little_is_not_taken_for_a_measurement():
     masked = Camera(name="gate", source="file:/x.mp4", masks=AREAS, privacy_mask="transcode")
     info, packets = movie()
-    assert painting.measure(masked, info, packets[:2]) is None
-    assert all(pct > 0 for pct in painting.measure(masked, info, packets))
+    assert masks.measure(masked, info, packets[:2]) is None
+    assert all(pct > 0 for pct in masks.measure(masked, info, packets))

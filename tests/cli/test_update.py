@@ -21,7 +21,7 @@ from agent.cli.update.bundle import unpack
 from agent.cli.update.work import RESTART
 from agent.config.settings import Settings, Update
 from agent.core.release import ReleaseRefused
-from agent.host import command_key as ed25519
+from agent.host import command_key
 from agent.host.clock import SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result, bundle
@@ -203,7 +203,7 @@ def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tm
     key = maker.key.public_key().public_bytes_raw()
     with (into / "bundle").open("rb") as file:
         try:
-            unpack(file, key, ed25519.verifies, into / "out", lambda _: None)
+            unpack(file, key, command_key.verifies, into / "out", lambda _: None)
         except ReleaseRefused:
             return
     (only,) = (into / "out").iterdir()

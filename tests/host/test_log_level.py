@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from agent.process import log_level as loudness
+from agent.process import log_level
 from agent.process.heartbeat import Heartbeat
 from tests.rigs.desk import HandClock
 
@@ -35,7 +35,7 @@ def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_pat
     beat()
     assert level() == "WARNING"
     for word, is_now in (("debug", "DEBUG"), ("info", "INFO"), (None, "WARNING"), (None, "WARNING")):
-        loudness.tell(tmp_path, word)
+        log_level.tell(tmp_path, word)
         beat()
         assert level() == is_now
     assert not list(tmp_path.glob("*log.level*"))
@@ -46,6 +46,6 @@ def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_pat
     lambda path: path.write_bytes(b"\xff"), lambda path: path.write_text("debug" + 100 * " "),
     lambda path: path.touch()], ids=["fifo", "folder", "link", "word", "bytes", "long", "empty"])
 def test_nothing_strange_in_its_place_changes_anything(tmp_path, level, beat, make):
-    make(tmp_path / loudness.FILE)
+    make(tmp_path / log_level.FILE)
     beat()
     assert level() == "WARNING"

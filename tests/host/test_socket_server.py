@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import sockets as desk
+from agent.host import sockets
 from agent.host.sockets import SocketServer
 from tests.rigs.wait import HANG_S
 
@@ -37,7 +37,7 @@ def test_without_a_question_who_connects_has_asked(tmp_path: Path):
 
 
 def test_who_says_nothing_keeps_the_others_waiting_for_a_while_only(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(desk, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sockets, "TIMEOUT_S", 0.1)
     with socket.socket(socket.AF_UNIX) as dumb:
         dumb.connect(str(path))
         assert visit(path, b"one\n") == b"you said one\n"

@@ -25,8 +25,7 @@ from agent.keeper.ledger_writer import BATCH_N, LedgerWriter
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import browsers, clips, events, ledger, meta, pause
-from agent.store import privacy as consent
+from agent.store import browsers, clips, events, ledger, meta, pause, privacy
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -109,7 +108,7 @@ def test_what_the_household_agrees_to_and_what_software_it_is_are_rows_when_they
         "motion", "motion, with sound, off Mon-Fri 07:00-17:00", "off"]
     assert told[0]["keep_h"] == 240 and "ward" not in told[0]
     assert [row.body for row in rows(keeper.db) if row.kind == "update"] == [{"version": __version__}]
-    assert consent.note_software(keeper.db, "9.9", hand_clock.now())
+    assert privacy.note_software(keeper.db, "9.9", hand_clock.now())
     assert ledger.waiting(keeper.db)[-1].body == {"version": "9.9", "was": __version__}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.keeper import repair as mend
+from agent.keeper import repair
 from agent.store import clips, events, meta, outbox
 from agent.store.database import MENDED, Replaced, StoreError, connect, current, is_damage, transaction
 from agent.store.folders import Folders
@@ -34,13 +34,13 @@ def numbers(db: sqlite3.Connection, table: str, column: str) -> list[int]:
 def test_what_can_be_read_goes_on_from_both_ends_of_the_damage(full):
     leaves = pages(full, "outbox")
     spoil(full, leaves[len(leaves) // 2])
-    done = mend.mend(full)
+    done = repair.mend(full)
     db = connect(full.root)
     kept = numbers(db, "outbox", "seq")
     assert done.torn == ("outbox",) and (full.root / done.aside).exists()
     assert kept[0] == 101 and kept[-1] == 400 and 250 < len(kept) < 300
     assert numbers(db, "clip", "seq") == numbers(db, "event", "id") == list(range(1, 401))
-    assert outbox.next_seq(db) == 401 and mend.is_sound(db)
+    assert outbox.next_seq(db) == 401 and repair.is_sound(db)
     db.close()
 
 
@@ -52,7 +52,7 @@ def test_a_file_of_which_nothing_can_be_read_gives_an_empty_one_that_repeats_no_
     with pytest.raises(StoreError) as told:
         connect(full.root)
     assert is_damage(told.value)
-    mend.mend(full)
+    repair.mend(full)
     db = connect(full.root)
     assert numbers(db, "outbox", "seq") == [] and outbox.next_seq(db) > 1_000_000
     assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == 732
@@ -73,22 +73,22 @@ def test_a_cut_at_any_step_loses_neither_database(full, monkeypatch, lasts_to):
     with monkeypatch.context() as patch:
         patch.setattr(f"agent.keeper.repair.{step}", cut)
         with pytest.raises(Cut):
-            mend.mend(full)
+            repair.mend(full)
     if (full.root / MENDED).exists():
         with pytest.raises(StoreError, match="the keeper has not put the mended one"):
             connect(full.root)
-        mend.finish(full)
+        repair.finish(full)
     else:
-        mend.mend(full)
+        repair.mend(full)
     connect(full.root).close()
-    asides = [path for path in full.root.glob(f"{mend.ASIDE}*") if path.suffix[-1].isdecimal()]
+    asides = [path for path in full.root.glob(f"{repair.ASIDE}*") if path.suffix[-1].isdecimal()]
     assert asides and all(path.read_bytes().startswith(OTHER) for path in asides)
-    assert not (full.root / MENDED).exists() and mend.finish(full) is None
+    assert not (full.root / MENDED).exists() and repair.finish(full) is None
 
 
 def test_who_has_the_old_one_open_is_told_before_he_writes_and_finds_the_new_one(full, hand_clock):
     old = connect(full.root)
-    mend.mend(full)
+    repair.mend(full)
     with pytest.raises(Replaced), transaction(old):
         outbox.append(old, "motion", "gate", hand_clock.now(), "{}")
     new = current(old)
@@ -105,19 +105,19 @@ def test_a_writer_that_was_quicker_is_waited_for_and_its_event_goes_on(full, han
     writer = connect(full.root)
     with transaction(writer):
         outbox.append(writer, "motion", "gate", hand_clock.now(), "{}")
-    done = mend.mend(full)
+    done = repair.mend(full)
     log = Path(f"{done.aside}-wal")         # of the old one: the new one would take it for its own
     assert done.torn == () and log.stat().st_size > 0
     db = connect(full.root)
-    assert outbox.next_seq(db) == 402 and mend.is_sound(db)
+    assert outbox.next_seq(db) == 402 and repair.is_sound(db)
     db.close()
     writer.close()
 
 
 def test_only_the_newest_damaged_ones_are_kept(full):
     for _ in range(5):
-        mend.mend(full)
-    found = {path.name.removeprefix(mend.ASIDE)[0] for path in full.root.glob(f"{mend.ASIDE}*")}
+        repair.mend(full)
+    found = {path.name.removeprefix(repair.ASIDE)[0] for path in full.root.glob(f"{repair.ASIDE}*")}
     assert found == {"3", "4", "5"}
 
 

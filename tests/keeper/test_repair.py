@@ -11,8 +11,7 @@ from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
 from agent.host.probes.volume import Volume
 from agent.host.stop import Stop
-from agent.keeper import repair as care
-from agent.keeper import repair as mend
+from agent.keeper import repair
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
@@ -38,7 +37,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
         role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
-        db, aside = care.open_database(at, hand_clock.now())
+        db, aside = repair.open_database(at, hand_clock.now())
         made.append(Keeper(role, db, Outlet(tmp_path), aside=aside))
         return made[-1]
 
@@ -68,7 +67,7 @@ def test_a_database_of_which_nothing_can_be_read_is_rebuilt_from_the_files(start
     assert keeper.fault is None and keeper.facts().database_aside == "taimat.db.damaged-1"
     kept = clips.finished(keeper.db)[::-1]
     assert [(clip.name, clip.frames) for clip in kept] == [(name, 40) for name in names]
-    assert told(keeper.db) == [mend.CODE]
+    assert told(keeper.db) == [repair.CODE]
     assert (folders.root / "taimat.db.damaged-1").read_bytes().startswith(OTHER)
     assert start().facts().database_aside is None
 
@@ -82,7 +81,7 @@ def test_damage_that_the_keeper_meets_at_work_is_mended_and_its_round_goes_on(st
     assert keeper.fault is not None and keeper.aside
     keeper.round(asked_for_space=False)
     assert keeper.fault is None and [clip.name for clip in clips.finished(keeper.db)[::-1]] == names
-    assert told(keeper.db) == [mend.CODE]
+    assert told(keeper.db) == [repair.CODE]
 
 
 def test_damage_that_another_role_meets_is_mended_when_it_says_so(start, folders, hand_clock):
@@ -96,7 +95,7 @@ def test_damage_that_another_role_meets_is_mended_when_it_says_so(start, folders
     left = [event.id for event in events.latest(keeper.db, limit=1000)]
     assert keeper.aside and 50 < len(left) < 200 and {left[0], left[-1]} == {1, 200}
     keeper.examine()            # nothing is wrong with the new one
-    assert len(list(folders.root.glob(f"{mend.ASIDE}[0-9]"))) == 1
+    assert len(list(folders.root.glob(f"{repair.ASIDE}[0-9]"))) == 1
 
 
 def test_a_volume_that_is_mounted_late_is_taken_up_with_what_is_on_it(start, folders, tmp_path):

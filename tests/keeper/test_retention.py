@@ -15,8 +15,7 @@ from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import boots, clips, holds
-from agent.store import ward_settings as wardconfig
+from agent.store import boots, clips, holds, ward_settings
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from agent.store.ward_settings import Given
@@ -172,7 +171,7 @@ def test_what_the_ward_sets_shortens_retention_from_the_next_look(db, folders, h
     for ver, wish, left in ((1, {"retention_d": 30}, of_day), (2, {"retention_d": 7}, of_day[3:]), (3, {}, of_day[3:]),
                             (4, {"retention_d": 1}, of_day[7:])):
         with transaction(db):
-            wardconfig.put(db, Given(ver=ver, cfg=wish))
+            ward_settings.put(db, Given(ver=ver, cfg=wish))
         hand_clock.advance(61)
         keeper.round(asked_for_space=False)
         assert [clip.seq for clip in clips.finished(keeper.db)][::-1] == left

@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.evidence.ledger.row import canonical
-from agent.store import ledger
-from agent.store import ward_settings as wardconfig
+from agent.store import ledger, ward_settings
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
 from tests.rigs.wait import until
@@ -113,7 +112,7 @@ def test_what_may_not_be_is_refused_with_its_code_and_changes_nothing(desk):
         assert (report["ver"], report["cfg_ver"], report["cfg"]) == (document["ver"], held["ver"], held["cfg"])
     suspicious = {"unsigned", "bad_signature", "unknown_key", "other_device", "old_version"}
     until(lambda: {event["code"] for event in desk.events("security")} == suspicious)
-    assert wardconfig.read(desk.rig.db).cfg == {"retention_d": 6}
+    assert ward_settings.read(desk.rig.db).cfg == {"retention_d": 6}
 
 
 def test_it_holds_over_a_kill_and_comes_again_without_being_done_again(desk):

@@ -25,8 +25,7 @@ from agent.link.report import Reporter
 from agent.link.settings_in_force import SettingsInForce
 from agent.link.store_thread import StoreThread
 from agent.link.verifier import WAITING_MAX, Verifier
-from agent.store import outbox
-from agent.store import ward_settings as wardconfig
+from agent.store import outbox, ward_settings
 from agent.store.folders import Folders
 from agent.store.ward_settings import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
@@ -48,7 +47,7 @@ class Desk:
         self.audit, self.verifier = Audit(pen, self.clock), Verifier(str(key), self.clock)
         self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
                                          Presence(own, self.clock), self._born)
-        self.in_force.apply(self.store.wait_for(wardconfig.read, None))
+        self.in_force.apply(self.store.wait_for(ward_settings.read, None))
         flows = FlowRunner(self.store, self.verifier, self.clock)
         self.configuration = Configuration(TOPICS, self.audit, flows, self.in_force, lambda: None)
 
@@ -74,7 +73,7 @@ class Desk:
 
     def kept(self) -> Given:
         """What is on the card."""
-        return self.store.wait_for(wardconfig.read, HANG_S)
+        return self.store.wait_for(ward_settings.read, HANG_S)
 
     def events(self, kind: str) -> list[dict[str, object]]:
         """What was told to the ward, by kind."""

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.evidence.ledger import fingerprint
 from agent.host.clock import SystemClock
 from agent.link.outbox_bound import keep, measure
@@ -91,6 +91,6 @@ def test_every_kind_of_message_is_what_the_contract_says(tmp_path: Path):
         until(lambda: ear.payloads("/status")[-1].get("why") == "lost", "the broker's word for it")
         assert {status.get("why") for status in ear.payloads("/status")} == {None, "shutdown", "lost"}
         assert not breaches(ear.heard)
-        taken = [told.read(where, message.payload).told for message in ear.heard
-                 if (where := told.place("w07", message.topic))]
-        assert {type(each) for each in taken} == set(told.KINDS.values()), "the ward's end takes them all"
+        taken = [ward_side.read(where, message.payload).told for message in ear.heard
+                 if (where := ward_side.place("w07", message.topic))]
+        assert {type(each) for each in taken} == set(ward_side.KINDS.values()), "the ward's end takes them all"

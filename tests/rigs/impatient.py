@@ -1,7 +1,7 @@
 """The ward's ingest that asks for what is missing after seconds: `python -m tests.rigs.impatient --config CONFIG`."""
 import sys
 
-from agent.ward import gaps as holes
+from agent.ward import gaps
 from agent.ward.ingest import main
 from tests.rigs.ingest import QUICK, WardIngest
 
@@ -15,5 +15,5 @@ class ImpatientIngest(WardIngest):
 
 
 if __name__ == "__main__":
-    holes.PATIENCE_MS = round(PATIENCE_S * 1000)
+    gaps.PATIENCE_MS = round(PATIENCE_S * 1000)
     sys.exit(main(tempo=QUICK))

@@ -17,7 +17,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.updates import UpdateFolders
 from agent.link.main import LinkTempo, serve
-from agent.process import heartbeat as heart
+from agent.process import heartbeat
 from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import outbox
@@ -118,7 +118,7 @@ class LinkRig:
 
 
 def _serve(role: Role) -> None:
-    heart.EVERY_S = 0.2
+    heartbeat.EVERY_S = 0.2
     serve(role, QUICK, UpdateFolders(role.runtime / "update", role.folders.root / "told"))
 
 

@@ -4,8 +4,7 @@ import sqlite3
 
 import pytest
 
-from agent.store import clips, holds, ledger
-from agent.store import retention_queries as stock
+from agent.store import clips, holds, ledger, retention_queries
 from agent.store.clips import Clip
 from agent.store.database import transaction
 from agent.store.holds import HoldError
@@ -24,7 +23,7 @@ def add_clip(db: sqlite3.Connection, clock: HandClock, size_b: int = 100, camera
 
 
 def may_go(db: sqlite3.Connection) -> list[int]:
-    return [clip.seq for clip in stock.others(db, "gate", "motion")]
+    return [clip.seq for clip in retention_queries.others(db, "gate", "motion")]
 
 
 def acts(db: sqlite3.Connection) -> list[tuple[str, dict[str, object]]]:
@@ -116,4 +115,4 @@ def test_what_the_ward_has_is_told_apart(db, hand_clock: HandClock):
     first, second = add_clip(db, hand_clock), add_clip(db, hand_clock)
     clips.hand_out(db, [second.seq])
     clips.hand_out(db, [second.seq])
-    assert [clip.seq for clip in stock.handed_out(db, "gate")] == [second.seq] and may_go(db) == [first.seq]
+    assert [clip.seq for clip in retention_queries.handed_out(db, "gate")] == [second.seq] and may_go(db) == [first.seq]

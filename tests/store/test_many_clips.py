@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.store import clips, erase, events
-from agent.store import retention_queries as stock
+from agent.store import clips, erase, events, retention_queries
 from agent.store.database import transaction
 from agent.store.export.find import reaching_into
 from tests.conftest import HandClock
@@ -21,7 +20,7 @@ ASKED: dict[str, Callable[[sqlite3.Connection, HandClock], object]] = {
     "whose footage is gone": lambda db, clock: events.drop_orphaned_thumbs(db, [1]),
     "which deleted rows are too many": lambda db, clock: clips.forget_deleted(db, 10),
     "a page of a camera's clips": lambda db, clock: clips.finished(db, "gate", 10),
-    "the newest number": lambda db, clock: stock.newest_seq(db)}
+    "the newest number": lambda db, clock: retention_queries.newest_seq(db)}
 
 
 @pytest.fixture

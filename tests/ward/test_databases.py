@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side as told
-from agent.ward import database, register
-from agent.ward import forward_marks as marks
+from agent.core.contract.wire import ward_side
+from agent.ward import database, forward_marks, register
 from agent.ward.device_cache import Came, DeviceCache, read_devices
 from agent.ward.register import Arrival
 from tests.rigs import postgres
@@ -39,8 +38,8 @@ def engine(request, tmp_path):
 
 
 def note(book, dev, seq, kind="motion", boot="b"):
-    event = told.Event(specversion="1.0", id=f"{dev}/{seq}", type=f"cam.{kind}.v1", source="/cam", seq=seq, boot=boot,
-                       clock="ntp", data=told.EventData(mono_ms=5, kind=kind), time=TIME)
+    event = ward_side.Event(specversion="1.0", id=f"{dev}/{seq}", type=f"cam.{kind}.v1", source="/cam", seq=seq,
+                            boot=boot, clock="ntp", data=ward_side.EventData(mono_ms=5, kind=kind), time=TIME)
     book.remember_event(Came(dev, event, f'{{"seq":{seq},"text":"mắt"}}', Arrival(2000)))
 
 
@@ -62,9 +61,9 @@ def test_an_event_is_new_once_and_safe_each_time(engine):
 
 def test_a_device_is_read_as_it_was_kept(engine):
     book = DeviceCache(engine)
-    status = told.Status(online=True, boot="b", conn=2**62, clock="ntp")
-    birth = told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
-    health = told.Health(seq=1, boot="b", clock="rtc", mono_ms=1, int_s=30)
+    status = ward_side.Status(online=True, boot="b", conn=2**62, clock="ntp")
+    birth = ward_side.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
+    health = ward_side.Health(seq=1, boot="b", clock="rtc", mono_ms=1, int_s=30)
     for change in (lambda known: register.with_status(known, status, Arrival(1000, 60)),
                    lambda known: register.with_birth(known, birth, '{"a":"ngõ"}'),
                    lambda known: register.with_health(known, health, '{"cond":[]}', Arrival(1500))):
@@ -89,7 +88,7 @@ def test_what_another_ingest_took_is_not_missing(engine):
 
 def test_what_two_ingests_are_told_of_a_device_stays(engine):
     ours, theirs = DeviceCache(engine), DeviceCache(engine)
-    status = told.Status(online=True, boot="b", conn=3)
+    status = ward_side.Status(online=True, boot="b", conn=3)
     ours.remember(DEV, lambda known: register.with_status(known, status, Arrival(1000)), 1000)
     note(theirs, DEV, 9)
     ours.commit()
@@ -133,9 +132,9 @@ def test_proofs_and_what_the_city_has_not_got_are_not_deleted(engine):
     book.commit()
     assert book.forget_events(2001, 9) == 0
     with engine.begin() as db:
-        first, *_, last = marks.waiting(db, 9)
-        marks.settle(db, [first])
-        marks.set_aside(db, last, "schema")
+        first, *_, last = forward_marks.waiting(db, 9)
+        forward_marks.settle(db, [first])
+        forward_marks.set_aside(db, last, "schema")
     assert book.forget_events(2000, 9) == 0 and book.forget_events(2001, 9) == 2
     assert DeviceCache(engine).forget_events(2001, 9) == 0
     with engine.connect() as db:

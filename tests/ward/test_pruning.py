@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.host.clock import Instant
 from agent.host.stop import Stop
 from agent.ward import database, settings
@@ -42,8 +42,9 @@ def book(tmp_path):
     """With so many events of the first day, and one of the last."""
     book = DeviceCache(database.open_engine(f"sqlite:///{tmp_path}/ward.db"))
     for seq in range(1, EVENTS_N + 2):
-        event = told.Event(specversion="1.0", id=f"{DEV}/{seq}", type="cam.motion.v1", source="/cam", seq=seq, boot="b",
-                           clock="ntp", data=told.EventData(mono_ms=seq, kind="motion"), time=datetime.now(UTC))
+        event = ward_side.Event(specversion="1.0", id=f"{DEV}/{seq}", type="cam.motion.v1", source="/cam", seq=seq,
+                                boot="b", clock="ntp", data=ward_side.EventData(mono_ms=seq, kind="motion"),
+                                time=datetime.now(UTC))
         book.remember_event(Came(DEV, event, "{}", Arrival(DAY_MS if seq <= EVENTS_N else 30 * DAY_MS)))
     book.commit()
     return book

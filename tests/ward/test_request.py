@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, args
 from agent.host.clock import SystemClock
 from agent.link import signature, verdict
@@ -247,7 +247,7 @@ def test_keys_are_made_once_and_for_their_owner_alone(tmp_path, capsys):
 
 
 ANSWERS = st.lists(st.builds(
-    told.CommandAnswer, id=st.just("0" * 26), code=st.sampled_from([None, "cancelled", "no_consent"]),
+    ward_side.CommandAnswer, id=st.just("0" * 26), code=st.sampled_from([None, "cancelled", "no_consent"]),
     st=st.sampled_from(["accepted", "waiting_consent", "running", "done", "failed", "refused", "expired"]),
     request=st.none() | st.integers(0, 9), sent_b=st.none() | st.integers(0, 9)))
 
@@ -301,7 +301,7 @@ def end_all(desk, engine):
     def answer():
         for each in ids:
             with engine.begin() as db:
-                requests.hear(db, DEV, told.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
+                requests.hear(db, DEV, ward_side.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
     hands = [threading.Thread(target=lambda who=who, state=state: [desk.become(each, state, who, 1) for each in ids])
              for who, state in (("ops", "cancelled"), ("intake", "done"))] + [threading.Thread(target=answer)]
     for hand in hands:

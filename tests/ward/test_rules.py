@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract import ulid
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.inbound import REFUSED_MAX
 from agent.ward.gaps import AGAIN_MAX_MS, PATIENCE_MS, Reach
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
@@ -62,12 +62,12 @@ def test_whose_word_is_of_the_past(online, boot, conn, past):
 
 
 def test_a_power_cut_shows_as_stale_after_three_intervals_and_as_offline_by_the_will():
-    device = with_status(DeviceRecord(DEV, 0), told.Status(online=True, boot="b", conn=1), Arrival(0))
-    health = told.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
+    device = with_status(DeviceRecord(DEV, 0), ward_side.Status(online=True, boot="b", conn=1), Arrival(0))
+    health = ward_side.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
     device = with_health(device, health, "{}", Arrival(0))
     states = [presence(device.standing, second * 1000).state for second in (0, 89, 90, 1199, 1200)]
     assert states == ["online", "online", "stale", "stale", "offline"]
-    gone = with_status(device, told.Status(online=False, boot="b", conn=1, why="lost"), Arrival(91_000))
+    gone = with_status(device, ward_side.Status(online=False, boot="b", conn=1, why="lost"), Arrival(91_000))
     assert presence(gone.standing, 91_000).why == "lost"
 
 
@@ -126,10 +126,10 @@ def test_each_receipt_that_is_owed_is_handed_out_once_and_fits(owed):
     assert sorted(paid) == sorted((dev, seq) for dev, seqs in owed.items() for seq in seqs)
 
 
-@given(st.binary(max_size=300), st.sampled_from(list(told.KINDS)))
+@given(st.binary(max_size=300), st.sampled_from(list(ward_side.KINDS)))
 def test_any_bytes_are_read_or_refused(payload, what):
-    with pytest.raises(told.Unacceptable):
-        told.read(told.Place(DEV, what), payload)
+    with pytest.raises(ward_side.Unacceptable):
+        ward_side.read(ward_side.Place(DEV, what), payload)
 
 
 VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -141,8 +141,8 @@ GOOD = {"specversion": "1.0", "id": f"{DEV}/7", "source": "/cam/w07/c/gate", "ty
 @given(st.dictionaries(st.sampled_from([*GOOD, "more"]), VALUES, max_size=3))
 def test_whatever_stands_in_an_event_what_is_taken_is_whole_and_within_bounds(spoiled):
     try:
-        message = told.read(told.Place(DEV, "evt"), json.dumps({**GOOD, **spoiled}).encode())
-    except told.Unacceptable as bad:
+        message = ward_side.read(ward_side.Place(DEV, "evt"), json.dumps({**GOOD, **spoiled}).encode())
+    except ward_side.Unacceptable as bad:
         assert bad.code in ("schema", "not_json", "id")
         return
     event = message.told
@@ -151,10 +151,10 @@ def test_whatever_stands_in_an_event_what_is_taken_is_whole_and_within_bounds(sp
 
 
 def test_a_topic_is_a_devices_of_this_ward_or_nobodys():
-    assert told.place("w07", f"cam/v1/w07/{DEV}/evt") == (DEV, "evt")
+    assert ward_side.place("w07", f"cam/v1/w07/{DEV}/evt") == (DEV, "evt")
     for other in (f"cam/v1/w08/{DEV}/evt", "cam/v1/w07/_ward/state", f"cam/v1/w07/{DEV}/evt/more",
                   f"cam/v1/w07/{DEV}/ack", "cam/v1/w07/C-1/evt", f"cam/v1/w07/{'c' * 65}/evt"):
-        assert told.place("w07", other) is None
+        assert ward_side.place("w07", other) is None
 
 
 def test_ulids_sort_by_time_and_have_the_known_form():

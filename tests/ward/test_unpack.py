@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.contract.wire import requests as handover
+from agent.core.contract.wire import requests
 from agent.ward.uploads import headers, unpack
 from agent.ward.uploads.headers import UploadRefusal
 from agent.ward.uploads.unpack import NotAnExport
@@ -123,7 +123,7 @@ def test_what_a_device_announces_is_what_is_understood(request_id, kind, sha256,
     assert found == headers.Announced(request_id, kind, size_b, sha256, manifest)
 
 
-@given(st.binary(min_size=32, max_size=32), st.integers(0, handover.PIECE_B))
+@given(st.binary(min_size=32, max_size=32), st.integers(0, requests.PIECE_B))
 def test_a_piece_s_headers(digest, number):
     told = {"content-type": headers.PIECE_TYPE, "upload-offset": str(number), "content-length": str(number),
             "upload-checksum": f"sha256 {base64.b64encode(digest).decode()}"}

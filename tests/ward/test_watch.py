@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.ward import database, register
 from agent.ward.device_cache import Came, DeviceCache
 from agent.ward.register import Arrival
@@ -27,9 +27,9 @@ HEALTH = '{"seq":1,"boot":"b","clock":"ntp","mono_ms":1,"int_s":30,"outbox_n":4,
 
 def keep(book, dev, site, *, online=True, why=None, health_ago_s=0, cond=""):
     now_ms = time.time_ns() // 1_000_000
-    status = told.Status(online=online, boot="b", conn=1, why=why)
-    birth = told.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
-    health = told.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
+    status = ward_side.Status(online=online, boot="b", conn=1, why=why)
+    birth = ward_side.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
+    health = ward_side.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
     told_at = Arrival(now_ms - health_ago_s * 1000)
     for change in (lambda known: register.with_status(known, status, Arrival(now_ms)),
                    lambda known: register.with_birth(known, birth, BIRTH % site),
@@ -48,8 +48,8 @@ def ward(tmp_path):
     keep(book, SICK, "HH-2", cond='{"code":"hot","sev":"warn"},{"code":"camera_dark","sev":"warn","c":"gate"}')
     keep(book, SILENT, "HH-3", health_ago_s=120)
     keep(book, GONE, "HH-4", online=False, why="lost")
-    event = told.Event(specversion="1.0", id=f"{HERE}/7", type="cam.motion.v1", source="/cam", seq=7, boot="b",
-                       clock="ntp", data=told.EventData(mono_ms=5, kind="motion"))
+    event = ward_side.Event(specversion="1.0", id=f"{HERE}/7", type="cam.motion.v1", source="/cam", seq=7, boot="b",
+                       clock="ntp", data=ward_side.EventData(mono_ms=5, kind="motion"))
     book.remember_event(Came(HERE, event, "{}", Arrival(time.time_ns() // 1_000_000 - 200_000)))
     book.commit()
     return config, book

@@ -12,7 +12,7 @@ from agent.core.health.report import Report
 from agent.core.household.pause import UNREADABLE, Pause, Pauses
 from agent.store import browsers, pause
 from agent.store.database import connect, transaction
-from agent.web import live as views
+from agent.web import live as live_view
 from agent.web import words
 from agent.web.present_camera import camera_switch, hours_text, house_switch, paused_now, tiles
 from tests.rigs.h264 import movie
@@ -112,7 +112,7 @@ def test_without_a_picture_the_snapshot_says_why(house, monkeypatch):
     answer = house.get("/snapshot/gate.jpg")
     assert (answer.status, json.loads(answer.body)) == (503, {"reason": "no_picture"})
     shop.close()
-    monkeypatch.setattr(views, "STILL_S", 0.2)
+    monkeypatch.setattr(live_view, "STILL_S", 0.2)
     slow = SnapshotSocket(house.runtime / "snap-yard.sock", lambda: house.stop.wait(1) and None, house.clock)
     assert house.get("/snapshot/yard.jpg").status == 503
     slow.close()

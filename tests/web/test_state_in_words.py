@@ -9,8 +9,7 @@ from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
 from agent.core.health.texts import text
-from agent.web import present_camera as hearing
-from agent.web import words
+from agent.web import present_camera, words
 from agent.web.present_camera import tiles
 from agent.web.present_health import health_view
 
@@ -130,10 +129,11 @@ SILENT = SoundFacts("silent", "aac", 16000)
 def test_a_camera_that_is_to_have_sound_says_whether_it_has(state: str, heard: SoundFacts | None, vi: str, en: str):
     gate = Camera(name="gate", source="rtsp://10.0.0.5/1", audio=True)
     seen = report(CameraFacts(camera="gate", state=state, audio=heard))
-    assert vi in hearing.sound_text(gate, seen, VI) and en in hearing.sound_text(gate, seen, EN)
-    assert (hearing.sound_text(gate, seen, EN) == EN("sound.on")) == (en == "on")
+    assert vi in present_camera.sound_text(gate, seen, VI) and en in present_camera.sound_text(gate, seen, EN)
+    assert (present_camera.sound_text(gate, seen, EN) == EN("sound.on")) == (en == "on")
 
 
 def test_of_sound_that_nobody_asked_for_nothing_is_said():
-    assert hearing.sound_text(GATE, report(CameraFacts(camera="gate", state="ok", audio=SoundFacts("off"))), EN) == ""
-    assert hearing.sound_text(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")
+    off = report(CameraFacts(camera="gate", state="ok", audio=SoundFacts("off")))
+    assert present_camera.sound_text(GATE, off, EN) == ""
+    assert present_camera.sound_text(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")

@@ -9,9 +9,9 @@ import typer
 from rich.markup import escape
 
 from agent.cli.discover import blocks, leads, networks, show
-from agent.cli.discover import known as secret
 from agent.cli.discover.found import CameraAccount, FoundCamera
 from agent.cli.discover.known import ConfiguredCameras
+from agent.cli.discover.known import account as account_of
 from agent.cli.discover.look import Lead, look
 from agent.cli.discover.show import ListedCamera
 from agent.cli.options import Config, Json
@@ -49,7 +49,7 @@ def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At
     known = ConfiguredCameras(load(write) if write else _settings_if_any(config))
     asked = [networks.network(each) for each in network or ()]
     places = [leads.place(each) for each in at or ()]
-    account = secret.account(user, password_file)
+    account = account_of(user, password_file)
     with _telling("looking for cameras", quiet=json):
         machines, troubles = leads.at(places) if places else leads.around(asked)
     with _telling(f"asking {len(machines)} machines what they have", quiet=json):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from agent.cameras import SourceError
 from agent.cameras.open_source import open_source
-from agent.cli.doctor import masks as painting
+from agent.cli.doctor import masks
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work
 from agent.config.settings import Camera
@@ -46,7 +46,7 @@ class PacketCounter:
         """Count it, and end the look when enough has come."""
         self.came_us.append(packet.pts_us)
         self.bytes_n += len(packet.data)
-        if (packet.key or self.kept) and len(self.kept) < painting.PACKETS_MAX and self.bytes_n < painting.BYTES_MAX:
+        if (packet.key or self.kept) and len(self.kept) < masks.PACKETS_MAX and self.bytes_n < masks.BYTES_MAX:
             self.kept.append(packet)
         if packet.key:
             self.keys_us.append(packet.pts_us)
@@ -89,7 +89,7 @@ def examine(camera: Camera, store: Path) -> CheckVerdict:
     if not seen.came_us or seen.info is None:
         return bad(f"opened, but no picture came within {LONGEST_LOOK_S:g} s",
                    "switch the camera off and on; set its stream to H.264")
-    return worst([_main(camera, scheme, seen), *painting.verdict(camera, seen.info, seen.kept), *_sub(camera, scheme)])
+    return worst([_main(camera, scheme, seen), *masks.verdict(camera, seen.info, seen.kept), *_sub(camera, scheme)])
 
 
 def none() -> CheckVerdict:

@@ -11,7 +11,7 @@ from agent.cli.terminal import size
 from agent.config.settings import Store
 from agent.core.health import forecast
 from agent.core.health.facts import HostFacts
-from agent.host.probes import volume as mounts
+from agent.host.probes import volume
 from agent.host.probes.machine import Probes
 from agent.store.database import FILE, StoreError, connect
 
@@ -68,7 +68,7 @@ def runtime(folder: Path) -> CheckVerdict:
 
 def _file_system(place: Path) -> str | None:
     """Its type, from mountinfo (man 5 proc): the word behind the dash, of the deepest mount."""
-    mount = mounts.holding(mounts.mounts(Path("/")), place.resolve())
+    mount = volume.holding(volume.mounts(Path("/")), place.resolve())
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         words, _, tail = line.partition(" - ")
         if mount is not None and words.split()[4] == str(mount.point):

@@ -16,8 +16,8 @@ from agent.config.source import RAW, parse_source
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.health.texts import EN
 from agent.core.release import ReleaseRefused
-from agent.host import board as boards
-from agent.host import clock_state as clockstate
+from agent.host import clock_state
+from agent.host.board import read as read_board
 from agent.host.command_key import PublicKeyProblem, load
 from agent.host.probes import files, soc
 from agent.host.probes.machine import Probes
@@ -31,7 +31,7 @@ SYSTEMCTL_S = 5.0
 
 def board(store: Path) -> CheckVerdict:
     """Model, memory, temperature and supply."""
-    known, facts = boards.read(), Probes(store).read(time.monotonic())
+    known, facts = read_board(), Probes(store).read(time.monotonic())
     memory = f"{size(known.ram_b) or 'unknown'} memory ({size(facts.mem_avail_b) or 'unknown'} free)"
     text = f"{known.model or 'unknown model'}, {memory}"
     if facts.soc_temp_c is not None:
@@ -57,7 +57,7 @@ def clock() -> CheckVerdict:
         "saved": warn(f"{now}, not synchronised: events are marked as uncertain",
                       "connect the network (timedatectl shows the rest), or fit a battery clock"),
         "unset": bad(f"{now}, which can't be: it was never set", "connect the network, or fit a battery clock"),
-    }[clockstate.read()]
+    }[clock_state.read()]
 
 
 def memory_limits() -> CheckVerdict:
@@ -95,7 +95,7 @@ def _systemd_feeds() -> str:
 
 def encoder(cameras: Sequence[Camera]) -> CheckVerdict:
     """Which H.264 encoder there is, where one is needed."""
-    device = boards.read().encoder
+    device = read_board().encoder
     if not any(parse_source(each.source).scheme in RAW for each in cameras):
         if any(transcodes(each) for each in cameras):
             return ok("masks are painted by transcoding, with x264 in software: see what each camera takes")

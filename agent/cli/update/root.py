@@ -21,8 +21,8 @@ from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.release import Release, ReleaseRefused, TrialPace, demand
 from agent.host import command_key, log
-from agent.host import command_key as ed25519
 from agent.host.clock import Clock, SystemClock
+from agent.host.command_key import verifies
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result, UpdateFolders, bundle, open_plain
 from agent.store.schema import SCHEMA
@@ -154,7 +154,7 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
         raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
     with os.fdopen(handle, "rb") as file:
         _demand_room(root.prefix, os.fstat(handle).st_size)
-        return unpack(file, key, ed25519.verifies, into,
+        return unpack(file, key, verifies, into,
                       lambda release: demand(release, was, sys.version_info[:3], SCHEMA))
 
 

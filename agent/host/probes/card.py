@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.host.probes import files
-from agent.host.probes import volume as mounts
+from agent.host.probes import files, volume
 from agent.host.probes.in_thread import InThread
 
 HUNG_S = 10.0
@@ -39,7 +38,7 @@ def look(folder: Path, sample: Path, fstab: Path) -> CardLook:
 
     `sample` is a file on it of which 4 KiB are read past the cache, so that the card itself must answer.
     """
-    expects = mounts.expects_volume(files.text(fstab) or "", folder)
+    expects = volume.expects_volume(files.text(fstab) or "", folder)
     try:
         number = os.stat(folder).st_dev
         space = os.statvfs(folder)
@@ -95,8 +94,8 @@ class CardProbe:
 
     def _mount(self, known: CardLook) -> dict[str, Any]:
         """Read-only, and missing: also when the folder is there but not on the volume where it belongs."""
-        seen = mounts.mounts(self._root)
-        mount, base = mounts.holding(seen, self._folder), mounts.holding(seen, Path("/"))
+        seen = volume.mounts(self._root)
+        mount, base = volume.holding(seen, self._folder), volume.holding(seen, Path("/"))
         if mount is None or known.missing:
             return {"card_missing": known.missing, "read_only": None}
         on_base = base is not None and mount.device == base.device

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from agent.core.health.facts import HostFacts
-from agent.host import clock_state as clockstate
+from agent.host import clock_state
 from agent.host.probes import load, network, soc
 from agent.host.probes.card import CardProbe
 
@@ -32,6 +32,6 @@ class Probes:
             up_s=load.up_s(root), cpu_pct=self._cpu.pct(), load1=load.load1(root),
             mem_avail_b=mem_avail_b, mem_total_b=mem_total_b, mem_limits=soc.memory_limits(root),
             soc_temp_c=soc.temperature_c(root), throttle=throttle, volt_low=self._voltage.low(throttle),
-            watchdog_reset=soc.watchdog_reset(root), clock=clockstate.read(root),
+            watchdog_reset=soc.watchdog_reset(root), clock=clock_state.read(root),
             net_up=network.is_up(root, interface), net_tx_b=net_tx_b, net_rx_b=net_rx_b,
             rssi_dbm=network.rssi_dbm(root, interface), **self._card.facts(now_mono_s))

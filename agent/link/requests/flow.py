@@ -8,7 +8,7 @@ from typing import Any
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import Poke
-from agent.core.contract.wire import requests as handover
+from agent.core.contract.wire.requests import receipt as parse_receipt
 from agent.core.delivery.backoff import Waits
 from agent.host.datagram import Outlet
 from agent.link.answers import AnswerQueue
@@ -182,7 +182,7 @@ class RequestFlow:
 
 def _is_about(request: WardRequest, dev: str, receipt: bytes) -> bool:
     try:
-        told = handover.receipt(receipt)
+        told = parse_receipt(receipt)
     except wire.BadPayload as error:
         _log.warning("the intake's answer is no receipt: %s", error)
         return False

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.ward.conformance.transcript import table
 
 CONSTANT = {"specversion": "1.0", "datacontenttype": "application/json"}
@@ -28,7 +28,7 @@ def faults(payload: bytes, kind: type[Struct]) -> list[str]:
     return [*_against(sent, kind, ""), *(_event(sent) if kind is wire.CloudEvent else ())]
 
 
-def bounds(payload: bytes, kind: type[told.Told]) -> list[str]:
+def bounds(payload: bytes, kind: type[ward_side.Told]) -> list[str]:
     """The values for which the ward's ingest would refuse it."""
     return list(_converted(table(payload), kind, ""))
 

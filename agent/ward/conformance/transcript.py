@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 
 Kind = TypeVar("Kind")
 ON_THE_WAY = ("accepted", "waiting_consent", "running")     # states of a command before its last one
@@ -54,7 +54,7 @@ class SaidMessage:
     @property
     def seq(self) -> int:
         """Of an event, whatever else is wrong with it; 0 for anything else."""
-        found = told.SEQ.search(self.payload)
+        found = ward_side.SEQ.search(self.payload)
         return int(found[1]) if found else 0
 
 
@@ -95,9 +95,9 @@ class Transcript:
         return self.read(self.topics.health, wire.Health)
 
     @cached_property
-    def events(self) -> list[tuple[HeardMessage, told.Event]]:
+    def events(self) -> list[tuple[HeardMessage, ward_side.Event]]:
         """On `evt`."""
-        return self.read(self.topics.evt, told.Event)
+        return self.read(self.topics.evt, ward_side.Event)
 
     def tried(self, *whats: str) -> Iterator[SaidMessage]:
         """Our messages of these tries; all of them, if none is named."""

@@ -10,17 +10,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from agent.core.contract.wire import requests as handover
+from agent.core.contract.wire import requests
 from agent.ward.database import DatabaseFault
 from agent.ward.settings import UPLOADS_PATH
-from agent.ward.uploads import headers as told
+from agent.ward.uploads import headers as tus
 from agent.ward.uploads.headers import UploadRefusal
 from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.service import LATER_S, SOON_S, UploadService
 
 SILENCE_S = 30.0                # within a piece
 PIECE_S = 600.0                 # for all of it: 14 kbit/s
-TUS = {"Tus-Resumable": handover.TUS}
+TUS = {"Tus-Resumable": requests.TUS}
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ class Application:
         """What the method's handler says, or why not."""
         request.state.peer = ""
         try:
-            headers = told.single(request.headers.raw)
-            request.state.peer = told.device(headers)
+            headers = tus.single(request.headers.raw)
+            request.state.peer = tus.device(headers)
             if not request.state.peer:
                 raise UploadRefusal(403, "no_device", "the certificate's common name is no device's id")
             if (handler := methods.get(request.method)) is None:
@@ -70,33 +70,33 @@ class Application:
 
     async def _options(self, _request: Request, _headers: Mapping[str, str]) -> Response:
         return Response(status_code=204, headers=TUS | {
-            "Tus-Version": handover.TUS, "Tus-Extension": "creation,checksum,termination",
+            "Tus-Version": requests.TUS, "Tus-Extension": "creation,checksum,termination",
             "Tus-Checksum-Algorithm": "sha256", "Tus-Max-Size": str(self._max_b)})
 
     async def _begin(self, request: Request, headers: Mapping[str, str]) -> Response:
-        told.demand_version(headers)
+        tus.demand_version(headers)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             raise UploadRefusal(400, "body", "an announcement has no body: its pieces come with PATCH")
-        wish = told.announced(headers, self._max_b)
+        wish = tus.announced(headers, self._max_b)
         await self._service.begin(request.state.peer, wish)
         return Response(status_code=201, headers=TUS | {"Location": f"{UPLOADS_PATH}/{wish.request}"})
 
     async def _state(self, request: Request, headers: Mapping[str, str]) -> Response:
-        told.demand_version(headers)
+        tus.demand_version(headers)
         have_b, all_b = await self._service.state(request.state.peer, _asked(request))
         return Response(headers=TUS | {"Upload-Offset": str(have_b), "Upload-Length": str(all_b),
                                        "Cache-Control": "no-store"})
 
     async def _piece(self, request: Request, headers: Mapping[str, str]) -> Response:
-        told.demand_version(headers)
-        offset_b, size_b, digest = told.offset(headers), told.length(headers), told.checksum(headers)
+        tus.demand_version(headers)
+        offset_b, size_b, digest = tus.offset(headers), tus.length(headers), tus.checksum(headers)
         await self._service.state(request.state.peer, _asked(request))      # before a stranger's bytes are read
         piece = await _whole(request, size_b)
         have_b = await self._service.append_piece(request.state.peer, _asked(request), offset_b, piece, digest)
         return Response(status_code=204, headers=TUS | {"Upload-Offset": str(have_b)})
 
     async def _withdraw(self, request: Request, headers: Mapping[str, str]) -> Response:
-        told.demand_version(headers)
+        tus.demand_version(headers)
         await self._service.withdraw(request.state.peer, _asked(request))
         return Response(status_code=204, headers=TUS)
 
@@ -109,7 +109,7 @@ class Application:
 
 def _asked(request: Request) -> str:
     """The request's id in the path. Raises UploadRefusal."""
-    if not told.ULID.fullmatch(found := request.path_params["request"]):
+    if not tus.ULID.fullmatch(found := request.path_params["request"]):
         raise UploadRefusal(404, "unknown", "that is no request's id")
     return found
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from agent.core.contract.wire import requests as handover
+from agent.core.contract.wire import requests
 from agent.core.household.sharing_rules import Kind
 
 CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
@@ -66,17 +66,17 @@ def device(headers: Mapping[str, str]) -> str:
 
 def demand_version(headers: Mapping[str, str]) -> None:
     """See that the same protocol is spoken. Raises UploadRefusal."""
-    if headers.get("tus-resumable") != handover.TUS:
-        raise UploadRefusal(412, "version", f"Tus-Resumable has to be {handover.TUS}", Tus_Version=handover.TUS)
+    if headers.get("tus-resumable") != requests.TUS:
+        raise UploadRefusal(412, "version", f"Tus-Resumable has to be {requests.TUS}", Tus_Version=requests.TUS)
 
 
 def announced(headers: Mapping[str, str], max_b: int) -> Announced:
     """What a POST announces. Raises UploadRefusal."""
     size_b = _number(headers, "upload-length")
     told = _metadata(headers.get("upload-metadata", ""))
-    kind = KINDS.get(told.get(handover.KIND, ""))
-    request, sha256 = told.get(handover.REQUEST, ""), told.get(handover.SHA256, "")
-    manifest = told.get(handover.MANIFEST)
+    kind = KINDS.get(told.get(requests.KIND, ""))
+    request, sha256 = told.get(requests.REQUEST, ""), told.get(requests.SHA256, "")
+    manifest = told.get(requests.MANIFEST)
     if not ULID.fullmatch(request) or kind is None or not DIGEST.fullmatch(sha256) or not DIGEST.fullmatch(
             manifest if manifest is not None else sha256):
         raise UploadRefusal(400, "metadata", "Upload-Metadata has to name request, kind (clip or snapshot) and sha256 "
@@ -102,8 +102,8 @@ def length(headers: Mapping[str, str]) -> int:
     if "content-length" not in headers:
         raise UploadRefusal(411, "length", "a piece needs its Content-Length")
     size_b = _number(headers, "content-length")
-    if size_b > handover.PIECE_B:
-        raise UploadRefusal(413, "piece", f"a piece has {handover.PIECE_B} bytes at most")
+    if size_b > requests.PIECE_B:
+        raise UploadRefusal(413, "piece", f"a piece has {requests.PIECE_B} bytes at most")
     return size_b
 
 

@@ -3,7 +3,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.topics import ROOT, Topics
 
 
@@ -17,16 +17,16 @@ class WardTopics:
     def subscriptions(self) -> tuple[str, ...]:
         """The devices' messages that are committed; `#` would bring others' answers, pictures and our own receipts."""
         return tuple(f"{ROOT}/{self.ward}/+/{what}"
-                     for what in ("status", "birth", "health", "evt", f"rsp/{told.DESK}/+"))
+                     for what in ("status", "birth", "health", "evt", f"rsp/{ward_side.DESK}/+"))
 
     @property
     def state(self) -> str:
         """Whether the ingest is at work; retained."""
         return f"{ROOT}/{self.ward}/_ward/state"
 
-    def place(self, topic: str) -> told.Place | None:
+    def place(self, topic: str) -> ward_side.Place | None:
         """The device and the kind of a topic; None for a topic of no device of this ward."""
-        return told.place(self.ward, topic)
+        return ward_side.place(self.ward, topic)
 
     def receipt(self, dev: str) -> str:
         """The topic of a device's receipts."""
@@ -34,7 +34,7 @@ class WardTopics:
 
     def answer(self, dev: str, command_id: str) -> str:
         """The topic of a device's answer to a command of the ward."""
-        return Topics(self.ward, dev).response(told.DESK, command_id)
+        return Topics(self.ward, dev).response(ward_side.DESK, command_id)
 
     def command(self, dev: str, name: str) -> str:
         """The topic of this command to a device."""
@@ -92,10 +92,10 @@ class CityTopics:
         """None: no forwarder needs a city's state, for an event without a receipt is repeated anyway."""
         return None
 
-    def place(self, topic: str) -> told.Place | None:
+    def place(self, topic: str) -> ward_side.Place | None:
         """The device and the kind of a topic; None for a topic of no device of these wards."""
         ward = topic.removeprefix(f"{ROOT}/").partition("/")[0]
-        found = told.place(ward, topic) if not self.wards or ward in self.wards else None
+        found = ward_side.place(ward, topic) if not self.wards or ward in self.wards else None
         return found and found._replace(dev=f"{ward}/{found.dev}")
 
     def receipt(self, dev: str) -> str:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.ward.conformance.transcript import HeardMessage, Transcript, table
 from agent.ward.conformance.verdict import ContractRule
 
@@ -46,7 +46,7 @@ def _zero_s(look: Transcript) -> dict[str, float]:
     return dict(found)
 
 
-def _fresh(look: Transcript) -> list[tuple[HeardMessage, told.Event]]:
+def _fresh(look: Transcript) -> list[tuple[HeardMessage, ward_side.Event]]:
     """The first copy of each event from the time of the check."""
     zero, seen, found = _zero_s(look), set[int](), []
     for heard, event in look.events:
@@ -64,7 +64,8 @@ def _order(look: Transcript) -> Iterator[str]:
 def _gapless(look: Transcript) -> Iterator[str]:
     there = {event.seq for _, event in look.events} | set(_named(look))
     for was, now in pairwise(sorted(event.seq for _, event in _fresh(look))):
-        missing = [seq for seq in range(was + 1, now) if seq not in there] if now - was < told.LARGEST_B else [was + 1]
+        few = now - was < ward_side.LARGEST_B
+        missing = [seq for seq in range(was + 1, now) if seq not in there] if few else [was + 1]
         yield f"seq {missing[0]} is missing before {now}" if missing else ""
 
 
@@ -72,7 +73,7 @@ def _named(look: Transcript) -> Iterator[int]:
     """Seqs that the device says will not come."""
     for heard, event in look.events:
         for first, last in event.data.missing:
-            yield from range(first, min(last + 1, first + told.LARGEST_B))
+            yield from range(first, min(last + 1, first + ward_side.LARGEST_B))
         seq = table(heard.payload)["data"].get("seq")
         if event.data.kind == "security" and isinstance(seq, int):
             yield seq

@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.topics import ROOT
 from agent.ward.conformance.channels import FROM_DEVICE, TO_DEVICE, Channel, carriage, on
 from agent.ward.conformance.form import bounds, faults
@@ -16,7 +16,7 @@ PLACES = {"status": "Is a device there?", "birth": "Topics", "health": "Health",
 
 def _form(channel: Channel, look: Transcript) -> Iterator[str]:
     for each in on(channel, look.heard, look.topics.root):
-        taken = told.KINDS.get(channel.name)
+        taken = ward_side.KINDS.get(channel.name)
         wrong = faults(each.payload, channel.kind) or (bounds(each.payload, taken) if taken else [])
         yield "; ".join(wrong)
 
@@ -29,7 +29,7 @@ def _carriage(channel: Channel, look: Transcript) -> Iterator[str]:
 def _size(look: Transcript) -> Iterator[str]:
     for each in look.heard:
         if _own(each.topic, look):
-            long = len(each.payload) > told.LARGEST_B
+            long = len(each.payload) > ward_side.LARGEST_B
             yield f"{each.topic}: {len(each.payload)} bytes" if long else ""
 
 
@@ -57,6 +57,6 @@ RULES = (
     *(ContractRule(f"{each.name}.carriage",
                    f"What comes on {each.name} has its QoS, retain flag, expiry and content type",
                    "Topics", partial(_carriage, each)) for each in FROM_DEVICE),
-    ContractRule("size", f"No message is larger than {told.LARGEST_B // 1024} KiB", "Topics", _size),
+    ContractRule("size", f"No message is larger than {ward_side.LARGEST_B // 1024} KiB", "Topics", _size),
     ContractRule("topics", f"It tells only what is its own, below {ROOT}/(ward)/(dev)", "Topics", _topics),
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side as told
+from agent.core.contract.wire import ward_side
 from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.ward.conformance.channels import ANSWER_LIVES_S, CLOUD_EVENT
@@ -87,4 +87,4 @@ def spoiled(word: str, event: dict[str, Any]) -> dict[str, Any] | bytes:
             return {**event, "id": f"{OTHER}/{event['seq']}"}
         case "cut_off":
             return json.dumps(event)[:-2].encode()
-    return {**event, "data": {**data, "detail": told.LARGEST_B * "x"}}
+    return {**event, "data": {**data, "detail": ward_side.LARGEST_B * "x"}}
