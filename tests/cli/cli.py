@@ -1,10 +1,13 @@
 """The real `taimat` command in a process of its own."""
 import os
+import re
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, until
 
 REPO = Path(__file__).parents[2]
 
@@ -19,6 +22,24 @@ def taimat(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `taimat` with these arguments to its end."""
     return subprocess.run([sys.executable, "-m", "agent", *map(str, arguments)], cwd=home, env=environment(home),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG_S)
+
+
+def taimat_until(told: str, home: Path, *arguments: object) -> tuple[int, str]:
+    """Run `taimat` until its output has this pattern, then press Ctrl-C; the exit code, and all that was said."""
+    with tempfile.TemporaryFile("w+") as output:
+        running = subprocess.Popen([sys.executable, "-u", "-m", "agent", *map(str, arguments)], cwd=home,
+                                   env=environment(home), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+        def said() -> str:
+            return os.pread(output.fileno(), 1 << 20, 0).decode()
+
+        try:
+            until(lambda: re.search(told, said()) or running.poll() is not None, f"{told} in what it says")
+            running.send_signal(signal.SIGINT)
+            return running.wait(HANG_S), said()
+        finally:
+            running.kill()
+            running.wait()
 
 
 def write_config(folder: Path, camera: str = "", more: str = "") -> Path:

@@ -16,11 +16,15 @@ CHANCE = random.SystemRandom()      # Hypothesis sets the other one back to the 
 
 
 def until(condition: Callable[[], Any], what: str = "", limit_s: float = HANG_S) -> Any:
-    """Wait until `condition` gives something true, and return it; AssertionError names `what` after `limit_s`."""
-    deadline_s = time.monotonic() + limit_s
+    """Wait until `condition` gives something true, and return it; AssertionError names `what` after `limit_s`.
+
+    The longer it has waited, the less often it looks, ten times a second at least: looks cost what others wait for.
+    """
+    began_s = time.monotonic()
     while not (found := condition()):
-        assert time.monotonic() < deadline_s, f"not within {limit_s:g} s: {what or condition}"
-        time.sleep(0.02)
+        waited_s = time.monotonic() - began_s
+        assert waited_s < limit_s, f"not within {limit_s:g} s: {what or condition}"
+        time.sleep(min(0.1, max(0.02, waited_s / 20)))
     return found
 
 
