@@ -12,14 +12,13 @@ from agent.host.stop import Stop
 class SourceError(Exception):
     """A source could not go on.
 
-    `code` is one of core.health's conditions (camera_auth, camera_unreachable, camera_no_frames, ...); the text is one
-    line, "place: what; remedy", never with a password. `what` (with the place) and `remedy` are its halves.
+    `code` is one of core.health's conditions (camera_auth, camera_unreachable, camera_no_frames, ...); `what` begins
+    with the place, `remedy` may be "". The text is one line of both, never with a password.
     """
 
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.what, _, self.remedy = text.partition("; ")
+    def __init__(self, code: str, what: str, remedy: str = "") -> None:
+        super().__init__("; ".join(filter(None, (what, remedy))))
+        self.code, self.what, self.remedy = code, what, remedy
 
 
 class SourceStuck(SourceError):

@@ -56,8 +56,8 @@ def video_stream(container: Any, name: str) -> Any:
     stream = container.streams.video[0]
     if stream.codec_context.name not in CODECS:
         raise SourceError("camera_stream_bad",
-                          f"{name}: is {stream.codec_context.name}, which can't be recorded as it is; set the camera "
-                          "to H.264 or H.265, or convert the file: ffmpeg -i FILE -c:v libx264 OUT.mp4")
+                          f"{name}: is {stream.codec_context.name}, which can't be recorded as it is",
+                          "set the camera to H.264 or H.265, or convert the file: ffmpeg -i FILE -c:v libx264 OUT.mp4")
     return stream
 
 

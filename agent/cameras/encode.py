@@ -56,7 +56,8 @@ class SoftwareEncoder:
         try:
             self._x264 = create("libx264", width, height, fps, kbps)
         except (av.error.FFmpegError, ValueError):
-            raise SourceError("encoder_missing", "PyAV has no x264; install it with: apt install python3-av") from None
+            raise SourceError("encoder_missing", "PyAV has no x264",
+                              "install it with: apt install python3-av") from None
         self._x264.thread_count = threads_n
         self._x264.options = {**X264, "preset": preset, "maxrate": f"{kbps * 3 // 2}k", "bufsize": f"{kbps * 2}k"}
         self._keys = KeyTimes()

@@ -33,16 +33,16 @@ class FileSource(Source):
             try:
                 played_us = self._play(sink, stop, began_us)
             except FileNotFoundError:
-                raise SourceError("camera_not_found", f"{self._path}: there is no such file; "
-                                                      "correct the camera's source") from None
+                raise SourceError("camera_not_found", f"{self._path}: there is no such file",
+                                  "correct the camera's source") from None
             except (av.error.FFmpegError, BitstreamError, OSError) as error:
                 text = getattr(error, "strerror", None) or str(error)
-                raise SourceError("camera_stream_bad", f"{self._path}: is no video that can be played ({text}); "
-                                                       f"try it with: ffprobe {self._path}") from None
+                raise SourceError("camera_stream_bad", f"{self._path}: is no video that can be played ({text})",
+                                  f"try it with: ffprobe {self._path}") from None
             if stop.is_set() or not self._loop:
                 return
             if not played_us:
-                raise SourceError("camera_stream_bad", f"{self._path}: has no picture in it; choose another file")
+                raise SourceError("camera_stream_bad", f"{self._path}: has no picture in it", "choose another file")
             began_us += played_us
 
     def _play(self, sink: RecordSink, stop: Stop, began_us: int) -> int:

@@ -43,9 +43,9 @@ class HardwareEncoder:
     def _failed(self, error: Exception) -> SourceError:
         """So that x264 takes over after some failures."""
         HEADROOM.hardware_failed(self._name)
-        return SourceError("encoder_missing", f"{self._name}: the board's video encoder does not work ({error}); end "
-                                              f"other programs that use it, or choose a smaller picture")
+        return SourceError("encoder_missing", f"{self._name}: the board's video encoder does not work ({error})",
+                           "end other programs that use it, or choose a smaller picture")
 
     def _stuck(self, error: TooLate) -> SourceStuck:
-        return SourceStuck("camera_no_frames", f"{self._name}: the board's video encoder is {error}; its process is "
-                                               f"being restarted; if it recurs, set a higher bitrate_kbps")
+        return SourceStuck("camera_no_frames", f"{self._name}: the board's video encoder is {error}",
+                           "its process is being restarted; if it recurs, set a higher bitrate_kbps")

@@ -114,8 +114,8 @@ class MaskTranscoder:
         self._queue.close(self._reencoder.flush)
         worker.join(DRAIN_S)
         if worker.is_alive():
-            raise SourceStuck("camera_no_frames", f"{self._camera.name}: painting its masks hangs; its process is "
-                                                  "being restarted; if it recurs, please report it")
+            raise SourceStuck("camera_no_frames", f"{self._camera.name}: painting its masks hangs",
+                              "its process is being restarted; if it recurs, please report it")
 
     def _work(self, stop: Stop, inner_stop: Stop) -> None:
         """Work until the inner source has ended and all is done, or `stop` is set, or something fails."""

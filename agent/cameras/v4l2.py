@@ -31,19 +31,19 @@ RAW_PIXELS_MAX = 640 * 480          # beyond, USB 2 has no room for raw pictures
 
 _log = logging.getLogger(__name__)
 
-# What the kernel says, as a condition and a remedy.
+# What the kernel says: a condition, what that is, and a remedy.
 TROUBLES = {
-    errno.ENOENT: ("camera_not_found", "there is no such device; plug the camera in, and find it: ls /dev/v4l/by-id/"),
-    errno.ENODEV: ("camera_not_found", "the camera is gone; plug it in again, check its cable and the power supply"),
-    errno.ENXIO: ("camera_not_found", "the camera is gone; plug it in again, check its cable and the power supply"),
-    errno.ENOTTY: ("camera_not_found", "this is no camera; take another device of: ls /dev/v4l/by-id/"),
-    errno.EACCES: ("camera_not_found", "the device may not be opened; add the agent's user to the group video"),
-    errno.EBUSY: ("camera_no_frames", "another program uses the camera; find and end it: fuser -v /dev/video*"),
-    errno.EINVAL: ("camera_stream_bad", "the camera refuses its settings; choose of: v4l2-ctl --list-formats-ext"),
-    errno.EIO: ("camera_no_frames", "USB fails; check the cable and the power supply, connect it without a hub"),
-    errno.ENOSPC: ("camera_no_frames", "USB has no room for this picture; choose a smaller one, or another port"),
+    errno.ENOENT: ("camera_not_found", "there is no such device", "plug it in, and find it: ls /dev/v4l/by-id/"),
+    errno.ENODEV: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
+    errno.ENXIO: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
+    errno.ENOTTY: ("camera_not_found", "this is no camera", "take another device of: ls /dev/v4l/by-id/"),
+    errno.EACCES: ("camera_not_found", "the device may not be opened", "add the agent's user to the group video"),
+    errno.EBUSY: ("camera_no_frames", "another program uses the camera", "find and end it: fuser -v /dev/video*"),
+    errno.EINVAL: ("camera_stream_bad", "the camera refuses its settings", "choose of: v4l2-ctl --list-formats-ext"),
+    errno.EIO: ("camera_no_frames", "USB fails", "check the cable and the power supply, connect it without a hub"),
+    errno.ENOSPC: ("camera_no_frames", "USB has no room for this picture", "choose a smaller one, or another port"),
 }
-UNKNOWN_TROUBLE = ("camera_no_frames", "plug the camera in again, and look into: dmesg | tail")
+UNKNOWN_TROUBLE = ("camera_no_frames", "", "plug the camera in again, and look into: dmesg | tail")
 
 
 class Grabber(Protocol):
@@ -111,8 +111,8 @@ class V4l2Source:
     def _start(self, grabber: Grabber, fourcc: str, level: Level) -> DeviceFormat:
         given = within(OPEN_S, lambda: grabber.start(fourcc, level.width, level.height, self._camera.fps))
         if given.fourcc != fourcc:      # above all not H.264 where masks are to be painted
-            raise SourceError("camera_stream_bad", f"{self._name}: offers {fourcc} but gives {given.fourcc}; "
-                                                   f"choose another size, or take another camera")
+            raise SourceError("camera_stream_bad", f"{self._name}: offers {fourcc} but gives {given.fourcc}",
+                              "choose another size, or take another camera")
         _log.info("%s: gives %s, %dx%d", self._name, given.fourcc, given.width, given.height)
         return given
 
@@ -123,7 +123,7 @@ class V4l2Source:
             only_h264 = masked and "H264" in offered
             need = ("no mask can be painted into H.264: remove the masks, or take another camera" if only_h264
                     else f"needed is one of H264, {', '.join((*JPEG, *RAW))}: take another camera")
-            raise SourceError("camera_stream_bad", f"{self._name}: offers {', '.join(offered) or 'nothing'}; {need}")
+            raise SourceError("camera_stream_bad", f"{self._name}: offers {', '.join(offered) or 'nothing'}", need)
         return fourcc
 
     def _grab(self, grabber: Grabber, handle: Callable[[GrabbedFrame], bool], ended: Callable[[], bool],
@@ -137,8 +137,9 @@ class V4l2Source:
             if grabbed is not None and grabbed.pts_us > last_pts_us and handle(grabbed):
                 last_mono_s, last_pts_us = now_mono_s, grabbed.pts_us
             elif now_mono_s - last_mono_s > NO_FRAMES_S:
-                raise SourceError("camera_no_frames", f"{self._name}: gives no picture for {NO_FRAMES_S:g} s and is "
-                                                      f"being restarted; if it recurs, check cable and power supply")
+                raise SourceError("camera_no_frames",
+                                  f"{self._name}: gives no picture for {NO_FRAMES_S:g} s and is being restarted",
+                                  "if it recurs, check cable and power supply")
 
     def _encode(self, given: DeviceFormat, level: Level, effort: Effort, sink: Sink) -> Callable[[GrabbedFrame], bool]:
         """The handler of pictures: mask, show to motion, encode."""
@@ -191,14 +192,14 @@ class V4l2Source:
         try:
             yield
         except TooLate as error:
-            raise SourceStuck("camera_no_frames", f"{self._name}: a call to the camera is {error}; its process is "
-                                                  f"being restarted; if that is no help, unplug the camera") from None
+            raise SourceStuck("camera_no_frames", f"{self._name}: a call to the camera is {error}",
+                              "its process is being restarted; if that is no help, unplug the camera") from None
         except BitstreamError as error:
-            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid H.264 ({error}); "
-                                                   f"plug the camera in again") from None
+            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid H.264 ({error})",
+                              "plug the camera in again") from None
         except OSError as error:
-            code, remedy = TROUBLES.get(error.errno or 0, UNKNOWN_TROUBLE)
-            raise SourceError(code, f"{self._name}: {error.strerror}: {remedy}") from None
+            code, what, remedy = TROUBLES.get(error.errno or 0, UNKNOWN_TROUBLE)
+            raise SourceError(code, ": ".join(filter(None, (self._name, error.strerror, what))), remedy) from None
 
 
 class FramePacer:

@@ -219,8 +219,8 @@ class Pump(threading.Thread):
             return error
         except Exception as error:      # a bug, or bytes nobody thought of: told, and the camera is tried again
             _log.exception("%s: an attempt broke off", self._name)
-            told = f"{self._name}: {type(error).__name__}: {redact(str(error))}; please report it"
-            return SourceError("camera_stream_bad", told)
+            told = f"{self._name}: {type(error).__name__}: {redact(str(error))}"
+            return SourceError("camera_stream_bad", told, "please report it")
         finally:
             self.state.let_go()
         return None

@@ -66,8 +66,8 @@ class PicameraSource:
             try:
                 self._hand_on(session, level, effort, sink, stop)
             except BitstreamError as error:
-                raise SourceError("camera_stream_bad", f"{self._name}: the encoder gives no valid video ({error}); "
-                                                       f"it is being restarted") from None
+                raise SourceError("camera_stream_bad", f"{self._name}: the encoder gives no valid video ({error})",
+                                  "it is being restarted") from None
             finally:
                 if self.dropped_n:
                     _log.warning("%s: %d packets were dropped, because they were not fetched in time", self._name,
@@ -98,8 +98,8 @@ class PicameraSource:
             raise self._stuck(f"does not close ({error})") from None
 
     def _stuck(self, trouble: str) -> SourceStuck:
-        return SourceStuck("camera_no_frames", f"{self._name}: {trouble}; its process is being restarted; "
-                                               f"if that does not help, switch the device off and on")
+        return SourceStuck("camera_no_frames", f"{self._name}: {trouble}",
+                           "its process is being restarted; if that does not help, switch the device off and on")
 
     def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
         """Until `stop`, or until a lower level is called for."""
@@ -135,16 +135,17 @@ class PicameraSource:
             return self._queue.fetch(FETCH_S)
         except Exception as error:
             _log.exception("%s: a frame could not be handled", self._name)
-            raise SourceError("camera_stream_bad", f"{self._name}: a frame can't be handled ({error!r}); the camera is "
-                                                   f"being restarted; please report what the journal says") from None
+            raise SourceError("camera_stream_bad", f"{self._name}: a frame can't be handled ({error!r})",
+                              "the camera is being restarted; please report what the journal says") from None
 
     def _silence(self, frames_n: int) -> SourceError:
         """The error when no packet comes, though this many frames came since the last packet."""
-        quiet = f"gives nothing for {NO_FRAMES_S:g} s and is being restarted; if it recurs,"
+        part, remedy = "camera", "check its ribbon cable and the power supply"
         if frames_n > NO_FRAMES_S:      # more than one a second: it is not the camera that is quiet
-            return SourceError("camera_no_frames", f"{self._name}: the encoder {quiet} set a higher bitrate_kbps")
-        return SourceError("camera_no_frames", f"{self._name}: the camera {quiet} check its ribbon cable and the power "
-                                               f"supply")
+            part, remedy = "encoder", "set a higher bitrate_kbps"
+        return SourceError("camera_no_frames",
+                           f"{self._name}: the {part} gives nothing for {NO_FRAMES_S:g} s and is being restarted",
+                           f"if it recurs, {remedy}")
 
 
 def _require_picamera2(name: str) -> None:
@@ -152,6 +153,7 @@ def _require_picamera2(name: str) -> None:
     try:
         import picamera2  # noqa: F401
     except ImportError as error:
-        raise SourceError("camera_not_found", f"{name}: needs picamera2 ({error}); on Raspberry Pi OS install it with: "
-                                              f"sudo apt install --no-install-recommends python3-picamera2") from None
+        raise SourceError("camera_not_found", f"{name}: needs picamera2 ({error})",
+                          "on Raspberry Pi OS install it with: sudo apt install --no-install-recommends "
+                          "python3-picamera2") from None
     logging.getLogger("picamera2").setLevel(logging.WARNING)

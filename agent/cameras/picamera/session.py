@@ -37,14 +37,15 @@ class PicameraSession:
         sensor.announce_tuning(None)
         found = Picamera2.global_camera_info()
         if number >= len(found):
-            raise SourceError("camera_not_found", f"{self._name}: there is no such camera; switch the device off, seat "
-                                                  f"the ribbon cable, then look with: rpicam-hello --list-cameras")
+            raise SourceError("camera_not_found", f"{self._name}: there is no such camera",
+                              "switch the device off, seat the ribbon cable, then look with: rpicam-hello "
+                              "--list-cameras")
         tuning = self._tuning(found[number]["Model"])
         try:
             return Picamera2(number, tuning=tuning)
         except (RuntimeError, IndexError) as error:
-            raise SourceError("camera_no_frames", f"{self._name}: can't be opened ({error}); end the other program "
-                                                  f"that uses it, which this shows: fuser -v /dev/media*") from None
+            raise SourceError("camera_no_frames", f"{self._name}: can't be opened ({error})",
+                              "end the other program that uses it, which this shows: fuser -v /dev/media*") from None
 
     def _tuning(self, model: str) -> str | None:
         """The tuning file that the settings ask for, announced to libcamera; it records without one, too."""
@@ -73,8 +74,8 @@ class PicameraSession:
             self._start_encoder(level, queue, effort)
             self._device.start()
         except (RuntimeError, OSError) as error:
-            raise SourceError("camera_no_frames", f"{self._name}: can't be started ({error}); "
-                                                  f"choose a smaller picture, or look into: dmesg | tail") from None
+            raise SourceError("camera_no_frames", f"{self._name}: can't be started ({error})",
+                              "choose a smaller picture, or look into: dmesg | tail") from None
         _log.info("%s: %dx%d by %s, and %dx%d for motion", self._name, *main, level.encoder, *lores)
 
     def _configure(self, level: Level, machine: Board) -> None:
@@ -91,8 +92,9 @@ class PicameraSession:
         """The sizes of main and lores stream as they really are. Raises SourceError where no mask can be painted."""
         for stream in (given["main"], given["lores"]):
             if stream["format"] != "YUV420":
-                raise SourceError("camera_stream_bad", f"{self._name}: gives {stream['format']}, and only YUV420 will "
-                                                       f"do; if it is a webcam, make it a v4l2: source")
+                raise SourceError("camera_stream_bad",
+                                  f"{self._name}: gives {stream['format']}, and only YUV420 will do",
+                                  "if it is a webcam, make it a v4l2: source")
         flips = sensor.FLIPS[self.camera.sensor.flip]
         if any(bool(getattr(given["transform"], flip)) != bool(flips.get(flip)) for flip in ("hflip", "vflip")):
             _log.warning("%s: this camera can't flip its picture; left out", self._name)
@@ -111,8 +113,8 @@ class PicameraSession:
                 self._encoder.stop()    # it takes itself for running, and its thread for needed
             if level.encoder == HARDWARE:
                 HEADROOM.hardware_failed(self._name)
-            raise SourceError("encoder_missing", f"{self._name}: the video encoder does not start ({error}); end other "
-                                                 f"programs that use it, or choose a smaller picture") from None
+            raise SourceError("encoder_missing", f"{self._name}: the video encoder does not start ({error})",
+                              "end other programs that use it, or choose a smaller picture") from None
 
     def adjust(self, camera: Camera) -> None:
         """Go on by these settings, see `sensor.same_session`; what could not be taken over yet is tried again."""

@@ -42,8 +42,8 @@ class _OnlyOwn(Source):
         try:
             self._own.run(sink, stop)
         except UnfitStream as unfit:
-            raise SourceError("camera_stream_bad", f"{redact(self._url)}: our reader can't read it: {unfit}; "
-                                                   'set reader = "auto"') from None
+            raise SourceError("camera_stream_bad", f"{redact(self._url)}: our reader can't read it: {unfit}",
+                              'set reader = "auto"') from None
 
 
 class _Either(Source):

@@ -59,11 +59,12 @@ class LibavSource(Source):
                         sink.sound(due)
                     unseen_us += long_us
                     self._demand_video(unseen_us)
-        raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection; it may be restarting")
+        raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection",
+                          "it may be restarting")
 
     def _demand_video(self, unseen_us: int) -> None:
         if unseen_us > NO_VIDEO_US:
-            raise SourceError("camera_no_frames", f"{self._name}: sends sound but no picture; restart the camera")
+            raise SourceError("camera_no_frames", f"{self._name}: sends sound but no picture", "restart the camera")
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -72,27 +73,27 @@ class LibavSource(Source):
         try:
             yield
         except av.error.HTTPUnauthorizedError:
-            raise SourceError("camera_auth", f"{self._name}: the camera refuses the user name or password; "
-                                             f"correct them in the source's address") from None
+            raise SourceError("camera_auth", f"{self._name}: the camera refuses the user name or password",
+                              "correct them in the source's address") from None
         except av.error.HTTPNotFoundError:
-            raise SourceError("camera_not_found", f"{self._name}: the camera has no stream under this path; "
-                                                  f"its manual tells the right one") from None
+            raise SourceError("camera_not_found", f"{self._name}: the camera has no stream under this path",
+                              "its manual tells the right one") from None
         except (ConnectionError, av.error.ConnectionRefusedError):
-            raise SourceError("camera_unreachable", f"{self._name}: {host} refuses the connection; "
-                                                   "is it a camera, and is RTSP on?") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {host} refuses the connection",
+                              "is it a camera, and is RTSP on?") from None
         except (av.error.ExitError, TimeoutError):
-            raise SourceError("camera_unreachable", f"{self._name}: {host} does not answer; "
-                                                   "check its power and network") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {host} does not answer",
+                              "check its power and network") from None
         except av.error.InvalidDataError:       # this is also what a camera comes to that hangs while it is asked
-            raise SourceError("camera_unreachable", f"{self._name}: {host} gives no answer that makes sense; "
-                                                   "is it a camera? If so, restart it") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {host} gives no answer that makes sense",
+                              "is it a camera? If so, restart it") from None
         except BitstreamError as error:
-            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error}); "
-                                                 "restart the camera") from None
+            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error})",
+                              "restart the camera") from None
         except (av.error.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or type(error).__name__
-            raise SourceError("camera_unreachable", f"{self._name}: {text}; "
-                                                   "check the camera's power, address and network") from None
+            raise SourceError("camera_unreachable", f"{self._name}: {text}",
+                              "check the camera's power, address and network") from None
 
 
 def _hand_on(packets: Packets, packet: Any, sink: RecordSink, step: InStep) -> None:

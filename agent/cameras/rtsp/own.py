@@ -39,11 +39,11 @@ def received(track: OfferedTrack) -> Received:
 
 
 REFUSALS = {
-    401: ("camera_auth", "the camera refuses the user name or password; correct them in the source's address"),
-    403: ("camera_auth", "the camera does not let this user see the stream; give it the right in the camera's menu"),
-    404: ("camera_not_found", "the camera has no stream under this path; its manual tells the right one"),
-    453: ("camera_unreachable", "the camera has no more bandwidth; fewer viewers, or a lower bitrate"),
-    503: ("camera_unreachable", "the camera is busy; are there too many viewers?"),
+    401: ("camera_auth", "the camera refuses the user name or password", "correct them in the source's address"),
+    403: ("camera_auth", "the camera does not let this user see the stream", "give it the right in the camera's menu"),
+    404: ("camera_not_found", "the camera has no stream under this path", "its manual tells the right one"),
+    453: ("camera_unreachable", "the camera has no more bandwidth", "fewer viewers, or a lower bitrate"),
+    503: ("camera_unreachable", "the camera is busy", "are there too many viewers?"),
 }
 
 
@@ -81,21 +81,21 @@ class OwnSource(Source):
         try:
             yield
         except RequestRefused as refused:
-            code, text = REFUSALS[refused.status]
-            raise SourceError(code, f"{self._name}: {text}") from None
+            code, what, remedy = REFUSALS[refused.status]
+            raise SourceError(code, f"{self._name}: {what}", remedy) from None
         except Unreadable as error:
             raise UnfitStream(str(error)) from None
         except Moved:
             raise UnfitStream("it sends us from one address to the next") from None
         except ConnectionRefusedError:
-            raise self._unreachable("refuses the connection; is it a camera, and is RTSP on?") from None
+            raise self._unreachable("refuses the connection", "is it a camera, and is RTSP on?") from None
         except ConnectionError:
-            raise self._unreachable("closed the connection; it may be restarting") from None
+            raise self._unreachable("closed the connection", "it may be restarting") from None
         except TimeoutError:
-            raise self._unreachable("does not answer; check its power and network") from None
+            raise self._unreachable("does not answer", "check its power and network") from None
         except OSError as error:
-            raise self._unreachable(f"can't be reached ({error.strerror or type(error).__name__}); "
+            raise self._unreachable(f"can't be reached ({error.strerror or type(error).__name__})",
                                     "check the camera's power, address and network") from None
 
-    def _unreachable(self, text: str) -> SourceError:
-        return SourceError("camera_unreachable", f"{self._name}: {parse(self._url).host} {text}")
+    def _unreachable(self, what: str, remedy: str) -> SourceError:
+        return SourceError("camera_unreachable", f"{self._name}: {parse(self._url).host} {what}", remedy)

@@ -51,8 +51,8 @@ class RtspStream:
                     raise
                 return False
             if not size_b:
-                raise SourceError("camera_unreachable",
-                                  f"{self._name}: the camera closed the connection; it may be restarting")
+                raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection",
+                                  "it may be restarting")
             taken_b += size_b
             self.handle(piece[:size_b])
             if not hasattr(self.socket, "pending"):     # once is enough where nothing is encrypted
@@ -86,19 +86,19 @@ class RtspStream:
         except InterleavingError as error:
             if not self.seen_n:
                 raise UnfitStream(f"it sends {error}") from None
-            raise SourceError("camera_stream_bad",
-                              f"{self._name}: sends no valid video any more ({error}); restart the camera") from None
+            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video any more ({error})",
+                              "restart the camera") from None
 
     def tick(self) -> bool:
         """Say what is to be said, notice what is missing; whether the socket has no room for all of it."""
         now_mono_s = self._now()
         if now_mono_s >= self._heard_mono_s + SILENT_S:
-            raise SourceError("camera_unreachable",
-                              f"{self._name}: sends nothing any more; check its power and network")
+            raise SourceError("camera_unreachable", f"{self._name}: sends nothing any more",
+                              "check its power and network")
         if now_mono_s >= self._seen_mono_s + NO_VIDEO_S:
             if not self.seen_n:
                 raise UnfitStream("nothing that it sends makes a picture here")
-            raise SourceError("camera_no_frames", f"{self._name}: is there but sends no picture; restart the camera")
+            raise SourceError("camera_no_frames", f"{self._name}: is there but sends no picture", "restart the camera")
         if now_mono_s >= self._speak_mono_s:
             self._speak_mono_s = now_mono_s + self._dialogue.keep_alive_every_s
             reports = (receiver_report(id(self) & 0xFFFFFFFF, track.control_channel) for track in self._dialogue.tracks)
@@ -119,12 +119,13 @@ class RtspStream:
         with contextlib.suppress(Unreadable):       # whatever it was, the video tells whether the camera is well
             self._say(self._dialogue.hear(read(head, body)))
         if self._dialogue.over:
-            raise SourceError("camera_unreachable", f"{self._name}: the camera ended the stream; it may be restarting")
+            raise SourceError("camera_unreachable", f"{self._name}: the camera ended the stream",
+                              "it may be restarting")
 
     def _say(self, data: bytes) -> None:
         self._unsent += data
         if len(self._unsent) > UNSENT_MAX_B:
-            raise SourceError("camera_unreachable", f"{self._name}: takes no word from us; restart the camera")
+            raise SourceError("camera_unreachable", f"{self._name}: takes no word from us", "restart the camera")
         self._flush()
 
     def _flush(self) -> bool:
@@ -143,4 +144,4 @@ class RtspStream:
             self._second_mono_s, self._second_b = self._heard_mono_s, 0
         self._second_b += size_b
         if self._second_b > FLOOD_B_PER_S:
-            raise SourceError("camera_stream_bad", f"{self._name}: sends more than any camera does; is it one?")
+            raise SourceError("camera_stream_bad", f"{self._name}: sends more than any camera does", "is it one?")
