@@ -27,6 +27,7 @@ class Reporter:
         continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
         self._monitor = Monitor(Probes(folders.root), units(settings), now_mono_s=clock.mono_s(),
                                 free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                                cameras_n=sum(camera.enabled for camera in settings.camera),
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
         self.told: wire.Health | None = None        # the last report as the ward got it

@@ -44,14 +44,14 @@ class Monitor:
     """Remembers the newest heartbeat of each unit and judges the device when asked. Belongs to one thread."""
 
     def __init__(self, probes: Probes, units: Mapping[str, str], *, now_mono_s: float, free_floor_pct: float = 10.0,
-                 continuous: Iterable[str] = (), endurance_tb: float = 0) -> None:
+                 continuous: Iterable[str] = (), cameras_n: int | None = None, endurance_tb: float = 0) -> None:
         """Expect `units` (unit -> role); `continuous` names the cameras that are to record all the time.
 
         `endurance_tb` is what the card's maker promises, 0 for nothing.
         """
         self._probes, self._expected = probes, frozenset(units)
         self._free_floor_pct, self._continuous = free_floor_pct, frozenset(continuous)
-        self._endurance_tb = endurance_tb
+        self._cameras_n, self._endurance_tb = cameras_n, endurance_tb
         self._units = {unit: UnitHistory(role, now_mono_s) for unit, role in units.items()}
         self._free, self._written = forecast.Trend(), forecast.Trend()
         self._machine = HealthMachine()
@@ -83,7 +83,8 @@ class Monitor:
         return Facts(host=host, units=tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items())),
                      days_left=days_left, card_written_b_per_day=written_b_per_day,
                      card_life_days=forecast.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
-                     free_floor_pct=self._free_floor_pct, continuous=self._continuous)
+                     free_floor_pct=self._free_floor_pct, continuous=self._continuous,
+                     cameras_n=self._cameras_n)
 
     def _forget(self, now_mono_s: float) -> None:
         for unit, seen in list(self._units.items()):

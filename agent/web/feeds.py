@@ -58,7 +58,8 @@ def health_of(report: Report, now: Instant) -> dict[str, Any]:
     told = msgspec.to_builtins(report)
     for condition in told["conditions"]:
         condition["since_wall_ms"] = int(now.wall_ms - now.mono_ms + condition["since_mono_s"] * 1000)
-        condition["texts"] = {language: text(condition["code"], language)._asdict() for language in ("vi", "en")}
+        condition["texts"] = {language: text(condition["code"], language, condition["unit"])._asdict()
+                              for language in ("vi", "en")}
     return told
 
 

@@ -20,6 +20,7 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
     continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
     return Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
                    free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                   cameras_n=sum(camera.enabled for camera in settings.camera),
                    endurance_tb=settings.store.card_endurance_tb)
 
 

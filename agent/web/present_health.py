@@ -51,7 +51,7 @@ def health_view(report: Report | None, now: Instant, words: PageWords) -> Health
 
 
 def _problem(condition: Condition, now: Instant, words: PageWords) -> ProblemView:
-    said = text(condition.code, words.language)
+    said = text(condition.code, words.language, condition.unit)
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
     where = condition.camera or (_role_name(condition.unit or "", words) if condition.code in ROLE else "")

@@ -34,9 +34,10 @@ def unit(role="capture", name=None, *, age_s=1.0, up_s=3600, starts_n=1, cameras
     return UnitFacts(name, role, age_s, starts_n, beat)
 
 
-def facts(*units, days_left=None, continuous=(), **host):
+def facts(*units, days_left=None, continuous=(), cameras_n=None, **host):
     """One look at a device that is well, but for what is given."""
-    return Facts(host=replace(WELL, **host), units=units, days_left=days_left, continuous=frozenset(continuous))
+    return Facts(host=replace(WELL, **host), units=units, days_left=days_left, continuous=frozenset(continuous),
+                 cameras_n=cameras_n)
 
 
 def lasting(look, for_s=1200.0):
@@ -88,7 +89,13 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("nothing_signed", "warn", facts(unit("keeper", key_fault="signing.key can't be used"))),
     ("card_days_low", "warn", facts(days_left=1.5)),
     ("holds_over", "warn", facts(unit("keeper", holds_over="gate-0b007001-000007 (case 7)"))),
+    ("no_camera", "warn", facts(unit("keeper"), cameras_n=0)),
+    ("role_not_started", "alarm", facts(unit("keeper"), UnitFacts("capture@gate", "capture", 61.0))),
+    ("role_not_started", "warn", facts(unit("web"), UnitFacts("keeper", "keeper", 61.0))),
     ("role_down", "warn", facts(unit("keeper", age_s=16.0))),
+    ("role_down", "warn", facts(unit("web"), UnitFacts("keeper", "keeper", 59.0))),
+    ("role_down", "warn", facts(UnitFacts("keeper", "keeper", 61.0))),               # nobody is heard: a deaf monitor
+    ("role_down", "alarm", facts(unit("run"), UnitFacts("capture@gate", "capture", 61.0))),
     ("role_down", "alarm", facts(unit(cameras=[camera()], age_s=16.0))),
     ("role_restarting", "warn", facts(unit("web", starts_n=3))),
     ("config_rejected", "warn", facts(unit("keeper", config_fault="line 3"), unit("link", config_fault="line 3"))),

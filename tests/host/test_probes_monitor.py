@@ -103,3 +103,13 @@ def test_what_is_written_in_a_day_and_how_long_the_card_takes_it(tmp_path):
     report = watch.look(1000.0 + 7200)
     assert report.card_written_b_per_day == pytest.approx(2_000_000 * 512 * 12)
     assert report.card_life_days[1] == pytest.approx(2.5 * report.card_life_days[0])
+
+
+def test_a_recorder_without_a_camera_and_a_unit_that_nobody_enabled_are_not_well(tmp_path):
+    watch = monitor(tmp_path, cameras_n=0)
+    for now_mono_s in (1000.0, 1070.0):
+        for unit in ("keeper", "link"):
+            watch.receive(beat(unit), now_mono_s)
+        found = {(each.code, each.unit, each.severity) for each in watch.look(now_mono_s).conditions}
+        assert ("no_camera", None, "warn") in found
+    assert ("role_not_started", "capture@gate", "alarm") in found and "role_down" not in {code for code, *_ in found}

@@ -33,6 +33,7 @@ def test_presence_from_birth_to_a_planned_stop(tmp_path, broker):
         report = msgspec.json.decode(health.payload, type=wire.Health)
         assert (report.int_s, report.mqtt_rc_n, report.outbox_n) == (5, 0, 0)
         assert (health.retain, health.qos, health.properties.MessageExpiryInterval) == (True, 0, 15)
+        assert ("no_camera", "warn") in [(each.code, each.sev) for each in report.cond], "this device records nothing"
         assert health.properties.ContentType == "application/json" and len(health.payload) < 800
         assert rig.stop() < 3
         until(lambda: ward.last("/status")["online"] is False)

@@ -137,3 +137,11 @@ def test_of_sound_that_nobody_asked_for_nothing_is_said():
     off = report(CameraFacts(camera="gate", state="ok", audio=SoundFacts("off")))
     assert present_camera.sound_text(GATE, off, EN) == ""
     assert present_camera.sound_text(Camera(name="gate", source="rtsp://h/1", audio=True), None, VI) == VI("sound.on")
+
+
+def test_a_recorder_that_records_nothing_is_not_said_to_be_well(hand_clock):
+    conditions = (wrong("role_not_started", unit="capture@network"), wrong("no_camera", "warn"))
+    shown = health_view(report(conditions=conditions), hand_clock.now(), EN)
+    assert shown.tone == "alarm" and "never started (recording)" in shown.sentence
+    assert "sudo systemctl enable --now taimat-capture-network;" in shown.remedy
+    assert [each.title for each in shown.problems] == ["No camera is set up"]

@@ -6,7 +6,7 @@ from agent.core.recovery import NO_CURE
 
 Severity = Literal["info", "warn", "alarm"]
 RANK = {"info": 0, "warn": 1, "alarm": 2}
-ROLE = ("role_down", "role_restarting")
+ROLE = ("role_down", "role_restarting", "role_not_started")
 CARD = ("card_missing", "card_hung", "card_io", "card_read_only")
 NETWORK = ("network_down", "clock_unset")       # TLS needs a clock that is not before its certificates
 CAMERA = ("camera_not_found", "camera_unreachable", "camera_auth", "camera_stream_bad", "camera_no_frames",
@@ -48,8 +48,10 @@ CODES: dict[str, ConditionKind] = {
     "card_days_low": ConditionKind("warn", 600, 600, (*CARD, "card_full")),
     "holds_over": ConditionKind("warn", 60, 60, CARD),
     "role_restarting": ConditionKind("warn", 0, 60),
-    "role_down": ConditionKind("warn", 0, 5, ("role_restarting",)),      # an alarm for capture
+    "role_not_started": ConditionKind("warn", 0, 5),     # an alarm for capture, like the next
+    "role_down": ConditionKind("warn", 0, 5, ("role_restarting", "role_not_started")),
     "config_rejected": ConditionKind("warn", 0, 10),
+    "no_camera": ConditionKind("warn", 0, 5),
     "camera_auth": ConditionKind("alarm", 5, 20, ROLE),
     "camera_unreachable": ConditionKind("alarm", 10, 20, ROLE),
     "camera_not_found": ConditionKind("alarm", 5, 20, ROLE),

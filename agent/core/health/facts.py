@@ -5,6 +5,7 @@ from typing import TypeVar
 from agent.core.contract.facts import Beat, RoleFacts
 
 SILENT_S = 15.0         # a unit that has not been heard for longer is down
+NEVER_S = 60.0          # one that has sent nothing for so long, while others have, was never started
 LOOP_STARTS_N = 3       # as many starts in ten minutes are a loop
 
 Own = TypeVar("Own", bound=RoleFacts)
@@ -63,6 +64,11 @@ class UnitFacts:
         return facts if isinstance(facts, kind) else None
 
     @property
+    def unheard(self) -> bool:
+        """Whether its first heartbeat has not come although there was time for it."""
+        return self.beat is None and self.age_s > NEVER_S
+
+    @property
     def restarting(self) -> bool:
         """Whether it starts again and again."""
         return self.recent_starts_n >= LOOP_STARTS_N
@@ -79,3 +85,4 @@ class Facts:
     card_life_days: tuple[float, float] | None = None   # see wear.life_days
     free_floor_pct: float = 10.0                        # what retention keeps free
     continuous: frozenset[str] = frozenset()            # cameras that are to record all the time
+    cameras_n: int | None = None                        # cameras that are configured and enabled

@@ -73,12 +73,18 @@ VI = {
     "role_restarting": ConditionText(
         "Một phần của máy cứ phải khởi động lại",
         "Hãy khởi động lại máy; nếu vẫn như vậy thì gửi nhật ký của máy cho kỹ thuật viên."),
+    "role_not_started": ConditionText(
+        "Một phần của máy chưa được bật",
+        "Kỹ thuật viên hãy chạy: sudo systemctl enable --now taimat-UNIT; lý do: journalctl -u taimat-UNIT."),
     "role_down": ConditionText(
         "Một phần của máy đã ngừng chạy",
         "Hãy chờ một phút để máy tự bật lại; nếu không được thì khởi động lại máy."),
     "config_rejected": ConditionText(
         "Cấu hình mới bị từ chối",
         "Máy đang dùng cấu hình đúng gần nhất; hãy sửa dòng được nêu rồi lưu lại."),
+    "no_camera": ConditionText(
+        "Chưa có camera nào",
+        "Máy không ghi gì: hãy thêm [[camera]] vào tệp cấu hình hoặc đặt enabled = true; taimat discover tìm camera."),
     "camera_auth": ConditionText(
         "Camera từ chối mật khẩu",
         "Hãy nhập lại tên đăng nhập và mật khẩu của camera."),
@@ -202,12 +208,18 @@ EN = {
     "role_restarting": ConditionText(
         "A part of the recorder keeps restarting",
         "Restart the device; if that does not help, send its log to a technician."),
+    "role_not_started": ConditionText(
+        "A part of the recorder was never started",
+        "Run: sudo systemctl enable --now taimat-UNIT; if that does not help: journalctl -u taimat-UNIT."),
     "role_down": ConditionText(
         "A part of the recorder has stopped",
         "Wait a minute for it to come back; if it does not, restart the device."),
     "config_rejected": ConditionText(
         "New settings were refused",
         "The last good settings are in use; correct the line that is named and save again."),
+    "no_camera": ConditionText(
+        "No camera is set up",
+        "Nothing is recorded: add a [[camera]] to the configuration, or enable one; taimat discover finds cameras."),
     "camera_auth": ConditionText(
         "The camera refuses the password",
         "Enter the camera's user name and password again."),
@@ -270,6 +282,18 @@ EN = {
 TEXTS = {"vi": VI, "en": EN}
 
 
-def text(code: str, language: str) -> ConditionText:
-    """The words for `code` in `language` ("vi" or "en"). Raises KeyError for a code or language that does not exist."""
-    return TEXTS[language][code]
+UNIT = "taimat-UNIT"        # in a remedy: the unit of systemd that is concerned
+
+
+def text(code: str, language: str, unit: str | None = None) -> ConditionText:
+    """The words for `code` in `language` ("vi" or "en"); `unit` is the process concerned, as in its heartbeat.
+
+    Raises KeyError for a code or language that does not exist.
+    """
+    said = TEXTS[language][code]
+    return said if unit is None else said._replace(remedy=said.remedy.replace(UNIT, _service(unit)))
+
+
+def _service(unit: str) -> str:
+    """The name in systemd. The process of all network cameras is no instance of the unit for a single camera."""
+    return "taimat-capture-network" if unit == "capture@network" else f"taimat-{unit}"

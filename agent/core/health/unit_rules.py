@@ -2,7 +2,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agent.core.contract.facts import CameraFacts, KeeperFacts, LinkFacts, RoleFacts
+from agent.core.contract.facts import CameraFacts, KeeperFacts, LinkFacts, RoleFacts, RunFacts
 from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD, Severity
 from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
 from agent.core.health.facts import Facts, Own, UnitFacts
@@ -18,10 +18,16 @@ AFTER_SOURCE: dict[str | None, tuple[str, ...]] = {
 
 
 def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Processes that are silent, or that start again and again."""
+    """Processes that are silent, that start again and again, or that nobody has enabled.
+
+    `taimat run` starts all of its processes itself; which units of systemd are enabled is the owner's business.
+    """
+    enabled_by_hand = any(_heard(facts)) and not any(_told(facts, RunFacts))
     for unit in facts.units:
         severity: Severity = "alarm" if unit.role == "capture" else "warn"
-        if unit.silent:
+        if unit.unheard and enabled_by_hand:
+            yield finding("role_not_started", unit=unit.unit, severity=severity)
+        elif unit.silent:
             yield finding("role_down", unit=unit.unit, severity=severity)
         if unit.restarting and not _climbs(unit):
             yield finding("role_restarting", unit=unit.unit, severity=severity)
@@ -36,7 +42,12 @@ def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """What is wrong with each camera: one fault at most, then what follows for its picture rate and for motion."""
+    """That there is no camera at all, or what is wrong with each.
+
+    Of a camera one fault at most, then what follows for its picture rate and for motion.
+    """
+    if facts.cameras_n == 0:
+        yield finding("no_camera")
     for unit, camera in _cameras(facts):
         if camera.state == PAUSED:
             continue
