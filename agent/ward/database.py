@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 VERSION = 2                     # of the tables; lower ones date from before the first release
 CONNECT_S = 10                  # a server that does not answer is given up after this;
@@ -110,11 +110,16 @@ class DatabaseFault(Exception):
     """The database can't be used; the text is one line with the remedy."""
 
 
+class UnfitValue(DatabaseFault):
+    """The database is well, and does not take a value."""
+
+
 def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
     """An error of the database as one line with the remedy."""
+    kind = UnfitValue if isinstance(error, DataError | IntegrityError) else DatabaseFault
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     place = sql.make_url(url).render_as_string(hide_password=True)
-    return DatabaseFault(f"{place}: {cause}; see [database] url, and whether it is there, has room and may be written")
+    return kind(f"{place}: {cause}; see [database] url, and whether it is there, has room and may be written")
 
 
 def open_engine(url: str, read_only: bool = False) -> sql.Engine:

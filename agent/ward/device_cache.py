@@ -45,12 +45,16 @@ class DeviceCache:
     def __init__(self, engine: sql.Engine, for_city: bool = False) -> None:
         """Read the devices; `for_city` is whether each event is marked for the city above. Raises DatabaseFault."""
         self._engine, self._for_city = engine, for_city
+        self.clear()
+        self.devices = {device.dev: device for device in read_devices(engine)}
+
+    def clear(self) -> None:
+        """Drop what is not committed."""
         self._changes: dict[str, list[Change]] = {}
         self._events: list[Came] = []
         self._history: dict[tuple[str, int], str] = {}
         self._answers: list[tuple[str, ward_side.CommandAnswer, int]] = []
         self.waiting_n = 0          # messages that the next commit saves
-        self.devices = {device.dev: device for device in read_devices(engine)}
 
     @property
     def events_n(self) -> int:
@@ -79,7 +83,7 @@ class DeviceCache:
         self.waiting_n += 1
 
     def commit(self) -> Committed:
-        """Commit all that is cached. Raises DatabaseFault; then this cache must be thrown away."""
+        """Commit all that is cached. Raises DatabaseFault; then this cache must be cleared, or thrown away."""
         with self._turn() as db:
             devices, past_n = self._changed(db)
             new, moments = events.note(db, self._events, devices)
@@ -95,7 +99,7 @@ class DeviceCache:
         self.devices |= devices
         safe = [came.key for came in self._events if came.moment == moments[came.key]]
         reused = [came.key for came in self._events if came.moment != moments[came.key]]
-        self._events, self._changes, self._history, self._answers, self.waiting_n = [], {}, {}, [], 0
+        self.clear()
         return Committed([came.event for came in new], safe, reused, past_n)
 
     def ask(self, wanted: Mapping[str, Collection[SeqGap]], now_ms: int) -> dict[str, list[SeqGap]]:

@@ -111,8 +111,13 @@ class Forwarder:
                 return
             command = wire.decode(wire.Command, arrived.payload)
             wanted = commands.args(command, commands.Replay)
+        except DatabaseFault:
+            raise
         except wire.BadPayload as bad:
             _log.warning("%s: not understood (%s): is the city's ingest of another version?", arrived.topic, bad)
+            return
+        except Exception as error:      # ours, whatever it is: events must go on
+            _log.error("%s: %r over this message: a fault of ours, please report it", arrived.topic, error)
             return
         if self._clock.now().wall_ms < command.exp:
             self._queue.replay(to.dev, wanted.first, wanted.last)

@@ -1,13 +1,20 @@
-"""Receives messages from the broker: checks them, caches them, commits them in batches, and then owes receipts."""
+"""Receives messages from the broker: checks them, caches them, commits them in batches, and then owes receipts.
+
+Each message is on its own: one that brings out a fault of ours, when it is read or when it is committed, is set aside,
+and those around it are taken.
+"""
 import functools
 import logging
+import traceback
+from typing import NamedTuple
 
 from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived
 from agent.ward import register
-from agent.ward.device_cache import DeviceCache, TooManyDevices
+from agent.ward.database import DatabaseFault, UnfitValue
+from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came
 from agent.ward.metrics import ReceptionMetrics
 from agent.ward.receipts import Receipts
@@ -20,6 +27,15 @@ REPORTS_WAIT_S = 1.0        # and a report, which gets no receipt
 _log = logging.getLogger(__name__)
 
 
+class Received(NamedTuple):
+    """A message that is cached and not committed; without `message`, a retained one was deleted at the broker."""
+
+    topic: str
+    where: ward_side.Place
+    message: ward_side.Message | None
+    when: Arrival
+
+
 class Reception:
     """Messages on their way from the broker to the cache, and the receipts for them."""
 
@@ -27,29 +43,29 @@ class Reception:
                  metrics: ReceptionMetrics) -> None:
         self._topics, self._cache, self._clock, self._metrics = topics, cache, clock, metrics
         self._since_mono_s: float | None = None         # the oldest message that is not committed
+        self._batch: list[Received] = []
         self.receipts = Receipts()
 
     def receive(self, arrived: Arrived) -> None:
         """Check a message and cache it. A bad one is counted by its reason; a bad event is rejected to its device."""
         where = self._topics.place(arrived.topic)
         if where is None:
-            self._refuse("strange_topic")
+            self._refuse("strange_topic", arrived.topic)
             return
-        when = Arrival(self._clock.now().wall_ms, arrived.expiry_s)
         try:
-            if arrived.payload:
-                self._note(ward_side.read(where, arrived.payload), when)
-            else:
-                self._gone(where, when)
+            message = ward_side.read(where, arrived.payload) if arrived.payload else None
+            received = Received(arrived.topic, where, message, Arrival(self._clock.now().wall_ms, arrived.expiry_s))
+            self._note(received)
         except ward_side.Unacceptable as bad:
-            if bad.seq is None:
-                self._refuse(bad.code)
-            else:
-                self._reject(where.dev, bad.seq, bad.code)
+            self._refuse(bad.code, arrived.topic, where.dev, bad.seq)
             return
         except TooManyDevices:
-            self._refuse("too_many_devices")
+            self._refuse("too_many_devices", arrived.topic)
             return
+        except Exception as error:      # ours, whatever it is: the others' messages must be taken
+            self._stumbled(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
+            return
+        self._batch.append(received)
         self._metrics.messages.labels(where.what).inc()
         if self._since_mono_s is None:
             self._since_mono_s = self._clock.mono_s()
@@ -66,23 +82,47 @@ class Reception:
     def commit(self) -> None:
         """Commit what has come; only then are receipts owed. Raises DatabaseFault."""
         began_mono_s = self._clock.mono_s()
-        done = self._cache.commit()
-        self._since_mono_s = None
+        batch, self._batch, self._since_mono_s = self._batch, [], None
+        self._save(batch)
         self._metrics.commit_s.observe(self._clock.mono_s() - began_mono_s)
+
+    def _save(self, batch: list[Received]) -> None:
+        """Commit what is cached, which is this batch; or its halves, as long as something in it can't be committed."""
+        try:
+            self._settle(self._cache.commit())
+        except Exception as error:      # ours, whatever it is, over one of them
+            if isinstance(error, DatabaseFault) and not isinstance(error, UnfitValue):
+                raise
+            self._cache.clear()
+            if len(batch) == 1:
+                message = batch[0].message
+                seq = message.told.seq if message and isinstance(message.told, ward_side.Event) else None
+                self._stumbled(error, batch[0].topic, batch[0].where.dev, seq)
+                return
+            middle = len(batch) // 2
+            for half in (batch[:middle], batch[middle:]):
+                for each in half:
+                    self._note(each)
+                self._save(half)
+
+    def _settle(self, done: Committed) -> None:
+        """Owe receipts for what is committed."""
         now_ms = self._clock.now().wall_ms
         for dev, seq in done.safe:
             self.receipts.confirm(dev, seq)
         for dev, seq in done.reused:
-            self._reject(dev, seq, "seq_reused")
+            self._refuse("seq_reused", f"{dev}/evt", dev, seq)
             _log.warning("%s: its numbers start anew: was its card replaced? It needs a new id; enrol it again", dev)
         for event in done.new:
             self._count(event, now_ms)
         self._metrics.repeated.inc(len(done.safe) - len(done.new))
         self._metrics.zombies.inc(done.past_n)
 
-    def _note(self, message: ward_side.Message, when: Arrival) -> None:
-        dev, remember = message.dev, functools.partial(self._cache.remember, message.dev, now_ms=when.now_ms)
-        match message.told:
+    def _note(self, received: Received) -> None:
+        """Cache it. Raises TooManyDevices."""
+        _, where, message, when = received
+        dev, remember = where.dev, functools.partial(self._cache.remember, where.dev, now_ms=when.now_ms)
+        match message.told if message else None:
             case ward_side.Status() as status:
                 remember(lambda known: register.with_status(known, status, when))
             case ward_side.Birth() as birth:
@@ -93,24 +133,27 @@ class Reception:
             case ward_side.CommandAnswer() as answer:
                 self._cache.remember_answer(dev, answer, when.now_ms)
             case ward_side.Event() as event:
+                answered = ward_side.answer_in(message.text) if event.data.kind == "command" else None
                 self._cache.remember_event(Came(dev, event, message.text, when))
-                if event.data.kind == "command" and (answered := ward_side.answer_in(message.text)):
+                if answered:
                     self._cache.remember_answer(dev, answered, when.now_ms)
+            case None if where.what == "status":
+                remember(register.removed)
 
-    def _gone(self, where: ward_side.Place, when: Arrival) -> None:
-        """An empty payload: a retained message was deleted at the broker."""
-        if where.what == "status":
-            self._cache.remember(where.dev, register.removed, when.now_ms)
+    def _stumbled(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
+        """Set aside what has brought out a fault of ours. Too little memory is no fault of the message's."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        _log.error("%s: a message on %s: %s at %s:%d: a fault of ours, please report it",
+                   dev, topic, type(error).__name__, last.filename, last.lineno)
+        self._refuse("fault", topic, dev, None if isinstance(error, MemoryError) else seq)
 
-    def _reject(self, dev: str, seq: int, code: str) -> None:
-        """Refuse an event for good: its device sets it aside, and reports it."""
-        self._refuse(code)
-        self._metrics.rejected.inc()
-        self.receipts.reject(dev, seq, code)
-
-    def _refuse(self, code: str) -> None:
+    def _refuse(self, code: str, topic: str, dev: str = "", seq: int | None = None) -> None:
+        """Count it. An event whose seq is known is refused for good: its device sets it aside, and reports it."""
         self._metrics.bad.labels(code).inc()
-        _log.warning("a message was not taken: %s", code)
+        _log.warning("%s: a message on %.120r was not taken: %s", dev or "somebody", topic, code)
+        if dev and seq is not None:
+            self._metrics.rejected.inc()
+            self.receipts.reject(dev, seq, code)
 
     def _count(self, event: ward_side.Event, now_ms: int) -> None:
         self._metrics.count_event(event.data.kind)

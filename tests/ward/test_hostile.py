@@ -53,7 +53,7 @@ def test_nonsense_is_counted_by_kind_and_stops_nobody(broker, ward):
                 device.say(what, payload)
         device.say("evt", device.event(1))
         until(lambda: device.receipts()["taken"] == [1])
-    assert bad(ward) - before == {"schema": 4 * 4, "not_json": 4 * 2, "too_large": 4}
+    assert bad(ward) - before == {"schema": 4 * 4, "not_json": 4, "too_deep": 4, "too_large": 4}
     assert ward.device("c-2").online is None
 
 
@@ -87,3 +87,14 @@ def test_a_seq_that_is_used_again_for_something_else_is_refused_and_not_taken_fo
         device.say("evt", device.event(8))
         until(lambda: 8 in device.receipts()["taken"])
     assert ward.seqs("c-5") == [7, 8] and "c-5: its numbers start anew" in ward.log.read_text()
+
+
+def test_events_that_nest_as_deep_as_a_parser_just_bears_end_nothing(broker, ward):
+    with Teller(broker.port, "c-6") as device:
+        for seq, depth in enumerate(range(960, 1000), 1):
+            event = json.dumps(device.event(seq, kind="command", id="01JDX0000000000000000000AB", st="done"))
+            device.say("evt", event.encode()[:-1] + b',"more":' + b"[" * depth + b"]" * depth + b"}")
+        device.say("evt", device.event(99))
+        until(lambda: device.receipts()["taken"] == [99])
+        until(lambda: set(device.receipts()["refused"].values()) == {"too_deep"})
+    assert ward.process.poll() is None and "c-6: a message on 'cam/v1/w07/c-6/evt'" in ward.log.read_text()

@@ -67,6 +67,9 @@ class Application:
         except OSError as error:
             _log.error("an upload can't be written: %s", error)
             return _refused(UploadRefusal(507, "no_room", "it can't be written at the moment", Retry_After=LATER_S))
+        except Exception as error:      # ours, whatever it is: told in a line, and the connection goes on
+            _log.error("%s of %s: %r: a fault of ours, please report it", request.method, request.state.peer, error)
+            return _refused(UploadRefusal(500, "fault", "the intake has met a fault of its own", Retry_After=LATER_S))
 
     async def _options(self, _request: Request, _headers: Mapping[str, str]) -> Response:
         return Response(status_code=204, headers=TUS | {

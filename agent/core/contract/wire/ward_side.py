@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agent.core.contract.wire.device_side import CommandState
-from agent.core.contract.wire.inbound import Seq, Ulid, UtcMs
+from agent.core.contract.wire.inbound import Seq, Ulid, UtcMs, is_too_deep
 from agent.core.contract.wire.topics import ROOT
 
 LARGEST_B = 8 * 1024            # of one payload, by the contract
@@ -162,16 +162,18 @@ def place(ward: str, topic: str) -> Place | None:
 
 
 def read(where: Place, payload: bytes) -> Message:
-    """The message in `payload`. Raises Unacceptable with too_large, not_json, schema or id."""
+    """The message in `payload`. Raises Unacceptable with too_large, too_deep, not_json, schema or id."""
     if len(payload) > LARGEST_B:
-        raise Unacceptable("too_large", _seq(where, payload))
+        raise Unacceptable("too_large", seq_of(where, payload))
+    if is_too_deep(payload):
+        raise Unacceptable("too_deep", seq_of(where, payload))
     try:
         table: Any = msgspec.json.decode(payload)
         told = msgspec.convert(table, KINDS[where.what])
     except msgspec.ValidationError:
-        raise Unacceptable("schema", _seq(where, payload)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unacceptable("not_json", _seq(where, payload)) from None
+        raise Unacceptable("schema", seq_of(where, payload)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Unacceptable("not_json", seq_of(where, payload)) from None
     if isinstance(told, Event) and told.id != f"{where.dev.rpartition('/')[2]}/{told.seq}":
         raise Unacceptable("id", told.seq)
     return Message(where.dev, told, msgspec.json.encode(table).decode())
@@ -193,7 +195,7 @@ def ledger_head(health: str) -> LedgerHead | None:
         return None
 
 
-def _seq(where: Place, payload: bytes) -> int | None:
+def seq_of(where: Place, payload: bytes) -> int | None:
     """The seq of a bad event, so that it can be rejected to its device."""
     found = SEQ.search(payload) if where.what == "evt" else None
     return int(found[1]) if found and 1 <= int(found[1]) <= SEQ_MAX else None
