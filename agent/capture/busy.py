@@ -11,7 +11,7 @@ from agent.host.sockets import SocketServer
 
 def busy_socket(path: Path, show: Callable[[], Busy], forget: Callable[[], None]) -> SocketServer:
     """Serve one camera's busy areas on `path`; an unknown question gets no answer. Raises OSError."""
-    def serve(question: bytes) -> bytes:
+    def serve(question: bytes, _: int) -> bytes:
         if question == FORGET:
             forget()
         return answer(show()) if question in (SHOW, FORGET) else b""

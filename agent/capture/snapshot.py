@@ -31,7 +31,7 @@ class SnapshotSocket:
         self._newest, self._clock, self._wide_max = newest, clock, wide_max
         self._made = b""                            # the last answer, and when it was made
         self._made_mono_s = float("-inf")
-        self._server = SocketServer(path, "snapshot", lambda _: self._answer())
+        self._server = SocketServer(path, "snapshot", lambda *_: self._answer())
 
     def _answer(self) -> bytes:
         found, now_mono_s = self._newest(), self._clock.mono_s()

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -45,13 +46,19 @@ def close_listener(listener: socket.socket) -> None:
     listener.close()
 
 
+def _asker(connection: socket.socket) -> int:
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
+
+
 class SocketServer:
     """Serves one asker after another until it is closed."""
 
-    def __init__(self, path: Path, name: str, answer: Callable[[bytes], bytes], question_b_max: int = 0) -> None:
-        """Listen on `path`; the thread is called `name`. `answer` makes the whole answer of a question.
+    def __init__(self, path: Path, name: str, answer: Callable[[bytes, int], bytes], question_b_max: int = 0) -> None:
+        """Listen on `path`; the thread is called `name`. `answer` makes the whole answer of a question and a user's id.
 
-        A question is a line of at most so many bytes; with 0, connecting is the question. Raises OSError.
+        A question is a line of at most so many bytes; with 0, connecting is the question. The user is the asker's, by
+        the kernel's word (SO_PEERCRED, unix(7)). Raises OSError.
         """
         self._answer, self._question_b_max = answer, question_b_max
         self._listener = listen(path, ASKERS_MAX)
@@ -67,7 +74,7 @@ class SocketServer:
                 continue
             connection.settimeout(TIMEOUT_S)
             with connection, contextlib.suppress(OSError):
-                connection.sendall(self._answer(self._question(connection)))
+                connection.sendall(self._answer(self._question(connection), _asker(connection)))
 
     def _question(self, connection: socket.socket) -> bytes:
         with connection.makefile("rb") as lines:

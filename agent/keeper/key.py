@@ -23,10 +23,14 @@ def open_key_socket(runtime: Path, folders: Folders) -> SocketServer:
     """Answer at `SOCKET` in the runtime folder. Raises OSError."""
     path = runtime / SOCKET
     path.parent.mkdir(mode=0o770, exist_ok=True)
-    return SocketServer(path, "keys", lambda question: msgspec.json.encode(_answer(question, folders)), QUESTION_B_MAX)
+    return SocketServer(path, "keys", lambda question, _: _answer(question, folders), QUESTION_B_MAX)
 
 
-def _answer(question: bytes, folders: Folders) -> KeyAnswer:
+def _answer(question: bytes, folders: Folders) -> bytes:
+    return msgspec.json.encode(_found(question, folders))
+
+
+def _found(question: bytes, folders: Folders) -> KeyAnswer:
     from agent.store.encryption.ciphers import file_key  # only here: see clear_file.py
 
     try:

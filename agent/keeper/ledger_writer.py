@@ -62,6 +62,7 @@ class LedgerWriter:
     key: str = ""                           # the public key's fingerprint, once there is one
     _private: Ed25519PrivateKey | None = None
     _device: str = ""
+    _last_act_n: int = 0                    # of the acts that are signed
 
     def seal_some(self, db: sqlite3.Connection, stopped: Callable[[], bool] = lambda: False) -> int:
         """Sign what waits, for about `AT_A_TIME_S`; returns how many rows that made.
@@ -103,21 +104,24 @@ class LedgerWriter:
             self._private = load_or_make(self.folders.keys)
             self.key = fingerprint(public(self._private))
             self.head = ledger.head(db)
+            self._last_act_n = ledger.last_act_n(db)
         return self._private
 
     def _batch(self, db: sqlite3.Connection, private: Ed25519PrivateKey) -> int:
         if self.head.n and not _anything(db):
             return 0
         with transaction(db):
-            noted = ledger.waiting(db, BATCH_N)
+            waiting = ledger.waiting(db, BATCH_N)
+            noted = [row for row in waiting if row.act_n > self._last_act_n]    # a number counts once
             sealed = self._now()            # after the acts were read, so none of them is later than its row
             newest = ledger.newest(db)
             own = self._own(db, private, newest, sealed) if newest else self._first(db, private, sealed)
             head = RowHead(newest.n, newest.hash) if newest else RowHead()
             lines = self._lines(head, [*own, *noted], sealed, private)
             ledger.append(db, lines)
-            if noted:
-                ledger.settle(db, noted[-1].act_n)
+            if waiting:
+                ledger.settle(db, waiting[-1].act_n)
+        self._last_act_n = max((row.act_n for row in noted), default=self._last_act_n)
         if lines:
             self.head = RowHead(lines[-1].n, lines[-1].hash)
         return len(lines)

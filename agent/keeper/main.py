@@ -15,6 +15,7 @@ from agent.host import board
 from agent.host.datagram import Inbox, Outlet
 from agent.keeper import repair
 from agent.keeper.canary import Canary
+from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
 from agent.keeper.key import KeyFault, open_key_socket
 from agent.keeper.pack import Packager
@@ -27,6 +28,8 @@ from agent.store import clips, privacy
 from agent.store.card_fault import is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError
+from agent.store.decisions import database as decisions
+from agent.store.decisions.database import mark
 
 LOOK_EVERY_S = 2.0
 NICE = 10                       # recording comes first
@@ -40,6 +43,7 @@ class Keeper:
 
     role: Role
     db: StoreConnection
+    own: StoreConnection                    # what the household has decided: agent/store/decisions
     outlet: Outlet
     serial: str | None = None               # the board's
     aside: str | None = None                # the name of a damaged database, once this process has repaired it
@@ -56,6 +60,7 @@ class Keeper:
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
         role, store = self.role, self.role.settings.store
+        self.db.mark = mark(self.own)
         self.sweeper = Sweeper(role.folders, encrypts=store.encrypt != "off")
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper)
         self.evidence = Evidence(role, self.serial)
@@ -121,9 +126,10 @@ class Keeper:
             ledger=self.evidence.ledger_writer.facts())
 
     def close(self) -> None:
-        """End the process that packs, and close the database."""
+        """End the process that packs, and close the databases."""
         self.packager.close()
         self.db.close()
+        self.own.close()
 
     def _demand_ours(self) -> None:
         """That we are on the right volume, and on the database that is there now. Raises StoreError and Replaced."""
@@ -141,6 +147,7 @@ class Keeper:
             return
         if found is not None:
             self.db, aside = found
+            self.db.mark = mark(self.own)
             self.aside = aside or self.aside
             self.recovered = False
             self.sweeper.start_again()
@@ -154,8 +161,9 @@ def serve(role: Role) -> None:
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
+    desk = DecisionDesk(role.folders, role.clock).open(role.runtime)
     db, aside = repair.open_database(role.folders, role.clock.now())
-    keeper = Keeper(role, db, outlet, board.read().serial, aside)
+    keeper = Keeper(role, db, decisions.connect(role.folders), outlet, board.read().serial, aside)
     while not role.stop.is_set():
         message = inbox.receive(0.0 if keeper.evidence.at_work else LOOK_EVERY_S)
         asked = message.what if isinstance(message, Poke) else None
@@ -166,6 +174,7 @@ def serve(role: Role) -> None:
             role.heartbeat.beat(facts=keeper.facts())
     keeper.close()
     key_server.close()
+    desk.close()
     inbox.close()
 
 

@@ -2,7 +2,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,6 +34,7 @@ class StoreConnection(sqlite3.Connection):
 
     path: Path
     inode: tuple[int, int]
+    mark: Callable[[bytes], bytes] | None = None    # the keeper's: its acts carry it (agent/store/decisions)
     read_only: bool             # its card was, when it was opened: so it stays, whatever becomes of the card
 
     def replaced(self) -> bool:
@@ -60,26 +61,30 @@ def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> StoreConn
         raise StoreError(f"{path} was damaged, and the keeper has not put the mended one in its place yet: "
                          "see that it runs")
     try:
-        return _opened(path, busy_s)
+        return open_file(path, _make, busy_s)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written "
                          f"and the card is not full or read-only (taimat doctor)") from error
 
 
-def _opened(path: Path, busy_s: float) -> StoreConnection:
-    """Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then: its card may have to be taken away.
+def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s: float = BUSY_S,
+              mode: int = 0o660) -> StoreConnection:
+    """Open the database `path`, of `mode` where it is new; `make` sees that it has its tables.
+
+    Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then: its card may have to be taken away.
     """
-    _create(path)
+    _create(path, mode)
     try:
-        return _prepared(path, str(path), busy_s, (f"page_size = {PAGE_B}", "journal_mode = WAL", *PRAGMAS))
+        return _prepared(path, str(path), busy_s, (f"page_size = {PAGE_B}", "journal_mode = WAL", *PRAGMAS), make)
     except sqlite3.OperationalError:
         if not _is_read_only(path):
             raise
     # After an orderly stop there is no log, and SQLite can't make one on a read-only card: nobody else can, either.
-    return _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, PRAGMAS)
+    return _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, PRAGMAS, make)
 
 
-def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str]) -> StoreConnection:
+def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
+              make: Callable[[StoreConnection, Path], None]) -> StoreConnection:
     found = os.stat(path)       # before it is opened: if it is replaced in between, we only open it once more
     with contextlib.ExitStack() as stack:
         db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=StoreConnection, uri=name != str(path))
@@ -88,7 +93,7 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str]) -> S
         db.row_factory = sqlite3.Row
         for pragma in pragmas:
             db.execute(f"PRAGMA {pragma}")
-        _make(db, path)
+        make(db, path)
         stack.pop_all()
     return db
 
@@ -104,7 +109,9 @@ def current(db: StoreConnection) -> StoreConnection:
         return db
     with contextlib.suppress(sqlite3.Error):
         db.close()
-    return connect(db.path.parent)
+    fresh = connect(db.path.parent)
+    fresh.mark = db.mark
+    return fresh
 
 
 def is_damage(error: BaseException) -> bool:
@@ -131,14 +138,14 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     db.execute("COMMIT")
 
 
-def _create(path: Path) -> None:
-    """Make the file as the roles need it: SQLite would make it 0644, but each role writes it through the common group.
+def _create(path: Path, mode: int) -> None:
+    """Make the file with this mode: SQLite would make it 0644, but each role writes the store's through its group.
 
     Only if it is not there: closing another descriptor of an open database would drop this process's locks on it.
     """
     if not path.exists():
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
 
 
 def _make(db: sqlite3.Connection, path: Path) -> None:
@@ -146,14 +153,24 @@ def _make(db: sqlite3.Connection, path: Path) -> None:
     if demand_known(db, path):
         return
     with transaction(db):
-        if db.execute("PRAGMA user_version").fetchone()[0]:     # another role has been quicker
+        if not make_tables(db, TABLES, SCHEMA):         # another role has been quicker
             return
-        for statement in _statements(TABLES):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {SCHEMA}")
         db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (READABLE, str(READABLE_FROM)))
         with contextlib.suppress(PermissionError):      # the link may not look at clips, and numbers none
             _number_on(db, path)
+
+
+def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
+    """Make these tables and note the schema's number, unless there is one. Returns whether they were made.
+
+    Within the caller's transaction. Raises sqlite3.Error.
+    """
+    if db.execute("PRAGMA user_version").fetchone()[0]:
+        return False
+    for statement in _statements(tables):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {schema}")
+    return True
 
 
 def _is_readable(db: sqlite3.Connection) -> bool:

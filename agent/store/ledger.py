@@ -2,14 +2,16 @@
 
 Two tables, so that roles never race for the ledger's head: `act` is the queue, `ledger` only grows.
 """
+import hmac
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from agent.core.evidence.ledger import LedgerLine, NotCanonical, Row, RowHead, RowMoment, canonical, decode
-from agent.core.evidence.ledger.acts import Act
+from agent.core.evidence.ledger.acts import OF_ALL_ROLES, Act, Unauthorised
 from agent.core.evidence.ledger.clocks import RIGHT
 from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.host.clock import Instant
@@ -19,20 +21,37 @@ LINES = "n, doc, prev, hash, sig"
 
 
 def note(db: sqlite3.Connection, when: Instant, act: Act) -> None:
-    """Note an act in the caller's transaction: it is noted exactly if it is done. The keeper signs it in seconds."""
-    db.execute("INSERT INTO act (kind, boot, mono_ms, wall_ms, clock, body) VALUES (?, ?, ?, ?, ?, ?)",
-               (act.KIND, when.boot, when.mono_ms, when.wall_ms, when.clock, canonical(act).decode()))
+    """Note an act in the caller's transaction: it is noted exactly if it is done. The keeper signs it in seconds.
+
+    The keeper's own connection marks it: what the keeper alone may do counts with its mark only.
+    """
+    values = (act.KIND, when.boot, when.mono_ms, when.wall_ms, when.clock, canonical(act).decode())
+    cursor = db.execute("INSERT INTO act (kind, boot, mono_ms, wall_ms, clock, body) VALUES (?, ?, ?, ?, ?, ?)", values)
+    if mark := getattr(db, "mark", None):
+        db.execute("UPDATE act SET mark = ? WHERE id = ?", (mark(_marked(cursor.lastrowid, *values)), cursor.lastrowid))
+
+
+def _marked(*values: str | int | None) -> bytes:
+    """The bytes that the mark is of: the number, too, so that no copy of an act counts once more."""
+    return json.dumps(values).encode()
 
 
 def waiting(db: sqlite3.Connection, limit: int = -1) -> list[Row]:
-    """Acts that are not signed yet, oldest first, as rows without number, device and sealing; -1: all."""
-    return [_row(act) for act in db.execute("SELECT * FROM act ORDER BY id LIMIT ?", (limit,))]
+    """Acts that are not signed yet, oldest first, as rows without number, device and sealing; -1: all.
+
+    For a connection that marks, an act of the keeper's alone that has no mark is one that nobody was entitled to.
+    """
+    mark = getattr(db, "mark", None)
+    return [_row(act, mark) for act in db.execute("SELECT * FROM act ORDER BY id LIMIT ?", (limit,))]
 
 
-def _row(act: sqlite3.Row) -> Row:
+def _row(act: sqlite3.Row, mark: Callable[[bytes], bytes] | None) -> Row:
     """A body that is no JSON of ours is kept as text: whoever wrote it must not hold up what comes after it."""
     at = RowMoment(boot=act["boot"], mono_ms=act["mono_ms"], wall_ms=act["wall_ms"], clock=act["clock"])
-    return Row(n=0, dev="", kind=act["kind"], act_n=act["id"], at=at, sealed=at, body=_body(act["body"]))
+    kind, body = act["kind"], _body(act["body"])
+    if mark and kind not in OF_ALL_ROLES and not hmac.compare_digest(act["mark"] or b"", mark(_marked(*act[:-1]))):
+        kind, body = Unauthorised.KIND, {"claimed": kind, "body": body}
+    return Row(n=0, dev="", kind=kind, act_n=act["id"], at=at, sealed=at, body=body)
 
 
 def _body(text: str) -> dict[str, Any]:
@@ -53,6 +72,11 @@ def noted_n(db: sqlite3.Connection) -> int:
     """How many acts were ever noted."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'act'").fetchone()
     return row["seq"] if row else 0
+
+
+def last_act_n(db: sqlite3.Connection) -> int:
+    """The number of the newest act that is signed; 0 if there is none."""
+    return next((row.act_n for line in lines_back(db) if (row := decode(line.doc)) and row.act_n), 0)
 
 
 def append(db: sqlite3.Connection, lines: Iterable[LedgerLine]) -> None:

@@ -1,11 +1,11 @@
 """The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-SCHEMA = 12             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
+SCHEMA = 13             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
 # raises the number to its own, and docs/design/system.md says what that costs.
-READABLE_FROM = 12
+READABLE_FROM = 13
 
 TABLES = """
 CREATE TABLE meta (                       -- single values: device id, connection counter, ...
@@ -125,7 +125,8 @@ CREATE TABLE act (                       -- acts that the keeper has not signed 
     mono_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL,
-    body TEXT NOT NULL                    -- canonical JSON: core.evidence.ledger
+    body TEXT NOT NULL,                   -- canonical JSON: core.evidence.ledger
+    mark BLOB                             -- the keeper's, by which it knows its own acts; NULL: another role's
 ) STRICT;
 
 CREATE TABLE ledger (                     -- what the device did, chained and signed: docs/design/evidence.md

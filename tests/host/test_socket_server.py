@@ -12,7 +12,7 @@ from tests.rigs.wait import HANG_S
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
-    made = SocketServer(tmp_path / "desk.sock", "desk", lambda question: b"you said " + question, 8)
+    made = SocketServer(tmp_path / "desk.sock", "desk", lambda question, _: b"you said " + question, 8)
     yield tmp_path / "desk.sock"
     made.close()
 
@@ -31,7 +31,7 @@ def test_one_after_another_is_answered(path: Path):
 
 
 def test_without_a_question_who_connects_has_asked(tmp_path: Path):
-    made = SocketServer(tmp_path / "plain.sock", "desk", lambda question: b"here" + question)
+    made = SocketServer(tmp_path / "plain.sock", "desk", lambda question, _: b"here" + question)
     assert visit(tmp_path / "plain.sock", b"") == b"here"
     made.close()
 
@@ -51,6 +51,6 @@ def test_who_leaves_without_the_answer_harms_nobody(path: Path):
 
 
 def test_a_closed_desk_answers_nobody(tmp_path: Path):
-    SocketServer(tmp_path / "desk.sock", "desk", bytes).close()
+    SocketServer(tmp_path / "desk.sock", "desk", lambda question, _: question).close()
     with pytest.raises(OSError):
         visit(tmp_path / "desk.sock", b"")

@@ -19,6 +19,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips
 from agent.store.database import connect, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.space import Space
 from tests.capture.conftest import Rig
@@ -80,7 +81,7 @@ def keep(folders: Folders, runtime: Path, stop: Stop) -> None:
     role = Role(settings, None, folders, runtime, SystemClock(), Heartbeat("keeper", "keeper", runtime, SystemClock()),
                 stop, None)
     inbox, db = Inbox(runtime / "keeper.sock"), connect(folders.root)
-    keeper = Keeper(role, db, Outlet(runtime))
+    keeper = Keeper(role, db, decisions.connect(folders), Outlet(runtime))
     while not stop.is_set():
         message = inbox.receive(LOOK_EVERY_S)
         keeper.round(asked_for_space=isinstance(message, Poke) and message.what == "space")

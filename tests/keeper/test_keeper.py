@@ -20,6 +20,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, events, holds, outbox
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 
@@ -47,7 +48,7 @@ def keeper(db: sqlite3.Connection, folders: Folders, hand_clock: HandClock, tmp_
                         camera=[Camera(name="gate", source="picamera:0")])
     heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
     role = Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None)
-    return Keeper(role, db, Outlet(tmp_path))
+    return Keeper(role, db, decisions.connect(folders), Outlet(tmp_path))
 
 
 def test_clips_are_hashed_once_and_a_vanished_file_is_no_obstacle(db, folders, hand_clock):
@@ -155,7 +156,7 @@ def test_a_keeper_that_starts_again_distrusts_a_moved_clock_as_long(keeper, db, 
     keeper.round(asked_for_space=True)
     hand_clock.advance(60)
     add_clip(db, folders, hand_clock)           # recording goes on, in the clock's new time
-    again = Keeper(keeper.role, db, keeper.outlet)
+    again = Keeper(keeper.role, db, keeper.own, keeper.outlet)
     again.round(asked_for_space=True)
     assert len(clips.finished(db)) == 2
     hand_clock.advance(DAY_S)

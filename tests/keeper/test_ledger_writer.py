@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.config.derived import digest
 from agent.config.settings import Camera, Settings, Store
-from agent.core.evidence.ledger import CameraPaused, decode
+from agent.core.evidence.ledger import CameraPaused, Updated, decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
@@ -27,6 +27,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import browsers, clips, events, ledger, meta, pause, privacy
 from agent.store.database import connect, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.cards import codes, film, look
@@ -40,7 +41,7 @@ def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, cam
     place = folders.root.parent
     role = Role(Settings(store=store, camera=[camera]), None, folders, place, clock,
                 Heartbeat("keeper", "keeper", place, clock), Stop(), None)
-    return Keeper(role, connect(folders.root), Outlet(place), serial)
+    return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(place), serial)
 
 
 def rows(db: sqlite3.Connection) -> list:
@@ -196,11 +197,28 @@ def test_many_acts_are_signed_in_batches_that_hold_nobody_up(folders, hand_clock
     assert codes(folders) == set()
 
 
+def test_another_role_s_word_for_the_keeper_s_own_act_is_told_as_what_it_is(folders, hand_clock):
+    keeper, link = keeper_of(folders, hand_clock), connect(folders.root)
+    keeper.round(asked_for_space=False)
+    known = len(rows(keeper.db))
+    ledger.note(link, hand_clock.now(), Updated(version="9.9"))
+    ledger.note(keeper.db, hand_clock.now(), Updated(version="2.0"))
+    copied = tuple(link.execute("SELECT * FROM act ORDER BY id DESC LIMIT 1").fetchone())
+    link.execute("INSERT INTO act VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (copied[0] + 1, *copied[1:]))
+    keeper.round(asked_for_space=False)
+    link.execute("INSERT INTO act VALUES (?, ?, ?, ?, ?, ?, ?, ?)", copied)      # once more, after it was signed
+    keeper.round(asked_for_space=False)
+    assert keeper.fault is None
+    assert [(row.kind, row.body) for row in rows(keeper.db)[known:]] == [
+        ("unauthorised", {"claimed": "update", "body": {"version": "9.9"}}), ("update", {"version": "2.0"}),
+        ("unauthorised", {"claimed": "update", "body": {"version": "2.0"}})]
+
+
 def test_an_act_that_is_no_json_holds_up_no_other(folders, hand_clock):
     keeper = keeper_of(folders, hand_clock)
     for body in ("{", "7", '{"a":0.5}'):
         keeper.db.execute("INSERT INTO act (kind, boot, mono_ms, wall_ms, clock, body) "
-                          "VALUES ('x', 'b', 1, 1, 'ntp', ?)", (body,))
+                          "VALUES ('delivery', 'b', 1, 1, 'ntp', ?)", (body,))
     keeper.round(asked_for_space=False)
     assert keeper.fault is None
     assert [row.body for row in rows(keeper.db)[1:4]] == [{"unreadable": body} for body in ("{", "7", '{"a":0.5}')]
@@ -222,6 +240,7 @@ from agent.host.clock import SystemClock
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import connect, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 folders, clock = Folders(Path(sys.argv[1])), SystemClock()
 db, writer, n = connect(folders.root), LedgerWriter(folders, clock, None), 0

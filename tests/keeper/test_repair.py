@@ -17,6 +17,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events, outbox
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.core.cut_material import record
@@ -38,7 +39,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
         heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
         role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
         db, aside = repair.open_database(at, hand_clock.now())
-        made.append(Keeper(role, db, Outlet(tmp_path), aside=aside))
+        made.append(Keeper(role, db, decisions.connect(at), Outlet(tmp_path), aside=aside))
         return made[-1]
 
     yield begin

@@ -17,6 +17,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, holds, ward_settings
 from agent.store.database import connect, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.ward_settings import Given
 from tests.conftest import HandClock
@@ -129,7 +130,7 @@ def test_deletions_are_acts_and_name_their_reason(db, folders, hand_clock: HandC
 def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, ward: bool = False) -> Keeper:
     settings = Settings(store=store, camera=[Camera(name="gate", source="picamera:0")], ward=Ward(enabled=ward))
     role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
-    return Keeper(role, connect(folders.root), Outlet(runtime))
+    return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(runtime))
 
 
 def test_the_keeper_names_holds_above_the_ceiling_and_breaks_none(db, folders, hand_clock: HandClock, tmp_path: Path):

@@ -187,7 +187,7 @@ def test_a_receipt_that_is_not_right_is_none(house, tus, lie):
 
 def test_a_picture_of_the_moment_when_the_household_agreed(house, tus):
     desk = SocketServer(house.rig.runtime / "snap-gate.sock", "snapshot",
-                        lambda _: answer(Still(state="ok", width=320, height=180), JPEG))
+                        lambda *_: answer(Still(state="ok", width=320, height=180), JPEG))
     order = house.order("snapshot", house.wish())
     done = house.hears(order, "done")
     desk.close()

@@ -11,6 +11,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs import cards
@@ -43,7 +44,7 @@ class World:
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", self.place, self.clock)
         role = Role(settings, None, self.folders, self.place, self.clock, heart, Stop(), None)
-        return Keeper(role, connect(self.folders.root), Outlet(self.place))
+        return Keeper(role, connect(self.folders.root), decisions.connect(self.folders), Outlet(self.place))
 
     @property
     def off_ms(self) -> int:

@@ -15,6 +15,7 @@ from agent.host.stop import Stop
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.rigs.h264 import movie
 
@@ -83,4 +84,4 @@ def make_keeper(db: sqlite3.Connection, folders: Folders, clock: Clock, outlet: 
     settings = Settings(store=Store(folder=str(folders.root), keep_days=1, keep_continuous_days=1, free_floor_pct=1),
                         camera=list(CAMERAS))
     role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
-    return Keeper(role, db, outlet)
+    return Keeper(role, db, decisions.connect(folders), outlet)

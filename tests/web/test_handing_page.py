@@ -17,6 +17,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, holds, ledger
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from tests.rigs.exports import look
 from tests.rigs.household import Household, happen
 from tests.rigs.wait import HANG_S, until
@@ -43,10 +44,10 @@ def keeper(house: Household):
     def live() -> None:
         role = Role(house.settings, None, house.folders, house.runtime, house.clock,
                     Heartbeat("keeper", "keeper", house.runtime, house.clock), stop, None)
-        keeper = Keeper(role, connect(house.folders.root), Outlet(house.runtime))
+        keeper = Keeper(role, connect(house.folders.root), decisions.connect(house.folders), Outlet(house.runtime))
         while not stop.wait(0.05):
             keeper.round(asked_for_space=False)
-        keeper.db.close()
+        keeper.close()
 
     thread = threading.Thread(target=live)
     thread.start()

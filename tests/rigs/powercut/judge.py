@@ -21,6 +21,7 @@ from agent.process.role import Role
 from agent.store import clips, events
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.encryption.clear_file import ClearStream, open_clip
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
@@ -84,7 +85,7 @@ class Judge:
             clock, outlet = SystemClock(), Outlet(Path(runtime))
             role = Role(settings, None, folders, Path(runtime), clock,
                         Heartbeat("keeper", "keeper", Path(runtime), clock), Stop(), None)
-            keeper = Keeper(role, db, outlet)
+            keeper = Keeper(role, db, decisions.connect(role.folders), outlet)
             keeper.round(asked_for_space=False)
         outcome.findings += [f"keeper: {keeper.fault}"] if keeper.fault else []
 

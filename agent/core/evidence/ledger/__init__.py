@@ -5,6 +5,7 @@ Pure: signing and checking a signature are handed in, so nothing here needs a cr
 from agent.core.evidence.ledger.acts import (
     Agreed,
     BrowserPaired,
+    BrowserUnpaired,
     CameraPaused,
     ClipSigned,
     ClockMoved,
@@ -32,7 +33,7 @@ from agent.core.evidence.ledger.row import LedgerLine, NotCanonical, Row, RowMom
 __all__ = [
     "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "Configured", "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased",
-    "KeyChange", "MasksDeclared", "BrowserPaired", "CameraPaused", "Updated",
+    "KeyChange", "MasksDeclared", "BrowserPaired", "BrowserUnpaired", "CameraPaused", "Updated",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",
     "FoundFile", "KnownClip", "CardContents", "check_card", "Package", "PackageVerdict", "check_package",

@@ -150,6 +150,14 @@ class BrowserPaired(Act, frozen=True, kw_only=True, omit_defaults=True):
     browser: str                    # digest of its token, shortened
 
 
+class BrowserUnpaired(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A browser of the household is let in no more."""
+
+    KIND: ClassVar[str] = "unpairing"
+
+    browser: str                    # as in its pairing
+
+
 class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
     """Footage was signed to be handed out: which, to whom, on whose word."""
 
@@ -215,3 +223,17 @@ class Delivered(Act, frozen=True, kw_only=True, omit_defaults=True):
     sha256: str                     # of all that was uploaded
     receipt: str                    # the receipt as it came: JSON
     manifest: str | None = None     # SHA-256 of the export's manifest
+
+
+class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A role noted what the keeper alone may do: it was not done, and that role is not to be trusted."""
+
+    KIND: ClassVar[str] = "unauthorised"
+
+    claimed: str                    # the kind that it was to be
+    body: dict[str, Any]            # as it was noted
+
+
+# What the roles that may be taken over note; each other kind needs the keeper's mark: agent/store/ledger.py.
+OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND, Decided.KIND, CameraPaused.KIND, BrowserPaired.KIND,
+                          HoldPlaced.KIND, HoldReleased.KIND, Deletion.KIND})

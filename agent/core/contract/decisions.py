@@ -1,0 +1,72 @@
+"""What other roles ask of the keeper, which alone keeps the household's decisions: a line of JSON, and its answer.
+
+The page speaks for a browser and hands in its token; the keeper believes the token and not the page.
+"""
+from typing import Literal
+
+import msgspec
+
+QUESTION_B_MAX = 16_384
+ANSWER_B_MAX = 65_536
+SOCKET = "keeper/decisions.sock"        # in the runtime folder
+
+Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "not_yours", "not_understood", "card"]
+
+
+class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
+    """The base of all questions."""
+
+
+class PairBrowser(Question, kw_only=True, frozen=True, omit_defaults=True, tag="pair"):
+    """Somebody has typed the pairing code: let this browser in."""
+
+    code: str
+    browser: str                    # how it calls itself
+
+
+class OpenLink(Question, kw_only=True, frozen=True, omit_defaults=True, tag="link"):
+    """Somebody has opened a link that lets a browser in once."""
+
+    link: str
+    browser: str
+
+
+class BrowserQuestion(Question, kw_only=True, frozen=True, omit_defaults=True):
+    """The base of what a paired browser asks."""
+
+    token: str
+
+
+class KnowBrowser(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="know"):
+    """Is this browser paired?"""
+
+
+class ListBrowsers(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="browsers"):
+    """Which browsers are paired, and what is the code for another one?"""
+
+
+class UnpairBrowser(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="unpair"):
+    """Let this browser in no more, or all of them and with another code from now on."""
+
+    which: str = ""                 # its id; "": all, the asking one too
+
+
+Questions = PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser
+
+
+class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
+    """A paired browser as the household sees it."""
+
+    id: str                         # the first digits of its token's digest, as in the ledger
+    name: str
+    paired_wall_ms: int
+    used_wall_ms: int
+
+
+class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The keeper's answer to any question; `why` is "" where it was done."""
+
+    why: Why = ""
+    token: str = ""                 # of a browser that was let in just now
+    code: str = ""                  # the pairing code
+    browsers: list[PairedBrowser] = []

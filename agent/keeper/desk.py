@@ -1,0 +1,128 @@
+"""The keeper's desk: other roles bring the household's word to its socket, and are asked for a proof of it.
+
+The page brings a browser's token; the kernel says that the page's user asks. Root and the keeper's own user are taken
+for it, too, for under `taimat run` all roles are one user.
+"""
+import hmac
+import logging
+import os
+import pwd
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from agent.core.contract.decisions import (
+    QUESTION_B_MAX,
+    SOCKET,
+    DecisionAnswer,
+    KnowBrowser,
+    ListBrowsers,
+    OpenLink,
+    PairBrowser,
+    Question,
+    Questions,
+    UnpairBrowser,
+)
+from agent.core.household import access
+from agent.host.clock import Clock
+from agent.host.sockets import SocketServer
+from agent.store.database import StoreConnection, StoreError, connect, transaction
+from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
+from agent.store.folders import Folders
+
+PAGE_USER = "taimat-web"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class DecisionDesk:
+    """Serves on a thread of its own; each question opens the databases anew, for one of them may have been replaced."""
+
+    folders: Folders
+    clock: Clock
+    lock: access.PairingLock = field(default_factory=access.PairingLock)
+
+    def open(self, runtime: Path) -> SocketServer:
+        """Listen in the runtime folder. Raises OSError."""
+        path = runtime / SOCKET
+        path.parent.mkdir(mode=0o750, exist_ok=True)
+        return SocketServer(path, "desk", self.answer, QUESTION_B_MAX)
+
+    def answer(self, line: bytes, user: int) -> bytes:
+        """The answer to a line of JSON that this user has sent."""
+        try:
+            said = self._answer(msgspec.json.decode(line, type=Questions), user)
+        except msgspec.DecodeError:
+            said = DecisionAnswer(why="not_understood")
+        except (OSError, sqlite3.Error, StoreError) as error:
+            _log.error("%s", error)
+            said = DecisionAnswer(why="card")
+        return msgspec.json.encode(said)
+
+    def _answer(self, question: Question, user: int) -> DecisionAnswer:
+        if not is_from(user, PAGE_USER):
+            _log.error("user %d asked as the page, and is not", user)
+            return DecisionAnswer(why="not_yours")
+        with self._databases() as (own, db):
+            match question:
+                case PairBrowser():
+                    return self._pair(own, db, question)
+                case OpenLink():
+                    return self._open_link(own, db, question)
+                case KnowBrowser() | ListBrowsers() | UnpairBrowser() if not browsers.use(own, question.token,
+                                                                                          self.clock.now()):
+                    return DecisionAnswer(why="not_paired")
+                case ListBrowsers():
+                    return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
+                case UnpairBrowser(which=which):
+                    return self._unpair(own, db, which)
+        return DecisionAnswer()
+
+    def _pair(self, own: sqlite3.Connection, db: sqlite3.Connection, question: PairBrowser) -> DecisionAnswer:
+        now_mono_s = self.clock.mono_s()
+        was_locked = self.lock.locked(now_mono_s)
+        right = hmac.compare_digest(access.tidy(question.code).encode(), browsers.pairing_code(own).encode())
+        self.lock, admitted = self.lock.step(right, now_mono_s)
+        if admitted:
+            return self._let_in(own, db, question.browser)
+        _log.warning("a wrong pairing code was tried")
+        if self.lock.locked(now_mono_s) and not was_locked:
+            _log.warning("pairing is locked for %d s after %d wrong codes", access.LOCKED_S, access.TRIES_N)
+        return DecisionAnswer(why="wrong_code")
+
+    def _open_link(self, own: sqlite3.Connection, db: sqlite3.Connection, question: OpenLink) -> DecisionAnswer:
+        with transaction(own):
+            if not browsers.open_link(own, question.link, self.clock.now()):
+                return DecisionAnswer(why="stale_link")
+        return self._let_in(own, db, question.browser)
+
+    def _let_in(self, own: sqlite3.Connection, db: sqlite3.Connection, name: str) -> DecisionAnswer:
+        token = browsers.pair(own, db, name, self.clock.now())
+        _log.info("a browser was paired: %s", name[:80])
+        return DecisionAnswer(token=token)
+
+    def _unpair(self, own: sqlite3.Connection, db: sqlite3.Connection, which: str) -> DecisionAnswer:
+        if not (gone := browsers.unpair(own, db, which, self.clock.now())) and which:
+            return DecisionAnswer(why="unknown")
+        _log.info("%d browsers are paired no more", len(gone))
+        return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
+
+    @contextmanager
+    def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:
+        with closing(decisions.connect(self.folders)) as own, closing(connect(self.folders.root)) as db:
+            db.mark = decisions.mark(own)
+            yield own, db
+
+
+def is_from(user: int, name: str) -> bool:
+    """Whether that user's id is the role's with this name, or one that may speak for all roles."""
+    try:
+        return user in (0, os.geteuid(), pwd.getpwnam(name).pw_uid)
+    except KeyError:                # no such user: this is not a device
+        return user in (0, os.geteuid())

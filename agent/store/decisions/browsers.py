@@ -1,0 +1,100 @@
+"""Browsers of the household: the pairing code, links that let one in, and the paired ones by their tokens' digests."""
+import hashlib
+import secrets
+import sqlite3
+
+from agent.core.contract.decisions import PairedBrowser
+from agent.core.evidence.ledger import BrowserPaired, BrowserUnpaired
+from agent.core.household import access
+from agent.host.clock import Instant
+from agent.store import ledger, meta
+from agent.store.database import transaction
+
+ID_DIGITS = 12
+BROWSERS_MAX = 50
+LINK_MS = 60_000            # a link's life: as long as somebody needs to click on it
+USED_STEP_MS = 3_600_000
+
+
+def pairing_code(own: sqlite3.Connection) -> str:
+    """The device's code, made at its first use and kept, so that it can be shown again."""
+    if code := meta.get(own, access.CODE_KEY):
+        return code
+    with transaction(own):
+        return meta.get(own, access.CODE_KEY) or _new_code(own)
+
+
+def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instant) -> str:
+    """Let a browser in; returns its token. The oldest beyond `BROWSERS_MAX` are forgotten.
+
+    `db` is the shared database, for the ledger, which is told first: a cut in between keeps out a browser that tries
+    again, and lets none in unseen. Raises sqlite3.Error.
+    """
+    token = secrets.token_urlsafe(32)
+    digest = _digest(token)
+    with transaction(own):
+        own.execute("INSERT INTO browser (token_sha256, name, paired_wall_ms, used_wall_ms) VALUES (?, ?, ?, ?)",
+                    (digest, name[:80], now.wall_ms, now.wall_ms))
+        own.execute("DELETE FROM browser WHERE token_sha256 NOT IN "
+                    "(SELECT token_sha256 FROM browser ORDER BY paired_wall_ms DESC LIMIT ?)", (BROWSERS_MAX,))
+        with transaction(db):
+            ledger.note(db, now, BrowserPaired(browser=digest[:ID_DIGITS]))
+    return token
+
+
+def use(own: sqlite3.Connection, token: str, now: Instant) -> bool:
+    """Whether a browser with this token is paired; notes that it was here."""
+    row = own.execute("SELECT used_wall_ms FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone()
+    if row is not None and abs(now.wall_ms - row["used_wall_ms"]) > USED_STEP_MS:
+        own.execute("UPDATE browser SET used_wall_ms = ? WHERE token_sha256 = ?", (now.wall_ms, _digest(token)))
+    return row is not None
+
+
+def paired(own: sqlite3.Connection) -> list[PairedBrowser]:
+    """All paired browsers, the one that was used last first."""
+    return [PairedBrowser(id=row["token_sha256"][:ID_DIGITS], name=row["name"], paired_wall_ms=row["paired_wall_ms"],
+                          used_wall_ms=row["used_wall_ms"])
+            for row in own.execute("SELECT * FROM browser ORDER BY used_wall_ms DESC, token_sha256")]
+
+
+def unpair(own: sqlite3.Connection, db: sqlite3.Connection, which: str, now: Instant) -> list[str]:
+    """Forget the browser with this id, or all of them ("") with the code that let them in; returns their ids.
+
+    `db` is the shared database, for the ledger. Raises sqlite3.Error.
+    """
+    with transaction(own), transaction(db):     # the ledger's row is committed first, as above
+        if not which:
+            _new_code(own)
+            own.execute("DELETE FROM link")
+        gone = [row[0][:ID_DIGITS] for row in own.execute(
+            "DELETE FROM browser WHERE :id = '' OR SUBSTR(token_sha256, 1, :digits) = :id RETURNING token_sha256",
+            {"id": which, "digits": ID_DIGITS}).fetchall()]
+        for browser in gone:
+            ledger.note(db, now, BrowserUnpaired(browser=browser))
+    return gone
+
+
+def make_link(own: sqlite3.Connection, now: Instant) -> str:
+    """A secret that lets one browser in within `LINK_MS`, on this start of the machine."""
+    link = secrets.token_urlsafe(24)
+    with transaction(own):
+        own.execute("DELETE FROM link WHERE boot <> ? OR until_mono_ms < ?", (now.boot, now.mono_ms))
+        own.execute("INSERT INTO link (token_sha256, boot, until_mono_ms) VALUES (?, ?, ?)",
+                    (_digest(link), now.boot, now.mono_ms + LINK_MS))
+    return link
+
+
+def open_link(own: sqlite3.Connection, link: str, now: Instant) -> bool:
+    """Whether that link lets a browser in now; it does so once. Within the caller's transaction."""
+    return bool(own.execute("DELETE FROM link WHERE token_sha256 = ? AND boot = ? AND until_mono_ms >= ? RETURNING 1",
+                            (_digest(link), now.boot, now.mono_ms)).fetchall())
+
+
+def _new_code(own: sqlite3.Connection) -> str:
+    code = access.code_from(secrets.token_bytes(access.CODE_RANDOM_B))
+    meta.put(own, access.CODE_KEY, code)
+    return code
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

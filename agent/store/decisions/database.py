@@ -1,0 +1,93 @@
+"""The keeper's own database, `keys/decisions.db`, and the mark by which it knows its own rows in the shared one."""
+import hmac
+import os
+import sqlite3
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from agent.host.files import sync_folder
+from agent.store import meta
+from agent.store.database import StoreConnection, StoreError, make_tables, open_file, transaction
+from agent.store.folders import Folders
+
+FILE = "decisions.db"
+SCHEMA = 1
+MARK_KEY = "mark_key"       # in meta: 32 random bytes, hex
+
+TABLES = """
+CREATE TABLE meta (                       -- single values: pairing code, household's key, ...
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE browser (                    -- paired browsers of the household
+    token_sha256 TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    paired_wall_ms INTEGER NOT NULL,
+    used_wall_ms INTEGER NOT NULL         -- to the hour, so that looking costs few writes
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE link (                       -- links that pair a browser once, within a minute
+    token_sha256 TEXT PRIMARY KEY,
+    boot TEXT NOT NULL,
+    until_mono_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision (                   -- the newest word on a request of the ward
+    request TEXT PRIMARY KEY,             -- the ward's command
+    digest TEXT NOT NULL,                 -- of what was asked, as it was decided on: SHA-256
+    code TEXT NOT NULL,                   -- core.household.sharing_rules.Decision
+    by TEXT NOT NULL,                     -- rule | command | page | time | ward
+    wall_ms INTEGER NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0       -- 1: the shared row, ledger and ward have it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hold (                       -- clips that retention must leave alone, by name: a name outlives a database
+    clip TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    until_wall_ms INTEGER,                -- NULL: until released
+    PRIMARY KEY (clip, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE condemned (                  -- clips whose files are to go, on whose word
+    clip TEXT PRIMARY KEY,
+    why TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+Mark = Callable[[bytes], bytes]
+
+
+def connect(folders: Folders) -> StoreConnection:
+    """Open (and if need be make) the database; one connection a thread.
+
+    Raises StoreError, which tells a user without the right to it what to do.
+    """
+    path = folders.keys / FILE
+    try:
+        if not folders.keys.is_dir():
+            folders.keys.mkdir(mode=0o700)
+            sync_folder(folders.root)
+        return open_file(path, _make, mode=0o600)
+    except PermissionError as error:
+        raise StoreError(f"{path}: the recorder's owner alone decides: try it as root (sudo)") from error
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the card is not full or "
+                         "read-only (taimat doctor)") from error
+
+
+def _make(db: StoreConnection, path: Path) -> None:
+    if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+        with transaction(db):
+            make_tables(db, TABLES, SCHEMA)
+            meta.put(db, MARK_KEY, os.urandom(32).hex())
+
+
+def mark(own: sqlite3.Connection) -> Mark:
+    """The keeper's mark of some bytes: HMAC-SHA-256 (RFC 2104) with a key that its own database alone has.
+
+    Raises sqlite3.Error.
+    """
+    key = bytes.fromhex(str(meta.get(own, MARK_KEY)))
+    return lambda data: hmac.digest(key, data, sha256)

@@ -1,0 +1,122 @@
+"""The keeper's desk: who is let in, by what, and that nobody else is believed."""
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.core.contract.decisions import (
+    SOCKET,
+    DecisionAnswer,
+    KnowBrowser,
+    ListBrowsers,
+    OpenLink,
+    PairBrowser,
+    Question,
+    UnpairBrowser,
+)
+from agent.core.household.access import LOCKED_S, TRIES_N
+from agent.host.sockets import ask
+from agent.keeper.desk import DecisionDesk
+from agent.store import ledger
+from agent.store.database import connect
+from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
+from agent.store.folders import Folders
+from tests.conftest import HandClock
+
+NOBODY = 65_534
+
+
+@pytest.fixture
+def own(folders: Folders):
+    """The keeper's database."""
+    db = decisions.connect(folders)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def desk(folders: Folders, hand_clock: HandClock) -> DecisionDesk:
+    """A desk on a new store."""
+    return DecisionDesk(folders, hand_clock)
+
+
+def say(desk: DecisionDesk, question: Question, user: int | None = None) -> DecisionAnswer:
+    line = msgspec.json.encode(question)
+    return msgspec.json.decode(desk.answer(line, os.geteuid() if user is None else user), type=DecisionAnswer)
+
+
+def kinds(folders: Folders) -> list[str]:
+    db = connect(folders.root)
+    found = [row.kind for row in ledger.waiting(db)]
+    db.close()
+    return found
+
+
+def test_the_code_lets_a_browser_in_and_the_ledger_tells(desk, own, folders):
+    let_in = say(desk, PairBrowser(code=browsers.pairing_code(own).lower(), browser="phone"))
+    assert let_in.why == "" and say(desk, KnowBrowser(token=let_in.token)).why == ""
+    assert say(desk, KnowBrowser(token="guess")).why == "not_paired"
+    assert say(desk, ListBrowsers(token="guess")) == DecisionAnswer(why="not_paired")
+    assert kinds(folders) == ["pairing"]
+
+
+def test_five_wrong_codes_lock_the_desk_for_five_minutes(desk, own, hand_clock):
+    right = PairBrowser(code=browsers.pairing_code(own), browser="phone")
+    for _ in range(TRIES_N):
+        assert say(desk, PairBrowser(code="00000000", browser="thief")).why == "wrong_code"
+    assert say(desk, right).why == "wrong_code"
+    hand_clock.mono += LOCKED_S
+    assert say(desk, right).why == ""
+
+
+def test_a_link_lets_one_browser_in_within_a_minute(desk, own, hand_clock):
+    link = browsers.make_link(own, hand_clock.now())
+    assert say(desk, OpenLink(link=link, browser="desk")).token
+    assert say(desk, OpenLink(link=link, browser="desk")).why == "stale_link"
+    late = browsers.make_link(own, hand_clock.now())
+    hand_clock.mono += 61
+    assert say(desk, OpenLink(link=late, browser="desk")).why == "stale_link"
+
+
+def test_a_browser_or_all_of_them_are_let_in_no_more(desk, own, folders):
+    code = browsers.pairing_code(own)
+    one, other = (say(desk, PairBrowser(code=code, browser=name)).token for name in ("one", "other"))
+    listed = {each.name: each.id for each in say(desk, ListBrowsers(token=one)).browsers}
+    assert [each.name for each in say(desk, UnpairBrowser(token=one, which=listed["other"])).browsers] == ["one"]
+    assert say(desk, KnowBrowser(token=other)).why == "not_paired"
+    assert say(desk, UnpairBrowser(token=one, which="0123")).why == "unknown"
+    assert say(desk, UnpairBrowser(token=one)).code not in ("", code)
+    assert say(desk, PairBrowser(code=code, browser="one")).why == "wrong_code"
+    assert kinds(folders) == ["pairing", "pairing", "unpairing", "unpairing"]
+
+
+def test_nonsense_and_other_users_get_nothing(desk, own):
+    assert b"not_understood" in desk.answer(b"[" * 5000, os.geteuid())
+    right = PairBrowser(code=browsers.pairing_code(own), browser="phone")
+    assert say(desk, right, user=NOBODY) == DecisionAnswer(why="not_yours")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_the_kernel_tells_the_desk_who_asks(desk, own, folders: Folders, tmp_path: Path):
+    server = desk.open(tmp_path)
+    for path in (*tmp_path.parents, tmp_path, (tmp_path / SOCKET).parent):      # a test's folders are root's
+        if path.stat().st_uid == 0 and path != Path("/"):
+            path.chmod(path.stat().st_mode | stat.S_IXOTH)
+    (tmp_path / SOCKET).chmod(0o666)
+    line = msgspec.json.encode(PairBrowser(code=browsers.pairing_code(own), browser="x")) + b"\n"
+    told, tells = os.pipe()
+    if (child := os.fork()) == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        try:
+            os.write(tells, ask(tmp_path / SOCKET, line))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(tells)
+    server.close()
+    assert msgspec.json.decode(os.read(told, 1000), type=DecisionAnswer).why == "not_yours"
