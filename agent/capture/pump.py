@@ -15,8 +15,8 @@ from agent.cameras import Sink, Source, SourceError, SourceStuck
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.passwords import redact
 from agent.host.clock import Clock
-from agent.host.log import redact
 from agent.host.stop import Stop
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # with the time opening takes, a camera that is back is recorded within 15 s

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
 
+from agent.cli.doctor import rights
 from agent.cli.options import Config, Force
 from agent.cli.place import UserPlaces, config_path, user_places
 from agent.cli.terminal import console
@@ -27,8 +28,8 @@ from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
 from agent.config.ward_settings import ACTS_ON, in_effect
+from agent.core.passwords import redact
 from agent.host.files import write_durably
-from agent.host.log import redact
 from agent.store import ward_settings
 from agent.store.database import FILE, StoreError, connect
 
@@ -94,6 +95,7 @@ def check(config: Config = None) -> None:
     settings = load(path)
     found = positions(path.read_text(encoding="utf-8"))
     warnings = [f"{path}:{line_of(found, key) or 1}: {key_name(key)}: {text}" for key, text in _missing(settings)]
+    warnings += [f"{told.text}: {told.remedy}" for told in rights.passwords(settings, path)]
     for warning in warnings:
         print(redact(warning), file=sys.stderr)
     verdict = "[yellow]valid, but see above[/yellow]" if warnings else "[green]ok[/green]"

@@ -3,8 +3,8 @@ import sqlite3
 import sys
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.core.passwords import redact
 from agent.host.files import AlreadyRunning
-from agent.host.log import redact
 from agent.process.role import EXIT_ALREADY_RUNNING, EXIT_STORE
 from agent.store.database import StoreError
 

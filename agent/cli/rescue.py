@@ -87,7 +87,7 @@ def reboot(record: Path, clock: Clock, run: Run) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Act on the requests that are there. Returns the exit code: 1 when one was refused.
 
-    The last good configuration will not do: other users may write that one.
+    The last good configuration will not do: the roles write that one.
     """
     parser = argparse.ArgumentParser(prog="taimat rescue")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)

@@ -14,6 +14,7 @@ from agent.config.settings import Polygon, Sensor, Settings, Sharing
 from agent.config.source import RAW, parse_source
 from agent.core.household.pause import all_hours
 from agent.core.household.sharing_rules import STRICTEST_FIRST
+from agent.core.passwords import redact
 
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
@@ -135,7 +136,7 @@ def _check_value(value: Any, kind: Any, here: Path) -> Iterator[ConfigProblem]:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            yield ConfigProblem(here, f"takes {expects(str(here[-1]), kind)}; it is {value!r}")
+            yield ConfigProblem(here, f"takes {expects(str(here[-1]), kind)}; it is {redact(repr(value))}")
 
 
 def check_whole(settings: Settings) -> Iterator[ConfigProblem]:

@@ -1,6 +1,9 @@
 """Reading the configuration: all of it or a list of what is wrong, each with its line."""
 import contextlib
+import os
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -8,11 +11,15 @@ import msgspec
 from agent.config import check, defaults
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
+from agent.config.source import parse_source
+from agent.core.passwords import KEY, MASK, redact
 from agent.host.files import write_durably
 
 DEFAULT_PATH = Path("/etc/taimat/taimat.toml")
 STATE = Path("/var/lib/taimat")
 TEMPLATE = Path(__file__).with_name("default.toml")
+WRITTEN_URL = re.compile(r"""(?x) "(rtsps?:(?:\\.|[^"\\])*) | '(rtsps?:[^']*) | (rtsps?:[^\s"']+)""")
+WANTS_PASSWORD = re.compile(rf"(?i)(?<=://)[^/]*:{re.escape(MASK)}@|{KEY}{re.escape(MASK)}&?")
 EXIT_BAD_CONFIG = 78        # sysexits.h EX_CONFIG: systemd does not start such a unit again
 
 
@@ -49,17 +56,58 @@ def load(path: Path) -> Settings:
 
 
 def _good_copy(path: Path) -> Path:
-    """Beside the file; but a device's roles may not write to /etc."""
+    """Beside the file; but a device's roles may not write to /etc. Each user believes only its own."""
     folder = STATE if path == DEFAULT_PATH else path.parent
-    return folder / f"{path.name}.last-good"
+    return folder / f"{path.name}.last-good.{os.geteuid()}"
 
 
 def keep_as_good(path: Path) -> None:
-    """Remember the file, which was just loaded, as the last good one; a folder that can't be written is no obstacle."""
-    with contextlib.suppress(OSError):
-        data, copy = path.read_bytes(), _good_copy(path)
+    """Remember the file, which was just loaded, as the last good one, without its passwords.
+
+    A folder that can't be written is no obstacle.
+    """
+    with contextlib.suppress(OSError, ConfigError):
+        settings, copy = load(path), _good_copy(path)
+        for camera in settings.camera:
+            camera.source, camera.sub = redact(camera.source), redact(camera.sub)
+        data = msgspec.json.encode(settings)
         if not copy.exists() or copy.read_bytes() != data:
-            write_durably(copy, data)
+            write_durably(copy, data, 0o600)
+
+
+def _last_good(path: Path) -> Settings:
+    """The last good settings, with the passwords that the present file has. Raises OSError, MsgspecError."""
+    handle = os.open(_good_copy(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with open(handle, "rb") as copy:
+        if os.fstat(handle).st_uid != os.geteuid():
+            raise PermissionError
+        settings = msgspec.json.decode(copy.read(), type=Settings)
+    present: dict[str, list[str]] = {}
+    with contextlib.suppress(OSError):
+        for url in _urls(path.read_text(encoding="utf-8", errors="replace")):
+            present.setdefault(redact(url), []).append(url)
+    for camera in settings.camera:
+        camera.source, camera.sub = (_with_password(url, present.get(url, [])) for url in (camera.source, camera.sub))
+    return settings
+
+
+def _urls(text: str) -> Iterator[str]:
+    """All usable network addresses in a text that need not be TOML, quoted or not, those in comments last."""
+    for line in sorted(text.splitlines(), key=lambda line: line.lstrip().startswith("#")):
+        for found in WRITTEN_URL.finditer(line):
+            with contextlib.suppress(ValueError):
+                url = tomllib.loads(f'url = "{found[1]}"')["url"] if found[1] else found[2] or found[3]
+                parse_source(url)
+                yield url
+
+
+def _with_password(url: str, present: list[str]) -> str:
+    """The first of the present ones, which is then the next one's no more; without any, no password is tried."""
+    if MASK not in url:
+        return url
+    if not present:
+        return WANTS_PASSWORD.sub("", url)
+    return present.pop(0) if len(present) > 1 else present[0]
 
 
 def load_or_last_good(path: Path) -> tuple[Settings, str | None]:
@@ -71,6 +119,6 @@ def load_or_last_good(path: Path) -> tuple[Settings, str | None]:
         return load(path), None
     except ConfigError as error:
         try:
-            return load(_good_copy(path)), str(error)
-        except ConfigError:
+            return _last_good(path), str(error)
+        except (OSError, msgspec.MsgspecError):
             raise error from None

@@ -1,6 +1,7 @@
 """The `source` string of a camera: a scheme and where to find it."""
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from agent.core.protocols.rtsp import address
 
 FORMS = 'rtsp://user:password@address/path, file:/path/to/video.mp4, v4l2:/dev/video0 or picamera:0'
 NETWORK = ("rtsp", "rtsps")
@@ -19,12 +20,12 @@ def parse_source(text: str) -> SourceSpec:
     """Read a `source` string. Raises ValueError with the accepted forms."""
     scheme, colon, target = text.partition(":")
     if scheme in NETWORK:
+        if told := address.login_fault(text):
+            raise ValueError(told)
         try:
-            valid = bool(urlsplit(text).hostname) and (urlsplit(text).port or 554) > 0
+            address.parse(text)
         except ValueError:
-            valid = False
-        if not valid:
-            raise ValueError(f"takes an address after {scheme}://, as in {FORMS}")
+            raise ValueError(f"takes an address after {scheme}://, as in {FORMS}") from None
         return SourceSpec(scheme, text)
     if not colon or not target:
         raise ValueError(f"takes {FORMS}")

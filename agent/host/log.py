@@ -1,20 +1,13 @@
 """Log lines for the journal and for a terminal, with passwords taken out and repeats folded."""
 import logging
 import os
-import re
 import sys
 
-URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s/?#]*@")         # up to the last @: a password may hold one
-KEY_PASSWORD = re.compile(r"(?i)(?<![a-z])(pass|passwd|password|pwd)=[^\s&]*")      # some cameras take it in the path
+from agent.core.passwords import redact
 
 # What systemd understands at the start of a line (sd-daemon(3)).
 PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>",
             logging.ERROR: "<3>", logging.CRITICAL: "<2>"}
-
-
-def redact(text: str) -> str:
-    """The text without the password of any URL in it."""
-    return KEY_PASSWORD.sub(r"\1=***", URL_PASSWORD.sub(r"\1:***@", text))
 
 
 class _JournalFormatter(logging.Formatter):

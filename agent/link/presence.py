@@ -11,7 +11,8 @@ from agent import __version__
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import CameraFacts
-from agent.host import board, log
+from agent.core.passwords import redact
+from agent.host import board
 from agent.host.clock import Clock
 from agent.link.outbox_bound import OutboxBacklog
 from agent.mqtt.connection import Outgoing
@@ -38,7 +39,7 @@ class Presence:
 
     def configured(self, in_effect: Settings, ver: int | None) -> None:
         """These settings hold; `ver` is the number of the ward's configuration in them, if there is one."""
-        redacted = log.redact(msgspec.json.encode(in_effect).decode())
+        redacted = redact(msgspec.json.encode(in_effect).decode())
         self._settings_sha256, self._cfg_ver = hashlib.sha256(redacted.encode()).hexdigest(), ver
 
     def next_connection(self, topics: wire.Topics, counted: int | None) -> Outgoing:

@@ -1,4 +1,5 @@
 """`taimat config`: a technician's first file, every mistake with its line and remedy, and never a password."""
+import grp
 import os
 import re
 import tomllib
@@ -95,6 +96,34 @@ def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path
     assert said.returncode == 0 and "s3cret" not in said.stdout
     assert shown["camera"][0]["source"] == "rtsp://u:***@host/1" and shown["store"]["keep_days"] == 10
     assert "# pictures a second, likewise (default: 15)" in said.stdout
+
+
+@pytest.mark.parametrize("url", ["rtsp://u:p@ss#s3cret@host/1", "rtsp://u:p@ss s3cret@host/1"])
+def test_no_command_prints_a_password_that_breaks_its_address(tmp_path: Path, url: str):
+    path = write_config(tmp_path, url)
+    for command in (("config", "check"), ("config", "show"), ("doctor",), ("run",)):
+        said = taimat(tmp_path, *command, "--config", path)
+        assert said.returncode == 78 and "write @ as %40" in said.stderr and "s3cret" not in said.stdout + said.stderr
+
+
+def test_show_prints_no_password_with_spaces_or_in_a_query(tmp_path: Path):
+    path = write_config(tmp_path, "rtsp://u:my s3cret@host/1",
+                        'sub = "rtsp://host/1?loginuse=a&loginpas=my s3cret&x=1"\n')
+    said = taimat(tmp_path, "config", "show", "-c", path)
+    assert tomllib.loads(said.stdout)["camera"][0]["source"] == "rtsp://u:***@host/1" and "s3cret" not in said.stdout
+    assert tomllib.loads(said.stdout)["camera"][0]["sub"] == "rtsp://host/1?loginuse=a&loginpas=***&x=1"
+
+
+def test_check_tells_who_else_may_read_the_passwords_and_what_to_type(tmp_path: Path):
+    path = write_config(tmp_path, "rtsp://u:s3cret@host/1")
+    assert taimat(tmp_path, "config", "check", "-c", path).returncode == 0
+    for mode, readers in ((0o604, "anybody"), (0o640, f"group {grp.getgrgid(path.stat().st_gid).gr_name}")):
+        path.chmod(mode)
+        said = taimat(tmp_path, "config", "check", "-c", path)
+        assert said.returncode == 1 and f"{readers} may read it: chmod 600 {path}\n" in said.stderr
+    path = write_config(tmp_path, "rtsp://host/1")
+    path.chmod(0o644)
+    assert taimat(tmp_path, "config", "check", "-c", path).returncode == 0
 
 
 def test_show_marks_what_the_ward_has_set_and_what_was_yours(tmp_path: Path):

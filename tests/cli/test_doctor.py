@@ -74,7 +74,7 @@ def test_secrets_that_anybody_may_read_are_told(tmp_path: Path):
     config = write_config(tmp_path, f"rtsp://u:pw@127.0.0.1:{deaf_port()}/1")
     config.chmod(0o644)
     _, told, _ = look(tmp_path, config)
-    assert told["permissions"]["state"] == "warn" and f"chmod 640 {config}" in told["permissions"]["remedy"]
+    assert told["permissions"]["state"] == "warn" and f"chmod 600 {config}" in told["permissions"]["remedy"]
 
 
 def test_a_check_that_hangs_is_ended_in_time():

@@ -11,6 +11,7 @@ from agent.config.check import ConfigProblem, check_table
 from agent.config.load import TEMPLATE, ConfigError, keep_as_good, load, load_or_last_good, parse
 from agent.config.positions import positions
 from agent.config.settings import Settings, Zone
+from agent.core.passwords import redact
 
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://u:secret@host/1"\n'
 
@@ -59,6 +60,33 @@ def test_all_mistakes_are_told_at_once():
 
 def test_no_error_shows_a_password():
     assert "secret" not in problems(CAMERA + CAMERA + "x = 1\n")
+    assert "secret" not in problems(CAMERA + 'sub = ["rtsp://u:my secret@host/1"]\n')
+
+
+@pytest.mark.parametrize(("url", "signs", "begin"), [
+    ("rtsp://admin:s3@cr#t@192.168.1.20/1", "@ as %40 and # as %23", "admin:***%40***%23***@192.168.1.20"),
+    ("rtsp://admin:s3cr?t@cam/1", "? as %3F", "admin:***%3F***@cam"),
+    ("rtsp://admin:s3@cr@cam:554/1", "@ as %40", "admin:***%40***@cam:554"),
+    ("rtsps://admin:12/s3@cam/1", "/ as %2F", "admin:***%2F***@cam"),
+    ("rtsp://admin:s3@cr/t@10.0.0.9/x@1", "@ as %40 and / as %2F", "admin:***%40***%2F***@10.0.0.9"),
+    ("rtsp://ad@min:[s3]@[fe80::1]/1", "@ as %40 and [ as %5B and ] as %5D", "ad%40min:%5B***%5D@[fe80::1]"),
+    ("rtsp://u#s:s3cr@cam/1", "# as %23", "u%23s:***@cam"),
+])
+@pytest.mark.parametrize("key", ["source", "sub"])
+def test_a_password_that_an_address_cannot_hold_is_refused_and_its_spelling_told(
+        key: str, url: str, signs: str, begin: str):
+    told = problems(CAMERA + f'sub = "{url}"\n' if key == "sub" else CAMERA.replace("rtsp://u:secret@host/1", url))
+    assert (f"camera[1].{key}: has a sign in its user name or password that ends it too early: write {signs}, so that "
+            f"it begins with {begin}\n") in f"{told}\n"
+    assert "s3" not in told and redact(told) == told
+
+
+@pytest.mark.parametrize("url", [
+    "rtsp://admin:p%40ss%231%2F%3F@192.168.1.20/1", "rtsp://u:my pa:ss@h/1", "rtsp://10.0.0.9/1?to=a@b", "rtsp://h/x@1",
+    "rtsp://u:pw@cam.lan:554/x@1", "rtsp://u:pw@[fe80::1]/x@1", "rtsp://h/1#part", "rtsp://h?x=1", "rtsp://localhost?a@b",
+])
+def test_an_address_that_says_clearly_which_part_is_which_is_taken(url: str):
+    assert parse(CAMERA.replace("rtsp://u:secret@host/1", url), "t.toml").camera[0].source == url
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path):
@@ -96,6 +124,58 @@ def test_a_typo_does_not_darken_a_camera_that_ran_before(tmp_path: Path):
     path.write_text(CAMERA + "recrod = 1\n")
     settings, problem = load_or_last_good(path)
     assert settings.camera[0].name == "gate" and problem is not None and "recrod" in problem
+
+
+TWO = ('''[[camera]]
+name = "gate"
+#source = "rtsp://u:f0rmer@host/1"
+source = "rtsp://u:s3cret@host/1"
+sub = 'rtsp://host/1?user=u&psw=s3cret"2'
+[[camera]]
+name = "yard"
+source = "rtsp://h/user=u_password=s3cret_stream=0"
+sub = "rtsp://h/user=u_password=s3cret_stream=1"
+''')
+
+
+@pytest.mark.parametrize("broken", [
+    TWO + "recrod = 1\n", "[[[\n" + TWO, TWO.replace('host/1"\nsub', "host/1\nsub"),
+    TWO.replace('\nsource = "r', "\nsource = r", 1), TWO.replace("u:f0rmer@", "").replace("\nsource", "\n# source", 1),
+    TWO.replace("#source", "source"),
+], ids=["unknown key", "no TOML", "no last quote", "no first quote", "commented out", "twice"])
+def test_the_last_good_one_is_kept_without_passwords_and_gets_them_from_the_present_file(tmp_path: Path, broken: str):
+    path = tmp_path / "taimat.toml"
+    path.write_text(TWO)
+    good = load(path)
+    keep_as_good(path)
+    (copy,) = (each for each in tmp_path.iterdir() if each != path)
+    assert "s3cret" not in copy.read_text() and "f0rmer" not in copy.read_text() and copy.stat().st_mode & 0o077 == 0
+    path.write_text(broken)
+    settings, problem = load_or_last_good(path)
+    expected = TWO.replace("s3cret@", "f0rmer@") if broken.count("\nsource") == 3 else TWO
+    assert problem and settings == (good if expected == TWO else parse(expected, "t.toml"))
+
+
+def test_without_any_password_left_the_cameras_are_asked_without_a_login(tmp_path: Path):
+    path = tmp_path / "taimat.toml"
+    path.write_text(TWO)
+    keep_as_good(path)
+    path.unlink()
+    settings, problem = load_or_last_good(path)
+    assert problem and [(each.source, each.sub) for each in settings.camera] == [
+        ("rtsp://host/1", "rtsp://host/1?user=u&"), ("rtsp://h/user=", "rtsp://h/user=")]
+
+
+def test_a_last_good_one_of_another_users_is_not_believed(tmp_path: Path):
+    path = tmp_path / "taimat.toml"
+    path.write_text(CAMERA)
+    keep_as_good(path)
+    (copy,) = (each for each in tmp_path.iterdir() if each != path)
+    path.write_text("x = 1\n")
+    copy.rename(tmp_path / "theirs")
+    copy.symlink_to(tmp_path / "theirs")
+    with pytest.raises(ConfigError):
+        load_or_last_good(path)
 
 
 def test_without_a_last_good_one_a_typo_is_an_error(tmp_path: Path):

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from agent.cameras import Sink, Source, SourceError
 from agent.cameras.rtsp.own import OwnSource
 from agent.config.settings import Camera
+from agent.core.passwords import redact
 from agent.core.protocols.rtsp.offer import UnfitStream
 from agent.host.clock import Clock
-from agent.host.log import redact
 from agent.host.stop import Stop
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.core.media.soundline import InStep
+from agent.core.passwords import redact
 from agent.host.libav import ANY_METADATA
-from agent.host.log import redact
 from agent.host.stop import Stop
 
 # libav waits about twice the value before it gives up (measured: 4 s became 8.2 s, 2.2 s 4.6 s);

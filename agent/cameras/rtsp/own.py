@@ -7,6 +7,7 @@ from agent.cameras.rtsp.connect import ConnectStopped
 from agent.cameras.rtsp.handshake import Opened, open_camera
 from agent.cameras.rtsp.hub import the_hub
 from agent.cameras.rtsp.stream import RtspStream
+from agent.core.passwords import redact
 from agent.core.protocols.rtp.audio import G711, Aac
 from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.track import RtpTrack as Received
@@ -16,7 +17,6 @@ from agent.core.protocols.rtsp.dialogue import Moved, RequestRefused
 from agent.core.protocols.rtsp.message import Unreadable
 from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream
 from agent.host.clock import Clock
-from agent.host.log import redact
 from agent.host.stop import Stop
 
 VIDEO_HZ = 90_000       # RFC 6184 §5.1 and RFC 7798 §4.1 allow no other

@@ -23,8 +23,8 @@ from agent.cli.demo.lines import conditions, line
 from agent.cli.demo.listen import OutboxReader, ReceivedMessage, Subscriber
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
+from agent.core.passwords import redact
 from agent.host.files import AlreadyRunning, Lock
-from agent.host.log import redact
 from agent.host.prctl import die_with_parent
 from agent.host.stop import Stop
 from agent.store import clips
@@ -171,7 +171,7 @@ class _Show:
         return 0
 
     def _start(self) -> subprocess.Popen[bytes]:
-        config = self._folders.root / "taimat.toml"
+        config = Path(self._settings.store.runtime) / "taimat.toml"     # in memory, and gone with the demo
         config.touch(mode=0o600)
         config.write_text("\n".join(document(self._settings)))
         with self._log.open("wb") as log:

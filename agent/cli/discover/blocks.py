@@ -5,14 +5,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent.cli.config import toml
+from agent.cli.config import FOR_OWNER, toml
 from agent.cli.discover.found import PLACEHOLDER, CameraAccount, FoundCamera, with_login, without_password
+from agent.cli.doctor.rights import roles_group
 from agent.config.load import load, parse
 from agent.host.files import write_durably
 from agent.store.database import StoreError
 
 NAME_MAX_N = 24
-NOT_FOR_OTHERS = 0o640
 
 
 def slug(text: str) -> str:
@@ -56,7 +56,7 @@ def block(name: str, camera: FoundCamera, account: CameraAccount | None, secret:
 
 
 def append(path: Path, blocks: Iterable[str]) -> None:
-    """Add cameras to a configuration that stays valid; nobody but its owner and group may read it from then on.
+    """Add cameras to a configuration that stays valid; nobody but its owner and the roles may read it from then on.
 
     Raises ConfigError, and StoreError where it can't be written.
     """
@@ -66,7 +66,8 @@ def append(path: Path, blocks: Iterable[str]) -> None:
     parse(text, str(path))
     try:
         before = target.stat()
-        write_durably(target, text.encode(), 0o600 | stat.S_IMODE(before.st_mode) & NOT_FOR_OTHERS)
+        for_roles = before.st_mode & stat.S_IRGRP if before.st_gid == roles_group() else 0
+        write_durably(target, text.encode(), FOR_OWNER | for_roles)
         os.chown(target, before.st_uid, before.st_gid)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; run it as a user who may write there (sudo)") from error

@@ -3,10 +3,12 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
+from agent.core import passwords
+
 PLACEHOLDER = "PASSWORD"
 URL_MAX_N = 1000
 # A password that a camera wants within the path, up to the next key.
-IN_PATH = re.compile(r"(?i)(?<![a-z])((?:pass|passwd|password|pwd)=)(?:(?!_[a-z]+=)[^&?/])+")
+IN_PATH = re.compile(rf"(?i)({passwords.KEY})(?:(?!_[a-z]+=)[^&?/])+")
 NO_SUB = "has no small stream: switch its second stream on (H.264, about 640x360)"
 
 

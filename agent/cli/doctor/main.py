@@ -17,7 +17,7 @@ from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
 from agent.config.load import load
 from agent.config.settings import Settings
-from agent.host.log import redact
+from agent.core.passwords import redact
 
 EXIT_OF = {"ok": 0, "skipped": 0, "warn": 1, "bad": 2}
 COLOUR = {"ok": "green", "skipped": "dim", "warn": "yellow", "bad": "bold red"}

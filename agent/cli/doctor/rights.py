@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, warn, worst
 from agent.config.settings import Settings
 from agent.config.source import RAW, parse_source
+from agent.core.passwords import redact
 
 GROUP = "taimat"            # what the package's roles share
 VIDEO = "video"
@@ -15,13 +16,13 @@ VIDEO = "video"
 
 def examine(settings: Settings, config: Path) -> CheckVerdict:
     """All rights that a recorder needs, and those that others must not have."""
-    group = _group()
+    group = roles_group()
     found = [*_folder(Path(settings.store.folder), group), *_folder(Path(settings.store.runtime), group),
              *_secrets(settings, config), *_cameras(settings)]
     return worst(found or [ok("folders and secrets fit " + ("this user" if group is None else f"group {GROUP}"))])
 
 
-def _group() -> int | None:
+def roles_group() -> int | None:
     """The roles' group where the package is installed."""
     try:
         return grp.getgrnam(GROUP).gr_gid
@@ -46,17 +47,38 @@ def _folder(folder: Path, group: int | None) -> Iterator[CheckVerdict]:
 
 
 def _secrets(settings: Settings, config: Path) -> Iterator[CheckVerdict]:
-    secrets = [Path(each) for each in (settings.ward.key, settings.ward.password_file) if each]
-    if any("@" in url for camera in settings.camera for url in (camera.source, camera.sub)):
-        secrets.append(config)
-    for path in secrets:
+    ward = settings.ward
+    for path in (Path(each) for each in (ward.key, ward.password_file, settings.home.password_file) if each):
         try:
             mode = path.stat().st_mode
         except OSError as error:
             yield bad(f"{path}: {error.strerror}", "correct the path, or put the file there")
             continue
         if mode & stat.S_IRWXO:
-            yield warn(f"{path} holds a secret and anybody may read it", f"sudo chmod 640 {path}")
+            yield warn(f"{path} holds a secret and anybody may read it", f"sudo chmod o= {path}")
+    yield from passwords(settings, config)
+
+
+def passwords(settings: Settings, config: Path) -> Iterator[CheckVerdict]:
+    """A configuration with cameras' passwords that others than its owner and the roles may read."""
+    urls = [url for camera in settings.camera for url in (camera.source, camera.sub)]
+    if urls == [redact(url) for url in urls]:
+        return
+    group, status = roles_group(), config.stat()
+    by_all, by_group = status.st_mode & stat.S_IROTH, status.st_mode & stat.S_IRGRP and status.st_gid != group
+    if by_all or by_group:
+        sudo = "" if status.st_uid == os.geteuid() else "sudo "
+        for_roles = group is not None and status.st_uid == 0
+        chgrp = f"{sudo}chgrp {GROUP} {config} && " if for_roles and status.st_gid != group else ""
+        yield warn(f"{config} holds cameras' passwords, and {'anybody' if by_all else _name(status.st_gid)} may read "
+                   "it", f"{chgrp}{sudo}chmod {640 if for_roles else 600} {config}")
+
+
+def _name(group: int) -> str:
+    try:
+        return f"group {grp.getgrgid(group).gr_name}"
+    except KeyError:
+        return f"group {group}"
 
 
 def _cameras(settings: Settings) -> Iterator[CheckVerdict]:

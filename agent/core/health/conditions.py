@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.core.health.codes import CODES, Severity
+from agent.core.passwords import redact
 
 # raised(code, unit, camera): the severity at which a finding stands from earlier looks, or None
 Raised = Callable[..., Severity | None]
@@ -58,7 +59,7 @@ class Condition:
 
 def finding(code: str, *, unit: str | None = None, camera: str | None = None, severity: Severity | None = None,
             detail: object = None, also_after: tuple[str, ...] = ()) -> HealthFinding:
-    """A finding with its row of the table filled in; `detail` counts only if it is text."""
+    """A finding with its row of the table filled in; `detail` counts only if it is text, and loses every password."""
     row = CODES[code]
     return HealthFinding(code=code, unit=unit, camera=camera, severity=severity or row.severity,
-                         detail=detail if isinstance(detail, str) else None, after=row.after + also_after)
+                         detail=redact(detail) if isinstance(detail, str) else None, after=row.after + also_after)

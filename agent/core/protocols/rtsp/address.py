@@ -1,11 +1,17 @@
 """Where a camera is: its URL taken apart, the password out of it; and where its streams are. Pure."""
+import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
+
+from agent.core.passwords import MASK
 
 PORTS = {"rtsp": 554, "rtsps": 322}         # RFC 2326 §3.2; IANA's registry for rtsps
 NO_ADDRESS = "is no rtsp:// or rtsps:// address"
 # All that a request line can carry as it is: cameras compare addresses letter by letter, so nothing else is changed.
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
+# A user name or password with one of these ends too early, unless it is written with its number.
+ENDS = re.compile(r"([@#?/\[\]])")
+CLEAR_HOST = re.compile(r"([\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.%]+\]|localhost)(:\d+)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,28 @@ def parse(url: str) -> Address:
     return Address(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "rtsps",
                    quote(f"{parts.scheme}://{place}{rest}", PLAIN),
                    user, password)
+
+
+def login_fault(url: str) -> str | None:
+    """What is wrong with a user name or password that ends too early, and how it is written; None for a URL without.
+
+    An @ behind the first slash belongs to the path where the host before it is a clear one. The password is masked.
+    """
+    rest = url.partition("://")[2]
+    start = re.split("[/?#]", rest, maxsplit=1)[0]
+    login, _, place = start.rpartition("@")
+    clear, path = CLEAR_HOST.match(place), rest[len(start):]
+    belongs = clear or ":" not in start if path.startswith("/") else clear and not login
+    if not ENDS.search(login) and ("@" not in path or belongs):
+        return None
+    ends = [found.end() for found in re.finditer("@", rest)]
+    hosts = [re.split("[/?#]", rest[end:], maxsplit=1)[0] for end in ends]
+    last = max((number for number, host in enumerate(hosts) if CLEAR_HOST.match(host)), default=-1)
+    user, colon, password = rest[:ends[last] - 1].partition(":")
+    written = "".join(quote(part, safe="") if ENDS.match(part) else MASK for part in ENDS.split(password) if part)
+    rule = " and ".join(f"{sign} as {quote(sign, safe='')}" for sign in dict.fromkeys(ENDS.findall(user + password)))
+    return (f"has a sign in its user name or password that ends it too early: write {rule}, so that it begins with "
+            f"{quote(user, safe='')}{colon}{written}@{hosts[last]}")
 
 
 def resolve(base: str, control: str) -> str:

@@ -1,0 +1,38 @@
+"""Passwords in texts for people: found and masked, however a camera wants them in its address. Pure."""
+import re
+
+MASK = "***"
+KEY = r"[\w%.-]{0,40}(?:pas|pass|passwd|password|passwort|pwd|psw|pw)="        # as cameras call it in a path or query
+
+# An address, up to its closing quote if it stands in quotes, else up to the next one or the line's end: a password may
+# hold anything.
+_ADDRESS = re.compile(r"""(?x) (?<![^\s"'(=,<\[]) (?:(?<=(["']))|) [a-z][a-z0-9+.-]*://
+                      (?(1) (?:\\.|(?!\1)[^\\\n])* | (?:(?![\s"'(=,<\[][a-z][a-z0-9+.-]*://).)* )""", re.IGNORECASE)
+_HOST = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.%]+\]|localhost)(?![\w.-])"
+_WELL_WRITTEN = re.compile(rf"([^\s:/?\#@]*):[^\s/?\#@]*@(?={_HOST}(?::\d{{1,5}})?(?:/|\W?\s|\W*$))", re.IGNORECASE)
+_NO_LOGIN = re.compile(rf"(?:{_HOST}|[\w-]+(?:\.[\w-]+)+)(?::\d{{1,5}})?(?![\w@.-]|:\S)", re.IGNORECASE)
+_KEY_IN_ADDRESS = re.compile(rf"(?i)({KEY})(?:(?!: )[^&\n])*")
+_KEY_ELSEWHERE = re.compile(rf"""(?i)({KEY})(?!\*)[^\s&"']*""")
+
+
+def redact(text: str) -> str:
+    """The text without the password of any address in it.
+
+    Where an address is not written as it should be, all up to its last @ may be the password and is masked.
+    """
+    return _KEY_ELSEWHERE.sub(rf"\1{MASK}", _ADDRESS.sub(lambda found: _masked(found[0]), text))
+
+
+def _masked(address: str) -> str:
+    scheme, mark, rest = address.partition("://")
+    return scheme + mark + _KEY_IN_ADDRESS.sub(rf"\1{MASK}", _masked_login(rest))
+
+
+def _masked_login(rest: str) -> str:
+    if found := _WELL_WRITTEN.match(rest):
+        return f"{found[1]}:{MASK}{rest[found.end() - 1:]}"
+    colon, at = rest.find(":"), rest.rfind("@")
+    user = rest[:colon]
+    if not 0 <= colon < at or _NO_LOGIN.match(rest) or re.search(r"[/\s]", user) and rest[colon + 1].isspace():
+        return rest
+    return f"{user}:{MASK}{rest[at:]}"
