@@ -23,7 +23,7 @@ OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the
 # The state that a device's answer leads to. "done" is not among them: the ward's own intake says that.
 HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
                            "refused": "refused", "expired": "expired"}
-CANCELLED = "cancelled"
+CANCELLED, UNCHECKED = "cancelled", "unchecked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,17 @@ class PictureRequests:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None)).rowcount:
                 _note(db, request_id, now_ms, "intake", "withdrawn", None)
+
+    def unchecked(self, request_id: str, now_ms: int, why: str) -> None:
+        """Note that a check of its upload did not come to its end."""
+        with _faults(self._engine), self._engine.begin() as db:
+            _note(db, request_id, now_ms, "intake", UNCHECKED, why)
+
+    def unchecked_n(self, request_id: str) -> int:
+        """How often that was so."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return db.execute(sql.select(sql.func.count()).select_from(_step).where(
+                _step.c.request == request_id, _step.c.what == UNCHECKED)).scalar_one()
 
     def witnesses(self, dev: str) -> tuple[str | None, dict[int, str]]:
         """The ledger heads in a device's health reports: the newest key's fingerprint, and heads by row number."""

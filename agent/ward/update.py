@@ -4,7 +4,6 @@
 """
 import argparse
 import sys
-import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import msgspec
 
 from agent.config.load import ConfigError
 from agent.core.contract.wire.commands import Update
-from agent.core.release import TOLD, TOLD_B, Release
-from agent.host import digest
+from agent.core.release import BUNDLE_B, TOLD, TOLD_B, Release
+from agent.host import digest, tar
 from agent.host.clock import Clock, SystemClock
+from agent.host.tar import NotPlainTar
 from agent.ward import settings
 from agent.ward.opslink import EXIT_UNDONE, ended
 from agent.ward.orders import OrderWriter
@@ -33,17 +33,16 @@ class UpdateAnswer(msgspec.Struct, frozen=True):
 def update_of(bundle: Path, url: str) -> Update:
     """The command's args for this release, which devices download from `url`. Raises ConfigError."""
     try:
-        with tarfile.open(bundle) as archive:
-            told = archive.next()
-            content = archive.extractfile(told) if told and told.name == TOLD and told.size <= TOLD_B else None
-            if content is None:
+        with bundle.open("rb") as file:
+            name, size_b = next(tar.members(file, BUNDLE_B), ("", 0))
+            if name != TOLD or size_b > TOLD_B:
                 raise ConfigError(f"{bundle}: is no release: scripts/package makes one")
-            version = msgspec.json.decode(content.read(), type=Release).version
+            version = msgspec.json.decode(tar.exactly(file, size_b), type=Release).version
         return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
                                 "bytes": bundle.stat().st_size}, Update)
     except OSError as error:
         raise ConfigError(f"{bundle}: {error.strerror}") from error
-    except (tarfile.TarError, msgspec.MsgspecError) as error:
+    except (NotPlainTar, msgspec.MsgspecError) as error:
         raise ConfigError(f"{bundle}: {error}; it takes a release of scripts/package, and an https:// URL") from error
 
 

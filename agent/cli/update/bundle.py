@@ -1,20 +1,17 @@
 """Opens a bundle that anybody may have made: nothing in it is believed before its maker's signature holds.
 
-A bundle is a plain tar archive: `release.json`, `release.sig`, then the wheels. Read here is the archive's simplest
-form alone, block by block: no extension of the format can name a file elsewhere, or grow in memory.
+A bundle is a plain tar archive: `release.json`, `release.sig`, then the wheels.
 """
 import hashlib
 import os
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from agent.core.evidence.ledger.seals import Verifies
 from agent.core.release import BUNDLE_B, SIGNATURE, SIGNATURE_B, TOLD, TOLD_B, Release, ReleaseRefused, believed
-
-BLOCK_B = 512
-CHUNK_B = 1 << 20
+from agent.host import tar
+from agent.host.tar import NotPlainTar, TarMember
 
 
 def bad(text: str) -> ReleaseRefused:
@@ -25,9 +22,16 @@ def bad(text: str) -> ReleaseRefused:
 def unpack(file: BinaryIO, key: bytes, verifies: Verifies, into: Path, accept: Callable[[Release], None]) -> Release:
     """The release, whose wheels are in `into` then, each with the digest that the maker signed.
 
-    `accept` may refuse it before they are written. Raises Refused and OSError.
+    `accept` may refuse it before they are written. Raises ReleaseRefused and OSError.
     """
-    members = _members(file)
+    try:
+        return _unpack(file, key, verifies, into, accept)
+    except NotPlainTar as error:
+        raise bad(str(error)) from error
+
+
+def _unpack(file: BinaryIO, key: bytes, verifies: Verifies, into: Path, accept: Callable[[Release], None]) -> Release:
+    members = tar.members(file, BUNDLE_B)
     told = _small(file, members, TOLD, TOLD_B)
     release = believed(told, _small(file, members, SIGNATURE, SIGNATURE_B), key, verifies)
     accept(release)
@@ -43,46 +47,19 @@ def unpack(file: BinaryIO, key: bytes, verifies: Verifies, into: Path, accept: C
     return release
 
 
-def _small(file: BinaryIO, members: Iterator[tuple[str, int]], name: str, largest_b: int) -> bytes:
-    """The next file, which must be this one. Raises Refused."""
+def _small(file: BinaryIO, members: Iterator[TarMember], name: str, largest_b: int) -> bytes:
+    """The next file, which must be this one. Raises ReleaseRefused and NotPlainTar."""
     found, size_b = next(members, ("", 0))
     if found != name or size_b > largest_b:
         raise bad(f"{name} is not where it must be")
-    return _exactly(file, size_b)
-
-
-def _members(file: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Name and size of each file; between two steps its content must be read to its end. Raises Refused."""
-    total_b = 0
-    while any(block := _exactly(file, BLOCK_B)):
-        try:
-            info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
-        except (tarfile.HeaderError, UnicodeDecodeError):
-            raise bad("it is no tar archive, or damaged") from None
-        total_b += info.size
-        if info.type != tarfile.REGTYPE or info.size < 0:
-            raise bad(f"{info.name} is no plain file")
-        if total_b > BUNDLE_B:
-            raise bad(f"it is larger than {BUNDLE_B >> 20} MB")
-        yield info.name, info.size
-        _exactly(file, -info.size % BLOCK_B)
+    return tar.exactly(file, size_b)
 
 
 def _copy(file: BinaryIO, size_b: int, target: Path) -> str:
-    """Write the next bytes to a new file; returns their SHA-256, hex. Raises Refused and OSError."""
-    digest, left_b = hashlib.sha256(), size_b
+    """Write the next bytes to a new file; returns their SHA-256, hex. Raises NotPlainTar and OSError."""
+    digest = hashlib.sha256()
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as out:
-        while left_b:
-            chunk = _exactly(file, min(left_b, CHUNK_B))
-            digest.update(chunk)
-            out.write(chunk)
-            left_b -= len(chunk)
+        for piece in tar.pieces(file, size_b):
+            digest.update(piece)
+            out.write(piece)
     return digest.hexdigest()
-
-
-def _exactly(file: BinaryIO, size_b: int) -> bytes:
-    """Raises Refused where the file ends before."""
-    data = file.read(size_b)
-    if len(data) != size_b:
-        raise bad("it is cut short")
-    return data

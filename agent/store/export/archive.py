@@ -21,7 +21,7 @@ def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
     for item in items:
         head = tarfile.TarInfo(f"{folder}/{item.name}")
         head.size, head.mtime, head.mode = item.size_b, made_s, 0o644
-        yield head.tobuf(tarfile.PAX_FORMAT)
+        yield head.tobuf(tarfile.GNU_FORMAT)      # one block, also for a film beyond 8 GiB: agent/host/tar.py
         yield from item.pieces
         yield bytes(-item.size_b % BLOCK_B)
     yield bytes(2 * BLOCK_B)

@@ -30,6 +30,8 @@ MEMORY_B = 1_500_000_000
 JPEG = b"\xff\xd8\xff"
 EXPORT, PICTURE = "export", "snapshot.jpg"      # what the upload becomes, in its folder
 FINDINGS_MAX, LINE_MAX = 20, 200
+EXIT_DISK = 74                  # sysexits.h EX_IOERR
+FIRST_TO_GO = "1000"            # of all processes that share too little memory
 
 
 class Job(Struct, kw_only=True, frozen=True):
@@ -135,11 +137,17 @@ def main() -> int:
     """The process's work. Returns the exit code."""
     die_with_parent()
     os.nice(10)
+    Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     if os.getppid() != job.parent:
         return 0                    # it died before we could ask to die with it; the next one has the folder now
-    sys.stdout.buffer.write(msgspec.json.encode(check(job)))
+    try:
+        verdict = check(job)
+    except OSError as error:
+        print(f"{job.upload}: {error}", file=sys.stderr)
+        return EXIT_DISK
+    sys.stdout.buffer.write(msgspec.json.encode(verdict))
     return 0
 
 

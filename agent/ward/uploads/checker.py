@@ -1,4 +1,7 @@
-"""Has uploads checked, one at a time, and keeps what holds: stored read-only, with a signed receipt, in the database.
+"""Has uploads checked, and keeps what holds: stored read-only, with a signed receipt, in the database.
+
+A few are checked at once, of a device one. One that takes long is put aside, and checked once more in a lane of its
+own, with more time; what does not come to its end there, either, is refused.
 
 The order makes every step one that a kill can't spoil: stored and flushed, then committed, then the upload deleted.
 What is found stored and not committed is committed, what is found whole and not stored is checked anew.
@@ -9,8 +12,10 @@ import os
 import re
 import sys
 import unicodedata
+import weakref
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,12 +24,15 @@ from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
 from agent.ward.requests import PictureRequest, PictureRequests
-from agent.ward.uploads.check import Job, UploadVerdict
+from agent.ward.uploads.check import EXIT_DISK, Job, UploadVerdict
 from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.spool import CHECKING, Spool, remove
 
 RECEIPT, ASKED, REASON = "receipt.json", "request.json", "reason.json"
-PATIENCE_S, S_PER_B = 300.0, 1 / 5_000_000      # of a check; a slow disk reads and writes so many bytes a second
+AT_ONCE_N = 4
+TRIES_N = 2                     # then it is refused
+FIRST_S, FIRST_B_PER_S = 60.0, 20_000_000       # a machine and a disk as one has them
+AGAIN_S, AGAIN_B_PER_S = 300.0, 5_000_000       # loaded and old ones
 READABLE, ENTERABLE = 0o440, 0o550
 STRANGE = re.compile(r"[^\w.-]+")
 
@@ -32,7 +40,23 @@ _log = logging.getLogger(__name__)
 
 
 class Trouble(Exception):
-    """It could not be checked, which is not the device's fault."""
+    """It was not checked to its end, and will be again."""
+
+
+class Uncheckable(Exception):
+    """Its check took too long, or the process that checks it died of it."""
+
+
+class Lane(NamedTuple):
+    """Where checks wait for each other, and how long one may take."""
+
+    slots: asyncio.Semaphore
+    patience_s: float
+    b_per_s: float              # a slow disk reads and writes so many bytes a second
+
+    def patience_for(self, size_b: int) -> float:
+        """Seconds for an upload of this size."""
+        return self.patience_s + size_b / self.b_per_s
 
 
 class Checker:
@@ -41,17 +65,30 @@ class Checker:
     def __init__(self, requests: PictureRequests, spool: Spool, key: CommandKey, clock: Clock,
                  metrics: IntakeMetrics) -> None:
         self._requests, self._spool, self._key, self._clock, self._metrics = requests, spool, key, clock, metrics
-        self._one = asyncio.Semaphore(1)
+        self._first = Lane(asyncio.Semaphore(AT_ONCE_N), FIRST_S, FIRST_B_PER_S)
+        self._again = Lane(asyncio.Semaphore(1), AGAIN_S, AGAIN_B_PER_S)
+        self._devices: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def check(self, request: PictureRequest) -> UploadVerdict | None:
         """What is to be said of a whole upload; None where that is so already, and only has to be settled.
 
         Raises Trouble, DatabaseFault and OSError: then it may be tried again.
         """
-        async with self._one:
+        async with self._devices.setdefault(request.dev, asyncio.Lock()):
             if self._target(request).is_dir():
                 return None
-            return await self._told(await asyncio.to_thread(self._job, request))
+            failed_n = await asyncio.to_thread(self._requests.unchecked_n, request.id)
+            lane = self._again if failed_n else self._first
+            if failed_n >= TRIES_N:
+                return _given_up()
+            async with lane.slots:
+                try:
+                    return await self._told(await asyncio.to_thread(self._job, request), lane)
+                except Uncheckable as error:
+                    await asyncio.to_thread(self._requests.unchecked, request.id, self._clock.now().wall_ms, str(error))
+                    if failed_n + 1 >= TRIES_N:
+                        return _given_up()
+                    raise Trouble(str(error)) from error
 
     async def settle(self, request: PictureRequest, verdict: UploadVerdict | None) -> None:
         """Keep it, or put it aside with the reason: to the end, even if nobody wants it any more. Raises as `check`."""
@@ -68,23 +105,28 @@ class Checker:
         for folder in (self._folder(request), self._target(request)):
             remove(folder)
 
-    async def _told(self, job: Job) -> UploadVerdict:
-        """What the process says that checks it."""
+    async def _told(self, job: Job, lane: Lane) -> UploadVerdict:
+        """What the process says that checks it. Raises Uncheckable, Trouble and OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "agent.ward.uploads.check", stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE)
         try:
-            async with asyncio.timeout(PATIENCE_S + job.bytes * S_PER_B):
+            async with asyncio.timeout(lane.patience_for(job.bytes)):
                 told, _ = await process.communicate(msgspec.json.encode(job))
         except TimeoutError:
-            raise Trouble("the check took too long") from None
+            raise Uncheckable("the check took too long") from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+        if process.returncode == EXIT_DISK:
+            raise Trouble("there was no room for what is in it, or the disk has failed")
         if process.returncode:
-            raise Trouble(f"the check ended with code {process.returncode}")
-        return msgspec.json.decode(told, type=UploadVerdict)
+            raise Uncheckable(f"the check ended with code {process.returncode}")
+        try:
+            return msgspec.json.decode(told, type=UploadVerdict)
+        except msgspec.MsgspecError as error:
+            raise Uncheckable("the check ended without a verdict") from error
 
     def _job(self, request: PictureRequest) -> Job:
         assert request.bytes is not None and request.sha256 is not None
@@ -152,6 +194,10 @@ class Checker:
 
     def _target(self, request: PictureRequest) -> Path:
         return self._spool.folder / place(request)
+
+
+def _given_up() -> UploadVerdict:
+    return UploadVerdict(code="uncheckable", why=f"{TRIES_N} checks of it did not come to an end")
 
 
 def place(request: PictureRequest) -> str:
