@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from agent.cameras import SourceError
 from agent.core.media.model import Packet
 from agent.core.media.nal import join_lengths
 from agent.core.protocols.rtsp.offer import UnfitStream
@@ -73,7 +74,40 @@ def test_a_redirection_is_followed_once():
     circle = OddCamera(FILM)
     circle.habits.answers["DESCRIBE"] = moved % circle.address().encode()
     with read(circle) as reading:
-        assert isinstance(reading.ends(), UnfitStream) and circle.methods.count("DESCRIBE") == 2
+        assert reading.fails()[0] == "camera_stream_bad" and circle.methods.count("DESCRIBE") == 2
+
+
+@pytest.mark.parametrize("flood", [
+    b"OPTIONS rtsp://x RTSP/1.0\r\nCSeq: 1\r\n\r\n" * 1_000, b"\r\n" * 60_000,
+    b"RTSP/1.0 100 Continue\r\nCSeq: 1\r\n\r\n" * 3_000, b"$\1\0\4abcd" * 9_000,
+], ids=["requests", "empty-lines", "answers", "packets"])
+def test_a_flood_instead_of_an_answer_has_an_end(flood: bytes):
+    """Its bytes always wait in the socket, so nothing that is only looked at while waiting would ever end it."""
+    camera = OddCamera(FILM, Habits(answers={"DESCRIBE": b""}, floods={"DESCRIBE": flood}))
+    with read(camera) as reading:
+        error = reading.ends()
+        assert isinstance(error, UnfitStream | SourceError) and reading.watch.fair_s < 9
+
+
+def test_questions_without_end_are_no_video():
+    def asks(viewer: Viewer) -> None:
+        while True:
+            viewer.send(b"OPTIONS rtsp://x RTSP/1.0\r\nCSeq: 1\r\n\r\n" * 50)
+
+    with read(OddCamera(FILM, Habits(acts={10: asks}))) as reading:
+        assert reading.fails()[0] == "camera_stream_bad"
+
+
+def test_packets_that_are_dear_to_receive_are_no_camera():
+    """Thousands of units in each packet, at a rate that no limit on bytes would notice."""
+    def tiny_units(viewer: Viewer) -> None:
+        payload = b"\x78" + b"\0\1\x09" * 20_000
+        packets = b"".join(viewer.packet(payload, 0, last=False) for _ in range(100))
+        while True:
+            viewer.send(packets)
+
+    with read(OddCamera(FILM, Habits(acts={10: tiny_units}))) as reading:
+        assert reading.fails()[0] == "camera_stream_bad"
 
 
 @pytest.mark.parametrize("answer", [

@@ -1,4 +1,5 @@
 """The talk with a camera, word by word: the order, the password, what cameras do differently, and how it ends."""
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -179,6 +180,25 @@ def test_the_end_is_said():
     camera = Camera().talk()
     last = camera.hear(camera.dialogue.farewell())
     assert (last.method, last.header("session"), last.uri) == ("TEARDOWN", "12345", "rtsp://h/live")
+
+
+@pytest.mark.parametrize("channels", ["300-301", "255", "254-256", "999"])
+def test_a_channel_that_no_byte_can_tell_is_for_another_reader(channels: str):
+    with pytest.raises(UnfitStream, match="channel"):
+        Camera(SETUP=[ok(("transport", f"RTP/AVP/TCP;interleaved={channels}"))]).talk()
+
+
+def test_a_camera_that_names_ever_new_methods_takes_no_memory():
+    camera = Camera(GET_PARAMETER=[ok(("public", "GET_PARAMETER"))]).talk()
+    tracemalloc.start()
+    for number in range(2_000):
+        request = camera.hear(camera.dialogue.keep_alive())
+        names = ", ".join(f"M{chr(65 + number % 26) * (number % 90)}{chr(65 + other)}" for other in range(26))
+        camera.dialogue.hear(RtspAnswer((("cseq", request.header("cseq")), ("public", names)), b"", 200))
+        camera.asked.clear()
+    grown_b, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown_b < 500_000 and request.method == "GET_PARAMETER"
 
 
 HEADER = st.tuples(st.sampled_from(["cseq", "session", "transport", "www-authenticate", "public", "location",

@@ -1,5 +1,6 @@
 """Descriptions as cameras of several makers write them, and as nobody should."""
 import base64
+import time
 
 import pytest
 from hypothesis import given
@@ -89,6 +90,26 @@ def test_what_can_not_be_recorded_is_named(lines: str, told: str):
 def test_sound_is_taken_where_it_can_be_kept(lines: str, codec: str | None, unknown: str):
     sound, named = sound_of(sdp.read(lines.encode()), BASE)
     assert (sound.codec if sound else None, named) == (codec, unknown)
+
+
+def test_a_giant_description_costs_little_and_names_little():
+    formats = b" ".join(b"%d" % (number % 128) for number in range(40_000))
+    lines = [b"m=video 0 RTP/AVP " + formats, *(b"a=rtpmap:96 " + b"X" * 40 for _ in range(1_000)),
+             *(b"a=fmtp:96 " + b"a=b;" * 20 for _ in range(900)), *(b"m=audio 0 RTP/AVP 0" for _ in range(2_000))]
+    began_s = time.process_time()
+    described = sdp.read(b"\n".join(lines))
+    assert time.process_time() - began_s < 0.5
+    assert len(described.medias) <= 32 and len(described.medias[0].formats) <= 32
+    assert len(described.medias[0].formats[0].parameters) <= 32
+    with pytest.raises(UnfitStream) as unfit:
+        video_of(described, BASE)
+    assert len(str(unfit.value)) < 100
+
+
+@pytest.mark.parametrize("name", ["X" * 100_000, "\x1b[2J", "a b"])
+def test_a_codec_that_is_no_word_is_not_repeated(name: str):
+    described = sdp.read(f"m=audio 0 RTP/AVP 97\na=rtpmap:97 {name}/8000".encode())
+    assert sound_of(described, BASE) == (None, "payload 97")
 
 
 LINE = st.one_of(st.binary(max_size=40), st.sampled_from(WITH_SOUND.splitlines()),

@@ -38,6 +38,7 @@ class Habits:
     requests_per_nonce: int = 1000
     hangs_up_at_strangers: bool = False
     answers: dict[str, bytes] = field(default_factory=dict)     # by method; {cseq}, {uri} and {sdp} are filled in
+    floods: dict[str, bytes] = field(default_factory=dict)      # by method, sent without end after the answer
     description: str = "a=control:trackID=0\r\n"                # what its SDP says besides the codec
     early: bool = False                 # video comes before the answer to PLAY
     session_s: float = 60.0             # without a sign of life it ends the session
@@ -151,8 +152,18 @@ class Viewer:
                 threading.Thread(target=self._play, args=(self._answer_to(method, uri, cseq[1]),), daemon=True).start()
                 continue
             self.send(self._answer_to(method, uri, cseq[1]))
+            if method in self.habits.floods:
+                threading.Thread(target=self._hear_nothing, daemon=True).start()
+            while method in self.habits.floods:
+                self.send(self.habits.floods[method])
             if method == "TEARDOWN":
                 raise Leave
+
+    def _hear_nothing(self) -> None:
+        """Take what is said, so that nobody waits for room to speak."""
+        with contextlib.suppress(OSError):
+            while self._guest.recv(65_536):
+                pass
 
     def _next_request(self) -> bytes:
         """A request's head; answers to our own requests are remembered like requests, RTCP is counted."""
@@ -259,9 +270,10 @@ class Viewer:
         units = [*(film.sets if film.keys[index] else ()), *film.frames[index]]
         payloads = [payload for unit in units for payload in _payloads(unit)]
         stamp = round(self.clock + number * film.period_s * HZ) & 0xFFFFFFFF
-        return b"".join(self._packet(payload, stamp, payload is payloads[-1]) for payload in payloads)
+        return b"".join(self.packet(payload, stamp, payload is payloads[-1]) for payload in payloads)
 
-    def _packet(self, payload: bytes, stamp: int, last: bool) -> bytes:
+    def packet(self, payload: bytes, stamp: int, last: bool) -> bytes:
+        """An RTP packet behind its channel and length."""
         self._sequence = self._sequence + 1 & 0xFFFF
         mark = 0x80 if last and self.habits.marks else 0
         header = bytes((0x80, mark | 96)) + self._sequence.to_bytes(2, "big") + stamp.to_bytes(4, "big") + b"oddc"

@@ -27,7 +27,7 @@ class CameraConnection:
     """One connection while we may wait for it. `socket` never blocks, so that it can be handed to the hub."""
 
     def __init__(self, address: Address, stop: Stop, until_mono_s: float, now: Callable[[], float]) -> None:
-        """Connect, until that time at the latest. Raises OSError (TimeoutError among them) and Stopped."""
+        """Connect, until that time at the latest. Raises OSError (TimeoutError among them) and ConnectStopped."""
         self._stop, self._until_mono_s, self._now = stop, until_mono_s, now
         self.socket = self._connect(address)
         if address.tls:
@@ -38,13 +38,13 @@ class CameraConnection:
                 raise
 
     def send(self, data: bytes, until_mono_s: float) -> None:
-        """Send all of it. Raises OSError and Stopped."""
+        """Send all of it. Raises OSError and ConnectStopped."""
         sent_b = 0
         while sent_b < len(data):
             sent_b += self._patiently(functools.partial(self.socket.send, data[sent_b:]), select.POLLOUT, until_mono_s)
 
     def receive(self, until_mono_s: float) -> bytes:
-        """What comes next, b"" at the end of the connection. Raises OSError and Stopped."""
+        """What comes next, b"" at the end of the connection. Raises OSError and ConnectStopped."""
         return self._patiently(functools.partial(self.socket.recv, PIECE_B), select.POLLIN, until_mono_s)
 
     def _connect(self, address: Address) -> socket.socket:
@@ -82,8 +82,12 @@ class CameraConnection:
         self._patiently(secure.do_handshake, select.POLLIN, self._until_mono_s)
 
     def _patiently(self, call: Callable[[], T], blocked: int, until_mono_s: float) -> T:
-        """Return what `call` returns once it does not block; `blocked` is poll's event for a plain socket that does."""
+        """Return what `call` returns once it does not block; `blocked` is poll's event for a plain socket that does.
+
+        The clock is looked at before each call: a camera that never stops sending never blocks.
+        """
         while True:
+            self._left_s(until_mono_s)
             try:
                 return call()
             except OSError as error:
@@ -95,13 +99,17 @@ class CameraConnection:
     def _wait(self, waited: socket.socket, events: int, until_mono_s: float) -> None:
         poll = select.poll()
         poll.register(waited, events)
-        while not self._stop.is_set():
-            left_s = min(until_mono_s, self._until_mono_s) - self._now()
-            if left_s <= 0:
-                raise TimeoutError
-            if poll.poll(1000 * min(left_s, LOOK_S)):
-                return
-        raise ConnectStopped
+        while not poll.poll(1000 * min(self._left_s(until_mono_s), LOOK_S)):
+            pass
+
+    def _left_s(self, until_mono_s: float) -> float:
+        """Seconds until then. Raises TimeoutError and ConnectStopped."""
+        left_s = min(until_mono_s, self._until_mono_s) - self._now()
+        if self._stop.is_set():
+            raise ConnectStopped
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
 
 
 def waits_for(error: OSError, blocked: int) -> int:

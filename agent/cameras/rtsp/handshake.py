@@ -7,12 +7,21 @@ from agent.cameras.rtsp.connect import CameraConnection
 from agent.core.protocols.rtsp.address import Address, parse
 from agent.core.protocols.rtsp.dialogue import Dialogue, Moved
 from agent.core.protocols.rtsp.login import Login
-from agent.core.protocols.rtsp.message import RtspInbox
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox
 from agent.host.stop import Stop
 
 WHOLE_S = 8.0           # for all of it: a camera that is back has to be recorded within 15 s
 ANSWER_S = 4.0          # for one answer
+MESSAGES_MAX_N = 64     # of one connection until it plays: two tracks, each request refused twice, take 15
+BYTES_MAX = 8_000_000   # likewise, with the video that comes early
+
+
+class NeverPlays(Exception):
+    """The camera talks and talks, and no end is in sight."""
+
+
+class RedirectRefused(Exception):
+    """The camera sends us where its password must not go; no other reader may follow it, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,10 @@ class Opened:
 
 
 def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float]) -> Opened:
-    """Connect and talk until the camera plays. Raises OSError, Stopped, and all that a Dialogue and an Inbox raise."""
+    """Connect and talk until the camera plays.
+
+    Raises OSError, ConnectStopped, NeverPlays, RedirectRefused, and all that a Dialogue and an RtspInbox raise.
+    """
     until_mono_s = now() + WHOLE_S
     login = Login(address.user, address.password, secrets.token_hex(8))
     moved = hung_up = False
@@ -35,7 +47,9 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
             return Opened(line, dialogue, _talk(line, dialogue, now))
         except BaseException as error:
             line.socket.close()
-            if isinstance(error, Moved) and not moved:
+            if isinstance(error, Moved):
+                if moved:
+                    raise RedirectRefused("sends us from one address to the next") from None
                 address, moved = _moved(address, error.url), True
             elif isinstance(error, ConnectionError) and dialogue.proving and not hung_up:
                 hung_up = True          # some hang up after "who are you?"; the next connection begins with the answer
@@ -45,18 +59,24 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
 
 def _talk(line: CameraConnection, dialogue: Dialogue, now: Callable[[], float]) -> bytes:
     """The whole dialogue; returns what came early of the video."""
-    inbox = RtspInbox()
+    inbox, messages_n, came_b = RtspInbox(), 0, 0
     answered_by_mono_s = now() + ANSWER_S
     line.send(dialogue.begin(), answered_by_mono_s)
     while not dialogue.playing:
         data = line.receive(answered_by_mono_s)
         if not data:
             raise ConnectionResetError
+        came_b += len(data)
+        if came_b > BYTES_MAX:
+            raise NeverPlays
         inbox.feed(data)
         for message in inbox.messages():
-            reply = dialogue.hear(message)
-            if reply:
-                answered_by_mono_s = now() + ANSWER_S
+            messages_n += 1
+            if messages_n > MESSAGES_MAX_N:
+                raise NeverPlays
+            if reply := dialogue.hear(message):
+                if isinstance(message, RtspAnswer):     # a camera's own questions earn it no more time
+                    answered_by_mono_s = now() + ANSWER_S
                 line.send(reply, answered_by_mono_s)
             if dialogue.playing:
                 break
@@ -64,11 +84,11 @@ def _talk(line: CameraConnection, dialogue: Dialogue, now: Callable[[], float]) 
 
 
 def _moved(address: Address, url: str) -> Address:
-    """The new address; the password goes to no other host than the one it was given for. Raises Unfit."""
+    """The new address; the password goes to no other host than the one it was given for. Raises RedirectRefused."""
     try:
         new = parse(url)
     except ValueError:
-        raise UnfitStream("it sends us to something that is no address") from None
+        raise RedirectRefused("sends us to something that is no address") from None
     if new.host != address.host or address.tls and not new.tls:
-        raise UnfitStream("it sends us to another host")
+        raise RedirectRefused("sends us to another host")
     return Address(new.host, new.port, new.tls, new.uri, address.user, address.password)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from agent.cameras import RecordSink, Sink, Source, SourceError
 from agent.cameras.rtsp.connect import ConnectStopped
-from agent.cameras.rtsp.handshake import Opened, open_camera
+from agent.cameras.rtsp.handshake import NeverPlays, Opened, RedirectRefused, open_camera
 from agent.cameras.rtsp.hub import the_hub
 from agent.cameras.rtsp.stream import RtspStream
 from agent.core.passwords import redact
@@ -13,7 +13,7 @@ from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.track import RtpTrack as Received
 from agent.core.protocols.rtp.video import H264, H265
 from agent.core.protocols.rtsp.address import parse
-from agent.core.protocols.rtsp.dialogue import Moved, RequestRefused
+from agent.core.protocols.rtsp.dialogue import RequestRefused
 from agent.core.protocols.rtsp.message import Unreadable
 from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream
 from agent.host.clock import Clock
@@ -32,7 +32,7 @@ def received(track: OfferedTrack) -> Received:
     if track.codec != "aac":
         return G711(form.payload, form.clock_hz)
     try:
-        lengths = (int(form.parameter(name) or usual) for name, usual in LENGTHS.items())
+        lengths = (int(form.parameter(name)[:3] or usual) for name, usual in LENGTHS.items())
         return Aac(form.payload, form.clock_hz or track.sound.rate_hz, track.sound.config, *lengths)
     except ValueError as error:
         raise UnfitStream(f"its sound makes no sense: {error}") from None
@@ -85,8 +85,12 @@ class OwnSource(Source):
             raise SourceError(code, f"{self._name}: {what}", remedy) from None
         except Unreadable as error:
             raise UnfitStream(str(error)) from None
-        except Moved:
-            raise UnfitStream("it sends us from one address to the next") from None
+        except RedirectRefused as refused:
+            raise SourceError("camera_stream_bad", f"{self._name}: {refused}, and we don't follow",
+                              "if the camera has a new address, enter that") from None
+        except NeverPlays:
+            raise SourceError("camera_stream_bad", f"{self._name}: talks without end and sends no video",
+                              "is it a camera? If so, restart it") from None
         except ConnectionRefusedError:
             raise self._unreachable("refuses the connection", "is it a camera, and is RTSP on?") from None
         except ConnectionError:

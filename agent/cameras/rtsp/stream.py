@@ -2,6 +2,7 @@
 import contextlib
 import select
 import socket
+import time
 from collections.abc import Callable
 
 from agent.cameras import RecordSink, SourceError
@@ -18,6 +19,45 @@ SILENT_S = 4.0              # nothing at all: the camera hangs, or the way to it
 NO_VIDEO_S = 8.0            # it talks but shows nothing; some pause for seconds when they switch to night
 FLOOD_B_PER_S = 32_000_000  # ten times the largest stream of any camera
 UNSENT_MAX_B = 65_536       # a camera that does not even take our signs of life
+WORDS_MAX_N = 100           # of its own that a camera says in a second; good ones answer twice a minute
+BUSY_OVER_S = 5.0           # the time over which a camera's share of the hub's thread is measured,
+BUSY_MAX = 0.7              # and the share that is too much: the thread is there for every camera
+
+
+class _StreamLoad:
+    """How much one camera gives us to do. Raises SourceError when it is more than any camera has a reason for."""
+
+    def __init__(self, name: str, now_mono_s: float) -> None:
+        self._name = name
+        self._second_mono_s = self._busy_mono_s = now_mono_s    # when it was begun to count, in small and in large
+        self._came_b = self._words_n = 0
+        self._busy_s = 0.0
+
+    def came(self, size_b: int, now_mono_s: float) -> None:
+        """So many bytes were received."""
+        if now_mono_s - self._second_mono_s >= 1.0:
+            self._second_mono_s, self._came_b, self._words_n = now_mono_s, 0, 0
+        self._came_b += size_b
+        self._demand(self._came_b <= FLOOD_B_PER_S)
+
+    def talked(self) -> None:
+        """One of the bytes' messages was the camera's own word."""
+        self._words_n += 1
+        self._demand(self._words_n <= WORDS_MAX_N)
+
+    def worked(self, work_s: float, now_mono_s: float) -> None:
+        """So much of the thread's time went by. What is cheap to send may be dear to receive."""
+        self._busy_s += work_s
+        over_s = now_mono_s - self._busy_mono_s
+        if over_s >= BUSY_OVER_S:
+            if self._busy_s > BUSY_MAX * over_s:
+                raise SourceError("camera_stream_bad", f"{self._name}: takes more work than this machine has time for",
+                                  "lower its resolution or frame rate")
+            self._busy_s, self._busy_mono_s = 0.0, now_mono_s
+
+    def _demand(self, bounded: bool) -> None:
+        if not bounded:
+            raise SourceError("camera_stream_bad", f"{self._name}: sends more than any camera does", "is it one?")
 
 
 class RtspStream:
@@ -30,8 +70,8 @@ class RtspStream:
         self._dialogue, self._receiver, self._sink, self._name, self._now = dialogue, receiver, sink, name, now
         self._sounds = {track.channel: track.sound for track in dialogue.tracks if track.sound}
         self._unsent = bytearray()
-        self._heard_mono_s = self._seen_mono_s = self._second_mono_s = now()
-        self._second_b = 0
+        self._heard_mono_s = self._seen_mono_s = now()
+        self._load = _StreamLoad(name, self._heard_mono_s)
         self._speak_mono_s = self._heard_mono_s + dialogue.keep_alive_every_s
         self.seen_n = 0         # units of video
 
@@ -42,6 +82,12 @@ class RtspStream:
 
     def receive(self, piece: memoryview) -> bool:
         """Take what has come; whether more may wait: in the socket, or in TLS, which announces nothing."""
+        began_s = time.thread_time()
+        more = self._receive(piece)
+        self._load.worked(time.thread_time() - began_s, self._heard_mono_s)
+        return more
+
+    def _receive(self, piece: memoryview) -> bool:
         taken_b = 0
         while taken_b < len(piece):
             try:
@@ -62,7 +108,7 @@ class RtspStream:
     def handle(self, data: bytes | memoryview) -> None:
         """Hand on the packets that these bytes complete."""
         self._heard_mono_s = self._now()
-        self._count(len(data))
+        self._load.came(len(data), self._heard_mono_s)
         for item in self._received(data):
             self._hand_on(item)
 
@@ -115,6 +161,7 @@ class RtspStream:
 
     def _listen(self, data: bytes) -> None:
         """The camera's own words: answers to our signs of life, and requests."""
+        self._load.talked()
         head, _, body = data.partition(b"\r\n\r\n")
         with contextlib.suppress(Unreadable):       # whatever it was, the video tells whether the camera is well
             self._say(self._dialogue.hear(read(head, body)))
@@ -138,10 +185,3 @@ class RtspStream:
                     raise
                 return True
         return False
-
-    def _count(self, size_b: int) -> None:
-        if self._heard_mono_s - self._second_mono_s >= 1.0:
-            self._second_mono_s, self._second_b = self._heard_mono_s, 0
-        self._second_b += size_b
-        if self._second_b > FLOOD_B_PER_S:
-            raise SourceError("camera_stream_bad", f"{self._name}: sends more than any camera does", "is it one?")

@@ -34,7 +34,7 @@ class Aac(RtpTrack):
                  size_length: int = 13, index_length: int = 3, index_delta_length: int = 3) -> None:
         """`config` and the lengths in bits as SDP's fmtp tells them. Raises ValueError for impossible lengths."""
         super().__init__(payload_type, clock_rate)
-        if not 0 < size_length <= 16 or min(index_length, index_delta_length) < 0:
+        if not 0 < size_length <= 16 or not (0 <= index_length <= 16 and 0 <= index_delta_length <= 16):
             raise ValueError(f"AAC with headers of {size_length}, {index_length} and {index_delta_length} bits")
         self.samples_n, rate_hz = frame_shape(config)
         self._frame_ticks = self.samples_n * clock_rate // (rate_hz or clock_rate)      # RTP counts what comes out

@@ -17,6 +17,7 @@ PROOFS_MAX = 3                      # of one request: without a password, with i
 TIMEOUT_S = 60.0                    # of a session that tells none, RFC 2326 §12.37
 KEEP_ALIVE_LEAST_S, KEEP_ALIVE_MOST_S = 2.0, 30.0
 INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
+CHANNEL_MAX = 255                   # RFC 2326 §10.12: a byte
 SESSION_TIMEOUT = re.compile(r";\s*timeout\s*=\s*(\d{1,5})")
 UNDERSTOOD = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE")     # asked by a server: it wants a sign of life
 GOODBYES = ("TEARDOWN", "REDIRECT")
@@ -73,7 +74,7 @@ class Dialogue:
         self._asked_n = 0
         self._session = ""
         self._timeout_s = TIMEOUT_S
-        self._methods: set[str] = set()
+        self._knows_get = False             # whether it says that it understands GET_PARAMETER
         self._whole_uri = address.uri       # what PLAY and the like are about
         self._to_set_up: list[OfferedTrack] = []
         self._accepted = False              # the password was right once
@@ -103,7 +104,7 @@ class Dialogue:
 
     def keep_alive(self) -> bytes:
         """A request whose only purpose is to be heard."""
-        return self._ask("GET_PARAMETER" if "GET_PARAMETER" in self._methods else "OPTIONS", self._whole_uri)
+        return self._ask("GET_PARAMETER" if self._knows_get else "OPTIONS", self._whole_uri)
 
     def farewell(self) -> bytes:
         """The last request; nobody needs to wait for its answer."""
@@ -120,7 +121,7 @@ class Dialogue:
         if heard.status == 401 and (again := self._prove(asked, heard)):
             return again
         self._accepted |= asked.proved and heard.status < 300
-        self._methods |= set(re.findall(r"[A-Z_]+", heard.header("public").upper()))
+        self._knows_get |= "GET_PARAMETER" in heard.header("public").upper()
         return AFTER[self.step](self, asked, heard)
 
     def _ask(self, method: str, uri: str, headers: Mapping[str, str] | None = None) -> bytes:
@@ -202,7 +203,7 @@ class Dialogue:
     def _while_playing(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         """An answer to a sign of life: the video tells better than its status whether the session goes on."""
         if asked.method == "GET_PARAMETER" and answer.status >= 400:
-            self._methods.discard("GET_PARAMETER")
+            self._knows_get = False
         return b""
 
 
@@ -229,10 +230,13 @@ def _demand_success(asked: _SentRequest, answer: RtspAnswer) -> None:
 
 
 def _channels(transport: str, first: int) -> tuple[int, int]:
-    """Where the packets come: as the camera says, and as it was asked if it says nothing. Raises Unfit."""
+    """Where the packets come: as the camera says, and as it was asked if it says nothing. Raises UnfitStream."""
     if told := INTERLEAVED.search(transport.lower()):
         channel = int(told[1])
-        return channel, int(told[2]) if told[2] else channel + 1
+        channels = channel, int(told[2]) if told[2] else channel + 1
+        if max(channels) > CHANNEL_MAX:
+            raise UnfitStream(f"it sends on channel {max(channels)}")
+        return channels
     if transport and "tcp" not in transport.lower():
         raise UnfitStream("it does not send over TCP")
     return first, first + 1

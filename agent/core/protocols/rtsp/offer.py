@@ -10,6 +10,7 @@ from agent.core.protocols.rtsp.sdp import Description, SdpFormat, SdpMedia
 VIDEO = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
 LAWS = {"PCMA": "pcma", "PCMU": "pcmu"}
 AAC = "MPEG4-GENERIC"           # RFC 3640
+CONFIG_MAX_LETTERS = 128        # of AAC, in hex; real ones have 4 to 14
 
 
 class UnfitStream(Exception):
@@ -68,10 +69,11 @@ def _audio_info(one: SdpFormat) -> AudioInfo | None:
     """The sound's format for a recording; None if it can't be kept as it is."""
     if one.name in LAWS and one.clock_hz:
         return AudioInfo(LAWS[one.name], one.clock_hz, one.channels)
-    if one.name != AAC or one.parameter("mode").lower() != "aac-hbr":
+    config = one.parameter("config")
+    if one.name != AAC or one.parameter("mode").lower() != "aac-hbr" or len(config) > CONFIG_MAX_LETTERS:
         return None
     try:
-        return audio.aac(bytes.fromhex(one.parameter("config")))
+        return audio.aac(bytes.fromhex(config))
     except ValueError:
         return None
 

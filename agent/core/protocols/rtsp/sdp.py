@@ -9,8 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 LINES_MAX = 2_000
+MEDIAS_MAX_N, FORMATS_MAX_N, PARAMETERS_MAX_N = 32, 32, 32      # a recorder with 16 channels describes one of them
+NAME = re.compile(r"[\w.+-]{1,32}", re.ASCII)                   # of a codec: it is shown to people
 LINE_END = re.compile(r"\r\n|\n|\r")      # no more than these: a title in UTF-8 may hold what else ends lines
+PAYLOAD_MAX = 127           # RFC 3550 §5.1: seven bits
 STATIC = {0: ("PCMU", 8000), 8: ("PCMA", 8000), 14: ("MPA", 90000), 26: ("JPEG", 90000), 32: ("MPV", 90000)}
+SETS_MAX_N = 16             # of one kind; real ones have one or two
 SETS = ("sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets")
 
 
@@ -37,7 +41,7 @@ class SdpFormat:
 
     def parameter_sets(self) -> list[bytes]:
         """The NAL units among the parameters; what is no base64 is left out, for the stream brings them again."""
-        texts = [text for name in SETS for text in self.parameter(name).split(",") if text]
+        texts = [text for name in SETS for text in self.parameter(name).split(",", SETS_MAX_N)[:SETS_MAX_N] if text]
         return [unit for text in texts if (unit := _decoded(text))]
 
 
@@ -69,6 +73,8 @@ def read(text: bytes) -> Description:
         if not equals:
             continue
         if kind == "m":
+            if len(medias) == MEDIAS_MAX_N:
+                break
             media = _media(value)
             medias.append(media)
         elif kind == "a" and media is None:
@@ -81,7 +87,8 @@ def read(text: bytes) -> Description:
 def _media(value: str) -> SdpMedia:
     """m=video 0 RTP/AVP 96 97"""
     words = value.split()
-    payloads = dict.fromkeys(number for word in words[3:] if (number := _number(word)) is not None)
+    numbers = (_number(word) for word in words[3:3 + FORMATS_MAX_N])
+    payloads = dict.fromkeys(number for number in numbers if number is not None and number <= PAYLOAD_MAX)
     return SdpMedia(words[0].lower() if words else "",
                  formats=tuple(SdpFormat(payload, *STATIC.get(payload, ())) for payload in payloads))
 
@@ -123,15 +130,17 @@ def _with_format(media: SdpMedia, value: str, change: Callable[[SdpFormat, str],
 
 def _mapped(one: SdpFormat, value: str) -> SdpFormat:
     """H264/90000 or MPEG4-GENERIC/16000/2"""
-    codec, hz, channels, *_ = (*value.split("/"), "", "")
-    return replace(one, codec=codec.strip().upper(), clock_hz=_number(hz) or 0, channels=_number(channels) or 1)
+    codec, hz, channels, *_ = (*value.split("/", 3), "", "")
+    name = codec.strip().upper()
+    return replace(one, codec=name if NAME.fullmatch(name) else "", clock_hz=_number(hz) or 0,
+                   channels=_number(channels) or 1)
 
 
 def _with_parameters(one: SdpFormat, value: str) -> SdpFormat:
     """packetization-mode=1; sprop-parameter-sets=Z0IA...,aM4..."""
-    pairs = (part.strip().partition("=") for part in value.split(";"))
+    pairs = (part.strip().partition("=") for part in value.split(";", PARAMETERS_MAX_N))
     found = tuple((name.strip().lower(), text.strip()) for name, equals, text in pairs if equals)
-    return replace(one, parameters=one.parameters + found)
+    return replace(one, parameters=(one.parameters + found)[:PARAMETERS_MAX_N])
 
 
 def _number(text: str) -> int | None:
