@@ -24,6 +24,7 @@ from agent.core.household.pause import Paused
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.meter import Rate
+from agent.host.runtime import camera_socket
 from agent.host.stop import Stop
 from agent.store.folders import Folders
 
@@ -57,14 +58,14 @@ class Camera:
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
                                   pre_roll_s=camera.pre_roll_s, encryption=choose_policy(settings.store.encrypt))
-        live = LiveSocket(runtime / f"live-{camera.name}.sock")
+        live = LiveSocket(camera_socket(runtime, "live", camera.name))
         self._pipe = Pipe(camera, self._recorder, live, clock)
-        self._sockets = [live, SnapshotSocket(runtime / f"snap-{camera.name}.sock", self._pipe.newest, clock)]
+        self._sockets = [live, SnapshotSocket(camera_socket(runtime, "snap", camera.name), self._pipe.newest, clock)]
         if settings.home.snapshots:
-            self._sockets.append(SnapshotSocket(runtime / f"small-{camera.name}.sock", self._pipe.newest, clock,
-                                                SMALL_WIDE))
+            self._sockets.append(SnapshotSocket(camera_socket(runtime, "small", camera.name), self._pipe.newest,
+                                                clock, SMALL_WIDE))
         watch = self._pipe.watch
-        self._sockets.append(busy_socket(runtime / f"busy-{camera.name}.sock", watch.busy, watch.forget_busy))
+        self._sockets.append(busy_socket(camera_socket(runtime, "busy", camera.name), watch.busy, watch.forget_busy))
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
         self._stop = Stop()                     # of these; set while the camera is to see nothing

@@ -15,6 +15,7 @@ from agent.core.contract.facts import CameraFacts
 from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
 from agent.host import rescue
 from agent.host.clock import Clock
+from agent.host.runtime import own
 from agent.store import reboot_history
 from agent.store.folders import Folders
 
@@ -29,7 +30,7 @@ class Recovery:
     def __init__(self, camera: str, folders: Folders, runtime: Path, clock: Clock, requests: Path) -> None:
         """`runtime` is empty after a boot, `folders` is not; root's units look for requests in `requests`."""
         self._camera, self._clock, self._requests = camera, clock, requests
-        self._held_file, self._past_file = runtime / f"{camera}.ladder", reboot_history.path(folders, camera)
+        self._runtime, self._past_file = runtime, reboot_history.path(folders, camera)
         self._past = reboot_history.load(self._past_file)
         self._held: Held | None = None          # None until the camera is opened
         self._ladder = Ladder((Step.PROCESS,))
@@ -102,10 +103,13 @@ class Recovery:
 
     def _known(self) -> Held:
         with contextlib.suppress(OSError, msgspec.DecodeError):
-            return msgspec.json.decode(self._held_file.read_bytes(), type=Held)
+            return msgspec.json.decode(self._held_file().read_bytes(), type=Held)
         return Held()
 
     def _hold(self, held: Held) -> None:
         self._held = held
         with contextlib.suppress(OSError):
-            self._held_file.write_bytes(msgspec.json.encode(held))
+            self._held_file().write_bytes(msgspec.json.encode(held))
+
+    def _held_file(self) -> Path:
+        return own(self._runtime, "capture") / f"{self._camera}.ladder"

@@ -12,6 +12,7 @@ from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line
 from agent.config.load import load
 from agent.core.contract.busy import COLUMNS, FORGET, LARGEST_B, SHOW, Busy, BusyError, level, parse
+from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.store.database import StoreError
 
@@ -39,7 +40,7 @@ def busy(camera: CameraName, forget: Forget = False, json: Json = False, config:
     settings = load(config_path(config))
     if not seeing(settings, camera, "nothing to be seen").motion.enabled:
         raise typer.BadParameter(f"{camera} does not look for motion; to look: enabled = true under [camera.motion]")
-    path = Path(settings.store.runtime) / f"busy-{camera}.sock"
+    path = camera_socket(Path(settings.store.runtime), "busy", camera)
     try:
         found = parse(ask(path, FORGET if forget else SHOW, answer_b_max=LARGEST_B))
     except (OSError, BusyError) as error:

@@ -12,6 +12,7 @@ from agent.cli.place import config_path
 from agent.cli.terminal import console, size
 from agent.config.load import load
 from agent.core.contract.still import LARGEST_B, StillError, parse
+from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.store.database import StoreError
 
@@ -24,7 +25,7 @@ def snapshot(camera: CameraName, output: Output = None, config: Config = None) -
     """Take a camera's picture of now: full size, with its masks, from the running recorder."""
     settings = load(config_path(config))
     seeing(settings, camera, "no picture")
-    jpeg, age_ms = _ask(camera, Path(settings.store.runtime) / f"snap-{camera}.sock")
+    jpeg, age_ms = _ask(camera, camera_socket(Path(settings.store.runtime), "snap", camera))
     target = output or Path(time.strftime(f"{camera}-%Y%m%d-%H%M%S.jpg"))
     if str(target) == "-":
         sys.stdout.buffer.write(jpeg)

@@ -20,6 +20,7 @@ from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.prctl import die_with_parent
+from agent.host.runtime import MODE
 from agent.host.stop import Stop
 from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
@@ -164,10 +165,10 @@ def run(config: Path, stop: Stop, reload: Reload) -> None:
     Folders(Path(settings.store.folder)).create()
     runtime = Path(settings.store.runtime)
     try:
-        runtime.mkdir(mode=0o770, parents=True, exist_ok=True)
-        for old in runtime.glob("*.starts"):
+        runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
+        for old in runtime.glob("*/*.starts"):
             old.unlink()
-        inbox = Inbox(runtime / "run.sock")
+        inbox = Inbox(runtime, "run")
     except OSError as error:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder that you may write under [store] runtime") from error

@@ -158,8 +158,8 @@ def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
         yield ConfigProblem(("sharing", key), text)
     for key, text in home_faults(settings):
         yield ConfigProblem(("home", key), text)
-    if len(settings.store.runtime) > 70:
-        yield ConfigProblem(("store", "runtime"), "is too long for a socket's name: at most 70 characters")
+    if len(settings.store.runtime) > 65:
+        yield ConfigProblem(("store", "runtime"), "is too long for a socket's name: at most 65 characters")
 
 
 def _check_camera(camera: Any, path: Path) -> Iterator[ConfigProblem]:

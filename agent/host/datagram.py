@@ -1,7 +1,7 @@
 """Lossy datagrams between the roles: heartbeats and pokes. Nobody waits for anybody.
 
-Each role binds one socket, `<runtime>/<role>.sock`. What can't be delivered at once is dropped: the next heartbeat
-comes in seconds, and whatever is worth keeping lies in the store.
+Each role binds one socket in its own folder. What can't be delivered at once is dropped: the next heartbeat comes in
+seconds, and whatever is worth keeping lies in the store.
 """
 import contextlib
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agent.core.contract.facts import Message
+from agent.host import runtime as places
 
 LARGEST_B = 32_768
 
@@ -21,8 +22,9 @@ _decoder = msgspec.json.Decoder(Message)
 class Inbox:
     """The socket a role listens on; `receive` is its only door."""
 
-    def __init__(self, path: Path) -> None:
-        """Bind `path`, taking the place of one left behind by a dead process. Raises OSError."""
+    def __init__(self, runtime: Path, role: str) -> None:
+        """Listen for `role`, in the place of a process that died. Raises OSError."""
+        path = places.own(runtime, role) / places.inbox(runtime, role).name
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -60,7 +62,7 @@ class Outlet:
         data = _encoder.encode(message)
         for role in roles:
             try:
-                self._socket.sendto(data, str(self._runtime / f"{role}.sock"))
+                self._socket.sendto(data, str(places.inbox(self._runtime, role)))
             except OSError:
                 self.dropped_n += 1
 

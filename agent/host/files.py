@@ -4,8 +4,12 @@ Without the folder's flush half of the "finished" files of a cut are missing (do
 """
 import errno
 import fcntl
+import logging
 import os
+import stat
 from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 
 def sync_folder(folder: Path) -> None:
@@ -65,26 +69,49 @@ class Lock:
     def __init__(self, path: Path) -> None:
         """Take the lock or raise AlreadyRunning; OSError when the file can't be made or opened.
 
-        On a card that has become read-only the old file is locked as it is: somebody must be up to say so.
+        A file that another user laid there claims nothing, and neither is it touched: we go on without a lock. On a
+        card that has become read-only the old file is locked as it is: somebody must be up to say so.
         """
+        self._handle: int | None = None
         writable = True
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+            handle = _open_lock(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             if error.errno != errno.EROFS:
                 raise
-            writable, self._handle = False, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            writable, handle = False, _open_lock(path, os.O_RDONLY)
+        if handle is None:
+            _log.error("%s is not ours, so nothing keeps a second process of this role away: remove it", path)
+            return
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._handle, 32).decode(errors="replace").strip() or "?"
-            os.close(self._handle)
+            holder = os.read(handle, 32).decode(errors="replace").strip() or "?"
+            os.close(handle)
             raise AlreadyRunning(f"process {holder} already works on {path.parent} as {path.stem}; "
                                  f"stop it first (systemctl stop 'taimat-*', or its terminal)") from None
         if writable:
-            os.ftruncate(self._handle, 0)
-            os.write(self._handle, str(os.getpid()).encode())
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+        self._handle = handle
 
     def release(self) -> None:
         """Give the claim up before the process ends."""
-        os.close(self._handle)
+        if self._handle is not None:
+            os.close(self._handle)
+
+
+def _open_lock(path: Path, flags: int) -> int | None:
+    """The lock's file, which no other role may open: who could would hold the lock for ever. None where it is a link
+    or another user's. Raises OSError."""
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO) and os.path.lexists(path):
+            return None
+        raise
+    seen = os.fstat(handle)
+    if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1 and seen.st_uid in (os.geteuid(), path.parent.stat().st_uid):
+        return handle
+    os.close(handle)
+    return None

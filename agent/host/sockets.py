@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.core.contract.still import LARGEST_B
+from agent.host.runtime import made
 
 ANSWER_S = 5.0              # that an asker waits
 READ_B = 65_536
@@ -29,7 +30,11 @@ def ask(path: Path, question: bytes = b"", *, timeout_s: float = ANSWER_S, answe
 
 
 def listen(path: Path, waiting_max: int) -> socket.socket:
-    """Listen on `path`, for our user and its group; what a dead process left there goes. Raises OSError."""
+    """Listen on `path`, for our user and the folder's group; what a dead process left there goes.
+
+    The folder is made if it is missing. Raises OSError.
+    """
+    made(path.parent)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

@@ -50,9 +50,7 @@ class DecisionDesk:
 
     def open(self, runtime: Path) -> SocketServer:
         """Listen in the runtime folder. Raises OSError."""
-        path = runtime / SOCKET
-        path.parent.mkdir(mode=0o750, exist_ok=True)
-        return SocketServer(path, "desk", self.answer, QUESTION_B_MAX)
+        return SocketServer(runtime / SOCKET, "desk", self.answer, QUESTION_B_MAX)
 
     def answer(self, line: bytes, user: int) -> bytes:
         """The answer to a line of JSON that this user has sent."""

@@ -21,9 +21,7 @@ FILE = "signing.key"
 
 def open_key_socket(runtime: Path, folders: Folders) -> SocketServer:
     """Answer at `SOCKET` in the runtime folder. Raises OSError."""
-    path = runtime / SOCKET
-    path.parent.mkdir(mode=0o770, exist_ok=True)
-    return SocketServer(path, "keys", lambda question, _: _answer(question, folders), QUESTION_B_MAX)
+    return SocketServer(runtime / SOCKET, "keys", lambda question, _: _answer(question, folders), QUESTION_B_MAX)
 
 
 def _answer(question: bytes, folders: Folders) -> bytes:

@@ -159,7 +159,7 @@ def serve(role: Role) -> None:
     role.folders.demand_writable()
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
         os.nice(NICE)
-    inbox, outlet = Inbox(role.runtime / "keeper.sock"), Outlet(role.runtime)
+    inbox, outlet = Inbox(role.runtime, "keeper"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
     desk = DecisionDesk(role.folders, role.clock).open(role.runtime)
     db, aside = repair.open_database(role.folders, role.clock.now())

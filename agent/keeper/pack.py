@@ -1,4 +1,4 @@
-"""Packs what the household has released: the signed export of one request, as the file that the link uploads.
+"""Packs what the household has released, as the file that the link uploads: a signed export, or a picture.
 
 `python -m agent.keeper.pack KEEPER STORE RUNTIME FLOOR_PCT REQUEST`: a process of the keeper's own, for reading hours
 of footage takes longer than its rounds may. Killed at any moment, it is begun again: nothing is told before it is done.
@@ -11,19 +11,24 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from agent.core.contract.facts import Poke
+from agent.core.contract.still import StillError, parse
 from agent.core.evidence.encrypted import LockedError
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.evidence.ledger.row import canonical
 from agent.host import log
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.files import write_durably
 from agent.host.prctl import die_with_parent
+from agent.host.runtime import camera_socket
+from agent.host.sockets import ask
 from agent.store import pins, requests
 from agent.store.database import StoreError, connect, transaction
 from agent.store.encryption.file_keys import Keyring
@@ -44,6 +49,7 @@ AGAIN_S = 30.0              # between two tries
 FAULTS_MAX = 5              # of one request, then it has failed
 DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
 NICE = 19
+PICTURE_TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; one that is paused shows nothing to anybody
 MODE = 0o640                        # the link, which is of the store's group, reads it; nobody else does
 
 _log = logging.getLogger(__name__)
@@ -57,7 +63,7 @@ class Packager:
     runtime: Path
     floor_pct: float
     clock: Clock
-    _at_work: tuple[str, subprocess.Popen[bytes]] | None = field(default=None, init=False)     # whose, and the process
+    _at_work: dict[str, tuple[str, subprocess.Popen[bytes]]] = field(default_factory=dict, init=False)  # by kind: whose
     _not_before_mono_s: dict[str, float] = field(default_factory=dict, init=False)
     _faults_n: dict[str, int] = field(default_factory=dict, init=False)
 
@@ -65,7 +71,8 @@ class Packager:
         """Take up what was approved, and remove what is over. Raises OSError and sqlite3.Error."""
         lie_there = list(self.folders.exports.iterdir())        # before their rows are read, which were there first
         open_ones = {request.id: request for request in requests.open_ones(db)}
-        self._see_to_process(db, open_ones)
+        for kind in list(self._at_work):
+            self._see_to_process(db, kind, open_ones)
         self._forget_all_but(open_ones)
         for path in lie_there:
             if path.name.partition(".")[0] not in open_ones:    # nothing released for one purpose stays for another
@@ -75,24 +82,22 @@ class Packager:
             if request.state == "packed" and not self.folders.export(request.id, request.kind).exists():
                 _log.error("the file of request %d is gone; it is made anew", request.n)
                 requests.unpacked(db, request.id)
-            elif request.state == "approved" and request.kind == "clip" and self._at_work is None:
+            elif request.state == "approved" and request.kind not in self._at_work:
                 self._begin(request)
 
     def close(self) -> None:
-        """End the process that is at work; the next life begins it again."""
-        if self._at_work is not None:
-            self._at_work[1].kill()
+        """End what is at work; the next life begins it again."""
+        for _, process in self._at_work.values():
+            process.kill()
 
-    def _see_to_process(self, db: sqlite3.Connection, open_ones: dict[str, WardRequest]) -> None:
-        if self._at_work is None:
-            return
-        request_id, process = self._at_work
+    def _see_to_process(self, db: sqlite3.Connection, kind: str, open_ones: dict[str, WardRequest]) -> None:
+        request_id, process = self._at_work[kind]
         request = open_ones.get(request_id)
         if process.poll() is None:
             if request is None:             # nobody wants it any more
                 process.kill()
             return
-        self._at_work = None
+        del self._at_work[kind]
         if request is not None and process.returncode != DONE:
             self._not_before_mono_s[request_id] = self.clock.mono_s() + AGAIN_S
             if process.returncode != AGAIN:
@@ -110,7 +115,7 @@ class Packager:
             return
         command = [sys.executable, "-m", "agent.keeper.pack", str(os.getpid()), str(self.folders.root),
                    str(self.runtime), str(self.floor_pct), request.id]
-        self._at_work = request.id, subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self._at_work[request.kind] = request.id, subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def _forget_all_but(self, open_ones: dict[str, WardRequest]) -> None:
         for memory in (self._not_before_mono_s, self._faults_n):
@@ -131,7 +136,7 @@ class Packed(NamedTuple):
 
     size_b: int
     sha256: str                 # hex
-    manifest: str               # SHA-256 of the manifest, hex
+    manifest: str | None = None     # SHA-256 of the manifest of an export, hex
 
 
 def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_pct: float, sign: AskKeeper) -> Packed:
@@ -194,13 +199,32 @@ def _write(pieces: Iterable[bytes], draft: BinaryIO) -> tuple[int, str]:
     return size_b, digest.hexdigest()
 
 
-def work(db: sqlite3.Connection, folders: Folders, request_id: str, floor_pct: float, sign: AskKeeper) -> int:
+def photograph(folders: Folders, runtime: Path, request: WardRequest) -> Packed:
+    """Have the camera's picture of the moment on the card, as it would be recorded, masks and all. Raises Hopeless.
+
+    It is asked for again for a minute.
+    """
+    for number in range(PICTURE_TRIES_N):
+        time.sleep(BETWEEN_S if number else 0)
+        try:
+            told, jpeg = parse(ask(camera_socket(runtime, "snap", request.camera)))
+            if told.state == "ok":
+                write_durably(folders.export(request.id, request.kind), jpeg, MODE)
+                return Packed(len(jpeg), hashlib.sha256(jpeg).hexdigest())
+        except (OSError, StillError) as error:      # capture is not there, or the card takes nothing
+            _log.warning("no picture for the ward yet: %s", error)
+    raise Hopeless("no_picture")
+
+
+def work(db: sqlite3.Connection, folders: Folders, runtime: Path, request_id: str, floor_pct: float,
+         sign: AskKeeper) -> int:
     """Pack it, if it is to be, and write down what came of it. Returns the exit code."""
     request = requests.find(db, request_id)
     if request is None or request.state != "approved":
         return DONE
     try:
-        packed = pack(db, folders, request, floor_pct, sign)
+        is_clip = request.kind == "clip"
+        packed = pack(db, folders, request, floor_pct, sign) if is_clip else photograph(folders, runtime, request)
         requests.packed(db, request_id, *packed)
         _log.info("packed request %d: %d bytes", request.n, packed.size_b)
     except RequestError:            # it is over; the keeper removes the file
@@ -241,7 +265,7 @@ def main(argv: list[str]) -> int:
         return FAULT
     outlet = Outlet(given.runtime)
     sign = AskKeeper(db, outlet, lambda: os.getppid() == given.keeper)
-    code = work(db, folders, given.request, given.floor_pct, sign)
+    code = work(db, folders, given.runtime, given.request, given.floor_pct, sign)
     outlet.send(Poke(what="requests"), "link", "web")
     return code
 

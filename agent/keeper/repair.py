@@ -127,7 +127,7 @@ def finish(folders: Folders) -> Path | None:
     with contextlib.suppress(FileNotFoundError):
         os.link(path, aside)
     os.rename(mended, path)
-    sync_folder(folders.root)
+    sync_folder(path.parent)
     for number in range(1, _newest(folders) - ASIDE_MAX + 1):
         _remove(folders.root / f"{ASIDE}{number}")
     return aside
@@ -228,7 +228,7 @@ def _references(new: sqlite3.Connection) -> Iterator[tuple[str, str, str, str]]:
 
 def _newest(folders: Folders) -> int:
     """The number of the newest one that was set aside; 0: none was."""
-    numbers = (path.name.removeprefix(ASIDE) for path in folders.root.glob(f"{ASIDE}*"))
+    numbers = (str(path.relative_to(folders.root)).removeprefix(ASIDE) for path in folders.root.glob(f"{ASIDE}*"))
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 

@@ -80,7 +80,7 @@ class Link:
         own_id = store.wait_for(functools.partial(_introduce, boot=clock.now().boot), None)
         if own_id is None:
             raise StoreError(f"{role.folders.root}: {store.fault}; see: taimat doctor")
-        self._inbox = Inbox(role.runtime / "link.sock")
+        self._inbox = Inbox(role.runtime, "link")
         self._home = _at_home(role, own_id, store, tempo, draw)
         writer = EventWriter(store, clock, written.set)
         self._audit = audit = Audit(writer, clock)
@@ -91,7 +91,7 @@ class Link:
         self._flows = FlowRunner(store, Verifier("", clock), clock)
         self._updates = UpdateFlow(settings, role.folders.root, doors, self._flows, tempo.update, answers, written.set)
         line = UploadLine(settings, role.folders, store, self._flows, tempo.upload, answers)
-        self._requests = RequestFlow(settings, role.folders, role.runtime, own_id, self._flows, line, audit, answers,
+        self._requests = RequestFlow(settings, role.runtime, own_id, self._flows, line, audit, answers,
                                      written.set)
         actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.policy,
                           self._updates, self._facts, presence.want_birth)

@@ -10,6 +10,7 @@ from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.notify import notify
+from agent.host.runtime import own
 from agent.host.stop import Stop
 from agent.process import restart
 from agent.process.log_level import LogLevel
@@ -21,13 +22,13 @@ PAGE_B = resource.getpagesize()
 _log = logging.getLogger(__name__)
 
 
-def count_start(runtime: Path, unit: str) -> int:
+def count_start(runtime: Path, role: str, unit: str) -> int:
     """How often this unit has started since the machine booted, this start included.
 
-    It is kept in the runtime folder, which a boot empties.
+    It is kept in the role's folder in memory, which a boot empties.
     """
-    path = runtime / f"{unit}.starts"
     with contextlib.suppress(OSError, ValueError):
+        path = own(runtime, role) / f"{unit}.starts"
         count = int(path.read_text()) + 1 if path.exists() else 1
         path.write_text(str(count))
         return count
@@ -44,9 +45,9 @@ class Heartbeat:
         """`stop` is set when somebody asks for a new start of this unit."""
         self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
         self._outlet, self._log_level = Outlet(runtime), LogLevel(runtime)
-        self._born_mono_s = clock.mono_s()
+        self._born_mono_s, self._born = clock.mono_s(), clock.now()
         self._due_mono_s = self._born_mono_s
-        self._starts_n = count_start(runtime, unit)
+        self._starts_n = count_start(runtime, role, unit)
         self._ready = False
 
     def due(self) -> bool:
@@ -66,7 +67,7 @@ class Heartbeat:
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()
-        if self._stop and restart.is_asked(self._runtime, self._unit, self._clock.now()):
+        if self._stop and restart.is_asked(self._runtime, self._unit, self._born, self._clock.now()):
             _log.warning("asked to start anew: ending")
             self._stop.set()
 

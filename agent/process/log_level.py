@@ -1,7 +1,7 @@
 """How much the processes log, where the ward wants to know more than the settings say.
 
-The level is a word in the runtime folder. The link writes it, and each process reads it with its heartbeat. A boot
-forgets it, until the link is up again.
+The level is a word in the link's folder in memory, which each process reads with its heartbeat. A boot forgets it,
+until the link is up again.
 """
 import contextlib
 import logging
@@ -9,30 +9,36 @@ import os
 from pathlib import Path
 
 from agent.core.household.ward_settings import LEVELS
+from agent.host.runtime import own
 
+TELLER = "link"
 FILE = "log.level"
 LARGEST_B = 16
 
 
 def tell(runtime: Path, level: str | None) -> None:
-    """Have all processes log like that: debug, info, warning or error; None: as the settings say. Raises OSError."""
+    """Have all processes log like that: debug, info, warning or error; None: as the settings say.
+
+    For the link. Raises OSError.
+    """
+    folder = own(runtime, TELLER)
     if level is None:
-        (runtime / FILE).unlink(missing_ok=True)
+        (folder / FILE).unlink(missing_ok=True)
         return
-    part = runtime / f".{FILE}"
+    part = folder / f".{FILE}"
     part.write_text(level)
-    part.rename(runtime / FILE)
+    part.rename(folder / FILE)
 
 
 class LogLevel:
     """The log level of this process; it starts with what its settings say."""
 
     def __init__(self, runtime: Path) -> None:
-        self._path, self._usual = runtime / FILE, logging.getLogger().level
+        self._path, self._usual = runtime / TELLER / FILE, logging.getLogger().level
         self._told: str | None = None
 
     def apply(self) -> None:
-        """Log at the level that the word in the runtime folder names now."""
+        """Log at the level that the word names now."""
         word = self._word()
         if word != self._told:
             self._told = word

@@ -1,34 +1,36 @@
-"""How a process is asked to start anew: a file `<unit>.restart` in the runtime folder, which it reads at a heartbeat.
+"""How a process is asked to start anew: a file `<unit>.restart` in the link's folder, which it reads at a heartbeat.
 
-The file says when it was asked for: a request that no process has seen is void soon, and ends no later start. The
-process ends in order with exit code 0, and systemd or `taimat run` starts it again.
+The file says when it was asked for, so it ends no process that began later. The process ends in order with exit code
+0, and systemd or `taimat run` starts it again.
 """
 import contextlib
 import os
 from pathlib import Path
 
 from agent.host.clock import Instant
+from agent.host.runtime import own
 
-FRESH_MS = 60_000
+ASKER = "link"
 LARGEST_B = 64
 
 
 def ask(runtime: Path, unit: str, now: Instant) -> None:
-    """Ask the unit's process to end. Raises OSError."""
-    part = runtime / f".{unit}.restart"
+    """Ask the unit's process to end; for the link. Raises OSError."""
+    folder = own(runtime, ASKER)
+    part = folder / f".{unit}.restart"
     part.write_text(f"{now.boot} {now.mono_ms}")
-    part.rename(runtime / f"{unit}.restart")
+    part.rename(folder / f"{unit}.restart")
 
 
-def is_asked(runtime: Path, unit: str, now: Instant) -> bool:
-    """Whether that was asked for just now; the request is gone then."""
-    path = runtime / f"{unit}.restart"
+def is_asked(runtime: Path, unit: str, born: Instant, now: Instant) -> bool:
+    """Whether that was asked for since `born`, when the unit's process began."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
+        path = runtime / ASKER / f"{unit}.restart"
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             boot, _, mono_ms = os.read(handle, LARGEST_B).decode().partition(" ")
         finally:
             os.close(handle)
-            path.unlink()
-        return boot == now.boot and mono_ms.isdecimal() and 0 <= now.mono_ms - int(mono_ms) <= FRESH_MS
+        asked = boot == born.boot and mono_ms.isascii() and mono_ms.isdecimal()
+        return asked and born.mono_ms < int(mono_ms) <= now.mono_ms
     return False

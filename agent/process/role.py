@@ -14,6 +14,7 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
 from agent.host.probes.volume import Volume
+from agent.host.runtime import MODE
 from agent.host.stop import Stop
 from agent.process.heartbeat import Heartbeat
 from agent.store.database import StoreError
@@ -58,7 +59,7 @@ def start(role: str, unit: str, config: Path) -> Role:
     folders = Folders(store, Volume(store, settings.store.volume)).create()
     runtime = Path(settings.store.runtime)
     try:
-        runtime.mkdir(mode=0o770, parents=True, exist_ok=True)
+        runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder in memory that you may write under [store] runtime") from error

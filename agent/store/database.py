@@ -2,6 +2,7 @@
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -9,10 +10,13 @@ from urllib.parse import quote
 from agent.store.names import highest
 from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 
-FILE = "taimat.db"
-CLIPS = "clips"         # the folder beside it
+# In a folder of its own that all roles may write: beside other roles' files the folder is sticky, where Linux lets
+# nobody open with O_CREAT what another user made (fs.protected_regular, proc_sys_fs(5)), as SQLite opens its log.
+FOLDER = "db"
+FILE = f"{FOLDER}/taimat.db"
+CLIPS = "clips"         # the folder beside that
 READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
-MENDED = "taimat.db.mended"     # see agent/keeper/repair.py: about to take the database's place
+MENDED = f"{FILE}.mended"      # see agent/keeper/repair.py: about to take the database's place
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
 JOURNAL_B = 8 << 20     # more than a journal has: one that was cut short grows again, and growing costs each commit
@@ -85,7 +89,9 @@ def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s:
 
 def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
               make: Callable[[StoreConnection, Path], None]) -> StoreConnection:
-    found = os.stat(path)       # before it is opened: if it is replaced in between, we only open it once more
+    found = os.lstat(path)      # before it is opened: if it is replaced in between, we only open it once more
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(f"{path} is not a plain file: somebody put it there; move it away")
     with contextlib.ExitStack() as stack:
         db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=StoreConnection, uri=name != str(path))
         stack.callback(db.close)
@@ -109,7 +115,7 @@ def current(db: StoreConnection) -> StoreConnection:
         return db
     with contextlib.suppress(sqlite3.Error):
         db.close()
-    fresh = connect(db.path.parent)
+    fresh = connect(db.path.parent.parent)
     fresh.mark = db.mark
     return fresh
 
@@ -143,7 +149,8 @@ def _create(path: Path, mode: int) -> None:
 
     Only if it is not there: closing another descriptor of an open database would drop this process's locks on it.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
+        path.parent.mkdir(mode=0o770, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
 
@@ -224,7 +231,7 @@ def _number_on(db: sqlite3.Connection, path: Path) -> None:
     """Where the database is new and its predecessor lost: the card's clips keep their numbers, the sweep adopts them.
     """
     if _unnumbered(db):
-        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('clip', ?)", (highest(path.parent / CLIPS),))
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('clip', ?)", (highest(path.parent.parent / CLIPS),))
 
 
 def _statements(script: str) -> Iterator[str]:

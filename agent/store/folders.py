@@ -36,6 +36,11 @@ class Folders:
         return self.root / "ballast"
 
     @property
+    def household(self) -> Path:
+        """What the household has decided, for all roles to read; on a device the keeper alone writes it."""
+        return self.root / "household"
+
+    @property
     def keys(self) -> Path:
         """The keeper's own folder, which no other role may enter: the key that signs the ledger."""
         return self.root / "keys"
@@ -64,8 +69,10 @@ class Folders:
     def create(self) -> "Folders":
         """Make the folders that are missing. Raises StoreError where they can't be made."""
         try:
-            for folder in (self.root, self.clips, self.thumbs, self.exports):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o770, parents=True, exist_ok=True)
+            for folder, mode in ((self.clips, 0o770), (self.thumbs, 0o770), (self.exports, 0o750),
+                                 (self.household, 0o750)):
+                folder.mkdir(mode=mode, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{error.filename}: {error.strerror}; "
                              "make the folder or choose another one under [store] folder") from error

@@ -1,4 +1,4 @@
-"""What the household has paused: one small file in the store, `pause.json`, that outlives restarts and power cuts.
+"""What the household has paused: one small file, `household/pause.json`, that outlives restarts and power cuts.
 
 Whoever pauses (the page, the command line) writes it here; capture looks at it once a second, and before it opens a
 camera. A file that can't be read pauses everything: nobody may be filmed because a card is failing.
@@ -29,7 +29,7 @@ REASON_CHARS_MAX = 200
 
 def path(folders: Folders) -> Path:
     """Where it lies; its `stat` changes whenever somebody pauses or resumes."""
-    return folders.root / FILE
+    return folders.household / FILE
 
 
 def load(folders: Folders) -> Pauses:
@@ -79,7 +79,7 @@ def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
 def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
     target = path(folders)
     try:
-        with _alone(folders.root):
+        with _alone(folders.household):
             changed = change(load(folders))
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:

@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
 from agent.core.contract.busy import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
+from agent.host.runtime import camera_socket
 from agent.web.forms import read_form
 from agent.web.render import Renderer
 
@@ -64,6 +65,6 @@ class BusyAreas:
     async def _ask(self, camera: str, question: bytes) -> Busy | None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                return parse(await ask_capture(self._runtime / f"busy-{camera}.sock", LARGEST_B, question))
+                return parse(await ask_capture(camera_socket(self._runtime, "busy", camera), LARGEST_B, question))
         except (OSError, TimeoutError, BusyError):
             return None

@@ -16,6 +16,7 @@ from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
 from agent.core.media.nal import BitstreamError, codec_string
 from agent.host.clock import Clock
+from agent.host.runtime import camera_socket
 from agent.store import pause
 from agent.store.folders import Folders
 from agent.web import fanout
@@ -87,7 +88,7 @@ class LiveStreams:
             raise NotLive("too_many")
         watched = self._fanouts.get(camera)
         if watched is None or watched.reason:
-            watched = self._fanouts[camera] = Fanout(self._runtime / f"live-{camera}.sock")
+            watched = self._fanouts[camera] = Fanout(camera_socket(self._runtime, "live", camera))
         viewer = watched.join()
         try:
             async with asyncio.timeout(fanout.FIRST_PACKET_S):
@@ -144,7 +145,7 @@ class LiveHandlers:
             return JSONResponse({"reason": "paused"}, 409)
         try:
             async with asyncio.timeout(STILL_S):
-                answer = await ask_capture(self._runtime / f"snap-{camera.name}.sock", LARGEST_B)
+                answer = await ask_capture(camera_socket(self._runtime, "snap", camera.name), LARGEST_B)
                 still, jpeg = still_contract.parse(answer)
         except (OSError, TimeoutError, StillError):
             return JSONResponse({"reason": "camera_off"}, 503)

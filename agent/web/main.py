@@ -29,7 +29,7 @@ def serve(parts: Role) -> None:
         _idle(parts)
         return
     listener = listen(web)
-    inbox = Inbox(parts.runtime / "web.sock")
+    inbox = Inbox(parts.runtime, "web")
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(pool, parts.clock), LiveStreams(parts.runtime)
     health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock)

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import linear_regression
 from typing import NamedTuple
 
+from agent.store.database import FILE
 from scripts.benches import needs, streams
 from scripts.benches.device import device, network, roles
 from scripts.benches.plan import Plan, tell
@@ -65,7 +66,7 @@ def watch(store: Path, pids: dict[str, int], long_s: float) -> Soaked:
     began_s = sampled_s = time.monotonic()
     memory: dict[str, list[tuple[float, float]]] = {role: [] for role in ROLES}
     begun: list[Begun] = []
-    with contextlib.closing(sqlite3.connect(f"file:{store / 'taimat.db'}?mode=ro", uri=True)) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{store / FILE}?mode=ro", uri=True)) as db:
         while (now_s := time.monotonic()) - began_s < long_s:
             newest = db.execute("SELECT max(seq) FROM clip").fetchone()[0] or 0
             if not begun or newest > begun[-1].seq:

@@ -14,6 +14,7 @@ from agent.capture.recorder import Recorder
 from agent.config.settings import Camera, Motion
 from agent.core.contract.busy import COLUMNS, FORGET, SHOW, Busy, level, parse
 from agent.host.datagram import Outlet
+from agent.host.runtime import camera_socket
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
@@ -131,7 +132,7 @@ def test_what_is_no_question_of_ours_gets_no_answer_and_forgets_nothing(hedge: H
 
 def test_a_running_camera_has_the_socket_until_its_end(rig: Rig):
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 500)}", loop=True, motion=Motion(enabled=True))
-    path = rig.runtime / "busy-gate.sock"
+    path = camera_socket(rig.runtime, "busy", "gate")
     assert until(lambda: (found := parse(ask(path, SHOW))).state == "ok" and found).width == 640
     rig.finish()
     with pytest.raises(OSError):

@@ -46,7 +46,7 @@ def rig(small_card: Path, tmp_path: Path) -> Iterator[Rig]:
 
 @needs_root
 def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(rig: Rig, small_card: Path):
-    keeper = Inbox(rig.runtime / "keeper.sock")
+    keeper = Inbox(rig.runtime, "keeper")
     stranger = small_card / "holiday.bin"
     stranger.write_bytes(bytes(8_000_000))
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET,

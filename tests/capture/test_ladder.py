@@ -172,8 +172,8 @@ def test_a_process_that_was_killed_while_it_hung_has_its_step_taken_by_the_next(
         life(tmp_path, clock, patience_s)
     with shift(tmp_path, clock) as made:
         work(made)
-        left = (tmp_path / "gate.ladder").read_bytes()
-    (tmp_path / "gate.ladder").write_bytes(left)        # as if it had not come to its end
+        left = (tmp_path / "capture/gate.ladder").read_bytes()
+    (tmp_path / "capture/gate.ladder").write_bytes(left)        # as if it had not come to its end
     clock.advance(30)
     Device.sticks = True                                # nobody opens it before
     with shift(tmp_path, clock) as made:
@@ -212,7 +212,7 @@ def test_the_process_ends_with_70_after_a_step(tmp_path: Path, clock: HandClock)
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(serve(role, config, "gate", Reload())))
     thread.start()
-    until((runtime / "gate.ladder").exists, "the camera is opened")
+    until((runtime / "capture/gate.ladder").exists, "the camera is opened")
     until(lambda: clock.advance(1) or codes, "the end")
     thread.join(HANG_S)
     assert codes == [EXIT_STUCK]

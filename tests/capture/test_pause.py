@@ -11,6 +11,7 @@ import pytest
 from agent.capture.pauses import PauseWatch
 from agent.core.household.pause import UNREADABLE, Pause, Paused, Pauses
 from agent.host.clock import SystemClock
+from agent.host.runtime import camera_socket
 from agent.store import pause
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
@@ -35,7 +36,7 @@ def look(shift: Shift, name: str) -> socket.socket:
     """A viewer of the live picture."""
     viewer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     viewer.settimeout(HANG_S)
-    viewer.connect(str(shift.runtime / f"live-{name}.sock"))
+    viewer.connect(str(camera_socket(shift.runtime, "live", name)))
     return viewer
 
 

@@ -21,7 +21,7 @@ from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
 from agent.store.card_fault import fault_of
-from agent.store.database import StoreError, connect
+from agent.store.database import FILE, StoreError, connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
@@ -216,7 +216,8 @@ def test_a_lock_that_other_roles_would_not_wait_for_is_no_fault_of_the_card(reco
 
 
 def test_a_fault_of_the_database_is_named_by_its_cause_not_by_the_remedies(tmp_path: Path):
-    (tmp_path / "taimat.db").write_bytes(b"garbage" * 1000)
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_bytes(b"garbage" * 1000)
     with pytest.raises(StoreError, match="read-only") as told:
         connect(tmp_path)
     assert fault_of(told.value, tmp_path) == "card_io"

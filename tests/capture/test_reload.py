@@ -155,7 +155,7 @@ def parts(agent: Agent) -> dict[str, str]:
 def test_the_real_process_reads_again_at_sighup_and_keeps_what_it_has_when_it_is_wrong(tmp_path: Path):
     agent = Agent(tmp_path, CONFIG.format(path=footage.clip(640, 360, 10, 10, 500), port=free_port()))
     with agent.capture("--network") as capture:
-        inbox = Inbox(agent.runtime / "link.sock")
+        inbox = Inbox(agent.runtime, "link")
         first = until(lambda: len(found := parts(agent)) == 2 and found, "both record")
         good = agent.path.read_text()
         agent.path.write_text(good.replace("loop", "lop"))

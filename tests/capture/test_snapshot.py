@@ -16,6 +16,7 @@ from agent.core.contract.still import Still, StillError, parse
 from agent.core.media.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
+from agent.host.runtime import camera_socket
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
@@ -115,7 +116,7 @@ def test_an_answer_that_was_cut_off_is_noticed():
 
 def test_a_running_camera_answers_many_within_a_second_and_none_after_its_end(rig: Rig):
     rig.start(f"file:{footage.clip(1280, 720, 15, 30, 2000, seconds=4)}", motion=Motion(enabled=False))
-    path = rig.runtime / "snap-gate.sock"
+    path = camera_socket(rig.runtime, "snap", "gate")
     until(lambda: ask(path)[0].state == "ok")
     with Stopwatch() as watch, ThreadPoolExecutor(6) as crowd:
         answers = list(crowd.map(lambda _: ask(path), range(6)))
@@ -140,7 +141,8 @@ def test_a_camera_makes_small_pictures_only_if_the_household_sends_them_home(tmp
         made = Camera(camera, Settings(home=Home(snapshots=wanted)), folders, runtime, SystemClock(), Outlet(runtime),
                       lambda: None)
         made.start()
-        assert (runtime / "small-gate.sock").exists() is wanted and (runtime / "snap-gate.sock").exists()
+        assert camera_socket(runtime, "small", "gate").exists() is wanted
+        assert camera_socket(runtime, "snap", "gate").exists()
         made.finish(1.0)
 
 

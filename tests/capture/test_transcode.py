@@ -23,6 +23,7 @@ from agent.core.contract.live import Parser
 from agent.core.media.model import Luma, Packet, Sound, StreamInfo
 from agent.host.clock import SystemClock
 from agent.host.meter import Rate
+from agent.host.runtime import camera_socket
 from agent.host.stop import Stop
 from tests.capture.conftest import Rig
 from tests.capture.test_snapshot import ask
@@ -150,11 +151,12 @@ def test_masks_are_in_the_file_the_thumbnail_the_live_picture_and_the_snapshot(r
     step = watched.step
     watched.step = lambda picture: (lumas.append(picture.y.copy()), step(picture))[1]
 
-    snapshot = until(lambda: (found := ask(rig.runtime / "snap-gate.sock"))[0].state == "ok" and found)[1]
+    path = camera_socket(rig.runtime, "snap", "gate")
+    snapshot = until(lambda: (found := ask(path))[0].state == "ok" and found)[1]
     shot = cv2.imdecode(np.frombuffer(snapshot, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert shot.shape == (360, 640) and is_hidden(shot)
 
-    info, live = watch(rig.runtime / "live-gate.sock", 5)
+    info, live = watch(camera_socket(rig.runtime, "live", "gate"), 5)
     assert info.codec == "h264" and all(is_hidden(*yuv(frame)) for frame in pictures(info, live))
 
     clip = until(rig.clips)[0]

@@ -15,7 +15,7 @@ from agent.cli.place import user_places
 from agent.config.load import load, parse
 from agent.config.settings import Settings
 from agent.store import ward_settings
-from agent.store.database import connect
+from agent.store.database import FILE, connect
 from agent.store.ward_settings import Given
 from tests.cli.cli import taimat, write_config
 
@@ -142,8 +142,8 @@ def test_show_marks_what_the_ward_has_set_and_what_was_yours(tmp_path: Path):
 
 def test_show_says_when_the_wards_part_is_not_known(tmp_path: Path):
     path = write_config(tmp_path, more="[ward]\nenabled = true\n")
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "taimat.db").write_bytes(b"no database" * 1000)
+    (tmp_path / "store" / FILE).parent.mkdir(parents=True)
+    (tmp_path / "store" / FILE).write_bytes(b"no database" * 1000)
     said = taimat(tmp_path, "config", "show", "-c", path)
     assert said.returncode == 0 and "what the ward has set can't be read: " in said.stderr
     assert tomllib.loads(said.stdout)["store"]["keep_days"] == 10

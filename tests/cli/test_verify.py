@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from agent.core.evidence.ledger import CameraPaused, decode
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
-from agent.store.database import connect, transaction
+from agent.store.database import FILE, connect, transaction
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.conftest import HandClock
@@ -61,7 +61,7 @@ def test_what_does_not_hold_is_named_with_its_place(tmp_path, card):
 
 
 def test_a_head_that_the_ward_kept_shows_a_tail_that_was_cut_with_care(tmp_path, card):
-    db = sqlite3.connect(card.root / "taimat.db")
+    db = sqlite3.connect(card.root / FILE)
     n, seen = db.execute("SELECT n, hex(hash) FROM ledger ORDER BY n DESC").fetchone()
     head = f"{n}:{seen[:32].lower()}"
     assert "heads that agree: 1 of 1" in taimat(tmp_path, "verify", card.root, "--head", head).stdout
@@ -92,13 +92,14 @@ def test_a_card_from_a_recorder_that_died_is_read_with_what_is_in_its_log(tmp_pa
     LedgerWriter(card, hand_clock, None).seal_some(db)
     dead = tmp_path / "dead"
     (dead / "clips" / "000000").mkdir(parents=True)
+    (dead / FILE).parent.mkdir()
     for path in card.clips.rglob("*.mp4"):
         (dead / "clips" / "000000" / path.name).write_bytes(path.read_bytes())
-    for name in ("taimat.db", "taimat.db-wal"):
+    for name in (FILE, f"{FILE}-wal"):
         (dead / name).write_bytes((card.root / name).read_bytes())
     live, copied = (lines_of(taimat(tmp_path, "verify", folder, "--json").stdout)[-1] for folder in (card.root, dead))
     assert live == copied and live["holds"] and live["last_n"] == 9
-    assert sorted(path.name for path in dead.iterdir()) == ["clips", "taimat.db", "taimat.db-wal"]
+    assert sorted(path.name for path in (dead / FILE).parent.iterdir()) == ["taimat.db", "taimat.db-wal"]
     db.close()
 
 
@@ -112,16 +113,17 @@ def test_a_head_or_key_that_is_none_is_answered_with_what_would_be_one(tmp_path,
 
 def test_a_folder_that_is_no_store_or_one_of_another_schema_is_named_with_the_remedy(tmp_path):
     ran = taimat(tmp_path, "verify", tmp_path)
-    assert ran.returncode == 73 and "there is no taimat.db here" in ran.stderr
+    assert ran.returncode == 73 and f"there is no {FILE} here" in ran.stderr
     for number, told in ((0, "holds nothing"), (3, "before its first release"), (99, "update this one")):
-        sqlite3.connect(tmp_path / "taimat.db").executescript(
+        (tmp_path / FILE).parent.mkdir(exist_ok=True)
+        sqlite3.connect(tmp_path / FILE).executescript(
             f"CREATE TABLE IF NOT EXISTS meta (key TEXT, value TEXT); PRAGMA user_version = {number}")
         ran = taimat(tmp_path, "verify", tmp_path)
         assert ran.returncode == 73 and told in ran.stderr
 
 
 def test_the_rows_can_be_checked_with_stock_tools_alone(tmp_path, card):
-    db, prev = sqlite3.connect(card.root / "taimat.db"), bytes(32)
+    db, prev = sqlite3.connect(card.root / FILE), bytes(32)
     rows = db.execute("SELECT doc, prev, hash, sig FROM ledger ORDER BY n").fetchall()
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(json.loads(rows[0][0])["body"]["key"]))
     for doc, before, row_hash, sig in rows:

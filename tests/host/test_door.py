@@ -38,4 +38,4 @@ def test_closing_wakes_the_thread_that_waits(tmp_path: Path):
 
 def test_where_nobody_can_listen_the_error_says_so(tmp_path: Path):
     with pytest.raises(OSError):
-        listen(tmp_path / "missing" / "door.sock", 2)
+        listen(tmp_path / "missing" / "missing" / "door.sock", 2)

@@ -1,9 +1,10 @@
-"""How much a process logs follows a word in the runtime folder; what is none, or strange, changes nothing."""
+"""How much a process logs follows a word in the link's folder; what is none, or strange, changes nothing."""
 import logging
 import os
 
 import pytest
 
+from agent.host.runtime import own
 from agent.process import log_level
 from agent.process.heartbeat import Heartbeat
 from tests.rigs.desk import HandClock
@@ -38,7 +39,7 @@ def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_pat
         log_level.tell(tmp_path, word)
         beat()
         assert level() == is_now
-    assert not list(tmp_path.glob("*log.level*"))
+    assert not list(tmp_path.rglob("*log.level*"))
 
 
 @pytest.mark.parametrize("make", [
@@ -46,6 +47,6 @@ def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_pat
     lambda path: path.write_bytes(b"\xff"), lambda path: path.write_text("debug" + 100 * " "),
     lambda path: path.touch()], ids=["fifo", "folder", "link", "word", "bytes", "long", "empty"])
 def test_nothing_strange_in_its_place_changes_anything(tmp_path, level, beat, make):
-    make(tmp_path / log_level.FILE)
+    make(own(tmp_path, log_level.TELLER) / log_level.FILE)
     beat()
     assert level() == "WARNING"

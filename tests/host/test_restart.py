@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.host.runtime import own
 from agent.host.stop import Stop
 from agent.process import restart
 from agent.process.heartbeat import Heartbeat
@@ -16,23 +17,30 @@ def test_a_heart_that_finds_the_request_ends_its_process_and_only_that(tmp_path)
               Heartbeat("capture", "capture@gate", tmp_path, clock, other)]
     for heart in hearts:
         heart.beat()
+    clock.step(1)
     restart.ask(tmp_path, "keeper", clock.now())
     clock.step(5)
     for heart in hearts:
         heart.beat()
     assert stop.is_set() and not other.is_set()
-    assert not restart.is_asked(tmp_path, "keeper", clock.now())
+    next_life = Stop()
+    again = Heartbeat("keeper", "keeper", tmp_path, clock, next_life)
+    clock.step(5)
+    again.beat()
+    assert not next_life.is_set()
+
+
+BORN = replace(NOW, mono_ms=NOW.mono_ms - 60_000)
 
 
 @pytest.mark.parametrize("text", ["", "9f2c1a7e", "9f2c1a7e soon", "00000000 1000000", "9f2c1a7e -5", "9f2c1a7e 1²",
-                                  f"9f2c1a7e {NOW.mono_ms + 1}", f"9f2c1a7e {NOW.mono_ms - 60_001}"])
-def test_what_is_no_fresh_request_is_taken_away(tmp_path, text):
-    (tmp_path / "link.restart").write_text(text)
-    assert not restart.is_asked(tmp_path, "link", NOW)
-    assert list(tmp_path.iterdir()) == []
+                                  f"9f2c1a7e {NOW.mono_ms + 1}", f"9f2c1a7e {BORN.mono_ms}"])
+def test_what_is_no_request_to_this_process_ends_nothing(tmp_path, text):
+    (own(tmp_path, restart.ASKER) / "link.restart").write_text(text)
+    assert not restart.is_asked(tmp_path, "link", BORN, NOW)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
 def test_nothing_strange_in_its_place_holds_a_role_up(tmp_path, make):
-    make(tmp_path / "link.restart")
-    assert not restart.is_asked(tmp_path, "link", replace(NOW))
+    make(own(tmp_path, restart.ASKER) / "link.restart")
+    assert not restart.is_asked(tmp_path, "link", BORN, NOW)

@@ -80,7 +80,7 @@ def keep(folders: Folders, runtime: Path, stop: Stop) -> None:
                         camera=[Camera(name="gate", source="picamera:0")])
     role = Role(settings, None, folders, runtime, SystemClock(), Heartbeat("keeper", "keeper", runtime, SystemClock()),
                 stop, None)
-    inbox, db = Inbox(runtime / "keeper.sock"), connect(folders.root)
+    inbox, db = Inbox(runtime, "keeper"), connect(folders.root)
     keeper = Keeper(role, db, decisions.connect(folders), Outlet(runtime))
     while not stop.is_set():
         message = inbox.receive(LOOK_EVERY_S)

@@ -117,7 +117,7 @@ def test_a_writer_that_was_quicker_is_waited_for_and_its_event_goes_on(full, han
 def test_only_the_newest_damaged_ones_are_kept(full):
     for _ in range(5):
         repair.mend(full)
-    found = {path.name.removeprefix(repair.ASIDE)[0] for path in full.root.glob(f"{repair.ASIDE}*")}
+    found = {path.name.rpartition("damaged-")[2][0] for path in full.root.glob(f"{repair.ASIDE}*")}
     assert found == {"3", "4", "5"}
 
 

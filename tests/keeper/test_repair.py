@@ -16,7 +16,7 @@ from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events, outbox
-from agent.store.database import connect
+from agent.store.database import FILE, connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -69,7 +69,7 @@ def test_a_database_of_which_nothing_can_be_read_is_rebuilt_from_the_files(start
     kept = clips.finished(keeper.db)[::-1]
     assert [(clip.name, clip.frames) for clip in kept] == [(name, 40) for name in names]
     assert told(keeper.db) == [repair.CODE]
-    assert (folders.root / "taimat.db.damaged-1").read_bytes().startswith(OTHER)
+    assert (folders.root / f"{FILE}.damaged-1").read_bytes().startswith(OTHER)
     assert start().facts().database_aside is None
 
 

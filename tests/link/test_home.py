@@ -7,6 +7,7 @@ import pytest
 from agent import __version__
 from agent.config.settings import Camera
 from agent.core.contract.still import Still, answer
+from agent.host.runtime import camera_socket
 from agent.host.sockets import SocketServer
 from agent.store import home, pause, updates
 from agent.store.database import transaction
@@ -194,7 +195,8 @@ def test_a_missing_file_names_the_key_of_home(tmp_path):
 def test_a_picture_comes_when_motion_ends_and_only_if_wanted_and_small_enough(tmp_path, broker, assistant, caplog):
     pictures = [b"\xff\xd8small" + ENDED, b"\xff\xd8" + bytes(200_001) + ENDED, b"\xff\xd8last" + ENDED]
     taken = iter(pictures)
-    desk = SocketServer(tmp_path / "small-gate.sock", "snapshot", lambda *_: answer(Still(state="ok"), next(taken)))
+    desk = SocketServer(camera_socket(tmp_path, "small", "gate"), "snapshot",
+                        lambda *_: answer(Still(state="ok"), next(taken)))
     try:
         with caplog.at_level(logging.WARNING), HomeRig(tmp_path, broker.port, snapshots=True) as rig:
             until(lambda: assistant.last("gate/motion") == "OFF")
@@ -216,7 +218,7 @@ def test_a_picture_comes_when_motion_ends_and_only_if_wanted_and_small_enough(tm
 def test_without_the_households_wish_nobody_is_asked_for_a_picture(tmp_path, broker, assistant):
     asked = []
     nothing = answer(Still(state="no_picture"))
-    desk = SocketServer(tmp_path / "small-gate.sock", "snapshot", lambda *_: asked.append(1) or nothing)
+    desk = SocketServer(camera_socket(tmp_path, "small", "gate"), "snapshot", lambda *_: asked.append(1) or nothing)
     try:
         with HomeRig(tmp_path, broker.port) as rig:
             until(lambda: assistant.last("gate/motion") == "OFF")

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract.still import Still, answer
+from agent.host.runtime import camera_socket
 from agent.host.sockets import SocketServer
 from agent.store import requests
 from tests.rigs.broker import Broker
@@ -186,7 +187,7 @@ def test_a_receipt_that_is_not_right_is_none(house, tus, lie):
 
 
 def test_a_picture_of_the_moment_when_the_household_agreed(house, tus):
-    desk = SocketServer(house.rig.runtime / "snap-gate.sock", "snapshot",
+    desk = SocketServer(camera_socket(house.rig.runtime, "snap", "gate"), "snapshot",
                         lambda *_: answer(Still(state="ok", width=320, height=180), JPEG))
     order = house.order("snapshot", house.wish())
     done = house.hears(order, "done")

@@ -13,7 +13,7 @@ from agent.link.outbox_bound import OutboxBacklog, keep, measure
 from agent.link.report import HISTORY_EVERY_S, Reporter
 from agent.link.store_thread import JOBS_MAX, StoreThread
 from agent.store import outbox
-from agent.store.database import StoreError, connect, transaction
+from agent.store.database import FILE, StoreError, connect, transaction
 from agent.store.folders import Folders
 from tests.rigs.links import LinkRig
 from tests.rigs.wait import HANG_S, until
@@ -102,7 +102,8 @@ def test_a_store_that_fails_is_named_and_healed_from(tmp_path):
 
 
 def test_a_store_that_can_not_be_opened_ends_the_role(tmp_path):
-    (tmp_path / "taimat.db").write_bytes(b"no database at all" * 100)
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match="taimat.db"):
         StoreThread(tmp_path)
 

@@ -92,7 +92,7 @@ class Agent:
 
     def beats(self, listener: str, seconds: float) -> list[Beat]:
         """Heartbeats sent to a role that this test plays (the role must not run itself)."""
-        inbox, heard, deadline = Inbox(self.runtime / f"{listener}.sock"), [], time.monotonic() + seconds
+        inbox, heard, deadline = Inbox(self.runtime, listener), [], time.monotonic() + seconds
         while time.monotonic() < deadline:
             if isinstance(message := inbox.receive(0.2), Beat):
                 heard.append(message)

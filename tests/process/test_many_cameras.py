@@ -48,7 +48,7 @@ class Listener:
 
     def __init__(self, runtime: Path) -> None:
         runtime.mkdir()
-        self._inbox = Inbox(runtime / "link.sock")
+        self._inbox = Inbox(runtime, "link")
         self._facts: dict[str, CameraFacts] = {}
 
     def until(self, true: Callable[[CameraFacts], Any], *names: str) -> None:

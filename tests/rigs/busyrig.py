@@ -4,6 +4,7 @@ from pathlib import Path
 
 from agent.capture.busy import busy_socket
 from agent.core.contract.busy import COLUMNS, ROWS, Busy
+from agent.host.runtime import camera_socket
 
 CALM = tuple((0.0,) * COLUMNS for _ in range(ROWS))
 
@@ -21,7 +22,7 @@ class BusyCam:
 
     def __init__(self, runtime: Path, camera: str, busy: Busy) -> None:
         self.busy, self.forgotten_n = busy, 0
-        self._desk = busy_socket(runtime / f"busy-{camera}.sock", lambda: self.busy, self._forget)
+        self._desk = busy_socket(camera_socket(runtime, "busy", camera), lambda: self.busy, self._forget)
 
     def _forget(self) -> None:
         self.busy = busy_at((), *self.busy.silences)

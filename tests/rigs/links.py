@@ -52,7 +52,7 @@ class LinkRig:
         (folder / "store").mkdir(exist_ok=True)
         self.db = connect(folder / "store")
         self.clock = SystemClock()
-        self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime / "run.sock")
+        self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "link.log"

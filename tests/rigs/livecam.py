@@ -7,13 +7,14 @@ from pathlib import Path
 
 from agent.capture.live import LiveSocket
 from agent.core.media.model import Packet, StreamInfo
+from agent.host.runtime import camera_socket
 
 
 class LiveCam:
     """Repeats `packets` without a break until closed; `hold` makes it silent, as a camera that hangs."""
 
     def __init__(self, runtime: Path, camera: str, info: StreamInfo, packets: Sequence[Packet], frame_us: int) -> None:
-        self.live = LiveSocket(runtime / f"live-{camera}.sock")
+        self.live = LiveSocket(camera_socket(runtime, "live", camera))
         self._packets, self._frame_us = packets, frame_us
         self._end = threading.Event()
         self.hold = threading.Event()

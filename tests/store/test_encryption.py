@@ -14,7 +14,7 @@ from agent.host.datagram import Outlet
 from agent.keeper.daykeys import DayKeys
 from agent.store import clips
 from agent.store.clip_recovery import recover_camera
-from agent.store.database import connect
+from agent.store.database import FILE, connect
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import file_key, new_private, public_of
 from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
@@ -176,7 +176,7 @@ def test_without_a_key_the_first_clips_are_recorded_as_they_are(db, folders, han
 def test_a_lost_database_finds_its_keys_and_adopts_its_encrypted_clips(vault, db, folders, hand_clock):
     seq, name, _ = vault.record()
     db.close()
-    for path in folders.root.glob("taimat.db*"):
+    for path in folders.root.glob(f"{FILE}*"):
         path.unlink()
     fresh = connect(folders.root)
     DayKeys(folders).renew(fresh, hand_clock.now())

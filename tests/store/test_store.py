@@ -60,7 +60,8 @@ def test_a_store_from_before_the_first_release_is_refused_and_once_moved_away_a_
 
 
 def test_a_store_that_cannot_be_opened_says_where_and_what_to_do(tmp_path):
-    (tmp_path / "taimat.db").write_bytes(b"this is no database" * 100)
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match="taimat.db.*taimat doctor"):
         connect(tmp_path)
 

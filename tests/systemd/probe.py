@@ -23,7 +23,7 @@ def write(path: Path) -> None:
 
 def share_database() -> None:
     """Add a row to a database that whichever role came first has made, group-writable as the store makes it."""
-    path = STORE / "shared.db"
+    path = STORE / "db/shared.db"
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o660))
     database = sqlite3.connect(path)
     database.execute("PRAGMA journal_mode=WAL")
@@ -33,10 +33,10 @@ def share_database() -> None:
     database.close()
 
 
-def swap_keys() -> None:
-    """Put the folder of the signing key aside, as somebody would who has a key of his own; and back again."""
-    (STORE / "keys").rename(STORE / "keys-aside")
-    (STORE / "keys-aside").rename(STORE / "keys")
+def swap(name: str) -> None:
+    """Put something in the store aside, as somebody would who has another for its place; and back again."""
+    (STORE / name).rename(STORE / f"{name}-aside")
+    (STORE / f"{name}-aside").rename(STORE / name)
 
 
 def execute_from_store() -> None:
@@ -67,7 +67,7 @@ def beat() -> None:
     """Tell a role of another user something through its socket file: the page, or the link when this is the page."""
     peer = "link" if pwd.getpwuid(os.getuid()).pw_name == "taimat-web" else "web"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.sendto(b"x", f"/run/taimat/{peer}.sock")
+        sock.sendto(b"x", f"/run/taimat/{peer}/{peer}.sock")
 
 
 def isolated() -> None:
@@ -88,12 +88,24 @@ TRIES: dict[str, Callable[[], object]] = {
     "clips_write": lambda: write(STORE / "clips" / f"probe-{os.getuid()}"),
     "rescue_ask": lambda: write(Path("/run/taimat-rescue/probe")),
     "key_read": (STORE / "keys" / "signing.key").read_bytes,
-    "keys_swap": swap_keys,
+    "keys_swap": lambda: swap("keys"),
+    "household_read": lambda: os.listdir(STORE / "household"),
+    "household_write": lambda: write(STORE / "household" / "probe"),
+    "household_swap": lambda: swap("household"),
+    "exports_list": lambda: os.listdir(STORE / "exports"),
+    "exports_write": lambda: write(STORE / "exports" / "probe"),
+    "lock_swap": lambda: swap("keeper.lock"),
     "keys_ask": lambda: os.listdir("/run/taimat/keys"),
+    "video": lambda: os.listdir("/run/taimat/video"),
+    "video_squat": lambda: write(Path("/run/taimat/video/live-probe.sock")),
+    "small": lambda: os.listdir("/run/taimat/small"),
+    "squat": lambda: write(Path("/run/taimat/probe")),
+    "keeper_squat": lambda: write(Path("/run/taimat/keeper/probe")),
     "execute": execute_from_store,
     "device": lambda: os.close(os.open("/dev/net/tun", os.O_RDWR)),
     "mailbox": lambda: os.close(os.open("/dev/vcio", os.O_RDWR)),
     "udev": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15).close(),
+    "this_machine": lambda: reach("127.0.0.1"),
     "inet": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close(),
     "lan": lambda: reach("192.168.7.9"),
     "internet": lambda: reach("8.8.8.8"),

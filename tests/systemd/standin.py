@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A stand-in for `taimat` that shows how the units treat a role: it reports READY and feeds the watchdog.
 
-It has a socket file in /run/taimat, where other roles' words arrive and are dropped. Its order is the word in
+It has a socket file in its role's folder, where other roles' words arrive and are dropped. Its order is the word in
 /etc/taimat/orders/NAME, looked at ten times a second: "hang" stops feeding the watchdog, "misconfigured" exits with 78.
 NAME is the role, or the camera's name, or "network".
 """
@@ -27,9 +27,9 @@ def order(name: str) -> str:
         return ""
 
 
-def mailbox(name: str) -> socket.socket:
+def mailbox(role: str, name: str) -> socket.socket:
     """The socket file that other roles send to."""
-    path = Path(f"/run/taimat/{name}.sock")
+    path = Path(f"/run/taimat/{role}/{name}.sock")
     path.unlink(missing_ok=True)
     box = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     box.bind(str(path))
@@ -37,9 +37,9 @@ def mailbox(name: str) -> socket.socket:
     return box
 
 
-def main(name: str) -> None:
+def main(role: str, name: str) -> None:
     """Live as a role does until told to stop."""
-    box = mailbox(name)
+    box = mailbox(role, name)
     box.setblocking(False)
     notify("READY=1")
     while True:
@@ -53,4 +53,4 @@ def main(name: str) -> None:
         time.sleep(0.1)
 
 
-main(sys.argv[-1].removeprefix("--"))
+main(sys.argv[1], sys.argv[-1].removeprefix("--"))

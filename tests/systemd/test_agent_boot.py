@@ -81,6 +81,7 @@ def furnish(machine: Machine, scratch: Path) -> None:
     shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
     machine.write(SETTINGS, CONFIG)
     machine.write("/etc/systemd/system/taimat-.service.d/90-impatient.conf", IMPATIENT)
+    machine.write("/etc/systemd/system/taimat-link.service.d/50-allow.conf", "[Service]\nIPAddressAllow=localhost\n")
     machine.write(f"/etc/systemd/system/{BROKER}", SERVICE.format("/usr/sbin/mosquitto -p 1883"))
     machine.write(f"/etc/systemd/system/{SUBSCRIBER}", SERVICE.format("/usr/bin/mosquitto_sub -V 5 -t # -v"))
     machine.enable("taimat.target", NETWORK, *OTHERS, BROKER, SUBSCRIBER)
@@ -259,7 +260,7 @@ def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine)
 
 # What each role may do to the database, the clips, the pictures, the key, what was released and the settings.
 ACCESS = {CAMERA: ["rw", "rw", "rw", "", "", "r"], KEEPER: ["rw", "rw", "rw", "rw", "rw", "r"],
-          LINK: ["rw", "", "", "", "rw", "r"], WEB: ["rw", "r", "r", "", "", "r"]}
+          LINK: ["rw", "", "", "", "r", "r"], WEB: ["rw", "r", "r", "", "", "r"]}
 
 
 @pytest.mark.parametrize("unit", ACCESS)
@@ -271,7 +272,7 @@ def test_what_all_roles_have_made_together_is_open_to_those_who_need_it(machine:
     database, *rest = ACCESS[unit]
     until(lambda: machine.show(unit, "MainPID") != "0", f"{unit} runs")
     assert may(*(f"{STORE}/{name}" for name in ("clips", "thumbs", "keys", "exports")), SETTINGS) == rest
-    assert may(*(f"{STORE}/taimat.db{part}" for part in ("", "-wal", "-shm"))) == [database] * 3
+    assert may(*(f"{STORE}/db/taimat.db{part}" for part in ("", "-wal", "-shm"))) == [database] * 3
     assert may(clips(machine)[0]["file"])[0].startswith("r") == rest[0].startswith("r")
 
 

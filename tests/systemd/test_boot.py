@@ -115,24 +115,31 @@ def test_the_target_stops_and_starts_all_roles(machine: Machine) -> None:
 
 # What each sandbox answers; what all roles share is in EVERYWHERE.
 EVERYWHERE = {"store": "ok", "database": "ok", "beat": "ok", "boot_id": "ok", "settings": "ok",
-              "settings_write": "EROFS", "execute": "EACCES"}
-NO_NETWORK = dict.fromkeys(("inet", "lan", "internet", "listen"), "EAFNOSUPPORT") | {"isolated": "ok"}
+              "settings_write": "EROFS", "execute": "EACCES", "household_read": "ok", "small": "ok", "squat": "EACCES"}
+NO_NETWORK = dict.fromkeys(("inet", "lan", "internet", "listen", "this_machine"), "EAFNOSUPPORT") | {"isolated": "ok"}
 HOUSE_ONLY = {"inet": "ok", "lan": "ok", "internet": "EPERM", "listen": "ok", "isolated": "EISCONN",
-              "udev": "EAFNOSUPPORT"}
+              "udev": "EAFNOSUPPORT", "this_machine": "EPERM"}
 NO_DEVICES = {"device": "ENOENT", "mailbox": "ENOENT"}
 NO_HELP = {"rescue_ask": "EACCES"}
-NO_KEY = {"key_read": "EACCES", "keys_swap": "EBUSY", "credential": "ENOENT"}
+# What is the keeper's alone.
+NO_KEY = {"key_read": "EACCES", "keys_swap": "EPERM", "credential": "ENOENT", "household_write": "EACCES",
+          "household_swap": "EPERM", "lock_swap": "EPERM", "keeper_squat": "EACCES"}
 MAY_ASK, MAY_NOT_ASK = {"keys_ask": "ok"}, {"keys_ask": "EACCES"}        # the keeper, for the key of a clip
 CLIPS = {"clips_list": "ok", "clips_write": "ok"}
+FILMS, LOOKS, IS_BLIND = ({"video": said, "video_squat": wrote} for said, wrote in (
+    ("ok", "ok"), ("ok", "EACCES"), ("EACCES", "EACCES")))       # who makes the cameras' sockets, who may ask there
+NOTHING_RELEASED = {"exports_list": "EACCES", "exports_write": "EACCES"}
 SANDBOXES = {
-    CAMERA: {**NO_NETWORK, **NO_KEY, **MAY_NOT_ASK, **CLIPS, "udev": "ok", "device": "EPERM", "mailbox": "EACCES",
-             "rescue_ask": "ok"},
-    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **CLIPS},
-    KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **MAY_ASK, **CLIPS, "udev": "EAFNOSUPPORT",
-             "key_read": "ok", "keys_swap": "ok", "credential": "ok"},
-    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, "internet": "ok",
-           "clips_list": "EACCES", "clips_write": "EACCES"},
-    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **MAY_ASK, "clips_list": "ok", "clips_write": "EROFS"},
+    CAMERA: {**NO_NETWORK, **NO_KEY, **MAY_NOT_ASK, **CLIPS, **FILMS, **NOTHING_RELEASED, "udev": "ok",
+             "device": "EPERM", "mailbox": "EACCES", "rescue_ask": "ok"},
+    NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **CLIPS, **FILMS,
+              **NOTHING_RELEASED},
+    KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **MAY_ASK, **CLIPS, **LOOKS, "udev": "EAFNOSUPPORT",
+             **dict.fromkeys((*NO_KEY, "exports_list", "exports_write"), "ok")},
+    LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **IS_BLIND, "internet": "ok",
+           "clips_list": "EACCES", "clips_write": "EACCES", "exports_list": "ok", "exports_write": "EACCES"},
+    WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **MAY_ASK, **LOOKS, **NOTHING_RELEASED, "clips_list": "ok",
+          "clips_write": "EROFS", "this_machine": "ok"},
 }
 
 
@@ -141,7 +148,8 @@ def tempting(machine: Machine) -> Machine:
     """The machine with everything that a sandbox must refuse within reach: a key, devices for all, a way out."""
     machine.write("/etc/credstore/taimat.keeper.token", "secret", 0o600)
     machine.write(PROBE, (HERE / "probe.py").read_text())
-    machine.run("install", "-m", "600", "-o", "taimat-keeper", "/dev/null", "/var/lib/taimat/keys/signing.key")
+    for name in ("keys/signing.key", "keeper.lock"):
+        machine.run("install", "-m", "600", "-o", "taimat-keeper", "/dev/null", f"/var/lib/taimat/{name}")
     # nspawn lets nobody make device nodes, so a copy of the one that it has plays the firmware's mailbox.
     machine.run("sh", "-c", "chmod 666 /dev/net/tun && touch /dev/vcio && mount --bind /dev/net/tun /dev/vcio")
     machine.run("sh", "-c", "ip link set lo up && ip address add 192.168.7.1/24 dev lo && ip route add default dev lo")

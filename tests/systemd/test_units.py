@@ -82,4 +82,4 @@ def test_users_and_folders_can_be_made(tmp_path: Path) -> None:
         modes = {path: oct((tmp_path / path).stat().st_mode)[-4:] for path in
                  ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/exports", "var/lib/taimat/keys",
                   "run/taimat", "run/taimat/keys", "etc/taimat")}
-        assert list(modes.values()) == ["2770", "2770", "2770", "0700", "2770", "2770", "0750"]
+        assert list(modes.values()) == ["3770", "2770", "2750", "0700", "2750", "2750", "0750"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.host.runtime import VIDEO, made
 from agent.web import fanout, live
 from agent.web.live import DurationGuess
 from tests.rigs.h264 import movie
@@ -124,7 +125,7 @@ def test_no_picture_is_told_with_its_reason(house, camera, status, reason):
 def test_a_camera_without_a_picture_yet_is_told_too(house, monkeypatch):
     monkeypatch.setattr(fanout, "FIRST_PACKET_S", 0.2)
     with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(house.runtime / "live-gate.sock"))
+        silent.bind(str(made(house.runtime / VIDEO) / "live-gate.sock"))
         silent.listen(1)
         answer = house.get("/live/gate.mp4")
     assert (answer.status, json.loads(answer.body)) == (503, {"reason": "no_picture"})
@@ -140,7 +141,7 @@ def test_a_new_format_ends_the_stream_so_that_the_page_asks_again(house, cam):
 
 def test_nonsense_on_the_socket_harms_only_this_viewer(house):
     with socket.socket(socket.AF_UNIX) as odd:
-        odd.bind(str(house.runtime / "live-gate.sock"))
+        odd.bind(str(made(house.runtime / VIDEO) / "live-gate.sock"))
         odd.listen(1)
         odd.settimeout(HANG_S)
         threading.Thread(target=lambda: odd.accept()[0].sendall(b"HTTP/1.1 200 OK\r\n" * 10), daemon=True).start()

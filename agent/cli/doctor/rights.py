@@ -1,6 +1,7 @@
 """Who may read and write what: the store for the roles, secrets for nobody else."""
 import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from agent.config.source import RAW, parse_source
 from agent.core.passwords import redact
 
 GROUP = "taimat"            # what the package's roles share
+KEEPER = "taimat-keeper"    # whose the store is then
 VIDEO = "video"
 
 
@@ -30,6 +32,11 @@ def roles_group() -> int | None:
         return None
 
 
+def _owners() -> set[int]:
+    """Whose folders tmpfiles makes."""
+    return {0, *(user.pw_uid for user in pwd.getpwall() if user.pw_name == KEEPER)}
+
+
 def _folder(folder: Path, group: int | None) -> Iterator[CheckVerdict]:
     try:
         status = folder.stat()
@@ -38,10 +45,9 @@ def _folder(folder: Path, group: int | None) -> Iterator[CheckVerdict]:
     except OSError as error:
         yield bad(f"{folder}: {error.strerror}", f"run this as root (sudo), or as a member of group {GROUP}")
         return
-    if group is not None and status.st_uid == 0:
-        if status.st_gid != group or not status.st_mode & stat.S_IWGRP:
-            yield bad(f"{folder} can't be written by group {GROUP}",
-                      f"sudo chgrp {GROUP} {folder} && sudo chmod 2770 {folder}")
+    if group is not None and status.st_uid in _owners():
+        if status.st_gid != group:
+            yield bad(f"{folder} is not open to group {GROUP}", "sudo systemd-tmpfiles --create taimat.conf")
     elif not os.access(folder, os.W_OK | os.X_OK):
         yield bad(f"{folder} can't be written by user {os.geteuid()}", f"sudo chown -R $USER {folder}")
 

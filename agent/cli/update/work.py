@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from agent.cli.update.versions import CURRENT, PROVEN, Run, Versions
 from agent.core.contract.facts import Beat
 from agent.core.release import Before, Code, Release, ReleaseRefused, Trial, TrialPace, order, worked
+from agent.host import runtime as places
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.files import write_durably
@@ -198,12 +199,11 @@ class Updater:
 
     def _beats(self) -> Generator[Beat | None, None, None]:
         """Heartbeats as they come; None each second without one."""
-        path = self.runtime / f"{LISTENER}.sock"
-        inbox = Inbox(path)
+        inbox = Inbox(self.runtime, LISTENER)
         try:
             while True:
                 heard = inbox.receive(BEAT_WAIT_S)
                 yield heard if isinstance(heard, Beat) else None
         finally:
             inbox.close()
-            path.unlink(missing_ok=True)
+            places.inbox(self.runtime, LISTENER).unlink(missing_ok=True)

@@ -100,6 +100,7 @@ def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.ExitStack() as stack:
         if not _in_use(folder):
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="taimat-verify-")))
+            (copy / FILE).parent.mkdir()
             for name in (FILE, FILE + "-wal"):
                 if (folder / name).exists():
                     shutil.copyfile(folder / name, copy / name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.core.contract.facts import Beat, Poke
 from agent.core.contract.still import StillError, parse
 from agent.core.health.report import Report
+from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 
 PICTURE_B_MAX = 200_000
@@ -34,7 +35,7 @@ class PictureAsker:
 
     def _ask(self, camera: str) -> None:
         try:
-            told, jpeg = parse(ask(self._runtime / f"small-{camera}.sock"))
+            told, jpeg = parse(ask(camera_socket(self._runtime, "small", camera)))
         except (OSError, StillError):       # capture is not there, or is just starting
             return
         if len(jpeg) > PICTURE_B_MAX:

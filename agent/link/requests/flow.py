@@ -1,4 +1,4 @@
-"""Sees each request through: told to the ward, photographed if it is a picture, uploaded, receipted, done."""
+"""Sees each request through: told to the ward, uploaded once the keeper has packed it, receipted, done."""
 import functools
 import logging
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, Until
 from agent.link.follower import Follower
 from agent.link.requests import queries
-from agent.link.requests.picture import PictureTaker
 from agent.link.requests.policy import RequestPolicy
 from agent.link.requests.queries import LOOK_IDLY_S, OpenRequests
 from agent.link.requests.upload_line import UploadLine
@@ -25,7 +24,6 @@ from agent.link.verifier import BUSY, UNCHECKED
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import LinkFault
 from agent.store import requests
-from agent.store.folders import Folders
 from agent.store.requests import WardRequest
 
 AT_WORK_S = 0.25                # between looks at what the other threads do
@@ -35,17 +33,16 @@ _log = logging.getLogger(__name__)
 
 
 class RequestFlow:
-    """Works on the loop's thread; the store, an uploader and a picture have threads of their own."""
+    """Works on the loop's thread; the store and an uploader have threads of their own."""
 
-    def __init__(self, settings: Settings, folders: Folders, runtime: Path, own_id: str, flows: FlowRunner,
+    def __init__(self, settings: Settings, runtime: Path, own_id: str, flows: FlowRunner,
                  line: UploadLine, audit: Audit, answers: AnswerQueue, written: Callable[[], None]) -> None:
         """`written` is called when an event may have been written."""
-        self._settings, self._folders, self._runtime, self._own_id = settings, folders, runtime, own_id
+        self._settings, self._own_id = settings, own_id
         self._flows, self._clock, self._line, self._audit, self._written = flows, flows.clock, line, audit, written
         self._outlet = Outlet(runtime)
         self.policy = RequestPolicy(settings, self._changed)
         self._follower = Follower(flows, answers, queries.look, self._life, OpenRequests(), self._ended, LOOK_IDLY_S)
-        self._picture: PictureTaker | None = None
 
     def start(self) -> None:
         """Begin to look."""
@@ -66,7 +63,7 @@ class RequestFlow:
 
     def wait_s(self) -> float:
         """Seconds until `turn` may have something to do."""
-        return AT_WORK_S if self._line.uploader or self._picture else float("inf")
+        return AT_WORK_S if self._line.uploader else float("inf")
 
     def turn(self, ward_is_up: bool) -> None:
         """Slow down or report the upload that is under way."""
@@ -75,8 +72,6 @@ class RequestFlow:
     def close(self) -> None:
         """Let go of what is under way; it goes on with the next process."""
         self._line.stop()
-        if self._picture:
-            self._picture.stop()
         self._outlet.close()
 
     def _changed(self) -> None:
@@ -89,13 +84,9 @@ class RequestFlow:
 
     def _life(self, request_id: str) -> Flow:
         """One open request, from wherever it stands to its end; a file that is gone is packed anew."""
-        while request := self._request(request_id):
+        while self._request(request_id):
             yield Until(lambda: self._state(request_id) != "waiting")                   # the household decides
-            if request.kind == "snapshot":
-                yield Until(lambda: self._state(request_id) != "approved" or self._picture is None)
-                yield from self._photograph(request)
-            else:
-                yield Until(lambda: self._state(request_id) != "approved")              # the keeper packs the clip
+            yield Until(lambda: self._state(request_id) != "approved")                  # the keeper packs it
             yield Until(lambda: self._state(request_id) != "packed"
                         or self._line.is_free_for(request_id, self._follower.view))
             yield from self._upload(request_id)
@@ -107,21 +98,6 @@ class RequestFlow:
 
     def _state(self, request_id: str) -> str | None:
         return self._follower.view.state(request_id)
-
-    def _photograph(self, request: WardRequest) -> Flow:
-        """Part of a life: the picture of the moment, if the household has approved it."""
-        if self._state(request.id) != "approved":
-            return
-        self._picture = picture = PictureTaker(self._runtime / f"snap-{request.camera}.sock",
-                                               self._folders.export(request.id, request.kind))
-        yield Until(lambda: not picture.is_alive() or self._state(request.id) != "approved")
-        picture.stop()
-        self._picture = None
-        if self._state(request.id) == "approved" and picture.sha256:
-            yield from self._follower.write(functools.partial(queries.packed, request_id=request.id,
-                                                              size_b=picture.size_b, sha256=picture.sha256))
-        elif self._state(request.id) == "approved":
-            yield from self._fail(request, "no_picture")
 
     def _upload(self, request_id: str) -> Flow:
         """Part of a life: one turn on the line, to the receipt if it goes well."""

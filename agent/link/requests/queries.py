@@ -71,12 +71,6 @@ def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
         requests.fail(db, request_id, code)
 
 
-def packed(db: sqlite3.Connection, request_id: str, size_b: int, sha256: str) -> None:
-    """Note that the request's picture is on the card."""
-    with contextlib.suppress(RequestError):
-        requests.packed(db, request_id, size_b, sha256, None)
-
-
 def _follow(db: sqlite3.Connection, now: Instant) -> News:
     if not commands.going_on(db):
         return []

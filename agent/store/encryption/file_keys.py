@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 
 from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
+from agent.host.runtime import KEYS
 from agent.host.sockets import ask
 from agent.store.encryption.days import private_file
 from agent.store.folders import Folders
 
-SOCKET = "keys/desk.sock"   # where the keeper is asked, in the runtime folder
+SOCKET = f"{KEYS}/desk.sock"    # where the keeper is asked, in the runtime folder
 QUESTION_B_MAX = 1024
 ANSWER_B_MAX = 1024
 PATIENCE_S = 3.0

@@ -33,7 +33,7 @@ class Roles:
 
     def __enter__(self) -> "Roles":
         self._runtime.mkdir(exist_ok=True)
-        self._inbox = Inbox(self._runtime / "run.sock")
+        self._inbox = Inbox(self._runtime, "run")
         for role in ROLES:
             self._start(role)
         for role in ROLES:

@@ -1,0 +1,29 @@
+"""Where the roles meet in memory: below the runtime folder, a folder for each role and one for each circle of readers.
+
+Names are made by a folder's owner alone, so nobody can put something else in their place; its group may look.
+"""
+from pathlib import Path
+
+MODE = 0o750
+VIDEO, SMALL, KEYS = "video", "small", "keys"       # full pictures; those for a home sink; keys of files
+
+
+def own(runtime: Path, role: str) -> Path:
+    """The role's own folder, made if need be. Raises OSError."""
+    return made(runtime / role)
+
+
+def made(folder: Path) -> Path:
+    """The folder, made if need be: on a device it is there from the boot on. Raises OSError."""
+    folder.mkdir(mode=MODE, exist_ok=True)
+    return folder
+
+
+def inbox(runtime: Path, role: str) -> Path:
+    """The socket where a role hears others."""
+    return runtime / role / "inbox.sock"
+
+
+def camera_socket(runtime: Path, what: str, camera: str) -> Path:
+    """The socket of a camera: `what` is "live", "snap", "busy", or "small" for a picture that the link may have."""
+    return runtime / (SMALL if what == "small" else VIDEO) / f"{what}-{camera}.sock"
