@@ -98,6 +98,12 @@ class PictureRequests:
         with _faults(self._engine), self._engine.connect() as db:
             return [_of(row) for row in db.execute(sql.select(_request).where(_request.c.state.in_(OPEN)))]
 
+    def failed_of(self, dev: str) -> list[str]:
+        """The ids of this device's requests that have failed."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return list(db.execute(sql.select(_request.c.id).where(
+                _request.c.dev == dev, _request.c.state == "failed")).scalars())
+
     def steps(self, request_id: str) -> list[RequestStep]:
         """Its steps, in order."""
         with _faults(self._engine), self._engine.connect() as db:
@@ -120,12 +126,12 @@ class PictureRequests:
                 _note(db, request_id, now_ms, "intake", "announced", f"{size_b} bytes, SHA-256 {sha256}")
             return bool(changed.rowcount)
 
-    def withdrawn(self, request_id: str, now_ms: int) -> None:
-        """Note that the device has withdrawn its upload; another one may come."""
+    def withdrawn(self, request_id: str, now_ms: int, why: str | None = None) -> None:
+        """Note that the upload is given up, by its device if nothing else is told; another one may come."""
         with _faults(self._engine), self._engine.begin() as db:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None)).rowcount:
-                _note(db, request_id, now_ms, "intake", "withdrawn", None)
+                _note(db, request_id, now_ms, "intake", "withdrawn", why)
 
     def unchecked(self, request_id: str, now_ms: int, why: str) -> None:
         """Note that a check of its upload did not come to its end."""

@@ -3,6 +3,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -21,6 +22,7 @@ import pytest
 from agent.core.evidence.ledger import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
+from agent.ward.uploads.service import ASIDE_S, IDLE_S
 from tests.conftest import HandClock
 from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
@@ -431,6 +433,45 @@ def test_where_there_is_no_room_a_device_comes_again_later(tmp_path):
         status, headers, body = intake.device().announce(request, PICTURE)
         assert (status, json.loads(body)["code"]) == (507, "no_room") and int(headers["retry-after"])
         assert intake.requests.find(request).bytes is None and "make some" in intake.log.read_text()
+
+
+def test_what_is_only_announced_takes_no_room_from_others(tmp_path):
+    half_gb = shutil.disk_usage(tmp_path).free / 2 / 1e9
+    with Intake(tmp_path, max_gb=half_gb) as intake:
+        greedy, other = intake.device(), intake.device(NEIGHBOUR)
+        large = Upload(b"never", "clip", "0" * 64)
+        assert greedy.announce(intake.ask(), large, Upload_Length=str(int(half_gb * 0.9e9)))[0] == 201
+        status, headers, body = greedy.announce(intake.ask(), large, Upload_Length=str(int(half_gb * 0.2e9)))
+        assert (status, json.loads(body)["code"]) == (507, "share") and int(headers["retry-after"])
+        request = intake.ask(dev=NEIGHBOUR)
+        assert other.announce(request, large, Upload_Length=str(int(half_gb * 0.2e9)))[0] == 201
+        assert other.brings(intake.ask("snapshot", dev=NEIGHBOUR), PICTURE)[0] == 200
+
+
+def test_an_upload_of_which_nothing_more_comes_is_given_up_and_may_begin_anew(intake):
+    request, device = intake.ask("snapshot"), intake.device()
+    device.announce(request, PICTURE)
+    device.sends(request, 0, PICTURE.data[:1000])
+    coming = intake.folder / "coming" / request
+    os.utime(coming, (time.time() - IDLE_S + 60,) * 2)
+    until(lambda: intake.figures()["taimat_ward_intake_coming"] >= 1)
+    assert device.announce(request, PICTURE)[0] == 201 and time.time() - coming.stat().st_mtime < 60, "it goes on"
+    os.utime(coming, (time.time() - IDLE_S - 60,) * 2)
+    until(lambda: not coming.exists())
+    assert intake.requests.find(request).bytes is None and steps(intake, request)[-1] == ("intake", "withdrawn")
+    assert device.brings(request, PICTURE)[0] == 200
+
+
+def test_of_what_one_device_brought_in_vain_the_newest_lies_there_and_not_for_ever(intake):
+    mine, theirs = [intake.ask("snapshot") for _ in range(2)], intake.ask("snapshot", dev=NEIGHBOUR)
+    aside = intake.folder / "refused"
+    intake.device(NEIGHBOUR).brings(theirs, Upload(b"GIF89a", "snapshot"))
+    for request in mine:
+        intake.device().brings(request, Upload(b"GIF89a", "snapshot"))
+    assert [(aside / request).exists() for request in (*mine, theirs)] == [False, True, True]
+    assert all((aside / f"{request}.reason.json").exists() for request in mine)
+    os.utime(aside / theirs, (time.time() - ASIDE_S - 60,) * 2)
+    until(lambda: not (aside / theirs).exists())
 
 
 def test_a_database_that_is_away_is_no_reason_to_give_up(intake):

@@ -150,6 +150,8 @@ class Checker:
     def _put_aside(self, request: PictureRequest, verdict: UploadVerdict) -> None:
         self._metrics.refused.labels(verdict.code).inc()
         _log.warning("%s of %s is not what it should be: %s: %s", request.id, request.dev, verdict.code, verdict.why)
+        for earlier in self._requests.failed_of(request.dev):   # one device has the room of one
+            self._spool.forget_aside(earlier)
         aside = self._spool.keep_aside(request.id)
         reason = aside.with_name(f"{request.id}.{REASON}")
         write_durably(reason, msgspec.json.encode(verdict))

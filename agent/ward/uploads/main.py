@@ -60,8 +60,9 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, intake.metrics_port)
     checker = Checker(requests, spool, key, clock, metrics)
-    service = UploadService(requests, spool, checker, clock, metrics, int(intake.free_gb * GB))
-    application = Application(service, metrics, int(intake.max_gb * GB), lambda _: _life(service, stop))
+    max_b = int(intake.max_gb * GB)
+    service = UploadService(requests, spool, checker, clock, metrics, int(intake.free_gb * GB), max_b)
+    application = Application(service, metrics, max_b, lambda _: _life(service, stop))
     server = uvicorn.Server(uvicorn.Config(
         application.app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
         access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S))

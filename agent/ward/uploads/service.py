@@ -11,12 +11,14 @@ from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Checker, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
 from agent.ward.uploads.metrics import IntakeMetrics
+from agent.ward.uploads.room import COPIES_N, ComingUpload, is_within_share, kept_b
 from agent.ward.uploads.spool import Spool
 
-COPIES_N = 2                # an export lies there twice while it is taken out of its archive
 STEPS_MAX = 100             # of one request: nobody fills the database by changing his mind
 AGAIN_S = 60.0              # a check that came to nothing is tried again, if somebody asks
 SOON_S, LATER_S = "2", "60"
+ASIDE_S = 30 * 86_400       # what was refused lies there so long
+IDLE_S = 3 * 86_400         # an upload of which nothing more comes is given up: a weekend without power is no reason
 
 _log = logging.getLogger(__name__)
 
@@ -25,10 +27,10 @@ class UploadService:
     """The uploads of one ward. Everything that waits for disk or database does so on a thread."""
 
     def __init__(self, requests: PictureRequests, spool: Spool, checker: Checker, clock: Clock, metrics: IntakeMetrics,
-                 free_b: int) -> None:
-        """`free_b` of the disk stay free."""
+                 free_b: int, share_b: int) -> None:
+        """`free_b` of the disk stay free; what one device has announced has `share_b` at most."""
         self._requests, self._spool, self._checker = requests, spool, checker
-        self._clock, self._metrics, self._free_b = clock, metrics, free_b
+        self._clock, self._metrics, self._free_b, self._share_b = clock, metrics, free_b, share_b
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._tried_mono_s: dict[str, float] = {}
@@ -111,10 +113,24 @@ class UploadService:
                 coming_n += 1
                 if await asyncio.to_thread(self._spool.size_b, request.id) == request.bytes:
                     self._check(request)
+                else:
+                    await self._give_up_idle(request.id, now_ms)
         for name in await asyncio.to_thread(self._spool.names):
             await self._sweep(name)
+        await asyncio.to_thread(self._spool.tidy_aside, now_ms / 1000 - ASIDE_S)
         self._metrics.coming.set(coming_n)
         self._metrics.free_b.set(await asyncio.to_thread(self._spool.free_b))
+
+    async def _give_up_idle(self, request_id: str, now_ms: int) -> None:
+        """Forget an upload of which nothing more comes; its device may announce it anew."""
+        async with self._lock(request_id):
+            request = await asyncio.to_thread(self._requests.find, request_id)
+            idle_s = now_ms / 1000 - await asyncio.to_thread(self._spool.touched_s, request_id)
+            if request and request.open and idle_s > IDLE_S and (
+                    await asyncio.to_thread(self._spool.size_b, request_id) != request.bytes):
+                await asyncio.to_thread(self._requests.withdrawn, request_id, now_ms, "nothing came for days")
+                await asyncio.to_thread(self._checker.forget, request)
+                _log.warning("%s of %s: given up: nothing more of it came for days", request_id, request.dev)
 
     async def _sweep(self, request_id: str) -> None:
         """Delete what has come of it, if nobody waits for that any more."""
@@ -164,8 +180,13 @@ class UploadService:
         """Whether it is the first announcement. Raises UploadRefusal without room, or after too many."""
         if len(self._requests.steps(request.id)) >= STEPS_MAX:
             raise UploadRefusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
-        coming_b = sum(each.bytes or 0 for each in self._requests.open_ones())
-        if self._spool.free_b() - self._free_b < COPIES_N * (coming_b + wish.bytes):
+        coming = [ComingUpload(each.dev, each.bytes, self._spool.size_b(each.id) or 0)
+                  for each in self._requests.open_ones() if each.bytes is not None]
+        if not is_within_share(request.dev, wish.bytes, coming, self._share_b):
+            _log.warning("%s of %s: it has announced its share of the room already, and has to bring that first: see "
+                         "[intake] max_gb", request.id, request.dev)
+            raise UploadRefusal(507, "share", "bring what you have announced first, or give it up", Retry_After=LATER_S)
+        if self._spool.free_b() - self._free_b < kept_b(coming) + COPIES_N * wish.bytes:
             _log.error("%s of %s: no room for %d bytes beside what is coming: make some, or see [intake] free_gb",
                        request.id, request.dev, wish.bytes)
             raise UploadRefusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)

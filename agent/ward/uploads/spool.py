@@ -29,8 +29,9 @@ class Spool:
         return self._coming / request_id
 
     def begin(self, request_id: str) -> None:
-        """An empty file; one that is there already stays as it is."""
+        """An empty file; what has come already stays as it is, and goes on from now."""
         os.close(os.open(self.path(request_id), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, OWN_ONLY))
+        os.utime(self.path(request_id))
         sync_folder(self._coming)
 
     def size_b(self, request_id: str) -> int | None:
@@ -39,6 +40,13 @@ class Spool:
             return self.path(request_id).stat().st_size
         except FileNotFoundError:
             return None
+
+    def touched_s(self, request_id: str) -> float:
+        """When something of it came last, or its device began anew: Unix time; 0 where it was never begun."""
+        try:
+            return self.path(request_id).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def append(self, request_id: str, data: bytes) -> int:
         """Add to it, for good; returns how far it has come then."""
@@ -61,8 +69,19 @@ class Spool:
         """It is not what it should be: put it where somebody can look at it; returns where."""
         target = self.folder / REFUSED / request_id
         os.replace(self.path(request_id), target)
+        os.utime(target)
         sync_folder(target.parent)
         return target
+
+    def forget_aside(self, request_id: str) -> None:
+        """Delete what was put aside, if it is there still; the reason beside it stays."""
+        (self.folder / REFUSED / request_id).unlink(missing_ok=True)
+
+    def tidy_aside(self, before_s: float) -> None:
+        """Delete what was put aside before this moment (Unix time)."""
+        for path in (self.folder / REFUSED).iterdir():
+            if path.stat().st_mtime < before_s:
+                remove(path)
 
     def free_b(self) -> int:
         """What is free on its disk."""
