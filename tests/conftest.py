@@ -10,6 +10,7 @@ import pytest
 
 from agent.host.clock import Instant
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 
 # How long one example takes says how busy the machine is, not how good the code.
@@ -65,6 +66,15 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def db(folders: Folders) -> Iterator:
+    """The shared database, as a role opens it."""
     connection = connect(folders.root)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def own(folders: Folders) -> Iterator:
+    """The keeper's own database."""
+    connection = decisions.connect(folders)
     yield connection
     connection.close()

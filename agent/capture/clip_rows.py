@@ -10,7 +10,7 @@ from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd
 from agent.host.clock import Clock, Instant, at
 from agent.store import announce, clips
 from agent.store.clip_recovery import recover_camera
-from agent.store.encryption.days import DayKey
+from agent.store.encryption.days import PublicDay
 from agent.store.folders import Folders
 
 
@@ -58,10 +58,10 @@ class ClipRows:
         self._folders.demand_volume()
         start = at(self._clock.now(), job.start_us // 1000)
         kind = "motion" if self._rules.keeps_events_longer and self._events.going_on else job.kind
-        made: list[tuple[int, str, DayKey | None]] = []
+        made: list[tuple[int, str, PublicDay | None]] = []
 
         def insert(db: sqlite3.Connection) -> None:
-            day, info = self._encryption.day(db), job.info
+            day, info = self._encryption.day(self._folders), job.info
             made.append((*clips.open_row(db, self._camera, kind, start, info.codec, info.width, info.height,
                                          day.id if day else None), day))
             self._events.tie(db, made[0][0], start)

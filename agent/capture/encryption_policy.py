@@ -1,13 +1,12 @@
 """Has what a recorder writes encrypted for the day's key, if the household wants that and this board can afford it."""
 import logging
-import sqlite3
 import time
 from typing import TYPE_CHECKING, Literal
 
 from agent.core.evidence.encrypted import AES_GCM, CHACHA
 from agent.host import board
-from agent.store.encryption import days
-from agent.store.encryption.days import DayKey
+from agent.store.encryption.days import PublicDay, living
+from agent.store.folders import Folders
 
 if TYPE_CHECKING:
     from agent.store.encryption.writer import Encrypter
@@ -26,21 +25,21 @@ class EncryptionPolicy:
         self._kind = kind
         self._missed = False
 
-    def day(self, db: sqlite3.Connection) -> DayKey | None:
-        """The key for which to encrypt what is written now. Raises sqlite3.Error.
+    def day(self, folders: Folders) -> PublicDay | None:
+        """The key for which to encrypt what is written now. Raises OSError.
 
         None also where the keeper has not made one yet, as in the first seconds of a new device: then recording goes
         first.
         """
         if self._kind is None:
             return None
-        found = days.newest(db)
+        found = next(reversed(living(folders)), None)
         if found is None and not self._missed:
             _log.warning("there is no key yet to encrypt for; until the keeper has made one, clips are as they are")
         self._missed = found is None
         return found
 
-    def encrypter(self, day: DayKey | None, name: str) -> "Encrypter | None":
+    def encrypter(self, day: PublicDay | None, name: str) -> "Encrypter | None":
         """What encrypts the clip of that name; None where it is not encrypted."""
         if day is None or self._kind is None:
             return None
@@ -48,7 +47,7 @@ class EncryptionPolicy:
 
         return Encrypter(self._kind, day.id, day.public, name)
 
-    def picture(self, day: DayKey | None, data: bytes, name: str) -> bytes:
+    def picture(self, day: PublicDay | None, data: bytes, name: str) -> bytes:
         """A small file of that name, as it is to lie on the card."""
         encrypter = self.encrypter(day, name)
         return data if encrypter is None else encrypter.head + encrypter.body(data)

@@ -12,7 +12,7 @@ from agent.capture.writer_jobs import BestLook, CameraGap, EventClose, EventOpen
 from agent.host.clock import Clock, Instant, at
 from agent.host.files import write_once
 from agent.store import announce, clips, events, pause
-from agent.store.encryption.days import DayKey
+from agent.store.encryption.days import PublicDay
 from agent.store.folders import Folders
 from agent.store.names import picture
 
@@ -90,7 +90,7 @@ class EventRows:
         if event is None:
             return
         dur_ms = max(0, job.last_motion_us // 1000 - event.start.mono_ms)
-        day = self._encryption.day(self._rows.db) if with_picture and self._rows.db else None
+        day = self._encryption.day(self._folders) if with_picture else None
         name, now = self._write_thumbnail(job.peak, event, day) if with_picture else None, self._clock.now()
         self._open = None
         # Without the video in it: the change may have to wait for long.
@@ -112,7 +112,7 @@ class EventRows:
             events.tie(db, self._open.id, seq)
         self._tampers.begins(db, seq, start)
 
-    def _write_thumbnail(self, peak: BestLook, event: OpenEvent, day: DayKey | None) -> str | None:
+    def _write_thumbnail(self, peak: BestLook, event: OpenEvent, day: PublicDay | None) -> str | None:
         """The event's picture on the card; returns its file's name, or None: without one the event is worth as much."""
         image = thumbnail(peak.info, peak.packets) if peak.info is not None and peak.packets else None
         if image is None:

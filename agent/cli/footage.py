@@ -99,7 +99,7 @@ def keyring(settings: Settings, folders: Folders, db: sqlite3.Connection, househ
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "is no text"
             raise typer.BadParameter(f"--household-key {household_key}: {reason}") from error
-    return Keyring(folders, household=opener(db, typed))
+    return Keyring(folders, household=opener(folders, typed))
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
 """Where this user's Taimat is: the configuration that a command means, and the store that belongs to it."""
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config.load import DEFAULT_PATH, load
 from agent.config.settings import Settings
-from agent.store.database import FILE, StoreError, connect
+from agent.store.database import FILE, StoreConnection, StoreError, connect
+from agent.store.decisions import database as decisions
+from agent.store.decisions.database import mark
 from agent.store.folders import Folders
 
 
@@ -39,7 +40,7 @@ def config_path(given: Path | None) -> Path:
     return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False where we may not look
 
 
-def open_store(given: Path | None) -> tuple[Settings, Folders, sqlite3.Connection]:
+def open_store(given: Path | None) -> tuple[Settings, Folders, StoreConnection]:
     """The settings, the folders and the database of a store that exists. Raises ConfigError, StoreError."""
     settings = load(config_path(given))
     folders = Folders(Path(settings.store.folder))
@@ -47,3 +48,14 @@ def open_store(given: Path | None) -> tuple[Settings, Folders, sqlite3.Connectio
         raise StoreError(f"{folders.root}: nothing was recorded here yet, or this user may not look (sudo); "
                          f"to begin: taimat run")
     return settings, folders, connect(folders.root)
+
+
+def open_decisions(given: Path | None) -> tuple[Settings, Folders, StoreConnection, StoreConnection]:
+    """The same, with the household's decisions, which the owner alone may change, before the shared database.
+
+    Raises ConfigError, StoreError.
+    """
+    settings, folders, db = open_store(given)
+    own = decisions.connect(folders)
+    db.mark = mark(own)
+    return settings, folders, own, db

@@ -18,6 +18,7 @@ from agent.host.clock import Instant
 from agent.host.files import sync_folder
 from agent.store import clips, events, holds, retention_queries
 from agent.store.database import transaction
+from agent.store.decisions import condemned
 from agent.store.folders import Folders
 from agent.store.space import Space
 
@@ -62,21 +63,22 @@ def for_space(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int]
     return make_room(shelves, *missing)
 
 
-def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant,
+def retain(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant,
            may_delete_by_age: bool) -> list[Doomed]:
     """One pass: delete what has to go, `PASS_N` clips at most for each reason. Returns what went.
 
     Raises OSError and sqlite3.Error.
     """
     gone: list[Doomed] = []
+    holds.show(own, db, now)
     sums_b = retention_queries.bytes_by_camera(db)
     if may_delete_by_age:
-        holds.expire(db, now)
-        if gone := _delete_some(db, folders, too_old(db, settings, sums_b, now), now):
+        holds.expire(own, db, now)
+        if gone := _delete_some(own, db, folders, too_old(db, settings, sums_b, now), now):
             sums_b = retention_queries.bytes_by_camera(db)
     missing = need(settings, sums_b, Space.of(folders))
     if max(missing) > 0:
-        freed = _delete_some(db, folders, for_space(db, settings, sums_b, missing), now)
+        freed = _delete_some(own, db, folders, for_space(db, settings, sums_b, missing), now)
         if len(freed) < PASS_N and (freed_b := sum(clip.bytes for clip in freed)) < missing.bytes:
             _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or release holds "
                          "(taimat clips holds)", missing.bytes / 1e9, freed_b / 1e9)
@@ -84,28 +86,30 @@ def retain(db: sqlite3.Connection, folders: Folders, settings: Store, now: Insta
     return gone
 
 
-def _delete_some(db: sqlite3.Connection, folders: Folders, plan: Iterator[Doomed], now: Instant) -> list[Doomed]:
+def _delete_some(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, plan: Iterator[Doomed],
+                 now: Instant) -> list[Doomed]:
     """The plan reads the store as it goes along, so it is heard to the end before anything is changed."""
     doomed = list(islice(plan, PASS_N))
     for start in range(0, len(doomed), BATCH_N):
-        delete(db, folders, doomed[start:start + BATCH_N], now)
+        delete(own, db, folders, doomed[start:start + BATCH_N], now)
     return doomed
 
 
-def delete(db: sqlite3.Connection, folders: Folders, doomed: list[Doomed], now: Instant) -> None:
+def delete(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, doomed: list[Doomed],
+           now: Instant) -> None:
     """Delete these clips and the pictures of events that no clip shows any more."""
-    with transaction(db):
-        for why in {clip.why for clip in doomed}:
-            clips.condemn(db, [clip.seq for clip in doomed if clip.why == why], why, now)
-    finish_deletion(db, folders)
+    for why in {clip.why for clip in doomed}:
+        condemned.condemn(own, db, clips.names(db, [clip.seq for clip in doomed if clip.why == why]), why, now)
+    finish_deletion(own, db, folders, now)
 
 
-def finish_deletion(db: sqlite3.Connection, folders: Folders) -> None:
+def finish_deletion(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, now: Instant) -> None:
     """Remove the files of all condemned clips, also those that a cut has left over from an earlier life."""
-    condemned = clips.in_state(db, "deleting")
-    if not condemned:
+    condemned.show(own, db, now)
+    doomed = clips.in_state(db, "deleting")
+    if not doomed:
         return
-    gone = [clip for clip in condemned if _unlink(folders, clip)]
+    gone = [clip for clip in doomed if _unlink(folders, clip)]
     for folder in {folders.clip(clip.seq, clip.name).parent for clip in gone}:
         if folder.exists():
             sync_folder(folder)         # lest a cut gives a file back whose row says that it is gone
@@ -113,12 +117,13 @@ def finish_deletion(db: sqlite3.Connection, folders: Folders) -> None:
         seqs = [clip.seq for clip in gone]
         clips.bury(db, seqs)
         drop_pictures(folders, events.drop_orphaned_thumbs(db, seqs))
+    condemned.settle(own, [clip.name for clip in gone])
 
 
 def drop_pictures(folders: Folders, names: list[str]) -> None:
     """Remove pictures for good, in the transaction that forgets them: a cut before its end repeats both."""
     for name in names:
-        _remove(folders.thumbs / name)
+        _remove(folders.thumb(name))
     if names:
         sync_folder(folders.thumbs)
 

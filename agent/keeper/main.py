@@ -95,10 +95,10 @@ class Keeper:
             if self.timekeeper.look(self.db, now):
                 self.outlet.send(Poke(what="outbox"), "link")
             if asked_for_space or self.retention.is_due(now):
-                self.retention.make_room(self.db, now)
+                self.retention.make_room(self.own, self.db, now)
             if self.evidence.hash_some(self.db):
                 self.retention.stock.count(self.db)
-            self.sweeper.look(self.db, now)
+            self.sweeper.look(self.own, self.db, now)
             self.evidence.sign_some(self.db)
             self.packager.look(self.db)
             self.canary.look(self.db, now)

@@ -71,12 +71,12 @@ class Retention:
         short = Space.of(self.folders).short(limits(self.settings.store))
         return now.mono_ms / 1000 >= self.next_mono_s or (short and not self.helpless)
 
-    def make_room(self, db: sqlite3.Connection, now: Instant) -> None:
+    def make_room(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         """One pass. Raises OSError and sqlite3.Error."""
         self.next_mono_s = now.mono_ms / 1000 + EVERY_S
         settings = in_effect(self.settings, ward_settings.read(db).cfg).store
-        self.sweeper.finish_erasure(db, now)
-        gone = retain(db, self.folders, settings, now, self.timekeeper.may_delete(now))
+        self.sweeper.finish_erasure(own, db, now)
+        gone = retain(own, db, self.folders, settings, now, self.timekeeper.may_delete(now))
         self.deleted_n += len(gone)
         if len(gone) >= PASS_N:
             self.next_mono_s = 0.0          # there may be more

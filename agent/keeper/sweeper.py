@@ -9,6 +9,7 @@ from agent.host.clock import Instant
 from agent.keeper.daykeys import DayKeys
 from agent.keeper.deletion import finish_deletion
 from agent.store import erase
+from agent.store.decisions import condemned
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from agent.store.sweep import sweep
@@ -24,20 +25,20 @@ class Sweeper:
     encrypts: bool
     next_mono_s: float = 0.0                # 0: every file may still lack its row
 
-    def look(self, db: sqlite3.Connection, now: Instant) -> None:
+    def look(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         """Sweep if it is time, and renew the keys. Raises OSError and sqlite3.Error."""
         if now.mono_ms / 1000 >= self.next_mono_s:
             sweep(db, self.folders, now, Keyring(self.folders).file_key)
             self.next_mono_s = now.mono_ms / 1000 + EVERY_S
-            self._keys.destroy_unused(db, now)              # only now has every file its row
+            self._keys.destroy_unused(own, db, now)              # only now has every file its row
         if self.encrypts:
-            self._keys.renew(db, now)
+            self._keys.renew(own, db, now)
 
     def start_again(self) -> None:
         """The database is another one: its rows are to be compared with the files before a key may go."""
         self.next_mono_s = 0.0
 
-    def finish_erasure(self, db: sqlite3.Connection, now: Instant) -> None:
+    def finish_erasure(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         """Remove the files of all condemned clips, also those that an earlier life has left over.
 
         Today's key retires first: else the erased files could be opened until tomorrow. Keys that open nothing more go
@@ -45,12 +46,12 @@ class Sweeper:
         with the daily sweep: a look through all clips each minute would be too much work. Raises OSError and
         sqlite3.Error.
         """
-        erased = erase.pending(db)
+        erased = condemned.erasing(own, erase.WHY)
         if erased:
-            self._keys.retire(db, now)
-        finish_deletion(db, self.folders)
+            self._keys.retire(own, db, now)
+        finish_deletion(own, db, self.folders, now)
         if erased and self.next_mono_s > 0:
-            self._keys.destroy_unused(db, now)
+            self._keys.destroy_unused(own, db, now)
 
     @property
     def _keys(self) -> DayKeys:

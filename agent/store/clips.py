@@ -6,10 +6,8 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.core.evidence.ledger import Deletion
 from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
-from agent.store import ledger
 from agent.store.boots import DATED, SURE
 
 FINISHED = "state IN ('done', 'recovered')"
@@ -96,19 +94,28 @@ def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8
     return [row["seq"] for row in rows]
 
 
-def condemn(db: sqlite3.Connection, seqs: list[int], why: str, now: Instant) -> None:
-    """Say, before the files go, that they are to go: a cut in between leaves no row without a file.
+def condemn(db: sqlite3.Connection, names: Iterable[str], why: str) -> list[str]:
+    """Mark finished clips as about to go, but for those that the agent's own work reads; returns which.
 
-    A hold that was placed since they were chosen is heeded. Within the caller's transaction, for it is also noted for
-    the ledger.
+    Within the caller's transaction, for it is also noted for the ledger: agent/store/decisions/condemned.py.
     """
-    names = []
-    for seq in seqs:
-        row = db.execute("UPDATE clip SET state = 'deleting', why = ? WHERE seq = ? "
-                         "AND seq NOT IN (SELECT clip FROM hold) RETURNING name", (why, seq)).fetchone()
-        names += [row["name"]] if row else []
-    if names:
-        ledger.note(db, now, Deletion(clips=names, why=why))
+    going = []
+    for name in names:
+        row = db.execute("UPDATE clip SET state = 'deleting', why = ? WHERE name = ? AND state IN ('done', 'recovered')"
+                         " AND seq NOT IN (SELECT clip FROM hold) RETURNING name", (why, name)).fetchone()
+        going += [row["name"]] if row else []
+    return going
+
+
+def spare(db: sqlite3.Connection, name: str) -> bool:
+    """A clip that was marked so wrongly is a finished one again, if it is not gone yet; returns whether."""
+    return bool(db.execute("UPDATE clip SET state = 'done', why = NULL WHERE name = ? AND state = 'deleting'",
+                           (name,)).rowcount)
+
+
+def names(db: sqlite3.Connection, seqs: Iterable[int]) -> list[str]:
+    """The names of the clips with these numbers."""
+    return [db.execute("SELECT name FROM clip WHERE seq = ?", (seq,)).fetchone()["name"] for seq in seqs]
 
 
 def bury(db: sqlite3.Connection, seqs: list[int]) -> None:

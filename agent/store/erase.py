@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent.host.clock import Instant
-from agent.store import clips
+from agent.store import holds
 from agent.store.clips import COLUMNS, FINISHED, UNFINISHED, Clip
 from agent.store.database import transaction
+from agent.store.decisions import condemned
 
 WHY = "erased"
 BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long
@@ -38,19 +39,15 @@ def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int)
                     [clip for clip in found if clip.seq in held], open_n)
 
 
-def condemn(db: sqlite3.Connection, doomed: Sequence[Clip], now: Instant) -> None:
+def condemn(own: sqlite3.Connection, db: sqlite3.Connection, doomed: Sequence[Clip], now: Instant) -> None:
     """Let these clips go; holds on them go, too. Raises sqlite3.Error."""
     for start in range(0, len(doomed), BATCH_N):
-        seqs = [clip.seq for clip in doomed[start:start + BATCH_N]]
-        with transaction(db):
-            db.executemany("DELETE FROM hold WHERE clip = ?", ((seq,) for seq in seqs))
-            clips.condemn(db, seqs, WHY, now)
-
-
-def pending(db: sqlite3.Connection) -> bool:
-    """Whether something is erased whose files are still there."""
-    return db.execute(f"SELECT 1 FROM clip WHERE state = 'deleting' AND {UNFINISHED} AND why = ? LIMIT 1",
-                      (WHY,)).fetchone() is not None
+        batch = doomed[start:start + BATCH_N]
+        with transaction(own):
+            holds.forget(own, [clip.name for clip in batch])
+        holds.show(own, db, now)
+        db.executemany("DELETE FROM hold WHERE clip = ?", ((clip.seq,) for clip in batch))
+        condemned.condemn(own, db, [clip.name for clip in batch], WHY, now)
 
 
 def left_n(db: sqlite3.Connection, erased: Sequence[Clip]) -> int:

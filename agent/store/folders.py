@@ -5,8 +5,7 @@ from pathlib import Path
 
 from agent.host.probes.volume import Volume
 from agent.store.database import StoreError
-
-CLIPS_A_FOLDER = 1000       # keeps a folder small enough for a technician's file manager
+from agent.store.names import CLIPS_A_FOLDER
 
 
 class VolumeMissing(StoreError):
@@ -30,6 +29,10 @@ class Folders:
         """One JPEG an event."""
         return self.root / "thumbs"
 
+    def thumb(self, name: str) -> Path:
+        """The picture of that name. Raises StoreError for a name that leads elsewhere: a row may say anything."""
+        return self.thumbs / _plain(name)
+
     @property
     def ballast(self) -> Path:
         """A file that is only there to be deleted first: a full database can't delete anything."""
@@ -46,21 +49,26 @@ class Folders:
         return self.root / "keys"
 
     @property
+    def household(self) -> Path:
+        """What the keeper alone writes and every role reads: what is paused, the days' public keys."""
+        return self.root / "household"
+
+    @property
     def exports(self) -> Path:
         """What the household has released: the only footage that the link may read."""
         return self.root / "exports"
 
     def export(self, request_id: str, kind: str) -> Path:
         """The file that goes to the ward for this request: an export as a tar archive, or a picture."""
-        return self.exports / f"{request_id}.{'jpg' if kind == 'snapshot' else 'tar'}"
+        return self.exports / f"{_plain(request_id)}.{'jpg' if kind == 'snapshot' else 'tar'}"
 
     def clip(self, seq: int, name: str) -> Path:
         """The finished clip's file."""
-        return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{name}.mp4"
+        return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{_plain(name)}.mp4"
 
     def part(self, seq: int, name: str) -> Path:
         """The clip's file while it is being written, or as a cut left it."""
-        return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{name}.mp4.part"
+        return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{_plain(name)}.mp4.part"
 
     def lock(self, unit: str) -> Path:
         """The file that a unit locks so that no second one works on this store."""
@@ -93,3 +101,9 @@ class Folders:
             if not read_only and not os.access(folder, os.W_OK | os.X_OK):
                 raise StoreError(f"{folder} can't be written by user {os.geteuid()}: "
                                  f"change its owner or choose another one under [store] folder")
+
+
+def _plain(name: str) -> str:
+    if "/" in name or "\0" in name or name.startswith("."):
+        raise StoreError(f"{name!r} in the database is no name of a file of ours; see: taimat verify")
+    return name

@@ -2,20 +2,25 @@
 
 A hold is kept whatever the card needs. So that a recorder never stops for want of room, all of them together have a
 ceiling, above which no new one is taken; what is held already stays so, and health says whose it is.
+
+What counts is the keeper's own table (agent/store/decisions); the shared one shows it to the other roles, and tells
+beside it which clips the agent's own work reads.
 """
 import contextlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from agent.core.evidence.ledger import HoldPlaced, HoldReleased
 from agent.host.clock import Instant
-from agent.store import ledger
+from agent.store import clips, ledger
 from agent.store.clips import COLUMNS, Clip
 from agent.store.database import transaction
 
+STANDS = "state IN ('held', 'placed')"
 WORK_MS = 24 * 3600 * 1000      # for work whose process was killed: then its hold ends, too
 
 
@@ -32,69 +37,106 @@ class Hold:
     until_wall_ms: int | None       # UTC; None: until it is released
 
 
-def place(db: sqlite3.Connection, clips: Sequence[Clip], reason: str, until_wall_ms: int | None, now: Instant,
-          ceiling_b: int) -> None:
+def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip], reason: str,
+          until_wall_ms: int | None, now: Instant, ceiling_b: int) -> None:
     """Keep these clips until `until_wall_ms` (UTC), or until released when None: all or, above the ceiling, none.
 
     A clip that is held for this reason already gets the new end. Raises HoldError, and sqlite3.Error.
     """
-    with transaction(db):
-        for clip in clips:
-            _put(db, clip.seq, reason, until_wall_ms)
-            ledger.note(db, now, HoldPlaced(clip=clip.name, reason=reason, until_ms=until_wall_ms))
-        if (held_b := total_b(db)) > ceiling_b:
+    with transaction(own):
+        for clip in wanted:
+            _demand_there(db, clip.seq)
+            own.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms, state) VALUES (?, ?, ?, 'placed')",
+                        (clip.name, reason, until_wall_ms))
+        if (held_b := sum(map(_size_b, repeat(db), names(own)))) > ceiling_b:
             raise HoldError(f"clips on hold would take {held_b / 1e9:.2f} GB, and {ceiling_b / 1e9:.2f} GB are all "
                             "they may take: release some (taimat clips holds lists them), or raise hold_max_pct under "
                             "[store]")
+    show(own, db, now)
 
 
-def release(db: sqlite3.Connection, clip: Clip, now: Instant, reason: str | None = None) -> list[str]:
+def release(own: sqlite3.Connection, db: sqlite3.Connection, clip: Clip, now: Instant,
+            reason: str | None = None) -> list[str]:
     """Let retention have the clip again as far as this reason goes, or for good; returns the reasons that there were.
     """
-    with transaction(db):
-        gone = db.execute("DELETE FROM hold WHERE clip = ? AND reason = COALESCE(?, reason) AND NOT work "
-                          "RETURNING reason", (clip.seq, reason)).fetchall()
-        for row in gone:
-            ledger.note(db, now, HoldReleased(clip=clip.name, reason=row["reason"], why="released"))
+    gone = own.execute("UPDATE hold SET state = 'released' WHERE clip = ? AND reason = COALESCE(?, reason) AND "
+                       f"{STANDS} RETURNING reason", (clip.name, reason)).fetchall()
+    show(own, db, now)
     return [row["reason"] for row in gone]
 
 
-def expire(db: sqlite3.Connection, now: Instant) -> int:
+def expire(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> int:
     """Release what has run out; only called while the clock is right. Returns how many."""
-    over = db.execute("SELECT hold.clip, reason, work, name FROM hold JOIN clip ON clip.seq = hold.clip "
-                      "WHERE until_wall_ms <= ?", (now.wall_ms,)).fetchall()
-    if over:
-        with transaction(db):
-            for row in over:
-                db.execute("DELETE FROM hold WHERE clip = ? AND reason = ?", (row["clip"], row["reason"]))
-                if not row["work"]:
-                    ledger.note(db, now, HoldReleased(clip=row["name"], reason=row["reason"], why="expired"))
-    return len(over)
+    over_n = own.execute(f"UPDATE hold SET state = 'expired' WHERE until_wall_ms <= ? AND {STANDS}",
+                         (now.wall_ms,)).rowcount
+    show(own, db, now)
+    return over_n + db.execute("DELETE FROM hold WHERE work AND until_wall_ms <= ?", (now.wall_ms,)).rowcount
+
+
+def names(own: sqlite3.Connection) -> set[str]:
+    """The clips that somebody has placed a hold on."""
+    return {row["clip"] for row in own.execute(f"SELECT DISTINCT clip FROM hold WHERE {STANDS}")}
+
+
+def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
+    """Put the shared rows, which any role may have changed, back to what was decided, and tell the ledger what is new.
+
+    Raises sqlite3.Error. A cut before its end may tell the ledger twice, and never not at all.
+    """
+    decided = own.execute("SELECT * FROM hold").fetchall()
+    stand = {(row["clip"], row["reason"]): row["until_wall_ms"] for row in decided
+             if row["state"] in ("held", "placed") and clips.get(db, row["clip"])}
+    shown = {(row["name"], row["reason"]): row["until_wall_ms"] for row in db.execute(
+        "SELECT name, reason, until_wall_ms FROM hold JOIN clip ON clip.seq = hold.clip WHERE NOT work")}
+    news = [row for row in decided if row["state"] != "held"]
+    if not news and stand == shown:
+        return
+    with transaction(db):
+        db.execute("DELETE FROM hold WHERE NOT work")
+        for (name, reason), until_wall_ms in stand.items():
+            db.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms) "
+                       "SELECT seq, ?, ? FROM clip WHERE name = ?", (reason, until_wall_ms, name))
+        for row in news:
+            ledger.note(db, now, _told(row))
+    with transaction(own):
+        own.execute("UPDATE hold SET state = 'held' WHERE state = 'placed'")
+        own.execute("DELETE FROM hold WHERE state IN ('released', 'expired')")
+
+
+def forget(own: sqlite3.Connection, erased: Iterable[str]) -> None:
+    """The household erases these clips: what they were held for does not count. Within the caller's transaction."""
+    own.executemany("DELETE FROM hold WHERE clip = ?", ((name,) for name in erased))
+
+
+def _told(row: sqlite3.Row) -> HoldPlaced | HoldReleased:
+    if row["state"] == "placed":
+        return HoldPlaced(clip=row["clip"], reason=row["reason"], until_ms=row["until_wall_ms"])
+    return HoldReleased(clip=row["clip"], reason=row["reason"], why=row["state"])
 
 
 @contextlib.contextmanager
-def while_read(db: sqlite3.Connection, clips: Iterable[Clip], now: Instant) -> Iterator[None]:
+def while_read(db: sqlite3.Connection, wanted: Iterable[Clip], now: Instant) -> Iterator[None]:
     """Retention leaves these clips alone as long as an export reads them. No act of anybody's, so no ledger's row.
 
     Raises HoldError if one is being deleted already, and sqlite3.Error.
     """
     reason = f"read {os.urandom(6).hex()}"
     with transaction(db):
-        for clip in clips:
-            _put(db, clip.seq, reason, now.wall_ms + WORK_MS, work=True)
+        for clip in wanted:
+            _put(db, clip.seq, reason, now.wall_ms + WORK_MS)
     try:
         yield
     finally:
         db.execute("DELETE FROM hold WHERE reason = ?", (reason,))
 
 
-def pin(db: sqlite3.Connection, clips: Iterable[Clip], reason: str) -> None:
+def pin(db: sqlite3.Connection, wanted: Iterable[Clip], reason: str) -> None:
     """The same for work that outlives its process: until `unpin`. Within the caller's transaction.
 
     Raises HoldError if one is being deleted already.
     """
-    for clip in clips:
-        _put(db, clip.seq, reason, None, work=True)
+    for clip in wanted:
+        _put(db, clip.seq, reason, None)
 
 
 def unpin(db: sqlite3.Connection, reason: str) -> list[int]:
@@ -119,9 +161,19 @@ def total_b(db: sqlite3.Connection) -> int:
                       "WHERE seq IN (SELECT clip FROM hold WHERE NOT work)").fetchone()[0]
 
 
-def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | None, work: bool = False) -> None:
+def _size_b(db: sqlite3.Connection, name: str) -> int:
+    row = db.execute("SELECT bytes FROM clip WHERE name = ?", (name,)).fetchone()
+    return row["bytes"] or 0 if row else 0
+
+
+def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | None) -> None:
+    """Hold it for the agent's own work."""
+    _demand_there(db, seq)
+    db.execute("INSERT INTO hold (clip, reason, until_wall_ms, work) VALUES (?, ?, ?, 1) "
+               "ON CONFLICT DO UPDATE SET until_wall_ms = excluded.until_wall_ms", (seq, reason, until_wall_ms))
+
+
+def _demand_there(db: sqlite3.Connection, seq: int) -> None:
     row = db.execute("SELECT name, state FROM clip WHERE seq = ?", (seq,)).fetchone()
     if row["state"] in ("deleting", "deleted", "lost"):
         raise HoldError(f"clip {row['name']} is {row['state']} by now; taimat clips list tells what is there")
-    db.execute("INSERT INTO hold (clip, reason, until_wall_ms, work) VALUES (?, ?, ?, ?) "
-               "ON CONFLICT DO UPDATE SET until_wall_ms = excluded.until_wall_ms", (seq, reason, until_wall_ms, work))

@@ -1,16 +1,31 @@
 """How files of ours are called on the card; whatever is called otherwise is somebody else's."""
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 OURS = re.compile(r"^(?P<camera>[a-z0-9][a-z0-9-]*)-(?P<boot>[0-9a-f]{8})-(?P<seq>[0-9]{6,12})\.mp4\Z")
 FOLDER = re.compile(r"^[0-9]{6}\Z")
 PART = ".part"
+CLIPS_A_FOLDER = 1000       # keeps a folder small enough for a technician's file manager
 
 
 def picture(camera: str, boot: str, mono_ms: int) -> str:
     """An event's picture, without the ending, by when the event began."""
     return f"{camera}-{boot}-{mono_ms}"
+
+
+def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
+    """The finished clips with these numbers, both included; None: all from `first` on. Raises OSError."""
+    folders = sorted(entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir())
+    for folder in folders:
+        if int(folder[-6:]) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
+            for name in sorted(os.listdir(folder)):
+                match = OURS.match(name)
+                if match and first <= int(match["seq"]) and (upto is None or int(match["seq"]) <= upto):
+                    yield Path(folder, name)
+        if upto is not None and int(folder[-6:]) * CLIPS_A_FOLDER > upto:
+            return
 
 
 def highest(clips: Path) -> int:

@@ -141,17 +141,6 @@ BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
 CREATE TRIGGER ledger_keeps_its_words BEFORE UPDATE ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
 
-CREATE TABLE day_key (                    -- what files are encrypted for; private halves are files of the keeper's
-    id INTEGER PRIMARY KEY,
-    public BLOB NOT NULL,                 -- X25519
-    boot TEXT NOT NULL,                   -- when it was made
-    mono_ms INTEGER NOT NULL,
-    wall_ms INTEGER NOT NULL,
-    clock TEXT NOT NULL,
-    for_household BLOB,                   -- the private half, wrapped for the household's key, if there is one
-    gone INTEGER NOT NULL DEFAULT 0       -- 1: destroyed, and with it all that was encrypted for it
-) STRICT;
-
 CREATE TABLE handed_out (                 -- clips whose footage the ward has, by its receipt: the first to make room
     clip INTEGER PRIMARY KEY REFERENCES clip (seq) ON DELETE CASCADE
 ) STRICT;

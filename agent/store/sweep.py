@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError, is_encrypted, read_file_head
+from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
@@ -18,9 +18,9 @@ from agent.host.clock import Instant
 from agent.store import announce, clips
 from agent.store.clip_recovery import complete
 from agent.store.database import transaction
-from agent.store.encryption.clear_file import open_clear
-from agent.store.folders import CLIPS_A_FOLDER, Folders
-from agent.store.names import FOLDER, OURS, PART
+from agent.store.encryption.clear_file import day_of, open_clear
+from agent.store.folders import Folders
+from agent.store.names import CLIPS_A_FOLDER, FOLDER, OURS, PART
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _adopt(db: sqlite3.Connection, path: Path, now: Instant, file_key: FileKey) 
         _log.warning("%s: another clip has its number; left alone", path)
         return False
     try:
-        day_key = _day_key(path)
+        day_key = day_of(path)
         with contextlib.closing(open_clear(path, file_key)) as file:
             plan, kept = read_head(file.read_at).plan, salvage(file.read_at)
     except (Mp4Error, DamagedError, LockedError) as error:
@@ -99,14 +99,6 @@ def _adopt(db: sqlite3.Connection, path: Path, now: Instant, file_key: FileKey) 
                     kept.duration_us // 1000, path.stat().st_size if day_key else kept.size_b, kept.frames_n, day_key)
     _log.warning("%s: its row was lost; adopted", path)
     return True
-
-
-def _day_key(path: Path) -> int | None:
-    """For which key a file is encrypted; None: for none. Raises OSError and DamagedError."""
-    with path.open("rb") as file:
-        def read_at(offset: int, size_b: int) -> bytes:
-            return os.pread(file.fileno(), size_b, offset)
-        return read_file_head(read_at).day if is_encrypted(read_at) else None
 
 
 def _missing(db: sqlite3.Connection, folders: Folders) -> Iterator[int]:

@@ -85,7 +85,7 @@ def _thumb(db: sqlite3.Connection, keys: Keyring, event_id: int) -> OpenedFile |
     event = events.get(db, event_id)
     if event is None or not event.thumb:
         return None
-    path = keys.folders.thumbs / event.thumb
+    path = keys.folders.thumb(event.thumb)
     return _found(lambda: open_clear(path, keys.file_key), f"e{event_id}")
 
 

@@ -12,6 +12,7 @@ from agent.keeper.deletion import finish_deletion
 from agent.store import boots, clips
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from agent.store.sweep import sweep
@@ -26,7 +27,7 @@ def recovery(folders: Folders) -> int:
     boots.remember(db, clock.now().boot)
     for camera in CAMERAS:
         recover_camera(db, folders, camera, clock)
-    finish_deletion(db, folders)
+    finish_deletion(decisions.connect(folders), db, folders, clock.now())
     return open_n - len(clips.in_state(db, "open"))
 
 

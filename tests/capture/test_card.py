@@ -14,6 +14,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.keeper.deletion import retain
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.rigs import footage
@@ -67,10 +68,10 @@ def test_a_full_card_is_named_and_recording_goes_on_once_there_is_room(rig: Rig,
 def test_retention_makes_room_on_a_card_filled_by_clips(rig: Rig):
     rig.start(f"file:{footage.clip(640, 360, 10, 10, 4000)}", loop=True, record="continuous", motion=QUIET,
               max_clip_s=10)
-    gone = []
+    gone, own = [], decisions.connect(rig.folders)
 
     def made_room() -> bool:
-        gone.extend(retain(rig.db, rig.folders, StoreSettings(free_floor_pct=40), SystemClock().now(), True))
+        gone.extend(retain(own, rig.db, rig.folders, StoreSettings(free_floor_pct=40), SystemClock().now(), True))
         assert rig.facts().write_fault is None
         return len(gone) >= 2
 

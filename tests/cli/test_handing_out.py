@@ -26,12 +26,12 @@ SPAN = ("--from", f"{NOON:%Y-%m-%d %H:%M:%S}", "--to", f"{NOON + timedelta(secon
 
 
 @pytest.fixture
-def config(tmp_path: Path, folders: Folders, db: sqlite3.Connection) -> Path:
+def config(tmp_path: Path, folders: Folders, own: sqlite3.Connection, db: sqlite3.Connection) -> Path:
     """A store with five seconds of the camera "gate", from yesterday at noon, in four clips."""
     for clip in record_all(STREAM, PACKETS, [0, 15, 30, 60], PACKETS[-1].dts_us + LAST_US):
         put(db, folders, clip, offset_ms=PAST_MS)
     held = [clips.get(db, path.stem) for path in folders.clips.rglob("*.mp4")]
-    holds.place(db, held, "the test needs them, however full this disk is", None, SystemClock().now(), 10**9)
+    holds.place(own, db, held, "the test needs them, however full this disk is", None, SystemClock().now(), 10**9)
     return write_config(tmp_path)
 
 

@@ -22,19 +22,10 @@ from agent.keeper.desk import DecisionDesk
 from agent.store import ledger
 from agent.store.database import connect
 from agent.store.decisions import browsers
-from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 
 NOBODY = 65_534
-
-
-@pytest.fixture
-def own(folders: Folders):
-    """The keeper's database."""
-    db = decisions.connect(folders)
-    yield db
-    db.close()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import boots, clips, events, holds, outbox
 from agent.store.database import connect
+from agent.store.decisions import condemned
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -75,45 +76,45 @@ def test_a_digest_is_the_one_of_stock_tools(tmp_path: Path):
     assert sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_what_is_too_old_goes_with_its_picture_and_what_is_held_stays(db, folders, hand_clock):
+def test_what_is_too_old_goes_with_its_picture_and_what_is_held_stays(own, db, folders, hand_clock):
     old, held = add_clip(db, folders, hand_clock), add_clip(db, folders, hand_clock)
-    holds.place(db, [clips.finished(db)[0]], "case 1", None, hand_clock.now(), 10_000)
+    holds.place(own, db, [clips.finished(db)[0]], "case 1", None, hand_clock.now(), 10_000)
     hand_clock.advance(11 * DAY_S)
     young = add_clip(db, folders, hand_clock)
-    gone = retain(db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
+    gone = retain(own, db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
     assert [(doomed.seq, doomed.why) for doomed in gone] == [(old, "age")]
     assert {clip.seq for clip in clips.finished(db)} == {held, young}
     assert {path.name for path in folders.thumbs.iterdir()} == {f"{held}.jpg", f"{young}.jpg"}
 
 
-def test_a_quota_takes_the_oldest(db, folders, hand_clock):
+def test_a_quota_takes_the_oldest(own, db, folders, hand_clock):
     seqs = [add_clip(db, folders, hand_clock, 1_000_000) for _ in range(5)]
-    retain(db, folders, Store(quota_gb=0.004_2, free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
+    retain(own, db, folders, Store(quota_gb=0.004_2, free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
     left = {clip.seq for clip in clips.finished(db)}
     assert seqs[-1] in left or left == set()
     assert seqs[0] not in left and sum(clip.bytes for clip in clips.finished(db)) <= 4_200_000
 
 
-def test_a_deletion_that_was_cut_is_finished_at_the_next_start(db, folders, hand_clock):
+def test_a_deletion_that_was_cut_is_finished_at_the_next_start(own, db, folders, hand_clock):
     seq = add_clip(db, folders, hand_clock)
     path = folders.clip(seq, clips.finished(db)[0].name)
-    clips.condemn(db, [seq], "space", hand_clock.now())
+    condemned.condemn(own, db, clips.names(db, [seq]), "space", hand_clock.now())
     assert path.exists() and not clips.finished(db)
-    finish_deletion(db, folders)
+    finish_deletion(own, db, folders, hand_clock.now())
     assert not path.exists() and [clip.why for clip in clips.in_state(db, "deleted")] == ["space"]
 
 
-def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(db, folders, hand_clock):
+def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(own, db, folders, hand_clock):
     stubborn, other = add_clip(db, folders, hand_clock), add_clip(db, folders, hand_clock)
     path, other_path = (folders.clip(clip.seq, clip.name) for clip in clips.finished(db)[::-1])
     path.unlink()
     path.mkdir()                # no unlink(2) removes it, as none does in a damaged folder
     hand_clock.advance(11 * DAY_S)
-    retain(db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
+    retain(own, db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True)
     assert [clip.seq for clip in clips.in_state(db, "deleted")] == [other] and not other_path.exists()
     assert [clip.seq for clip in clips.in_state(db, "deleting")] == [stubborn]
     path.rmdir()
-    finish_deletion(db, folders)
+    finish_deletion(own, db, folders, hand_clock.now())
     assert [clip.seq for clip in clips.in_state(db, "deleted")] == [stubborn, other]
 
 

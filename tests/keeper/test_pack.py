@@ -91,7 +91,8 @@ def test_its_clips_stay_until_the_ward_has_them_and_go_before_others_then(keeper
     request = rounds(keeper, wanted(keeper), "packed")
     assert pinned_n(keeper) == 4
     hand_clock.advance(30 * 86_400)
-    assert retain(keeper.db, folders, Store(free_floor_pct=1), hand_clock.now(), may_delete_by_age=True) == []
+    keep_all = Store(free_floor_pct=1)
+    assert retain(keeper.own, keeper.db, folders, keep_all, hand_clock.now(), may_delete_by_age=True) == []
     with transaction(keeper.db):
         requests.deliver(keeper.db, request.id, "{}", hand_clock.now())
         pins.hand_out(keeper.db, request.id)

@@ -2,6 +2,7 @@
 import json
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def quota(mb: float, **more: float) -> Store:
 
 
 def gone(db: sqlite3.Connection, folders: Folders, settings: Store, now: Instant, by_age: bool = True) -> list[int]:
-    return [clip.seq for clip in retain(db, folders, settings, now, by_age)]
+    with closing(decisions.connect(folders)) as own:
+        return [clip.seq for clip in retain(own, db, folders, settings, now, by_age)]
 
 
 @pytest.fixture(autouse=True)
@@ -74,9 +76,9 @@ def test_old_video_goes_before_events_and_new_video_after_old_events(db, folders
     assert gone(db, folders, settings, hand_clock.now()) == [seqs[1], seqs[0]]
 
 
-def test_what_is_held_pays_for_nobody_and_counts_for_its_camera(db, folders, hand_clock: HandClock):
+def test_what_is_held_pays_for_nobody_and_counts_for_its_camera(own, db, folders, hand_clock: HandClock):
     first, second, third = (add_clip(db, folders, hand_clock.now()) for _ in range(3))
-    holds.place(db, clips.finished(db)[-1:], "case 7", None, hand_clock.now(), 10 * MB)
+    holds.place(own, db, clips.finished(db)[-1:], "case 7", None, hand_clock.now(), 10 * MB)
     assert gone(db, folders, quota(1), hand_clock.now()) == [second, third]
     assert [clip.seq for clip in clips.finished(db)] == [first]
 
@@ -117,11 +119,11 @@ def test_a_pass_is_bounded_and_the_next_one_goes_on(db, folders, hand_clock: Han
     assert passes == [seqs[:4], seqs[4:8], seqs[8:], []]
 
 
-def test_deletions_are_acts_and_name_their_reason(db, folders, hand_clock: HandClock):
+def test_deletions_are_acts_and_name_their_reason(own, db, folders, hand_clock: HandClock):
     old = add_clip(db, folders, hand_clock.now())
     hand_clock.advance(11 * DAY_S)
     young = [add_clip(db, folders, hand_clock.now()) for _ in range(2)]
-    retain(db, folders, quota(1), hand_clock.now(), True)
+    retain(own, db, folders, quota(1), hand_clock.now(), True)
     acts = [json.loads(row["body"]) for row in db.execute("SELECT body FROM act WHERE kind = 'deletion' ORDER BY id")]
     assert [(act["why"], [int(name[-6:]) for name in act["clips"]]) for act in acts] == [
         ("age", [old]), ("space", [young[0]])]
@@ -133,12 +135,13 @@ def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, w
     return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(runtime))
 
 
-def test_the_keeper_names_holds_above_the_ceiling_and_breaks_none(db, folders, hand_clock: HandClock, tmp_path: Path):
+def test_the_keeper_names_holds_above_the_ceiling_and_breaks_none(own, db, folders, hand_clock: HandClock,
+                                                                  tmp_path: Path):
     for _ in range(5):
         add_clip(db, folders, hand_clock.now())
     held = clips.finished(db)[::-1]
     for clip in held:
-        holds.place(db, [clip], "case 7", None, hand_clock.now(), 10 * MB)
+        holds.place(own, db, [clip], "case 7", None, hand_clock.now(), 10 * MB)
     keeper = keeper_of(folders, tmp_path, hand_clock, quota(2, hold_max_pct=50))
     keeper.round(asked_for_space=True)
     facts = keeper.facts()
@@ -146,7 +149,7 @@ def test_the_keeper_names_holds_above_the_ceiling_and_breaks_none(db, folders, h
     named = ", ".join(f"{clip.name} (case 7)" for clip in held[:3])
     assert facts.holds_over == f"{named}, and 2 more"
     for clip in held[1:]:
-        holds.release(db, clip, hand_clock.now())
+        holds.release(own, db, clip, hand_clock.now())
     keeper.round(asked_for_space=True)
     assert keeper.facts().holds_over is None
     keeper.db.close()

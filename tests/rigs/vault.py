@@ -1,6 +1,7 @@
 """A store with a day key, and clips in it as a recorder writes them: encrypted, or for comparison in the clear."""
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from agent.host.clock import Clock
 from agent.keeper.daykeys import DayKeys
 from agent.store import clips
 from agent.store.database import transaction
+from agent.store.decisions import database as decisions
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import prepare_clip, write
 from agent.store.folders import Folders
@@ -32,14 +34,15 @@ class Vault:
     kind: int | None = AES_GCM      # the cipher; None for none
 
     def __post_init__(self) -> None:
-        DayKeys(self.folders).renew(self.db, self.clock.now())
+        with closing(decisions.connect(self.folders)) as own:
+            DayKeys(self.folders).renew(own, self.db, self.clock.now())
         self.policy, self.keys = EncryptionPolicy(self.kind), Keyring(self.folders)
 
     def record(self, finished: bool = True, video: tuple[StreamInfo, Sequence[Packet]] | None = None,
                frame_us: int = FRAME_US) -> tuple[int, str, list[int]]:
         """A clip that begins now; its seq and name, and with how many bytes of the file each fragment was whole."""
         info, packets = video or movie()
-        day = self.policy.day(self.db)
+        day = self.policy.day(self.folders)
         with transaction(self.db):
             seq, name = clips.open_row(self.db, "gate", "motion", self.clock.now(), info.codec, info.width, info.height,
                                        day.id if day else None)

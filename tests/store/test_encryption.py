@@ -15,6 +15,7 @@ from agent.keeper.daykeys import DayKeys
 from agent.store import clips
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, connect
+from agent.store.decisions import database as decisions
 from agent.store.encryption import days
 from agent.store.encryption.ciphers import file_key, new_private, public_of
 from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
@@ -152,8 +153,8 @@ def test_what_plays_is_what_would_have_been_written_in_the_clear(vault, db, fold
     assert packets[3].data not in folders.clip(seq, name).read_bytes()
 
 
-def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(db, folders, hand_clock, tmp_path):
-    DayKeys(folders).renew(db, hand_clock.now())
+def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(own, db, folders, hand_clock, tmp_path):
+    DayKeys(folders).renew(own, db, hand_clock.now())
     recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1, always=False, keeps_events_longer=False,
                         pre_roll_s=5, encryption=choose_policy("on"))
     recorder.start()
@@ -169,23 +170,25 @@ def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(db, fold
 
 
 def test_without_a_key_the_first_clips_are_recorded_as_they_are(db, folders, hand_clock, tmp_path):
-    assert EncryptionPolicy(AES_GCM).day(db) is None and EncryptionPolicy(AES_GCM).encrypter(None, "gate-1") is None
-    assert choose_policy("off").day(db) is None
+    policy = EncryptionPolicy(AES_GCM)
+    assert policy.day(folders) is None and policy.encrypter(None, "gate-1") is None
+    assert choose_policy("off").day(folders) is None
 
 
-def test_a_lost_database_finds_its_keys_and_adopts_its_encrypted_clips(vault, db, folders, hand_clock):
+def test_lost_databases_find_their_keys_and_adopt_their_encrypted_clips(vault, db, folders, hand_clock):
     seq, name, _ = vault.record()
     db.close()
-    for path in folders.root.glob(f"{FILE}*"):
+    for path in [*folders.root.glob(f"{FILE}*"), *folders.keys.glob(f"{decisions.FILE}*")]:
         path.unlink()
-    fresh = connect(folders.root)
-    DayKeys(folders).renew(fresh, hand_clock.now())
+    fresh, own = connect(folders.root), decisions.connect(folders)
+    DayKeys(folders).renew(own, fresh, hand_clock.now())
     assert sweep(fresh, folders, hand_clock.now(), Keyring(folders).file_key) == (1, 0)
     row = clips.get(fresh, name)
     assert (row.state, row.frames, row.bytes) == ("recovered", 40, folders.clip(seq, name).stat().st_size)
-    assert DayKeys(folders).destroy_unused(fresh, hand_clock.now()) == 0
-    assert days.newest(fresh).id == 1
+    assert DayKeys(folders).destroy_unused(own, fresh, hand_clock.now()) == 0
+    assert [day.id for day in days.living(folders)] == [1]
     fresh.close()
+    own.close()
 
 
 def test_who_may_not_read_the_keys_is_told_whom_to_ask(vault, folders, tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.store import clips, erase, events, retention_queries
+from agent.store import clips, events, retention_queries
 from agent.store.database import transaction
 from agent.store.export.find import reaching_into
 from tests.conftest import HandClock
@@ -14,7 +14,6 @@ STEPS_MAX = 3000            # of SQLite's machine; reading every clip takes more
 ASKED: dict[str, Callable[[sqlite3.Connection, HandClock], object]] = {
     "what a start closes": lambda db, clock: clips.in_state(db, "open", "gate"),
     "what is to be deleted": lambda db, clock: clips.in_state(db, "deleting"),
-    "whether something is being erased": lambda db, clock: erase.pending(db),
     "what waits for its digest": lambda db, clock: clips.unhashed(db),
     "which clips show an event": lambda db, clock: clips.reaching(db, "gate", clock.now()),
     "whose footage is gone": lambda db, clock: events.drop_orphaned_thumbs(db, [1]),

@@ -22,7 +22,7 @@ def test_clips_and_pictures_come_in_the_clear_in_parts_and_whole(tmp_path: Path)
         seq, name, _ = vault.record()
         with clear(home.folders, clips.get(db, name)) as file:
             film = file.read()
-        day = vault.policy.day(db)
+        day = vault.policy.day(vault.folders)
         with transaction(db):
             event = events.open_row(db, "gate", "motion", vault.clock.now())
             events.tie(db, event, seq)

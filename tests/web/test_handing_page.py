@@ -2,6 +2,7 @@
 import io
 import threading
 import zipfile
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
@@ -29,8 +30,8 @@ def house(tmp_path: Path):
     house = Household(tmp_path)
     now = SystemClock().now()
     happen(house.folders, type(now)(now.boot, now.mono_ms - 60_000, now.wall_ms - 60_000, "ntp"))
-    with connect(house.folders.root) as db:
-        holds.place(db, clips.finished(db), "the test", None, now, 10**9)
+    with connect(house.folders.root) as db, closing(decisions.connect(house.folders)) as own:
+        holds.place(own, db, clips.finished(db), "the test", None, now, 10**9)
     db.close()
     with house:
         yield house

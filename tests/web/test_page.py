@@ -110,7 +110,7 @@ def test_a_clip_that_retention_took_is_gone_not_broken(house):
     house.folders.clip(clip.seq, clip.name).unlink()
     assert house.get(url).status == 404                   # the file went before its row: a cut in between
     with transaction(db):
-        clips.condemn(db, [clip.seq], "age", house.clock.now())
+        clips.condemn(db, [clip.name], "age")
     db.close()
     assert house.get(url).status == 404
     assert "Đoạn hình đã bị xoá theo thời hạn lưu." in house.get(f"/events/{event_id}").text

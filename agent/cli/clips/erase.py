@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Config, From, To, Yes
-from agent.cli.place import open_store
+from agent.cli.place import open_decisions
 from agent.cli.terminal import console, count, size
 from agent.cli.times import moment_ms
 from agent.core.contract.facts import Poke
@@ -31,7 +31,7 @@ AlsoHeld = Annotated[bool, typer.Option("--held", help="Also what is on hold.")]
 def erase(camera: ErasedCamera = None, since: From = None, until: To = None, everything: Everything = False,
           held: AlsoHeld = False, yes: Yes = False, config: Config = None) -> None:
     """Erase recordings for good: at once from the page, and with a day's last one the key that opens what is left."""
-    settings, _, db = open_store(config)
+    settings, _, own, db = open_decisions(config)
     now, out = SystemClock().now(), console()
     begin_ms, end_ms = _range_ms(since, until, everything, now.wall_ms)
     found = erased.find(db, camera, begin_ms, end_ms)
@@ -48,7 +48,7 @@ def erase(camera: ErasedCamera = None, since: From = None, until: To = None, eve
     told = f"{count(len(doomed), 'clip')} ({size(sum(clip.bytes or 0 for clip in doomed))})"
     if not yes:
         typer.confirm(f"Erase {told} for good?", abort=True)
-    erased.condemn(db, doomed, now)
+    erased.condemn(own, db, doomed, now)
     Outlet(Path(settings.store.runtime)).send(Poke(what="erase"), "keeper")
     if not _removed(db, doomed):
         out.print(f"{told}: not shown any more, and [yellow]the files go as soon as the keeper runs[/yellow] "

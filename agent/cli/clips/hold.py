@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Config, From, Json, To
-from agent.cli.place import open_store
+from agent.cli.place import open_decisions, open_store
 from agent.cli.terminal import console, count, json_line, local, size, table
 from agent.cli.times import length_ms, moment_ms
 from agent.config.derived import limits
@@ -36,7 +36,7 @@ HoldLength = Annotated[str, typer.Option("--for", metavar="LENGTH", help="How lo
 def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, since: From = None, until: To = None,
          length: HoldLength = "90d", config: Config = None) -> None:
     """Keep recordings whatever the card needs, for a time and within the ceiling that hold_max_pct sets."""
-    settings, folders, db = open_store(config)
+    settings, folders, own, db = open_decisions(config)
     now, reason = SystemClock().now(), reason.strip()
     if not reason or len(reason) > REASON_LETTERS_MAX:
         raise typer.BadParameter(f"--reason takes 1 to {REASON_LETTERS_MAX} letters that say later what it was for")
@@ -45,7 +45,7 @@ def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, sinc
     wanted = _named(db, clip) if clip else _of_time(db, camera, since, until, now)
     until_wall_ms = _end_ms(length, now)
     try:
-        kept.place(db, wanted, reason, until_wall_ms, now, Space.of(folders).holds_b(limits(settings.store)))
+        kept.place(own, db, wanted, reason, until_wall_ms, now, Space.of(folders).holds_b(limits(settings.store)))
     except HoldError as error:
         raise StoreError(str(error)) from error
     told = f"{count(len(wanted), 'clip')} ({size(sum(clip.bytes or 0 for clip in wanted))})"
@@ -54,10 +54,10 @@ def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, sinc
 
 def release(clip: HeldClips, reason: OneReason = None, config: Config = None) -> None:
     """Let held recordings go when their time has come, like any other."""
-    _, _, db = open_store(config)
+    _, _, own, db = open_decisions(config)
     now = SystemClock().now()
     for each in _named(db, clip):
-        if not (gone := kept.release(db, each, now, reason)):
+        if not (gone := kept.release(own, db, each, now, reason)):
             raise typer.BadParameter(f"{each.name} is not held{f' for {reason!r}' if reason else ''}; "
                                      "taimat clips holds lists what is")
         console().print(f"[green]released[/green]  {each.name}: {', '.join(gone)}", soft_wrap=True)

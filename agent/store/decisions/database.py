@@ -47,8 +47,21 @@ CREATE TABLE hold (                       -- clips that retention must leave alo
     clip TEXT NOT NULL,
     reason TEXT NOT NULL,
     until_wall_ms INTEGER,                -- NULL: until released
+    state TEXT NOT NULL,                  -- held; placed, released or expired: so, and the ledger is to be told
     PRIMARY KEY (clip, reason)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE day_key (                    -- what files are encrypted for; private halves are files beside this one
+    id INTEGER PRIMARY KEY,
+    public BLOB NOT NULL,                 -- X25519
+    boot TEXT NOT NULL,                   -- when it was made
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    first_seq INTEGER,                    -- no clip with a lower number is encrypted for it; NULL: not known
+    for_household BLOB,                   -- the private half, wrapped for the household's key, if there is one
+    gone INTEGER NOT NULL DEFAULT 0       -- 1: destroyed, and with it all that was encrypted for it
+) STRICT;
 
 CREATE TABLE condemned (                  -- clips whose files are to go, on whose word
     clip TEXT PRIMARY KEY,
@@ -67,7 +80,7 @@ def connect(folders: Folders) -> StoreConnection:
     path = folders.keys / FILE
     try:
         if not folders.keys.is_dir():
-            folders.keys.mkdir(mode=0o700)
+            folders.keys.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folders.root)
         return open_file(path, _make, mode=0o600)
     except PermissionError as error:

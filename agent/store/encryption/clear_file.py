@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from agent.store.encryption.ciphers import Cipher
 
 
+def day_of(path: Path) -> int | None:
+    """For which day's key a file is encrypted; None: for none. Raises OSError and DamagedError."""
+    with path.open("rb") as file:
+        def read_at(offset: int, size_b: int) -> bytes:
+            return os.pread(file.fileno(), size_b, offset)
+        return read_file_head(read_at).day if is_encrypted(read_at) else None
+
+
 class DecryptedFile:
     """An encrypted file. The record read last stays decrypted, for reading goes on where it was.
 

@@ -17,6 +17,7 @@ from agent.core.evidence.ledger.acts import (
     Exported,
     HoldPlaced,
     HoldReleased,
+    HouseholdKeySet,
     KeyChange,
     LedgerBegin,
     MasksDeclared,
@@ -32,7 +33,7 @@ from agent.core.evidence.ledger.row import LedgerLine, NotCanonical, Row, RowMom
 
 __all__ = [
     "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "Configured", "DayKeyChange", "Decided", "Deletion",
-    "Delivered", "Exported", "HoldPlaced", "HoldReleased",
+    "Delivered", "Exported", "HoldPlaced", "HoldReleased", "HouseholdKeySet",
     "KeyChange", "MasksDeclared", "BrowserPaired", "BrowserUnpaired", "CameraPaused", "Updated",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",

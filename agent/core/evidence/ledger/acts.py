@@ -122,6 +122,15 @@ class DayKeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
     code: Literal["made", "destroyed"]
 
 
+class HouseholdKeySet(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The household has made itself a key: from now on it opens what the device can open, and its old one nothing."""
+
+    KIND: ClassVar[str] = "household_key"
+
+    public: str                     # X25519, hex
+    was: str | None = None          # the one before; absent: there was none
+
+
 class CameraPaused(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A camera sees nothing from now on, or sees again."""
 
@@ -235,5 +244,4 @@ class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 # What the roles that may be taken over note; each other kind needs the keeper's mark: agent/store/ledger.py.
-OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND, Decided.KIND, CameraPaused.KIND, BrowserPaired.KIND,
-                          HoldPlaced.KIND, HoldReleased.KIND, Deletion.KIND})
+OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND, Decided.KIND, CameraPaused.KIND, BrowserPaired.KIND})

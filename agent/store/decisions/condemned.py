@@ -1,0 +1,63 @@
+"""Clips that are to go: no file is removed that the keeper, or the household, has not condemned here first.
+
+The shared rows say so, too, from then on, so that nobody is shown the clips any more. A row that says it by itself is
+set right.
+"""
+import logging
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+
+from agent.core.evidence.ledger import Deletion
+from agent.host.clock import Instant
+from agent.store import clips, holds, ledger
+from agent.store.database import transaction
+from agent.store.names import OURS
+
+_log = logging.getLogger(__name__)
+
+
+def condemn(own: sqlite3.Connection, db: sqlite3.Connection, names: Iterable[str], why: str, now: Instant) -> None:
+    """Say, before the files go, that they are to go: a cut in between leaves no row without a file.
+
+    A hold that was placed since they were chosen is heeded. Raises sqlite3.Error.
+    """
+    names = [name for name in names if OURS.match(f"{name}.mp4")]      # a row may say anything, also ../keys
+    with transaction(own):
+        held = holds.names(own)
+        own.executemany("INSERT OR IGNORE INTO condemned (clip, why) VALUES (?, ?)",
+                        ((name, why) for name in names if name not in held))
+    show(own, db, now)
+    going = {clip.name for clip in clips.in_state(db, "deleting")}
+    settle(own, [name for name in names if name not in going])      # an export reads it, or it is gone already
+
+
+def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
+    """Bring the shared rows to what was decided, with a row for the ledger of what is new. Raises sqlite3.Error.
+
+    The shared rows are read first: whoever else condemns a clip enters it here first and there last.
+    """
+    shown = {clip.name for clip in clips.in_state(db, "deleting")}
+    doomed = {row["clip"]: row["why"] for row in own.execute("SELECT clip, why FROM condemned")}
+    if shown == doomed.keys():
+        return
+    with transaction(db):
+        for why in sorted(set(doomed.values())):
+            wanted = [name for name, its in doomed.items() if its == why and name not in shown]
+            if going := clips.condemn(db, wanted, why):
+                ledger.note(db, now, Deletion(clips=going, why=why))
+        for name in shown - doomed.keys():
+            if clips.spare(db, name):
+                _log.error("clip %s was to be deleted on nobody's word; it stays", name)
+
+
+def erasing(own: sqlite3.Connection, why: str) -> bool:
+    """Whether files of clips that were condemned for that reason are still there."""
+    with closing(own.execute("SELECT 1 FROM condemned WHERE why = ? LIMIT 1", (why,))) as rows:
+        return rows.fetchone() is not None
+
+
+def settle(own: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Their files are gone, and their rows say so."""
+    with transaction(own):
+        own.executemany("DELETE FROM condemned WHERE clip = ?", ((name,) for name in names))
