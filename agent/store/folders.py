@@ -49,11 +49,6 @@ class Folders:
         return self.root / "keys"
 
     @property
-    def household(self) -> Path:
-        """What the keeper alone writes and every role reads: what is paused, the days' public keys."""
-        return self.root / "household"
-
-    @property
     def exports(self) -> Path:
         """What the household has released: the only footage that the link may read."""
         return self.root / "exports"
