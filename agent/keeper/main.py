@@ -61,7 +61,7 @@ class Keeper:
         """The parts that are made of what we were handed."""
         role, store = self.role, self.role.settings.store
         self.db.mark = mark(self.own)
-        self.sweeper = Sweeper(role.folders, encrypts=store.encrypt != "off")
+        self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper)
         self.evidence = Evidence(role, self.serial)
         self.packager = Packager(role.folders, role.runtime, store.free_floor_pct, role.clock)
@@ -109,11 +109,16 @@ class Keeper:
             _log.error("%s: %s; tried again", self.role.folders.root, error)
             if is_full(error):
                 self.retention.give_ballast()
-            self._go_on(partial(repair.successor, self.db, self.role.folders, now, error))
+            self._go_on(partial(repair.successor, self.db, self.role.folders, now, error, self.beat))
 
     def examine(self) -> None:
         """Look at all of the database: somebody has met damage in it."""
-        self._go_on(partial(repair.examined, self.db, self.role.folders, self.role.clock.now()))
+        self._go_on(partial(repair.examined, self.db, self.role.folders, self.role.clock.now(), self.beat))
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something has begun that takes more than a round: then the next one is not to wait."""
+        return self.evidence.at_work or self.sweeper.at_work
 
     def facts(self) -> KeeperFacts:
         """The keeper's part of the heartbeat."""
@@ -124,6 +129,11 @@ class Keeper:
             holds_over=stock.over, kept_days={camera: round(days, 1) for camera, days in stock.kept_days.items()},
             clock_err_ms=self.timekeeper.read_error_ms(), clock_step_ms=self.timekeeper.step_ms,
             ledger=self.evidence.ledger_writer.facts())
+
+    def beat(self) -> None:
+        """Send a heartbeat, if it is time."""
+        if self.role.heartbeat.due():
+            self.role.heartbeat.beat(facts=self.facts())
 
     def close(self) -> None:
         """End the process that packs, and close the databases."""
@@ -162,16 +172,16 @@ def serve(role: Role) -> None:
     inbox, outlet = Inbox(role.runtime, "keeper"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
     desk = DecisionDesk(role.folders, role.clock).open(role.runtime)
-    db, aside = repair.open_database(role.folders, role.clock.now())
+    db, aside = repair.open_database(role.folders, role.clock.now(), partial(role.heartbeat.beat, facts=KeeperFacts(
+        fault="the database is damaged and is being repaired")))
     keeper = Keeper(role, db, decisions.connect(role.folders), outlet, board.read().serial, aside)
     while not role.stop.is_set():
-        message = inbox.receive(0.0 if keeper.evidence.at_work else LOOK_EVERY_S)
+        message = inbox.receive(0.0 if keeper.at_work else LOOK_EVERY_S)
         asked = message.what if isinstance(message, Poke) else None
         if asked == "database":
             keeper.examine()
         keeper.round(asked_for_space=asked in ("space", "erase"))
-        if role.heartbeat.due():
-            role.heartbeat.beat(facts=keeper.facts())
+        keeper.beat()
     keeper.close()
     key_server.close()
     desk.close()

@@ -3,13 +3,16 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.evidence.ledger import decode
 from agent.host.clock import Instant
 from agent.host.files import rename_durably, sync_folder
-from agent.store import announce
+from agent.keeper import damaged_copy
+from agent.keeper.salvage import Patience, Salvage
+from agent.store import announce, ledger
 from agent.store.database import (
     FILE,
     MENDED,
@@ -24,6 +27,7 @@ from agent.store.database import (
 from agent.store.folders import Folders
 
 NEW = FILE + ".new"
+COPY = FILE + ".copy"
 ASIDE = FILE + ".damaged-"          # and a number
 ASIDE_MAX = 3                       # older ones make room
 CODE = "database_damaged"
@@ -35,10 +39,11 @@ _SIDE = ("-wal", "-shm")
 _log = logging.getLogger(__name__)
 
 
-def open_database(folders: Folders, now: Instant) -> tuple[StoreConnection, str | None]:
+def open_database(folders: Folders, now: Instant,
+                  patience: Patience = lambda: None) -> tuple[StoreConnection, str | None]:
     """The store's database, and the name under which a damaged one was set aside for it, if one was.
 
-    Raises StoreError, OSError and sqlite3.Error.
+    `patience` is called now and then while a repair lasts. Raises StoreError, OSError and sqlite3.Error.
     """
     finish(folders)
     try:
@@ -46,33 +51,34 @@ def open_database(folders: Folders, now: Instant) -> tuple[StoreConnection, str 
     except StoreError as error:
         if not is_damage(error):
             raise
-    return _mended(folders, now)
+    return _mended(folders, now, patience)
 
 
-def successor(db: StoreConnection, folders: Folders, now: Instant,
-              error: Exception) -> tuple[StoreConnection, str | None] | None:
+def successor(db: StoreConnection, folders: Folders, now: Instant, error: Exception,
+              patience: Patience = lambda: None) -> tuple[StoreConnection, str | None] | None:
     """The database to go on with after `error`, as `open_database` gives it; None: the one that is open.
 
     Raises StoreError, OSError and sqlite3.Error.
     """
     if is_damage(error):
-        made = _mended(folders, now)
+        made = _mended(folders, now, patience)
         db.close()
         return made
     return (current(db), None) if isinstance(error, Replaced) else None
 
 
-def examined(db: StoreConnection, folders: Folders, now: Instant) -> tuple[StoreConnection, str | None] | None:
+def examined(db: StoreConnection, folders: Folders, now: Instant,
+             patience: Patience = lambda: None) -> tuple[StoreConnection, str | None] | None:
     """Likewise after somebody else has met damage: all of the database is looked at."""
     if is_sound(db):
         return None
-    made = _mended(folders, now)
+    made = _mended(folders, now, patience)
     db.close()
     return made
 
 
-def _mended(folders: Folders, now: Instant) -> tuple[StoreConnection, str]:
-    done, db = mend(folders), connect(folders.root)
+def _mended(folders: Folders, now: Instant, patience: Patience) -> tuple[StoreConnection, str]:
+    done, db = mend(folders, patience), connect(folders.root)
     tell(db, done, now)
     return db, done.aside.name
 
@@ -94,13 +100,14 @@ def is_sound(db: sqlite3.Connection) -> bool:
         return False
 
 
-def mend(folders: Folders) -> Mended:
+def mend(folders: Folders, patience: Patience = lambda: None) -> Mended:
     """Put a new database in the damaged one's place. Raises OSError, sqlite3.Error and StoreError; may be repeated."""
-    _remove(folders.root / NEW)
+    for left_over in (NEW, COPY):
+        _remove(folders.root / left_over)
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(contextlib.closing(_opened(folders.root / FILE)))
         new = stack.enter_context(contextlib.closing(connect(folders.root, file=NEW)))
-        rows_n, torn = _take_over(old, new)
+        rows_n, torn = _fill(new, old, folders, patience)
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         new.close()
         _flush(folders.root / NEW)
@@ -128,6 +135,7 @@ def finish(folders: Folders) -> Path | None:
         os.link(path, aside)
     os.rename(mended, path)
     sync_folder(path.parent)
+    _remove(folders.root / COPY)            # a cut's
     for number in range(1, _newest(folders) - ASIDE_MAX + 1):
         _remove(folders.root / f"{ASIDE}{number}")
     return aside
@@ -148,82 +156,70 @@ def _opened(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _take_over(old: sqlite3.Connection, new: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
-    """Copy every table as far as it can be read; returns how many rows, and which tables are not whole."""
-    rows_n, torn = 0, []
+def _fill(new: StoreConnection, old: sqlite3.Connection, folders: Folders,
+          patience: Patience) -> tuple[int, tuple[str, ...]]:
+    """Put into `new` what can be had of the damaged one, which `old` holds locked.
+
+    Returns how many rows that are, and which tables are not whole. Rows may refer to clips that have none: the sweep
+    finds their files, or removes the rows.
+    """
     new.execute("PRAGMA foreign_keys = OFF")
-    with transaction(new):
-        for table in _tables(new):
-            taken_n, whole = _take_table(old, new, table)
-            rows_n += taken_n
-            torn += [] if whole else [table]
-        _take_counters(old, new)
-        for table, column, target, key in _references(new):
-            new.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {target})")
-    return rows_n, tuple(torn)
+    begun_at = _counters(new)
+    with contextlib.ExitStack() as stack:
+        copied = _copied(new, folders, stack)
+        stack.enter_context(transaction(new))
+        salvage = Salvage(new, patience)
+        if copied is not None:
+            salvage.by_tool(folders.root / COPY)
+        torn = salvage.by_reading(copied or old)
+        _put_counters(new, begun_at, salvage.counters)
+        # What is in the ledger waits no more, though a page that was given free may still have had it.
+        new.execute("DELETE FROM act WHERE id <= ?", (_signed_acts_n(new),))
+    return salvage.rows_n, torn
 
 
-def _take_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tuple[int, bool]:
-    """From the front as far as it goes, and if that is not the end, from the end as far as that goes."""
-    shape = new.execute(f"PRAGMA table_info({table})").fetchall()
-    known = _columns(old, table)
-    if not known:
-        return 0, False
-    columns = [row["name"] for row in shape if row["name"] in known]
-    key = [row["name"] for row in sorted(shape, key=lambda row: row["pk"]) if row["pk"]] or ["rowid"]
-    put = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    taken_n, whole = 0, False
-    for order in ("ASC", "DESC"):
-        by = ", ".join(f"{column} {order}" for column in key)
-        try:
-            for row in old.execute(f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED ORDER BY {by}"):
-                with contextlib.suppress(sqlite3.IntegrityError):       # damage that looks like a row
-                    taken_n += new.execute(put, tuple(row)).rowcount
-            whole = order == "ASC"
-            break
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            continue
-    return taken_n, whole
-
-
-def _columns(old: sqlite3.Connection, table: str) -> set[str]:
+def _copied(new: StoreConnection, folders: Folders, stack: contextlib.ExitStack) -> sqlite3.Connection | None:
+    """A connection to a copy with its schema put right; None where there is no room for one."""
+    stack.callback(_remove, folders.root / COPY)
     try:
-        return {row[1] for row in old.execute(f"PRAGMA table_info({table})")}
-    except sqlite3.DatabaseError:
-        return set()
+        damaged_copy.copy(folders.root / FILE, folders.root / COPY)
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        roots = {row["name"]: row["rootpage"] for row in new.execute(
+            "SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0")}
+        damaged_copy.restore_schema(folders.root / COPY, new.path, roots)
+        return stack.enter_context(contextlib.closing(sqlite3.connect(folders.root / COPY, isolation_level=None)))
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.error("the damaged database can't be copied (%s): it is read as it is", error)
+        return None
 
 
-def _take_counters(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    try:
-        counters = dict(old.execute("SELECT name, seq FROM sqlite_sequence"))
-    except sqlite3.DatabaseError:
-        counters = {}
+def _signed_acts_n(new: sqlite3.Connection) -> int:
+    """The number of the last act that was signed."""
+    rows = (decode(line.doc) for line in ledger.lines_back(new))
+    return next((row.act_n for row in rows if row is not None and row.act_n), 0)
+
+
+def _counters(new: sqlite3.Connection) -> dict[str, int]:
+    return dict(new.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+
+
+def _put_counters(new: sqlite3.Connection, begun_at: dict[str, int], known: dict[str, int]) -> None:
+    """No number is given twice; `known` are the old database's counters as far as they were found."""
     for table in _counted(new):
-        row = new.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-        reached = row["seq"] if row else 0
-        counter = counters.get(table)
-        if not isinstance(counter, int):
-            counter = reached + LEAP.get(table, 0)
+        number = next(row["name"] for row in new.execute(f"PRAGMA table_info({table})") if row["pk"])
+        counter = max(begun_at.get(table, 0), known.get(table, 0))
+        if table in known:                  # whatever has a higher number is damage that looks like a row
+            new.execute(f"DELETE FROM {table} WHERE {number} > ?", (counter,))
+        reached = new.execute(f"SELECT COALESCE(MAX({number}), 0) FROM {table}").fetchone()[0]
+        if table not in known:
+            counter = max(counter, _signed_acts_n(new) if table == "act" else reached + LEAP.get(table, 0))
         new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
         new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, max(counter, reached)))
-
-
-def _tables(new: sqlite3.Connection) -> list[str]:
-    """All but SQLite's own."""
-    return [row["name"] for row in new.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
 
 
 def _counted(new: sqlite3.Connection) -> list[str]:
     """Those that never give a number twice."""
     return [row["name"] for row in new.execute("SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%'")]
-
-
-def _references(new: sqlite3.Connection) -> Iterator[tuple[str, str, str, str]]:
-    """Table, column, and what it refers to."""
-    for table in _tables(new):
-        for row in new.execute(f"PRAGMA foreign_key_list({table})").fetchall():
-            yield table, row["from"], row["table"], row["to"]
 
 
 def _newest(folders: Folders) -> int:

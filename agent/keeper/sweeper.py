@@ -5,16 +5,18 @@ Carries out as well what the household has erased: the files, and the keys of da
 import sqlite3
 from dataclasses import dataclass
 
-from agent.host.clock import Instant
+from agent.host.clock import Clock, Instant
+from agent.host.stop import Stop
 from agent.keeper.daykeys import DayKeys
 from agent.keeper.deletion import finish_deletion
 from agent.store import erase
 from agent.store.decisions import condemned
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from agent.store.sweep import sweep
+from agent.store.sweep import Sweep
 
 EVERY_S = 24 * 3600.0
+AT_A_TIME_S = 2.0           # then the owner's heart beats; a lost database's clips take longer, one 15 ms and more
 
 
 @dataclass(slots=True)
@@ -23,20 +25,35 @@ class Sweeper:
 
     folders: Folders
     encrypts: bool
+    clock: Clock
+    stop: Stop
     next_mono_s: float = 0.0                # 0: every file may still lack its row
+    _walk: Sweep | None = None              # the one that has begun
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a sweep has begun and not ended: then the next round is not to wait."""
+        return self._walk is not None
 
     def look(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-        """Sweep if it is time, and renew the keys. Raises OSError and sqlite3.Error."""
+        """Sweep for a while if it is time, and renew the keys. Raises OSError and sqlite3.Error."""
         if now.mono_ms / 1000 >= self.next_mono_s:
-            sweep(db, self.folders, now, Keyring(self.folders).file_key)
-            self.next_mono_s = now.mono_ms / 1000 + EVERY_S
-            self._keys.destroy_unused(own, db, now)              # only now has every file its row
+            self._go_on(own, db, now)
         if self.encrypts:
             self._keys.renew(own, db, now)
 
     def start_again(self) -> None:
         """The database is another one: its rows are to be compared with the files before a key may go."""
-        self.next_mono_s = 0.0
+        self.next_mono_s, self._walk = 0.0, None
+
+    def _go_on(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
+        walk, self._walk = self._walk or Sweep(db, self.folders, Keyring(self.folders).file_key), None
+        until_mono_s = self.clock.mono_s() + AT_A_TIME_S
+        if walk.go_on(now, lambda: self.stop.is_set() or self.clock.mono_s() > until_mono_s):
+            self.next_mono_s = now.mono_ms / 1000 + EVERY_S
+            self._keys.destroy_unused(own, db, now)         # only now has every file its row
+        else:
+            self._walk = walk
 
     def finish_erasure(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         """Remove the files of all condemned clips, also those that an earlier life has left over.

@@ -7,7 +7,8 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
@@ -16,7 +17,7 @@ from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Instant
 from agent.store import announce, clips
-from agent.store.clip_recovery import complete
+from agent.store.clip_recovery import UNREADABLE, complete
 from agent.store.database import transaction
 from agent.store.encryption.clear_file import day_of, open_clear
 from agent.store.folders import Folders
@@ -25,62 +26,94 @@ from agent.store.names import CLIPS_A_FOLDER, FOLDER, OURS, PART
 _log = logging.getLogger(__name__)
 
 
-def sweep(db: sqlite3.Connection, folders: Folders, now: Instant, file_key: FileKey) -> tuple[int, int]:
-    """Adopt files without a row, and mark rows whose file is gone; returns how many of each.
+@dataclass(slots=True)
+class Sweep:
+    """One walk over all files and rows, in steps: the owner has other things to do in between.
 
-    `file_key` opens encrypted ones. Raises OSError and sqlite3.Error.
+    `file_key` opens encrypted ones. A walk that has raised an error is over.
     """
-    for part in _strays(db, folders, PART):
-        _complete(db, part)
-    adopted = sum(_adopt(db, path, now, file_key) for path in _strays(db, folders))
-    missing = list(_missing(db, folders))
-    if missing:
-        with transaction(db):
-            for seq in missing:
-                clips.lose(db, seq, "its file is gone from the card")
-            announce.storage(db, now, "clips_missing", over=False,
-                             detail="clips vanished from the card; was it in another computer?", lost_n=len(missing))
-        _log.error("%d clips are gone from the card", len(missing))
-    return adopted, len(missing)
+
+    db: sqlite3.Connection
+    folders: Folders
+    file_key: FileKey
+    adopted_n: int = 0          # files that had no row
+    missing_n: int = 0          # rows that had no file
+    _steps: Iterator[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """It begins with the first step."""
+        self._steps = self._walk()
+
+    def go_on(self, now: Instant, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Go on until it is `enough`; returns whether the walk has come to its end. Raises OSError and sqlite3.Error.
+        """
+        missing_n = self.missing_n
+        ended = all(not enough() for _ in self._steps)
+        if self.missing_n > missing_n:
+            with transaction(self.db):
+                announce.storage(self.db, now, "clips_missing", over=False, lost_n=self.missing_n - missing_n,
+                                 detail="clips vanished from the card; was it in another computer?")
+            _log.error("%d clips are gone from the card", self.missing_n - missing_n)
+        return ended
+
+    def _walk(self) -> Iterator[None]:
+        for folder in _folders(self.folders):
+            for part in _strays(self.db, folder, PART):
+                _complete(self.db, part)
+                yield
+            for path in _strays(self.db, folder):
+                self.adopted_n += _adopt(self.db, path, self.file_key)
+                yield
+            yield
+        first: int | None = 0
+        while (first := _next_finished(self.db, first)) is not None:
+            folder_n = first // CLIPS_A_FOLDER
+            self.missing_n += _lose_missing(self.db, self.folders, folder_n)
+            first = (folder_n + 1) * CLIPS_A_FOLDER
+            yield
+        _drop_dangling(self.db)
 
 
-def _rows_in(db: sqlite3.Connection, folder: int) -> dict[str, tuple[int, str]]:
-    """Names of the rows that belong into a folder, with their seq and state."""
+def _folders(folders: Folders) -> list[Path]:
+    return sorted(Path(entry.path) for entry in os.scandir(folders.clips)
+                  if FOLDER.match(entry.name) and entry.is_dir())
+
+
+def _names_in(db: sqlite3.Connection, folder: int) -> set[str]:
+    """Names of the rows that belong into a folder."""
     first = folder * CLIPS_A_FOLDER
-    rows = db.execute("SELECT seq, name, state FROM clip WHERE seq BETWEEN ? AND ?",
-                      (first, first + CLIPS_A_FOLDER - 1))
-    return {row["name"]: (row["seq"], row["state"]) for row in rows}
+    return {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
+                                              (first, first + CLIPS_A_FOLDER - 1))}
 
 
-def _strays(db: sqlite3.Connection, folders: Folders, ending: str = "") -> Iterator[Path]:
-    """Finished files of ours that no row knows, or unfinished ones, by their `ending`.
+def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path]:
+    """Finished files of ours in a folder that no row knows, or unfinished ones, by their `ending`.
 
     Anything not named as ours is somebody else's and left alone.
     """
-    ours = (entry.name for entry in os.scandir(folders.clips) if FOLDER.match(entry.name) and entry.is_dir())
-    for folder in sorted(ours):
-        known = _rows_in(db, int(folder))
-        for entry in os.scandir(folders.clips / folder):
-            match = OURS.match(entry.name.removesuffix(ending)) if entry.name.endswith(ending) else None
-            if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder)
-                    and match[0].removesuffix(".mp4") not in known):
-                yield Path(entry.path)
+    found, names = [], os.listdir(folder)
+    known = _names_in(db, int(folder.name))         # after the files: whatever came meanwhile has its row
+    for name in sorted(names):
+        match = OURS.match(name.removesuffix(ending)) if name.endswith(ending) else None
+        if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder.name)
+                and match[0].removesuffix(".mp4") not in known):
+            found.append(folder / name)
+    return found
 
 
 def _complete(db: sqlite3.Connection, part: Path) -> None:
     """Finish a clip that was being written when its row was lost; one that still is has its lock, and a row."""
     final = part.with_suffix("")
     try:
-        if clips.get(db, final.stem) is None:
-            complete(part, final)
+        complete(part, final)
     except BlockingIOError:
         return
     except (Mp4Error, DamagedError, OSError) as error:
         _log.warning("%s: no row and nothing whole in it (%s); left alone", part, error)
 
 
-def _adopt(db: sqlite3.Connection, path: Path, now: Instant, file_key: FileKey) -> bool:
-    """Make a row for a file whose row is lost; its own head tells when it was and what is in it."""
+def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey) -> bool:
+    """Make a row for a file whose row is lost; its own head tells when it was and what is in it. Raises OSError."""
     match = OURS.match(path.name)
     assert match is not None
     seq = int(match["seq"])
@@ -91,7 +124,9 @@ def _adopt(db: sqlite3.Connection, path: Path, now: Instant, file_key: FileKey) 
         day_key = day_of(path)
         with contextlib.closing(open_clear(path, file_key)) as file:
             plan, kept = read_head(file.read_at).plan, salvage(file.read_at)
-    except (Mp4Error, DamagedError, LockedError) as error:
+    except (Mp4Error, DamagedError, LockedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in UNREADABLE:
+            raise
         _log.warning("%s: no row and nothing whole in it (%s); left alone", path, error)
         return False
     with transaction(db):
@@ -101,8 +136,28 @@ def _adopt(db: sqlite3.Connection, path: Path, now: Instant, file_key: FileKey) 
     return True
 
 
-def _missing(db: sqlite3.Connection, folders: Folders) -> Iterator[int]:
-    """Finished rows whose file is not there."""
-    for row in db.execute(f"SELECT seq, name FROM clip WHERE {clips.FINISHED} ORDER BY seq"):
-        if not folders.clip(row["seq"], row["name"]).exists():
-            yield row["seq"]
+def _next_finished(db: sqlite3.Connection, first: int) -> int | None:
+    """The number of the first finished clip from this one on."""
+    number: int | None = db.execute(f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?",
+                                    (first,)).fetchone()[0]
+    return number
+
+
+def _lose_missing(db: sqlite3.Connection, folders: Folders, folder: int) -> int:
+    """Mark finished rows of a folder whose file is not there; returns how many."""
+    first = folder * CLIPS_A_FOLDER
+    rows = db.execute(f"SELECT seq, name FROM clip WHERE {clips.FINISHED} AND seq BETWEEN ? AND ?",
+                      (first, first + CLIPS_A_FOLDER - 1)).fetchall()
+    missing = [row["seq"] for row in rows if not folders.clip(row["seq"], row["name"]).exists()]
+    if missing:
+        with transaction(db):
+            for seq in missing:
+                clips.lose(db, seq, "its file is gone from the card")
+    return len(missing)
+
+
+def _drop_dangling(db: sqlite3.Connection) -> None:
+    """Remove rows about clips and events that have none: of a damaged database, whose other rows could not be had."""
+    for table in [row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]:
+        for to in db.execute(f"PRAGMA foreign_key_list({table})").fetchall():
+            db.execute(f"DELETE FROM {table} WHERE {to['from']} NOT IN (SELECT {to['to']} FROM {to['table']})")

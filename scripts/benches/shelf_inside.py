@@ -15,9 +15,9 @@ from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from agent.store.sweep import sweep
 from scripts.benches.processes import BenchError
 from scripts.benches.shelf import CAMERAS
+from tests.rigs.cards import swept
 
 
 def recovery(folders: Folders) -> int:
@@ -33,7 +33,7 @@ def recovery(folders: Folders) -> int:
 
 def once_a_day(folders: Folders) -> int:
     """The sweep. Returns how many rows and files had no other side."""
-    return sum(sweep(connect(folders.root), folders, SystemClock().now(), Keyring(folders).file_key))
+    return sum(swept(connect(folders.root), folders, SystemClock().now(), Keyring(folders).file_key))
 
 
 def verify(folders: Folders) -> int:

@@ -6,9 +6,9 @@ import pytest
 from agent.capture import recorder as recorder_module
 from agent.keeper import repair
 from agent.store import clips, events
-from agent.store.sweep import sweep
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
-from tests.rigs.spoil import spoil
+from tests.rigs.cards import swept
+from tests.rigs.spoil import all_pages, spoil
 from tests.rigs.wait import HANG_S, until
 
 LATER_US = START_US + 20_000_000
@@ -23,7 +23,7 @@ def test_a_recorder_that_meets_the_damage_goes_on_in_the_new_one(folders, hand_c
     recorder = make(folders, hand_clock, tmp_path, always=True)
     begin, end = clip()
     obey(recorder, [*begin, MOTION])
-    spoil(folders, 1)
+    spoil(folders, *all_pages(folders))
     obey(recorder, [*end, STILL])
     assert recorder.fault == "card_io" and not open_parts(folders)
     db, aside = repair.open_database(folders, hand_clock.now())
@@ -31,7 +31,7 @@ def test_a_recorder_that_meets_the_damage_goes_on_in_the_new_one(folders, hand_c
     begin, end = clip(LATER_US)
     retry(recorder, hand_clock, *begin, *end)
     assert recorder.fault is None
-    sweep(db, folders, hand_clock.now(), no_key)
+    swept(db, folders, hand_clock.now(), no_key)
     assert [(found.seq, found.state) for found in clips.finished(db)] == [(2, "done"), (1, "recovered")]
     db.close()
 
@@ -44,7 +44,7 @@ def test_a_recorder_that_has_the_old_one_open_is_told_by_its_next_commit(
     begin, end = clip()
     recorder.offer([*begin, MOTION])
     until(lambda: recorder.recording and recorder.events_n)
-    spoil(folders, 1)
+    spoil(folders, *all_pages(folders))
     db, aside = repair.open_database(folders, hand_clock.now())
     assert aside
     recorder.offer([*end, STILL])               # of rows that are in no database any more
@@ -54,6 +54,6 @@ def test_a_recorder_that_has_the_old_one_open_is_told_by_its_next_commit(
     recorder.finish(HANG_S)
     assert recorder.fault is None and recorder.errors_n == 1 and not open_parts(folders)
     assert [(found.seq, found.state) for found in clips.finished(db)] == [(2, "done")]
-    sweep(db, folders, hand_clock.now(), no_key)
+    swept(db, folders, hand_clock.now(), no_key)
     assert [found.seq for found in clips.finished(db)] == [2, 1]
     db.close()

@@ -1,4 +1,6 @@
 """A damaged database: set aside, what can be read of it goes on, and nobody writes into the old one any more."""
+import contextlib
+import random
 import sqlite3
 from pathlib import Path
 
@@ -6,10 +8,10 @@ import pytest
 
 from agent.keeper import repair
 from agent.store import clips, events, meta, outbox
-from agent.store.database import MENDED, Replaced, StoreError, connect, current, is_damage, transaction
+from agent.store.database import FILE, MENDED, Replaced, StoreError, connect, current, is_damage, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.spoil import OTHER, pages, spoil
+from tests.rigs.spoil import OTHER, all_pages, pages, root_of, rows_by_page, spoil
 
 
 @pytest.fixture
@@ -44,11 +46,84 @@ def test_what_can_be_read_goes_on_from_both_ends_of_the_damage(full):
     db.close()
 
 
+def test_sixty_random_kilobytes_cost_the_rows_that_lay_there_and_no_others(full):
+    dice = random.Random(13)
+    struck = {1, *dice.sample(all_pages(full), 59)}
+    left = {}
+    for table in ("clip", "event", "outbox"):
+        left[table] = sum(rows_n for page, rows_n in rows_by_page(full, table).items() if page not in struck)
+    spoil(full, *struck, other=dice.randbytes)
+    done = repair.mend(full)
+    db = connect(full.root)
+    assert {table: db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in left} == left
+    assert repair.is_sound(db) and left.keys() <= set(done.torn) and sum(left.values()) > 700
+    assert all(len(data) > 200 and data.startswith('{"n":') for data, in db.execute("SELECT data FROM outbox"))
+    db.close()
+
+
+def test_what_was_still_in_the_log_of_a_live_one_goes_on(full, hand_clock):
+    writer = connect(full.root)
+    with transaction(writer):
+        for _ in range(50):
+            clips.open_row(writer, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+    with (full.root / FILE).open("r+b") as file:
+        for kilobyte in (0, 30, 60):
+            file.seek(kilobyte * 1000)                  # across the borders of its pages
+            file.write(random.Random(kilobyte).randbytes(1000))
+    repair.mend(full)
+    db = connect(full.root)
+    assert set(range(401, 451)) <= set(numbers(db, "clip", "seq")) and repair.is_sound(db)
+    assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == 451
+    db.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("tool", ["sqlite3", "is not there"])
+def test_a_damaged_schema_costs_nothing(full, monkeypatch, tool):
+    monkeypatch.setattr("agent.keeper.salvage.TOOL", tool)
+    spoil(full, 1, 7, 11)
+    with contextlib.closing(connect(Folders(full.root / "fresh").create().root)) as fresh:
+        roots = {row["rootpage"] for row in fresh.execute("SELECT rootpage FROM sqlite_schema")}
+    assert not roots & {1, 7, 11}
+    assert repair.mend(full).torn == ()
+    db = connect(full.root)
+    assert numbers(db, "clip", "seq") == numbers(db, "event", "id") == list(range(1, 401))
+    assert numbers(db, "outbox", "seq") == list(range(101, 401)) and outbox.next_seq(db) == 401
+    db.close()
+
+
+def test_rows_that_have_lost_their_table_are_known_by_their_form(full):
+    spoil(full, root_of(full, "event"), root_of(full, "clip"))
+    done = repair.mend(full)
+    db = connect(full.root)
+    assert numbers(db, "clip", "seq") == numbers(db, "event", "id") == list(range(1, 401))
+    assert set(done.torn) == {"event", "clip"}
+    db.close()
+
+
+def test_of_what_the_damaged_one_says_nothing_is_carried_out(full, hand_clock, tmp_path):
+    """Its schema and its texts are somebody else's words, and SQLite's own recovery repeats them."""
+    evil = f"');\n.shell touch {tmp_path}/shell\nDELETE FROM event;\n"
+    with contextlib.closing(connect(full.root)) as db:
+        db.execute(f"CREATE TABLE stranger (n INTEGER PRIMARY KEY /*\n.shell touch {tmp_path}/sql\n*/)")
+        db.execute("INSERT INTO stranger VALUES (1)")
+        with transaction(db):
+            outbox.append(db, "motion", "gate", hand_clock.now(), evil)
+    spoil(full, pages(full, "outbox")[3])
+    repair.mend(full)
+    db = connect(full.root)
+    assert db.execute("SELECT data FROM outbox ORDER BY seq DESC LIMIT 1").fetchone()[0] == evil
+    assert numbers(db, "event", "id") == list(range(1, 401))
+    assert not (tmp_path / "shell").exists() and not (tmp_path / "sql").exists()
+    assert not db.execute("SELECT 1 FROM sqlite_schema WHERE name IN ('stranger', 'lost_and_found')").fetchall()
+    db.close()
+
+
 def test_a_file_of_which_nothing_can_be_read_gives_an_empty_one_that_repeats_no_number(full, hand_clock):
     path = full.clip(731, "gate-0b007001-000731")
     path.parent.mkdir()
     path.touch()
-    spoil(full, 1)
+    spoil(full, *all_pages(full))
     with pytest.raises(StoreError) as told:
         connect(full.root)
     assert is_damage(told.value)

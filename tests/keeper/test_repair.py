@@ -23,7 +23,7 @@ from tests.conftest import HandClock
 from tests.core.cut_material import record
 from tests.rigs import shelf
 from tests.rigs.h264 import movie
-from tests.rigs.spoil import OTHER, pages, spoil
+from tests.rigs.spoil import OTHER, all_pages, pages, spoil
 
 Start = Callable[..., Keeper]
 
@@ -62,7 +62,7 @@ def told(db: sqlite3.Connection) -> list[str]:
 
 def test_a_database_of_which_nothing_can_be_read_is_rebuilt_from_the_files(start, folders):
     names = film(folders)
-    spoil(folders, 1)
+    spoil(folders, *all_pages(folders))
     keeper = start()
     keeper.round(asked_for_space=False)
     assert keeper.fault is None and keeper.facts().database_aside == "taimat.db.damaged-1"
@@ -71,6 +71,44 @@ def test_a_database_of_which_nothing_can_be_read_is_rebuilt_from_the_files(start
     assert told(keeper.db) == [repair.CODE]
     assert (folders.root / f"{FILE}.damaged-1").read_bytes().startswith(OTHER)
     assert start().facts().database_aside is None
+
+
+def test_the_clips_of_a_lost_database_are_adopted_in_turns_between_heartbeats(start, folders, hand_clock, monkeypatch):
+    names = film(folders, 12)
+    spoil(folders, *all_pages(folders))
+    keeper = start()
+    look = hand_clock.mono_s
+
+    def mono_s() -> float:
+        hand_clock.advance(0.5)         # whatever is asked of this card takes long
+        return look()
+
+    monkeypatch.setattr(hand_clock, "mono_s", mono_s)
+    rounds = []
+    while not rounds or keeper.at_work:
+        keeper.round(asked_for_space=False)
+        rounds.append(len(clips.finished(keeper.db)))
+        assert keeper.fault is None and len(rounds) < 20
+    assert rounds[0] < 6 and rounds[-1] == 12 and len(rounds) > 2
+    assert {clip.name for clip in clips.finished(keeper.db, limit=20)} == set(names)
+    keeper.round(asked_for_space=False)
+    assert not keeper.at_work
+
+
+def test_holds_and_sights_of_clips_whose_rows_are_lost_wait_for_the_clips(start, folders, hand_clock):
+    film(folders)
+    with contextlib.closing(connect(folders.root)) as db:
+        event = events.open_row(db, "gate", "motion", hand_clock.now())
+        db.execute("INSERT INTO event_clip VALUES (?, 1)", (event,))
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.executemany("INSERT INTO hold (clip, reason) VALUES (?, 'police')", ((1,), (999,)))
+    spoil(folders, *pages(folders, "clip"))
+    keeper = start()
+    keeper.round(asked_for_space=False)
+    keeper.round(asked_for_space=False)
+    assert [tuple(row) for row in keeper.db.execute("SELECT clip, reason FROM hold")] == [(1, "police")]
+    assert [tuple(row) for row in keeper.db.execute("SELECT event, clip FROM event_clip")] == [(event, 1)]
+    assert keeper.db.execute("SELECT COUNT(*) FROM clip").fetchone()[0] == 3
 
 
 def test_damage_that_the_keeper_meets_at_work_is_mended_and_its_round_goes_on(start, folders):

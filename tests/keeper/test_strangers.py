@@ -13,6 +13,7 @@ from agent.keeper.sweeper import EVERY_S as SWEEP_EVERY_S
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips
+from agent.store.decisions import database as decisions
 from tests.keeper.test_keeper import add_clip
 from tests.rigs import cards
 
@@ -29,7 +30,8 @@ def keeper(db, folders, hand_clock, tmp_path: Path) -> Keeper:
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1, quota_gb=1e-9),
                         camera=[Camera(name="gate", source="picamera:0")])
     heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
-    return Keeper(Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None), db, Outlet(tmp_path))
+    return Keeper(Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None), db,
+                  decisions.connect(folders), Outlet(tmp_path))
 
 
 def test_files_and_folders_of_other_names_stay_as_they_are(keeper, db, folders, hand_clock):

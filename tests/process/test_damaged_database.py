@@ -1,7 +1,6 @@
 """The database is destroyed beneath a recorder that died: it comes up again, and what was recorded is on its list."""
 from pathlib import Path
 
-from agent.keeper import repair
 from tests.process.agent import Agent
 from tests.process.test_life import config
 from tests.rigs.spoil import spoil
@@ -15,7 +14,7 @@ def test_a_recorder_whose_database_cannot_be_read_records_and_keeps_its_clips(tm
     before = part.name.partition(".")[0]        # all of its roles were killed
     spoil(agent.folders, 1)
     with agent:
-        until(lambda: f"{repair.ASIDE}1" in agent.log, "the keeper has mended it")
+        until(lambda: "it was set aside as taimat.db.damaged-1" in agent.log, "the keeper has mended it")
         begun = until(lambda: {path.name.partition(".")[0] for path in agent.folders.clips.glob("*/*")} - {before},
                       "it records again")
         kept = until(lambda: [clip for clip in agent.clips() if clip.name == before], "the old clip is listed")

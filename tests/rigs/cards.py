@@ -1,12 +1,14 @@
-"""Stores to check: clips that are as good as real ones, and what a check makes of a card."""
+"""Stores to check: clips that are as good as real ones, and what a check, or the sweep, makes of a card."""
 import sqlite3
 
 from agent.cli.verify import card
+from agent.core.evidence.encrypted import FileKey
 from agent.core.evidence.ledger import Flaw, check, check_card
-from agent.host.clock import Clock
+from agent.host.clock import Clock, Instant
 from agent.host.command_key import verifies
 from agent.store import clips
 from agent.store.folders import Folders
+from agent.store.sweep import Sweep
 
 
 def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes) -> str:
@@ -29,6 +31,13 @@ def findings(folders: Folders) -> list[Flaw]:
     seen = look(folders)
     checked = check(seen.lines, verifies, told_key=seen.key, waiting=seen.waiting, noted_n=seen.noted_n)
     return [*checked.findings, *check_card(checked, seen.shelf)]
+
+
+def swept(db: sqlite3.Connection, folders: Folders, now: Instant, file_key: FileKey) -> tuple[int, int]:
+    """Walk over all of it; returns how many files had no row, and how many rows no file."""
+    walk = Sweep(db, folders, file_key)
+    assert walk.go_on(now)
+    return walk.adopted_n, walk.missing_n
 
 
 def codes(folders: Folders) -> set[str]:

@@ -14,8 +14,8 @@ from agent.store import clips, events, outbox
 from agent.store.clip_recovery import recover_camera
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from agent.store.sweep import sweep
 from tests.conftest import HandClock
+from tests.rigs.cards import swept
 from tests.rigs.h264 import movie
 
 
@@ -192,7 +192,7 @@ def test_the_sweep_adopts_files_whose_rows_are_lost_and_leaves_strangers_alone(d
                for name in ("holiday.mp4", "a\nb.mp4", "gate-9f2c1a7e-999999.mp4", "x.mp4.part")]
     for path in strange:
         path.write_bytes(b"mine")
-    assert sweep(db, folders, hand_clock.now(), Keyring(folders).file_key) == (1, 0)
+    assert swept(db, folders, hand_clock.now(), Keyring(folders).file_key) == (1, 0)
     clip = clips.get(db, "gate-9f2c1a7e-000007")
     assert clip is not None and (clip.camera, clip.frames, clip.wall_ms) == ("gate", 40, 1_795_000_000_000)
     assert all(path.read_bytes() == b"mine" for path in strange)
@@ -201,6 +201,6 @@ def test_the_sweep_adopts_files_whose_rows_are_lost_and_leaves_strangers_alone(d
 
 def test_the_sweep_tells_of_files_that_are_gone(db, folders, hand_clock, open_clip):
     clips.finish(db, open_clip[0], "done", 1000, 10, 10)
-    assert sweep(db, folders, hand_clock.now(), Keyring(folders).file_key) == (0, 1)
+    assert swept(db, folders, hand_clock.now(), Keyring(folders).file_key) == (0, 1)
     assert [clip.seq for clip in clips.in_state(db, "lost")] == [open_clip[0]]
     assert [m["lost_n"] for m in messages(db, "storage")] == [1]

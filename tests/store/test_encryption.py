@@ -22,10 +22,10 @@ from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, 
 from agent.store.encryption.file_keys import Keyring
 from agent.store.encryption.writer import Encrypter
 from agent.store.export import prepare, write
-from agent.store.sweep import sweep
 from tests.capture.test_recorder_faults import Recorder, clip
 from tests.core.cut_material import packets_of
 from tests.core.mp4_material import ffprobe
+from tests.rigs.cards import swept
 from tests.rigs.h264 import movie
 from tests.rigs.vault import Vault
 from tests.rigs.wait import HANG_S
@@ -182,7 +182,7 @@ def test_lost_databases_find_their_keys_and_adopt_their_encrypted_clips(vault, d
         path.unlink()
     fresh, own = connect(folders.root), decisions.connect(folders)
     DayKeys(folders).renew(own, fresh, hand_clock.now())
-    assert sweep(fresh, folders, hand_clock.now(), Keyring(folders).file_key) == (1, 0)
+    assert swept(fresh, folders, hand_clock.now(), Keyring(folders).file_key) == (1, 0)
     row = clips.get(fresh, name)
     assert (row.state, row.frames, row.bytes) == ("recovered", 40, folders.clip(seq, name).stat().st_size)
     assert DayKeys(folders).destroy_unused(own, fresh, hand_clock.now()) == 0
