@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from agent.web.browsers import Browsers
 from agent.web.busy import BusyAreas
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
+from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
 from agent.web.live import LiveHandlers, LiveStreams
 from agent.web.media import MediaFiles
@@ -26,6 +28,23 @@ from agent.web.pause import PausePage
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
 from agent.web.store_pool import CardTrouble, StorePool
+
+
+class RowConvertor(Convertor[int]):
+    """`{name:row}` in a route: a row's number. A longer one is no address at all, so the answer is 404."""
+
+    regex = f"[0-9]{{1,{DIGITS_N_MAX}}}"
+
+    def convert(self, value: str) -> int:
+        """From the address."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """Into one."""
+        return str(value)
+
+
+register_url_convertor("row", RowConvertor())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +76,12 @@ def build(parts: PageParts) -> ASGIApp:
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
-        Route("/events/{event_id:int}", pages.event),
+        Route("/events/{event_id:row}", pages.event),
         Route("/live/{camera}.mp4", views.stream),
         Route("/snapshot/{camera}.jpg", views.snapshot),
         Route("/live/{camera}", pages.live),
         Route("/clips/{name}.mp4", media.clip),
-        Route("/thumbs/{event_id:int}.jpg", media.thumb),
+        Route("/thumbs/{event_id:row}.jpg", media.thumb),
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
         Route("/pause", pausing.change, methods=["POST"]),

@@ -9,8 +9,9 @@ from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Clock, Instant
 from agent.store.events import StoredEvent
+from agent.web.forms import number
 from agent.web.health import HealthWatcher
-from agent.web.pages import Listing, listing, number
+from agent.web.pages import Listing, listing
 from agent.web.store_pool import StorePool
 from agent.web.words import local
 

@@ -14,6 +14,7 @@ from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from agent.web import present_camera, present_event, present_health
 from agent.web.busy import BusyAreas
+from agent.web.forms import number
 from agent.web.health import HealthWatcher
 from agent.web.present_camera import paused_of
 from agent.web.present_event import EventView
@@ -138,8 +139,3 @@ class Pages:
     def missing(self, request: Request) -> Response:
         """The answer for an address that does not exist."""
         return self._renderer.page(request, "message.html", 404, key="error.missing")
-
-
-def number(text: str | None) -> int | None:
-    """A positive number that fits SQLite, or None."""
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -16,7 +16,7 @@ from agent.host.datagram import Outlet
 from agent.store import requests
 from agent.store.export.preview import ExportPreview, preview
 from agent.store.requests import RequestError, WardRequest
-from agent.web.forms import read_form
+from agent.web.forms import number, read_form
 from agent.web.render import Renderer
 from agent.web.store_pool import StorePool
 from agent.web.words import PageWords
@@ -57,14 +57,14 @@ class RequestsPage:
         form = await read_form(web_request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
-        number, decision = form.get("n", ""), DECISIONS.get(form.get("do", ""))
-        if decision is None or not (number.isascii() and number.isdecimal() and len(number) <= 18):
+        row, decision = number(form.get("n")), DECISIONS.get(form.get("do", ""))
+        if decision is None or row is None:
             return PlainTextResponse("No such request, or no such answer\n", 400)
-        if not await self._pool.ask(_decide, int(number), decision, self._clock.now()):
+        if not await self._pool.ask(_decide, row, decision, self._clock.now()):
             return await self._page(web_request, "requests.too_late")
         for role in ("keeper", "link"):
             self._outlet.send(Poke(what="requests"), role)
-        _log.info("request %s: %s by the page", number, decision)
+        _log.info("request %s: %s by the page", row, decision)
         return RedirectResponse("/requests", 303)
 
     async def _page(self, web_request: WebRequest, refusal: str | None) -> Response:

@@ -9,9 +9,9 @@ from starlette.types import ASGIApp
 
 from agent.config.settings import Web
 from agent.host.stop import Stop
+from agent.web.connection import CONNECTIONS_N_MAX, PageConnection
 
 WAITING_N_MAX = 64
-CONNECTIONS_N_MAX = 80          # a browser takes six at most
 UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
 DEAD_AFTER_MS = 20_000          # a phone that has left the Wi-Fi is silent
 TICK_S = 0.5
@@ -46,7 +46,7 @@ class PageServer(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], None], at_end: Callable[[], None]) -> None:
         super().__init__(uvicorn.Config(
-            app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, log_level="warning",
+            app, loop="asyncio", http=PageConnection, ws="none", lifespan="off", log_config=None, log_level="warning",
             access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS_N_MAX,
             timeout_keep_alive=20, timeout_graceful_shutdown=END_WITHIN_S, h11_max_incomplete_event_size=16 * 1024))
         self._stop, self._tick, self._at_end = stop, tick, at_end
