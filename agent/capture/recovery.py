@@ -15,6 +15,7 @@ from agent.core.contract.facts import CameraFacts
 from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
 from agent.host import rescue
 from agent.host.clock import Clock
+from agent.host.files import write_whole
 from agent.host.runtime import own
 from agent.store import reboot_history
 from agent.store.folders import Folders
@@ -109,7 +110,7 @@ class Recovery:
     def _hold(self, held: Held) -> None:
         self._held = held
         with contextlib.suppress(OSError):
-            self._held_file().write_bytes(msgspec.json.encode(held))
+            write_whole(self._held_file(), msgspec.json.encode(held))
 
     def _held_file(self) -> Path:
         return own(self._runtime, "capture") / f"{self._camera}.ladder"

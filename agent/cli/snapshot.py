@@ -12,6 +12,7 @@ from agent.cli.place import config_path
 from agent.cli.terminal import console, size
 from agent.config.load import load
 from agent.core.contract.still import LARGEST_B, StillError, parse
+from agent.host.files import write_output
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.store.database import StoreError
@@ -31,7 +32,7 @@ def snapshot(camera: CameraName, output: Output = None, config: Config = None) -
         sys.stdout.buffer.write(jpeg)
         return
     try:
-        target.write_bytes(jpeg)
+        write_output(target, jpeg)
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; choose another place with -o FILE") from error
     console().print(f"[green]wrote[/green] {target} ({size(len(jpeg))}, {(age_ms or 0) / 1000:.1f} s old)",

@@ -3,13 +3,15 @@ import hashlib
 import os
 from pathlib import Path
 
+from agent.host.files import open_plain
+
 CHUNK_B = 1 << 20
 
 
 def sha256(path: Path) -> str:
     """The file's SHA-256, hex; its pages are given back to the system while reading. Raises OSError."""
     digest = hashlib.sha256()
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = open_plain(path)
     try:
         offset = 0
         while chunk := os.read(handle, CHUNK_B):

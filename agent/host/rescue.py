@@ -4,11 +4,11 @@ In it is when it was asked for, so that a request that nobody took is void soon 
 """
 import contextlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from agent.host.clock import Instant
+from agent.host.files import open_plain, write_whole
 
 FOLDER = Path("/run/taimat-rescue")     # tmpfiles makes it: capture's own, and whoever acts on requests is root
 FRESH_MS = 60_000
@@ -18,9 +18,7 @@ LARGEST_B = 64
 
 def ask(folder: Path, what: str, camera: str, now: Instant) -> None:
     """Ask for `what` ("driver" or "reboot") for a camera. Raises OSError."""
-    part = folder / f".{what}.{camera}"
-    part.write_text(f"{now.boot} {now.mono_ms}")
-    part.rename(folder / f"{what}.{camera}")
+    write_whole(folder / f"{what}.{camera}", f"{now.boot} {now.mono_ms}".encode())
 
 
 def collect(folder: Path, what: str, now: Instant) -> list[str]:
@@ -36,10 +34,9 @@ def collect(folder: Path, what: str, now: Instant) -> list[str]:
 def _read_once(entry: Path, owner: int) -> str:
     """What is in the request, which is removed; "" when it is not what it should be."""
     with _removed(entry), contextlib.suppress(OSError, UnicodeDecodeError):
-        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_plain(entry)
         try:
-            seen = os.fstat(handle)
-            if stat.S_ISREG(seen.st_mode) and seen.st_uid == owner:
+            if os.fstat(handle).st_uid == owner:
                 return os.read(handle, LARGEST_B).decode()
         finally:
             os.close(handle)

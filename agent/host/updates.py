@@ -4,7 +4,6 @@ The link may write to `asked` alone, root's program to `told` alone; neither bel
 """
 import contextlib
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from msgspec import Struct
 from agent.core.contract.wire.inbound import Ulid
 from agent.core.release import Code, Sha256
 from agent.host.clock import Instant
-from agent.host.files import write_durably
+from agent.host.files import open_plain, write_durably, write_whole
 
 ASK = "install"             # the file's name in `asked`, which a systemd path unit waits for
 WORK = "work.json"          # in `told`, while an update is under way: agent/cli/update/work.py
@@ -50,10 +49,8 @@ class UpdateFolders:
 
     def ask(self, command_id: str, sha256: str, now: Instant) -> None:
         """Have root install the bundle. Raises OSError."""
-        part = self.asked / f".{ASK}"
         request = InstallRequest(id=command_id, sha256=sha256, boot=now.boot, mono_ms=now.mono_ms)
-        part.write_bytes(msgspec.json.encode(request))
-        part.rename(self.asked / ASK)
+        write_whole(self.asked / ASK, msgspec.json.encode(request))
 
     def collect(self, now: Instant) -> InstallRequest | None:
         """What is asked for just now; the request is gone then. It counts if it is the folder's owner's plain file."""
@@ -89,15 +86,6 @@ class UpdateFolders:
 def bundle(store: Path, sha256: str) -> Path:
     """Where the link keeps the bundle with this digest."""
     return store / FOLDER / f"{sha256}.tar"
-
-
-def open_plain(path: Path) -> int:
-    """A descriptor of a plain file that nobody's link leads to. Raises OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(f"{path} is no plain file")
-    return handle
 
 
 def _read(path: Path, owner: int) -> InstallRequest | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from agent.host.clock import Instant
+from agent.host.files import open_own
 from agent.store import ledger, outbox
 from agent.store.folders import Folders
 
@@ -107,8 +108,8 @@ def _write(path: Path, note: Note) -> None:
 def _opened(path: Path, flags: int) -> int:
     """Past the cache, where the file system knows how to."""
     try:
-        return os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC, 0o640)
+        return open_own(path, flags | os.O_DIRECT)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        return os.open(path, flags | os.O_CLOEXEC, 0o640)
+        return open_own(path, flags)

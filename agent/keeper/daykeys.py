@@ -9,11 +9,12 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from agent.core.evidence.ledger import DayKeyChange
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
-from agent.host.files import sync_folder, write_durably
+from agent.host.files import open_plain, sync_folder, write_durably
 from agent.store import ledger
 from agent.store.database import transaction
 from agent.store.decisions import days
@@ -138,12 +139,12 @@ def _of_today(key: DayKey, now: Instant) -> bool:
     return key.clock in TRUSTED and now.clock in TRUSTED and 0 <= now.wall_ms - key.wall_ms < DAY_MS
 
 
-def _shred(folder: os.PathLike[str], day: int) -> None:
+def _shred(folder: Path, day: int) -> None:
     """Write over the key before its file goes. A card may keep the old bytes until it needs the block: it is 32 of them
     and not the gigabytes that they open."""
-    path = os.path.join(folder, f"{day:06d}.key")
+    path = Path(folder, f"{day:06d}.key")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        handle = open_plain(path, os.O_WRONLY)
     except FileNotFoundError:
         return
     try:

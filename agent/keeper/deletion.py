@@ -15,7 +15,7 @@ from agent.config.derived import limits
 from agent.config.settings import Store
 from agent.core.retention import CameraClips, Doomed, going_order, last_too_old, make_room, to_free_b, to_free_n
 from agent.host.clock import Instant
-from agent.host.files import sync_folder
+from agent.host.files import open_own, sync_folder
 from agent.store import clips, events, holds, retention_queries
 from agent.store.database import transaction
 from agent.store.decisions import condemned
@@ -160,7 +160,7 @@ def renew_ballast(folders: Folders, floor_pct: float) -> None:
     space = Space.of(folders)
     if folders.ballast.exists() or space.free_b < space.total_b * floor_pct / 100 / 2 + BALLAST_B:
         return
-    handle = os.open(folders.ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = open_own(folders.ballast, os.O_WRONLY | os.O_CREAT)
     try:
         os.posix_fallocate(handle, 0, min(BALLAST_B, space.total_b // 20))
         # A page that is really there: the health probes read it to see whether the card answers.

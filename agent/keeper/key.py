@@ -74,7 +74,6 @@ def _loaded(path: Path) -> Ed25519PrivateKey:
 def _made(path: Path) -> Ed25519PrivateKey:
     """A new key as PEM, which stock tools read; on the card before it signs anything."""
     key = Ed25519PrivateKey.generate()
-    path.with_name(FILE + ".part").unlink(missing_ok=True)      # a cut's, maybe with another mode
     write_durably(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                           serialization.NoEncryption()), mode=0o600)
     return key

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.core.evidence.ledger import decode
 from agent.host.clock import Instant
-from agent.host.files import rename_durably, sync_folder
+from agent.host.files import is_own, open_plain, rename_durably, sync_folder
 from agent.keeper import damaged_copy
 from agent.keeper.salvage import Patience, Salvage
 from agent.store import announce, ledger
@@ -125,7 +125,7 @@ def finish(folders: Folders) -> Path | None:
     Raises OSError.
     """
     mended, path = folders.root / MENDED, folders.root / FILE
-    if not mended.exists():
+    if not is_own(mended):
         return None
     aside = folders.root / f"{ASIDE}{_newest(folders) + 1}"
     for side in _SIDE:                      # before the database: they would be taken for the new one's
@@ -229,7 +229,7 @@ def _newest(folders: Folders) -> int:
 
 
 def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = open_plain(path)
     try:
         os.fsync(handle)
     finally:

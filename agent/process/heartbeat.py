@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.files import write_whole
 from agent.host.notify import notify
 from agent.host.runtime import own
 from agent.host.stop import Stop
@@ -30,7 +31,7 @@ def count_start(runtime: Path, role: str, unit: str) -> int:
     with contextlib.suppress(OSError, ValueError):
         path = own(runtime, role) / f"{unit}.starts"
         count = int(path.read_text()) + 1 if path.exists() else 1
-        path.write_text(str(count))
+        write_whole(path, str(count).encode())
         return count
     return 1
 

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from agent.core.household.ward_settings import LEVELS
+from agent.host.files import open_plain, write_whole
 from agent.host.runtime import own
 
 TELLER = "link"
@@ -25,9 +26,7 @@ def tell(runtime: Path, level: str | None) -> None:
     if level is None:
         (folder / FILE).unlink(missing_ok=True)
         return
-    part = folder / f".{FILE}"
-    part.write_text(level)
-    part.rename(folder / FILE)
+    write_whole(folder / FILE, level.encode())
 
 
 class LogLevel:
@@ -46,7 +45,7 @@ class LogLevel:
 
     def _word(self) -> str | None:
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = open_plain(self._path)
             try:
                 word = os.read(handle, LARGEST_B).decode()
             finally:

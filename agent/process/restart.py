@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from agent.host.clock import Instant
+from agent.host.files import open_plain, write_whole
 from agent.host.runtime import own
 
 ASKER = "link"
@@ -16,17 +17,13 @@ LARGEST_B = 64
 
 def ask(runtime: Path, unit: str, now: Instant) -> None:
     """Ask the unit's process to end; for the link. Raises OSError."""
-    folder = own(runtime, ASKER)
-    part = folder / f".{unit}.restart"
-    part.write_text(f"{now.boot} {now.mono_ms}")
-    part.rename(folder / f"{unit}.restart")
+    write_whole(own(runtime, ASKER) / f"{unit}.restart", f"{now.boot} {now.mono_ms}".encode())
 
 
 def is_asked(runtime: Path, unit: str, born: Instant, now: Instant) -> bool:
     """Whether that was asked for since `born`, when the unit's process began."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        path = runtime / ASKER / f"{unit}.restart"
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_plain(runtime / ASKER / f"{unit}.restart")
         try:
             boot, _, mono_ms = os.read(handle, LARGEST_B).decode().partition(" ")
         finally:

@@ -14,7 +14,7 @@ from agent.core.evidence.encrypted import UNFLUSHED_B, DamagedError, WholePart, 
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Clock
-from agent.host.files import rename_durably, sync_folder
+from agent.host.files import open_plain, rename_durably, sync_folder
 from agent.store import announce, clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
@@ -55,7 +55,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
     """Whether the clip is closed now; False while a recorder still writes it."""
     part, final = folders.part(clip.seq, clip.name), folders.clip(clip.seq, clip.name)
     try:
-        whole = complete(part, final) if part.exists() else _measure(final)
+        whole = complete(part, final) if os.path.lexists(part) else _measure(final)
     except BlockingIOError:
         return False
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def complete(part: Path, final: Path) -> WholePart:
 
     Raises Mp4Error, DamagedError, Unwritable and OSError.
     """
-    handle = os.open(part, os.O_RDWR | os.O_CLOEXEC)
+    handle = open_plain(part, os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         whole, head = _whole(handle)
@@ -122,7 +122,7 @@ def _measure(final: Path) -> WholePart:
 
     Raises Mp4Error, DamagedError and OSError.
     """
-    handle = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
+    handle = open_plain(final)
     try:
         return _whole(handle)[0]
     finally:
@@ -147,8 +147,8 @@ def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEve
 
 
 def _remove_picture(folders: Folders, event: events.StoredEvent) -> None:
-    path = folders.thumbs / f"{picture(event.camera, event.boot, event.mono_ms)}.jpg"
-    left = [each for each in (path, path.with_name(path.name + PART)) if each.exists()]
+    path = folders.thumb(f"{picture(event.camera, event.boot, event.mono_ms)}.jpg")
+    left = [each for each in (path, path.with_name(path.name + PART)) if os.path.lexists(each)]
     for each in left:
         each.unlink()
     if left:

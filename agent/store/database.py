@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from agent.host.files import is_own
 from agent.store.names import highest
 from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 
@@ -61,7 +62,7 @@ def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> StoreConn
     Raises StoreError.
     """
     path = folder / file
-    if (folder / MENDED).exists() and file == FILE:
+    if file == FILE and is_own(folder / MENDED):
         raise StoreError(f"{path} was damaged, and the keeper has not put the mended one in its place yet: "
                          "see that it runs")
     try:

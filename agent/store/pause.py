@@ -84,8 +84,6 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:
                 raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause anew")
-            # One that was cut short by another user's process can't be written by ours, only removed.
-            target.with_name(FILE + ".part").unlink(missing_ok=True)
             write_durably(target, data, 0o660)
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; check that this user may write there and the card is not full "

@@ -1,4 +1,5 @@
 """A camera that stays dead, over processes and restarts of the machine; and root, who gives only what it may."""
+import errno
 import os
 import threading
 from pathlib import Path
@@ -182,13 +183,16 @@ def test_a_process_that_was_killed_while_it_hung_has_its_step_taken_by_the_next(
     assert asked(tmp_path) == ["driver.gate"]
 
 
-def test_a_restart_that_can_not_be_remembered_is_not_asked_for(tmp_path: Path, clock: HandClock):
+def full_card(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_restart_that_can_not_be_remembered_is_not_asked_for(tmp_path: Path, clock: HandClock, monkeypatch):
     revive(tmp_path, clock)
     for patience_s in PATIENCE_S[:3]:
         life(tmp_path, clock, patience_s)
     asked(tmp_path)
-    part = reboot_history.path(Folders(tmp_path / "store"), "gate").with_suffix(".json.part")
-    part.mkdir()                                        # in the way of the file
+    monkeypatch.setattr(reboot_history, "write_durably", full_card)
     assert life(tmp_path, clock, PATIENCE_S[3]) is Step.REBOOT and asked(tmp_path) == []
 
 

@@ -23,8 +23,8 @@ from agent.core.release import Release, ReleaseRefused, TrialPace, demand
 from agent.host import command_key, log
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies
-from agent.host.files import AlreadyRunning, Lock
-from agent.host.updates import Result, UpdateFolders, bundle, open_plain
+from agent.host.files import AlreadyRunning, Lock, open_plain
+from agent.host.updates import Result, UpdateFolders, bundle
 from agent.store.schema import SCHEMA
 
 UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled

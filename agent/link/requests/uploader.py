@@ -2,6 +2,7 @@
 import contextlib
 import functools
 import logging
+import os
 import random
 import socket
 import struct
@@ -15,6 +16,7 @@ from agent.core.contract.wire.requests import PIECE_B
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.uplink import LineSample, Uplink
 from agent.host.clock import Clock
+from agent.host.files import open_plain
 from agent.link.requests.tus import TusClient, Upload, UploadBroken, UploadRefused
 from agent.mqtt.credentials import context
 from agent.mqtt.fault import LinkFault
@@ -164,7 +166,7 @@ class Uploader(threading.Thread):
         self._may_go_on()
 
     def _send(self, intake: TusClient, place: str) -> None:
-        with self._file.open("rb") as file:
+        with os.fdopen(open_plain(self._file), "rb") as file:
             self.sent_b = intake.offset_b(place)
             while self.sent_b < self.upload.size_b:
                 file.seek(self.sent_b)

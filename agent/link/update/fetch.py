@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent.config.settings import Ward
 from agent.host.digest import sha256
-from agent.host.files import rename_durably
+from agent.host.files import open_plain, rename_durably
 from agent.mqtt.credentials import context
 from agent.mqtt.fault import LinkFault
 
@@ -35,7 +35,7 @@ def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
 
     Raises OSError, http.client.HTTPException and Unfit.
     """
-    had_b = target.stat().st_size if target.exists() else 0
+    had_b = target.stat().st_size if target.is_file() else 0
     if had_b == size_b:
         return
     where = urllib.parse.urlsplit(url)
@@ -45,7 +45,7 @@ def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
         server.request("GET", path, headers={"Range": f"bytes={had_b}-"} if had_b else {})
         answer = server.getresponse()
         at_b = _begins_b(answer, size_b)
-        with target.open("r+b" if had_b else "wb") as file:
+        with os.fdopen(open_plain(target, os.O_RDWR | os.O_CREAT), "r+b") as file:
             file.truncate(at_b)
             file.seek(at_b)
             while at_b < size_b and (piece := answer.read(min(CHUNK_B, size_b - at_b))):

@@ -24,6 +24,7 @@ from agent.core.evidence.encrypted import (
 )
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.salvage import salvage
+from agent.host.files import open_plain
 
 if TYPE_CHECKING:
     from agent.store.encryption.ciphers import Cipher
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 def day_of(path: Path) -> int | None:
     """For which day's key a file is encrypted; None: for none. Raises OSError and DamagedError."""
-    with path.open("rb") as file:
+    with os.fdopen(open_plain(path), "rb") as file:
         def read_at(offset: int, size_b: int) -> bytes:
             return os.pread(file.fileno(), size_b, offset)
         return read_file_head(read_at).day if is_encrypted(read_at) else None
@@ -136,7 +137,7 @@ def open_clear(path: Path, file_key: FileKey) -> ClearFile:
 
     Raises OSError, and of an encrypted file LockedError and DamagedError.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = open_plain(path)
     try:
         if not is_encrypted(lambda offset, size_b: os.pread(handle, size_b, offset)):
             return PlainFile(handle)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.host.files import rename_durably, sync_folder
+from agent.host.files import open_own, rename_durably, sync_folder
 from agent.store.export.errors import ExportError
 from agent.store.export.write import REMEDIES
 
@@ -26,7 +26,7 @@ def folder_draft(target: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def file_draft(target: Path) -> Iterator[BinaryIO]:
     """The same for a file."""
-    with _draft(target) as part, part.open("wb") as file:
+    with _draft(target) as part, os.fdopen(open_own(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -57,7 +57,7 @@ def _draft(target: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = open_own(path, os.O_WRONLY | os.O_CREAT)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.core.media.mp4.cut import CutFilm
 from agent.host.digest import sha256
-from agent.host.files import rename_durably
+from agent.host.files import open_own, rename_durably
 from agent.store.export.errors import ExportError
 from agent.store.export.files import ClipFiles
 from agent.store.export.prepare import Export
@@ -99,7 +99,7 @@ def _write(export: Export, film: CutFilm, path: Path, tell: Tell) -> int:
 @contextlib.contextmanager
 def _draft(part: Path) -> Iterator[int]:
     """The file to write to, ours alone; gone again if that fails."""
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = open_own(part, os.O_WRONLY | os.O_CREAT)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:

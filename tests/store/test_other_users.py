@@ -1,0 +1,203 @@
+"""Roles as users of their own, in the folders of a device: what one lays in the other's way, and what they share."""
+import fcntl
+import itertools
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.capture.live import LiveSocket
+from agent.host.datagram import Inbox, Outlet
+from agent.host.files import Lock, open_own, write_durably, write_once
+from agent.host.runtime import camera_socket
+from agent.keeper import repair
+from agent.keeper.deletion import drop_pictures
+from agent.store import clips, outbox, pause
+from agent.store.clip_recovery import recover_camera
+from agent.store.database import FILE, MENDED, StoreError, connect
+from agent.store.encryption.clear_file import open_clip
+from tests.conftest import HandClock
+from tests.rigs.users import Premises
+from tests.rigs.wait import until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root")
+ROLES = ("capture", "keeper", "link", "web")
+SECRET = b"the key that signs the ledger"
+
+
+@pytest.fixture
+def home() -> Iterator[Premises]:
+    """A device whose keeper has a key and a lock."""
+    with Premises() as made:
+        made.as_role("keeper", lambda: write_durably(key_of(made), SECRET, 0o600))
+        yield made
+
+
+def key_of(home: Premises) -> Path:
+    return home.folders.keys / "signing.key"
+
+
+def key_is_whole(home: Premises) -> bool:
+    return key_of(home).read_bytes() == SECRET and key_of(home).stat().st_uid == home.users.uids["taimat-keeper"]
+
+
+def lay_link(home: Premises, place: Path, target: Path | None = None) -> None:
+    """As the link's user would that was taken over."""
+    home.as_role("link", lambda: os.symlink(target or key_of(home), place))
+
+
+def test_a_lock_that_is_a_link_to_the_signing_key_leaves_it_whole(home, caplog):
+    lay_link(home, home.folders.lock("keeper"))
+    home.as_role("keeper", lambda: Lock(home.folders.lock("keeper")) and None)
+    assert key_is_whole(home)
+
+
+def test_nobody_else_can_hold_a_role_s_lock_or_lay_it_aside(home):
+    path = home.folders.lock("keeper")
+
+    def hold() -> None:
+        fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    home.as_role("keeper", lambda: Lock(path).release())
+    assert [home.refuses("link", work) for work in (hold, path.unlink, lambda: path.rename(path.with_name("aside")))
+            ] == ["EACCES", "EPERM", "EPERM"]
+
+
+def test_a_lock_that_somebody_else_has_laid_there_holds_up_nobody(home):
+    path = home.folders.lock("web")
+
+    def squat() -> None:
+        fcntl.flock(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), fcntl.LOCK_EX)
+        time.sleep(0.2)
+
+    with home.process("link", squat):
+        until(path.exists)
+        home.as_role("web", lambda: Lock(path).release())
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["pause.json.part", ".pause.json.part"])
+def test_a_pause_follows_no_link_that_was_laid_where_it_is_written(home, name):
+    household = home.folders.household
+    assert home.refuses("link", lambda: os.symlink(key_of(home), household / name)) == "EACCES"
+    assert home.refuses("capture", lambda: os.rename(household, f"{household}-aside")) == "EPERM"
+    os.symlink(key_of(home), household / name)      # and even if it could
+    home.as_role("keeper", lambda: pause.put(home.folders, None, None, "command", HandClock().now()) and None)
+    assert key_is_whole(home) and pause.load(home.folders).everything
+    assert household.stat().st_mode & 0o7777 == 0o2750
+
+
+def test_what_is_written_over_goes_nowhere_else(home):
+    root = home.folders.root
+    for name in ("ballast", "canary", "ladder-gate.json.part"):
+        lay_link(home, root / name)
+    home.as_role("keeper", lambda: os.close(open_own(root / "ballast", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)))
+    home.as_role("keeper", lambda: write_durably(root / "canary", b"page"))
+    home.as_role("keeper", lambda: write_durably(root / "ladder-gate.json", b"{}"))
+    assert key_is_whole(home) and (root / "canary").read_bytes() == b"page"
+
+
+def test_a_picture_and_a_clip_in_whose_place_a_link_lies_touch_nothing_behind_it(home):
+    clock, folders = HandClock(), home.folders
+    thumb = folders.thumbs / "gate-0b007001-5.jpg"
+    home.as_role("capture", lambda: os.symlink(folders.clips, thumb))
+    home.as_role("capture", lambda: write_once(thumb, b"\xff\xd8"))
+    assert thumb.read_bytes() == b"\xff\xd8" and not thumb.is_symlink()
+
+    def begin() -> tuple[int, str]:
+        with closing(connect(folders.root)) as db:
+            seq, name = clips.open_row(db, "gate", "motion", clock.now(), "h264", 640, 360)
+        folders.part(seq, name).parent.mkdir()
+        os.symlink(key_of(home), folders.part(seq, name))
+        os.symlink(key_of(home), folders.clip(seq, name))
+        return seq, name
+
+    def recover() -> str:
+        with closing(connect(folders.root)) as db:
+            recover_camera(db, folders, "gate", clock)
+            return clips.get(db, name).state
+
+    seq, name = home.as_role("capture", begin)
+    assert home.as_role("keeper", recover) == "lost" and key_is_whole(home)
+    assert home.refuses("keeper", lambda: open_clip(folders.clip(seq, name), lambda *_: b"")) == "ELOOP"
+
+
+def test_a_row_s_name_leads_to_nothing_outside_of_its_folder(home):
+    home.as_role("keeper", lambda: drop_pictures(home.folders, ["../keys/signing.key", "..", ""]))
+    assert key_is_whole(home)
+    assert home.folders.clip(5, "../../keys/x").parent == home.folders.clip(5, "x").parent
+
+
+def test_live_pictures_and_snapshots_are_for_page_and_keeper_alone(home):
+    paths = [camera_socket(home.runtime, what, "gate") for what in ("live", "snap", "busy")]
+
+    def look(path: Path) -> None:
+        with closing(socket.socket(socket.AF_UNIX)) as sock:
+            sock.connect(str(path))
+
+    def film() -> None:
+        opened = [LiveSocket(path) for path in paths]
+        until(lambda: not camera_socket(home.runtime, "live", "over").parent.joinpath("on").exists())
+        for each in opened:
+            each.close()
+
+    on = home.runtime / "video/on"
+    on.touch()
+    with home.process("capture", film):
+        until(paths[-1].exists)
+        answers = {role: {home.refuses(role, lambda path=path: look(path)) for path in paths} for role in ROLES}
+        on.unlink()
+    assert answers == {"capture": {""}, "keeper": {""}, "web": {""}, "link": {"EACCES"}}
+
+
+def test_a_role_hears_where_nobody_else_can_listen(home):
+    for role, other in itertools.permutations(ROLES, 2):
+        assert home.refuses(other, lambda role=role: Inbox(home.runtime, role).close()) == "EACCES"
+    box = home.runtime / "keeper/inbox.sock"
+    home.as_role("keeper", lambda: Inbox(home.runtime, "keeper").close())
+    assert home.refuses("link", box.unlink) == "EACCES" and Outlet(home.runtime).dropped_n == 0
+
+
+def write_row(home: Premises) -> int:
+    """A message by whoever calls; how many there are then. The connection is closed in order."""
+    with closing(connect(home.folders.root)) as db:
+        outbox.append(db, "motion", "gate", HandClock().now(), "{}")
+        return db.execute("SELECT COUNT(*) FROM outbox").fetchone()[0]
+
+
+@pytest.mark.parametrize("first", ROLES)
+def test_whoever_made_the_database_and_its_log_all_write_it_and_take_them_over(home, first):
+    order = [first, *(role for role in ROLES if role != first), first]
+    counts = [home.as_role(role, lambda: write_row(home)) for role in order]
+    assert counts == [1, 2, 3, 4, 5]
+
+    def die() -> None:
+        db = connect(home.folders.root)
+        outbox.append(db, "motion", "gate", HandClock().now(), "{}")
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("DELETE FROM outbox")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with home.process(first, die):
+        pass
+    left = home.folders.root / f"{FILE}-wal"
+    assert left.stat().st_size > 0 and left.stat().st_uid == home.users.uids[f"taimat-{first}"]
+    counts = [home.as_role(role, lambda: write_row(home)) for role in reversed(order)]
+    assert counts == [7, 8, 9, 10, 11]
+
+
+def test_a_link_in_the_database_s_place_and_a_mended_one_of_another_user_are_no_database(home):
+    root = home.folders.root
+    lay_link(home, root / FILE)
+    with pytest.raises(StoreError, match="not a plain file"):
+        home.as_role("keeper", lambda: connect(root).close())
+    home.as_role("web", (root / FILE).unlink)
+    home.as_role("keeper", lambda: write_row(home))
+    lay_link(home, root / MENDED)
+    assert home.as_role("keeper", lambda: repair.finish(home.folders)) is None
+    assert home.as_role("keeper", lambda: write_row(home)) == 2 and key_is_whole(home)
