@@ -11,7 +11,7 @@ from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.host.clock import Clock
-from agent.host.libav import ANY_METADATA
+from agent.host.libav import ANY_METADATA, PROBING
 from agent.host.stop import Stop
 
 INTERLEAVED_US = 1_500_000      # how far apart in a file picture and sound of one moment may lie
@@ -49,7 +49,7 @@ class FileSource(Source):
         """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0
-        with av.open(str(self._path), **ANY_METADATA) as container:
+        with av.open(str(self._path), options=PROBING, **ANY_METADATA) as container:
             packets = Packets(video_stream(container, str(self._path)))
             sounds = Sounds(container) if self._audio else None
             if packets.info is not None:

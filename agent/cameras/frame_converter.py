@@ -6,6 +6,7 @@ import numpy as np
 from av.video.reformatter import ColorRange
 
 from agent.cameras.masks import Masks
+from agent.host.decoder import jpeg_decoder
 
 JPEG = ("MJPG", "JPEG")
 # libav's name, bytes a pixel in a row, rows a line of the picture
@@ -20,7 +21,7 @@ class FrameConverter:
         self._fourcc, self._width, self._height, self._row_b = fourcc, width, height, row_b
         self._masks: tuple[object, tuple[int, int], Masks] | None = None
         self._range = ColorRange.JPEG if fourcc in JPEG else ColorRange.MPEG        # 0..255, or 16..235 as in video
-        self._jpeg = av.CodecContext.create("mjpeg", "r") if fourcc in JPEG else None
+        self._jpeg = jpeg_decoder(width, height) if fourcc in JPEG else None
 
     def frame(self, data: bytes, polygons: Sequence[Sequence[tuple[float, float]]]) -> av.VideoFrame | None:
         """The picture as yuv420p, these masks painted; None for one that is damaged, as USB's now and then are."""

@@ -1,11 +1,11 @@
 """Decodes a camera's packets, paints its masks, and encodes the pictures again; motion gets them, too."""
+import contextlib
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
 import av
 from av.video.reformatter import ColorRange
 
-from agent.cameras import Sink
+from agent.cameras import Sink, SourceError
 from agent.cameras.encode import AccessUnits, SoftwareEncoder
 from agent.cameras.frame_converter import planes
 from agent.cameras.masks import Masks
@@ -13,9 +13,8 @@ from agent.config.settings import Camera
 from agent.core.media.headroom import PRESETS
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock
+from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable
 
-DECODERS = {"h264": "h264", "h265": "hevc"}
-MICROSECONDS = Fraction(1, 1_000_000)
 FULL_RANGE = (ColorRange.JPEG, ColorRange.JPEG.value)       # PyAV gives one or the other, by its version
 
 
@@ -26,12 +25,9 @@ class MaskedDecoder:
     """
 
     def __init__(self, info: StreamInfo, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """`polygons` are the masks, in fractions of the picture."""
+        """`polygons` are the masks, in fractions of the picture. Raises TooLarge."""
         self._polygons = polygons
-        self._decoder = av.CodecContext.create(DECODERS[info.codec], "r")
-        self._decoder.extradata = info.config
-        self._decoder.thread_count = 1          # more threads delay each picture and cost more in sum
-        self._decoder.thread_type = "NONE"
+        self._decoder = BoundedDecoder(info, timed=True)
         self._canvas: tuple[av.VideoFrame, Masks] | None = None
 
     def decode(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
@@ -44,13 +40,9 @@ class MaskedDecoder:
                 yield self._painted(frame), int(frame.pts)
 
     def _decode(self, packet: Packet | None) -> Sequence[av.VideoFrame]:
-        encoded = None
-        if packet is not None:
-            encoded = av.Packet(packet.data)
-            encoded.pts, encoded.dts, encoded.time_base = packet.pts_us, packet.dts_us, MICROSECONDS
         try:
-            return self._decoder.decode(encoded)
-        except av.error.FFmpegError:            # damaged on the way; the next keyframe heals it
+            return self._decoder.decode(packet)
+        except Undecodable:                     # damaged on the way; the next keyframe heals it
             return ()
 
     def _painted(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -65,6 +57,15 @@ class MaskedDecoder:
             plane[:] = theirs[:plane.shape[0], :plane.shape[1]]
         masks.paint(*own)
         return canvas
+
+
+@contextlib.contextmanager
+def _too_large() -> Iterator[None]:
+    try:
+        yield
+    except TooLarge as error:
+        raise SourceError("camera_stream_bad", f"pictures of {error} are too large for masks to be painted on them",
+                          "lower the camera's resolution, or set the mask in its own menu") from None
 
 
 BACK_US = 1_000_000         # a time that falls back further is another clock, not jitter
@@ -83,17 +84,19 @@ class Reencoder:
         self._key_mono_s: float | None = None
 
     def stream(self, info: StreamInfo) -> None:
-        """Another format follows: what the old decoder still holds comes out first."""
+        """Another format follows: what the old decoder still holds comes out first. Raises SourceError."""
         self.flush()
-        self._decoder = MaskedDecoder(info, self._camera.masks)
+        with _too_large():
+            self._decoder = MaskedDecoder(info, self._camera.masks)
 
     def packet(self, packet: Packet) -> None:
-        """Decode, paint, show, encode, hand on. Raises SourceError where there is no encoder."""
+        """Decode, paint, show, encode, hand on. Raises SourceError."""
         if packet.key:
             self._key_mono_s = self._clock.mono_s()
         if self._decoder is not None:
-            for frame, pts_us in self._decoder.decode(packet):
-                self._hand_on(frame, pts_us)
+            with _too_large():
+                for frame, pts_us in self._decoder.decode(packet):
+                    self._hand_on(frame, pts_us)
 
     def flush(self) -> None:
         """Hand on what the decoder still holds; only `stream` begins anew after this."""

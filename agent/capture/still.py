@@ -1,11 +1,12 @@
 """A still picture out of encoded video: the last of some packets, decoded, as JPEG."""
+import threading
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 import av
 import cv2
 
 from agent.core.media.model import Packet, StreamInfo
+from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable, is_small
 
 WIDTH = 640
 QUALITY = 80
@@ -17,33 +18,32 @@ def thumbnail(info: StreamInfo, packets: Sequence[Packet]) -> bytes | None:
     return None if picture is None else jpeg(picture, QUALITY, WIDTH)
 
 
-MICROSECONDS = Fraction(1, 1_000_000)
-DECODERS = {"h264": "h264", "h265": "hevc"}
+_one_at_a_time = threading.Lock()       # of large pictures, in this process
 
 
 def last_picture(info: StreamInfo, packets: Sequence[Packet],
                  go_on: Callable[[], bool] = lambda: True) -> av.VideoFrame | None:
     """The picture of the last of `packets`, which begin with a keyframe, its pts in microseconds; None without any.
 
-    `go_on` is asked before each packet but the first: after a no, the picture reached so far counts.
+    `go_on` is asked before each packet but the first: after a no, the picture reached so far counts. Of large pictures
+    it is the keyframe's own: what follows would take several times the memory.
     """
-    decoder = av.CodecContext.create(DECODERS[info.codec], "r")
-    decoder.extradata = info.config
-    decoder.thread_count = 1
-    picture = None
     try:
-        for number, packet in enumerate(packets):
-            if number and not go_on():
-                break
-            encoded = av.Packet(packet.data)
-            encoded.pts, encoded.dts, encoded.time_base = packet.pts_us, packet.dts_us, MICROSECONDS
-            for frame in decoder.decode(encoded):
-                picture = frame
-        for frame in decoder.decode(None):
-            picture = frame
-    except (av.error.FFmpegError, ValueError):
+        if is_small(info):
+            return _last(BoundedDecoder(info, timed=True), packets, go_on)
+        with _one_at_a_time:
+            return _last(BoundedDecoder(info, timed=True, single=True), packets[:1], go_on)
+    except (TooLarge, Undecodable):
         return None
-    return picture
+
+
+def _last(decoder: BoundedDecoder, packets: Sequence[Packet], go_on: Callable[[], bool]) -> av.VideoFrame | None:
+    picture = None
+    for number, packet in enumerate(packets):
+        if number and not go_on():
+            break
+        picture = (decoder.decode(packet) or [picture])[-1]
+    return (decoder.decode(None) or [picture])[-1]
 
 
 def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None) -> bytes | None:

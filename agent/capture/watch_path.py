@@ -55,6 +55,7 @@ class WatchPath:
         self._lumas = _LumaMeter()
         self._sub_mono_s = float("-inf")        # when the small stream last had a picture
         self.sub_silent = True
+        self.too_large: str | None = None       # the size of the main stream's pictures, if they can't be decoded
 
     # For any thread, without a lock.
 
@@ -138,6 +139,7 @@ class WatchPath:
         """Add what is known of motion."""
         if self.camera.motion.enabled:
             facts.luma_fps = rounded(self._lumas.shown.per_s(now_mono_s))
+        facts.too_large = self.too_large
         facts.luma_mean = rounded(self._lumas.mean)
         facts.score = rounded(self._look.score if self._look else None, 4)
         facts.tampered = self._tamper.now

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO, Self
 import av
 
 from agent.core.media.model import Luma
-from agent.host.libav import ANY_METADATA
-from agent.host.luma import for_looking, luma_of
+from agent.host.decoder import TooLarge, set_up
+from agent.host.libav import ANY_METADATA, PROBING
+from agent.host.luma import LOOKING, luma_of
 
 # What holds its video in itself: a playlist would lead into the network, or wait for more to come.
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,mjpeg,asf,ogg,ivf,dv"
@@ -35,7 +36,7 @@ class Film:
         self._damaged_n, self._torn = 0, False
         try:
             source = opened() if opened else f"file:{os.path.abspath(path)}"
-            self._file = av.open(source, options=OPTIONS, **ANY_METADATA)
+            self._file = av.open(source, options={**OPTIONS, **PROBING}, **ANY_METADATA)
         except (av.error.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise FootageError(f"{path}: is no video that can be looked at ({reason}); "
@@ -44,6 +45,12 @@ class Film:
             self._file.close()
             raise FootageError(f"{path}: has no video in it; choose another file")
         self._stream = self._file.streams.video[0]
+        try:
+            set_up(self._stream.codec_context, LOOKING)
+        except TooLarge as error:
+            self._file.close()
+            raise FootageError(f"{path}: its pictures of {error} are too large to be looked at; "
+                               "choose another file") from None
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +90,6 @@ class Film:
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Every picture that can be decoded; after damage from the next keyframe on."""
         codec, whole = self._stream.codec_context, True
-        for_looking(codec)
         for packet in self._packets():
             last = not packet.size
             whole = last or packet.is_keyframe or whole

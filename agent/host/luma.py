@@ -2,16 +2,9 @@
 import av
 import numpy as np
 
-
-def for_looking(codec: av.CodecContext) -> None:
-    """Set up a decoder, not yet open, whose pictures are looked at and not shown: one thread, little loop filter.
-
-    More threads cost more time in sum, and delay each picture. Without any loop filter the blocks of a beam of light
-    look like edges (docs/design/motion.md); with that of keyframes alone they don't, at the price of none.
-    """
-    codec.thread_count = 1
-    codec.thread_type = "NONE"
-    codec.options = {"skip_loop_filter": "nokey"}
+# Of libav, for such a decoder. Without any loop filter the blocks of a beam of light look like edges
+# (docs/design/motion.md); with that of keyframes alone they don't, at the price of none.
+LOOKING = {"skip_loop_filter": "nokey"}
 
 
 def luma_of(frame: av.VideoFrame) -> np.ndarray:

@@ -118,6 +118,7 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("camera_slow", "warn", facts(unit(cameras=[camera(fps=8.0)]))),
     ("not_recording", "alarm", facts(unit(cameras=[camera(write_fault="io_timeout")]))),
     ("not_recording", "alarm", facts(unit(cameras=[camera(recording=False)]), continuous=["gate"])),
+    ("picture_too_large", "warn", facts(unit(cameras=[camera(too_large="8192x8192", luma_fps=0.0)]))),
     ("motion_blind", "warn", facts(unit(cameras=[camera(luma_fps=0.0)]))),
     ("broker_unreachable", "warn", facts(unit("link", broker="unreachable"))),
     ("broker_refused", "warn", facts(unit("link", broker="refused", broker_detail="not authorised"))),

@@ -12,7 +12,7 @@ from agent.core.media.model import StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.core.media.soundline import InStep
 from agent.core.passwords import redact
-from agent.host.libav import ANY_METADATA
+from agent.host.libav import ANY_METADATA, PROBING
 from agent.host.stop import Stop
 
 # libav waits about twice the value before it gives up (measured: 4 s became 8.2 s, 2.2 s 4.6 s);
@@ -29,7 +29,7 @@ class LibavSource(Source):
     def __init__(self, url: str, transport: str, audio: bool = False) -> None:
         """`transport` is one of TRANSPORTS."""
         self._url, self._name, self._audio = url, redact(url), audio
-        self._options = {**OPTIONS, **TRANSPORTS[transport]}
+        self._options = {**OPTIONS, **PROBING, **TRANSPORTS[transport]}
         self.delivered = False          # video has come
 
     def run(self, sink: Sink, stop: Stop) -> None:

@@ -4,20 +4,18 @@ import logging
 import av
 
 from agent.core.media.model import Packet, StreamInfo
-from agent.host.luma import for_looking
-
-NAMES = {"h264": "h264", "h265": "hevc"}
+from agent.host.decoder import BoundedDecoder, Undecodable
+from agent.host.luma import LOOKING
 
 _log = logging.getLogger(__name__)
 
 
 class Decoder:
-    """Begins with a keyframe, and after damage with the next one."""
+    """Begins with a keyframe, and after damage with the next one. Its methods raise TooLarge."""
 
-    def __init__(self, info: StreamInfo) -> None:
-        self._codec = av.CodecContext.create(NAMES[info.codec], "r")
-        self._codec.extradata = info.config
-        for_looking(self._codec)
+    def __init__(self, info: StreamInfo, small: bool = False) -> None:
+        """A `small` one is refused large pictures."""
+        self._codec = BoundedDecoder(info, LOOKING, small=small)
         self._whole = False
 
     def decode(self, packet: Packet) -> av.VideoFrame | None:
@@ -30,17 +28,17 @@ class Decoder:
 
     def decode_alone(self, packet: Packet) -> av.VideoFrame | None:
         """A keyframe's own picture, whatever the decoder would wait for; what follows must begin with a keyframe."""
-        self._codec.flush_buffers()     # of what an earlier picture may have left behind
+        self._codec.flush()             # of what an earlier picture may have left behind
         picture = self._through(packet)
         picture = self._through(None) or picture
-        self._codec.flush_buffers()     # it had come to its end
+        self._codec.flush()             # it had come to its end
         self._whole = False
         return picture
 
     def _through(self, packet: Packet | None) -> av.VideoFrame | None:
         try:
-            frames = self._codec.decode(av.Packet(packet.data) if packet else None)
-        except av.error.FFmpegError as error:
+            frames = self._codec.decode(packet)
+        except Undecodable as error:
             _log.debug("a picture that can't be decoded: %s", error)
             self._whole = False
             return None

@@ -1,8 +1,15 @@
 """Motion's pictures from a camera's main stream, which is recorded as it comes: decoded only where motion needs it."""
+import logging
+
 from agent.capture.motion_feed.main_decoder import MainDecoder
 from agent.capture.pipe import Pipe
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock
+from agent.host.decoder import TooLarge, is_small
+
+TRY_AGAIN_S = 10.0          # other cameras' decoders may have given memory back
+
+_log = logging.getLogger(__name__)
 
 
 class MainFeed:
@@ -17,13 +24,25 @@ class MainFeed:
         self._info: StreamInfo | None = None
         self._decoder: MainDecoder | None = None
         self._source_shows = False
+        self._try_mono_s = float("-inf")
 
     def stream(self, info: StreamInfo) -> None:
         """The format of the packets that follow."""
         if info != self._info:
             self._end_decoder()
+            self._judge(info)
         self._info = info
         self._pipe.stream(info)
+
+    def _judge(self, info: StreamInfo) -> None:
+        """Whether its pictures can be decoded at all, for motion or for a still."""
+        try:
+            is_small(info)
+            self._pipe.watch.too_large = None
+        except TooLarge as error:
+            self._pipe.watch.too_large = str(error)
+            _log.warning("pictures of %s are recorded, but too large to be looked at: lower the camera's resolution, "
+                         "or set its small stream as sub", error)
 
     def packet(self, packet: Packet) -> None:
         """Record it, and have it decoded if motion depends on it."""
@@ -32,10 +51,21 @@ class MainFeed:
             self._end_decoder()
             return
         now_mono_s = self._clock.mono_s()
-        if self._decoder is None:
-            self._decoder = MainDecoder(self._info, self._pipe, now_mono_s)
-            self._decoder.start()
-        self._decoder.offer(packet, now_mono_s)
+        if self._decoder is not None and self._decoder.over:
+            self._decoder, self._try_mono_s = None, now_mono_s + TRY_AGAIN_S
+        if self._decoder is None and now_mono_s >= self._try_mono_s:
+            self._begin_decoder(self._info, now_mono_s)
+        if self._decoder is not None:
+            self._decoder.offer(packet, now_mono_s)
+
+    def _begin_decoder(self, info: StreamInfo, now_mono_s: float) -> None:
+        try:
+            self._decoder = MainDecoder(info, self._pipe, now_mono_s)
+        except TooLarge as error:
+            self._pipe.watch.too_large, self._try_mono_s = str(error), now_mono_s + TRY_AGAIN_S
+            return
+        self._pipe.watch.too_large = None
+        self._decoder.start()
 
     def _end_decoder(self) -> None:
         if self._decoder is not None:
@@ -55,5 +85,5 @@ class MainFeed:
     def end_run(self) -> float | None:
         """The source has stopped; the next attempt may bring other things."""
         self._end_decoder()
-        self._info, self._source_shows = None, False
+        self._info, self._source_shows, self._try_mono_s = None, False, float("-inf")
         return self._pipe.end_run()

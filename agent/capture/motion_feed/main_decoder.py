@@ -12,6 +12,7 @@ from agent.capture.pipe import Pipe
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.core.vision.closer_look import CloserLook
 from agent.core.vision.packet_sizes import PacketSizes
+from agent.host.decoder import TooLarge
 from agent.host.luma import luma_of
 
 GLANCE_EVERY_S = 0.9        # where keyframes come faster than this, some are left out
@@ -24,6 +25,7 @@ class MainDecoder:
     """One stream of one format, from the first packet that motion depends on to the last."""
 
     def __init__(self, info: StreamInfo, pipe: Pipe, now_mono_s: float) -> None:
+        """Raises TooLarge."""
         self._pipe, self._decoder = pipe, Decoder(info)
         self._changed = threading.Condition()       # what follows is used by both threads
         self._sizes, self._closer, self._buffer = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), GopBuffer()
@@ -31,7 +33,7 @@ class MainDecoder:
         self._key: TimedPacket | None = None               # the newest keyframe, if nobody has glanced at it
         self._glanced_mono_s = float("-inf")
         self._looked_key_mono_s: float | None = None    # when the keyframe came that a closer look goes on from
-        self._over = False
+        self.over = False               # nothing is decoded any more
         self._told_n, self._told_mono_s = 0, now_mono_s
 
     def start(self) -> None:
@@ -66,17 +68,21 @@ class MainDecoder:
     def end(self) -> None:
         """Let go of every packet; the thread ends soon."""
         with self._changed:
-            self._over = True
+            self.over = True
             self._buffer, self._key = GopBuffer(), None
             self._changed.notify()
 
     # For the thread of its own.
 
     def _run(self) -> None:
-        while not self._over:
+        while not self.over:
             with self._changed:
-                self._changed.wait_for(lambda: self._over or self._key or self._buffer.waiting)
-            self.step()
+                self._changed.wait_for(lambda: self.over or self._key or self._buffer.waiting)
+            try:
+                self.step()
+            except TooLarge as error:       # by itself it said otherwise
+                self._pipe.watch.too_large = str(error)
+                self.end()
 
     def step(self) -> bool:
         """Decode one packet, if there is a reason; whether there was."""
@@ -92,7 +98,7 @@ class MainDecoder:
     def _glance(self, key: TimedPacket) -> None:
         """Look at a keyframe. If there is more to see, what led to it comes first: the GOP that it ended."""
         picture = self._decoder.decode_alone(key.packet)
-        if picture is None or self._over or not self._pipe.wants_luma(key.mono_s):
+        if picture is None or self.over or not self._pipe.wants_luma(key.mono_s):
             return
         luma = Luma(luma_of(picture), key.mono_s, key_mono_s=key.mono_s)
         look = self._pipe.watch.peek(luma)
@@ -107,7 +113,7 @@ class MainDecoder:
         picture = self._decoder.decode(timed.packet)
         if timed.packet.key:
             self._looked_key_mono_s = timed.mono_s
-        if picture is None or self._over or not self._pipe.wants_luma(timed.mono_s):
+        if picture is None or self.over or not self._pipe.wants_luma(timed.mono_s):
             return
         look = self._pipe.luma(Luma(luma_of(picture), timed.mono_s, key_mono_s=self._looked_key_mono_s))
         with self._changed:

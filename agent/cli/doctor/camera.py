@@ -11,6 +11,7 @@ from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock, SystemClock
+from agent.host.decoder import TooLarge, is_small
 from agent.host.stop import Stop
 from agent.store import pause
 from agent.store.folders import Folders
@@ -116,6 +117,8 @@ def _main(camera: Camera, scheme: str, seen: PacketCounter) -> CheckVerdict:
     mbit_per_s = seen.bytes_n * 8 / span_s / 1e6 if span_s > 0 else 0.0
     text = (f"{CODECS[seen.info.codec]} {seen.info.width}x{seen.info.height}, {seen.fps:.1f} pictures a second, "
             f"{mbit_per_s:.1f} Mbit/s")
+    if large := _too_large(seen.info):
+        return large
     if len(seen.keys_us) < 2:
         return warn(f"{text}, no second keyframe within {span_s:.0f} s", KEYFRAMES_REMEDY)
     keys_s = (seen.keys_us[-1] - seen.keys_us[0]) / 1e6 / (len(seen.keys_us) - 1)
@@ -126,6 +129,15 @@ def _main(camera: Camera, scheme: str, seen: PacketCounter) -> CheckVerdict:
         return warn(f"{text}, but {camera.fps} were asked for",
                     "lower fps, or width and height: this board or camera can't do more")
     return ok(text)
+
+
+def _too_large(info: StreamInfo) -> CheckVerdict | None:
+    try:
+        is_small(info)
+    except TooLarge as error:
+        return warn(f"pictures of {error} are recorded, but are too large to be looked at for motion",
+                    "lower the camera's resolution, or set sub to its small stream")
+    return None
 
 
 def _sub(camera: Camera, scheme: str) -> list[CheckVerdict]:

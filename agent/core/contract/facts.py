@@ -34,6 +34,7 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     audio: SoundFacts | None = None
     sound_dropped_n: int | None = None    # stretches of sound that came too late for their clip, or overlap
     last_frame_age_s: float | None = None
+    too_large: str | None = None          # "7680x4320": the picture's size, where it is too large to be decoded
     luma_fps: float | None = None         # pictures a second that the detector got
     luma_mean: float | None = None        # 0 black .. 255 white
     score: float | None = None            # the latest motion score, 0..1

@@ -130,6 +130,9 @@ VI = {
     "not_recording": ConditionText(
         "Máy không ghi được hình",
         "Hãy kiểm tra thẻ nhớ, rồi khởi động lại máy."),
+    "picture_too_large": ConditionText(
+        "Hình của camera quá lớn, máy không phân tích được",
+        "Máy vẫn ghi hình, nhưng thiếu chuyển động hoặc ảnh; hãy giảm độ phân giải, hoặc khai báo luồng phụ (sub)."),
     "motion_blind": ConditionText(
         "Không phát hiện được chuyển động",
         "Hãy kiểm tra luồng hình phụ của camera, hoặc chuyển sang chế độ ghi liên tục."),
@@ -265,6 +268,9 @@ EN = {
     "not_recording": ConditionText(
         "Not recording",
         "Check the card, then restart the device."),
+    "picture_too_large": ConditionText(
+        "The camera's picture is too large to be looked at",
+        "It is recorded, but motion or stills are missing; lower its resolution, or set its small stream as sub."),
     "motion_blind": ConditionText(
         "Motion can't be detected",
         "Check the camera's second stream, or switch to recording all the time."),

@@ -7,6 +7,8 @@ from typing import NamedTuple
 SPS_MAX_B = 4096        # real ones have 20 to 200 bytes
 SIDE_MAX_PX = 16_384
 REORDER_MAX_N = 16      # frames that a decoder must be able to hold back (both standards)
+HELD_MAX_N = 16         # frames that later ones may lean on (both standards)
+BESIDE_B_PER_PX = 0.6   # what libav keeps beside a picture: vectors, modes, references (measured)
 
 BASELINE = 66           # the H.264 profile without B-frames
 
@@ -33,6 +35,21 @@ class Sps(NamedTuple):
     nested: int = 1         # H.265 sps_temporal_id_nesting_flag
     ptl: bytes = b""
     reorder_n: int | None = None    # frames decoded before one that is shown before them, at most; None: not told
+    coded_px: int = 0       # of a whole picture, before cropping
+    held_n: int = HELD_MAX_N        # pictures that a decoder must keep beside the present one
+
+    @property
+    def picture_b(self) -> int:
+        """The memory that one decoded picture takes."""
+        across, down = SUBSAMPLING[self.chroma]
+        samples = 1 + (2 / (across * down) if self.chroma else 0)
+        sample_b = 1 if max(self.luma_bits, self.chroma_bits) <= 8 else 2
+        return int(self.coded_px * (samples * sample_b + BESIDE_B_PER_PX))
+
+    @property
+    def decoder_b(self) -> int:
+        """The memory that decoding takes: what is kept, the present picture and the one that is shown."""
+        return (self.held_n + 2) * self.picture_b
 
 
 class Bits:
@@ -99,8 +116,10 @@ def _h264(unit: bytes) -> Sps:
     bits.u(1 if fields == 1 else 2)                 # direct_8x8 (and mb_adaptive_frame_field)
     across, down = SUBSAMPLING[0 if separate else chroma]
     left, right, top, bottom = _window(bits)
+    reorder_n = 0 if in_order else _h264_reorder(bits, references_n)
     return Sps(16 * columns - across * (left + right), fields * (16 * rows - down * (top + bottom)),
-               chroma, luma_bits, chroma_bits, reorder_n=0 if in_order else _h264_reorder(bits, references_n))
+               chroma, luma_bits, chroma_bits, reorder_n=reorder_n, coded_px=256 * columns * fields * rows,
+               held_n=min(max(references_n, reorder_n or 0), HELD_MAX_N))
 
 
 def _h265(unit: bytes) -> Sps:
@@ -116,8 +135,9 @@ def _h265(unit: bytes) -> Sps:
     across, down = SUBSAMPLING[0 if separate else chroma]
     left, right, top, bottom = _window(bits)
     luma_bits, chroma_bits = 8 + bits.ue(), 8 + bits.ue()
+    reorder_n, held_n = _h265_reorder(bits, sub_layers)
     return Sps(width - across * (left + right), height - down * (top + bottom), chroma,
-               luma_bits, chroma_bits, sub_layers + 1, nested, ptl, _h265_reorder(bits, sub_layers))
+               luma_bits, chroma_bits, sub_layers + 1, nested, ptl, reorder_n, width * height, held_n)
 
 
 def _chroma_format(bits: Bits) -> tuple[int, int]:
@@ -212,16 +232,16 @@ def _skip_buffers(bits: Bits) -> None:
     bits.u(20)
 
 
-def _h265_reorder(bits: Bits, sub_layers: int) -> int | None:
-    """sps_max_num_reorder_pics of the highest sub-layer."""
+def _h265_reorder(bits: Bits, sub_layers: int) -> tuple[int | None, int]:
+    """sps_max_num_reorder_pics and sps_max_dec_pic_buffering of the highest sub-layer."""
     try:
         bits.ue()                                   # log2_max_pic_order_cnt_lsb
-        told = 0
+        told = held_n = 0
         for _ in range(sub_layers + 1 if bits.u(1) else 1):
-            _, told, _ = bits.ue(), bits.ue(), bits.ue()
+            held_n, told, _ = bits.ue() + 1, bits.ue(), bits.ue()
     except BitstreamError:
-        return None
-    return told if told <= REORDER_MAX_N else None
+        return None, HELD_MAX_N
+    return told if told <= REORDER_MAX_N else None, min(held_n, HELD_MAX_N)
 
 
 def _skip_sub_layers(bits: Bits, sub_layers: int) -> None:

@@ -1,0 +1,246 @@
+"""Opens every decoder of strangers' video, and keeps it within the memory that it is given.
+
+A few bytes of a camera's can ask for gigabytes. So its parameter sets are read before libav sees them, libav is told
+the largest picture, and while it works the process can grow by no more than was granted: parameter sets may lie, too.
+"""
+import contextlib
+import functools
+import mmap
+import os
+import resource
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+import av
+
+from agent.core.media import nal
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.media.sps import BitstreamError, Sps, parse
+
+CODECS = {"h264": "h264", "h265": "hevc"}
+MICROSECONDS = Fraction(1, 1_000_000)
+# 1080p with 4 reference frames takes 26 MB, 4 megapixels with one 25: such decoders are always opened.
+SMALL_MAX_B = 32 << 20
+# 4K (8 megapixels) with 3 reference frames takes 87 MB. All that are not small share this, in one process.
+LARGE_MAX_B = 96 << 20
+SINGLE_MAX_B = 40 << 20     # two pictures of 8 megapixels: for a keyframe that is decoded alone
+PROBED_MAX_PX = 16_000_000  # what libav may decode by itself, to learn what a container holds
+FENCED_PX = 500_000         # of fewer pixels, the most that libav can be made to hold (34 pictures) takes 40 MB
+SLACK_B = 16 << 20          # what else may grow while a picture is decoded, and what a decoder takes beside pictures
+EDGE_PX = 128               # libav counts pictures with an edge
+UNITS_MAX_N = 4_096         # in one packet
+STRIKES_MAX_N = 3           # so often within
+STRIKES_S = 60.0            # so long a decoder may want more memory than it was granted; others' growth may look so
+
+
+class TooLarge(Exception):
+    """Pictures that this process has no memory to decode; the text tells their size."""
+
+
+class Undecodable(Exception):
+    """A packet that gives no picture."""
+
+
+class _DecoderMemory:
+    """What all decoders of this process have been granted, and a fence around their work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._large_b = 0           # granted to decoders that are not small
+        self._rooms_b = 0           # by which the calls that run now may let the process grow
+        self._limits = 0, 0         # of the process, when no call runs
+
+    def grant(self, size_b: int) -> bool:
+        """Set memory aside; whether there is so much."""
+        with self._lock:
+            fits = size_b <= SMALL_MAX_B or self._large_b + size_b <= LARGE_MAX_B
+            self._large_b += size_b if fits and size_b > SMALL_MAX_B else 0
+            return fits
+
+    def give_back(self, size_b: int) -> None:
+        """Undo a grant."""
+        with self._lock:
+            self._large_b -= size_b if size_b > SMALL_MAX_B else 0
+
+    @contextlib.contextmanager
+    def fence(self, now_b: int, room_b: int) -> Iterator[None]:
+        """While this lasts, an allocation by which the process would grow further than `now_b` and this fails."""
+        self._change(now_b, room_b)
+        try:
+            yield
+        finally:
+            self._change(now_b, -room_b)
+
+    def _change(self, now_b: int, room_b: int) -> None:
+        with self._lock:
+            if not self._rooms_b:
+                self._limits = resource.getrlimit(resource.RLIMIT_DATA)
+            self._rooms_b += room_b
+            soft, hard = self._limits
+            if self._rooms_b:
+                set_b = [each for each in self._limits if each != resource.RLIM_INFINITY]
+                soft = min([now_b + self._rooms_b, *set_b])
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+_memory = _DecoderMemory()
+
+
+@functools.cache
+def _statm(pid: int) -> int:
+    return os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _data_b() -> int:
+    """The process's own memory as RLIMIT_DATA counts it."""
+    return int(os.pread(_statm(os.getpid()), 256, 0).split()[5]) * mmap.PAGESIZE
+
+
+def size_of(info: StreamInfo) -> Sps:
+    """The parameter set of a stream that asks for the most memory. Raises TooLarge for one that nobody can read."""
+    try:
+        units, _ = nal.config_units(info.codec, info.config)
+        return max((parse(info.codec, unit) for unit in units
+                    if nal.unit_type(info.codec, unit) == nal.SPS[info.codec]), key=lambda sps: sps.decoder_b)
+    except (BitstreamError, ValueError):
+        raise TooLarge("of no known size") from None
+
+
+def is_small(info: StreamInfo) -> bool:
+    """Whether a stream is decoded wherever it is needed. Raises TooLarge for what is never decoded."""
+    size = size_of(info)
+    if size.decoder_b > LARGE_MAX_B:
+        raise TooLarge(f"{size.width}x{size.height}")
+    return size.decoder_b <= SMALL_MAX_B
+
+
+class BoundedDecoder:
+    """A decoder of one stream of one format."""
+
+    def __init__(self, info: StreamInfo, options: Mapping[str, str] | None = None, *, timed: bool = False,
+                 small: bool = False, single: bool = False) -> None:
+        """`options` are libav's; pictures of a `timed` one know their time, in microseconds.
+
+        A `small` one is refused what is not small; a `single` one decodes one picture at a time, between flushes.
+        Raises TooLarge.
+        """
+        self._info, self._options, self._timed = info, dict(options or {}), timed
+        self._size = size_of(info)
+        self._granted_b = 2 * self._size.picture_b if single else self._size.decoder_b
+        most_b = SINGLE_MAX_B if single else SMALL_MAX_B if small else LARGE_MAX_B
+        if self._granted_b > most_b or not (single or _memory.grant(self._granted_b)):
+            raise TooLarge(f"{self._size.width}x{self._size.height}")
+        if not single:
+            weakref.finalize(self, _memory.give_back, self._granted_b)
+        self._fitting: bytes | None = None      # the parameter set that came last and fits
+        self._struck_s: deque[float] = deque(maxlen=STRIKES_MAX_N)      # when it wanted too much
+        self._grown_b = 0           # by which the process grew for it, and has not shrunk again
+        self._codec = self._opened()
+
+    def _opened(self) -> av.CodecContext:
+        codec = av.CodecContext.create(CODECS[self._info.codec], "r")
+        codec.extradata = self._info.config
+        codec.thread_count = 1          # more threads cost more in sum, delay each picture, and hold more of them
+        codec.thread_type = "NONE"
+        codec.options = {**self._options, "max_pixels": str(_edged(self._size.coded_px))}
+        return codec
+
+    def decode(self, packet: Packet | None) -> list[av.VideoFrame]:
+        """The pictures that come out for a packet; None asks for the last ones. Raises Undecodable and TooLarge."""
+        encoded = None if packet is None else self._encoded(packet)
+        try:
+            with self._fence():
+                return self._codec.decode(encoded)
+        except MemoryError:
+            before_b = _data_b()
+            self._codec = self._opened()
+            self._grown_b = max(0, self._grown_b + _data_b() - before_b)
+            self._struck_s.append(time.monotonic())
+            if len(self._struck_s) == STRIKES_MAX_N and self._struck_s[-1] - self._struck_s[0] < STRIKES_S:
+                raise TooLarge(f"{self._size.width}x{self._size.height}") from None
+            raise Undecodable("it wants more memory than it said") from None
+        except (av.error.FFmpegError, ValueError) as error:
+            raise Undecodable(str(error)) from None
+
+    def flush(self) -> None:
+        """Forget every picture; what follows must begin with a keyframe."""
+        self._codec.flush_buffers()
+
+    def _encoded(self, packet: Packet) -> av.Packet:
+        for unit in _parameter_sets(self._info.codec, packet.data):
+            if unit != self._fitting:
+                self._demand_fit(unit)
+                self._fitting = unit
+        encoded = av.Packet(packet.data)
+        if self._timed:
+            encoded.pts, encoded.dts, encoded.time_base = packet.pts_us, packet.dts_us, MICROSECONDS
+        return encoded
+
+    def _demand_fit(self, unit: bytes) -> None:
+        """Raises Undecodable for a parameter set that asks for more than the announced one."""
+        try:
+            size = parse(self._info.codec, unit)
+        except BitstreamError as error:
+            raise Undecodable(str(error)) from None
+        if max(size.picture_b, size.decoder_b) > max(self._size.picture_b, self._size.decoder_b):
+            raise Undecodable(f"a picture of {size.width}x{size.height} that was not announced")
+
+    @contextlib.contextmanager
+    def _fence(self) -> Iterator[None]:
+        if self._size.coded_px <= FENCED_PX:
+            yield
+            return
+        before_b, most_b = _data_b(), self._granted_b + SLACK_B
+        try:
+            with _memory.fence(before_b, max(most_b - self._grown_b, SLACK_B)):
+                yield
+        finally:
+            change_b = _data_b() - before_b
+            if abs(change_b) > self._size.picture_b // 2:       # less is another thread's
+                self._grown_b = max(0, self._grown_b + change_b)
+            if self._grown_b > most_b:      # libav calls it invalid data when it gets no memory
+                raise MemoryError
+
+
+def _edged(picture_px: int) -> int:
+    """The pixels of a picture of any shape, with libav's edge."""
+    return picture_px + picture_px // 4 + EDGE_PX * EDGE_PX
+
+
+def _parameter_sets(codec: str, data: bytes) -> Iterator[bytes]:
+    """The sequence parameter sets in a packet. Raises Undecodable where its lengths make no sense."""
+    kind, at, end, units_n = nal.SPS[codec], 0, len(data), 0
+    while at < end:
+        begin = at + 4
+        at = begin + int.from_bytes(data[at:begin], "big")
+        units_n += 1
+        if not begin < at <= end or units_n > UNITS_MAX_N:
+            raise Undecodable("NAL units whose lengths make no sense")
+        if nal.unit_type(codec, data[begin:begin + 1]) == kind:
+            yield data[begin:at]
+
+
+def set_up(codec: av.CodecContext, options: Mapping[str, str]) -> None:
+    """Set up a container's own decoder, not yet open, with these options of libav. Raises TooLarge."""
+    name = next((ours for ours, theirs in CODECS.items() if theirs == codec.name), None)
+    most_px = PROBED_MAX_PX
+    if name and (told := bytes(codec.extradata or b"")):
+        with contextlib.suppress(BitstreamError):
+            units, _ = nal.from_extradata(name, told)
+            size = size_of(StreamInfo(name, 0, 0, nal.config_record(name, nal.parameter_sets(name, units))))
+            if size.decoder_b > LARGE_MAX_B:
+                raise TooLarge(f"{size.width}x{size.height}")
+            most_px = _edged(size.coded_px)
+    codec.thread_count, codec.thread_type = 1, "NONE"
+    codec.options = {**options, "max_pixels": str(most_px)}
+
+
+def jpeg_decoder(width: int, height: int) -> av.CodecContext:
+    """A decoder of single JPEG pictures, none larger than that."""
+    codec = av.CodecContext.create("mjpeg", "r")
+    codec.options = {"max_pixels": str(_edged(width * height))}
+    return codec

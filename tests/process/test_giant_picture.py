@@ -1,0 +1,43 @@
+"""A camera whose picture is far too large is recorded and not decoded; the camera beside it notices nothing."""
+import os
+from itertools import pairwise
+from pathlib import Path
+
+from agent.core.media.nal import unit_type
+from tests.process.agent import Agent
+from tests.process.test_many_cameras import Listener, camera
+from tests.rigs import footage
+from tests.rigs.giant import giant_sps
+from tests.rigs.odd_camera import OddCamera
+from tests.rigs.wait import HANG_S
+
+MEMORY_MAX_KB = 200_000      # MemoryHigh of the unit of all network cameras
+
+
+def most_kb(pid: int) -> int:
+    """The most memory that a process has had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def test_a_giant_picture_is_recorded_and_not_decoded(tmp_path: Path):
+    film = footage.clip(640, 360, 10, 10, 500)
+    with OddCamera(film) as good, OddCamera(film) as giant, OddCamera(film) as greedy:
+        for odd, sizes in ((giant, (8192, 8192, 1)), (greedy, (3840, 2160, 16))):
+            odd.film.sets = [giant_sps(unit, *sizes) if unit_type("h264", unit) == 7 else unit
+                             for unit in odd.film.sets]
+        agent = Agent(tmp_path, '[camera_defaults]\nrecord = "continuous"\nmax_clip_s = 10\n'
+                      + camera("gate", good.address()) + camera("giant", giant.address())
+                      + camera("greedy", greedy.address()))
+        listener = Listener(agent.runtime)
+        with agent.capture("--network") as network:
+            listener.until(lambda facts: facts.recording and facts.too_large, "giant", "greedy")
+            listener.until(lambda facts: facts.recording and not facts.too_large and facts.luma_fps, "gate")
+            before = good.frames_n
+            listener.until(lambda facts: good.frames_n > before + 30, "gate")
+            assert most_kb(network.pid) < MEMORY_MAX_KB
+            os.kill(network.pid, 15)
+            assert network.wait(HANG_S) == 0
+    own = {name: [clip for clip in agent.clips() if clip.camera == name] for name in ("gate", "giant", "greedy")}
+    assert own["giant"][0].width == 8192 and all(own.values())
+    assert all(abs(one.mono_ms + one.dur_ms - two.mono_ms) <= 2 for one, two in pairwise(own["gate"]))
