@@ -12,6 +12,7 @@ from agent.host.clock import Instant
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from tests.rigs.joined import join
 
 # How long one example takes says how busy the machine is, not how good the code.
 ANY_PACE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
@@ -66,8 +67,8 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def db(folders: Folders) -> Iterator:
-    """The shared database, as a role opens it."""
-    connection = connect(folders.root)
+    """The shared database of a household in a ward, as a role opens it."""
+    connection = join(connect(folders.root))
     yield connection
     connection.close()
 

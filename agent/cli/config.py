@@ -28,6 +28,7 @@ from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
 from agent.config.ward_settings import ACTS_ON, in_effect
+from agent.core.household import consent
 from agent.core.passwords import redact
 from agent.host.files import write_durably
 from agent.store import ward_settings
@@ -90,7 +91,10 @@ def _fitted(mine: UserPlaces) -> str:
 
 @app.command()
 def check(config: Config = None) -> None:
-    """Check the configuration and the files that it names; every mistake with its line and what would be right."""
+    """Check the configuration and the files that it names; every mistake with its line and what would be right.
+
+    Where it joins a ward, it says what that means.
+    """
     path = config_path(config)
     settings = load(path)
     found = positions(path.read_text(encoding="utf-8"))
@@ -99,7 +103,10 @@ def check(config: Config = None) -> None:
     for warning in warnings:
         print(redact(warning), file=sys.stderr)
     verdict = "[yellow]valid, but see above[/yellow]" if warnings else "[green]ok[/green]"
-    console().print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}", soft_wrap=True)
+    out = console()
+    out.print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}", soft_wrap=True)
+    if settings.ward.enabled:
+        out.print(f"\n{escape(consent.TEXTS[settings.device.language])}", soft_wrap=True, end="")
     if warnings:
         raise typer.Exit(EXIT_WARNINGS)
 

@@ -26,7 +26,7 @@ STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "p
           "delivered": "the ward has it", "refused": "refused", "lapsed": "lapsed: nobody answered in time",
           "cancelled": "cancelled by the ward", "failed": "could not be done"}
 DECIDED = {"rule": "by your rule under [sharing]", "command": "by taimat requests", "page": "on the page",
-           "time": "by itself", "ward": "by the ward"}
+           "time": "by itself", "ward": "by the ward", "leaving": "by leaving the ward"}
 
 
 Number = Annotated[int, typer.Argument(

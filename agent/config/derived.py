@@ -9,6 +9,7 @@ from agent.config.settings import Camera, Settings, Sharing, Store
 from agent.config.source import NETWORK, parse_source
 from agent.config.ward_settings import listens
 from agent.core.evidence.ledger import Agreed
+from agent.core.household import consent
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
 from agent.core.retention import CardLimits
 
@@ -61,10 +62,11 @@ def sharing_rules(sharing: Sharing) -> Rules:
 def agreed(settings: Settings) -> Agreed:
     """What holds now."""
     ward, store = settings.ward, settings.store
+    joining = {"text": consent.VERSION, "told": list(consent.TOLD), "by": consent.BY_SETTINGS} if ward.enabled else {}
     return Agreed(cameras={camera.name: _camera(camera) for camera in settings.camera},
                   keep_h=int(store.keep_days * 24), keep_continuous_h=int(store.keep_continuous_days * 24),
                   ward=ward.ward if ward.enabled else None, encrypt=store.encrypt,
-                  configurable=listens(settings))
+                  configurable=listens(settings), **joining)
 
 
 def _camera(camera: Camera) -> str:

@@ -24,10 +24,11 @@ from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import clips, privacy
+from agent.store import announce, clips, privacy
 from agent.store.card_fault import is_full
 from agent.store.clip_recovery import recover_camera
-from agent.store.database import Replaced, StoreConnection, StoreError
+from agent.store.database import Replaced, StoreConnection, StoreError, transaction
+from agent.store.decisions import consent
 from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
 
@@ -76,10 +77,13 @@ class Keeper:
         self.timekeeper.recall(self.db, now)
         cameras = [camera for camera in self.role.settings.camera if camera.enabled]
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
+        privacy.note_software(self.db, __version__, now)
+        consent.agree(self.own, self.db, agreed(self.role.settings), now)
+        if consent.follow(self.own, self.db, now) and self.aside:         # the mended database knew of no ward
+            with transaction(self.db):
+                announce.storage(self.db, now, repair.CODE, over=True, detail=f"set aside as {self.aside}")
         for change in privacy.declare(self.db, masks, now):
             _log.info("masks: %s", change)
-        privacy.note_software(self.db, __version__, now)
-        privacy.note(self.db, agreed(self.role.settings), now)
         known = {camera.name for camera in cameras}
         for camera in {clip.camera for clip in clips.in_state(self.db, "open")} - known:
             recover_camera(self.db, self.role.folders, camera, self.role.clock)
@@ -92,6 +96,7 @@ class Keeper:
             self._demand_ours()
             if not self.recovered:
                 self.recover()
+            consent.follow(self.own, self.db, now)
             if self.timekeeper.look(self.db, now):
                 self.outlet.send(Poke(what="outbox"), "link")
             if asked_for_space or self.retention.is_due(now):

@@ -30,7 +30,7 @@ from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
 from agent.link.home.thread import HomeThread
 from agent.link.inbound import Inbound
-from agent.link.outbox_bound import OutboxMeter
+from agent.link.outbox_bound import OutboxBacklog, OutboxMeter
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.requests.flow import WAITS as UPLOAD_WAITS
@@ -124,7 +124,7 @@ class Link:
             self._requests.start()
             ends.callback(lambda ward: ward.leave(self._why_stopped()), self._ward)
         else:
-            _log.info("ward disabled: events wait on the card; see [ward] enabled")
+            _log.info("ward disabled: nothing is told to anybody; see [ward] enabled")
         if self._home:
             ends.callback(self._home.end)       # it leaves while we say goodbye to the ward
         signal.set_wakeup_fd(self._store.bell(), warn_on_full_buffer=False)
@@ -137,7 +137,9 @@ class Link:
         """Sleep until something comes or is due, and do it."""
         others = (self._inbox, self._store)
         if self._ward:
-            self._ward.wait(min(TICK_S, self._requests.wait_s(), self._flows.wait_s()), others)
+            self._ward.membership.turn()
+        if ward := self._in_ward:
+            ward.wait(min(TICK_S, self._requests.wait_s(), self._flows.wait_s()), others)
         else:
             select.select(others, [], [], TICK_S)
         self._listen()
@@ -145,14 +147,19 @@ class Link:
         self._meter.turn(self._drain.offers.cursor)
         self._audit.turn()
         self._flows.turn()
-        if self._ward:
-            self._ward.speak()
+        if ward := self._in_ward:
+            ward.speak()
         else:
             self._reporter.turn(None, None, self._meter.backlog)
         if self._home:
             self._home.report(self._reporter.report)
         if self._role.heartbeat.due():
             self._role.heartbeat.beat(facts=self._facts())
+
+    @property
+    def _in_ward(self) -> WardLink | None:
+        """The link to the ward, once the household has joined it."""
+        return self._ward if self._ward and self._ward.membership.joined else None
 
     def _listen(self) -> None:
         """Heartbeats and pokes of the other roles."""
@@ -179,7 +186,8 @@ class Link:
 
     def _facts(self) -> LinkFacts:
         """The link's part of the heartbeat."""
-        backlog, ward = self._meter.backlog, self._ward
+        ward = self._in_ward
+        backlog = self._meter.backlog if ward else OutboxBacklog()      # nothing goes anywhere
         home, home_detail = self._home.state() if self._home else (None, None)
         own = LinkFacts(
             broker="off", config_fault=self._role.config_problem, home=home, home_detail=home_detail,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from agent.core.contract import wire
 from agent.core.contract.facts import LinkFacts
 from agent.core.delivery.backoff import Backoff, Waits
+from agent.host.clock import Clock
 from agent.link.answers import AnswerQueue, is_final
 from agent.link.audit import Audit
 from agent.link.drain import Drain
@@ -24,17 +25,44 @@ from agent.mqtt.connection import Arrived, Connection
 from agent.mqtt.credentials import load
 from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.process.role import Role
-from agent.store import meta
+from agent.store import membership, meta
 
 COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
+LOOK_EVERY_S = 1.0          # whether the household is in the ward
 FAREWELL_S = 1.5
 PROGRESS = "progress"       # tag of answers after which another follows
 
 _log = logging.getLogger(__name__)
 
 
+class MembershipWatch:
+    """Whether the household is in this ward: not by the settings alone, but once the keeper has noted its consent."""
+
+    def __init__(self, store: StoreThread, clock: Clock, ward: str, left: Callable[[], None]) -> None:
+        """`left` is called when it has left; until then `joined` stays true."""
+        self._store, self._clock, self._ward, self._left = store, clock, ward, left
+        self.joined = self._looking = False
+        self._due_mono_s = 0.0
+
+    def turn(self) -> None:
+        """Look now and then."""
+        now_mono_s = self._clock.mono_s()
+        if not self._looking and now_mono_s >= self._due_mono_s:
+            self._due_mono_s = now_mono_s + LOOK_EVERY_S
+            self._looking = self._store.ask(_standing, self._found)
+
+    def _found(self, standing: tuple[str | None, bool] | None) -> None:
+        self._looking = False
+        ward, has_left = standing or (None, False)
+        if ward == self._ward:
+            self.joined = True
+        elif self.joined and (ward or has_left):        # a database without the row can't tell
+            self._left()
+            self.joined = False
+
+
 class WardLink:
-    """Its owner's loop calls `wait`, then `speak`."""
+    """Its owner's loop calls `wait`, then `speak`, both only while `membership.joined`."""
 
     def __init__(self, role: Role, own_id: str, store: StoreThread, audit: Audit, drain: Drain, meter: OutboxMeter,
                  reporter: Reporter, presence: Presence, answers: AnswerQueue, requests: RequestFlow,
@@ -46,6 +74,8 @@ class WardLink:
         self._requests, self._updates, self._new_inbound = requests, updates, inbound
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
+        self.membership = MembershipWatch(store, role.clock, role.settings.ward.ward,
+                                          functools.partial(self.leave, "consent_withdrawn"))
         connect = functools.partial(self._connect, own_id=own_id, will_delay_s=will_delay_s)
         self._session = Session(connect, role.clock, Backoff(waits), draw)
 
@@ -133,6 +163,12 @@ class WardLink:
         counted = self._store.wait_for(_count, COUNT_WITHIN_S)
         return Connection(ward.host, ward.port, credentials, ward.keepalive_s, topics,
                           self._presence.next_connection(topics, counted), will_delay_s, confirm_later=True)
+
+
+def _standing(db: sqlite3.Connection) -> tuple[str | None, bool]:
+    """The ward that the household is in, and whether it has left one and is in none."""
+    known = membership.read(db)
+    return known.ward if known else None, membership.has_left(db)
 
 
 def _count(db: sqlite3.Connection) -> int:

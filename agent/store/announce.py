@@ -1,4 +1,7 @@
-"""What goes to the ward, committed with the rows it tells of: an event exists exactly if its message does."""
+"""What goes to the ward, committed with the rows it tells of: an event exists exactly if its message does.
+
+Of an event or a clip that began before the household joined, the end is not told, either.
+"""
 import sqlite3
 from collections.abc import Sequence
 from typing import Literal
@@ -6,7 +9,7 @@ from typing import Literal
 from agent.core.contract import wire
 from agent.core.evidence.ledger import ClockMoved
 from agent.host.clock import Instant
-from agent.store import events, ledger, outbox
+from agent.store import events, ledger, membership, outbox
 from agent.store.clips import Clip
 
 BOXES_MAX = 8           # the largest are told
@@ -20,6 +23,8 @@ def _rounded(boxes: Boxes) -> list[list[float]]:
 
 def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
     """A clip is whole and flushed; `clip` is its row as it is now."""
+    if not membership.covers(db, clip.boot, clip.mono_ms):
+        return
     assert clip.dur_ms is not None and clip.bytes is not None and clip.frames is not None
     data = wire.ClipData(id=clip.name, start_ms=clip.mono_ms, dur_ms=clip.dur_ms, bytes=clip.bytes,
                          frames=clip.frames, codec=clip.codec, width=clip.width, height=clip.height,
@@ -37,6 +42,8 @@ def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
 
 def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, continues: int | None = None) -> None:
     """The event is over, or a dead process had left it open; `event` is its row as it is now."""
+    if not membership.covers(db, event.boot, event.mono_ms):
+        return
     data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
                            score=None if event.score is None else round(event.score, 4), zones=event.zones,
                            tracks_n=event.tracks_n, boxes=_rounded(event.boxes), path=event.path,
@@ -56,6 +63,8 @@ def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
 def tamper_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, detail: str | None = None) -> None:
     """That is over, or nobody can tell: its row is cut; `event` is that row as it is now."""
     assert event.code is not None
+    if not membership.covers(db, event.boot, event.mono_ms):
+        return
     data = wire.TamperData(event=event.id, code=event.code, phase="end", start_ms=event.mono_ms,
                            dur_ms=event.dur_ms, strength=None if event.score is None else round(event.score, 2),
                            detail=detail, clip=_reference(db, event.clip), cut=event.state == "cut")

@@ -21,6 +21,12 @@ def remember(db: sqlite3.Connection, boot: str) -> None:
         db.execute("INSERT OR IGNORE INTO boot (id) VALUES (?)", (boot,))
 
 
+def is_later(db: sqlite3.Connection, boot: str, than: str) -> bool:
+    """Whether that boot came after another one; one without a number has only begun."""
+    numbers = dict(db.execute("SELECT id, n FROM boot WHERE id IN (?, ?)", (boot, than)).fetchall())
+    return boot not in numbers or numbers[boot] > numbers.get(than, 0)
+
+
 def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 0, clock: str = "ntp",
          err_ms: int | None = None) -> None:
     """From `from_mono_ms` on the wall clock shows `offset_ms` more than the monotonic one; all rows are dated anew.

@@ -1,8 +1,12 @@
-"""Messages for the ward: written with what they tell of, gone when the receipt names them."""
+"""Messages for the ward: written with what they tell of, gone when the receipt names them.
+
+Without a ward that the household has joined there are none.
+"""
 import sqlite3
 from collections.abc import Iterable
 
 from agent.host.clock import Instant
+from agent.store import membership
 
 FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
 
@@ -24,13 +28,17 @@ def trim_quarantine(db: sqlite3.Connection, keep_n: int) -> int:
                       (keep_n,)).rowcount
 
 
-def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int:
-    """Add a message in the caller's transaction: it exists exactly if what it tells of does. Returns its seq."""
+def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int | None:
+    """Add a message in the caller's transaction: it exists exactly if what it tells of does.
+
+    Returns its seq; None where no ward was joined by then: nothing is kept for a ward that may never be.
+    """
+    if not membership.covers(db, when.boot, when.mono_ms):
+        return None
     text = data.decode() if isinstance(data, bytes) else data
     cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) "
                         "VALUES (?, ?, ?, ?, ?, ?, ?)",
                         (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, text))
-    assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
@@ -56,6 +64,12 @@ def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
     db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) "
                "SELECT seq, kind, ?, data FROM outbox WHERE seq = ?", (code, seq))
     db.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
+
+
+def empty(db: sqlite3.Connection) -> None:
+    """Forget all that waits or was set aside; in the caller's transaction. No number comes again."""
+    db.execute("DELETE FROM outbox")
+    db.execute("DELETE FROM quarantine")
 
 
 def waiting(db: sqlite3.Connection) -> tuple[int, int, int | None]:

@@ -1,4 +1,4 @@
-"""What the household agrees to and declares: noted for the ledger once each time it changes.
+"""What the household declares, and which version of the agent works: noted for the ledger once each time it changes.
 
 Its word that a camera hides areas itself is told to the ward, too.
 """
@@ -9,25 +9,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import Agreed, MasksDeclared, Updated, canonical
+from agent.core.evidence.ledger import MasksDeclared, Updated
 from agent.host.clock import Instant
 from agent.store import ledger, meta, outbox
 from agent.store.database import transaction
 
-AGREED, SOFTWARE = "agreed", "software"         # in meta: the digest of what was noted last, and the version
+SOFTWARE = "software"           # in meta: the version that was noted last
 KEY = "masks_by_camera."
 DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
-
-
-def note(db: sqlite3.Connection, agreed: Agreed, now: Instant) -> bool:
-    """Note what holds by the settings if it is something else than before. Raises sqlite3.Error."""
-    digest = hashlib.sha256(canonical(agreed)).hexdigest()
-    with transaction(db):
-        if meta.get(db, AGREED) == digest:
-            return False
-        meta.put(db, AGREED, digest)
-        ledger.note(db, now, agreed)
-    return True
 
 
 def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:

@@ -190,7 +190,7 @@ CREATE TABLE request (                    -- pictures that the ward has asked fo
     mono_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL,
-    decided_by TEXT,                      -- rule | command | page | time | ward
+    decided_by TEXT,                      -- rule | command | page | time | ward | leaving (it)
     decided_ms INTEGER,                   -- UTC
     code TEXT,                            -- why it failed
     bytes INTEGER,                        -- of the file that leaves the house, like the next three

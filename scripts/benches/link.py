@@ -31,6 +31,7 @@ from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, memory_b, own_cpu_s, wait_until
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs.broker import Broker, Tls
+from tests.rigs.joined import join_in
 from tests.rigs.pki import Authority
 from tests.rigs.wait import accepts, free_port
 from tests.rigs.ward import Ingest
@@ -101,6 +102,7 @@ def run(plan: Plan) -> Iterator[Table]:
         wait_until(lambda: accepts(inside), 10, "the broker's other door is open", broker.log)
         ward = stack.enter_context(Ingest(inside, folder))
         mine = enrolled(folder / "device", authority, broker.port)
+        join_in(mine.store, WARD)
         pid = stack.enter_context(mine.role("link"))
         wait_until(lambda: ward.last("/health"), 20, "the first health report", mine.place / "link.log")
         stack.enter_context(contextlib.closing(Others(mine.place / "run")))

@@ -18,6 +18,7 @@ from agent.store import clips, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.rigs import footage
+from tests.rigs.joined import join_in
 from tests.rigs.wait import until
 
 
@@ -33,6 +34,7 @@ class Shift:
 
     def __post_init__(self) -> None:
         self.folders, self.runtime = Folders(self.place / "store").create(), self.place
+        join_in(self.folders.root)
         self.requests = self.place / "ask"
         self.requests.mkdir(exist_ok=True)
         self.camera_set = CameraSet(self.folders, self.runtime, self.requests, self.clock,

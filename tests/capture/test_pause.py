@@ -17,6 +17,7 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, film, shift
 from tests.conftest import HandClock
+from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S, Stopwatch
 
 HOUR_MS = 3_600_000
@@ -131,7 +132,7 @@ def test_a_pause_that_can_not_be_kept_is_one_clear_line(tmp_path: Path):
 
 
 def test_the_ward_is_told_of_another_reason_and_of_how_long_it_was(folders: Folders, hand_clock: HandClock):
-    with connect(folders.root) as db:
+    with join(connect(folders.root)) as db:
         for by, seconds in (("page", 0), ("page", 60), ("schedule", 30), (None, 10), (None, 5)):
             hand_clock.advance(seconds)
             pause.note(db, "gate", by, hand_clock.now())

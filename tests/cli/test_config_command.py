@@ -14,6 +14,7 @@ from agent.cli.config import document
 from agent.cli.place import user_places
 from agent.config.load import load, parse
 from agent.config.settings import Settings
+from agent.core.household import consent
 from agent.store import ward_settings
 from agent.store.database import FILE, connect
 from agent.store.ward_settings import Given
@@ -87,6 +88,13 @@ def test_check_is_content_with_a_good_file(tmp_path: Path):
     (tmp_path / "a.mp4").write_bytes(b"x")
     said = taimat(tmp_path, "config", "check", "-c", write_config(tmp_path, f"file:{tmp_path}/a.mp4"))
     assert (said.returncode, said.stderr) == (0, "") and "1 camera" in said.stdout
+
+
+def test_check_shows_what_joining_a_ward_means_in_the_households_language(tmp_path: Path):
+    for more, language in (("", "vi"), ('[device]\nlanguage = "en"\n', "en")):
+        said = taimat(tmp_path, "config", "check", "-c", write_config(tmp_path, more=f"[ward]\nenabled = true\n{more}"))
+        assert consent.TEXTS[language] in said.stdout
+    assert consent.TEXTS["vi"] not in taimat(tmp_path, "config", "check", "-c", write_config(tmp_path)).stdout
 
 
 def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path: Path):

@@ -11,9 +11,12 @@ from agent.cli.demo.broker import find, free_port
 from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, choose
 from agent.cli.demo.lines import line
-from agent.cli.demo.listen import OutboxReader, ReceivedMessage, read
+from agent.cli.demo.listen import ReceivedMessage, StoreReader, read
 from agent.cli.processes import processes
+from agent.store import clips, events
+from agent.store.database import connect
 from tests.cli.cli import taimat, taimat_until
+from tests.conftest import HandClock
 from tests.rigs import footage
 
 CLIP = r"clip +demo: .*?(/\S+\.mp4)"
@@ -78,10 +81,22 @@ def test_messages_become_lines_and_a_strangers_do_not_stop_it():
     assert "Not recording" in line(ReceivedMessage("health", None, "", health), Path).plain
 
 
-def test_without_a_store_yet_the_reader_waits(tmp_path: Path):
-    reader = OutboxReader(tmp_path)
+def test_without_a_broker_what_happens_is_read_in_the_store(tmp_path: Path, hand_clock: HandClock):
+    reader = StoreReader(tmp_path)
+    assert reader.next(0.01) is None, "no store yet"
+    db, now = connect(tmp_path), hand_clock.now()
+    event = events.open_row(db, "demo", "motion", now)
+    said = [line(reader.next(0), Path).plain]
+    events.finish(db, event, 4000, 0.5, 2, [], "1", None)
+    seq, name = clips.open_row(db, "demo", "motion", now, "h264", 320, 180)
+    clips.finish(db, seq, "done", 12_300, 3_400_000, 75)
+    said += [line(reader.next(0), Path).plain for _ in range(2)]
+    assert [each[10:] for each in said] == [
+        "motion  demo: event 1 begins", "motion  demo: event 1 ends after 4.0 s, 2 things moved",
+        f"clip    demo: 12.3 s, 3.4 MB  {name}"]
     assert reader.next(0.01) is None
     reader.close()
+    db.close()
 
 
 def test_the_demo_shows_events_and_clips_from_a_real_broker_and_leaves_nothing_running(tmp_path: Path):

@@ -24,6 +24,7 @@ from agent.store.decisions import condemned
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.joined import WARD
 
 DAY_S = 86_400.0
 
@@ -45,7 +46,7 @@ def add_clip(db: sqlite3.Connection, folders: Folders, clock: HandClock,
 
 @pytest.fixture
 def keeper(db: sqlite3.Connection, folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Keeper:
-    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1),
+    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1), ward=WARD,
                         camera=[Camera(name="gate", source="picamera:0")])
     heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
     role = Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None)

@@ -89,7 +89,7 @@ def test_what_roles_do_is_a_row_and_its_act_waits_until_then(folders, hand_clock
         browsers.pair(db, "secret token", "a phone", now)
     assert len(ledger.waiting(db)) == 3 and codes(folders) == set()
     keeper.round(asked_for_space=False)
-    assert kinds(db) == ["begin", "pause", "pause", "pairing", "masks", "update", "consent", "clock", "day_key"]
+    assert kinds(db) == ["begin", "pause", "pause", "pairing", "update", "consent", "masks", "clock", "day_key"]
     assert [row.body.get("paused") for row in rows(db)[1:3]] == [True, False]
     assert "token" not in str(rows(db)[3].body) and ledger.waiting(db) == []
     hand_clock.advance(5)

@@ -11,13 +11,14 @@ from agent.store import clips, events, meta, outbox
 from agent.store.database import FILE, MENDED, Replaced, StoreError, connect, current, is_damage, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.joined import join
 from tests.rigs.spoil import OTHER, all_pages, pages, root_of, rows_by_page, spoil
 
 
 @pytest.fixture
 def full(folders: Folders, hand_clock: HandClock) -> Folders:
     """A store with several pages of each of its tables, closed."""
-    db = connect(folders.root)
+    db = join(connect(folders.root))
     meta.device_id(db)
     with transaction(db):
         for number in range(400):

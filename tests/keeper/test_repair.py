@@ -23,6 +23,7 @@ from tests.conftest import HandClock
 from tests.core.cut_material import record
 from tests.rigs import shelf
 from tests.rigs.h264 import movie
+from tests.rigs.joined import WARD
 from tests.rigs.spoil import OTHER, all_pages, pages, spoil
 
 Start = Callable[..., Keeper]
@@ -34,7 +35,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
     made: list[Keeper] = []
 
     def begin(at: Folders = folders) -> Keeper:
-        settings = Settings(store=Store(folder=str(at.root), free_floor_pct=1),
+        settings = Settings(store=Store(folder=str(at.root), free_floor_pct=1), ward=WARD,
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
         role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)

@@ -29,6 +29,7 @@ from agent.store import outbox, ward_settings
 from agent.store.folders import Folders
 from agent.store.ward_settings import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
+from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -43,6 +44,7 @@ class Desk:
         key = folder / "key.pem"
         key.write_bytes(KEY.public_key().public_bytes(serialization.Encoding.PEM,
                                                       serialization.PublicFormat.SubjectPublicKeyInfo))
+        self.store.ask(join)
         pen, own = EventWriter(self.store, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
         self.audit, self.verifier = Audit(pen, self.clock), Verifier(str(key), self.clock)
         self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),

@@ -15,7 +15,7 @@ from agent.link.store_thread import JOBS_MAX, StoreThread
 from agent.store import outbox
 from agent.store.database import FILE, StoreError, connect, transaction
 from agent.store.folders import Folders
-from tests.rigs.links import LinkRig
+from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S, until
 
 
@@ -46,7 +46,7 @@ def fill(db, clock, rows):
 
 
 def test_a_full_outbox_folds_motion_and_announces_all_that_went(tmp_path):
-    db, clock = connect(tmp_path), HandClock()
+    db, clock = join(connect(tmp_path)), HandClock()
     fill(db, clock, 3000)
     bound_b, whole_b = 600_000, measure(db, clock.now()).bytes
     assert whole_b > bound_b
@@ -67,7 +67,7 @@ def test_a_full_outbox_folds_motion_and_announces_all_that_went(tmp_path):
 
 
 def test_the_quarantine_is_bounded(tmp_path):
-    db, clock = connect(tmp_path), HandClock()
+    db, clock = join(connect(tmp_path)), HandClock()
     fill(db, clock, 1100)
     for row in outbox.after(db, 0, 1100):
         outbox.quarantine(db, row["seq"], "schema")
@@ -156,12 +156,3 @@ def test_while_the_wards_ingest_is_away_health_is_thinned_out(tmp_path):
     reporter.thin_out(False)
     assert 9 <= posts_in(300) <= 10
     assert online.written[-1].expiry_s == 90
-
-
-def test_without_a_ward_the_role_lives_and_events_wait(tmp_path):
-    with LinkRig(tmp_path / "link", 1, "enabled = false") as rig:
-        rig.append()
-        facts = until(rig.facts)
-        assert facts["broker"] == "off" and "ward disabled" in rig.log.read_text()
-        assert rig.waiting_n() == 1
-        assert rig.stop() < 1

@@ -18,6 +18,7 @@ from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
+from tests.rigs.joined import NOWHERE, join_in
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 ROOT = Path(__file__).parents[2]
@@ -26,11 +27,18 @@ ROOT = Path(__file__).parents[2]
 class Agent:
     """`taimat run` on a configuration of its own. A context manager: gone after it, whatever happened."""
 
-    def __init__(self, place: Path, config: str, environment: dict[str, str] | None = None) -> None:
-        """`config` is TOML without [store]; folders are made under `place`."""
+    def __init__(self, place: Path, config: str, environment: dict[str, str] | None = None,
+                 joined: bool = False) -> None:
+        """`config` is TOML without [store]; folders are made under `place`.
+
+        `joined`: the household has been in the ward for long; if `config` names none, its broker is nowhere.
+        """
         self.place, self.path = place, place / "taimat.toml"
         self.folders = Folders(place / "store")
         self.runtime = place / "run"
+        if joined:
+            join_in(self.folders.root)
+            config += "" if "[ward]" in config else NOWHERE
         self.path.write_text(f'[store]\nfolder = "{self.folders.root}"\nruntime = "{self.runtime}"\n'
                              f'sync_every_s = 0.5\nfree_floor_pct = 1\n{config}')
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}

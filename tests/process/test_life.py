@@ -56,7 +56,7 @@ def test_every_role_that_is_killed_comes_back_and_nothing_announced_is_lost(tmp_
     seed = random.randrange(1 << 30)
     dice = random.Random(seed)
     print("seed", seed)
-    with Agent(tmp_path, config()) as agent:
+    with Agent(tmp_path, config(), joined=True) as agent:
         until(lambda: set(agent.pids()) == {"capture", "keeper", "link", "web"}, "all roles run")
         for role in ["capture", "keeper", "link", "web", "capture", "capture"]:
             until(lambda role=role: role != "capture" or records(agent), "there is something to lose")
@@ -75,7 +75,7 @@ def test_every_role_that_is_killed_comes_back_and_nothing_announced_is_lost(tmp_
 
 
 def test_a_kill_costs_at_most_two_seconds_of_the_open_clip(tmp_path: Path):
-    with Agent(tmp_path, config()) as agent:
+    with Agent(tmp_path, config(), joined=True) as agent:
         part = until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")[0]
         until(lambda: part.stat().st_size > 250_000, "some four seconds")
         os.kill(agent.pids()["capture"], signal.SIGKILL)
@@ -85,7 +85,7 @@ def test_a_kill_costs_at_most_two_seconds_of_the_open_clip(tmp_path: Path):
 
 
 def test_ctrl_c_ends_everything_within_5_s(tmp_path: Path):
-    with Agent(tmp_path, config()) as agent:
+    with Agent(tmp_path, config(), joined=True) as agent:
         until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")
         pids = agent.pids()
         code, took_s = agent.interrupt()
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_everything_within_5_s(tmp_path: Path):
 
 
 def test_the_roles_end_with_a_supervisor_that_is_killed(tmp_path: Path):
-    with Agent(tmp_path, config()) as agent:
+    with Agent(tmp_path, config(), joined=True) as agent:
         until(lambda: len(agent.pids()) == 4, "all roles run")
         agent.process.kill()
         agent.process.wait()
@@ -104,7 +104,7 @@ def test_the_roles_end_with_a_supervisor_that_is_killed(tmp_path: Path):
 
 
 def test_a_second_agent_on_the_same_store_is_refused_and_the_first_goes_on(tmp_path: Path):
-    with Agent(tmp_path, config()) as agent:
+    with Agent(tmp_path, config(), joined=True) as agent:
         until(lambda: list(agent.folders.clips.glob("*/*.part")), "recording")
         second = subprocess.run([sys.executable, "-m", "agent.capture", "--config", str(agent.path), "--network"],
                                 cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
@@ -138,7 +138,7 @@ def test_a_clock_step_of_a_year_deletes_nothing_and_is_told(tmp_path: Path, year
     clock.write_text("+0")
     shift = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1",
              "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    with Agent(tmp_path, config() + "enabled = false\n", shift) as agent:
+    with Agent(tmp_path, config() + "enabled = false\n", shift, joined=True) as agent:
         until(agent.clips, "a clip before the step")
         before = agent.clips()
         clock.write_text(f"{years * 365 * 24:+d}h")

@@ -51,7 +51,7 @@ def test_events_reach_the_ward_once_through_kills_of_broker_link_and_capture(tmp
     dice = random.Random(seed := random.randrange(1 << 30))
     print("seed", seed)
     with Broker(tmp_path) as broker, Ingest(broker.port, tmp_path) as ingest, \
-            Agent(tmp_path, config(broker.port, "receipt")) as agent:
+            Agent(tmp_path, config(broker.port, "receipt"), joined=True) as agent:
         until(lambda: len(ingest.events()) >= 3, "the first event")
         for role in ("link", "capture"):
             time.sleep(dice.uniform(0, 3))

@@ -15,6 +15,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs import cards
+from tests.rigs.joined import WARD
 
 HOUR_S, DAY_S, YEAR_S = 3600, 86_400, 31_557_600
 ROUND_EVERY_S = HOUR_S
@@ -40,7 +41,7 @@ class World:
         self.keeper.round(asked_for_space=True)
 
     def _keeper(self) -> Keeper:
-        settings = Settings(store=Store(folder=str(self.folders.root), free_floor_pct=1, keep_days=10),
+        settings = Settings(store=Store(folder=str(self.folders.root), free_floor_pct=1, keep_days=10), ward=WARD,
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", self.place, self.clock)
         role = Role(settings, None, self.folders, self.place, self.clock, heart, Stop(), None)

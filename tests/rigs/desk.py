@@ -27,6 +27,7 @@ from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.folders import Folders
+from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
@@ -82,6 +83,7 @@ class DeskRig:
         self.actions = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, writer),
                                Presence(settings, clock), RequestPolicy(settings, lambda: None), updates,
                                lambda: LinkFacts(outbox_n=3, broker_detail="secret"), self._born)
+        self.store.ask(join)
         self.store.ask(lambda db: close_interrupted(db, clock.now()))
         self.handler = CommandHandler(TOPICS, self.audit, self.flows, self.actions, self.answer_queue, self._written,
                                       draw=lambda: 0.5)

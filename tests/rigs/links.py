@@ -22,6 +22,7 @@ from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import outbox
 from agent.store.database import connect, transaction
+from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +51,7 @@ class LinkRig:
             "[device]", 'site = "HH-07-0412"', "[store]", f'folder = "{folder}/store"', f'runtime = "{self.runtime}"',
             "[web]", "enabled = false", "[ward]", *lines, ward, more, ""]))
         (folder / "store").mkdir(exist_ok=True)
-        self.db = connect(folder / "store")
+        self.db = join(connect(folder / "store"))
         self.clock = SystemClock()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []

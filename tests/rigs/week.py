@@ -29,6 +29,7 @@ from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics
 from agent.ward.reception import Reception
 from tests.conftest import HandClock
+from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
@@ -56,7 +57,7 @@ class Away:
 
     def __init__(self, folder: Path, chance: random.Random, bound_b: int = BOUND_B) -> None:
         self.folder, self.chance, self.bound_b = folder, chance, bound_b
-        self.db, self.clock = connect(folder), HandClock()
+        self.db, self.clock = join(connect(folder)), HandClock()
         self.written: Counter[str] = Counter()
         self.motions_n = self.highest_b = 0
 

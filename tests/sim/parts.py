@@ -18,6 +18,7 @@ from agent.process.role import Role
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.rigs.h264 import movie
+from tests.rigs.joined import WARD
 
 SYNC_EVERY_S = 1.5
 GATE = Camera(name="gate", source="file:gate.mp4", record="motion")
@@ -82,6 +83,6 @@ class Writer:
 def make_keeper(db: sqlite3.Connection, folders: Folders, clock: Clock, outlet: Outlet, runtime: Path) -> Keeper:
     """The keeper of this store. A day is all that is kept, so that a script of two mornings sees clips go."""
     settings = Settings(store=Store(folder=str(folders.root), keep_days=1, keep_continuous_days=1, free_floor_pct=1),
-                        camera=list(CAMERAS))
+                        camera=list(CAMERAS), ward=WARD)
     role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
     return Keeper(role, db, decisions.connect(folders), outlet)

@@ -50,7 +50,7 @@ def _motion(told: ReceivedMessage, _file_of: FileOf) -> str:
     where = f"{told.camera}: event {data.get('event')}"
     if data.get("phase") == "start":
         begins = f"goes on from {data['continues']}" if data.get("continues") else "begins"
-        return f"{where} {begins}, score {data.get('score') or 0:.3f}"
+        return f"{where} {begins}" + (f", score {data['score']:.3f}" if data.get("score") is not None else "")
     tracks_n = data.get("tracks_n")
     things = f", {tracks_n} thing{'s' if tracks_n != 1 else ''} moved" if tracks_n is not None else ""
     return f"{where} ends after {length(data.get('dur_ms'))}{things}"

@@ -1,7 +1,8 @@
-"""Hears what the agent tells: at the broker as a ward would, or, where no broker can be had, out of the store."""
+"""Hears what the agent tells: at the broker as a ward would, or, where no broker can be had, in the store."""
 import queue
 import sqlite3
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import msgspec
 import paho.mqtt.client as paho
 
-from agent.store import outbox
+from agent.store import clips, events
+from agent.store.clips import Clip
 from agent.store.database import FILE, connect
+from agent.store.events import StoredEvent
 
 WAITING_MAX = 1000
 READ_N = 100
@@ -79,13 +82,14 @@ def read(topic_end: str, message: dict[str, Any]) -> ReceivedMessage | None:
     return None
 
 
-class OutboxReader:
-    """The same events from the outbox, where they wait as long as no ward takes them."""
+class StoreReader:
+    """The same of events and clips, from their rows: without a ward nothing is told to anybody."""
 
     def __init__(self, store: Path) -> None:
         self._store = store
         self._db: sqlite3.Connection | None = None
-        self._seq = self.dropped_n = 0  # the outbox keeps what is not read yet
+        self._event_id = self._clip_seq = self.dropped_n = 0    # the store keeps what is not read yet
+        self._going_on: set[int] = set()
         self._read: list[ReceivedMessage] = []
         self._pause = threading.Event()
 
@@ -103,12 +107,28 @@ class OutboxReader:
             if not (self._store / FILE).exists():
                 return
             self._db = connect(self._store)
-        for row in outbox.after(self._db, self._seq, READ_N):
-            self._seq = row["seq"]
-            data = _decoder.decode(row["data"])
-            self._read.append(ReceivedMessage(row["kind"], row["wall_ms"] / 1000, row["camera"] or "", data))
+        for event in reversed(events.latest(self._db, None, READ_N)):
+            self._read += self._phases(event)
+        for clip in reversed(clips.finished(self._db, limit=READ_N)):
+            if clip.seq > self._clip_seq:
+                self._clip_seq = clip.seq
+                self._read.append(_told("clip", clip, {"id": clip.name, "dur_ms": clip.dur_ms, "bytes": clip.bytes}))
+
+    def _phases(self, event: StoredEvent) -> Iterator[ReceivedMessage]:
+        if event.id > self._event_id:
+            self._event_id = event.id
+            self._going_on.add(event.id)
+            yield _told(event.kind, event, {"event": event.id, "code": event.code, "phase": "start"})
+        if event.id in self._going_on and event.state != "open":
+            self._going_on.remove(event.id)
+            yield _told(event.kind, event, {"event": event.id, "code": event.code, "phase": "end",
+                                            "dur_ms": event.dur_ms, "tracks_n": event.tracks_n})
 
     def close(self) -> None:
         """Close the database."""
         if self._db is not None:
             self._db.close()
+
+
+def _told(kind: str, row: StoredEvent | Clip, data: dict[str, Any]) -> ReceivedMessage:
+    return ReceivedMessage(kind, row.wall_ms / 1000, row.camera, data)

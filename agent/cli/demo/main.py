@@ -20,7 +20,7 @@ from agent.cli.demo.broker import Broker, find, free_port
 from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
 from agent.cli.demo.lines import conditions, line
-from agent.cli.demo.listen import OutboxReader, ReceivedMessage, Subscriber
+from agent.cli.demo.listen import ReceivedMessage, StoreReader, Subscriber
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
 from agent.core.passwords import redact
@@ -149,7 +149,7 @@ class _Show:
         """Until `seconds` are over, a signal comes, or the agent ends by itself. Returns the exit code."""
         ward, began_s = self._settings.ward, time.monotonic()
         try:
-            listener = Subscriber(ward.host, ward.port, WARD) if ward.enabled else OutboxReader(self._folders.root)
+            listener = Subscriber(ward.host, ward.port, WARD) if ward.enabled else StoreReader(self._folders.root)
         except OSError as error:
             raise CannotPlay(f"{ward.host}:{ward.port}: no broker answers there ({error.strerror or error})") from error
         stack.callback(listener.close)

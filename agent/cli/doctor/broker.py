@@ -32,7 +32,8 @@ ALERT_WAIT_S = 0.5          # TLS 1.3 refuses a client's certificate only after 
 def examine(ward: Ward, store: Path) -> CheckVerdict:
     """One connection, ended properly; while the link runs only the way there, for a second one would throw it out."""
     if not ward.enabled:
-        return skipped("the ward is switched off: events stay here", "to send them, set [ward] enabled = true")
+        return skipped("this household is in no ward: nothing is told to anybody",
+                       "to join one, read what taimat config check says of it, and set [ward] enabled = true")
     where = f"{ward.host}:{ward.port}"
     try:
         known = credentials.load(ward, own_id(store))

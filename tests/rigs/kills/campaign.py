@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.store.database import FILE
 from tests.rigs.broker import Broker
+from tests.rigs.joined import join_in
 from tests.rigs.kills.judge import Judged, judge, open_clips
 from tests.rigs.kills.roles import ROLES, Roles, victims
 from tests.rigs.kills.witness import Witness, drained
@@ -22,6 +23,7 @@ encrypt = "off"
 port = {web}
 [ward]
 enabled = true
+ward = "w07"
 host = "127.0.0.1"
 port = {broker}
 tls = false
@@ -59,6 +61,7 @@ def campaign(place: Path, film: Path, kills_n: int, dice: random.Random,
     store, done = place / "store", Campaign()
     with Broker(place / "broker") as broker:
         config = place / "taimat.toml"
+        join_in(store)
         config.write_text(CONFIG.format(place=place, web=free_port(), broker=broker.port) +
                           "".join(CAMERA.format(way=way, film=film) for way in WAYS))
         store.mkdir()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.rigs.joined import NOWHERE, join_in
 from tests.rigs.powercut.disk import Disk, logged_disk, mend, plugged_in
 from tests.rigs.powercut.judge import Judge, Outcome
 from tests.rigs.powercut.log import FATES, Log, Replay
@@ -49,6 +50,7 @@ def record(folder: Path, films: list[tuple[Path, str]], seconds: float, *, encry
     with logged_disk(folder, CARD_B) as disk:
         subprocess.run(["sync", "--file-system", disk.mount], check=True)
         began_b = disk.log_b()
+        join_in(disk.mount / STORE)
         config = _config(folder, disk, films, [f'encrypt = "{encrypt}"', f"quota_gb = {quota_gb}"])
         with Witness(disk, disk.mount / STORE) as witness, _agent(folder, config):
             until(lambda: len(witness.seen.lives) >= len(films), f"all cameras record; see {folder}/*.log")
@@ -88,7 +90,7 @@ def _config(folder: Path, disk: Disk, films: list[tuple[Path, str]], store: list
     lines += [CAMERA.format(name=f"gate-{number}", film=film, record=way)
               for number, (film, way) in enumerate(films, 1)]
     path = folder / "taimat.toml"
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join([*lines, NOWHERE]))
     return path
 
 

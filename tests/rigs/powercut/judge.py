@@ -26,6 +26,7 @@ from agent.store.encryption.clear_file import ClearStream, open_clip
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from tests.rigs import cards
+from tests.rigs.joined import WARD
 from tests.rigs.powercut.log import Log
 from tests.rigs.powercut.witness import Promises
 
@@ -79,7 +80,7 @@ class Judge:
 
     def _keep(self, db: sqlite3.Connection, folders: Folders, outcome: Outcome) -> None:
         """The keeper's first round: it goes on where the cut came, and signs what it finds."""
-        settings = Settings(store=StoreSettings(folder=str(folders.root), free_floor_pct=1),
+        settings = Settings(store=StoreSettings(folder=str(folders.root), free_floor_pct=1), ward=WARD,
                             camera=[Camera(name=name, source="file:x") for name in self.cameras])
         with tempfile.TemporaryDirectory() as runtime:
             clock, outlet = SystemClock(), Outlet(Path(runtime))

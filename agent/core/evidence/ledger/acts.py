@@ -82,7 +82,7 @@ class ClockMoved(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """What the household agrees to by its settings, from now on."""
+    """What the household agrees to by its settings, from now on. The last three are of its joining a ward."""
 
     KIND: ClassVar[str] = "consent"
 
@@ -92,6 +92,9 @@ class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
     ward: str | None = None         # who gets events and health; None: nobody
     encrypt: str = "auto"
     configurable: bool = False      # the ward may set a few things within these settings
+    text: int | None = None         # the version of the text that was agreed to: core.household.consent
+    told: list[str] = []            # kinds of messages that the ward gets, of what happens after the joining
+    by: str | None = None           # the door: "settings" is the configuration
 
 
 class Configured(Act, frozen=True, kw_only=True, omit_defaults=True):
@@ -211,7 +214,7 @@ class Decided(Act, frozen=True, kw_only=True, omit_defaults=True):
 
     request: str                    # the ward's command
     code: Decision
-    by: str                         # rule | command | page | time | ward: the way it was decided
+    by: str                         # rule | command | page | time | ward | leaving: the way it was decided
     asked: Kind
     camera: str
     case: str

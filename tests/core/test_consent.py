@@ -1,0 +1,26 @@
+"""What a household agrees to by joining: the same in both languages, in the guides, and in what is sent."""
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from agent.core.contract.wire.event import KINDS
+from agent.core.household.consent import TEXTS, TOLD, VERSION
+
+GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guide"
+DIGESTS = {1: "4fecad6a4057c152"}       # of both texts, by version
+
+
+def test_another_text_is_another_version():
+    whole = "".join(TEXTS[language] for language in sorted(TEXTS))
+    assert DIGESTS[VERSION] == hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+def test_all_that_a_ward_can_be_told_is_named():
+    assert set(TOLD) == {"status", "birth", "health", *KINDS} - {"health_hist"}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_the_guide_has_the_very_words(language: str):
+    assert TEXTS[language] in (GUIDES / f"household.{language}.md").read_text(encoding="utf-8")
+    assert TEXTS[language].count("\n") == TEXTS["en"].count("\n")
