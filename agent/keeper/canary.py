@@ -22,6 +22,7 @@ from agent.store.folders import Folders
 
 FILE = "canary"
 PAGE_B = 4096
+HEAD_DIGITS = 32
 EVERY_S = 1800.0            # 48 pages a day: 0.2 MB
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Note(msgspec.Struct, frozen=True):
     mono_ms: int
     ledger_n: int
     outbox_seq: int         # the next one
+    ledger_head: str = ""   # the first digits of the hash of the ledger's newest row
 
 
 @dataclass(slots=True)
@@ -55,10 +57,15 @@ class Canary:
         if trouble := self._judged(found, db):
             self.trouble = trouble
             _log.error("the card does not keep what is written to it: %s", trouble)
-        note = Note((found or self._written or _FIRST).number + 1, now.boot, now.mono_ms, ledger.head(db).n,
-                    outbox.next_seq(db))
+        head = ledger.head(db)
+        note = Note((found or self._written or _FIRST).number + 1, now.boot, now.mono_ms, head.n, outbox.next_seq(db),
+                    head.hash.hex()[:HEAD_DIGITS])
         _write(path, note)
         self._written, self._due_mono_s = note, now.mono_ms / 1000 + EVERY_S
+
+    def start_again(self) -> None:
+        """The database is another one, and so are its numbers: nothing is compared with what was written before."""
+        self._written, self._due_mono_s = None, float("-inf")
 
     def _judged(self, found: Note | None, db: sqlite3.Connection) -> str | None:
         if self._written is not None:
@@ -75,6 +82,16 @@ class Canary:
 
 
 _FIRST = Note(0, "", 0, 0, 0)
+
+
+def last_note(folders: Folders) -> Note | None:
+    """What the page tells of the database. Raises OSError."""
+    return _read(folders.root / FILE)
+
+
+def forget(folders: Folders) -> None:
+    """Remove the page: the database that it tells of is gone. Raises OSError."""
+    (folders.root / FILE).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Note | None:

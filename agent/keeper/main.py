@@ -33,6 +33,7 @@ from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
 
 LOOK_EVERY_S = 2.0
+NEWS_MS = 24 * 3_600_000        # for so long a repair is news
 NICE = 10                       # recording comes first
 
 _log = logging.getLogger(__name__)
@@ -48,8 +49,8 @@ class Keeper:
     outlet: Outlet
     serial: str | None = None               # the board's
     aside: str | None = None                # the name of a damaged database, once this process has repaired it
-    fault: str | None = None
-    key_fault: str | None = None            # why nothing can be signed
+    aside_ms: int = 0                       # when that was, on the monotonic clock
+    error: Exception | None = None          # of the last round
     recovered: bool = False                 # what an earlier life left is closed
     timekeeper: Timekeeper = field(default_factory=Timekeeper)
     sweeper: Sweeper = field(init=False)
@@ -61,7 +62,7 @@ class Keeper:
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
         role, store = self.role, self.role.settings.store
-        self.db.mark = mark(self.own)
+        self.db.mark, self.aside_ms = mark(self.own), role.clock.now().mono_ms
         self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper)
         self.evidence = Evidence(role, self.serial)
@@ -74,6 +75,7 @@ class Keeper:
         Note also what the household agrees to, and what it declares of its cameras' own masks.
         """
         now = self.role.clock.now()
+        repair.tell(self.db, self.role.folders, now)
         self.timekeeper.recall(self.db, now)
         cameras = [camera for camera in self.role.settings.camera if camera.enabled]
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
@@ -107,29 +109,35 @@ class Keeper:
             self.evidence.sign_some(self.db)
             self.packager.look(self.db)
             self.canary.look(self.db, now)
-            self.fault = self.key_fault = None
+            self.error = None
         except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
-            self.fault = str(error)
-            self.key_fault = self.fault if isinstance(error, KeyFault) else self.key_fault
+            self.error = error.with_traceback(None)
             _log.error("%s: %s; tried again", self.role.folders.root, error)
             if is_full(error):
                 self.retention.give_ballast()
-            self._go_on(partial(repair.successor, self.db, self.role.folders, now, error, self.beat))
+            self._go_on(partial(repair.successor, self.db, self.role.folders, error, self.beat))
 
     def examine(self) -> None:
         """Look at all of the database: somebody has met damage in it."""
-        self._go_on(partial(repair.examined, self.db, self.role.folders, self.role.clock.now(), self.beat))
+        self._go_on(partial(repair.examined, self.db, self.role.folders, self.beat))
 
     @property
     def at_work(self) -> bool:
         """Whether something has begun that takes more than a round: then the next one is not to wait."""
         return self.evidence.at_work or self.sweeper.at_work
 
+    @property
+    def fault(self) -> str | None:
+        """What has gone wrong in the last round."""
+        return None if self.error is None else str(self.error)
+
     def facts(self) -> KeeperFacts:
         """The keeper's part of the heartbeat."""
-        stock = self.retention.stock
+        stock, now_ms = self.retention.stock, self.role.clock.now().mono_ms
         return KeeperFacts(
-            fault=self.fault, key_fault=self.key_fault, database_aside=self.aside, card_drops=self.canary.trouble,
+            fault=self.fault, key_fault=self.fault if isinstance(self.error, KeyFault) else None,
+            card_drops=self.canary.trouble,
+            database_aside=self.aside if now_ms - self.aside_ms < NEWS_MS else None,
             deleted_n=self.retention.deleted_n, clips_n=stock.clips_n, clips_b=stock.clips_b, held_b=stock.held_b,
             holds_over=stock.over, kept_days={camera: round(days, 1) for camera, days in stock.kept_days.items()},
             clock_err_ms=self.timekeeper.read_error_ms(), clock_step_ms=self.timekeeper.step_ms,
@@ -157,15 +165,17 @@ class Keeper:
         try:
             found = find()
         except (OSError, sqlite3.Error, StoreError) as error:
-            self.fault = str(error)
+            self.error = error.with_traceback(None)
             _log.error("the database can't be repaired: %s; tried again", error)
             return
         if found is not None:
             self.db, aside = found
             self.db.mark = mark(self.own)
-            self.aside = aside or self.aside
+            if aside:
+                self.aside, self.aside_ms = aside, self.role.clock.now().mono_ms
             self.recovered = False
             self.sweeper.start_again()
+            self.canary.start_again()
             self.evidence = Evidence(self.role, self.serial)
 
 
@@ -177,7 +187,7 @@ def serve(role: Role) -> None:
     inbox, outlet = Inbox(role.runtime, "keeper"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
     desk = DecisionDesk(role.folders, role.clock).open(role.runtime)
-    db, aside = repair.open_database(role.folders, role.clock.now(), partial(role.heartbeat.beat, facts=KeeperFacts(
+    db, aside = repair.open_database(role.folders, partial(role.heartbeat.beat, facts=KeeperFacts(
         fault="the database is damaged and is being repaired")))
     keeper = Keeper(role, db, decisions.connect(role.folders), outlet, board.read().serial, aside)
     while not role.stop.is_set():

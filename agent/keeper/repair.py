@@ -4,13 +4,16 @@ import logging
 import os
 import sqlite3
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.evidence.ledger import decode
+import msgspec
+
+from agent.core.evidence.ledger import DatabaseMended, decode
 from agent.host.clock import Instant
-from agent.host.files import is_own, open_plain, rename_durably, sync_folder
-from agent.keeper import damaged_copy
+from agent.host.files import is_own, open_plain, rename_durably, sync_folder, write_durably
+from agent.keeper import canary, damaged_copy
 from agent.keeper.salvage import Patience, Salvage
 from agent.store import announce, ledger
 from agent.store.database import (
@@ -31,6 +34,7 @@ COPY = FILE + ".copy"
 ASIDE = FILE + ".damaged-"          # and a number
 ASIDE_MAX = 3                       # older ones make room
 CODE = "database_damaged"
+NOTE = "mended.json"                # in the keeper's folder: what is to be told of it
 # A counter that can't be read goes on from here beyond the last number that can: numbers that the ward has seen must
 # not come again. Acts are counted without a gap, and whatever is missing of them shows in the ledger.
 LEAP = {"outbox": 1_000_000, "event": 1_000_000}
@@ -39,8 +43,7 @@ _SIDE = ("-wal", "-shm")
 _log = logging.getLogger(__name__)
 
 
-def open_database(folders: Folders, now: Instant,
-                  patience: Patience = lambda: None) -> tuple[StoreConnection, str | None]:
+def open_database(folders: Folders, patience: Patience = lambda: None) -> tuple[StoreConnection, str | None]:
     """The store's database, and the name under which a damaged one was set aside for it, if one was.
 
     `patience` is called now and then while a repair lasts. Raises StoreError, OSError and sqlite3.Error.
@@ -51,36 +54,35 @@ def open_database(folders: Folders, now: Instant,
     except StoreError as error:
         if not is_damage(error):
             raise
-    return _mended(folders, now, patience)
+    return _mended(folders, patience)
 
 
-def successor(db: StoreConnection, folders: Folders, now: Instant, error: Exception,
+def successor(db: StoreConnection, folders: Folders, error: Exception,
               patience: Patience = lambda: None) -> tuple[StoreConnection, str | None] | None:
     """The database to go on with after `error`, as `open_database` gives it; None: the one that is open.
 
     Raises StoreError, OSError and sqlite3.Error.
     """
     if is_damage(error):
-        made = _mended(folders, now, patience)
+        made = _mended(folders, patience)
         db.close()
         return made
     return (current(db), None) if isinstance(error, Replaced) else None
 
 
-def examined(db: StoreConnection, folders: Folders, now: Instant,
+def examined(db: StoreConnection, folders: Folders,
              patience: Patience = lambda: None) -> tuple[StoreConnection, str | None] | None:
     """Likewise after somebody else has met damage: all of the database is looked at."""
     if is_sound(db):
         return None
-    made = _mended(folders, now, patience)
+    made = _mended(folders, patience)
     db.close()
     return made
 
 
-def _mended(folders: Folders, now: Instant, patience: Patience) -> tuple[StoreConnection, str]:
-    done, db = mend(folders, patience), connect(folders.root)
-    tell(db, done, now)
-    return db, done.aside.name
+def _mended(folders: Folders, patience: Patience) -> tuple[StoreConnection, str]:
+    done = mend(folders, patience)
+    return connect(folders.root), done.aside.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def finish(folders: Folders) -> Path | None:
             os.rename(f"{path}{side}", f"{aside}{side}")
     with contextlib.suppress(FileNotFoundError):
         os.link(path, aside)
+    canary.forget(folders)
     os.rename(mended, path)
     sync_folder(path.parent)
     _remove(folders.root / COPY)            # a cut's
@@ -141,11 +144,28 @@ def finish(folders: Folders) -> Path | None:
     return aside
 
 
-def tell(db: sqlite3.Connection, mended: Mended, now: Instant) -> None:
-    """The ward is to know."""
-    detail = f"set aside as {mended.aside.name}; not whole: {', '.join(mended.torn) or 'none'}"
-    with transaction(db):
-        announce.storage(db, now, CODE, over=True, detail=detail)
+def tell(db: sqlite3.Connection, folders: Folders, now: Instant) -> None:
+    """If the database has been mended and nobody knows: the ward and the ledger are to.
+
+    Raises OSError and sqlite3.Error. After a cut it may be told twice.
+    """
+    note = folders.keys / NOTE
+    if not note.exists():
+        return
+    with contextlib.suppress(msgspec.DecodeError), transaction(db):
+        mended = msgspec.json.decode(note.read_bytes(), type=DatabaseMended)
+        announce.storage(db, now, CODE, over=True, detail=f"not whole: {', '.join(mended.torn) or 'none'}")
+        ledger.note(db, now, mended)
+    note.unlink()
+
+
+def _note(new: sqlite3.Connection, folders: Folders, torn: Sequence[str]) -> None:
+    """Keep what is to be told, where the keeper alone writes: a role might say the same of a database that is whole."""
+    known, head = canary.last_note(folders), ledger.head(new)
+    folders.keys.mkdir(mode=0o700, exist_ok=True)
+    write_durably(folders.keys / NOTE, msgspec.json.encode(DatabaseMended(
+        ledger_n=head.n, before_n=known.ledger_n if known else None,
+        before=known.ledger_head or None if known else None, torn=list(torn))), mode=0o600)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -175,6 +195,7 @@ def _fill(new: StoreConnection, old: sqlite3.Connection, folders: Folders,
         _put_counters(new, begun_at, salvage.counters)
         # What is in the ledger waits no more, though a page that was given free may still have had it.
         new.execute("DELETE FROM act WHERE id <= ?", (_signed_acts_n(new),))
+        _note(new, folders, torn)
     return salvage.rows_n, torn
 
 

@@ -26,7 +26,7 @@ def test_a_recorder_that_meets_the_damage_goes_on_in_the_new_one(folders, hand_c
     spoil(folders, *all_pages(folders))
     obey(recorder, [*end, STILL])
     assert recorder.fault == "card_io" and not open_parts(folders)
-    db, aside = repair.open_database(folders, hand_clock.now())
+    db, aside = repair.open_database(folders)
     assert aside and not events.latest(db)
     begin, end = clip(LATER_US)
     retry(recorder, hand_clock, *begin, *end)
@@ -45,7 +45,7 @@ def test_a_recorder_that_has_the_old_one_open_is_told_by_its_next_commit(
     recorder.offer([*begin, MOTION])
     until(lambda: recorder.recording and recorder.events_n)
     spoil(folders, *all_pages(folders))
-    db, aside = repair.open_database(folders, hand_clock.now())
+    db, aside = repair.open_database(folders)
     assert aside
     recorder.offer([*end, STILL])               # of rows that are in no database any more
     until(lambda: recorder.errors_n and not recorder.fault)

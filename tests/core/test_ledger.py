@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.core.evidence.ledger import (
     CameraPaused,
+    DatabaseMended,
     Deletion,
     FlawCode,
     FoundFile,
@@ -145,6 +146,16 @@ def remove_a_waiting_act_before_others(device: Device) -> None:
 def take_the_ledger_away(device: Device) -> None:
     device.lines.clear()
     device.noted_n = 0
+
+
+def lose_the_ledger_with_a_damaged_database(device: Device) -> None:
+    head = device.lines[-1]
+    device.lines.clear()
+    device.noted_n, device.waiting[:] = 0, []
+    for gone in (device.files, device.known, device.boots):     # the new one begins behind the clips that are there
+        gone.clear()
+    device.note(DatabaseMended(ledger_n=0, before_n=head.n, before=head.hash.hex()[:32], torn=["ledger"]))
+    device.seal()
 
 
 def begin_anew_with_another_key(device: Device) -> None:
@@ -296,6 +307,7 @@ TAMPERINGS = [
     (remove_a_waiting_act, {("act_missing", None)}),
     (remove_a_waiting_act_before_others, {("act_missing", 13)}),
     (take_the_ledger_away, {("ledger_missing", None)}),
+    (lose_the_ledger_with_a_damaged_database, {("ledger_renewed", 2)}),
     (lose_the_key, {("key_changed", 13)}),
     (move_the_card, {("device_differs", 13)}),
     (turn_monotonic_time_back, {("mono_back", 13)}),

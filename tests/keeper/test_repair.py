@@ -8,20 +8,21 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Camera, Settings, Store
+from agent.core.evidence.ledger import decode
 from agent.host.datagram import Outlet
 from agent.host.probes.volume import Volume
 from agent.host.stop import Stop
-from agent.keeper import repair
+from agent.keeper import canary, repair
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import clips, events, outbox
+from agent.store import clips, events, ledger, outbox
 from agent.store.database import FILE, connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.core.cut_material import record
-from tests.rigs import shelf
+from tests.rigs import cards, shelf
 from tests.rigs.h264 import movie
 from tests.rigs.joined import WARD
 from tests.rigs.spoil import OTHER, all_pages, pages, spoil
@@ -39,7 +40,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
         role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
-        db, aside = repair.open_database(at, hand_clock.now())
+        db, aside = repair.open_database(at)
         made.append(Keeper(role, db, decisions.connect(at), Outlet(tmp_path), aside=aside))
         return made[-1]
 
@@ -110,6 +111,40 @@ def test_holds_and_sights_of_clips_whose_rows_are_lost_wait_for_the_clips(start,
     assert [tuple(row) for row in keeper.db.execute("SELECT clip, reason FROM hold")] == [(1, "police")]
     assert [tuple(row) for row in keeper.db.execute("SELECT event, clip FROM event_clip")] == [(event, 1)]
     assert keeper.db.execute("SELECT COUNT(*) FROM clip").fetchone()[0] == 3
+
+
+def test_a_repair_is_told_in_the_ledger_and_accuses_no_card(start, folders, hand_clock):
+    film(folders)
+    keeper = start()
+    keeper.round(asked_for_space=False)
+    before = keeper.evidence.ledger_writer.head
+    assert before.n > 3 and canary.last_note(folders).ledger_n == before.n and not cards.findings(folders)
+    spoil(folders, *all_pages(folders))
+    for _ in range(2):
+        hand_clock.advance(canary.EVERY_S)
+        keeper.round(asked_for_space=True)
+    assert keeper.fault is None and keeper.facts().card_drops is None
+    begin, mend = (decode(line.doc) for line, _ in zip(ledger.lines(keeper.db), range(2), strict=False))
+    assert (begin.kind, mend.kind) == ("begin", "mend")
+    assert (mend.body["ledger_n"], mend.body["before_n"]) == (0, before.n) and before.hash.hex().startswith(
+        mend.body["before"])
+    assert "ledger_renewed" in cards.codes(folders)
+    hand_clock.advance(24 * 3600)
+    assert keeper.facts().database_aside is None        # it is news for a day
+    reborn = start()
+    reborn.round(asked_for_space=False)
+    assert reborn.facts().card_drops is None and reborn.fault is None
+
+
+def test_a_repair_that_loses_no_row_of_the_ledger_leaves_nothing_to_find(start, folders):
+    film(folders)
+    start().round(asked_for_space=False)
+    spoil(folders, 1)
+    keeper = start()
+    for _ in range(2):
+        keeper.round(asked_for_space=False)
+    assert keeper.aside and "mend" in [decode(line.doc).kind for line in ledger.lines(keeper.db)]
+    assert not cards.findings(folders) and keeper.facts().card_drops is None
 
 
 def test_damage_that_the_keeper_meets_at_work_is_mended_and_its_round_goes_on(start, folders):

@@ -24,6 +24,18 @@ class LedgerBegin(Act, frozen=True, kw_only=True, omit_defaults=True):
     offset_ms: int | None = None    # of this boot, if its clock was right already
 
 
+class DatabaseMended(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The database was damaged, and what could be had of it goes on: maybe with fewer rows of the ledger than before.
+    """
+
+    KIND: ClassVar[str] = "mend"
+
+    ledger_n: int                   # the number of the last row that goes on; 0: the ledger begins anew
+    before_n: int | None = None     # the highest number that is known from elsewhere
+    before: str | None = None       # the first digits of that row's hash
+    torn: list[str]                 # tables of which something was lost
+
+
 class KeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
     """The old key was lost: from this row on another one signs. Nothing but the row itself says that it is honest."""
 

@@ -2,7 +2,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agent.core.evidence.ledger.acts import KeyChange, LedgerBegin
+import msgspec
+
+from agent.core.evidence.ledger.acts import DatabaseMended, KeyChange, LedgerBegin
 from agent.core.evidence.ledger.chain import RowHead, chained, fingerprint, message
 from agent.core.evidence.ledger.clocks import check_clocks
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
@@ -62,6 +64,7 @@ def check(lines: Iterable[LedgerLine], verifies: Verifies, *, heads: Mapping[int
     checked.rows.sort(key=lambda row: row.n)
     checked.findings += _heads(reader.hashes, checked.last_n, heads or {})
     checked.findings += _acts(checked, waiting, noted_n, after.n)
+    checked.findings += _mends(checked.rows) if not after.n else ()
     checked.findings += check_clocks(checked.rows, [*checked.rows, *waiting])
     checked.findings += _device(checked.rows, is_whole=not after.n)
     return checked
@@ -213,6 +216,25 @@ def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: in
         act_n, n = row.act_n, row_n
     if noted_n is not None and noted_n > act_n and held.issuperset(range(n + 1, checked.last_n + 1)):
         yield Flaw(FlawCode.ACT_MISSING, f"{noted_n} acts were noted, but the last one in the ledger is act {act_n}")
+
+
+def _mends(rows: list[Row]) -> Iterator[Flaw]:
+    """Damaged databases that took rows along, as the device itself tells."""
+    for row in rows:
+        if row.kind != DatabaseMended.KIND:
+            continue
+        try:
+            mend = msgspec.convert(row.body, DatabaseMended)
+        except msgspec.ValidationError as error:
+            yield Flaw(FlawCode.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}", row.n)
+            continue
+        if not mend.ledger_n:
+            known = f"there were {mend.before_n} rows or more" if mend.before_n else "whether there were rows"
+            yield Flaw(FlawCode.LEDGER_RENEWED, f"the ledger begins anew, because the database was damaged: {known} "
+                                               f"before{'' if mend.before_n else ', nobody knows'}", row.n)
+        elif mend.ledger_n < (mend.before_n or 0):
+            yield Flaw(FlawCode.LEDGER_RENEWED, f"the database was damaged, and of {mend.before_n} rows those behind "
+                                               f"row {mend.ledger_n} were lost: the rows after it are others", row.n)
 
 
 def _device(rows: list[Row], is_whole: bool) -> Iterator[Flaw]:

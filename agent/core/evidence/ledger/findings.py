@@ -18,6 +18,7 @@ class FlawCode(StrEnum):
     # with the whole
     TAIL_CUT = "tail_cut"                       # it ends before a head that somebody has seen
     HEAD_DIFFERS = "head_differs"               # it has another row where somebody has seen a head
+    LEDGER_RENEWED = "ledger_renewed"           # a damaged database took rows along: it begins anew, or goes on earlier
     LEDGER_MISSING = "ledger_missing"           # there are clips, and not a single row
     KEY_FOREIGN = "key_foreign"                 # not the key that it should be
     KEY_CHANGED = "key_changed"                 # another key signs from here on
