@@ -149,6 +149,11 @@ class Session:
         self._posted.append((message, tag or message.topic))
         self._flush(self.connection)
 
+    def renew(self, fault: LinkFault) -> None:
+        """End the connection, which the owner has found wanting, and make another."""
+        if self.connection and self.up:
+            self._end(fault, self._clock.mono_s())
+
     def leave(self, farewell: Outgoing | None, within_s: float,
               hear: Callable[[Told], object] = lambda _: None) -> None:
         """Publish `farewell`, wait until the broker has it, and close; `hear` gets what comes meanwhile."""

@@ -7,7 +7,7 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-VERSION = 2                     # of the tables; lower ones date from before the first release
+VERSION = 3                     # of the tables; lower ones date from before the first release
 CONNECT_S = 10                  # a server that does not answer is given up after this;
 SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
 TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
@@ -62,6 +62,12 @@ to_city = sql.Table(                                            # events that th
     sql.Column("seq", sql.BigInteger, nullable=False),
     sql.Column("code", sql.String(64)),                         # why the city will not take it; null while it waits
     sql.UniqueConstraint("dev", "seq"), sqlite_autoincrement=True)
+
+excess = sql.Table(                                             # when a device was last over its share
+    "excess", _tables,
+    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
+    sql.Column("what", sql.String(16), primary_key=True),       # agent.ward.quota.Excess
+    sql.Column("at_ms", sql.BigInteger, nullable=False))
 
 pruned = sql.Table(                                             # seqs of deleted events
     "pruned", _tables,

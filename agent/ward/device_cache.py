@@ -13,11 +13,12 @@ from typing import Any
 import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
-from agent.ward import database, events, forward_marks, prune, register, requests
+from agent.ward import database, events, excess, forward_marks, prune, register, requests
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
 from agent.ward.gaps import Reach, SeqGap
 from agent.ward.presence import Standing
+from agent.ward.quota import Excess
 from agent.ward.register import DeviceRecord
 
 DEVICES_MAX = 20_000            # three cities' worth; more are made up
@@ -33,7 +34,7 @@ class TooManyDevices(Exception):
 class Committed:
     """The outcome of a commit."""
 
-    new: list[ward_side.Event]
+    new: list[Came]
     safe: list[Key]             # in the database now, repetitions included
     reused: list[Key]           # refused: another event has this seq already
     past_n: int                 # changes that were of the past
@@ -54,6 +55,7 @@ class DeviceCache:
         self._events: list[Came] = []
         self._history: dict[tuple[str, int], str] = {}
         self._answers: list[tuple[str, ward_side.CommandAnswer, int]] = []
+        self._overs: dict[tuple[str, Excess], int] = {}
         self.waiting_n = 0          # messages that the next commit saves
 
     @property
@@ -72,6 +74,11 @@ class DeviceCache:
         """
         self._touch(came.dev, came.when.now_ms)
         self._events.append(came)
+
+    def remember_excess(self, dev: str, what: Excess, now_ms: int) -> None:
+        """Cache that a device is over its share."""
+        self._overs[dev, what] = now_ms
+        self.waiting_n += 1
 
     def remember_health(self, dev: str, text: str, now_ms: int) -> None:
         """Cache a health report for the history, which keeps the first one of each five minutes."""
@@ -92,6 +99,8 @@ class DeviceCache:
             put(db, database.device, [to_row(devices[dev]) for dev in sorted(devices)], replace=True)
             put(db, database.health_history, [{"dev": dev, "slot_ms": slot_ms, "message": text}
                                               for (dev, slot_ms), text in self._history.items()], replace=False)
+            for key, now_ms in self._overs.items():
+                excess.note(db, [key], now_ms)
             for answer in self._answers:
                 requests.hear(db, *answer)
             if self._for_city:
@@ -100,7 +109,7 @@ class DeviceCache:
         safe = [came.key for came in self._events if came.moment == moments[came.key]]
         reused = [came.key for came in self._events if came.moment != moments[came.key]]
         self.clear()
-        return Committed([came.event for came in new], safe, reused, past_n)
+        return Committed(new, safe, reused, past_n)
 
     def ask(self, wanted: Mapping[str, Collection[SeqGap]], now_ms: int) -> dict[str, list[SeqGap]]:
         """Those of the `wanted` gaps that are still open; they are noted as asked for. Raises DatabaseFault."""

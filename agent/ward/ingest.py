@@ -25,13 +25,16 @@ from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load as load_credentials
+from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, Told, Up
 from agent.ward import settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import DeviceCache
+from agent.ward.echo import Echo
 from agent.ward.gaps import SeqGap
 from agent.ward.metrics import IngestMetrics, MetricsFault
 from agent.ward.presence import presence
+from agent.ward.quota import Quota
 from agent.ward.reception import Reception
 from agent.ward.register import DeviceRecord
 
@@ -42,6 +45,7 @@ SESSION_S = 7 * 86_400          # the broker keeps our events for so long
 SHARED_SESSION_S = 0            # not at all where another ingest takes them
 STATE_LIVES_S, STATE_EVERY_S = 300, 100.0
 RECEIPT_LIVES_S = 3600
+ECHO_LIVES_S = 60
 REPLAY_LIVES_S = 300            # a device that is away is asked again when it is back
 REPLAYS_MAX = 20                # gaps in a turn,
 REPLAYS_OF_ONE_MAX = 2          # and of one device: it accepts 30 commands a minute
@@ -51,6 +55,7 @@ TIDY_EVERY_S = 3600.0
 PRUNE_N, PRUNE_EVERY_S = 200, 1.0       # some ms at a time, and several times as fast as events come
 PRUNE_FIRST_S = 60.0        # a start has enough else to do
 DAY_MS = 86_400_000
+MB = 1_000_000
 FAREWELL_S = 1.5
 
 _log = logging.getLogger(__name__)
@@ -63,17 +68,18 @@ class IngestTempo:
     waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=10.0, hopeless_s=(30.0, 60.0)))
     database_s: float = 5.0     # between two tries to open it
     look_s: float = 5.0         # between two looks at presence and gaps
+    echo_s: float = 10.0        # between two words to ourselves
 
 
 class Ingest:
     """One stay at the broker, with the database open."""
 
     def __init__(self, own: settings.Settings, cache: DeviceCache, clock: Clock, metrics: IngestMetrics,
-                 tempo: IngestTempo, draw: Callable[[], float] = random.random) -> None:
-        self._own, self._clock, self._metrics, self._cache = own, clock, metrics, cache
-        self._look_s = tempo.look_s
+                 tempo: IngestTempo, quota: Quota, draw: Callable[[], float] = random.random) -> None:
+        self._own, self._clock, self._metrics, self._cache, self._quota = own, clock, metrics, cache, quota
+        self._look_s, self._echo = tempo.look_s, Echo(tempo.echo_s)
         self._topics = topics_of(own.ward)
-        self._reception = Reception(self._topics, cache, clock, metrics.reception)
+        self._reception = Reception(self._topics, cache, clock, metrics.reception, quota)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw)
         self._state_mono_s = self._look_mono_s = self._tidy_mono_s = float("-inf")
         self._prune_mono_s = clock.mono_s() + PRUNE_FIRST_S
@@ -97,6 +103,7 @@ class Ingest:
             self._send_receipts()
             if now_mono_s >= self._state_mono_s:
                 self._say()
+            self._listen(now_mono_s)
         if now_mono_s >= self._look_mono_s:
             self._look_mono_s = now_mono_s + self._look_s
             notify("WATCHDOG=1")
@@ -116,10 +123,25 @@ class Ingest:
         match each:
             case Up():
                 self._state_mono_s = float("-inf")
+                self._echo.begin()
             case Arrived():
-                self._reception.receive(each)
+                if each.qos:
+                    self._echo.heard()
+                if each.topic != self._topics.echo:
+                    self._reception.receive(each)
             case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
+
+    def _listen(self, now_mono_s: float) -> None:
+        """Say something to ourselves; where nothing of that kind comes any more, connect anew."""
+        if self._topics.echo is None or not self._echo.is_due(now_mono_s):
+            return
+        if self._echo.is_lost:
+            self._session.renew(LinkFault("deaf", "the broker has dropped what it owed us, as in a flood of messages: "
+                                          "a new connection brings it", where=self._own.ward.host))
+        elif self._session.room_n:
+            self._session.post(Outgoing(self._topics.echo, b"{}", expiry_s=ECHO_LIVES_S))
+            self._echo.said(now_mono_s)
 
     def _send_receipts(self) -> None:
         while self._session.room_n > 0 and (owed := self._reception.receipts.next()):
@@ -161,8 +183,11 @@ class Ingest:
         self._metrics.show_presence(presence(device.standing, now_ms, device.dev in maintained).state
                                     for device in devices)
         self._metrics.missing.set(sum(gap.last - gap.first + 1 for device in devices for gap in device.reach.gaps))
+        now_mono_s = self._clock.mono_s()
+        self._metrics.over_share.set(self._quota.over_n(now_mono_s))
         if self._session.up:
-            for dev, command in replays_due(self._cache, self._topics, now_ms):
+            for dev, command in replays_due(self._cache, self._topics, now_ms,
+                                            lambda dev: self._quota.is_over(dev, now_mono_s)):
                 _log.info("%s: events are missing; asked for them again", dev)
                 self._session.post(command)
                 self._metrics.replays.inc()
@@ -190,13 +215,17 @@ class Ingest:
         self._metrics.connected.set(0)
 
 
-def replays_due(cache: DeviceCache, topics: WardTopics | CityTopics, now_ms: int) -> Iterator[tuple[str, Outgoing]]:
-    """The `replay` commands that are due, each with its device; the cache notes them. Raises DatabaseFault."""
+def replays_due(cache: DeviceCache, topics: WardTopics | CityTopics, now_ms: int,
+                is_over: Callable[[str], bool] = lambda dev: False) -> Iterator[tuple[str, Outgoing]]:
+    """The `replay` commands that are due, each with its device; the cache notes them. Raises DatabaseFault.
+
+    A device that `is_over` its share sends what is missing by itself, when there is room for it.
+    """
     wanted: dict[str, list[SeqGap]] = {}
     left_n = REPLAYS_MAX
     for device in cache.devices.values():
         gaps = device.reach.due(now_ms)[:min(left_n, REPLAYS_OF_ONE_MAX)]
-        if gaps and _answers(device, topics, now_ms):
+        if gaps and not is_over(device.dev) and _answers(device, topics, now_ms):
             wanted[device.dev] = gaps
             left_n -= len(gaps)
     for dev, missing in cache.ask(wanted, now_ms).items() if wanted else ():
@@ -225,12 +254,13 @@ def topics_of(ward: settings.Ward) -> WardTopics | CityTopics:
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo | None = None) -> None:
     """Ingest until `stop`, through any number of database faults. Raises MetricsFault."""
     tempo, metrics = tempo or IngestTempo(), IngestMetrics()
+    quota = Quota(own.database.device_mb * MB, bounded=not own.ward.wards)
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, own.metrics.port)
     notify("READY=1")
     while not stop.is_set():
         try:
-            _stay(own, clock, stop, metrics, tempo)
+            _stay(own, clock, stop, metrics, tempo, quota)
         except DatabaseFault as error:
             metrics.database_up.set(0)
             _log.error("%s", error)
@@ -238,12 +268,13 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
             stop.wait(tempo.database_s)
 
 
-def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: IngestMetrics, tempo: IngestTempo) -> None:
+def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: IngestMetrics, tempo: IngestTempo,
+          quota: Quota) -> None:
     engine = open_engine(own.database.url)
     try:
         cache = DeviceCache(engine, for_city=bool(own.city.host))
         metrics.database_up.set(1)
-        Ingest(own, cache, clock, metrics, tempo).run(stop)
+        Ingest(own, cache, clock, metrics, tempo, quota).run(stop)
     finally:
         engine.dispose()
 

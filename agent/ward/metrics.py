@@ -57,6 +57,8 @@ class IngestMetrics:
         self.pruned = Counter("taimat_ward_pruned_events", "Old events deleted", registry=own)
         self.devices = Gauge("taimat_ward_devices", "Devices by presence", ["state"], registry=own)
         self.missing = Gauge("taimat_ward_missing_events", "Events that were announced by later ones", registry=own)
+        self.over_share = Gauge("taimat_ward_over_share_devices", "Devices that sent more than is taken of one, in the "
+                                "last ten minutes", registry=own)
         self.connected = Gauge("taimat_ward_connected", "1: the broker has us", registry=own)
         self.database_up = Gauge("taimat_ward_database_up", "1: the database takes commits", registry=own)
         for state in STATES:

@@ -17,12 +17,14 @@ from agent.ward.database import DatabaseFault, UnfitValue
 from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came
 from agent.ward.metrics import ReceptionMetrics
+from agent.ward.quota import Excess, Quota
 from agent.ward.receipts import Receipts
 from agent.ward.register import Arrival
 
 BATCH_N = 500               # messages of a commit, at most
 EVENTS_WAIT_S = 0.1         # an event waits so long for others to be committed with it,
 REPORTS_WAIT_S = 1.0        # and a report, which gets no receipt
+EXCESS_EVERY_S = 60.0       # so often it is told of a device that it is over its share
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +42,8 @@ class Reception:
     """Messages on their way from the broker to the cache, and the receipts for them."""
 
     def __init__(self, topics: WardTopics | CityTopics, cache: DeviceCache, clock: Clock,
-                 metrics: ReceptionMetrics) -> None:
-        self._topics, self._cache, self._clock, self._metrics = topics, cache, clock, metrics
+                 metrics: ReceptionMetrics, quota: Quota) -> None:
+        self._topics, self._cache, self._clock, self._metrics, self._quota = topics, cache, clock, metrics, quota
         self._since_mono_s: float | None = None         # the oldest message that is not committed
         self._batch: list[Received] = []
         self.receipts = Receipts()
@@ -51,6 +53,9 @@ class Reception:
         where = self._topics.place(arrived.topic)
         if where is None:
             self._refuse("strange_topic", arrived.topic)
+            return
+        if over := self._quota.excess(where.dev, len(arrived.payload), where.what == "evt", self._clock.mono_s()):
+            self._over(over, where.dev)
             return
         try:
             message = ward_side.read(where, arrived.payload) if arrived.payload else None
@@ -67,8 +72,7 @@ class Reception:
             return
         self._batch.append(received)
         self._metrics.messages.labels(where.what).inc()
-        if self._since_mono_s is None:
-            self._since_mono_s = self._clock.mono_s()
+        self._wait()
 
     def wait_s(self) -> float:
         """Seconds until `commit` is due."""
@@ -78,6 +82,11 @@ class Reception:
             return 0.0
         patience_s = EVENTS_WAIT_S if self._cache.events_n else REPORTS_WAIT_S
         return max(0.0, self._since_mono_s + patience_s - self._clock.mono_s())
+
+    def _wait(self) -> None:
+        """Something waits for a commit."""
+        if self._since_mono_s is None:
+            self._since_mono_s = self._clock.mono_s()
 
     def commit(self) -> None:
         """Commit what has come; only then are receipts owed. Raises DatabaseFault."""
@@ -94,10 +103,10 @@ class Reception:
             if isinstance(error, DatabaseFault) and not isinstance(error, UnfitValue):
                 raise
             self._cache.clear()
-            if len(batch) == 1:
-                message = batch[0].message
-                seq = message.told.seq if message and isinstance(message.told, ward_side.Event) else None
-                self._stumbled(error, batch[0].topic, batch[0].where.dev, seq)
+            if len(batch) <= 1:
+                for topic, where, message, _ in batch:
+                    seq = message.told.seq if message and isinstance(message.told, ward_side.Event) else None
+                    self._stumbled(error, topic, where.dev, seq)
                 return
             middle = len(batch) // 2
             for half in (batch[:middle], batch[middle:]):
@@ -113,8 +122,9 @@ class Reception:
         for dev, seq in done.reused:
             self._refuse("seq_reused", f"{dev}/evt", dev, seq)
             _log.warning("%s: its numbers start anew: was its card replaced? It needs a new id; enrol it again", dev)
-        for event in done.new:
-            self._count(event, now_ms)
+        for came in done.new:
+            self._quota.keep(came.dev, len(came.text), self._clock.mono_s())
+            self._count(came.event, now_ms)
         self._metrics.repeated.inc(len(done.safe) - len(done.new))
         self._metrics.zombies.inc(done.past_n)
 
@@ -139,6 +149,14 @@ class Reception:
                     self._cache.remember_answer(dev, answered, when.now_ms)
             case None if where.what == "status":
                 remember(register.removed)
+
+    def _over(self, why: Excess, dev: str) -> None:
+        """Leave what is beyond a device's share to the device, which offers it again later."""
+        self._metrics.bad.labels(why).inc()
+        if self._quota.is_news(dev, why, self._clock.mono_s(), EXCESS_EVERY_S):
+            _log.warning("%s is over its share (%s): what is beyond it is not taken for now", dev, why)
+            self._cache.remember_excess(dev, why, self._clock.now().wall_ms)
+            self._wait()
 
     def _stumbled(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
         """Set aside what has brought out a fault of ours. Too little memory is no fault of the message's."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent.core.contract.wire import ward_side
 from agent.core.household.sharing_rules import Kind
-from agent.ward import database
+from agent.ward import database, excess
 from agent.ward.database import request as _request
 from agent.ward.database import request_step as _step
 
@@ -143,6 +143,11 @@ class PictureRequests:
         with _faults(self._engine), self._engine.connect() as db:
             return db.execute(sql.select(sql.func.count()).select_from(_step).where(
                 _step.c.request == request_id, _step.c.what == UNCHECKED)).scalar_one()
+
+    def over_share(self, dev: str, now_ms: int) -> None:
+        """Note for `taimat ward watch` that a device has announced more than its share."""
+        with _faults(self._engine), self._engine.begin() as db:
+            excess.note(db, [(dev, "over_spool")], now_ms)
 
     def witnesses(self, dev: str) -> tuple[str | None, dict[int, str]]:
         """The ledger heads in a device's health reports: the newest key's fingerprint, and heads by row number."""

@@ -99,6 +99,7 @@ class Database(Struct, kw_only=True, forbid_unknown_fields=True):
     url: str = "sqlite:////var/lib/taimat-ward/ward.db"
     health_days: Annotated[int, Meta(ge=1, le=3650)] = 30
     event_days: Annotated[int, Meta(ge=0, le=36500)] = 365
+    device_mb: Annotated[int, Meta(ge=1, le=100_000)] = 100
 
 
 class City(Struct, kw_only=True, forbid_unknown_fields=True):

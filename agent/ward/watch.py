@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from rich.text import Text
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.contract.wire import ward_side
-from agent.ward import settings
+from agent.ward import excess, settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
 from agent.ward.presence import DevicePresence, State, presence
@@ -40,7 +40,7 @@ class WatchLine(Struct, kw_only=True, frozen=True, omit_defaults=True):
     site: str | None = None
     agent: str | None = None            # the version
     clock: str | None = None            # unset | saved | rtc | ntp
-    cond: list[str] = []                # codes of its conditions, with the camera concerned
+    cond: list[str] = []                # codes of its conditions, with the camera concerned, and of what it is over
     event_kind: str | None = None       # its newest event,
     event_ms: int | None = None         # and when that came
     health_ms: int | None = None        # when its last health report came
@@ -48,21 +48,25 @@ class WatchLine(Struct, kw_only=True, frozen=True, omit_defaults=True):
     missing_n: int | None = None        # events that were announced by later ones
 
 
-def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int) -> list[WatchLine]:
-    """A line for each known or expected device: the worst first, then by site and id."""
-    known = [line(device, now_ms, device.dev in expected.maintained) for device in devices]
+def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int,
+          overs: Mapping[str, Sequence[str]]) -> list[WatchLine]:
+    """A line for each known or expected device: the worst first, then by site and id.
+
+    `overs`: what devices are over their share of.
+    """
+    known = [line(device, now_ms, device.dev in expected.maintained, overs.get(device.dev, ())) for device in devices]
     told_n = {each.dev for each in known}
     never = [_never(dev, expected) for dev in expected.devices if dev not in told_n]
     return sorted([*known, *never], key=lambda each: (WORST_FIRST.index(each.state), each.site or "", each.dev))
 
 
-def line(device: DeviceRecord, now_ms: int, maintained: bool = False) -> WatchLine:
+def line(device: DeviceRecord, now_ms: int, maintained: bool = False, overs: Sequence[str] = ()) -> WatchLine:
     """The line of one device."""
     verdict: DevicePresence = presence(device.standing, now_ms, maintained)
     birth, health = _read(ward_side.Birth, device.birth), _read(ward_side.Health, device.health)
     return WatchLine(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                      site=birth.site if birth else None, agent=birth.agent if birth else None,
-                     cond=[_condition(each) for each in health.cond] if health else [],
+                     cond=[*overs, *(_condition(each) for each in health.cond)] if health else list(overs),
                      outbox_n=health.outbox_n if health else None, health_ms=device.health_ms,
                      event_kind=device.event_kind, event_ms=device.event_ms,
                      missing_n=sum(gap.last - gap.first + 1 for gap in device.reach.gaps) or None)
@@ -123,7 +127,12 @@ Look = Callable[[], list[WatchLine]]
 def looker(own: settings.Settings, engine: sql.Engine) -> Look:
     """A function that gives the lines of the moment. Raises ConfigError; the function raises that or DatabaseFault."""
     settings.read_roster(own.ward.devices_file)
-    return lambda: lines(read_devices(engine), settings.read_roster(own.ward.devices_file), time.time_ns() // 1_000_000)
+
+    def look() -> list[WatchLine]:
+        now_ms = time.time_ns() // 1_000_000
+        return lines(read_devices(engine), settings.read_roster(own.ward.devices_file), now_ms,
+                     excess.read(engine, now_ms))
+    return look
 
 
 def once(look: Look, json: bool) -> None:

@@ -15,7 +15,7 @@ from tests.rigs.wait import HANG_S, Stopwatch, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = IngestTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
-                    database_s=0.3, look_s=0.2)
+                    database_s=0.3, look_s=0.2, echo_s=0.5)
 
 
 class WardPart:

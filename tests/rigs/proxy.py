@@ -8,7 +8,7 @@ from typing import Self
 
 from tests.rigs.certified import swapped
 from tests.rigs.pki import Authority
-from tests.rigs.wait import HANG_S, accepts, until
+from tests.rigs.wait import HANG_S, accepts, free_port, until
 
 MISSING = "" if shutil.which("nginx", path="/usr/sbin:/usr/bin") else "no nginx: apt install nginx-light"
 PATIENCE_S = 1                  # in place of 20 s until a head is there
@@ -22,11 +22,13 @@ class Proxy:
         """It listens on `port` and hands on to the socket `intake`; `certificate` and its key are its own."""
         folder.mkdir()
         cert, key = certificate
+        self.metrics_port = free_port()
         text = swapped("nginx.conf", {
             "/run/ward-taimat-proxy": folder, "listen 8443": f"listen 127.0.0.1:{port}",
             "/etc/taimat-ward/proxy/intake.cert.pem": cert, "/etc/taimat-ward/proxy/intake.key.pem": key,
             "/etc/taimat-ward/ward.ca.pem": authority.ca, "/etc/taimat-ward/ward.crl.pem": authority.crl,
-            "/run/ward-taimat-intake.sock": intake, "client_header_timeout 20s": f"client_header_timeout {PATIENCE_S}s",
+            "/run/ward-taimat-intake.sock": intake, "127.0.0.1:9467": f"127.0.0.1:{self.metrics_port}",
+            "client_header_timeout 20s": f"client_header_timeout {PATIENCE_S}s",
             "keepalive_timeout 20s": f"keepalive_timeout {PATIENCE_S}s",
             "client_body_timeout 40s": "client_body_timeout 5s"})
         user = "user root;\n" if os.geteuid() == 0 else ""

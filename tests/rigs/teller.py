@@ -38,6 +38,10 @@ class Teller:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self._client.publish(f"cam/v1/w07/{self.dev}/{what}", data, 1, retain, properties).wait_for_publish(HANG_S)
 
+    def shout(self, what: str, payload: dict[str, Any], qos: int) -> None:
+        """Publish, and wait for nobody."""
+        self._client.publish(f"cam/v1/w07/{self.dev}/{what}", json.dumps(payload).encode(), qos)
+
     def event(self, seq: int, kind: str = "motion", **data: object) -> dict[str, Any]:
         """The payload of an event."""
         return {"specversion": "1.0", "id": f"{self.dev}/{seq}", "source": f"/cam/w07/{self.dev}/gate",

@@ -27,6 +27,7 @@ from agent.ward import database
 from agent.ward.database import open_engine
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics
+from agent.ward.quota import Quota
 from agent.ward.reception import Reception
 from tests.conftest import HandClock
 from tests.rigs.joined import join
@@ -153,7 +154,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     answers on it."""
     engine, clock = open_engine(f"sqlite:///{ward}"), away.clock
     book, metrics = DeviceCache(engine), IngestMetrics()
-    intake = Reception(WardTopics("w07"), book, clock, metrics.reception)
+    intake = Reception(WardTopics("w07"), book, clock, metrics.reception, Quota(0, bounded=False))
     store = StoreThread(away.folder)
     audit = Audit(EventWriter(store, clock, lambda: None), clock)
     drain, session = Drain(store, clock, audit, "receipt", FAST, threading.Event()), Straight(intake)

@@ -49,13 +49,13 @@ def test_an_event_is_new_once_and_safe_each_time(engine):
         note(book, DEV, seq)
     note(book, OTHER, 1)
     done = book.commit()
-    assert [event.id for event in done.new] == [f"{DEV}/1", f"{DEV}/2", f"{DEV}/5", f"{OTHER}/1"]
+    assert [came.event.id for came in done.new] == [f"{DEV}/1", f"{DEV}/2", f"{DEV}/5", f"{OTHER}/1"]
     assert sorted(done.safe) == [(DEV, 1), (DEV, 2), (DEV, 2), (DEV, 5), (OTHER, 1)]
     again = DeviceCache(engine)
     for seq in (5, 3):
         note(again, DEV, seq)
     done = again.commit()
-    assert [event.id for event in done.new] == [f"{DEV}/3"] and sorted(done.safe) == [(DEV, 3), (DEV, 5)]
+    assert [came.event.id for came in done.new] == [f"{DEV}/3"] and sorted(done.safe) == [(DEV, 3), (DEV, 5)]
     assert [(hole.first, hole.last) for hole in again.devices[DEV].reach.gaps] == [(4, 4)]
 
 
@@ -117,7 +117,7 @@ def test_a_copy_of_an_event_that_was_deleted_is_no_new_event(engine):
     for seq in (1, 4, 5, 6, 7):
         note(book, DEV, seq, boot="b")
     done = book.commit()
-    assert [event.seq for event in done.new] == [4, 7], "4 had never come"
+    assert [came.event.seq for came in done.new] == [4, 7], "4 had never come"
     assert done.safe == [(DEV, 1), (DEV, 4), (DEV, 5), (DEV, 7)], "a copy gets its receipt"
     assert done.reused == [(DEV, 6)], "another boot's, so another event"
     with engine.connect() as db:

@@ -13,6 +13,7 @@ from agent.mqtt.connection import Arrived
 from agent.ward import database
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics
+from agent.ward.quota import Quota
 from agent.ward.reception import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Reception
 from agent.ward.settings import Roster
 from agent.ward.watch import lines
@@ -52,10 +53,10 @@ class StillClock:
         return Instant("9f2c1a7e", self.wall_ms, self.wall_ms, "ntp")
 
 
-def reception() -> tuple[Reception, DeviceCache, StillClock]:
-    """A reception over an empty database in memory."""
+def reception(room_b: float = 1e8) -> tuple[Reception, DeviceCache, StillClock]:
+    """A reception over an empty database in memory, with so much room for each device's events."""
     book, clock = DeviceCache(database.open_engine("sqlite://")), StillClock()
-    return Reception(WardTopics("w07"), book, clock, IngestMetrics().reception), book, clock
+    return Reception(WardTopics("w07"), book, clock, IngestMetrics().reception, Quota(room_b)), book, clock
 
 
 def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:
@@ -71,7 +72,7 @@ def test_whatever_stands_in_a_message_the_next_commit_succeeds(what, data):
     fields = st.dictionaries(st.sampled_from([*GOOD[what], "more"]), VALUES, max_size=1)
     ours.receive(arrived(what, {**GOOD[what], **data.draw(fields)}))
     ours.commit()
-    assert lines(book.devices.values(), Roster(), clock.wall_ms)
+    assert lines(book.devices.values(), Roster(), clock.wall_ms, {})
 
 
 @pytest.mark.parametrize("time", [*EXTREME, *IMPOSSIBLE])

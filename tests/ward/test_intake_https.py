@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -22,6 +23,7 @@ import pytest
 from agent.core.evidence.ledger import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
+from agent.ward import excess
 from agent.ward.uploads.service import ASIDE_S, IDLE_S
 from tests.conftest import HandClock
 from tests.keeper.test_ledger_writer import keeper_of
@@ -443,6 +445,8 @@ def test_what_is_only_announced_takes_no_room_from_others(tmp_path):
         assert greedy.announce(intake.ask(), large, Upload_Length=str(int(half_gb * 0.9e9)))[0] == 201
         status, headers, body = greedy.announce(intake.ask(), large, Upload_Length=str(int(half_gb * 0.2e9)))
         assert (status, json.loads(body)["code"]) == (507, "share") and int(headers["retry-after"])
+        assert excess.read(intake.engine, time.time_ns() // 1_000_000) == {DEV: ["over_spool"]}
+        assert intake.figures()["taimat_ward_intake_over_share_total"] == 1
         request = intake.ask(dev=NEIGHBOUR)
         assert other.announce(request, large, Upload_Length=str(int(half_gb * 0.2e9)))[0] == 201
         assert other.brings(intake.ask("snapshot", dev=NEIGHBOUR), PICTURE)[0] == 200
@@ -542,6 +546,11 @@ def test_what_is_larger_than_any_piece_is_not_handed_on(intake):
         peer.sendall(f"PATCH /exports/{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n".encode())
         assert peer.recv(100).split()[1] == b"413"
     assert answers(intake.figures()) == before and device.offset(request) == 0
+
+
+def test_whether_the_proxy_answers_is_told_without_the_intake(intake):
+    with urllib.request.urlopen(f"http://127.0.0.1:{intake.proxy.metrics_port}/metrics", timeout=HANG_S) as answer:
+        assert answer.read() == b"taimat_ward_proxy_up 1\n"
 
 
 def test_while_the_intake_is_away_a_device_comes_again_later(tmp_path):

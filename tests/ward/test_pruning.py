@@ -13,6 +13,7 @@ from agent.ward.device_cache import DeviceCache
 from agent.ward.events import Came
 from agent.ward.ingest import PRUNE_N, Ingest, IngestTempo
 from agent.ward.metrics import IngestMetrics
+from agent.ward.quota import Quota
 from agent.ward.register import Arrival
 from tests.rigs.wait import until
 
@@ -58,7 +59,7 @@ def pruned_n(metrics):
 def test_old_events_are_deleted_when_the_clock_is_set_and_not_before(book):
     own = settings.parse('[ward]\nhost = "127.0.0.1"\nport = 1\ntls = false\n[database]\nevent_days = 7\n', "ward.toml")
     clock, metrics, stop = Hurried("saved"), IngestMetrics(), Stop()
-    ingest = threading.Thread(target=Ingest(own, book, clock, metrics, IngestTempo()).run, args=(stop,))
+    ingest = threading.Thread(target=Ingest(own, book, clock, metrics, IngestTempo(), Quota(1e8)).run, args=(stop,))
     ingest.start()
     try:
         until(lambda: clock.mono > 8000, "it has looked twice")

@@ -45,8 +45,9 @@ def test_each_does_what_it_is_there_for_and_nothing_else(authority, broker):
         "status", "birth", "health", "evt", "rsp/ops/1", "cfg/reported"))
     assert not any(device.may(topic) for topic in (
         f"{others}/evt", f"{own}/ack", f"{own}/cmd/restart", f"{own}/cfg/desired", "cam/v1/w07/_ward/state",
-        "cam/v1/w07/_all/cmd/rebirth", f"cam/v1/w08/{DEV}/evt"))
-    assert all(ingest.may(topic) for topic in (f"{own}/ack", f"{own}/cmd/replay", "cam/v1/w07/_ward/state"))
+        "cam/v1/w07/_ward/echo", "cam/v1/w07/_all/cmd/rebirth", f"cam/v1/w08/{DEV}/evt"))
+    assert all(ingest.may(topic) for topic in (f"{own}/ack", f"{own}/cmd/replay", "cam/v1/w07/_ward/state",
+                                               "cam/v1/w07/_ward/echo"))
     assert not any(ingest.may(topic) for topic in (f"{own}/cmd/restart", f"{own}/cfg/desired", f"{own}/evt"))
     assert all(desk.may(topic) for topic in (f"{own}/cmd/restart", f"{own}/cfg/desired", "cam/v1/w07/_all/cmd/rebirth"))
     assert not any(desk.may(topic) for topic in (f"{own}/ack", f"{own}/evt", "cam/v1/w07/_ward/state"))

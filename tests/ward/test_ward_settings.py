@@ -60,7 +60,7 @@ def test_devices_that_somebody_works_on_are_marked_in_the_list(tmp_path):
     file = tmp_path / "devices.csv"
     file.write_text("c-000000000001 maintenance since Monday\nc-000000000002 the maintenance shed\n")
     assert read_roster(str(file)).maintained == {"c-000000000001"}
-    found = {each.dev: (each.state, each.why) for each in lines([], read_roster(str(file)), 0)}
+    found = {each.dev: (each.state, each.why) for each in lines([], read_roster(str(file)), 0, {})}
     assert found == {"c-000000000001": ("maintenance", "never-seen"), "c-000000000002": ("never-seen", None)}
 
 

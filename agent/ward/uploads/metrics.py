@@ -18,6 +18,8 @@ class IntakeMetrics:
         self.taken_b = Counter("taimat_ward_intake_bytes", "Bytes of pieces taken", registry=own)
         self.kept = Counter("taimat_ward_intake_kept", "Uploads that hold, by kind", ["kind"], registry=own)
         self.refused = Counter("taimat_ward_intake_refused", "Uploads that do not, by reason", ["code"], registry=own)
+        self.over_share = Counter("taimat_ward_intake_over_share", "Announcements beyond what one device may announce",
+                                  registry=own)
         self.free_b = Gauge("taimat_ward_intake_free_bytes", "Free on the disk of the exports", registry=own)
         self.coming = Gauge("taimat_ward_intake_coming", "Uploads that were announced, and go on", registry=own)
         Gauge("taimat_ward_intake_crl_until_seconds", "When the list of the revoked ends, after which nobody is let "

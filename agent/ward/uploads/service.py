@@ -185,6 +185,8 @@ class UploadService:
         if not is_within_share(request.dev, wish.bytes, coming, self._share_b):
             _log.warning("%s of %s: it has announced its share of the room already, and has to bring that first: see "
                          "[intake] max_gb", request.id, request.dev)
+            self._metrics.over_share.inc()
+            self._requests.over_share(request.dev, self._clock.now().wall_ms)
             raise UploadRefusal(507, "share", "bring what you have announced first, or give it up", Retry_After=LATER_S)
         if self._spool.free_b() - self._free_b < kept_b(coming) + COPIES_N * wish.bytes:
             _log.error("%s of %s: no room for %d bytes beside what is coming: make some, or see [intake] free_gb",

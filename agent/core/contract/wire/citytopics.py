@@ -16,8 +16,13 @@ class WardTopics:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """The devices' messages that are committed; `#` would bring others' answers, pictures and our own receipts."""
-        return tuple(f"{ROOT}/{self.ward}/+/{what}"
-                     for what in ("status", "birth", "health", "evt", f"rsp/{ward_side.DESK}/+"))
+        return (*(f"{ROOT}/{self.ward}/+/{what}"
+                  for what in ("status", "birth", "health", "evt", f"rsp/{ward_side.DESK}/+")), self.echo)
+
+    @property
+    def echo(self) -> str:
+        """What the ingest says to itself, to see whether the broker brings it what it has."""
+        return f"{ROOT}/{self.ward}/_ward/echo"
 
     @property
     def state(self) -> str:
@@ -90,6 +95,11 @@ class CityTopics:
     @property
     def state(self) -> None:
         """None: no forwarder needs a city's state, for an event without a receipt is repeated anyway."""
+        return None
+
+    @property
+    def echo(self) -> None:
+        """None: forwarders, which are its senders, are the wards' own."""
         return None
 
     def place(self, topic: str) -> ward_side.Place | None:
