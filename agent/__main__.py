@@ -40,7 +40,8 @@ COMMANDS = {
         ("pause", "pause:pause", "Pause cameras: within two seconds they see, record and send nothing. Without names, "
          "all of them."),
         ("resume", "pause:resume", "Let paused cameras see again. Without names, all of them."),
-        ("pair", "pair:pair", "Show the code (and a QR code) with which a phone of the household opens the page."),
+        ("pair", "pair:pair", "Show the code (and a QR code) with which a browser of the household opens the page. For "
+         "root and the owner."),
         ("requests", "requests:app", "What the ward has asked for: you decide."),
         ("verify", "verify.main:verify", "Check that the recordings are what was recorded: every clip, and the signed "
          "ledger of all that was done."),

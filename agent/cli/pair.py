@@ -1,24 +1,99 @@
-"""`taimat pair`: what a phone of the household needs to open the page."""
-import segno
+"""`taimat pair`: what a browser of the household needs to open the page, which ones are paired, and how it ends."""
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
-from agent.cli.options import Config
-from agent.cli.place import open_store
-from agent.cli.terminal import console
+import segno
+import typer
+
+from agent.cli.options import Config, Yes
+from agent.cli.page_link import page_address, page_link
+from agent.cli.place import open_decisions
+from agent.cli.terminal import console, count, local, table
+from agent.config.settings import Settings
+from agent.core.contract.facts import Poke
 from agent.core.household.access import grouped
 from agent.host.address import phone_address
-from agent.store.browsers import pairing_code
+from agent.host.clock import SystemClock
+from agent.host.datagram import Outlet
+from agent.store.database import StoreConnection
+from agent.store.decisions import browsers
+from agent.store.folders import Folders
+
+Link = Annotated[bool, typer.Option(
+    "--link", help="Print an address that lets one browser in, within a minute, without the code.")]
+Listed = Annotated[bool, typer.Option("--list", help="List the paired browsers, the one that was here last first.")]
+Unpair = Annotated[str | None, typer.Option(
+    "--unpair", metavar="ID", show_default=False, help="Let this browser in no more; its id is in the list.")]
+Reset = Annotated[bool, typer.Option("--reset", help="Let none of them in any more, and make another code.")]
 
 
-def pair(config: Config = None) -> None:
-    """Show the code (and a QR code) with which a phone of the household opens the page."""
-    settings, _, db = open_store(config)
-    code, address, out = grouped(pairing_code(db)), phone_address(settings.web.listen, settings.web.port), console()
+@dataclass(frozen=True, slots=True)
+class _Household:
+    settings: Settings
+    folders: Folders
+    own: StoreConnection
+    db: StoreConnection
+
+
+def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, reset: Reset = False, yes: Yes = False,
+         config: Config = None) -> None:
+    """Show the code (and a QR code) with which a browser of the household opens the page. For root and the owner."""
+    if sum((link, listed, unpair is not None, reset)) > 1:
+        raise typer.BadParameter("--link, --list, --unpair and --reset don't go together")
+    with _household(config) as home:
+        if link:
+            console().print(page_link(home.settings.web, home.folders), soft_wrap=True)
+        elif listed:
+            table(("id", "browser", "last here", "paired"),
+                  [(each.id, each.name, local(each.used_wall_ms), local(each.paired_wall_ms))
+                   for each in browsers.paired(home.own)])
+        elif unpair is not None:
+            _unpair(home, unpair)
+        else:
+            if reset:
+                _reset(home, yes)
+            _show(home)
+
+
+@contextmanager
+def _household(config: Path | None) -> Iterator[_Household]:
+    settings, folders, own, db = open_decisions(config)
+    with closing(own), closing(db):
+        yield _Household(settings, folders, own, db)
+
+
+def _unpair(home: _Household, which: str) -> None:
+    if not which or not _end(home, which):
+        raise typer.BadParameter(f"no paired browser has the id {which}; taimat pair --list shows them")
+    console().print(f"[green]un-paired[/green]  {which}")
+
+
+def _reset(home: _Household, yes: bool) -> None:
+    paired_n = len(browsers.paired(home.own))
+    if not yes:
+        typer.confirm(f"{count(paired_n, 'browser')} will have to pair anew, with another code. Go on?", abort=True)
+    _end(home, "")
+
+
+def _end(home: _Household, which: str) -> list[str]:
+    """Let one or all ("") in no more, and have the page know it at once; returns their ids."""
+    gone = browsers.unpair(home.own, home.db, which, SystemClock().now())
+    Outlet(Path(home.settings.store.runtime)).send(Poke(what="browsers"), "web")
+    return gone
+
+
+def _show(home: _Household) -> None:
+    web, out = home.settings.web, console()
+    code, address = grouped(browsers.pairing_code(home.own)), phone_address(web.listen, web.port)
     if address is not None and out.is_terminal:
         segno.make(address, micro=False).terminal(compact=True, border=2)
-    if not settings.web.enabled:
+    if not web.enabled:
         out.print("The page is switched off: set \\[web] enabled = true.", soft_wrap=True)
     elif address is None:
-        out.print(f"The page is open on this machine only: http://{settings.web.listen}:{settings.web.port}\n"
+        out.print(f"The page is open on this machine only: {page_address(web)}\n"
                   "For phones in your network set \\[web] listen = \"0.0.0.0\" and start Taimat again.", soft_wrap=True)
     else:
         out.print(f"1. Open on the phone:  [bold]{address}[/bold]", soft_wrap=True)

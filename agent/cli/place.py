@@ -1,5 +1,6 @@
 """Where this user's Taimat is: the configuration that a command means, and the store that belongs to it."""
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,22 +41,42 @@ def config_path(given: Path | None) -> Path:
     return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False where we may not look
 
 
-def open_store(given: Path | None) -> tuple[Settings, Folders, StoreConnection]:
-    """The settings, the folders and the database of a store that exists. Raises ConfigError, StoreError."""
+def _found(given: Path | None) -> tuple[Settings, Folders]:
     settings = load(config_path(given))
     folders = Folders(Path(settings.store.folder))
     if not os.path.exists(folders.root / FILE):
         raise StoreError(f"{folders.root}: nothing was recorded here yet, or this user may not look (sudo); "
                          f"to begin: taimat run")
+    return settings, folders
+
+
+def open_store(given: Path | None) -> tuple[Settings, Folders, StoreConnection]:
+    """The settings, the folders and the database of a store that exists. Raises ConfigError, StoreError."""
+    settings, folders = _found(given)
     return settings, folders, connect(folders.root)
 
 
 def open_decisions(given: Path | None) -> tuple[Settings, Folders, StoreConnection, StoreConnection]:
     """The same, with the household's decisions, which the owner alone may change, before the shared database.
 
-    Raises ConfigError, StoreError.
+    Root is the owner from then on. Raises ConfigError, StoreError.
     """
-    settings, folders, db = open_store(given)
-    own = decisions.connect(folders)
+    settings, folders = _found(given)
+    become_owner(folders)
+    own, db = decisions.connect(folders), connect(folders.root)
     db.mark = mark(own)
     return settings, folders, own, db
+
+
+def become_owner(folders: Folders) -> None:
+    """Have root be the store's owner from now on: what root makes there is of no use to the keeper.
+
+    Nothing that another role may have put there is then followed or opened with root's rights, either.
+    """
+    owner = os.stat(folders.root).st_uid
+    if os.geteuid() == 0 and owner != 0:
+        user = pwd.getpwuid(owner)
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(owner)
+        os.umask(0o007)

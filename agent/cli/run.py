@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.cli import supervisor
 from agent.cli.exits import say
+from agent.cli.page_link import page_link
 from agent.cli.processes import at_work
 from agent.config.load import load
 from agent.host.files import AlreadyRunning, Lock
@@ -21,11 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.geteuid() == 0:
         os.umask(0o007)     # as the units have it: what root makes here, their users go on with
     try:
-        folders = Folders(Path(load(config).store.folder)).create()
+        settings = load(config)
+        folders = Folders(Path(settings.store.folder)).create()
         lock = Lock(folders.lock("run"))
         for unit, pid in at_work(folders.root).items():
             raise AlreadyRunning(f"process {pid} already works on {folders.root} as {unit}; "
                                  f"stop it first (systemctl stop 'taimat-*')")
+        if settings.web.enabled and sys.stdout.isatty():
+            print(f"the page, for one browser, within a minute: {page_link(settings.web, folders)}\n"
+                  "for others: taimat pair", flush=True)
         supervisor.run(config, Stop().on_signals(), Reload().on_signal())
         lock.release()
     except Exception as error:

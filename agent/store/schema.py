@@ -112,12 +112,6 @@ CREATE TABLE quarantine (                 -- what the ward refused or no broker 
     data TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE browser (                    -- paired browsers of the household
-    token_sha256 TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    paired_wall_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE act (                       -- acts that the keeper has not signed yet, written in the act's transaction
     id INTEGER PRIMARY KEY AUTOINCREMENT,     -- without a gap: a row that vanishes here leaves one in the ledger
     kind TEXT NOT NULL,

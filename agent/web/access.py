@@ -1,17 +1,18 @@
 """Access: which requests need no pairing, which are sent to /pair, and the headers of every answer."""
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.requests import Request, cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.host.address import is_loopback_address
-from agent.web.browsers import Browsers
+from agent.web.browsers import Browsers, KeeperSilent
 
 COOKIE = "taimat"
-OPEN_PATHS = ("/pair", "/static/")          # what a browser may see before it is paired
+OPEN_PATHS = ("/pair", "/enter/", "/static/")       # what a browser may see before it is paired
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
 # 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
@@ -59,9 +60,13 @@ def is_own_form(headers: Mapping[str, str]) -> bool:
 class AccessMiddleware:
     """Lets a request through to the page, or answers it itself."""
 
-    def __init__(self, app: ASGIApp, browsers: Browsers, only_local: bool) -> None:
-        """`only_local`: the page listens on loopback, so that a request that is not local is an attack."""
-        self._app, self._browsers, self._only_local = app, browsers, only_local
+    def __init__(self, app: ASGIApp, browsers: Browsers, only_local: bool,
+                 silent: Callable[[Request], Response]) -> None:
+        """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
+
+        `silent` makes the answer to a browser of which nobody can say now whether it is paired.
+        """
+        self._app, self._browsers, self._only_local, self._silent = app, browsers, only_local, silent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -69,36 +74,49 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        answer = await self._answer(scope, headers) or self._app
-        await answer(scope, receive, _with_headers(send))
+        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        is_open = scope["path"].startswith(OPEN_PATHS)
+        answer = self._refusal(scope, headers) or (None if is_open else await self._unpaired(scope, headers, token))
+        keeps = None if is_open else partial(self._browsers.keeps, token)
+        await (answer or self._app)(scope, receive, _guarded(send, keeps))
 
-    async def _answer(self, scope: Scope, headers: Headers) -> ASGIApp | None:
-        """The refusal that is due, or None."""
+    def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
+        """The answer to a request that no browser of ours sends."""
         if host_name(headers.get("host", "")) is None:
             return PlainTextResponse("Bad Host header\n", 400)
-        local = is_local(scope, headers)
-        if self._only_local and not local:
+        if self._only_local and not is_local(scope, headers):
             return PlainTextResponse("This page is for this machine alone: open it as http://localhost\n", 421)
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Method not allowed\n", 405, {"allow": "GET, HEAD, POST"})
         if scope["method"] == "POST" and not is_own_form(headers):
             return PlainTextResponse("Refused: this form was not sent by the recorder's own page\n", 403)
-        if local or scope["path"].startswith(OPEN_PATHS):
-            return None
-        token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        if token and await self._browsers.knows(token):
-            return None
-        if "text/html" in headers.get("accept", ""):
+        return None
+
+    async def _unpaired(self, scope: Scope, headers: Headers, token: str) -> ASGIApp | None:
+        """The answer to a browser that is not paired."""
+        is_page = "text/html" in headers.get("accept", "")
+        try:
+            if token and await self._browsers.knows(token):
+                return None
+        except KeeperSilent:
+            later = PlainTextResponse("The recorder can't say now who is paired\n", 503, {"retry-after": "10"})
+            return self._silent(Request(scope)) if is_page else later
+        if is_page:
             return RedirectResponse(f"/pair?next={quote(scope['path'], safe='')}", 303)
         return PlainTextResponse("Pair this browser first, at /pair\n", 401)
 
 
-def _with_headers(send: Send) -> Send:
-    """Adds SECURITY to every answer, and no-store unless the answer itself speaks of caching."""
-    async def wrapped(message: Message) -> None:
+def _guarded(send: Send, keeps: Callable[[], bool] | None) -> Send:
+    """Adds SECURITY to every answer, and no-store unless the answer itself speaks of caching.
+
+    A long answer ends with an OSError where its browser is paired no more.
+    """
+    async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(SECURITY)
             headers.setdefault("cache-control", "no-store")
+        elif keeps is not None and message.get("more_body") and not keeps():
+            raise ConnectionAbortedError("this browser is paired no more")
         await send(message)
-    return wrapped
+    return guarded

@@ -14,7 +14,7 @@ from agent.config.settings import Settings
 from agent.host.clock import Clock
 from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
-from agent.web.browsers import Browsers
+from agent.web.browsers import Browsers, KeeperSilent
 from agent.web.busy import BusyAreas
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
@@ -72,7 +72,7 @@ def build(parts: PageParts) -> ASGIApp:
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, renderer, parts.clock)
-    pairing = PairPage(settings.web, parts.browsers, renderer)
+    pairing = PairPage(settings.web, parts.browsers, renderer, parts.clock)
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
@@ -91,7 +91,10 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/requests", asked.decide, methods=["POST"]),
         Route("/busy/forget", busy.forget, methods=["POST"]),
         Route("/pair", pairing.show, methods=["GET"]),
-        Route("/pair", pairing.enter, methods=["POST"]),
+        Route("/pair", pairing.pair, methods=["POST"]),
+        Route("/enter/{link}", pairing.enter),
+        Route("/browsers", pairing.browsers, methods=["GET"]),
+        Route("/browsers", pairing.unpair, methods=["POST"]),
         Route("/static/{name}", renderer.static),
     ]
 
@@ -105,5 +108,9 @@ def build(parts: PageParts) -> ASGIApp:
     async def broken(request: Request, error: Exception) -> Response:
         return renderer.page(request, "message.html", 500, key="error.broken")
 
-    app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, Exception: broken})
-    return AccessMiddleware(app, parts.browsers, only_local=is_loopback_name(settings.web.listen))
+    def silent(request: Request, error: Exception | None = None) -> Response:
+        return renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.keeper")
+
+    app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, KeeperSilent: silent,
+                                                       Exception: broken})
+    return AccessMiddleware(app, parts.browsers, is_loopback_name(settings.web.listen), silent)

@@ -1,78 +1,134 @@
-"""Browsers: the paired ones, pairing by the device's code, and the count of wrong codes."""
+"""Browsers: which are paired is the keeper's word; the page asks for it, and remembers it for a minute."""
+import asyncio
 import hashlib
-import hmac
 import logging
-import secrets
-import sqlite3
+from pathlib import Path
 
-from agent.core.household import access
+import msgspec
+
+from agent.core.contract.decisions import (
+    ANSWER_B_MAX,
+    SOCKET,
+    DecisionAnswer,
+    KnowBrowser,
+    OpenLink,
+    PairBrowser,
+    Question,
+)
 from agent.host.clock import Clock
-from agent.store import browsers
-from agent.store.browsers import pairing_code
-from agent.store.database import transaction
-from agent.web.store_pool import CardTrouble, StorePool
+from agent.web.busy import ask_capture
 
 TRUSTED_S = 60.0            # then a token is looked up again: a browser that was un-paired is out within a minute
+AGAIN_S = 10.0              # until the next look where the keeper did not answer the last one
+KEEPER_S = 3.0
+LOOKS_N_MAX = 8             # at a time, for browsers that are not known yet
 REMEMBERED_N = 200
+TYPED_N = 64                # letters of a code or a link
 
 _log = logging.getLogger(__name__)
 
 
-class Browsers:
-    """Decides about browsers in the network; those on the device itself need no pairing. Belongs to the event loop."""
+class KeeperSilent(Exception):
+    """The keeper, which alone knows who is paired, did not answer, or could not look."""
 
-    def __init__(self, pool: StorePool, clock: Clock) -> None:
-        self._pool, self._clock = pool, clock
-        self._lock = access.PairingLock()
-        self._seen: dict[bytes, float] = {}         # digest of a token -> when the store last knew it
+
+class Browsers:
+    """Decides which browsers may look. Belongs to the event loop."""
+
+    def __init__(self, runtime: Path, clock: Clock) -> None:
+        """In `runtime` is the keeper's socket."""
+        self._socket, self._clock = runtime / SOCKET, clock
+        self._seen: dict[bytes, float] = {}         # digest of a token -> when the keeper last knew it
+        self._looks: dict[bytes, asyncio.Task[bool | None]] = {}
         self.failures_n = 0
 
-    async def code(self) -> str:
-        """The device's pairing code. Raises CardTrouble."""
-        return await self._pool.ask(pairing_code)
+    async def ask(self, question: Question) -> DecisionAnswer:
+        """What the keeper says to that. Raises KeeperSilent."""
+        try:
+            async with asyncio.timeout(KEEPER_S):
+                data = await ask_capture(self._socket, ANSWER_B_MAX, msgspec.json.encode(question) + b"\n")
+            answer = msgspec.json.decode(data, type=DecisionAnswer)
+        except (OSError, TimeoutError, msgspec.DecodeError) as error:
+            _log.warning("the keeper does not answer: %s", error or type(error).__name__)
+            raise KeeperSilent from error
+        if answer.why in ("card", "not_yours", "not_understood"):
+            _log.warning("the keeper can't say who is paired: %s", answer.why)
+            raise KeeperSilent
+        return answer
 
     async def knows(self, token: str) -> bool:
-        """Whether `token` is a paired browser's. A browser that was paired stays so while the card does not answer."""
-        digest, now_mono_s = hashlib.sha256(token.encode()).digest(), self._clock.mono_s()
-        seen_mono_s = self._seen.get(digest)
-        if seen_mono_s is not None and now_mono_s - seen_mono_s < TRUSTED_S:
+        """Whether `token` is a paired browser's. Raises KeeperSilent.
+
+        A browser that was paired stays so while the keeper or the card does not answer.
+        """
+        digest = _digest(token)
+        if self._is_fresh(digest):
             return True
-        try:
-            known = await self._pool.ask(browsers.knows, token)
-        except CardTrouble:
-            return seen_mono_s is not None
-        if known:
-            self._remember(digest, now_mono_s)
-        else:
-            self._seen.pop(digest, None)
+        known = await asyncio.shield(self._look(token, digest))
+        if known is None:
+            raise KeeperSilent
         return known
 
-    async def pair(self, typed: str, browser: str) -> str | None:
-        """A new browser's token, or None: wrong code, or locked after too many. Raises CardTrouble."""
-        code = await self.code()
-        right = hmac.compare_digest(access.tidy(typed).encode(), code.encode())
-        was_locked = self._lock.locked(self._clock.mono_s())
-        self._lock, admitted = self._lock.step(right, self._clock.mono_s())
-        if not admitted:
-            self._note_failure(was_locked)
-            return None
-        token = secrets.token_urlsafe(32)
-        await self._pool.ask(_enter, token, browser, self._clock)
-        _log.info("a browser was paired: %s", browser[:80])
-        return token
+    def keeps(self, token: str) -> bool:
+        """Whether an answer under way to this browser may go on; nothing of it waits for the keeper."""
+        digest = _digest(token)
+        if digest in self._seen and not self._is_fresh(digest):
+            self._look(token, digest)
+        return digest in self._seen
 
-    def _note_failure(self, was_locked: bool) -> None:
-        self.failures_n += 1
-        _log.warning("a wrong pairing code was tried (%d since the start)", self.failures_n)
-        if self._lock.locked(self._clock.mono_s()) and not was_locked:
-            _log.warning("pairing is locked for %d s after %d wrong codes", access.LOCKED_S, access.TRIES_N)
+    def doubt(self) -> None:
+        """Look up every token anew: one of them may be paired no more."""
+        self._seen = dict.fromkeys(self._seen, float("-inf"))
 
-    def _remember(self, digest: bytes, now_mono_s: float) -> None:
-        self._seen[digest] = now_mono_s
+    async def pair(self, code: str, name: str) -> str:
+        """A new browser's token; "" for a wrong code, or while there were too many. Raises KeeperSilent."""
+        answer = await self.ask(PairBrowser(code=code[:TYPED_N], browser=name))
+        if answer.why:
+            self.failures_n += 1
+        return self._let_in(answer)
+
+    async def open_link(self, link: str, name: str) -> str:
+        """A new browser's token; "" for a link that is no longer good. Raises KeeperSilent."""
+        return self._let_in(await self.ask(OpenLink(link=link[:TYPED_N], browser=name)))
+
+    def _let_in(self, answer: DecisionAnswer) -> str:
+        if answer.token:
+            self._remember(_digest(answer.token))
+        return answer.token
+
+    def _look(self, token: str, digest: bytes) -> asyncio.Task[bool | None]:
+        """Ask the keeper about a token, once at a time."""
+        look = self._looks.get(digest)
+        if look is None:
+            look = self._looks[digest] = asyncio.ensure_future(self._looked_up(token, digest))
+            look.add_done_callback(lambda _: self._looks.pop(digest, None))
+        return look
+
+    async def _looked_up(self, token: str, digest: bytes) -> bool | None:
+        """None where nobody can tell."""
+        try:
+            if digest not in self._seen and len(self._looks) > LOOKS_N_MAX:     # guesses must not keep the keeper busy
+                return None
+            answer = await self.ask(KnowBrowser(token=token))
+        except KeeperSilent:
+            if digest not in self._seen:
+                return None
+            self._seen[digest] = self._clock.mono_s() + AGAIN_S - TRUSTED_S
+            return True
+        if answer.why:
+            self._seen.pop(digest, None)
+            return False
+        self._remember(digest)
+        return True
+
+    def _is_fresh(self, digest: bytes) -> bool:
+        return self._clock.mono_s() - self._seen.get(digest, float("-inf")) < TRUSTED_S
+
+    def _remember(self, digest: bytes) -> None:
+        self._seen[digest] = self._clock.mono_s()
         if len(self._seen) > REMEMBERED_N:
             del self._seen[next(iter(self._seen))]
 
 
-def _enter(db: sqlite3.Connection, token: str, browser: str, clock: Clock) -> None:
-    with transaction(db):
-        browsers.pair(db, token, browser, clock.now())
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,10 +1,11 @@
 """Keeps the newest health report at hand for the page: heartbeats and probes are read off the event loop."""
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.derived import units
 from agent.config.settings import Settings
-from agent.core.contract.facts import Beat
+from agent.core.contract.facts import Beat, Message, Poke
 from agent.core.health.report import Report
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
@@ -27,17 +28,20 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
 class HealthWatcher:
     """Looks every LOOK_EVERY_S; `report` is the newest one, None before the first."""
 
-    def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock) -> None:
-        self._inbox, self._monitor, self._clock = inbox, monitor, clock
+    def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock, on_unpairing: Callable[[], None]) -> None:
+        """`on_unpairing` is called, in the event loop, when somebody tells that a browser is paired no more."""
+        self._inbox, self._monitor, self._clock, self._on_unpairing = inbox, monitor, clock, on_unpairing
         self._due_mono_s = clock.mono_s()
         self.report: Report | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            await asyncio.to_thread(self._turn)
+            message = await asyncio.to_thread(self._turn)
+            if isinstance(message, Poke) and message.what == "browsers":
+                self._on_unpairing()
 
-    def _turn(self) -> None:
+    def _turn(self) -> Message | None:
         message = self._inbox.receive(WAIT_S)
         now_mono_s = self._clock.mono_s()
         if isinstance(message, Beat):
@@ -45,3 +49,4 @@ class HealthWatcher:
         if now_mono_s >= self._due_mono_s:
             self._due_mono_s = now_mono_s + LOOK_EVERY_S
             self.report = self._monitor.look(now_mono_s)
+        return message

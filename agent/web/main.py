@@ -31,8 +31,8 @@ def serve(parts: Role) -> None:
     listener = listen(web)
     inbox = Inbox(parts.runtime, "web")
     pool = StorePool(parts.folders.root).start()
-    browsers, streams = Browsers(pool, parts.clock), LiveStreams(parts.runtime)
-    health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock)
+    browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
+    health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
 
     def tick() -> None:
         if parts.heartbeat.due():

@@ -1,54 +1,134 @@
-"""/pair: a phone enters the pairing code. The device itself shows it. One page, like each of the modules beside it."""
+"""/pair, /enter and /browsers: a browser is let in by the code or by a link, shows the code to others, and is put out.
+
+Those that are let in already see the code; nobody else does, not on the device itself either.
+"""
+import hashlib
+from dataclasses import dataclass
+
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Web
+from agent.core.contract.decisions import ListBrowsers, UnpairBrowser
 from agent.core.household.access import grouped
 from agent.host.address import is_loopback_address, phone_address
-from agent.web.access import COOKIE, is_local
-from agent.web.browsers import Browsers
+from agent.host.clock import Clock
+from agent.web.access import COOKIE
+from agent.web.browsers import Browsers, KeeperSilent
 from agent.web.forms import own_path, read_form
 from agent.web.render import YEAR_S, Renderer
-from agent.web.store_pool import CardTrouble
+
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+           ("Macintosh", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))
+# Each of them also claims to be those behind it.
+PROGRAMS = (("coc_coc", "Cốc Cốc"), ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
+            ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("Chrome", "Chrome"), ("CriOS", "Chrome"),
+            ("Safari", "Safari"))
+
+
+def browser_name(user_agent: str) -> str:
+    """What people call a browser that calls itself so (User-Agent): "Chrome · Android".
+
+    Of one that nobody knows, the beginning of its own words.
+    """
+    found = [next((name for mark, name in names if mark in user_agent), "") for names in (PROGRAMS, SYSTEMS)]
+    return " · ".join(filter(None, found)) or user_agent[:40].strip() or "?"
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserView:
+    """A paired browser in words."""
+
+    id: str
+    name: str
+    used: str           # when it was here last
+    paired: str
+    own: bool           # it is the one that asks
 
 
 class PairPage:
-    """The handlers of /pair."""
+    """The handlers of pairing."""
 
-    def __init__(self, web: Web, browsers: Browsers, renderer: Renderer) -> None:
-        self._web, self._browsers, self._renderer = web, browsers, renderer
+    def __init__(self, web: Web, browsers: Browsers, renderer: Renderer, clock: Clock) -> None:
+        self._web, self._browsers, self._renderer, self._clock = web, browsers, renderer, clock
 
     async def show(self, request: Request) -> Response:
-        """GET: the form; on the device itself, the code and the address for phones."""
-        if not is_local(request.scope, request.headers):
+        """GET /pair: the form; to a browser that is paired, the code and the address for a phone."""
+        token = request.cookies.get(COOKIE, "")
+        answer = await self._browsers.ask(ListBrowsers(token=token)) if token else None
+        if answer is None or answer.why:
             return self._form(request, request.query_params.get("next", "/"))
-        try:
-            code = grouped(await self._browsers.code())
-        except CardTrouble:
-            code = ""
-        address = phone_address(self._web.listen, self._web.port)
-        return self._renderer.page(request, "phone.html", code=code, address=address,
-                                   qr=_qr(address) if address else "", closed=is_loopback_address(self._web.listen))
+        return self._phone(request, answer.code)
 
-    async def enter(self, request: Request) -> Response:
-        """POST: pair the browser, or refuse, in the same words for a wrong code and for a lock."""
+    async def pair(self, request: Request) -> Response:
+        """POST /pair with `code` and `next`: refused in the same words for a wrong code and for a lock."""
         form = await read_form(request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
         goal = form.get("next", "/")
         try:
-            token = await self._browsers.pair(form.get("code", ""), request.headers.get("user-agent", ""))
-        except CardTrouble:
-            return self._form(request, goal, "pair.card", 503)
-        if token is None:
-            return self._form(request, goal, "pair.refused", 403)
-        answer = RedirectResponse(own_path(goal), 303)
-        answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict")
-        return answer
+            token = await self._browsers.pair(form.get("code", ""), _name(request))
+        except KeeperSilent:
+            return self._form(request, goal, "pair.silent", 503)
+        return _let_in(request, token, own_path(goal)) if token else self._form(request, goal, "pair.refused", 403)
+
+    async def enter(self, request: Request) -> Response:
+        """GET /enter/LINK: lets in the browser that opens it first, within a minute."""
+        if request.method != "GET":         # a look at the link must not use it up
+            return PlainTextResponse("Open this link in a browser\n", 405, {"allow": "GET"})
+        token = await self._browsers.open_link(request.path_params["link"], _name(request))
+        return _let_in(request, token, "/") if token else self._form(request, "/", "pair.stale_link", 403)
+
+    async def browsers(self, request: Request) -> Response:
+        """GET /browsers: the paired ones, the one that was here last first."""
+        token = request.cookies.get(COOKIE, "")
+        answer = await self._browsers.ask(ListBrowsers(token=token))
+        if answer.why:
+            return RedirectResponse("/pair", 303)
+        said, now, own = self._renderer.words(request), self._clock.now().wall_ms, _id_begin(token)
+        shown = [BrowserView(each.id, each.name, said.moment(each.used_wall_ms, now),
+                             said.moment(each.paired_wall_ms, now), own.startswith(each.id))
+                 for each in answer.browsers]
+        return self._renderer.page(request, "browsers.html", browsers=shown)
+
+    async def unpair(self, request: Request) -> Response:
+        """POST /browsers with `which`, an id, or "all": these are let in no more. With all of them goes the code."""
+        form = await read_form(request)
+        if form is None or not (which := form.get("which", "")):
+            return PlainTextResponse("No such browser\n", 400)
+        everybody = which == "all"
+        token = request.cookies.get(COOKIE, "")
+        answer = await self._browsers.ask(UnpairBrowser(token=token, which="" if everybody else which))
+        self._browsers.doubt()
+        if everybody and not answer.why:
+            return self._phone(request, answer.code, reset=True)
+        return RedirectResponse("/browsers", 303)
+
+    def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
+        """What another phone needs, or, after a `reset`, any browser."""
+        address = phone_address(self._web.listen, self._web.port)
+        return self._renderer.page(request, "phone.html", code=grouped(code), address=address, reset=reset,
+                                   qr=_qr(address) if address else "", closed=is_loopback_address(self._web.listen))
 
     def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
         return self._renderer.page(request, "pair.html", status, goal=goal, refusal=refusal)
+
+
+def _name(request: Request) -> str:
+    return browser_name(request.headers.get("user-agent", ""))
+
+
+def _let_in(request: Request, token: str, goal: str) -> Response:
+    answer = RedirectResponse(goal, 303)
+    answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict",
+                      secure=request.url.scheme == "https")
+    return answer
+
+
+def _id_begin(token: str) -> str:
+    """The digest whose first digits are the browser's id."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _qr(address: str) -> Markup:

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from agent.web import words
-from agent.web.access import is_local
 from agent.web.words import LANGUAGES, PageWords
 
 HERE = Path(__file__).parent
@@ -59,8 +58,7 @@ class Renderer:
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
             t=said, site=self._site, asks=self._asks, path=request.url.path, other=other,
-            other_query=request.url.include_query_params(lang=other).query,
-            local=is_local(request.scope, request.headers), **values)
+            other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:
             answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)

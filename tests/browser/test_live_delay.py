@@ -35,6 +35,7 @@ class Logged(LiveCam):
 def test_the_page_shows_a_picture_that_is_less_than_three_seconds_old(tmp_path):
     with Household(tmp_path) as house, Browser(tmp_path / "profile", mobile=True) as browser:
         cam = Logged(house)
+        browser.open(house.link())
         browser.open(f"{house.url}/live/gate")
         browser.until("!document.querySelector('.badge').hidden")
         delays_s: dict[int, float] = {}

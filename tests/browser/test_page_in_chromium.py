@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from agent.core.contract.facts import CameraFacts
-from agent.store import meta
-from agent.store.database import connect, transaction
+from agent.core.household.access import grouped
+from agent.store.decisions.browsers import pairing_code
 from tests.core.mp4_material import encode
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
@@ -33,8 +33,9 @@ def house(tmp_path) -> Iterator[Household]:
 
 
 @pytest.fixture
-def browser(tmp_path) -> Iterator[Browser]:
+def browser(house, tmp_path) -> Iterator[Browser]:
     with Browser(tmp_path / "profile", mobile=True) as browser:
+        browser.open(house.link())
         yield browser
 
 
@@ -132,7 +133,7 @@ def test_language_and_details_by_touch(house, browser):
 
 
 def test_targets_are_large_and_nothing_runs_off_the_screen(house, browser):
-    for path in ("/", "/events", "/events/1", "/live/gate", "/pair"):
+    for path in ("/", "/events", "/events/1", "/live/gate", "/pair", "/browsers"):
         browser.open(house.url + path)
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), path
         assert browser.run(SMALL_TARGETS) == [], path
@@ -140,6 +141,7 @@ def test_targets_are_large_and_nothing_runs_off_the_screen(house, browser):
 
 def test_without_scripts_lists_and_clips_still_work(house, tmp_path):
     with Browser(tmp_path / "plain", scripts=False) as browser:
+        browser.open(house.link())
         browser.open(f"{house.url}/events")
         assert browser.count("a.event") == 2
         browser.click("a.event")
@@ -152,23 +154,28 @@ def test_a_phone_pairs_over_the_network(tmp_path):
     address = lan_address()
     if address is None:
         pytest.skip("this machine has no address but loopback")
-    house = Household(tmp_path, listen="0.0.0.0")
-    db = connect(house.folders.root)
-    with transaction(db):
-        meta.put(db, "pairing_code", "7K2MQ9XD")
-    db.close()
-    with house, Browser(tmp_path / "phone", mobile=True) as browser:
+    with Household(tmp_path, listen="0.0.0.0") as house, Browser(tmp_path / "phone", mobile=True) as browser:
         browser.open(f"http://{address}:{house.port}/events")
         assert browser.run("return location.pathname") == "/pair"
         browser.write("#code", "wrong")
         browser.click("button[type=submit]")
         browser.until("document.querySelector('.refusal')")
-        browser.write("#code", "7k2m q9xd")
+        with house.decisions() as own:
+            browser.write("#code", " ".join(grouped(pairing_code(own)).lower().split("-")))
         browser.click("button[type=submit]")
         browser.until("location.pathname === '/events'")
         browser.open(f"http://{address}:{house.port}/")
         assert browser.run("return location.pathname") == "/"
         assert browser.run("return document.cookie") == ""                        # scripts can't read the token
+
+
+def test_all_browsers_are_put_out_by_two_taps(house, browser):
+    browser.open(f"{house.url}/browsers")
+    browser.click("details summary")
+    browser.click("details button")
+    browser.until("document.querySelector('.code')")
+    browser.click("a.button.strong")
+    browser.until("location.pathname === '/pair' && document.querySelector('#code')")
 
 
 def lan_address() -> str | None:

@@ -27,8 +27,9 @@ def house(tmp_path) -> Iterator[Household]:
 
 
 @pytest.fixture
-def browser(tmp_path) -> Iterator[Browser]:
+def browser(house, tmp_path) -> Iterator[Browser]:
     with Browser(tmp_path / "profile", mobile=True) as browser:
+        browser.open(house.link())
         yield browser
 
 

@@ -28,7 +28,7 @@ def test_two_taps_from_the_notice_to_the_answer(house, tmp_path):
     happen(house.folders, now)
     asked = ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
     with Browser(tmp_path / "profile", mobile=True) as browser:
-        browser.open(f"{house.url}/")
+        browser.open(house.link())
         browser.click("a.alert[href='/requests']")
         browser.until("location.pathname === '/requests'")
         assert browser.run("return document.querySelector('main').scrollWidth <= window.innerWidth")

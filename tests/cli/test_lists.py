@@ -1,4 +1,4 @@
-"""`taimat clips list`, `taimat events` and `taimat pair`, on a store that was filled through its own doors."""
+"""`taimat clips list` and `taimat events`, on a store that was filled through its own doors."""
 import json
 import sqlite3
 import subprocess
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from agent.cli.events import changes
 from agent.cli.footage import PAGE_N, newest
-from agent.core.household.access import ALPHABET
 from agent.host.clock import Instant
 from agent.store import clips, events
 from agent.store.boots import date
@@ -157,11 +156,3 @@ def test_follow_prints_at_once_and_ends_cleanly(tmp_path: Path, folders: Folders
 def test_without_a_store_nothing_is_made_and_the_way_is_shown(tmp_path: Path):
     said = taimat(tmp_path, "clips", "list", "-c", write_config(tmp_path))
     assert said.returncode == 73 and "taimat run" in said.stderr and not (tmp_path / "store").exists()
-
-
-def test_pair_shows_the_same_code_each_time(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
-    config = write_config(tmp_path)
-    first, second = (taimat(tmp_path, "pair", "-c", config) for _ in range(2))
-    code = first.stdout.split()[-1]
-    assert first.returncode == 0 and first.stdout == second.stdout
-    assert len(code) == 9 and set(code.replace("-", "")) <= set(ALPHABET)

@@ -25,8 +25,9 @@ from agent.keeper.ledger_writer import BATCH_N, LedgerWriter
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import browsers, clips, events, ledger, meta, pause, privacy
+from agent.store import clips, events, ledger, meta, pause, privacy
 from agent.store.database import connect, transaction
+from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -86,12 +87,12 @@ def test_what_roles_do_is_a_row_and_its_act_waits_until_then(folders, hand_clock
         pause.note(db, "gate", "page", now)
         pause.note(db, "gate", "page", now)
         pause.note(db, "gate", None, now)
-        browsers.pair(db, "secret token", "a phone", now)
+    token = browsers.pair(keeper.own, db, "a phone", now)
     assert len(ledger.waiting(db)) == 3 and codes(folders) == set()
     keeper.round(asked_for_space=False)
     assert kinds(db) == ["begin", "pause", "pause", "pairing", "update", "consent", "masks", "clock", "day_key"]
     assert [row.body.get("paused") for row in rows(db)[1:3]] == [True, False]
-    assert "token" not in str(rows(db)[3].body) and ledger.waiting(db) == []
+    assert token not in str(rows(db)[3].body) and ledger.waiting(db) == []
     hand_clock.advance(5)
     hand_clock.wall_ms += 3_600_000
     keeper.round(asked_for_space=False)
@@ -240,6 +241,7 @@ from agent.host.clock import SystemClock
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import connect, transaction
+from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 folders, clock = Folders(Path(sys.argv[1])), SystemClock()
@@ -320,8 +322,7 @@ def test_a_real_store_that_lived_honestly_holds(tmp_path_factory, steps):
                 with transaction(keeper.db):
                     pause.note(keeper.db, "gate", "page" if n % 2 else None, clock.now())
             case "pair":
-                with transaction(keeper.db):
-                    browsers.pair(keeper.db, str(n), "phone", clock.now())
+                browsers.pair(keeper.own, keeper.db, "phone", clock.now())
             case "round":
                 keeper.round(asked_for_space=True)
             case "restart":

@@ -1,8 +1,13 @@
-"""A recorder for the page's tests: a store filled through its own API, and the web role serving it in a thread."""
+"""A recorder for the page's tests: a store filled through its own API, and the web role serving it in a thread.
+
+The keeper's desk is real; one browser is paired, and visits unless told otherwise.
+"""
+import contextlib
 import http.client
 import json
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,16 +16,21 @@ from agent.config.settings import Camera, Device, Settings, Store, Web
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
+from agent.host import runtime
 from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import Lock
 from agent.host.stop import Stop
+from agent.keeper.desk import DecisionDesk
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events
 from agent.store.database import connect, transaction
+from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.web import server
+from agent.web.access import COOKIE
 from agent.web.main import serve
 from tests.rigs.beats import own_facts
 from tests.rigs.h264 import movie
@@ -86,7 +96,7 @@ class Answer:
 
 @dataclass
 class Household:
-    """The web role, alive in a thread; `get` and `post` visit it."""
+    """The web role, alive in a thread; `get` and `post` visit it, as the paired browser but with `cookie=""`."""
 
     root: Path
     cameras: list[Camera] = field(default_factory=lambda: [Camera(name="gate", source="file:/gate.mp4"),
@@ -105,6 +115,7 @@ class Household:
                                  store=Store(folder=str(self.folders.root), runtime=str(self.runtime)),
                                  web=Web(listen=self.listen, port=free_port()))
         self.error: BaseException | None = None
+        self.token = ""
 
     @property
     def port(self) -> int:
@@ -116,7 +127,15 @@ class Household:
         """The page's address."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def cookie(self) -> str:
+        """That of the paired browser."""
+        return f"{COOKIE}={self.token}"
+
     def __enter__(self) -> "Household":
+        self.open_desk()
+        with self.decisions() as own, contextlib.closing(connect(self.folders.root)) as db:
+            self.token = browsers.pair(own, db, "the test's", self.clock.now())
         heart = Heartbeat("web", "web", self.runtime, self.clock)
         parts = Role(self.settings, None, self.folders, self.runtime, self.clock, heart, self.stop,
                      Lock(self.folders.lock("web")))
@@ -130,9 +149,30 @@ class Household:
     def __exit__(self, *_: object) -> None:
         self.stop.set()
         self._thread.join(HANG_S)
+        self.close_desk()
         assert not self._thread.is_alive(), "the page did not end"
         if self.error:
             raise self.error
+
+    def open_desk(self) -> None:
+        """Let the keeper answer, as it does from the start on."""
+        runtime.own(self.runtime, "keeper")
+        self._desk = DecisionDesk(self.folders, self.clock).open(self.runtime)
+
+    def close_desk(self) -> None:
+        """Let the keeper answer no more."""
+        self._desk.close()
+
+    @contextlib.contextmanager
+    def decisions(self) -> Iterator[sqlite3.Connection]:
+        """The keeper's own database."""
+        with contextlib.closing(decisions.connect(self.folders)) as own:
+            yield own
+
+    def link(self) -> str:
+        """An address that lets a browser in within a minute."""
+        with self.decisions() as own:
+            return f"{self.url}/enter/{browsers.make_link(own, self.clock.now())}"
 
     def _serve(self, parts: Role) -> None:
         try:
@@ -159,6 +199,9 @@ class Household:
 
     def ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
         """One request on a connection of its own."""
+        cookie = headers.get("cookie", "language=")
+        if cookie and COOKIE not in cookie:
+            headers = headers | {"cookie": f"{self.cookie}; {cookie}"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_S)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})

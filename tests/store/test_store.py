@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import boots, browsers, clips, events, meta, outbox
+from agent.store import boots, clips, events, meta, outbox
 from agent.store.database import FILE, StoreError, connect, number_on, transaction
 from agent.store.folders import Folders
 from agent.store.schema import READABLE_FROM, SCHEMA
@@ -173,12 +173,6 @@ def test_counters_and_names_survive(db, folders):
     assert meta.count_up(other, "conn") == 2
     assert meta.device_id(other) == meta.device_id(db)
     other.close()
-
-
-def test_a_paired_browser_is_known_by_its_token_alone(db, hand_clock: HandClock):
-    browsers.pair(db, "token", "phone", hand_clock.now())
-    assert browsers.knows(db, "token") and not browsers.knows(db, "other")
-    assert "token" not in str(db.execute("SELECT * FROM browser").fetchall()[0]["token_sha256"])
 
 
 def test_two_connections_write_one_after_the_other(folders, db):

@@ -53,7 +53,17 @@ IMPATIENT = "[Service]\nWatchdogSec=8\nTimeoutAbortSec=2\n"
 SERVICE = ("[Service]\nExecStart={}\nRestart=on-failure\nRestartSec=100ms\nDynamicUser=yes\n"
            "[Install]\nWantedBy=multi-user.target\n")
 
-FETCH = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=5).read())"
+COOKIES = "/root/cookies"
+FETCH = f"""
+import os, sys, urllib.request
+from http.cookiejar import LWPCookieJar
+jar = LWPCookieJar("{COOKIES}")
+if os.path.exists(jar.filename):
+    jar.load()
+pages = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+sys.stdout.buffer.write(pages.open(sys.argv[1], timeout=5).read())
+jar.save()
+"""
 MAY = """
 import json, os, sys
 letters = (("r", os.R_OK), ("w", os.W_OK))
@@ -107,7 +117,10 @@ def clips(machine: Machine) -> list[dict[str, Any]]:
 
 
 def fetch(machine: Machine, address: str) -> str:
-    """What the page answers; "" while it does not."""
+    """What the page answers to a browser that a link lets in; "" while it does not."""
+    if not (machine.root / COOKIES.lstrip("/")).exists():
+        link = machine.run("taimat", "pair", "--link", "-c", SETTINGS, check=False).strip()
+        machine.run("python3", "-c", FETCH, link, check=False)
     return machine.run("python3", "-c", FETCH, f"http://localhost:8088{address}", check=False)
 
 

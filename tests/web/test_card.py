@@ -36,7 +36,7 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path,
     cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
     with house:
         connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=HANG_S)
-        connection.request("GET", "/live/gate.mp4")
+        connection.request("GET", "/live/gate.mp4", headers={"cookie": house.cookie})
         live = connection.getresponse()
         stuck = [threading.Thread(target=house.get, args=(f"/thumbs/{event_id}.jpg",), daemon=True) for _ in range(3)]
         for each in stuck:

@@ -36,7 +36,7 @@ def cam(house):
 
 def watch(house: Household) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=HANG_S)
-    connection.request("GET", "/live/gate.mp4")
+    connection.request("GET", "/live/gate.mp4", headers={"cookie": house.cookie})
     return connection.getresponse()
 
 

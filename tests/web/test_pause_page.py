@@ -11,8 +11,7 @@ from agent.core.health.conditions import Condition
 from agent.core.health.report import Report
 from agent.core.household.pause import UNREADABLE, Pause, Pauses
 from agent.host.runtime import camera_socket
-from agent.store import browsers, pause
-from agent.store.database import connect, transaction
+from agent.store import pause
 from agent.web import live as live_view
 from agent.web import words
 from agent.web.present_camera import camera_switch, hours_text, house_switch, paused_now, tiles
@@ -60,21 +59,15 @@ def test_the_way_back_leads_nowhere_else(house):
 
 
 def test_strangers_and_other_sites_pause_nothing(tmp_path, hand_clock):
-    house = Household(tmp_path, listen="0.0.0.0", clock=hand_clock)
-    db = connect(house.folders.root)
-    with transaction(db):
-        browsers.pair(db, "known", "a phone", hand_clock.now())
-    db.close()
-    with house:
+    with Household(tmp_path, listen="0.0.0.0", clock=hand_clock) as house:
         form = "camera=&for=open&next=/"
-        assert house.post("/pause", form, **PHONE).status == 401
-        paired = PHONE | {"cookie": "taimat=known"}
+        assert house.post("/pause", form, cookie="", **PHONE).status == 401
         for told in ({"origin": "http://evil.example"}, {"sec_fetch_site": "cross-site"}, {"origin": "null"}):
-            assert house.post("/pause", form, **paired, **told).status == 403
+            assert house.post("/pause", form, **PHONE, **told).status == 403
         assert not pause.path(house.folders).exists()
-        assert house.post("/pause", form, **paired).status == 303 and word_on(house, "gate")
-        assert house.get("/pause", **paired).status == 405 or house.get("/pause", **paired).status == 404
-        assert house.get("/snapshot/gate.jpg", **PHONE).status == 401
+        assert house.post("/pause", form, **PHONE).status == 303 and word_on(house, "gate")
+        assert house.get("/pause", **PHONE).status == 405 or house.get("/pause", **PHONE).status == 404
+        assert house.get("/snapshot/gate.jpg", cookie="", **PHONE).status == 401
 
 
 def test_a_card_that_cannot_be_written_is_told_and_nothing_is_said_to_be_paused(house, monkeypatch):

@@ -29,7 +29,7 @@ def start(file) -> subprocess.Popen:
 def answers(port: int) -> bool:
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
-        connection.request("GET", "/")
+        connection.request("GET", "/pair")
         return connection.getresponse().status == 200
     except OSError:
         return False

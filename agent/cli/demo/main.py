@@ -1,7 +1,9 @@
 """The demo's life: footage, a broker, a configuration, the agent, a subscriber that prints; and the end of them all."""
 import contextlib
 import os
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
 from agent.cli.demo.lines import conditions, line
 from agent.cli.demo.listen import ReceivedMessage, StoreReader, Subscriber
+from agent.cli.page_link import page_link
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
 from agent.core.passwords import redact
@@ -128,11 +131,15 @@ def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: A
 
 def _introduce(out: Console, film: Footage, settings: Settings, broker: str) -> None:
     facts = {"footage": film.text, "broker": broker, "topics": f"cam/v1/{WARD}/#" if settings.ward.enabled else "",
-             "page": f"http://{settings.web.listen}:{settings.web.port}/", "store": settings.store.folder}
+             "store": settings.store.folder}
     for name, value in facts.items():
         if value:
-            out.print(Text.assemble((f"{name:<9}", "bold"), redact(value)), soft_wrap=True)
+            _fact(out, name, value)
     out.print("[dim]Ctrl-C ends it.[/dim]\n")
+
+
+def _fact(out: Console, name: str, value: str) -> None:
+    out.print(Text.assemble((f"{name:<9}", "bold"), redact(value)), soft_wrap=True)
 
 
 class _Show:
@@ -144,6 +151,7 @@ class _Show:
         self._log = self._folders.root / "taimat.log"
         self._events_n = self._messages_n = 0
         self._health: dict[str, Any] | None = None
+        self._shown = False             # the way to the page
 
     def run(self, stack: contextlib.ExitStack, seconds: float | None) -> int:
         """Until `seconds` are over, a signal comes, or the agent ends by itself. Returns the exit code."""
@@ -158,6 +166,7 @@ class _Show:
         stack.callback(_end, agent)
         while not stop.is_set() and agent.poll() is None and (seconds is None or time.monotonic() - began_s < seconds):
             self._print(listener.next(0.2))
+            self._show_page()
         code = agent.poll()
         _end(agent)
         while told := listener.next(0.5):
@@ -178,6 +187,19 @@ class _Show:
             return subprocess.Popen(
                 [sys.executable, "-m", "agent.cli.run", "--config", config], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+
+    def _show_page(self) -> None:
+        """Once the page is up, and again at each Enter, for the link is good for a minute only."""
+        if self._shown and not (sys.stdin.isatty() and select.select([sys.stdin], [], [], 0)[0]):
+            return
+        if self._shown:
+            sys.stdin.readline()
+        web = self._settings.web
+        with contextlib.suppress(OSError), socket.create_connection((web.listen, web.port), 1.0):
+            self._shown = True
+        if self._shown:
+            again = "; press Enter for another link" if sys.stdin.isatty() else ""
+            _fact(self._out, "page", f"{page_link(web, self._folders)}  (good for a minute{again})")
 
     def _print(self, told: ReceivedMessage | None) -> None:
         if told is None:

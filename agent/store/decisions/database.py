@@ -93,8 +93,8 @@ def connect(folders: Folders) -> StoreConnection:
 def _make(db: StoreConnection, path: Path) -> None:
     if db.execute("PRAGMA user_version").fetchone()[0] == 0:
         with transaction(db):
-            make_tables(db, TABLES, SCHEMA)
-            meta.put(db, MARK_KEY, os.urandom(32).hex())
+            if make_tables(db, TABLES, SCHEMA):     # else another process has been quicker
+                meta.put(db, MARK_KEY, os.urandom(32).hex())
 
 
 def mark(own: sqlite3.Connection) -> Mark:

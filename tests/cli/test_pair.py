@@ -1,0 +1,105 @@
+"""`taimat pair`: the code, links and the end of pairings, for root and the owner alone."""
+import os
+import re
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.cli.place import become_owner
+from agent.core.household.access import ALPHABET
+from agent.host.clock import SystemClock
+from agent.store.database import StoreConnection, StoreError
+from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
+from agent.store.folders import Folders
+from tests.cli.cli import taimat, write_config
+
+NOBODY = 65534, 65534
+
+
+@pytest.fixture
+def config(tmp_path: Path, db: StoreConnection) -> Path:
+    return write_config(tmp_path)
+
+
+def pair_one(folders: Folders, db: StoreConnection, name: str) -> str:
+    with closing(decisions.connect(folders)) as own:
+        return browsers.pair(own, db, name, SystemClock().now())
+
+
+def test_the_code_is_the_same_each_time_until_it_is_reset(tmp_path, config, folders, db):
+    first, second = (taimat(tmp_path, "pair", "-c", config) for _ in range(2))
+    code = first.stdout.split()[-1]
+    assert first.returncode == 0 and first.stdout == second.stdout
+    assert len(code) == 9 and set(code.replace("-", "")) <= set(ALPHABET)
+    pair_one(folders, db, "a phone")
+    asked = taimat(tmp_path, "pair", "--reset", "-c", config)
+    assert asked.returncode == 1 and "1 browser will have to pair anew" in asked.stdout
+    assert taimat(tmp_path, "pair", "--list", "-c", config).stdout
+    other = taimat(tmp_path, "pair", "--reset", "--yes", "-c", config).stdout.split()[-1]
+    assert other != code and taimat(tmp_path, "pair", "-c", config).stdout.split()[-1] == other
+    assert taimat(tmp_path, "pair", "--list", "-c", config).stdout == ""
+
+
+def test_one_browser_is_listed_and_put_out(tmp_path, config, folders, db):
+    pair_one(folders, db, "Safari · iPhone")
+    kept = pair_one(folders, db, "curl/8")
+    listed = taimat(tmp_path, "pair", "--list", "-c", config).stdout
+    found = dict(line.split("\t")[1::-1] for line in listed.splitlines())
+    assert set(found) == {"Safari · iPhone", "curl/8"}
+    said = taimat(tmp_path, "pair", "--unpair", found["Safari · iPhone"], "-c", config)
+    assert said.returncode == 0 and found["Safari · iPhone"] in said.stdout
+    assert taimat(tmp_path, "pair", "--unpair", "0123", "-c", config).returncode == 2
+    with closing(decisions.connect(folders)) as own:
+        assert [each.name for each in browsers.paired(own)] == ["curl/8"]
+        assert browsers.use(own, kept, SystemClock().now())
+
+
+def test_a_link_is_printed_that_lets_a_browser_in(tmp_path, config, folders):
+    link = taimat(tmp_path, "pair", "--link", "-c", config).stdout.strip()
+    assert re.fullmatch(r"http://localhost:8088/enter/[\w-]{32}", link)
+    with closing(decisions.connect(folders)) as own:
+        assert browsers.open_link(own, link.rpartition("/")[2], SystemClock().now())
+
+
+def as_child(act: Callable[[], str]) -> str:
+    """What `act` returns, or the text of its StoreError, in a process that has what it needs loaded already."""
+    told, tells = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.write(tells, act().encode())
+        except StoreError as error:
+            os.write(tells, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(tells)
+    with open(told) as said:
+        return said.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_root_works_as_the_stores_owner_and_another_user_is_told_to_be_root(folders, db):
+    db.close()
+    for path in (*folders.root.rglob("*"), folders.root):
+        os.chown(path, *NOBODY)
+    for path in folders.root.parents:
+        path.chmod(path.stat().st_mode | 0o001)
+
+    def code() -> str:
+        become_owner(folders)
+        with closing(decisions.connect(folders)) as own:
+            return browsers.pairing_code(own)
+
+    def code_for_a_stranger() -> str:
+        os.setgroups([])
+        os.setgid(NOBODY[1])
+        os.setuid(NOBODY[0] - 1)
+        return code()
+
+    made = as_child(code)
+    assert len(made) == 8 and (folders.keys / decisions.FILE).stat().st_uid == NOBODY[0]
+    said = as_child(code_for_a_stranger)
+    assert "sudo" in said and made not in said
