@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from agent.cli.options import Config, Json, Last, Yes
-from agent.cli.place import open_store
+from agent.cli.place import open_decisions, open_store
 from agent.cli.terminal import console, count, json_line, length, local, size, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
@@ -18,13 +18,15 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store import requests
 from agent.store.database import StoreError
+from agent.store.decisions import decided
 from agent.store.export.preview import ExportPreview, preview
 from agent.store.requests import RequestError, WardRequest
 
 LABEL_N = 14            # letters, with the space behind them
-STATES = {"waiting": "waits for you", "approved": "approved, being prepared", "packed": "approved, being sent",
-          "delivered": "the ward has it", "refused": "refused", "lapsed": "lapsed: nobody answered in time",
-          "cancelled": "cancelled by the ward", "failed": "could not be done"}
+STATES = {"new": "is being checked", "waiting": "waits for you", "approved": "approved, being prepared",
+          "packed": "approved, being sent", "delivered": "the ward has it", "refused": "refused",
+          "lapsed": "lapsed: nobody answered in time", "cancelled": "cancelled by the ward",
+          "failed": "could not be done"}
 DECIDED = {"rule": "by your rule under [sharing]", "command": "by taimat requests", "page": "on the page",
            "time": "by itself", "ward": "by the ward", "leaving": "by leaving the ward"}
 
@@ -87,20 +89,20 @@ def refuse(number: Number, config: Config = None) -> None:
     _decide(config, number, "refused", True)
 
 
-def _decide(config: Path | None, number: int, decision: Decision, yes: bool) -> None:
-    """Store the household's decision, and have keeper and link act on it; approving is confirmed unless `yes`."""
-    settings, _, db = open_store(config)
+def _decide(config: Path | None, number: int, code: Decision, yes: bool) -> None:
+    """Give the household's word, and have keeper and link act on it; approving is confirmed unless `yes`."""
+    settings, _, own, db = open_decisions(config)
     request = _get(db, number)
-    if decision == "approved" and request.state == "waiting" and not yes:
+    if code == "approved" and request.state == "waiting" and not yes:
         _confirm(request, preview(db, request), _has_sound(settings, request))
     try:
-        requests.decide(db, request.id, decision, "command", SystemClock().now())
+        decided.decide(own, db, request.id, request.digest, code, "command", SystemClock().now())
     except RequestError as error:
         raise StoreError(f"{error}: {STATES[_get(db, number).state]}") from error
     outlet = Outlet(Path(settings.store.runtime))
     for role in ("keeper", "link"):
         outlet.send(Poke(what="requests"), role)
-    told = "[green]approved[/green]" if decision == "approved" else "[yellow]refused[/yellow]"
+    told = "[green]approved[/green]" if code == "approved" else "[yellow]refused[/yellow]"
     console().print(f"{told}  request {number}: {_what(request)}", soft_wrap=True)
 
 
@@ -150,8 +152,9 @@ def _lines(request: WardRequest, found: ExportPreview, sound: bool) -> list[tupl
     lines = [("request", f"{request.n}  (the ward's: {request.id})"), ("state", _state(request)),
              ("officer", request.officer), ("case", request.case_no), ("purpose", request.purpose),
              ("legal basis", request.basis), ("asked", local(request.wall_ms)), ("what", _what(request)),
-             ("leaves", _leaves(request, found, sound)), ("goes to", request.upload)]
-    if request.state == "waiting":
+             ("leaves", _leaves(request, found, sound)), ("goes to", request.upload),
+             ("its key", request.intake_key)]
+    if request.state == "waiting" and request.until_ms is not None:
         lines.append(("decide until", f"{local(request.until_ms)}; after that nothing leaves"))
     return lines
 

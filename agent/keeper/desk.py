@@ -18,9 +18,11 @@ import msgspec
 from agent.core.contract.decisions import (
     QUESTION_B_MAX,
     SOCKET,
+    BrowserQuestion,
+    DecideRequest,
     DecisionAnswer,
-    KnowBrowser,
     ListBrowsers,
+    ListRequests,
     OpenLink,
     PairBrowser,
     Question,
@@ -31,9 +33,10 @@ from agent.core.household import access
 from agent.host.clock import Clock
 from agent.host.sockets import SocketServer
 from agent.store.database import StoreConnection, StoreError, connect, transaction
-from agent.store.decisions import browsers
+from agent.store.decisions import browsers, decided
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from agent.store.requests import RequestError
 
 PAGE_USER = "taimat-web"
 
@@ -73,13 +76,16 @@ class DecisionDesk:
                     return self._pair(own, db, question)
                 case OpenLink():
                     return self._open_link(own, db, question)
-                case KnowBrowser() | ListBrowsers() | UnpairBrowser() if not browsers.use(own, question.token,
-                                                                                          self.clock.now()):
+                case BrowserQuestion() if not browsers.use(own, question.token, self.clock.now()):
                     return DecisionAnswer(why="not_paired")
                 case ListBrowsers():
                     return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
                 case UnpairBrowser(which=which):
                     return self._unpair(own, db, which)
+                case ListRequests():
+                    return DecisionAnswer(waiting={each.request: each.digest for each in decided.waiting(own)})
+                case DecideRequest():
+                    return self._decide(own, db, question)
         return DecisionAnswer()
 
     def _pair(self, own: sqlite3.Connection, db: sqlite3.Connection, question: PairBrowser) -> DecisionAnswer:
@@ -110,6 +116,15 @@ class DecisionDesk:
             return DecisionAnswer(why="unknown")
         _log.info("%d browsers are paired no more", len(gone))
         return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
+
+    def _decide(self, own: sqlite3.Connection, db: sqlite3.Connection, question: DecideRequest) -> DecisionAnswer:
+        try:
+            decided.decide(own, db, question.request, question.digest, question.code, "page", self.clock.now())
+        except RequestError as error:
+            _log.warning("%s on the page: %s", question.code, error)
+            return DecisionAnswer(why="too_late")
+        _log.info("request %s: %s on the page", question.request, question.code)
+        return DecisionAnswer()
 
     @contextmanager
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:

@@ -12,6 +12,7 @@ from agent.config.derived import agreed
 from agent.config.privacy import declared
 from agent.core.contract.facts import KeeperFacts, Poke
 from agent.host import board
+from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.keeper import repair
 from agent.keeper.canary import Canary
@@ -19,6 +20,7 @@ from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
 from agent.keeper.key import KeyFault, open_key_socket
 from agent.keeper.pack import Packager
+from agent.keeper.request_judge import RequestJudge
 from agent.keeper.retention import Retention
 from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
@@ -56,7 +58,7 @@ class Keeper:
     sweeper: Sweeper = field(init=False)
     retention: Retention = field(init=False)
     evidence: Evidence = field(init=False)
-    packager: Packager = field(init=False)
+    judge: RequestJudge = field(init=False)
     canary: Canary = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +68,8 @@ class Keeper:
         self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper)
         self.evidence = Evidence(role, self.serial)
-        self.packager = Packager(role.folders, role.runtime, store.free_floor_pct, role.clock)
+        self.judge = RequestJudge(role.settings, self.own, Packager(role.folders, role.runtime, store.free_floor_pct,
+                                                                    role.clock, self.own))
         self.canary = Canary(role.folders)
 
     def recover(self) -> None:
@@ -107,15 +110,24 @@ class Keeper:
                 self.retention.stock.count(self.db)
             self.sweeper.look(self.own, self.db, now)
             self.evidence.sign_some(self.db)
-            self.packager.look(self.db)
             self.canary.look(self.db, now)
-            self.error = None
+            self.error = self._see_to_requests(now)
         except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
             self.error = error.with_traceback(None)
             _log.error("%s: %s; tried again", self.role.folders.root, error)
             if is_full(error):
                 self.retention.give_ballast()
             self._go_on(partial(repair.successor, self.db, self.role.folders, error, self.beat))
+
+    def _see_to_requests(self, now: Instant) -> Exception | None:
+        """Judge and pack; returns what went wrong. A row that somebody has spoiled must hold up nothing else."""
+        try:
+            if self.judge.look(self.db, now):
+                self.outlet.send(Poke(what="requests"), "link", "web")
+        except (OSError, sqlite3.Error, StoreError) as error:
+            _log.error("requests of the ward: %s; tried again", error)
+            return error.with_traceback(None)
+        return None
 
     def examine(self) -> None:
         """Look at all of the database: somebody has met damage in it."""
@@ -150,7 +162,7 @@ class Keeper:
 
     def close(self) -> None:
         """End the process that packs, and close the databases."""
-        self.packager.close()
+        self.judge.packager.close()
         self.db.close()
         self.own.close()
 

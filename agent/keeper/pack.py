@@ -31,6 +31,8 @@ from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.store import pins, requests
 from agent.store.database import StoreError, connect, transaction
+from agent.store.decisions import database as decisions
+from agent.store.decisions import decided
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.archive import tar
@@ -50,6 +52,7 @@ FAULTS_MAX = 5              # of one request, then it has failed
 DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
 NICE = 19
 PICTURE_TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; one that is paused shows nothing to anybody
+PICTURE_WITHIN_MS = 120_000         # after the approval, so that there is time for a keeper that was killed
 MODE = 0o640                        # the link, which is of the store's group, reads it; nobody else does
 
 _log = logging.getLogger(__name__)
@@ -63,19 +66,20 @@ class Packager:
     runtime: Path
     floor_pct: float
     clock: Clock
+    own: sqlite3.Connection             # what the household has decided: agent/store/decisions
     _at_work: dict[str, tuple[str, subprocess.Popen[bytes]]] = field(default_factory=dict, init=False)  # by kind: whose
     _not_before_mono_s: dict[str, float] = field(default_factory=dict, init=False)
     _faults_n: dict[str, int] = field(default_factory=dict, init=False)
 
     def look(self, db: sqlite3.Connection) -> None:
-        """Take up what was approved, and remove what is over. Raises OSError and sqlite3.Error."""
+        """Pack what was approved, and remove what is over. Raises OSError and sqlite3.Error."""
         lie_there = list(self.folders.exports.iterdir())        # before their rows are read, which were there first
-        open_ones = {request.id: request for request in requests.open_ones(db)}
+        open_ones = {request.id: request for request in requests.open_ones(db) if self._is_released(request)}
         for kind in list(self._at_work):
             self._see_to_process(db, kind, open_ones)
         self._forget_all_but(open_ones)
         for path in lie_there:
-            if path.name.partition(".")[0] not in open_ones:    # nothing released for one purpose stays for another
+            if _request_of(path) not in open_ones:      # nothing released for one purpose stays for another
                 path.unlink(missing_ok=True)
         pins.release_ended(db)
         for request in open_ones.values():
@@ -83,7 +87,18 @@ class Packager:
                 _log.error("the file of request %d is gone; it is made anew", request.n)
                 requests.unpacked(db, request.id)
             elif request.state == "approved" and request.kind not in self._at_work:
-                self._begin(request)
+                self._begin(db, request)
+
+    def _is_released(self, request: WardRequest) -> bool:
+        """Whether the household has approved these very pictures, and not so long ago that nobody expects them."""
+        known, now = decided.find(self.own, request.id), self.clock.now()
+        return (known is not None and known.releases(request) and request.state in decided.UNDER_WAY
+                and now.wall_ms - known.when.wall_ms <= decided.RELEASED_MS)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether something is being packed."""
+        return bool(self._at_work)
 
     def close(self) -> None:
         """End what is at work; the next life begins it again."""
@@ -110,17 +125,34 @@ class Packager:
             with contextlib.suppress(RequestError):
                 requests.fail(db, request.id, "not_packed")
 
-    def _begin(self, request: WardRequest) -> None:
+    def _begin(self, db: sqlite3.Connection, request: WardRequest) -> None:
         if self.clock.mono_s() < self._not_before_mono_s.get(request.id, 0.0):
+            return
+        if request.kind == "snapshot" and not self._is_of_this_moment(request.id):
+            _log.warning("request %d: the moment when it was approved is over", request.n)
+            requests.fail(db, request.id, "no_picture")
             return
         command = [sys.executable, "-m", "agent.keeper.pack", str(os.getpid()), str(self.folders.root),
                    str(self.runtime), str(self.floor_pct), request.id]
         self._at_work[request.kind] = request.id, subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
+    def _is_of_this_moment(self, request_id: str) -> bool:
+        """Whether a picture of now is the one that the household has agreed to: without this bound whoever asks for it
+        anew, or removes the last one, would watch the camera.
+        """
+        known, now = decided.find(self.own, request_id), self.clock.now()
+        return (known is not None and known.when.boot == now.boot
+                and now.mono_ms - known.when.mono_ms <= PICTURE_WITHIN_MS)
+
     def _forget_all_but(self, open_ones: dict[str, WardRequest]) -> None:
         for memory in (self._not_before_mono_s, self._faults_n):
             for request_id in memory.keys() - open_ones.keys():
                 del memory[request_id]
+
+
+def _request_of(path: Path) -> str:
+    """The request whose file, or draft of one, this is."""
+    return path.name.lstrip(".").partition(".")[0]
 
 
 class Hopeless(Exception):
@@ -216,11 +248,14 @@ def photograph(folders: Folders, runtime: Path, request: WardRequest) -> Packed:
     raise Hopeless("no_picture")
 
 
-def work(db: sqlite3.Connection, folders: Folders, runtime: Path, request_id: str, floor_pct: float,
-         sign: AskKeeper) -> int:
-    """Pack it, if it is to be, and write down what came of it. Returns the exit code."""
-    request = requests.find(db, request_id)
-    if request is None or request.state != "approved":
+def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runtime: Path, request_id: str,
+         floor_pct: float, sign: AskKeeper) -> int:
+    """Pack it, if it is to be, and write down what came of it. Returns the exit code.
+
+    The shared row is read once: all that is packed comes from what is in memory then, and was decided on.
+    """
+    request, known = requests.find(db, request_id), decided.find(own, request_id)
+    if request is None or known is None or request.state != "approved" or not known.releases(request):
         return DONE
     try:
         is_clip = request.kind == "clip"
@@ -259,13 +294,13 @@ def main(argv: list[str]) -> int:
     log.set_up("keeper", "info")
     folders = Folders(given.store)
     try:
-        db = connect(folders.root)
+        own, db = decisions.connect(folders), connect(folders.root)
     except StoreError as error:
         _log.error("%s", error)
         return FAULT
     outlet = Outlet(given.runtime)
     sign = AskKeeper(db, outlet, lambda: os.getppid() == given.keeper)
-    code = work(db, folders, given.runtime, given.request, given.floor_pct, sign)
+    code = work(own, db, folders, given.runtime, given.request, given.floor_pct, sign)
     outlet.send(Poke(what="requests"), "link", "web")
     return code
 

@@ -20,7 +20,7 @@ from agent.host.clock import Clock, Instant
 from agent.link.drain import Drain
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.policy import RequestPolicy
+from agent.link.requests.inbox import RequestInbox
 from agent.link.update.flow import UpdateFlow
 from agent.link.verdict import Outcome
 from agent.process import restart
@@ -42,13 +42,14 @@ class Actions:
     drain: Drain
     reporter: Reporter
     presence: Presence
-    policy: RequestPolicy
+    request_inbox: RequestInbox
     updates: UpdateFlow
     facts: Callable[[], LinkFacts]        # the link's own
     reborn: Callable[[], None]          # has the birth sent again
 
-    def do(self, name: str, args: Struct, order_id: str) -> Outcome:
-        """Carry it out, or as much of it as may come before its answer is written."""
+    def do(self, name: str, args: Struct, order_id: str, command: bytes) -> Outcome:
+        """Carry it out, or as much of it as may come before its answer is written; `command` is all of it as it came.
+        """
         match name, args:
             case "rebirth", _:
                 return Outcome(then=self.reborn)
@@ -63,11 +64,11 @@ class Actions:
             case "restart", Restart(role):
                 return self._restart(role)
             case _, Snapshot() | ClipExport():
-                return self.policy.request(order_id, args)
+                return self.request_inbox.request(command)
             case _, Update():
                 return self.updates.order(order_id, args)
             case _, ClipCancel():
-                return self.policy.cancel(args)
+                return self.request_inbox.cancel(command, args)
         return Outcome("refused", "unsupported")
 
     def _clocks(self, utc_ms: int) -> Clocks:

@@ -11,9 +11,9 @@ from agent.store.requests import WardRequest
 from agent.store.updates import UpdateOrder
 
 OF_REQUESTS: dict[str, tuple[CommandState, str | None]] = {
-    "waiting": ("waiting_consent", None), "approved": ("running", None), "packed": ("running", None),
-    "delivered": ("done", None), "refused": ("refused", "refused"), "lapsed": ("refused", "lapsed"),
-    "cancelled": ("refused", "cancelled")}
+    "new": ("accepted", None), "waiting": ("waiting_consent", None), "approved": ("running", None),
+    "packed": ("running", None), "delivered": ("done", None), "refused": ("refused", "refused"),
+    "lapsed": ("refused", "lapsed"), "cancelled": ("refused", "cancelled")}
 OF_UPDATES: dict[str, CommandState] = {
     "waiting": "waiting_consent", "approved": "running", "handed": "running",
     "done": "done", "failed": "failed", "refused": "refused"}
@@ -51,6 +51,8 @@ class AnswerQueue:
 def of_request(request: WardRequest, now: Instant, sent_b: int | None = None) -> wire.Response:
     """The answer as it stands; `sent_b` bytes are uploaded, where somebody knows better than the card."""
     st, code = OF_REQUESTS.get(request.state, ("failed", request.code))
+    if code == "refused" and request.decided_by == "rule":
+        code = "no_consent"
     open_one, packed = st in GOING_ON, request.state == "packed"
     return wire.Response(
         v=wire.VERSION, id=request.id, st=st, code=code, ts=None if now.clock == "unset" else now.wall_ms,

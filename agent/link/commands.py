@@ -11,7 +11,7 @@ from agent.core.contract.wire.commands import args
 from agent.core.rate import RateLimit
 from agent.link import command_log
 from agent.link.actions import Actions
-from agent.link.answers import AnswerQueue
+from agent.link.answers import AnswerQueue, state
 from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
 from agent.link.verdict import Outcome, judge, rule_of
@@ -75,12 +75,13 @@ class CommandHandler:
             self._answers.put(ordered, payload)
             return
 
-        outcome = self._actions.do(name, args(command, rule.args), ordered.id)
+        outcome = self._actions.do(name, args(command, rule.args), ordered.id, message.payload)
         while (payload := (yield StoreJob(self._finish(ordered, outcome)))) is None:
             yield self._flows.after(RETRY_S)
         self._written()
         outcome.then()
-        self._answers.put(ordered, payload)
+        if state(payload) != "accepted":            # else the keeper has to look first: the answer follows
+            self._answers.put(ordered, payload)
 
     def _repeat(self) -> Flow:
         waiting: list[Ordered] | None = yield StoreJob(functools.partial(commands.untold, limit_n=AGAIN_MAX))

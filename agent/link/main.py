@@ -93,7 +93,7 @@ class Link:
         line = UploadLine(settings, role.folders, store, self._flows, tempo.upload, answers)
         self._requests = RequestFlow(settings, role.runtime, own_id, self._flows, line, audit, answers,
                                      written.set)
-        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.policy,
+        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.inbox,
                           self._updates, self._facts, presence.want_birth)
         in_force = SettingsInForce(settings, role.runtime, self._reporter, presence, presence.want_birth)
         in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)

@@ -3,31 +3,16 @@
 `python -m agent.link.signature KEY_FILE` or `... --hex KEY`, with the payload on stdin; the exit code is the answer.
 The cryptography library would otherwise stay in the link's memory for good, for a few commands a year.
 """
-import base64
 import sys
-from typing import Any
 
-import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from agent.core.evidence.ledger.chain import fingerprint
-from agent.core.evidence.ledger.row import canonical
 from agent.host import command_key
-from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
+from agent.link.verifier import CODES, UNKNOWN_KEY
 
 
 def judge(payload: bytes, key: bytes) -> int:
     """Returns GOOD, UNKNOWN_KEY or BAD for a payload: a JSON object with its signature in `sig`."""
-    try:
-        told: dict[str, Any] = msgspec.json.decode(payload)     # all of it, also what nobody has looked into so far
-        signature = told.pop("sig", "")
-        if told.get("kid", fingerprint(key)) != fingerprint(key):
-            return UNKNOWN_KEY
-        Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature, validate=True), canonical(told))
-    except (InvalidSignature, ValueError, RecursionError):
-        return BAD
-    return GOOD
+    code = command_key.fault_of(payload, key)
+    return next(exit_code for exit_code, its in CODES.items() if its == code)
 
 
 def main(argv: list[str]) -> int:

@@ -67,7 +67,7 @@ def load(ward: BrokerAccount, own_id: str) -> Credentials:
 
 def _leaf(path: str) -> certificate.Leaf:
     try:
-        leaf = certificate.read(ssl.PEM_cert_to_DER_cert(_first_certificate(Path(path).read_text(encoding="ascii"))))
+        leaf = certificate.of_pem(Path(path).read_text(encoding="ascii"))
     except OSError as error:
         raise _unusable("cert_file", f"{{cert}}: {path}: {error.strerror}; {{enrol_or}}correct the path") from error
     except (ValueError, certificate.NotACertificate) as error:
@@ -80,12 +80,6 @@ def _leaf(path: str) -> certificate.Leaf:
 
 def _unusable(code: str, text: str) -> LinkFault:
     return LinkFault(code, text, "refused")
-
-
-def _first_certificate(pem: str) -> str:
-    """Without the certificates of a chain behind it."""
-    end = pem.find(ssl.PEM_FOOTER)
-    return pem[max(pem.find(ssl.PEM_HEADER), 0):end + len(ssl.PEM_FOOTER)] if end >= 0 else pem
 
 
 def context(ward: BrokerAccount) -> ssl.SSLContext:

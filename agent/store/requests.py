@@ -1,24 +1,28 @@
-"""The ward's requests for pictures: what each asks for, who decided, and what became of it.
+"""The ward's requests for pictures, as all roles see them: what each asks for, and what became of it.
 
-Each step is one transaction with its row for the ledger and its event, so none happens without being told.
+The rows are a view: what is asked stands in the ward's signed command, and what was decided in the keeper's own
+database (agent/store/decisions/decided.py).
 """
+import contextlib
+import hashlib
 import sqlite3
 from dataclasses import dataclass
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import Decided, Delivered
-from agent.core.household.sharing_rules import Decision, Kind, State, may_become
+from agent.core.evidence.ledger import Delivered, canonical
+from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
-from agent.store import boots, ledger, outbox
+from agent.store import ledger, outbox
 from agent.store.database import transaction
 
 KEPT_N = 2000               # requests; the oldest that are at their end go first
 WAITING_MAX = 50            # open at once: a household can't judge more
-OPEN = "state IN ('waiting', 'approved', 'packed')"
-GIVEN = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
-         "receipt_key", "until_ms")
-COLUMNS = ", ".join((*GIVEN, "n", "state", "wall_ms", "decided_by", "decided_ms", "code", "bytes", "sha256", "manifest",
-                     "sent_b", "receipt"))
+OPEN = "state IN ('new', 'waiting', 'approved', 'packed')"
+ASKED = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
+         "receipt_key")
+COLUMNS = ", ".join((*ASKED, "command", "n", "state", "until_ms", "cancel", "wall_ms", "decided_by", "decided_ms",
+                     "code", "bytes", "sha256", "manifest", "sent_b", "receipt"))
 
 
 class RequestError(Exception):
@@ -38,11 +42,13 @@ class WardRequest:
     basis: str
     upload: str                         # URL of the ward's intake
     receipt_key: str                    # Ed25519, hex
-    until_ms: int                       # so long the household has to decide
     begin_ms: int | None = None
     end_ms: int | None = None
+    command: bytes = b""                # all of that, as the ward has signed it
     n: int = 0                          # by which the household knows it; given when it is added
-    state: State = "waiting"
+    state: State = "new"
+    until_ms: int | None = None         # so long the household has to decide
+    cancel: bytes | None = None         # the ward's signed command that it is not wanted any more
     wall_ms: int = 0                    # when it came
     decided_by: str | None = None
     decided_ms: int | None = None
@@ -53,23 +59,34 @@ class WardRequest:
     sent_b: int = 0
     receipt: str | None = None
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what is asked: by it everybody knows that the same was shown, decided and packed.
 
-def add(db: sqlite3.Connection, request: WardRequest, now: Instant, approved: bool) -> WardRequest:
-    """A new one, which waits for the household unless its rule has `approved` it; in the caller's transaction.
+        Raises NotCanonical for values that no command has.
+        """
+        return hashlib.sha256(canonical({name: getattr(self, name) for name in ASKED})).hexdigest()
 
-    Raises RequestError where too many wait already.
+    @property
+    def intake_key(self) -> str:
+        """The short name of the key by whose receipt the intake is known, in groups that people can compare."""
+        with contextlib.suppress(ValueError):       # of a row that the ward's command never made
+            name = fingerprint(bytes.fromhex(self.receipt_key))
+            return " ".join(name[at:at + 4] for at in range(0, len(name), 4))
+        return self.receipt_key
+
+
+def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
+    """A new one, for the keeper to look at; in the caller's transaction. Raises RequestError where too many are open.
     """
     if db.execute(f"SELECT COUNT(*) FROM request WHERE {OPEN}").fetchone()[0] >= WAITING_MAX:
         raise RequestError(f"{WAITING_MAX} requests are open already")
-    marks = ", ".join("?" * (len(GIVEN) + 5))
-    db.execute(f"INSERT INTO request ({', '.join(GIVEN)}, state, boot, mono_ms, wall_ms, clock) VALUES ({marks})",
-               (*(getattr(request, name) for name in GIVEN), "waiting", now.boot, now.mono_ms, now.wall_ms, now.clock))
-    if approved:
-        _become(db, request.id, "approved", decided_by="rule", decided_ms=now.wall_ms)
-        _tell_decision(db, request, "approved", "rule", now)
+    marks = ", ".join("?" * (len(ASKED) + 6))
+    db.execute(f"INSERT INTO request ({', '.join(ASKED)}, command, state, boot, mono_ms, wall_ms, clock) "
+               f"VALUES ({marks})", (*(getattr(request, name) for name in ASKED), request.command, "new", now.boot,
+                                     now.mono_ms, now.wall_ms, now.clock))
     db.execute("DELETE FROM request WHERE n IN (SELECT n FROM request WHERE NOT " + OPEN +
                " ORDER BY n LIMIT MAX(0, (SELECT COUNT(*) FROM request) - ?))", (KEPT_N,))
-    return _known(db, request.id)
 
 
 def get(db: sqlite3.Connection, number: int) -> WardRequest | None:
@@ -83,8 +100,8 @@ def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
 
 
 def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
-    """All that are not at their end, oldest first."""
-    return _read(db, f"{OPEN} ORDER BY n", -1)
+    """All that are not at their end, oldest first; more than there may be only where somebody else has written them."""
+    return _read(db, f"{OPEN} ORDER BY n", 2 * WAITING_MAX)
 
 
 def waiting_n(db: sqlite3.Connection) -> int:
@@ -97,28 +114,26 @@ def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
     return _read(db, "1 ORDER BY n DESC", limit_n)
 
 
-def decide(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> WardRequest:
-    """Somebody's word: "approved" or "refused" by the household (command, page), "cancelled" by the ward.
+def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
+    """The ward has said by this command that it is not wanted any more; in the caller's transaction.
 
-    Raises RequestError where it is too late for that.
+    Nothing leaves from now on, and the keeper writes down the end. Raises RequestError where it is too late for that.
     """
-    with transaction(db):
-        return decide_within(db, request_id, code, by, now)
+    if not db.execute(f"UPDATE request SET cancel = ? WHERE id = ? AND {OPEN} AND cancel IS NULL",
+                      (command, request_id)).rowcount:
+        raise RequestError("it is at its end already")
 
 
-def decide_within(db: sqlite3.Connection, request_id: str, code: Decision, by: str, now: Instant) -> WardRequest:
-    """The same in the caller's transaction."""
-    request = _become(db, request_id, code, decided_by=by, decided_ms=now.wall_ms)
-    _tell_decision(db, request, code, by, now)
-    return _known(db, request_id)
+def uncancel(db: sqlite3.Connection, request_id: str) -> None:
+    """The ward has not said so."""
+    db.execute("UPDATE request SET cancel = NULL WHERE id = ?", (request_id,))
 
 
-def lapse(db: sqlite3.Connection, now: Instant) -> list[WardRequest]:
-    """Give up those that waited too long for the household; only a clock that is right tells. Returns them."""
-    if not boots.is_sure(db, now.boot, now.clock):
-        return []
-    late = _read(db, f"state = 'waiting' AND until_ms <= {now.wall_ms:d} ORDER BY n", -1)
-    return [decide(db, request.id, "lapsed", "time", now) for request in late]
+def stand(db: sqlite3.Connection, request_id: str, state: State, by: str | None, decided_ms: int | None,
+          until_ms: int | None) -> None:
+    """How the keeper says that it stands; in the caller's transaction."""
+    db.execute("UPDATE request SET state = ?, decided_by = ?, decided_ms = ?, until_ms = ? WHERE id = ?",
+               (state, by, decided_ms, until_ms, request_id))
 
 
 def packed(db: sqlite3.Connection, request_id: str, size_b: int, sha256: str, manifest: str | None) -> None:
@@ -140,6 +155,8 @@ def sent(db: sqlite3.Connection, request_id: str, sent_b: int) -> None:
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> WardRequest:
     """The ward's receipt, checked, is there; in the caller's transaction. Raises RequestError."""
+    if (known := find(db, request_id)) and known.cancel is not None:
+        raise RequestError("the ward has cancelled it")
     request = _become(db, request_id, "delivered", receipt=receipt)
     assert request.bytes is not None and request.sha256 is not None
     ledger.note(db, now, Delivered(request=request.id, bytes=request.bytes, sha256=request.sha256, receipt=receipt,
@@ -166,15 +183,6 @@ def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: st
     names = ", ".join(f"{name} = ?" for name in ("state", *changes))
     db.execute(f"UPDATE request SET {names} WHERE id = ?", (state, *changes.values(), request_id))
     return request
-
-
-def _tell_decision(db: sqlite3.Connection, request: WardRequest, code: Decision, by: str, now: Instant) -> None:
-    ledger.note(db, now, Decided(
-        request=request.id, code=code, by=by, asked=request.kind, camera=request.camera, case=request.case_no,
-        purpose=request.purpose, officer=request.officer, basis=request.basis, begin_ms=request.begin_ms,
-        end_ms=request.end_ms))
-    outbox.append(db, "consent", request.camera, now, wire.encode(wire.ConsentData(
-        request=request.id, code=code, by=by, case=request.case_no)))
 
 
 def _known(db: sqlite3.Connection, request_id: str) -> WardRequest:

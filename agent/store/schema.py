@@ -168,8 +168,8 @@ CREATE TABLE command (                    -- what the ward has ordered, and the 
 CREATE TABLE request (                    -- pictures that the ward has asked for: store.requests
     n INTEGER PRIMARY KEY AUTOINCREMENT,  -- by which the household knows it
     id TEXT NOT NULL UNIQUE,              -- the ward's command
+    command BLOB NOT NULL,                -- the same as it came, signed: the next ten columns say what it says
     kind TEXT NOT NULL,                   -- clip | snapshot
-    state TEXT NOT NULL,                  -- core.household.sharing_rules
     camera TEXT NOT NULL,
     begin_ms INTEGER,                     -- of the time that is asked for: UTC; NULL with a snapshot
     end_ms INTEGER,
@@ -179,7 +179,9 @@ CREATE TABLE request (                    -- pictures that the ward has asked fo
     basis TEXT NOT NULL,
     upload TEXT NOT NULL,                 -- URL of the ward's intake
     receipt_key TEXT NOT NULL,            -- Ed25519, hex: whose receipt is believed
-    until_ms INTEGER NOT NULL,            -- UTC: then nobody waits for the household any more
+    state TEXT NOT NULL,                  -- core.household.sharing_rules; what the keeper has decided stands elsewhere
+    until_ms INTEGER,                     -- UTC: then nobody waits for the household any more
+    cancel BLOB,                          -- the ward's signed command that it is not wanted any more
     boot TEXT NOT NULL,                   -- when it came
     mono_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL,
@@ -193,5 +195,6 @@ CREATE TABLE request (                    -- pictures that the ward has asked fo
     sent_b INTEGER NOT NULL DEFAULT 0,
     receipt TEXT                          -- the ward's, as it came
 ) STRICT;
-CREATE INDEX request_open ON request (n) WHERE state IN ('waiting', 'approved', 'packed');     -- as store.requests asks
+CREATE INDEX request_open ON request (n)             -- as store.requests asks
+    WHERE state IN ('new', 'waiting', 'approved', 'packed');
 """

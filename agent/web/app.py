@@ -71,7 +71,7 @@ def build(parts: PageParts) -> ASGIApp:
     feeds = Feeds(parts.pool, parts.health, parts.clock)
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
-    asked = RequestsPage(settings, parts.pool, renderer, parts.clock)
+    asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
     pairing = PairPage(settings.web, parts.browsers, renderer, parts.clock)
     routes = [
         Route("/", pages.home),
@@ -89,6 +89,7 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/handout", exporting.make, methods=["POST"]),
         Route("/requests", asked.show, methods=["GET"]),
         Route("/requests", asked.decide, methods=["POST"]),
+        Route("/requests/{n:int}/approve", asked.confirm),
         Route("/busy/forget", busy.forget, methods=["POST"]),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.pair, methods=["POST"]),

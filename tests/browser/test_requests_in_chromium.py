@@ -23,7 +23,7 @@ def house(tmp_path) -> Iterator[Household]:
         yield house
 
 
-def test_two_taps_from_the_notice_to_the_answer(house, tmp_path):
+def test_three_taps_from_the_notice_to_the_answer(house, tmp_path):
     now, db = SystemClock().now(), connect(house.folders.root)
     happen(house.folders, now)
     asked = ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
@@ -31,6 +31,10 @@ def test_two_taps_from_the_notice_to_the_answer(house, tmp_path):
         browser.open(house.link())
         browser.click("a.alert[href='/requests']")
         browser.until("location.pathname === '/requests'")
+        assert browser.run("return document.querySelector('main').scrollWidth <= window.innerWidth")
+        assert browser.run(SMALL_TARGETS) == []
+        browser.click("a[href$='/approve']")
+        browser.until("location.pathname.endsWith('/approve')")
         assert browser.run("return document.querySelector('main').scrollWidth <= window.innerWidth")
         assert browser.run(SMALL_TARGETS) == []
         browser.click("button[value='approve']")

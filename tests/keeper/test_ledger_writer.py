@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent import __version__
 from agent.config.derived import digest
-from agent.config.settings import Camera, Settings, Store
+from agent.config.settings import Camera, Settings, Store, Ward
 from agent.core.evidence.ledger import CameraPaused, Updated, decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
@@ -37,10 +37,11 @@ REPO = Path(__file__).parents[2]
 WINDY = Camera(name="gate", source="picamera:0", masks=[[(0, 0), (0.5, 0), (0.5, 0.5)]])
 
 
-def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, camera: Camera = WINDY) -> Keeper:
+def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, camera: Camera = WINDY,
+              ward: Ward | None = None) -> Keeper:
     store = Store(folder=str(folders.root), free_floor_pct=1)
     place = folders.root.parent
-    role = Role(Settings(store=store, camera=[camera]), None, folders, place, clock,
+    role = Role(Settings(store=store, camera=[camera], ward=ward or Ward()), None, folders, place, clock,
                 Heartbeat("keeper", "keeper", place, clock), Stop(), None)
     return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(place), serial)
 

@@ -21,7 +21,7 @@ from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look,
 from tests.rigs.shelf import OFFSET_MS, put
 from tests.rigs.vault import Vault
 from tests.rigs.wait import until
-from tests.rigs.wishes import ask
+from tests.rigs.wishes import ask, decide
 
 
 def keeper_at_end(folders, clock) -> Keeper:
@@ -38,7 +38,7 @@ def keeper(folders, hand_clock) -> Keeper:
     shoot(keeper.db, folders)
     keeper.round(asked_for_space=False)
     yield keeper
-    keeper.packager.close()
+    keeper.judge.packager.close()
     keeper.db.close()
 
 
@@ -106,7 +106,7 @@ def test_refused_while_it_is_packed_or_afterwards_nothing_of_it_is_left(keeper):
         request_id = wanted(keeper)
         rounds(keeper, request_id, state)
         keeper.round(asked_for_space=False)
-        requests.decide(keeper.db, request_id, "refused", "page", keeper.role.clock.now())
+        decide(keeper.db, request_id, "refused", "page", keeper.role.clock.now())
         until(lambda: keeper.round(asked_for_space=False) or not (files(keeper) or pinned_n(keeper)), "nothing is left")
         assert requests.find(keeper.db, request_id).state == "refused"
 
@@ -132,7 +132,7 @@ def test_a_file_that_is_gone_is_made_anew(keeper, folders):
 def test_the_next_life_goes_on_where_a_kill_came(keeper, folders, hand_clock):
     request_id = wanted(keeper)
     keeper.round(asked_for_space=False)
-    keeper.packager.close()
+    keeper.judge.packager.close()
     after = keeper_at_end(folders, hand_clock)
     rounds(after, request_id, "packed")
     after.db.close()
@@ -158,9 +158,9 @@ def test_what_is_still_being_recorded_is_left_out_and_what_is_nothing_else_waits
 def test_without_footage_room_or_a_date_it_fails_with_that_code(keeper, folders):
     assert rounds(keeper, wanted(keeper, begin_ms=1, end_ms=2), "failed").code == "no_footage"
     assert rounds(keeper, wanted(keeper, camera="yard"), "failed").code == "no_footage"
-    keeper.packager.floor_pct = 200
+    keeper.judge.packager.floor_pct = 200
     assert rounds(keeper, wanted(keeper), "failed").code == "no_room"
-    keeper.packager.floor_pct = 1
+    keeper.judge.packager.floor_pct = 1
     (clip,) = record_all(STREAM, PACKETS, [0], PACKETS[-1].dts_us + LAST_US)
     put(keeper.db, folders, clip, camera="yard", boot="0ld0b007", clock="saved")
     assert rounds(keeper, wanted(keeper, camera="yard"), "failed").code == "undated"
@@ -190,5 +190,5 @@ def test_encrypted_footage_is_opened_and_without_its_key_it_is_locked(folders, h
     for path in folders.keys.glob("days/*"):
         path.unlink()
     assert rounds(keeper, wanted(keeper, **span), "failed").code == "locked"
-    keeper.packager.close()
+    keeper.judge.packager.close()
     keeper.db.close()

@@ -20,7 +20,7 @@ from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.policy import RequestPolicy
+from agent.link.requests.inbox import RequestInbox
 from agent.link.store_thread import StoreThread
 from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
@@ -81,7 +81,7 @@ class DeskRig:
         self.answer_queue, self.flows = AnswerQueue(), FlowRunner(self.store, Verifier(key_file, clock), clock)
         updates = UpdateFlow(settings, folder, UpdateFolders(), self.flows, Waits(), self.answer_queue, lambda: None)
         self.actions = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, writer),
-                               Presence(settings, clock), RequestPolicy(settings, lambda: None), updates,
+                               Presence(settings, clock), RequestInbox(settings, lambda: None), updates,
                                lambda: LinkFacts(outbox_n=3, broker_detail="secret"), self._born)
         self.store.ask(join)
         self.store.ask(lambda db: close_interrupted(db, clock.now()))

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract.facts import Poke
 from agent.core.evidence.ledger.row import canonical
+from agent.core.household.sharing_rules import Decision
 from agent.store import ledger, requests
 from agent.store.folders import Folders
 from tests.rigs.broker import Broker
@@ -21,6 +22,7 @@ from tests.rigs.links import ROOT, LinkRig
 from tests.rigs.tus import Tus
 from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
+from tests.rigs.wishes import decide
 
 DEV = "c-7f3a9c21b04d"
 AGO_MS = 3_600_000
@@ -82,12 +84,17 @@ class House:
 
     def order(self, name: str, args: dict[str, Any], by: Ed25519PrivateKey | None = None) -> str:
         """Send a signed command; returns its id."""
+        payload = self.signed(name, args, by)
+        self.ward.publish(f"{DEV}/cmd/{name}", payload)
+        return json.loads(payload)["id"]
+
+    def signed(self, name: str, args: dict[str, Any], by: Ed25519PrivateKey | None = None) -> bytes:
+        """A signed command."""
         now_ms = self.rig.clock.now().wall_ms
         order = {"v": 1, "id": f"01KAV0Z6V6M3W2Q8T1B7N{time.time_ns() % 10**3:03d}{next(self._numbers):02d}",
                  "iat": now_ms, "exp": now_ms + 60_000, "dev": DEV, "name": name, "by": "w07/officer-118", "args": args}
         order["sig"] = base64.b64encode((by or self._key).sign(canonical(order))).decode()
-        self.ward.publish(f"{DEV}/cmd/{name}", json.dumps(order).encode())
-        return order["id"]
+        return json.dumps(order).encode()
 
     def wish(self, **more: Any) -> dict[str, Any]:
         """Args of a wish for pictures of the camera "gate"."""
@@ -112,9 +119,9 @@ class House:
         return until(lambda: next((told for told in self.answers(order_id) if told["st"] == st), None),
                      f"{st} of {self.said(order_id)}")
 
-    def decide(self, order_id: str, code: str) -> None:
+    def decide(self, order_id: str, code: Decision) -> None:
         """The household's word, as a command or the page gives it."""
-        requests.decide(self.db, order_id, code, "command", self.rig.clock.now())
+        decide(self.db, order_id, code, "command")
         self.rig.outlet.send(Poke(what="requests"), "keeper", "link")
 
     def request(self, order_id: str) -> requests.WardRequest | None:

@@ -13,7 +13,7 @@ from agent.store.decisions import consent
 from agent.store.folders import Folders
 from agent.store.membership import Membership
 from agent.store.ward_settings import NOTHING, Given
-from tests.rigs.wishes import ask
+from tests.rigs.wishes import ask, decide
 
 ALONE = Agreed(cameras={}, keep_h=240, keep_continuous_h=72)
 OURS, OTHERS = (Agreed(cameras={}, keep_h=240, keep_continuous_h=72, ward=ward, text=1, told=["motion"], by="settings")
@@ -98,7 +98,7 @@ def test_leaving_empties_what_waits_and_no_number_comes_again(own, lonely, hand_
             outbox.append(lonely, "motion", "gate", hand_clock.now(), "{}")
         outbox.quarantine(lonely, 2, "schema")
         ward_settings.put(lonely, Given(ver=5, cfg={"retention_d": 3}))
-    requests.decide(lonely, ask(lonely, now=hand_clock.now()).id, "approved", "page", hand_clock.now())
+    decide(lonely, ask(lonely, now=hand_clock.now()).id, "approved", "page", hand_clock.now())
     assert settle(own, lonely, ALONE, hand_clock.now())
     assert told(lonely) == [] and outbox.quarantined_n(lonely) == 0 and outbox.next_seq(lonely) == 8
     assert ward_settings.read(lonely) == NOTHING and membership.read(lonely) is None and membership.has_left(lonely)

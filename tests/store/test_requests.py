@@ -7,8 +7,9 @@ import pytest
 from agent.host.clock import Instant
 from agent.store import boots, requests
 from agent.store.database import transaction
+from agent.store.decisions import decided
 from agent.store.requests import WAITING_MAX, RequestError
-from tests.rigs.wishes import HOUR_MS, ask
+from tests.rigs.wishes import as_keeper, ask, decide, insert
 
 NOW = Instant("0b007001", 5_000_000, 1_795_600_000_000, "ntp")
 
@@ -34,7 +35,7 @@ def test_from_the_question_to_the_receipt(store):
     asked = ask(store, now=NOW)
     assert (asked.n, asked.state, requests.waiting_n(store)) == (1, "waiting", 1)
     assert noted(store) == [] == told(store)
-    approved = requests.decide(store, asked.id, "approved", "page", NOW)
+    approved = decide(store, asked.id, "approved", "page", NOW)
     assert (approved.state, approved.decided_by, approved.decided_ms) == ("approved", "page", NOW.wall_ms)
     requests.packed(store, asked.id, 1_000, 64 * "a", 64 * "b")
     requests.sent(store, asked.id, 400)
@@ -54,34 +55,66 @@ def test_a_rule_decides_in_the_same_moment(store):
 @pytest.mark.parametrize("late", ["approved", "refused", "cancelled"])
 def test_what_is_refused_stays_refused(store, late):
     asked = ask(store, now=NOW)
-    requests.decide(store, asked.id, "refused", "command", NOW)
+    decide(store, asked.id, "refused", "command", NOW)
     with pytest.raises(RequestError, match="request 1 is refused already"):
-        requests.decide(store, asked.id, late, "page", NOW)
+        decide(store, asked.id, late, "page", NOW)
     assert noted(store) == [("decision", "refused")]
 
 
 def test_an_approval_is_taken_back_until_the_ward_has_it(store):
     asked = ask(store, now=NOW, approved=True)
     requests.packed(store, asked.id, 1_000, 64 * "a", None)
-    assert requests.decide(store, asked.id, "refused", "page", NOW).state == "refused"
+    assert decide(store, asked.id, "refused", "page", NOW).state == "refused"
     with pytest.raises(RequestError), transaction(store):
         requests.deliver(store, asked.id, "{}", NOW)
     assert noted(store)[-1] == ("decision", "refused")
 
 
-def test_nobody_waits_for_ever_but_only_a_clock_that_is_right_tells(store):
+@pytest.mark.parametrize("cut", ["before the shared row", "behind it"])
+def test_a_word_that_a_cut_left_half_told_is_told_once(store, cut):
     asked = ask(store, now=NOW)
-    later_ms = NOW.wall_ms + 24 * HOUR_MS
-    unsure = Instant("0b007002", 1, later_ms, "saved")
-    boots.remember(store, unsure.boot)
-    assert requests.lapse(store, unsure) == []
-    (lapsed,) = requests.lapse(store, Instant("0b007002", 2, later_ms, "ntp"))
-    assert (lapsed.id, lapsed.state) == (asked.id, "lapsed") and told(store) == [("consent", "lapsed")]
+    with as_keeper(store) as own:
+        if cut == "behind it":
+            decided.decide(own, store, asked.id, asked.digest, "approved", "page", NOW)
+            own.execute("UPDATE decision SET told = 0")
+        else:
+            own.execute("UPDATE decision SET code = 'approved', by = 'page', wall_ms = ?, told = 0", (NOW.wall_ms,))
+        assert decided.tell(own, store) and not decided.tell(own, store)
+    assert requests.find(store, asked.id).state == "approved"
+    assert noted(store) == [("decision", "approved")] and told(store) == [("consent", "approved")]
+
+
+def test_a_row_says_what_was_decided_whoever_writes_into_it(store):
+    asked = ask(store, now=NOW)
+    store.execute("UPDATE request SET state = 'approved', decided_by = 'page', decided_ms = ?", (NOW.wall_ms,))
+    with as_keeper(store) as own:
+        assert decided.put_right(own, store, asked.id) and not decided.put_right(own, store, asked.id)
+    assert requests.find(store, asked.id) == asked and noted(store) == []
+
+
+def test_who_leaves_its_ward_has_refused_all_that_was_open(store):
+    asked = [ask(store, now=NOW), ask(store, now=NOW, approved=True), ask(store, now=NOW)]
+    decide(store, asked[2].id, "refused", "page", NOW)
+    with as_keeper(store) as own:
+        decided.refuse_all(own, store, "leaving", NOW)
+    found = [requests.find(store, each.id) for each in asked]
+    assert [(each.state, each.decided_by) for each in found] == [
+        ("refused", "leaving"), ("refused", "leaving"), ("refused", "page")]
+
+
+def test_what_the_ward_has_cancelled_is_not_delivered_any_more(store):
+    asked = ask(store, now=NOW, approved=True)
+    requests.packed(store, asked.id, 1_000, 64 * "a", None)
+    requests.cancel(store, asked.id, b"signed")
+    with pytest.raises(RequestError, match="cancelled"), transaction(store):
+        requests.deliver(store, asked.id, "{}", NOW)
+    with pytest.raises(RequestError):
+        requests.cancel(store, asked.id, b"signed")
 
 
 def test_more_than_any_ward_needs_is_not_taken(store):
     for _ in range(WAITING_MAX):
         ask(store, now=NOW)
     with pytest.raises(RequestError, match="open already"):
-        ask(store, now=NOW)
+        insert(store, now=NOW)
     assert len(requests.newest(store, 100)) == WAITING_MAX

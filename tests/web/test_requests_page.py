@@ -10,7 +10,7 @@ from agent.host.clock import SystemClock
 from agent.store import requests
 from agent.store.database import connect
 from tests.rigs.household import Household, happen
-from tests.rigs.wishes import ask
+from tests.rigs.wishes import ask, insert
 
 PHONE = {"host": "192.168.1.7:8088"}
 
@@ -37,7 +37,8 @@ def test_who_asks_and_what_would_leave_is_on_the_page_before_the_buttons(house, 
     ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
     page = house.get("/requests?lang=en").text
     for told in ("Trần Văn B", "W07-2026-0093", "Theft", "BLTTHS 2015, điều 107", " s of video", "(clips: 1)",
-                 "Approve and send", "Refuse", "Look at the clips first", 'href="/clips/gate-'):
+                 ">Approve<", ">Refuse<", "ward07.example.invalid:8443 (its key: 6668",
+                 "Look at the clips first", 'href="/clips/gate-'):
         assert told in page, told
     assert "The ward asks for recordings. You decide" in house.get("/?lang=en").text
     assert 'href="/requests"' in house.get("/events").text
@@ -45,16 +46,22 @@ def test_who_asks_and_what_would_leave_is_on_the_page_before_the_buttons(house, 
 
 def test_a_tap_decides_and_can_take_an_approval_back(house, db):
     asked = ask(db)
-    answer = house.post("/requests", f"n={asked.n}&do=approve")
+    assert 'value="approve"' not in house.get("/requests").text, "not on the list: it is asked for once more"
+    asked_again = house.get(f"/requests/{asked.n}/approve?lang=en").text
+    for told in ("ward07.example.invalid:8443 (its key: 6668 7aad f862 bd77)", "Trần Văn B", "Yes, send it"):
+        assert told in asked_again, told
+    assert requests.find(db, asked.id).state == "waiting"
+    answer = house.post("/requests", f"n={asked.n}&do=approve&digest={asked.digest}")
     assert (answer.status, answer.headers["location"]) == (303, "/requests")
     found = requests.find(db, asked.id)
     assert (found.state, found.decided_by) == ("approved", "page")
     page = house.get("/requests").text
     assert "Đã đồng ý, đang chuẩn bị" in page and page.count('value="refuse"') == 1 and 'value="approve"' not in page
-    house.post("/requests", f"n={asked.n}&do=refuse")
+    house.post("/requests", f"n={asked.n}&do=refuse&digest={asked.digest}")
     assert requests.find(db, asked.id).state == "refused"
-    late = house.post("/requests", f"n={asked.n}&do=approve")
-    assert late.status == 409 and "Đã quá muộn" in late.text
+    late = house.post("/requests", f"n={asked.n}&do=approve&digest={asked.digest}")
+    assert late.status == 409 and "không còn phù hợp" in late.text
+    assert house.get(f"/requests/{asked.n}/approve").status == 409
     assert "asked_n" not in house.get("/").text and "Phường xin" not in house.get("/").text
 
 
@@ -62,6 +69,18 @@ def test_a_tap_decides_and_can_take_an_approval_back(house, db):
 def test_a_form_that_is_none_of_ours_changes_nothing(house, db, form):
     asked = ask(db)
     assert house.post("/requests", form).status in (400, 413)
+    assert requests.find(db, asked.id).state == "waiting"
+
+
+def test_an_answer_is_to_what_was_shown(house, db):
+    asked, shown = ask(db), ask(db)
+    db.execute("UPDATE request SET camera = 'bedroom' WHERE id = ?", (asked.id,))      # as the link may
+    db.execute("UPDATE request SET state = 'waiting' WHERE id = ?", (insert(db),))
+    page = house.get("/requests?lang=en").text
+    assert page.count("/approve") == 1 and page.count("Being checked") == 2
+    assert house.get(f"/requests/{asked.n}/approve").status == 409
+    for digest in (asked.digest, requests.find(db, asked.id).digest, shown.digest, "0"):
+        assert house.post("/requests", f"n={asked.n}&do=approve&digest={digest}").status == 409
     assert requests.find(db, asked.id).state == "waiting"
 
 

@@ -10,7 +10,8 @@ QUESTION_B_MAX = 16_384
 ANSWER_B_MAX = 65_536
 SOCKET = "keeper/decisions.sock"        # in the runtime folder
 
-Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "not_yours", "not_understood", "card"]
+Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
+              "not_understood", "card"]
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
@@ -51,7 +52,19 @@ class UnpairBrowser(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=Tr
     which: str = ""                 # its id; "": all, the asking one too
 
 
-Questions = PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser
+class ListRequests(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="requests"):
+    """Which requests of the ward wait for the household? The rows of the shared database may say anything."""
+
+
+class DecideRequest(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="request"):
+    """The household's word on a request of the ward."""
+
+    request: str                    # the ward's command
+    digest: str                     # of what was shown: WardRequest.digest
+    code: Literal["approved", "refused"]
+
+
+Questions = PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
@@ -70,3 +83,4 @@ class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     token: str = ""                 # of a browser that was let in just now
     code: str = ""                  # the pairing code
     browsers: list[PairedBrowser] = []
+    waiting: dict[str, str] = {}    # requests for the household to decide on, each with WardRequest.digest

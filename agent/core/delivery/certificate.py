@@ -3,9 +3,11 @@
 A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to the two fields, where a
 cryptography library would cost the link 8 MB of memory.
 """
+import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+HEADER, FOOTER = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"     # RFC 7468
 OID, VERSION_TAG, UTC_TIME = 0x06, 0xA0, 0x17
 COMMON_NAME = bytes.fromhex("550403")       # 2.5.4.3
 
@@ -20,6 +22,17 @@ class Leaf:
 
     common_name: str
     not_after: datetime     # UTC
+
+
+def of_pem(text: str) -> Leaf:
+    """The same of the first certificate in a PEM file; a chain may lie behind it. Raises NotACertificate."""
+    begin, end = text.find(HEADER), text.find(FOOTER)
+    if not 0 <= begin < end:
+        raise NotACertificate("no certificate in PEM")
+    try:
+        return read(base64.b64decode(text[begin + len(HEADER):end]))
+    except ValueError as error:
+        raise NotACertificate("no certificate in PEM") from error
 
 
 def read(der: bytes) -> Leaf:

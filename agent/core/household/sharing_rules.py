@@ -5,14 +5,15 @@ from typing import Literal
 
 Rule = Literal["never", "ask", "allow"]
 Kind = Literal["clip", "snapshot"]
-State = Literal["waiting", "approved", "packed", "delivered", "refused", "lapsed", "cancelled", "failed"]
+State = Literal["new", "waiting", "approved", "packed", "delivered", "refused", "lapsed", "cancelled", "failed"]
 
 Decision = Literal["approved", "refused", "lapsed", "cancelled"]
 
 STRICTEST_FIRST: tuple[Rule, ...] = ("never", "ask", "allow")
 # A household may take its word back, and a ward its wish, until the ward has said that it has the footage.
 NEXT: dict[State, tuple[State, ...]] = {
-    "waiting": ("approved", "refused", "lapsed", "cancelled"),
+    "new": ("waiting", "approved", "refused", "cancelled", "failed"),       # the keeper has not looked at it yet
+    "waiting": ("approved", "refused", "lapsed", "cancelled", "failed"),
     "approved": ("packed", "failed", "refused", "cancelled"),
     "packed": ("delivered", "failed", "refused", "cancelled"),
 }

@@ -16,7 +16,7 @@ from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, Until
 from agent.link.follower import Follower
 from agent.link.requests import queries
-from agent.link.requests.policy import RequestPolicy
+from agent.link.requests.inbox import RequestInbox
 from agent.link.requests.queries import LOOK_IDLY_S, OpenRequests
 from agent.link.requests.upload_line import UploadLine
 from agent.link.requests.uploader import NotAccepted, UploadDone, give_up
@@ -41,7 +41,7 @@ class RequestFlow:
         self._settings, self._own_id = settings, own_id
         self._flows, self._clock, self._line, self._audit, self._written = flows, flows.clock, line, audit, written
         self._outlet = Outlet(runtime)
-        self.policy = RequestPolicy(settings, self._changed)
+        self.inbox = RequestInbox(settings, self._changed)
         self._follower = Follower(flows, answers, queries.look, self._life, OpenRequests(), self._ended, LOOK_IDLY_S)
 
     def start(self) -> None:
@@ -85,8 +85,7 @@ class RequestFlow:
     def _life(self, request_id: str) -> Flow:
         """One open request, from wherever it stands to its end; a file that is gone is packed anew."""
         while self._request(request_id):
-            yield Until(lambda: self._state(request_id) != "waiting")                   # the household decides
-            yield Until(lambda: self._state(request_id) != "approved")                  # the keeper packs it
+            yield Until(lambda: self._state(request_id) in ("packed", None))        # decided, and packed by the keeper
             yield Until(lambda: self._state(request_id) != "packed"
                         or self._line.is_free_for(request_id, self._follower.view))
             yield from self._upload(request_id)

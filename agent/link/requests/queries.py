@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agent.host.clock import Instant
 from agent.link import command_log
-from agent.link.answers import News
+from agent.link.answers import News, state
 from agent.store import boots, commands, pins, requests
 from agent.store.commands import Ordered
 from agent.store.database import transaction
@@ -33,9 +33,10 @@ class OpenRequests:
     @property
     def again_s(self) -> float:
         """Seconds until the next look."""
-        if not self.open:
+        if not (self.open or self.orders):
             return float("inf")
-        return LOOK_IDLY_S if all(each.state == "waiting" for each in self.open.values()) else LOOK_EVERY_S
+        idle = bool(self.open) and all(each.state == "waiting" for each in self.open.values())
+        return LOOK_IDLY_S if idle else LOOK_EVERY_S
 
     def state(self, request_id: str) -> str | None:
         """The request's state; None at its end."""
@@ -44,16 +45,18 @@ class OpenRequests:
 
 
 def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> OpenRequests:
-    """Give up what has waited too long, answer what has changed; with `repeat`, say once more how all of it stands."""
-    with contextlib.suppress(RequestError):         # somebody has decided in this very moment
-        requests.lapse(db, now)
+    """Give up what has waited too long, answer what has changed; with `repeat`, say once more how all of it stands.
+
+    What the ward has cancelled is over for us, also before the keeper has written that down.
+    """
     _give_up(db, now)
     news = _follow(db, now)
     orders = {each.id: each for each in commands.going_on(db)}
     if repeat:
         told = {ordered.id for ordered, _ in news}
-        news += [(each, each.answer) for each in orders.values() if each.id not in told]
-    return OpenRequests(news, {each.id: each for each in requests.open_ones(db)}, orders)
+        news += [(each, each.answer) for each in orders.values()
+                 if each.id not in told and state(each.answer) != "accepted"]
+    return OpenRequests(news, {each.id: each for each in requests.open_ones(db) if each.cancel is None}, orders)
 
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> News:

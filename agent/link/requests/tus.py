@@ -156,15 +156,6 @@ class TusClient:
         return whole.path
 
 
-def usable(upload: str) -> bool:
-    """Whether this is a URL of an intake."""
-    try:
-        parts = urllib.parse.urlsplit(upload)
-        return parts.scheme == "https" and bool(parts.hostname and parts.path) and parts.port != 0 and not parts.query
-    except ValueError:
-        return False
-
-
 def _expect(answer: TusAnswer, status: int) -> TusAnswer:
     if answer.status in FINAL:
         raise UploadRefused(_code(answer))

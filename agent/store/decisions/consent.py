@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed, canonical
 from agent.host.clock import Instant
-from agent.store import boots, ledger, membership, meta, outbox, requests, ward_settings
+from agent.store import boots, ledger, membership, meta, outbox, ward_settings
 from agent.store.database import transaction
+from agent.store.decisions import decided
 from agent.store.membership import Membership
 
 AGREED = "agreed"               # in meta: the digest of what was noted last
@@ -31,6 +32,8 @@ def agree(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: 
     digest = hashlib.sha256(canonical(agreed)).hexdigest()
     if meta.get(own, AGREED) == digest:
         return False
+    if not stays:
+        decided.refuse_all(own, db, LEAVING, now)
     with transaction(own):
         meta.put(own, AGREED, digest)
         if not stays:
@@ -38,7 +41,7 @@ def agree(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: 
         with transaction(db):
             ledger.note(db, now, agreed)
             if not stays:
-                _clear(db, now)
+                _clear(db)
     return True
 
 
@@ -52,7 +55,7 @@ def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> boo
         return False
     with transaction(db):
         if found and found.ward != (wanted and wanted.ward):
-            _clear(db, now)
+            _clear(db)
         if wanted:
             boots.remember(db, wanted.boot)
         membership.put(db, wanted)
@@ -66,9 +69,7 @@ def _membership(agreed: Agreed, now: Instant) -> Membership | None:
                       mono_ms=now.mono_ms)
 
 
-def _clear(db: sqlite3.Connection, now: Instant) -> None:
-    """Forget what waits for a ward and what it has set, and refuse what it asks for; in the caller's transaction."""
-    for request in requests.open_ones(db):
-        requests.decide_within(db, request.id, "refused", LEAVING, now)
+def _clear(db: sqlite3.Connection) -> None:
+    """Forget what waits for a ward, and what it has set; in the caller's transaction."""
     ward_settings.put(db, ward_settings.NOTHING)
     outbox.empty(db)

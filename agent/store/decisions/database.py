@@ -34,12 +34,17 @@ CREATE TABLE link (                       -- links that pair a browser once, wit
     until_mono_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE decision (                   -- the newest word on a request of the ward
+CREATE TABLE decision (                   -- a request of the ward, and the newest word on it: store.decisions.decided
     request TEXT PRIMARY KEY,             -- the ward's command
-    digest TEXT NOT NULL,                 -- of what was asked, as it was decided on: SHA-256
-    code TEXT NOT NULL,                   -- core.household.sharing_rules.Decision
-    by TEXT NOT NULL,                     -- rule | command | page | time | ward
+    digest TEXT NOT NULL,                 -- of what is asked, as its signed command says: SHA-256
+    expires_ms INTEGER NOT NULL,          -- UTC: from then on the command is refused
+    until_ms INTEGER NOT NULL,            -- UTC: then nobody waits for the household any more
+    code TEXT NOT NULL,                   -- waiting, or core.household.sharing_rules.Decision
+    by TEXT,                              -- rule | command | page | time | ward | leaving (it); NULL: nobody yet
+    boot TEXT NOT NULL,                   -- of that word, like the next three
+    mono_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
     told INTEGER NOT NULL DEFAULT 0       -- 1: the shared row, ledger and ward have it
 ) STRICT, WITHOUT ROWID;
 

@@ -259,4 +259,4 @@ class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 # What the roles that may be taken over note; each other kind needs the keeper's mark: agent/store/ledger.py.
-OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND, Decided.KIND, CameraPaused.KIND})
+OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND, CameraPaused.KIND})

@@ -1,0 +1,156 @@
+"""The ward's requests as the keeper has taken them up, and what was decided on each.
+
+A word is written down here first. Then the shared row, the act for the ledger and the message to the ward follow in one
+transaction: a kill in between costs time, and neither a word nor a second row of the ledger.
+"""
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.core.contract import wire
+from agent.core.evidence.ledger import Decided
+from agent.core.household.sharing_rules import Decision, State, may_become
+from agent.host.clock import Instant
+from agent.store import boots, ledger, outbox, requests
+from agent.store.database import transaction
+from agent.store.requests import RequestError, WardRequest
+
+Word = Decision | Literal["waiting", "failed"]
+
+KEPT_MS = 30 * 86_400_000           # a command can't come again after that: core.contract.wire.commands.AHEAD_MAX_MS
+RELEASED_MS = 7 * 86_400_000        # after its approval nothing is packed any more
+UNDER_WAY: tuple[State, ...] = ("approved", "packed")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDecision:
+    """A request, and the newest word on it. Times are UTC in ms."""
+
+    request: str
+    digest: str                     # WardRequest.digest of what was shown and decided on
+    expires_ms: int                 # from then on its command is refused
+    until_ms: int                   # then nobody waits for the household any more
+    code: Word
+    by: str | None
+    when: Instant                   # the word was given
+    told: bool                      # the shared row, the ledger and the ward have it
+
+    def releases(self, request: WardRequest) -> bool:
+        """Whether these very pictures may leave the house."""
+        return self.code == "approved" and self.digest == request.digest
+
+    def is_told_by(self, row: WardRequest) -> bool:
+        """Whether the shared row says so already, wherever the request has come since."""
+        if (row.decided_by, row.decided_ms, row.until_ms) != (self.by, self._decided_ms, self.until_ms):
+            return False
+        return row.state == self.code or (self.code == "approved" and row.state not in ("new", "waiting"))
+
+    @property
+    def _decided_ms(self) -> int | None:
+        return self.when.wall_ms if self.by else None
+
+    def tell(self, db: sqlite3.Connection) -> None:
+        """Have the shared row say so; in the caller's transaction."""
+        requests.stand(db, self.request, self.code, self.by, self._decided_ms, self.until_ms)
+
+
+def find(own: sqlite3.Connection, request_id: str) -> RequestDecision | None:
+    """The word on this request; None for one that the keeper has not taken up."""
+    return next(iter(_read(own, "request = ?", request_id)), None)
+
+
+def waiting(own: sqlite3.Connection) -> list[RequestDecision]:
+    """All that wait for the household."""
+    return _read(own, "code = 'waiting'")
+
+
+def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecision) -> None:
+    """A request that the ward has signed for certain, with the word of the household's rule. Raises sqlite3.Error."""
+    with transaction(own):
+        own.execute("INSERT INTO decision (request, digest, expires_ms, until_ms, code, by, boot, mono_ms, wall_ms, "
+                    "clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (found.request, found.digest, found.expires_ms, found.until_ms, found.code, found.by,
+                     found.when.boot, found.when.mono_ms, found.when.wall_ms, found.when.clock))
+    tell(own, db)
+
+
+def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, digest: str, code: Decision, by: str,
+           now: Instant) -> WardRequest:
+    """Somebody's word on what has this digest; returns how the request stands now.
+
+    Raises RequestError where it is too late, or something else than what was shown, and sqlite3.Error.
+    """
+    tell(own, db)
+    with transaction(own):
+        known, row = find(own, request_id), requests.find(db, request_id)
+        if known is None or row is None:
+            raise RequestError("there is no such request; taimat requests list shows them")
+        if not digest == known.digest == row.digest:
+            raise RequestError(f"request {row.n} is not what was shown: look at it again")
+        if not may_become(known.code, code) or not may_become(row.state, code):
+            raise RequestError(f"request {row.n} is {row.state} already")
+        own.execute("UPDATE decision SET code = ?, by = ?, boot = ?, mono_ms = ?, wall_ms = ?, clock = ?, told = 0 "
+                    "WHERE request = ?", (code, by, now.boot, now.mono_ms, now.wall_ms, now.clock, request_id))
+    tell(own, db)
+    return requests.find(db, request_id) or row
+
+
+def refuse_all(own: sqlite3.Connection, db: sqlite3.Connection, by: str, now: Instant) -> None:
+    """Nothing that was asked for leaves any more. Raises sqlite3.Error."""
+    for each in _read(own, "code IN ('waiting', 'approved')"):
+        with contextlib.suppress(RequestError):         # the ward has it already
+            decide(own, db, each.request, each.digest, "refused", by, now)
+
+
+def fail(own: sqlite3.Connection, request_id: str) -> None:
+    """Nothing can come of it any more: nobody knows what it was about."""
+    own.execute("UPDATE decision SET code = 'failed', told = 1 WHERE request = ?", (request_id,))
+
+
+def put_right(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str) -> bool:
+    """Have the shared row say what was decided; returns whether it said something else. Raises sqlite3.Error."""
+    with transaction(own), transaction(db):
+        known, row = find(own, request_id), requests.find(db, request_id)
+        wrong = bool(known and row and known.told and not known.is_told_by(row))
+        if known and wrong:
+            known.tell(db)
+    return wrong
+
+
+def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
+    """Bring what was decided into the shared row, the ledger and the outbox; returns whether there was something.
+
+    `db` is a connection that marks. Raises sqlite3.Error.
+    """
+    untold = _read(own, "told = 0")
+    for each in untold:
+        with transaction(own), transaction(db):         # the shared one is committed first
+            known, row = find(own, each.request), requests.find(db, each.request)
+            if known and row and row.digest == known.digest and not known.is_told_by(row):
+                known.tell(db)
+                if known.code not in ("waiting", "failed"):
+                    _note(db, row, known.code, known.by or "", known.when)
+            own.execute("UPDATE decision SET told = 1 WHERE request = ?", (each.request,))
+    return bool(untold)
+
+
+def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
+    """Drop what no command can ask for again; only a clock that is right tells. Raises sqlite3.Error."""
+    if boots.is_sure(db, now.boot, now.clock):
+        own.execute("DELETE FROM decision WHERE code != 'waiting' AND told = 1 AND expires_ms < ?1 AND wall_ms < ?1",
+                    (now.wall_ms - KEPT_MS,))
+
+
+def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, when: Instant) -> None:
+    ledger.note(db, when, Decided(
+        request=row.id, code=code, by=by, asked=row.kind, camera=row.camera, case=row.case_no, purpose=row.purpose,
+        officer=row.officer, basis=row.basis, begin_ms=row.begin_ms, end_ms=row.end_ms))
+    outbox.append(db, "consent", row.camera, when, wire.encode(wire.ConsentData(
+        request=row.id, code=code, by=by, case=row.case_no)))
+
+
+def _read(own: sqlite3.Connection, which: str, *values: str) -> list[RequestDecision]:
+    return [RequestDecision(row["request"], row["digest"], row["expires_ms"], row["until_ms"], row["code"], row["by"],
+                            Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"]), bool(row["told"]))
+            for row in own.execute(f"SELECT * FROM decision WHERE {which}", values)]
