@@ -7,8 +7,8 @@ KEY = r"[\w%.-]{0,40}(?:pas|pass|passwd|password|passwort|pwd|psw|pw)="        #
 # An address, up to its closing quote if it stands in quotes, else up to the next one or the line's end: a password may
 # hold anything.
 _ADDRESS = re.compile(r"""(?x) (?<![^\s"'(=,<\[]) (?:(?<=(["']))|) [a-z][a-z0-9+.-]*://
-                      (?(1) (?:\\.|(?!\1)[^\\\n])* | (?:(?![\s"'(=,<\[][a-z][a-z0-9+.-]*://).)* )""", re.IGNORECASE)
-_HOST = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.%]+\]|localhost)(?![\w.-])"
+                      (?(1) (?:\\.|(?!\1)[^\\\n])* | (?:(?![\s"'(=,<\[](?:rtsp|http|mqtt)s?://).)* )""", re.IGNORECASE)
+_HOST = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f]*(?::[0-9a-f.%]*){2,}\]|localhost)(?![\w.-])"
 _WELL_WRITTEN = re.compile(rf"([^\s:/?\#@]*):[^\s/?\#@]*@(?={_HOST}(?::\d{{1,5}})?(?:/|\W?\s|\W*$))", re.IGNORECASE)
 _NO_LOGIN = re.compile(rf"(?:{_HOST}|[\w-]+(?:\.[\w-]+)+)(?::\d{{1,5}})?(?![\w@.-]|:\S)", re.IGNORECASE)
 _KEY_IN_ADDRESS = re.compile(rf"(?i)({KEY})(?:(?!: )[^&\n])*")

@@ -77,13 +77,13 @@ def test_a_password_that_an_address_cannot_hold_is_refused_and_its_spelling_told
         key: str, url: str, signs: str, begin: str):
     told = problems(CAMERA + f'sub = "{url}"\n' if key == "sub" else CAMERA.replace("rtsp://u:secret@host/1", url))
     assert (f"camera[1].{key}: has a sign in its user name or password that ends it too early: write {signs}, so that "
-            f"it begins with {begin}\n") in f"{told}\n"
+            f"it begins with {begin}") in told
     assert "s3" not in told and redact(told) == told
 
 
 @pytest.mark.parametrize("url", [
     "rtsp://admin:p%40ss%231%2F%3F@192.168.1.20/1", "rtsp://u:my pa:ss@h/1", "rtsp://10.0.0.9/1?to=a@b", "rtsp://h/x@1",
-    "rtsp://u:pw@cam.lan:554/x@1", "rtsp://u:pw@[fe80::1]/x@1", "rtsp://h/1#part", "rtsp://h?x=1", "rtsp://localhost?a@b",
+    "rtsp://u:pw@10.0.0.9:554/x@1", "rtsp://u:pw@[fe80::1]/x@1", "rtsp://h/1#part", "rtsp://h?x=1", "rtsp://localhost?a@b",
 ])
 def test_an_address_that_says_clearly_which_part_is_which_is_taken(url: str):
     assert parse(CAMERA.replace("rtsp://u:secret@host/1", url), "t.toml").camera[0].source == url

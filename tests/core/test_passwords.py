@@ -1,8 +1,15 @@
 """What is told: no password, however a camera wants it in its address, and however it is written."""
-import pytest
+import json
+from urllib.parse import unquote
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.config.source import parse_source
 from agent.core.health.conditions import finding
 from agent.core.passwords import redact
+from agent.core.protocols.rtsp.address import parse
 
 
 @pytest.mark.parametrize(("text", "told"), [
@@ -54,3 +61,19 @@ def test_what_is_no_password_is_told_as_it_is(text: str):
 
 def test_a_condition_tells_none():
     assert finding("config_rejected", detail="it is 'rtsp://u:se#cr@et@h/1'").detail == "it is 'rtsp://u:***@h/1'"
+
+
+@given(odd=st.text("aZ1@#?/: %&='\"\\.ồ", max_size=8), place=st.sampled_from(
+    ["192.168.1.20/1", "cam.lan:554/1?channel=1", "cam", "[fe80::1]"]))
+def test_any_password_is_understood_or_refused_and_never_told(odd: str, place: str):
+    url = f"rtsp://admin:first{odd}last@{place}"
+    try:
+        parse_source(url)
+        address = parse(url)
+        assert address.host in place and address.password == unquote(f"first{odd}last")
+    except ValueError as error:
+        assert "first" not in str(error) and "last" not in str(error)
+    for text in (url, f"{url}: refused", f"gate: {url}: closed, says a@b", f"source = {json.dumps(url)}  # c@d",
+                 f"it is {url!r}"):
+        told = redact(text)
+        assert "first" not in told and "last" not in told

@@ -11,7 +11,8 @@ NO_ADDRESS = "is no rtsp:// or rtsps:// address"
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
 # A user name or password with one of these ends too early, unless it is written with its number.
 ENDS = re.compile(r"([@#?/\[\]])")
-CLEAR_HOST = re.compile(r"([\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.%]+\]|localhost)(:\d+)?\Z")
+CLEAR_HOST = re.compile(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F]*(:[0-9a-fA-F.%]*){2,}\]|localhost)(:\d+)?\Z")
+LIKELY_HOST = re.compile(rf"{CLEAR_HOST.pattern}|[\w-]+(\.[\w-]+)+(:\d+)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def parse(url: str) -> Address:
 def login_fault(url: str) -> str | None:
     """What is wrong with a user name or password that ends too early, and how it is written; None for a URL without.
 
-    An @ behind the first slash belongs to the path where the host before it is a clear one. The password is masked.
+    An @ behind the first slash belongs to the path only where the host before it can be no part of a password. The
+    password is masked.
     """
     rest = url.partition("://")[2]
     start = re.split("[/?#]", rest, maxsplit=1)[0]
@@ -59,12 +61,13 @@ def login_fault(url: str) -> str | None:
         return None
     ends = [found.end() for found in re.finditer("@", rest)]
     hosts = [re.split("[/?#]", rest[end:], maxsplit=1)[0] for end in ends]
-    last = max((number for number, host in enumerate(hosts) if CLEAR_HOST.match(host)), default=-1)
+    last = max((number for number, host in enumerate(hosts) if LIKELY_HOST.match(host)), default=-1)
     user, colon, password = rest[:ends[last] - 1].partition(":")
     written = "".join(quote(part, safe="") if ENDS.match(part) else MASK for part in ENDS.split(password) if part)
     rule = " and ".join(f"{sign} as {quote(sign, safe='')}" for sign in dict.fromkeys(ENDS.findall(user + password)))
+    in_path = " (or, if this @ belongs to the path, write it as %40)" if path.startswith("/") else ""
     return (f"has a sign in its user name or password that ends it too early: write {rule}, so that it begins with "
-            f"{quote(user, safe='')}{colon}{written}@{hosts[last]}")
+            f"{quote(user, safe='')}{colon}{written}@{hosts[last]}{in_path}")
 
 
 def resolve(base: str, control: str) -> str:
