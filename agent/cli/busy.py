@@ -8,9 +8,8 @@ from rich.text import Text
 
 from agent.cli.capture_socket import seeing, unanswered
 from agent.cli.options import CameraName, Config, Json
-from agent.cli.place import config_path
+from agent.cli.place import load_here
 from agent.cli.terminal import console, json_line
-from agent.config.load import load
 from agent.core.contract.busy import COLUMNS, FORGET, LARGEST_B, SHOW, Busy, BusyError, level, parse
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
@@ -37,7 +36,7 @@ Forget = Annotated[bool, typer.Option(
 
 def busy(camera: CameraName, forget: Forget = False, json: Json = False, config: Config = None) -> None:
     """Show where a camera's picture is restless, as with leaves in the wind, and why it tells of no motion now."""
-    settings = load(config_path(config))
+    settings = load_here(config)
     if not seeing(settings, camera, "nothing to be seen").motion.enabled:
         raise typer.BadParameter(f"{camera} does not look for motion; to look: enabled = true under [camera.motion]")
     path = camera_socket(Path(settings.store.runtime), "busy", camera)

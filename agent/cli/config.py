@@ -31,6 +31,7 @@ from agent.config.ward_settings import ACTS_ON, in_effect
 from agent.core.household import consent
 from agent.core.passwords import redact
 from agent.host.files import write_durably
+from agent.host.users import as_owner
 from agent.store import ward_settings
 from agent.store.database import FILE, StoreError, connect
 
@@ -168,7 +169,7 @@ def _set_by_the_ward(own: Settings) -> dict[str, Any]:
     try:
         if not (store / FILE).exists():
             return {}
-        with contextlib.closing(connect(store)) as db:
+        with as_owner(store), contextlib.closing(connect(store)) as db:
             return ward_settings.read(db).cfg
     except (OSError, StoreError, sqlite3.Error) as error:
         print(f"what the ward has set can't be read: {error}; try it as root (sudo)", file=sys.stderr)

@@ -11,6 +11,7 @@ from agent.cli.terminal import console, size
 from agent.cli.times import length_ms, moment_ms
 from agent.config.settings import Settings
 from agent.host.clock import SystemClock
+from agent.host.users import as_before
 from agent.store import boots, clips
 from agent.store.clips import Clip
 from agent.store.encryption.file_keys import Keyring
@@ -95,7 +96,8 @@ def keyring(settings: Settings, folders: Folders, db: sqlite3.Connection, househ
         typed = typer.prompt("The household's key", hide_input=True)
     else:
         try:
-            typed = household_key.read_text()
+            with as_before():
+                typed = household_key.read_text()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "is no text"
             raise typer.BadParameter(f"--household-key {household_key}: {reason}") from error

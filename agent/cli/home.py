@@ -13,6 +13,7 @@ from agent.config.load import load
 from agent.home.context import WAITS, HomeContext
 from agent.home.removal import remove
 from agent.host.clock import SystemClock
+from agent.host.users import step_down
 from agent.store import home, meta
 from agent.store.database import connect
 from agent.store.folders import Folders
@@ -39,6 +40,7 @@ def remove_here(config: Config = None) -> None:
                         "could not", soft_wrap=True)
         raise typer.Exit(EXIT_SHOWN)
     root = Path(settings.store.folder)
+    step_down(root)
     db = connect(root)
     try:
         if (shown := home.shown(db)) is None:

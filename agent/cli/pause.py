@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Config
-from agent.cli.place import config_path
+from agent.cli.place import load_here
 from agent.cli.terminal import console, table
 from agent.cli.times import length_ms, next_time_ms
-from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.household.pause import Pause
 from agent.host.clock import SystemClock
@@ -79,7 +78,7 @@ def _state(found: Pause | None) -> tuple[str, str, str]:
 
 
 def _place(config: Path | None) -> tuple[Settings, Folders]:
-    settings = load(config_path(config))
+    settings = load_here(config)
     folders = Folders(Path(settings.store.folder))
     if not folders.root.is_dir():
         raise StoreError(f"{folders.root}: there is no such store, so nothing is recorded; to begin: taimat run")

@@ -1,11 +1,11 @@
 """Where this user's Taimat is: the configuration that a command means, and the store that belongs to it."""
 import os
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config.load import DEFAULT_PATH, load
 from agent.config.settings import Settings
+from agent.host.users import step_down
 from agent.store.database import FILE, StoreConnection, StoreError, connect
 from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
@@ -41,8 +41,15 @@ def config_path(given: Path | None) -> Path:
     return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False where we may not look
 
 
-def _found(given: Path | None) -> tuple[Settings, Folders]:
+def load_here(given: Path | None) -> Settings:
+    """The settings; root has the rights of their store's owner from then on. Raises ConfigError."""
     settings = load(config_path(given))
+    step_down(Path(settings.store.folder))
+    return settings
+
+
+def _found(given: Path | None) -> tuple[Settings, Folders]:
+    settings = load_here(given)
     folders = Folders(Path(settings.store.folder))
     if not os.path.exists(folders.root / FILE):
         raise StoreError(f"{folders.root}: nothing was recorded here yet, or this user may not look (sudo); "
@@ -59,24 +66,9 @@ def open_store(given: Path | None) -> tuple[Settings, Folders, StoreConnection]:
 def open_decisions(given: Path | None) -> tuple[Settings, Folders, StoreConnection, StoreConnection]:
     """The same, with the household's decisions, which the owner alone may change, before the shared database.
 
-    Root is the owner from then on. Raises ConfigError, StoreError.
+    Raises ConfigError, StoreError.
     """
     settings, folders = _found(given)
-    become_owner(folders)
     own, db = decisions.connect(folders), connect(folders.root)
     db.mark = mark(own)
     return settings, folders, own, db
-
-
-def become_owner(folders: Folders) -> None:
-    """Have root be the store's owner from now on: what root makes there is of no use to the keeper.
-
-    Nothing that another role may have put there is then followed or opened with root's rights, either.
-    """
-    owner = os.stat(folders.root).st_uid
-    if os.geteuid() == 0 and owner != 0:
-        user = pwd.getpwuid(owner)
-        os.initgroups(user.pw_name, user.pw_gid)
-        os.setgid(user.pw_gid)
-        os.setuid(owner)
-        os.umask(0o007)

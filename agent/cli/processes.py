@@ -3,6 +3,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.host.files import open_plain
+
+DIGITS_MAX = 32
 ROLES = ("capture", "keeper", "link", "web", "cli.run")
 
 
@@ -48,6 +51,7 @@ def at_work(store: Path, proc: Path = Path("/proc")) -> dict[str, int]:
 
 def _holder(lock: Path) -> int | None:
     try:
-        return int(lock.read_text())
+        with os.fdopen(open_plain(lock), "rb") as file:
+            return int(file.read(DIGITS_MAX))
     except (OSError, ValueError):
         return None

@@ -11,6 +11,7 @@ from agent.cli.processes import at_work
 from agent.config.load import load
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.stop import Stop
+from agent.host.users import as_owner
 from agent.process.reload import Reload
 from agent.process.role import arguments
 from agent.store.folders import Folders
@@ -23,14 +24,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.umask(0o007)     # as the units have it: what root makes here, their users go on with
     try:
         settings = load(config)
-        folders = Folders(Path(settings.store.folder)).create()
-        lock = Lock(folders.lock("run"))
+        store = Path(settings.store.folder)
+        with as_owner(store):
+            folders = Folders(store).create()
+            lock = Lock(folders.lock("run"))
         for unit, pid in at_work(folders.root).items():
             raise AlreadyRunning(f"process {pid} already works on {folders.root} as {unit}; "
                                  f"stop it first (systemctl stop 'taimat-*')")
         if settings.web.enabled and sys.stdout.isatty():
-            print(f"the page, for one browser, within a minute: {page_link(settings.web, folders)}\n"
-                  "for others: taimat pair", flush=True)
+            with as_owner(store):
+                link = page_link(settings.web, folders)
+            print(f"the page, for one browser, within a minute: {link}\nfor others: taimat pair", flush=True)
         supervisor.run(config, Stop().on_signals(), Reload().on_signal())
         lock.release()
     except Exception as error:

@@ -8,13 +8,13 @@ import typer
 
 from agent.cli.capture_socket import seeing, unanswered
 from agent.cli.options import CameraName, Config
-from agent.cli.place import config_path
+from agent.cli.place import load_here
 from agent.cli.terminal import console, size
-from agent.config.load import load
 from agent.core.contract.still import LARGEST_B, StillError, parse
 from agent.host.files import write_output
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
+from agent.host.users import as_before
 from agent.store.database import StoreError
 
 Output = Annotated[Path | None, typer.Option(
@@ -24,7 +24,7 @@ Output = Annotated[Path | None, typer.Option(
 
 def snapshot(camera: CameraName, output: Output = None, config: Config = None) -> None:
     """Take a camera's picture of now: full size, with its masks, from the running recorder."""
-    settings = load(config_path(config))
+    settings = load_here(config)
     seeing(settings, camera, "no picture")
     jpeg, age_ms = _ask(camera, camera_socket(Path(settings.store.runtime), "snap", camera))
     target = output or Path(time.strftime(f"{camera}-%Y%m%d-%H%M%S.jpg"))
@@ -32,7 +32,8 @@ def snapshot(camera: CameraName, output: Output = None, config: Config = None) -
         sys.stdout.buffer.write(jpeg)
         return
     try:
-        write_output(target, jpeg)
+        with as_before():
+            write_output(target, jpeg)
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; choose another place with -o FILE") from error
     console().print(f"[green]wrote[/green] {target} ({size(len(jpeg))}, {(age_ms or 0) / 1000:.1f} s old)",

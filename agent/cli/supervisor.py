@@ -20,12 +20,12 @@ from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.prctl import die_with_parent
-from agent.host.runtime import MODE
+from agent.host.runtime import demand_ours
 from agent.host.stop import Stop
+from agent.host.users import Rights, of_role
 from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
 from agent.store.database import StoreError
-from agent.store.folders import Folders
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
@@ -41,6 +41,7 @@ class Unit:
 
     name: str
     command: list[str]
+    rights: Rights | None = None            # other than ours
     process: subprocess.Popen[bytes] | None = None
     started_mono_s: float = 0.0
     heard_mono_s: float = 0.0
@@ -104,7 +105,7 @@ class Supervisor:
         now_mono_s = self.clock.mono_s()
         if unit.process is None:
             if not unit.given_up and now_mono_s >= unit.due_mono_s:
-                unit.process = subprocess.Popen(unit.command, preexec_fn=_prepare, stdin=subprocess.DEVNULL)
+                unit.process = _started(unit)
                 unit.started_mono_s = unit.heard_mono_s = now_mono_s
         elif (code := unit.process.poll()) is not None:
             self._bury(unit, code, now_mono_s)
@@ -138,6 +139,14 @@ class Supervisor:
                 process.wait()
 
 
+def _started(unit: Unit) -> subprocess.Popen[bytes]:
+    user = None if unit.rights is None else unit.rights.uid
+    group = None if unit.rights is None else unit.rights.gid
+    groups = None if unit.rights is None else unit.rights.groups
+    return subprocess.Popen(unit.command, user=user, group=group, extra_groups=groups, preexec_fn=_prepare,
+                            stdin=subprocess.DEVNULL)
+
+
 def _prepare() -> None:
     """Runs in the child: SIGHUP must not end a capture that does not listen yet, for it has still to read all."""
     die_with_parent()
@@ -155,17 +164,17 @@ def plan(settings: Settings, config: Path) -> list[Unit]:
         which = ["--network"] if camera == "network" else ["--camera", camera] if camera else []
         return [sys.executable, "-m", f"agent.{role}", "--config", str(config), *which]
 
-    return [Unit(name, command(name, role)) for name, role in units(settings).items()]
+    store = Path(settings.store.folder)
+    return [Unit(name, command(name, role), of_role(store, role)) for name, role in units(settings).items()]
 
 
 def run(config: Path, stop: Stop, reload: Reload) -> None:
     """Supervise all roles of `config` until `stop`. Raises ConfigError and StoreError before anything is started."""
     settings = load(config)
     log.set_up("run", settings.log.level)
-    Folders(Path(settings.store.folder)).create()
     runtime = Path(settings.store.runtime)
     try:
-        runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
+        demand_ours(runtime)
         for old in runtime.glob("*/*.starts"):
             old.unlink()
         inbox = Inbox(runtime, "run")

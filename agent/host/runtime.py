@@ -2,10 +2,24 @@
 
 Names are made by a folder's owner alone, so nobody can put something else in their place; its group may look.
 """
+import errno
+import os
+import stat
 from pathlib import Path
 
 MODE = 0o750
 VIDEO, SMALL, KEYS = "video", "small", "keys"       # full pictures; those for a home sink; keys of files
+
+
+def demand_ours(runtime: Path) -> None:
+    """Make the runtime folder if need be; in one that somebody else owns or may write, no role listens.
+
+    Below /tmp anybody may have made it before. Raises OSError.
+    """
+    runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
+    seen = os.lstat(runtime)
+    if os.geteuid() != 0 and (seen.st_uid not in (0, os.geteuid()) or seen.st_mode & stat.S_IWOTH):
+        raise PermissionError(errno.EPERM, "belongs to another user, or all may write there", str(runtime))
 
 
 def own(runtime: Path, role: str) -> Path:

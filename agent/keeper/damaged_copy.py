@@ -26,8 +26,9 @@ def copy(source: Path, target: Path) -> None:
     """
     for side in ("", WAL):
         if os.path.exists(f"{source}{side}"):
-            subprocess.run(["dd", f"if={source}{side}", f"of={target}{side}", "bs=4096", "conv=noerror,sync",
-                            "status=none"], check=True, timeout=COPY_WITHIN_S, stdin=subprocess.DEVNULL)
+            subprocess.run(["dd", f"if={source}{side}", f"of={target}{side}", "bs=4096", "conv=noerror,sync,excl",
+                            "iflag=nofollow,nonblock", "status=none"],
+                           check=True, timeout=COPY_WITHIN_S, stdin=subprocess.DEVNULL)
 
 
 def restore_schema(damaged: Path, fresh: Path, roots: dict[str, int]) -> None:

@@ -24,13 +24,14 @@ from agent.store.database import (
     StoreError,
     connect,
     current,
+    demand_itself,
     is_damage,
     transaction,
 )
-from agent.store.folders import Folders
+from agent.store.folders import HOUSEHOLD, Folders
 
-NEW = FILE + ".new"
-COPY = FILE + ".copy"
+# Worked on where the keeper alone writes: in the database's own folder another role could lay a link in the way.
+NEW, COPY = (f"{HOUSEHOLD}/taimat.db.{ending}" for ending in ("new", "copy"))
 ASIDE = FILE + ".damaged-"          # and a number
 ASIDE_MAX = 3                       # older ones make room
 CODE = "database_damaged"
@@ -49,6 +50,7 @@ def open_database(folders: Folders, patience: Patience = lambda: None) -> tuple[
     `patience` is called now and then while a repair lasts. Raises StoreError, OSError and sqlite3.Error.
     """
     finish(folders)
+    _clear_place(folders)
     try:
         return connect(folders.root), None
     except StoreError as error:
@@ -67,7 +69,18 @@ def successor(db: StoreConnection, folders: Folders, error: Exception,
         made = _mended(folders, patience)
         db.close()
         return made
-    return (current(db), None) if isinstance(error, Replaced) else None
+    if not isinstance(error, Replaced):
+        return None
+    _clear_place(folders)
+    return current(db), None
+
+
+def _clear_place(folders: Folders) -> None:
+    """Whatever lies in the database's place and is no file was put there by another role, and goes. Raises OSError."""
+    path = folders.root / FILE
+    if path.is_symlink() or (os.path.lexists(path) and not path.is_file()):
+        _log.error("%s was not a file, and is made anew: somebody has put it there", path)
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def examined(db: StoreConnection, folders: Folders,
@@ -171,6 +184,7 @@ def _note(new: sqlite3.Connection, folders: Folders, torn: Sequence[str]) -> Non
 def _opened(path: Path) -> sqlite3.Connection:
     """The damaged one, with its writers' lock if it is still good for that."""
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
+    demand_itself(db, path)
     with contextlib.suppress(sqlite3.DatabaseError):
         db.execute("BEGIN IMMEDIATE")
     return db

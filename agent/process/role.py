@@ -14,8 +14,9 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
 from agent.host.probes.volume import Volume
-from agent.host.runtime import MODE
+from agent.host.runtime import demand_ours
 from agent.host.stop import Stop
+from agent.host.users import become
 from agent.process.heartbeat import Heartbeat
 from agent.store.database import StoreError
 from agent.store.folders import Folders
@@ -51,15 +52,16 @@ def start(role: str, unit: str, config: Path) -> Role:
     """Everything a role needs before its own work. Raises ConfigError, StoreError, AlreadyRunning, OSError."""
     settings, problem = load_or_last_good(config)
     log.set_up(unit, settings.log.level)
+    store = Path(settings.store.folder)
+    become(role, store)
     if problem is None:
         keep_as_good(config)
     else:
         _log.error("the last good configuration is in use, because of: %s", problem)
-    store = Path(settings.store.folder)
     folders = Folders(store, Volume(store, settings.store.volume)).create()
     runtime = Path(settings.store.runtime)
     try:
-        runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
+        demand_ours(runtime)
     except OSError as error:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder in memory that you may write under [store] runtime") from error

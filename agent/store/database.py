@@ -96,6 +96,7 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
     with contextlib.ExitStack() as stack:
         db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=StoreConnection, uri=name != str(path))
         stack.callback(db.close)
+        demand_itself(db, path)
         db.path, db.inode, db.read_only = path, (found.st_dev, found.st_ino), _is_read_only(path)
         db.row_factory = sqlite3.Row
         for pragma in pragmas:
@@ -103,6 +104,16 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
         make(db, path)
         stack.pop_all()
     return db
+
+
+def demand_itself(db: sqlite3.Connection, path: Path) -> None:
+    """See that the file at `path` itself was opened: SQLite follows a link that was laid there just then.
+
+    It tells which file it has opened in the end, and opens that one without following any. Raises StoreError.
+    """
+    opened = db.execute("PRAGMA database_list").fetchone()[2]
+    if opened != os.path.join(os.path.realpath(path.parent), path.name):
+        raise StoreError(f"{path} led to {opened} when it was opened: somebody put a link there; move it away")
 
 
 def _is_read_only(path: Path) -> bool:
@@ -188,14 +199,22 @@ def _is_readable(db: sqlite3.Connection) -> bool:
 
 
 def demand_usable(folder: Path) -> None:
-    """See that `connect` would take the database in `folder`, without making one. Raises StoreError."""
-    path = folder / FILE
-    if path.exists():
+    """See that `connect` would take the database in `folder`; nothing is made or written. Raises StoreError."""
+    path, trouble = folder / FILE, None
+    if not path.exists():
+        return None
+    for how in ("mode=ro&readonly_shm=1", "immutable=1"):       # the second where no recorder is at work: it has no log
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
-                demand_known(db, path)
+            return _look_at(path, how)
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}; see: taimat doctor") from error
+            trouble = error
+    raise StoreError(f"{path}: {trouble}; see: taimat doctor") from trouble
+
+
+def _look_at(path: Path, how: str) -> None:
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as db:
+        demand_itself(db, path)
+        demand_known(db, path)
 
 
 def demand_known(db: sqlite3.Connection, path: Path) -> int:

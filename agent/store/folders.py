@@ -7,6 +7,8 @@ from agent.host.probes.volume import Volume
 from agent.store.database import StoreError
 from agent.store.names import CLIPS_A_FOLDER
 
+HOUSEHOLD = "household"
+
 
 class VolumeMissing(StoreError):
     """The volume that is to be recorded onto is not there, or another one is; the text names the remedy."""
@@ -44,7 +46,7 @@ class Folders:
     @property
     def household(self) -> Path:
         """What the household has decided, for all roles to read; on a device the keeper alone writes it."""
-        return self.root / "household"
+        return self.root / HOUSEHOLD
 
     @property
     def keys(self) -> Path:

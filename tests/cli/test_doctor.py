@@ -18,6 +18,7 @@ from agent.config.load import load
 from agent.config.settings import Ward
 from tests.cli.cli import environment, taimat, write_config
 from tests.rigs import footage, rtsp
+from tests.rigs.joined import join_in
 from tests.rigs.wait import HANG_S, Stopwatch, deaf_port
 
 
@@ -134,6 +135,8 @@ tls = false
 user = "c1"
 password_file = "{tmp_path}/pw"
 ''')
+    (tmp_path / "store").mkdir()
+    join_in(tmp_path / "store", load(config).ward.ward)
     link = subprocess.Popen([sys.executable, "-m", "agent.link", "--config", config], cwd=tmp_path,
                             env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
     killer = threading.Timer(HANG_S, link.kill)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.place import become_owner
 from agent.core.household.access import ALPHABET
 from agent.host.clock import SystemClock
+from agent.host.users import step_down
 from agent.store.database import StoreConnection, StoreError
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
@@ -89,7 +89,7 @@ def test_root_works_as_the_stores_owner_and_another_user_is_told_to_be_root(fold
         path.chmod(path.stat().st_mode | 0o001)
 
     def code() -> str:
-        become_owner(folders)
+        step_down(folders.root)
         with closing(decisions.connect(folders)) as own:
             return browsers.pairing_code(own)
 

@@ -40,7 +40,9 @@ class Users:
                 self.uids[name] = FIRST + len(self.uids)
 
     def become(self, role: str) -> None:
-        """Turn this process into the role's, for good."""
+        """Turn this process into the role's, for good; "root" stays what it is."""
+        if role == "root":
+            return
         user = f"taimat-{role}"
         os.setgroups(self._members.get(user, []))
         os.setgid(self.gids["taimat"])

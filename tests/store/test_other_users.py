@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,10 +15,10 @@ import pytest
 from agent.capture.live import LiveSocket
 from agent.host.datagram import Inbox, Outlet
 from agent.host.files import Lock, open_own, write_durably, write_once
-from agent.host.runtime import camera_socket
+from agent.host.runtime import camera_socket, demand_ours
 from agent.keeper import repair
 from agent.keeper.deletion import drop_pictures
-from agent.store import clips, outbox, pause
+from agent.store import clips, events, pause
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, MENDED, StoreError, connect
 from agent.store.encryption.clear_file import open_clip
@@ -163,11 +164,21 @@ def test_a_role_hears_where_nobody_else_can_listen(home):
     assert home.refuses("link", box.unlink) == "EACCES" and Outlet(home.runtime).dropped_n == 0
 
 
+def test_a_runtime_folder_that_another_user_has_made_is_none(home):
+    place = home.runtime.parent / "shared"
+    place.mkdir()
+    place.chmod(0o1777)
+    home.as_role("link", lambda: (place / "taimat-61202").mkdir())
+    assert home.refuses("keeper", lambda: demand_ours(place / "taimat-61202")) == "EPERM"
+    assert home.refuses("keeper", lambda: demand_ours(place / "taimat-61203")) == ""
+    assert home.refuses("keeper", lambda: demand_ours(home.runtime)) == ""
+
+
 def write_row(home: Premises) -> int:
-    """A message by whoever calls; how many there are then. The connection is closed in order."""
+    """A row by whoever calls; how many there are then. The connection is closed in order."""
     with closing(connect(home.folders.root)) as db:
-        outbox.append(db, "motion", "gate", HandClock().now(), "{}")
-        return db.execute("SELECT COUNT(*) FROM outbox").fetchone()[0]
+        events.open_row(db, "gate", "motion", HandClock().now())
+        return db.execute("SELECT COUNT(*) FROM event").fetchone()[0]
 
 
 @pytest.mark.parametrize("first", ROLES)
@@ -178,9 +189,9 @@ def test_whoever_made_the_database_and_its_log_all_write_it_and_take_them_over(h
 
     def die() -> None:
         db = connect(home.folders.root)
-        outbox.append(db, "motion", "gate", HandClock().now(), "{}")
+        events.open_row(db, "gate", "motion", HandClock().now())
         db.execute("BEGIN IMMEDIATE")
-        db.execute("DELETE FROM outbox")
+        db.execute("DELETE FROM event")
         os.kill(os.getpid(), signal.SIGKILL)
 
     with home.process(first, die):
@@ -195,9 +206,26 @@ def test_a_link_in_the_database_s_place_and_a_mended_one_of_another_user_are_no_
     root = home.folders.root
     lay_link(home, root / FILE)
     with pytest.raises(StoreError, match="not a plain file"):
-        home.as_role("keeper", lambda: connect(root).close())
-    home.as_role("web", (root / FILE).unlink)
-    home.as_role("keeper", lambda: write_row(home))
+        home.as_role("capture", lambda: connect(root).close())
+    home.as_role("keeper", lambda: repair.open_database(home.folders, HandClock().now())[0].close())
+    assert home.as_role("keeper", lambda: write_row(home)) == 1
     lay_link(home, root / MENDED)
     assert home.as_role("keeper", lambda: repair.finish(home.folders)) is None
     assert home.as_role("keeper", lambda: write_row(home)) == 2 and key_is_whole(home)
+
+
+def test_a_link_that_is_laid_while_the_database_is_opened_is_seen(home, monkeypatch):
+    root, opened = home.folders.root, sqlite3.connect
+    home.as_role("keeper", lambda: write_row(home))
+
+    def late(name: str, **more: object) -> sqlite3.Connection:
+        (root / FILE).rename(root / f"{FILE}.aside")
+        os.symlink(root / f"{FILE}.aside", root / FILE)
+        made = opened(name, **more)
+        (root / FILE).unlink()
+        (root / f"{FILE}.aside").rename(root / FILE)
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", late)
+    with pytest.raises(StoreError, match="led to .*aside"):
+        connect(root)

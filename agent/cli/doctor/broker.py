@@ -13,6 +13,7 @@ from agent.config.settings import Home, Ward
 from agent.host.clock import SystemClock
 from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_key
+from agent.host.users import as_owner
 from agent.mqtt import credentials
 from agent.mqtt.credentials import Credentials
 from agent.mqtt.fault import LinkFault, of_error, of_reason
@@ -52,7 +53,8 @@ def own_id(store: Path) -> str:
     if not os.path.exists(store / FILE):
         return "taimat-doctor"
     try:
-        return meta.device_id(connect(store))
+        with as_owner(store):
+            return meta.device_id(connect(store))
     except (StoreError, sqlite3.Error):
         return "taimat-doctor"
 
@@ -98,7 +100,8 @@ def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path
                     _hear_alert(secure)
     except OSError as error:
         raise of_error(error, where, known.tls is not None) from error
-    waiting_n = outbox.waiting(connect(store))[0]
+    with as_owner(store):
+        waiting_n = outbox.waiting(connect(store))[0]
     text = f"{where} is {way}; the running link (process {holder}) has the connection, {waiting_n} messages wait"
     if waiting_n > MANY_N:
         return warn(text, "see the link's own words: journalctl -u taimat-link, or the page")

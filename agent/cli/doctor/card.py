@@ -13,6 +13,7 @@ from agent.core.health import forecast
 from agent.core.health.facts import HostFacts
 from agent.host.probes import volume
 from agent.host.probes.machine import Probes
+from agent.host.users import step_down
 from agent.store.database import FILE, StoreError, connect
 
 WRITTEN_B, PIECE_B = 8 * 1024 * 1024, 512 * 1024        # flushed after each piece, as the recorder does
@@ -39,6 +40,7 @@ def examine(store: Store) -> CheckVerdict:
                             "copy what you need and replace the card"))
     if facts.card_missing:
         verdicts.append(bad(f"the volume for {folder} is not mounted", "plug it in and restart; see /etc/fstab"))
+    step_down(folder)               # for good: each check is a process of its own
     return worst([*verdicts, _room(facts, store), _speed(place, facts), *_lasts(folder, facts, store)])
 
 

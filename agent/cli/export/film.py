@@ -10,6 +10,7 @@ from agent.cli.place import open_store
 from agent.cli.terminal import console, json_line, length, size
 from agent.config.settings import Settings
 from agent.core.evidence.encrypted import LockedError
+from agent.host.users import as_before
 from agent.store import clips
 from agent.store.database import StoreError
 from agent.store.export import Export, ExportError, Written, prepare, prepare_clip, write
@@ -28,7 +29,7 @@ def export_film(footage: FootageOptions, output: Path | None, replace: bool, as_
     try:
         found = _prepared(footage, settings, folders, db)
         target = output or Path(_name(found))
-        with telling(found, as_json) as tell:
+        with as_before(), telling(found, as_json) as tell:
             written = write(found, target, replace, tell)
     except (ExportError, LockedError) as error:
         raise StoreError(str(error)) from error

@@ -18,6 +18,7 @@ from agent.core.evidence.ledger import fingerprint
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
+from agent.host.users import as_before
 from agent.store import clips, holds
 from agent.store.database import StoreError
 from agent.store.export import ExportError, prepare
@@ -78,7 +79,8 @@ def export_package(footage: FootageOptions, package: PackageOptions, output: Pat
 
 def _made(footage: FootageOptions, package: PackageOptions, output: Path | None, quiet: bool, settings: Settings,
           folders: Folders, db: sqlite3.Connection) -> Made:
-    keys = package.keys()
+    with as_before():
+        keys = package.keys()
     camera, begin_ms, end_ms = _span(footage, settings, db)
     keeper = _keeper(folders)
     if not package.unsigned:
@@ -90,7 +92,7 @@ def _made(footage: FootageOptions, package: PackageOptions, output: Path | None,
         sign: Sign = (lambda claim: unsigned(db, found.clips, claim)) if package.unsigned else AskKeeper(
             db, outlet, keeper)
         packer = Packer(db, sign, not package.unsigned)
-        with telling(found, quiet) as tell, holds.while_read(db, found.clips, SystemClock().now()):
+        with as_before(), telling(found, quiet) as tell, holds.while_read(db, found.clips, SystemClock().now()):
             if keys:
                 return packer.sealed(found, wish, output or Path(name(found) + ENDING), tell)
             return packer.folder(found, wish, output or Path(name(found)), tell)

@@ -22,6 +22,7 @@ from agent.footage import reel, whatif
 from agent.footage.film import FootageError
 from agent.footage.reel import Played, ReelFile
 from agent.host.files import write_output
+from agent.host.users import as_before
 from agent.store.database import StoreError
 
 EXIT_OK, EXIT_TOLD = 0, 1
@@ -115,7 +116,8 @@ def _draw(path: Path, title: str, outcomes: list[VariantOutcome], stretches: tup
           times: Times) -> None:
     drawing = plot(title, outcomes, stretches, PlotClock(times.reading_s, times.spell))
     try:
-        write_output(path, svg(drawing).encode())
+        with as_before():
+            write_output(path, svg(drawing).encode())
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; choose another place with --plot FILE") from error
 

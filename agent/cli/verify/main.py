@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Config, Json
-from agent.cli.place import config_path
+from agent.cli.place import load_here
 from agent.cli.terminal import console
 from agent.cli.verify import card, show, show_export
-from agent.config.load import load
 from agent.core.evidence.ledger import check, check_card, check_package
 from agent.host.command_key import verifies
 from agent.store.export import unpacked
@@ -36,7 +35,7 @@ def verify(folder: StoreFolder = None, heads: Heads = None, key: Fingerprint = N
     if key and not _is_hex(key, 16):
         raise typer.BadParameter(f"{key} is no key's fingerprint: 16 hex digits, as in a health report",
                                  param_hint="--key")
-    place = folder or Path(load(config_path(config)).store.folder)
+    place = folder or Path(load_here(config).store.folder)
     raise typer.Exit((_export if unpacked.is_one(place) else _card)(place, anchors, key or "", json))
 
 
