@@ -68,7 +68,7 @@ class IngestTempo:
     waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=10.0, hopeless_s=(30.0, 60.0)))
     database_s: float = 5.0     # between two tries to open it
     look_s: float = 5.0         # between two looks at presence and gaps
-    echo_s: float = 10.0        # between two words to ourselves
+    echo_s: float = 5.0         # between two words to ourselves
 
 
 class Ingest:

@@ -130,6 +130,8 @@ def test_each_is_ready_as_its_user_and_no_drop_in_of_the_recorder_takes_hold(mac
                      for unit in (INGEST, INTAKE, FORWARD, PROXY))
     assert wards[0] == wards[1] == wards[2] and int(wards[0][0]) in DYNAMIC and proxy[1] == "ward-taimat-proxy"
     until(lambda: "connected" in machine.journal("--unit", INGEST), "the broker is found")
+    assert machine.run("curl", "-sS", "http://127.0.0.1:9467/metrics").strip() == "taimat_ward_proxy_up 1"
+    assert machine.show(INTAKE, "OOMPolicy") == "continue", "a check that takes too much ends alone"
 
 
 def test_a_picture_comes_through_the_proxy_and_is_signed_for(machine: Machine) -> None:

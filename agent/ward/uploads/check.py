@@ -3,6 +3,7 @@
 `python -m agent.ward.uploads.check`, a Job as JSON on stdin, an UploadVerdict on stdout. It holds no key, its memory is
 bounded, and its parent ends it when it takes too long. What it does not end in order is nobody's fault but ours.
 """
+import contextlib
 import os
 import resource
 import shutil
@@ -137,7 +138,8 @@ def main() -> int:
     """The process's work. Returns the exit code."""
     die_with_parent()
     os.nice(10)
-    Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    with contextlib.suppress(OSError):      # a sandbox may refuse it; then the largest goes
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     if os.getppid() != job.parent:
