@@ -20,8 +20,9 @@ FOUND = {
     "bytes that are no text, in a field that nobody knows": ORDER % b',"a\x8bgs":1',
     "a fraction in what was signed": ORDER % b',"args":{"a":0.1}',
     "a key that is not plain": ORDER % ',"args":{"Điều":1}'.encode(),
-    "as deep as it goes": ORDER % (b',"args":{"a":' + b"[" * 900 + b"]" * 900 + b"}"),
+    "as deep as it may be": ORDER % (b',"args":{"a":' + b"[" * 30 + b"]" * 30 + b"}"),
 }
+DEEPER = ORDER % (b',"args":{"a":' + b"[" * 900 + b"]" * 900 + b"}")
 
 
 @pytest.mark.fuzz
@@ -36,8 +37,19 @@ def test_nothing_that_comes_in_is_more_than_refused(target, tmp_path):
 
 
 @pytest.mark.parametrize("payload", FOUND.values(), ids=FOUND)
-def test_a_spoiled_order_has_a_bad_signature(payload, tmp_path):
+def test_a_spoiled_order_has_a_bad_signature(payload):
     assert wire.decode(wire.Command, payload).name == "restart"
+    assert judged(payload) == (BAD, b"")
+
+
+def test_an_order_that_nests_deeper_is_none_and_would_have_a_bad_signature():
+    with pytest.raises(wire.BadPayload, match="deep"):
+        wire.decode(wire.Command, DEEPER)
+    assert judged(DEEPER) == (BAD, b"")
+
+
+def judged(payload):
+    """What the process says that checks signatures, and what it complains of."""
     ran = subprocess.run([sys.executable, "-m", "agent.link.signature", "--hex", "ab" * 32], cwd=ROOT, input=payload,
                          capture_output=True)
-    assert (ran.returncode, ran.stderr) == (BAD, b"")
+    return ran.returncode, ran.stderr

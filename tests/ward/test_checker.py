@@ -31,7 +31,7 @@ class Desk:
         return Checker(self.requests, self.spool, self.key, SystemClock(), IntakeMetrics(""))
 
     def whole(self, dev, endless=False):
-        """A request whose picture has come; one that is `endless` can be read for ever."""
+        """A request whose picture has come; one that is `endless` has a hole of a terabyte in it."""
         now_ms = time.time_ns() // 1_000_000
         request = PictureRequest(
             id=ulid.make(now_ms, os.urandom(10)), dev=dev, kind="snapshot", cam="gate", case_no="1", purpose="crime",
@@ -39,7 +39,9 @@ class Desk:
         self.requests.add(request)
         self.requests.announced(request.id, len(PICTURE.data), PICTURE.sha256, None, now_ms)
         path = self.spool.path(request.id)
-        os.mkfifo(path) if endless else path.write_bytes(PICTURE.data)
+        path.write_bytes(PICTURE.data)
+        if endless:
+            os.truncate(path, 1 << 40)
         found = self.requests.find(request.id)
         assert found
         return found
@@ -82,7 +84,7 @@ def test_one_that_takes_for_ever_delays_nobody_and_is_refused_after_two_tries(de
 
 def test_a_disk_that_is_full_is_not_the_upload_s_fault(desk):
     request = desk.whole(DEV)
-    desk.spool.path(request.id).unlink()
+    desk.spool.path(request.id).unlink()            # stands for any error of the disk
     with pytest.raises(Trouble, match="room"):
         asyncio.run(desk.checker().check(request))
     assert desk.requests.unchecked_n(request.id) == 0
