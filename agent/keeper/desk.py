@@ -25,20 +25,24 @@ from agent.core.contract.decisions import (
     ListRequests,
     OpenLink,
     PairBrowser,
+    PauseCameras,
+    PauseFromHome,
     Question,
     Questions,
     UnpairBrowser,
 )
 from agent.core.household import access
+from agent.core.household.pause import By
 from agent.host.clock import Clock
 from agent.host.sockets import SocketServer
+from agent.store import pause
 from agent.store.database import StoreConnection, StoreError, connect, transaction
 from agent.store.decisions import browsers, decided
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.requests import RequestError
 
-PAGE_USER = "taimat-web"
+PAGE_USER, LINK_USER = "taimat-web", "taimat-link"
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +53,7 @@ class DecisionDesk:
 
     folders: Folders
     clock: Clock
+    home: bool = False                      # Home Assistant may pause
     lock: access.PairingLock = field(default_factory=access.PairingLock)
 
     def open(self, runtime: Path) -> SocketServer:
@@ -67,8 +72,9 @@ class DecisionDesk:
         return msgspec.json.encode(said)
 
     def _answer(self, question: Question, user: int) -> DecisionAnswer:
-        if not is_from(user, PAGE_USER):
-            _log.error("user %d asked as the page, and is not", user)
+        from_home = isinstance(question, PauseFromHome)
+        if not is_from(user, LINK_USER if from_home else PAGE_USER) or (from_home and not self.home):
+            _log.error("user %d asked as the %s, and may not", user, "link" if from_home else "page")
             return DecisionAnswer(why="not_yours")
         with self._databases() as (own, db):
             match question:
@@ -76,8 +82,12 @@ class DecisionDesk:
                     return self._pair(own, db, question)
                 case OpenLink():
                     return self._open_link(own, db, question)
+                case PauseFromHome():
+                    self._pause([question.camera], question.paused, None, "home")
                 case BrowserQuestion() if not browsers.use(own, question.token, self.clock.now()):
                     return DecisionAnswer(why="not_paired")
+                case PauseCameras():
+                    self._pause(question.cameras, question.paused, question.until_wall_ms, "page")
                 case ListBrowsers():
                     return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
                 case UnpairBrowser(which=which):
@@ -125,6 +135,12 @@ class DecisionDesk:
             return DecisionAnswer(why="too_late")
         _log.info("request %s: %s on the page", question.request, question.code)
         return DecisionAnswer()
+
+    def _pause(self, cameras: list[str] | None, paused: bool, until_wall_ms: int | None, by: By) -> None:
+        if paused:
+            pause.put(self.folders, cameras, until_wall_ms, by, self.clock.now())
+        else:
+            pause.lift(self.folders, cameras)
 
     @contextmanager
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:

@@ -14,7 +14,7 @@ from agent.core.contract.facts import KeeperFacts, Poke
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
-from agent.keeper import repair
+from agent.keeper import pause_words, repair
 from agent.keeper.canary import Canary
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
@@ -104,6 +104,8 @@ class Keeper:
             consent.follow(self.own, self.db, now)
             if self.timekeeper.look(self.db, now):
                 self.outlet.send(Poke(what="outbox"), "link")
+            pause_words.tell(self.own, self.db, self.role.folders,
+                             [camera.name for camera in self.role.settings.camera], now)
             if asked_for_space or self.retention.is_due(now):
                 self.retention.make_room(self.own, self.db, now)
             if self.evidence.hash_some(self.db):
@@ -198,7 +200,7 @@ def serve(role: Role) -> None:
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime, "keeper"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
-    desk = DecisionDesk(role.folders, role.clock).open(role.runtime)
+    desk = DecisionDesk(role.folders, role.clock, role.settings.home.enabled).open(role.runtime)
     db, aside = repair.open_database(role.folders, partial(role.heartbeat.beat, facts=KeeperFacts(
         fault="the database is damaged and is being repaired")))
     keeper = Keeper(role, db, decisions.connect(role.folders), outlet, board.read().serial, aside)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from agent.core.evidence.ledger import LedgerLine, NotCanonical, Row, RowHead, RowMoment, canonical, decode
-from agent.core.evidence.ledger.acts import OF_ALL_ROLES, Act, Unauthorised
+from agent.core.evidence.ledger.acts import Act, Unauthorised, is_of_all_roles
 from agent.core.evidence.ledger.clocks import RIGHT
 from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.host.clock import Instant
@@ -49,7 +49,8 @@ def _row(act: sqlite3.Row, mark: Callable[[bytes], bytes] | None) -> Row:
     """A body that is no JSON of ours is kept as text: whoever wrote it must not hold up what comes after it."""
     at = RowMoment(boot=act["boot"], mono_ms=act["mono_ms"], wall_ms=act["wall_ms"], clock=act["clock"])
     kind, body = act["kind"], _body(act["body"])
-    if mark and kind not in OF_ALL_ROLES and not hmac.compare_digest(act["mark"] or b"", mark(_marked(*act[:-1]))):
+    needs_mark = mark is not None and not is_of_all_roles(kind, body)
+    if needs_mark and not hmac.compare_digest(act["mark"] or b"", mark(_marked(*act[:-1]))):
         kind, body = Unauthorised.KIND, {"claimed": kind, "body": body}
     return Row(n=0, dev="", kind=kind, act_n=act["id"], at=at, sealed=at, body=body)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from agent.core.contract import wire
 from agent.core.evidence.ledger import CameraPaused
+from agent.core.evidence.ledger.acts import BY_ITSELF
 from agent.core.household.pause import UNREADABLE, By, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
@@ -84,16 +85,19 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:
                 raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause anew")
-            write_durably(target, data, 0o660)
+            write_durably(target, data, 0o640)
     except OSError as error:
-        raise StoreError(f"{target}: {error.strerror}; check that this user may write there and the card is not full "
-                         f"or read-only (taimat doctor)") from error
+        raise StoreError(f"{target}: {error.strerror}; try it as root (sudo), and check that the card is not full or "
+                         "read-only (taimat doctor)") from error
     return changed
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """No other process changes the file meanwhile: a lock on its folder, which the kernel releases with us."""
+    """No other process changes the file meanwhile: a lock on a folder of the keeper's, which the kernel releases with
+    us. Another role could hold one on the file's own folder for ever.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -103,9 +107,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
-    """Tell ward and ledger that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
+    """Tell the ward that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
 
-    Only by what word (core.household.pause.By); never by whom.
+    Only by what word (core.household.pause.By); never by whom. The ledger is told here of weekly hours and of a file
+    that can't be read; of a person's word the keeper tells it.
     """
     known = _noted(db, camera)
     if (known.by if known else None) == by:
@@ -115,8 +120,10 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
         _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_s, 1)))
     if by is not None:
         _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
-    if word := by or (known.by if known else None):
-        ledger.note(db, now, CameraPaused(camera=camera, paused=by is not None, by=word))
+    if known is not None and known.by in BY_ITSELF:
+        ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
+    if by in BY_ITSELF:
+        ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
     meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
 

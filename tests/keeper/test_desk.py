@@ -13,13 +13,16 @@ from agent.core.contract.decisions import (
     ListBrowsers,
     OpenLink,
     PairBrowser,
+    PauseCameras,
+    PauseFromHome,
     Question,
     UnpairBrowser,
 )
 from agent.core.household.access import LOCKED_S, TRIES_N
+from agent.core.household.pause import Pauses
 from agent.host.sockets import ask
 from agent.keeper.desk import DecisionDesk
-from agent.store import ledger
+from agent.store import ledger, pause
 from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
@@ -82,6 +85,22 @@ def test_a_browser_or_all_of_them_are_let_in_no_more(desk, own, folders):
     assert say(desk, UnpairBrowser(token=one)).code not in ("", code)
     assert say(desk, PairBrowser(code=code, browser="one")).why == "wrong_code"
     assert kinds(folders) == ["pairing", "pairing", "unpairing", "unpairing"]
+
+
+def test_a_paired_browser_pauses_and_nobody_else(desk, own, folders, hand_clock):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    assert say(desk, PauseCameras(token="guess")).why == "not_paired" and pause.load(folders) == Pauses()
+    assert say(desk, PauseCameras(token=token, cameras=["gate"], until_wall_ms=hand_clock.wall_ms + 1)).why == ""
+    assert pause.load(folders).of("gate", hand_clock.now()).by == "page"
+    assert say(desk, PauseCameras(token=token, paused=False)).why == "" and pause.load(folders) == Pauses()
+
+
+def test_home_assistant_pauses_where_the_household_has_set_it_up(desk, folders, hand_clock):
+    word = PauseFromHome(camera="gate", paused=True)
+    assert say(desk, word).why == "not_yours" and pause.load(folders) == Pauses()
+    at_home = DecisionDesk(folders, hand_clock, home=True)
+    assert say(at_home, word, user=NOBODY).why == "not_yours"
+    assert say(at_home, word).why == "" and pause.load(folders).of("gate", hand_clock.now()).by == "home"
 
 
 def test_nonsense_and_other_users_get_nothing(desk, own):

@@ -85,8 +85,8 @@ def test_what_roles_do_is_a_row_and_its_act_waits_until_then(folders, hand_clock
                                                           privacy_mask="camera"))
     db, now = keeper.db, hand_clock.now()
     with transaction(db):
-        pause.note(db, "gate", "page", now)
-        pause.note(db, "gate", "page", now)
+        pause.note(db, "gate", "schedule", now)
+        pause.note(db, "gate", "schedule", now)
         pause.note(db, "gate", None, now)
     token = browsers.pair(keeper.own, db, "a phone", now)
     assert len(ledger.waiting(db)) == 3 and codes(folders) == set()
@@ -128,10 +128,10 @@ def test_a_deletion_is_a_row_with_all_clips_that_went_together(folders, hand_clo
 def test_an_act_that_is_rolled_back_is_none_and_leaves_no_gap(folders, hand_clock):
     keeper = keeper_of(folders, hand_clock)
     with pytest.raises(ZeroDivisionError), transaction(keeper.db) as db:
-        pause.note(db, "gate", "page", hand_clock.now())
+        pause.note(db, "gate", "schedule", hand_clock.now())
         raise ZeroDivisionError
     with transaction(keeper.db) as db:
-        pause.note(db, "gate", "command", hand_clock.now())
+        pause.note(db, "gate", "unreadable", hand_clock.now())
     keeper.round(asked_for_space=False)
     assert kinds(keeper.db) == ["begin", "pause", "update", "consent", "clock", "day_key"] and codes(folders) == set()
 
@@ -321,7 +321,7 @@ def test_a_real_store_that_lived_honestly_holds(tmp_path_factory, steps):
                 film(keeper.db, folders, clock, bytes([n]) * 9)
             case "pause":
                 with transaction(keeper.db):
-                    pause.note(keeper.db, "gate", "page" if n % 2 else None, clock.now())
+                    pause.note(keeper.db, "gate", "schedule" if n % 2 else None, clock.now())
             case "pair":
                 browsers.pair(keeper.own, keeper.db, "phone", clock.now())
             case "round":

@@ -8,6 +8,7 @@ from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.home.context import HomeContext
 from agent.host.clock import SystemClock
+from agent.keeper.desk import DecisionDesk
 from agent.link.home.thread import HomeThread
 from agent.store import events, meta
 from agent.store.database import connect, transaction
@@ -26,6 +27,8 @@ class HomeRig:
         self.runtime = folder
         self.db = connect(self.folders.root)
         self.dev = meta.device_id(self.db)
+        (self.runtime / "keeper").mkdir(exist_ok=True)
+        self.desk = DecisionDesk(self.folders, self.clock, home=True).open(self.runtime)
         self.settings = Settings(
             device=Device(site="HH-07-0412", language="en"), store=Store(folder=str(self.folders.root)),
             camera=[Camera(name=name, source="file:/film.mp4") for name in cameras],

@@ -64,7 +64,23 @@ class DecideRequest(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=Tr
     code: Literal["approved", "refused"]
 
 
-Questions = PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
+class PauseCameras(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="pause"):
+    """Have cameras see nothing, or let them see again."""
+
+    cameras: list[str] | None = None        # None: all there are and will be
+    paused: bool = True
+    until_wall_ms: int | None = None        # None: until it is lifted
+
+
+class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home"):
+    """The same for one camera, by the word of Home Assistant, which the link hands on."""
+
+    camera: str
+    paused: bool
+
+
+Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
+             | PauseCameras | PauseFromHome)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):

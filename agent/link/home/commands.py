@@ -4,15 +4,18 @@ import logging
 import sqlite3
 from collections.abc import Callable
 
+import msgspec
+
+from agent.core.contract.decisions import SOCKET, DecisionAnswer, PauseFromHome
 from agent.core.contract.facts import Poke
 from agent.core.contract.home.discovery import INSTALL
 from agent.core.rate import RateLimit
 from agent.home.context import HomeContext
 from agent.host.datagram import Outlet
+from agent.host.sockets import ask
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived
-from agent.store import pause, updates
-from agent.store.database import StoreError
+from agent.store import updates
 from agent.store.updates import UpdateOrder
 
 COMMANDS_A_MINUTE = 30
@@ -22,9 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class HomeCommands:
-    """Has the store's thread write the household's word; a retained one is refused: it would count again at each
-    reconnect.
-    """
+    """Asks the keeper on the store's thread; a retained word is refused: it would count again at each reconnect."""
 
     def __init__(self, home: HomeContext, store: StoreThread, changed: Callable[[], None]) -> None:
         """`changed` is called when a word is on the card."""
@@ -39,20 +40,22 @@ class HomeCommands:
             self._pause(message, camera)
 
     def _pause(self, message: Arrived, camera: str) -> None:
-        on, home, now = WORDS.get(message.payload), self._home, self._home.clock.now()
+        on, home = WORDS.get(message.payload), self._home
         if (message.retained or on is None or camera not in home.cameras
                 or not self._rate.allows(home.clock.mono_s())):
             _log.info("a pause command was refused: retained, not ON or OFF, for no camera of ours, or one too many")
             return
 
+        question = msgspec.json.encode(PauseFromHome(camera=camera, paused=on)) + b"\n"
+
         def job(_: sqlite3.Connection) -> None:
             try:
-                if on:
-                    pause.put(home.folders, [camera], None, "home", now)
-                else:
-                    pause.lift(home.folders, [camera])
-            except StoreError as error:
-                _log.error("%s", error)
+                answer = msgspec.json.decode(ask(home.runtime / SOCKET, question), type=DecisionAnswer)
+            except (OSError, msgspec.DecodeError) as error:
+                _log.error("the keeper, which pauses cameras, does not answer: %s", error)
+                return
+            if answer.why:
+                _log.error("the keeper does not pause %s for Home Assistant: %s", camera, answer.why)
 
         self._store.ask(job, lambda _: self._changed())
 

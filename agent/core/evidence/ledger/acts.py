@@ -153,7 +153,7 @@ class CameraPaused(Act, frozen=True, kw_only=True, omit_defaults=True):
 
     camera: str
     paused: bool
-    by: str                         # page | command | schedule | unreadable: the word, never the person
+    by: str                         # page | command | home | schedule | unreadable: the word, never the person
 
 
 class MasksDeclared(Act, frozen=True, kw_only=True, omit_defaults=True):
@@ -258,5 +258,11 @@ class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
     body: dict[str, Any]            # as it was noted
 
 
+BY_ITSELF = ("schedule", "unreadable")      # nobody's word: a recorder tells of it
 # What the roles that may be taken over note; each other kind needs the keeper's mark: agent/store/ledger.py.
-OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND, CameraPaused.KIND})
+OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND})
+
+
+def is_of_all_roles(kind: str, body: dict[str, Any]) -> bool:
+    """Whether a role other than the keeper may note that."""
+    return kind in OF_ALL_ROLES or (kind == CameraPaused.KIND and body.get("by") in BY_ITSELF)

@@ -1,0 +1,44 @@
+"""The household's words on pauses, told to the ledger: each when it holds, and when it holds no more.
+
+It stands alone because what is told must not hang on who gave the word, or on who was there when it ended.
+"""
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from agent.core.evidence.ledger import CameraPaused
+from agent.core.evidence.ledger.acts import BY_ITSELF
+from agent.core.household.pause import Pause
+from agent.host.clock import Instant
+from agent.store import ledger, meta, pause
+from agent.store.database import transaction
+from agent.store.folders import Folders
+
+TOLD = "paused"             # in the keeper's meta: by which word each paused camera is, JSON
+
+
+def tell(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, cameras: Sequence[str],
+         now: Instant) -> None:
+    """Note for the ledger what has changed since the last look. Raises sqlite3.Error.
+
+    A cut in between tells it twice, and never not at all.
+    """
+    told = msgspec.json.decode(meta.get(own, TOLD) or "{}", type=dict[str, str])
+    pauses = pause.load(folders)
+    words = {camera: word for camera in cameras if (word := pauses.of(camera, now)) and word.by not in BY_ITSELF}
+    stand = {camera: word.by for camera, word in words.items()}
+    if stand == told:
+        return
+    with transaction(db):
+        for camera in sorted({*told, *stand}):
+            if camera in told and told[camera] != stand.get(camera):
+                ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=told[camera]))
+            if camera in words and told.get(camera) != stand[camera]:
+                ledger.note(db, _given(words[camera], now), CameraPaused(camera=camera, paused=True, by=stand[camera]))
+    meta.put(own, TOLD, msgspec.json.encode(stand).decode())
+
+
+def _given(word: Pause, now: Instant) -> Instant:
+    """The moment of the word, unless it is of an earlier start of the machine: rows are told in order."""
+    return Instant(word.boot, word.mono_ms, word.wall_ms, word.clock) if word.boot == now.boot else now

