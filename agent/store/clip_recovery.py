@@ -64,6 +64,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
         return True
     except (Mp4Error, DamagedError) as error:
         part.unlink(missing_ok=True)
+        sync_folder(part.parent)        # lest another cut gives back a file that no row knows
         clips.lose(db, clip.seq, f"nothing whole in it: {error}")
         return True
     except OSError as error:
