@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.evidence.encrypted import AES_GCM, DamagedError, FileHead
 from agent.host.files import write_durably
 from agent.host.sockets import SocketServer
+from agent.keeper.desk import PAGE_USER, is_from
 from agent.store.encryption.days import private_file
 from agent.store.encryption.file_keys import QUESTION_B_MAX, SOCKET, KeyAnswer, KeyQuestion
 from agent.store.folders import Folders
@@ -20,12 +21,11 @@ FILE = "signing.key"
 
 
 def open_key_socket(runtime: Path, folders: Folders) -> SocketServer:
-    """Answer at `SOCKET` in the runtime folder. Raises OSError."""
-    return SocketServer(runtime / SOCKET, "keys", lambda question, _: _answer(question, folders), QUESTION_B_MAX)
-
-
-def _answer(question: bytes, folders: Folders) -> bytes:
-    return msgspec.json.encode(_found(question, folders))
+    """Answer the page at `SOCKET` in the runtime folder: a recorder shall open nothing that is past. Raises OSError."""
+    def answer(question: bytes, user: int) -> bytes:
+        given = _found(question, folders) if is_from(user, PAGE_USER) else KeyAnswer(why="the page alone gets keys")
+        return msgspec.json.encode(given)
+    return SocketServer(runtime / SOCKET, "keys", answer, QUESTION_B_MAX)
 
 
 def _found(question: bytes, folders: Folders) -> KeyAnswer:
