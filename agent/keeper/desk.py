@@ -87,7 +87,7 @@ class DecisionDesk:
                 case BrowserQuestion() if not browsers.use(own, question.token, self.clock.now()):
                     return DecisionAnswer(why="not_paired")
                 case PauseCameras():
-                    self._pause(question.cameras, question.paused, question.until_wall_ms, "page")
+                    self._pause(question.cameras, question.paused, question.length_ms, "page")
                 case ListBrowsers():
                     return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
                 case UnpairBrowser(which=which):
@@ -136,9 +136,10 @@ class DecisionDesk:
         _log.info("request %s: %s on the page", question.request, question.code)
         return DecisionAnswer()
 
-    def _pause(self, cameras: list[str] | None, paused: bool, until_wall_ms: int | None, by: By) -> None:
+    def _pause(self, cameras: list[str] | None, paused: bool, length_ms: int | None, by: By) -> None:
+        now = self.clock.now()
         if paused:
-            pause.put(self.folders, cameras, until_wall_ms, by, self.clock.now())
+            pause.put(self.folders, cameras, None if length_ms is None else now.wall_ms + length_ms, by, now)
         else:
             pause.lift(self.folders, cameras)
 

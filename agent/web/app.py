@@ -14,7 +14,7 @@ from agent.config.settings import Settings
 from agent.host.clock import Clock
 from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
-from agent.web.browsers import Browsers, KeeperSilent
+from agent.web.browsers import Browsers, CardRefused, KeeperSilent
 from agent.web.busy import BusyAreas
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
@@ -67,7 +67,7 @@ def build(parts: PageParts) -> ASGIApp:
     busy = BusyAreas(settings, renderer)
     pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, busy)
     views = LiveHandlers(settings, parts.pool, parts.health, parts.streams, parts.folders, parts.clock)
-    pausing = PausePage(settings, parts.pool, parts.folders, parts.clock)
+    pausing = PausePage(settings, parts.browsers)
     feeds = Feeds(parts.pool, parts.health, parts.clock)
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
@@ -113,5 +113,5 @@ def build(parts: PageParts) -> ASGIApp:
         return renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.keeper")
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, KeeperSilent: silent,
-                                                       Exception: broken})
+                                                       CardRefused: card, Exception: broken})
     return AccessMiddleware(app, parts.browsers, is_loopback_name(settings.web.listen), silent)

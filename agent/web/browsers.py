@@ -32,6 +32,10 @@ class KeeperSilent(Exception):
     """The keeper, which alone knows who is paired, did not answer, or could not look."""
 
 
+class CardRefused(KeeperSilent):
+    """The keeper could not look, or write, because of the card."""
+
+
 class Browsers:
     """Decides which browsers may look. Belongs to the event loop."""
 
@@ -52,8 +56,8 @@ class Browsers:
             _log.warning("the keeper does not answer: %s", error or type(error).__name__)
             raise KeeperSilent from error
         if answer.why in ("card", "not_yours", "not_understood"):
-            _log.warning("the keeper can't say who is paired: %s", answer.why)
-            raise KeeperSilent
+            _log.warning("the keeper can't do it: %s", answer.why)
+            raise CardRefused if answer.why == "card" else KeeperSilent
         return answer
 
     async def knows(self, token: str) -> bool:

@@ -1,18 +1,16 @@
-"""/pause: pauses cameras or ends a pause. The card has it before the answer goes. One address, as its siblings."""
+"""/pause: the switch's form. The keeper has the pause on the card before the answer goes. One address, as its siblings.
+"""
 import logging
-import sqlite3
-from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
-from agent.host.clock import Clock
-from agent.store import pause
-from agent.store.folders import Folders
+from agent.core.contract.decisions import PauseCameras
+from agent.web.access import COOKIE
+from agent.web.browsers import Browsers
 from agent.web.forms import own_path, read_form
 from agent.web.present_camera import CHOICES_MIN
-from agent.web.store_pool import StorePool
 
 RESUME = "resume"
 
@@ -20,11 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 class PausePage:
-    """The handler of the switch's form. While the card does not answer, nothing is paused, and the page says so."""
+    """The handler of the switch's form. While the keeper does not answer, nothing is paused, and the page says so."""
 
-    def __init__(self, settings: Settings, pool: StorePool, folders: Folders, clock: Clock) -> None:
+    def __init__(self, settings: Settings, browsers: Browsers) -> None:
         self._names = {camera.name for camera in settings.camera}
-        self._pool, self._folders, self._clock = pool, folders, clock
+        self._browsers = browsers
 
     async def change(self, request: Request) -> Response:
         """POST with `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to return to."""
@@ -34,14 +32,11 @@ class PausePage:
         camera, wanted = form.get("camera", ""), form.get("for", "")
         if (camera and camera not in self._names) or wanted not in (*CHOICES_MIN, RESUME):
             return PlainTextResponse("No such camera, or no such pause\n", 400)
-        await self._pool.ask(self._do, [camera] if camera else None, wanted)
+        minutes = CHOICES_MIN.get(wanted)
+        answer = await self._browsers.ask(PauseCameras(
+            token=request.cookies.get(COOKIE, ""), cameras=[camera] if camera else None, paused=wanted != RESUME,
+            length_ms=None if minutes is None else minutes * 60_000))
+        if answer.why:
+            return RedirectResponse("/pair", 303)
         _log.info("%s: %s by the page", camera or "all cameras", "resumed" if wanted == RESUME else "paused")
         return RedirectResponse(own_path(form.get("next", "/")), 303)
-
-    def _do(self, db: sqlite3.Connection, cameras: Sequence[str] | None, wanted: str) -> None:
-        if wanted == RESUME:
-            pause.lift(self._folders, cameras)
-            return
-        now, minutes = self._clock.now(), CHOICES_MIN[wanted]
-        until_wall_ms = None if minutes is None else now.wall_ms + minutes * 60_000
-        pause.put(self._folders, cameras, until_wall_ms, "page", now)

@@ -90,7 +90,7 @@ def test_a_browser_or_all_of_them_are_let_in_no_more(desk, own, folders):
 def test_a_paired_browser_pauses_and_nobody_else(desk, own, folders, hand_clock):
     token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
     assert say(desk, PauseCameras(token="guess")).why == "not_paired" and pause.load(folders) == Pauses()
-    assert say(desk, PauseCameras(token=token, cameras=["gate"], until_wall_ms=hand_clock.wall_ms + 1)).why == ""
+    assert say(desk, PauseCameras(token=token, cameras=["gate"], length_ms=60_000)).why == ""
     assert pause.load(folders).of("gate", hand_clock.now()).by == "page"
     assert say(desk, PauseCameras(token=token, paused=False)).why == "" and pause.load(folders) == Pauses()
 

@@ -69,7 +69,7 @@ class PauseCameras(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=Tru
 
     cameras: list[str] | None = None        # None: all there are and will be
     paused: bool = True
-    until_wall_ms: int | None = None        # None: until it is lifted
+    length_ms: int | None = None            # None: until it is lifted
 
 
 class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home"):
