@@ -130,7 +130,8 @@ class Packager:
             return
         if request.kind == "snapshot" and not self._is_of_this_moment(request.id):
             _log.warning("request %d: the moment when it was approved is over", request.n)
-            requests.fail(db, request.id, "no_picture")
+            with contextlib.suppress(RequestError):
+                requests.fail(db, request.id, "no_picture")
             return
         command = [sys.executable, "-m", "agent.keeper.pack", str(os.getpid()), str(self.folders.root),
                    str(self.runtime), str(self.floor_pct), request.id]

@@ -1,6 +1,7 @@
 """Requests of the ward in the store: every step once, each with its row for the ledger and its event."""
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from agent.store import boots, requests
 from agent.store.database import transaction
 from agent.store.decisions import decided
 from agent.store.requests import WAITING_MAX, RequestError
-from tests.rigs.wishes import as_keeper, ask, decide, insert
+from tests.rigs.wishes import HOUR_MS, as_keeper, ask, decide, insert
 
 NOW = Instant("0b007001", 5_000_000, 1_795_600_000_000, "ntp")
 
@@ -90,6 +91,15 @@ def test_a_row_says_what_was_decided_whoever_writes_into_it(store):
     with as_keeper(store) as own:
         assert decided.put_right(own, store, asked.id) and not decided.put_right(own, store, asked.id)
     assert requests.find(store, asked.id) == asked and noted(store) == []
+
+
+def test_a_decision_is_kept_as_long_as_its_command_could_come_again(store):
+    asked = ask(store, now=NOW, approved=True)
+    with as_keeper(store) as own:
+        for days, kept in ((29, True), (31, False)):
+            later = replace(NOW, wall_ms=NOW.wall_ms + days * 24 * HOUR_MS)
+            decided.forget(own, store, later)
+            assert (decided.find(own, asked.id) is not None) == kept
 
 
 def test_who_leaves_its_ward_has_refused_all_that_was_open(store):

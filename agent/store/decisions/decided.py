@@ -136,10 +136,13 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
 
 
 def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Drop what no command can ask for again; only a clock that is right tells. Raises sqlite3.Error."""
-    if boots.is_sure(db, now.boot, now.clock):
-        own.execute("DELETE FROM decision WHERE code != 'waiting' AND told = 1 AND expires_ms < ?1 AND wall_ms < ?1",
-                    (now.wall_ms - KEPT_MS,))
+    """Drop what no command can ask for again; only a clock that is right tells. Raises sqlite3.Error.
+
+    Asked often, so it writes only where there is something.
+    """
+    over = f"code != 'waiting' AND told = 1 AND MAX(expires_ms, wall_ms) < {now.wall_ms - KEPT_MS:d}"
+    if _read(own, over) and boots.is_sure(db, now.boot, now.clock):
+        own.execute(f"DELETE FROM decision WHERE {over}")
 
 
 def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, when: Instant) -> None:
