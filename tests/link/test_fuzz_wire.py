@@ -27,7 +27,7 @@ DEEPER = ORDER % (b',"args":{"a":' + b"[" * 900 + b"]" * 900 + b"}")
 
 @pytest.mark.fuzz
 @pytest.mark.skipif(not importlib.util.find_spec("atheris"), reason="pip install atheris")
-@pytest.mark.parametrize("target", ["command", "desired", "receipt"])
+@pytest.mark.parametrize("target", ["command", "desired", "receipt", "message", "archive"])
 def test_nothing_that_comes_in_is_more_than_refused(target, tmp_path):
     ran = subprocess.run([sys.executable, "-m", "tests.rigs.fuzz", target, tmp_path / "corpus", f"-runs={RUNS_N}",
                           "-max_len=4096", "-timeout=5", f"-artifact_prefix={tmp_path}/"],

@@ -1,9 +1,12 @@
-"""What comes in from the ward, fuzzed with an eye on which lines are reached: `python -m tests.rigs.fuzz NAME CORPUS`.
+"""What comes in from the ward, and to it, fuzzed with an eye on which lines are reached.
+
+`python -m tests.rigs.fuzz NAME CORPUS`.
 
 Options of libFuzzer follow, such as -runs=100000; with a crash the exit code is not 0, and the input lies beside.
 It needs atheris (pip install atheris).
 """
 import base64
+import io
 import json
 import sys
 from pathlib import Path
@@ -14,14 +17,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 with atheris.instrument_imports(include=["agent"]):
     from agent.core.contract import wire
+    from agent.core.contract.wire import ward_side
     from agent.core.contract.wire.commands import COMMANDS, plain
     from agent.core.evidence.ledger.chain import fingerprint
     from agent.core.evidence.ledger.row import canonical
     from agent.core.household.ward_settings import KEYS, BadSetting, demand, outcome
+    from agent.host import tar
     from agent.host.clock import Instant
     from agent.link import signature, verdict
     from agent.link.verifier import BAD, GOOD, UNKNOWN_KEY
     from agent.mqtt.connection import Arrived
+    from agent.store.export.archive import Item
+    from agent.store.export.archive import tar as packed
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 NOW = Instant("9f2c1a7e", 864_123_400, 1_795_561_300_000, "ntp")
@@ -45,6 +52,13 @@ SEEDS = {
                 signed({**ORDER, "name": "restart", "args": {"role": "link"}}),
                 signed({**ORDER, "name": "clip.export", "args": CLIP})],
     "desired": [signed({"ver": 18, "cfg": {"health_int_s": 60, "retention_d": 7, "log_level": "debug"}})],
+    "message": [{"specversion": "1.0", "id": f"{TOPICS.dev}/7", "source": "/cam/w07/c/gate", "type": "cam.gap.v1",
+                 "seq": 7, "boot": "9f2c1a7e", "clock": "ntp", "time": "2026-11-24T23:20:50.1Z",
+                 "data": {"mono_ms": 5, "kind": "gap", "missing": [[2, 5]]}},
+                {"online": True, "boot": "9f2c1a7e", "conn": 3, "why": "lost", "clock": "ntp"},
+                {"seq": 1, "boot": "9f2c1a7e", "clock": "ntp", "mono_ms": 5, "int_s": 30,
+                 "cond": [{"code": "hot", "sev": "warn"}]}],
+    "archive": [b"".join(packed("export", [Item("a.json", 2, [b"{}"]), Item("b.mp4", 0, [])], 0))],
     "receipt": [{"upto": 10_481, "also": [10_483], "reject": [{"seq": 10_482, "code": "schema"}]}, {"online": True}]}
 
 
@@ -82,6 +96,30 @@ def receipt(payload: bytes) -> None:
     _decoded(wire.WardState, payload)
 
 
+def message(payload: bytes) -> None:
+    """What a device says to the ward: taken, and the same when it is read again, or refused with a word."""
+    for what in ward_side.KINDS:
+        try:
+            found = ward_side.read(ward_side.Place(TOPICS.dev, what), payload)
+        except ward_side.Unacceptable as bad:
+            assert bad.code in ("too_large", "too_deep", "not_json", "schema", "id")
+            continue
+        again = ward_side.read(ward_side.Place(TOPICS.dev, what), found.text.encode())
+        assert again.told == found.told
+        ward_side.answer_in(found.text)
+        ward_side.ledger_head(found.text)
+
+
+def archive(data: bytes) -> None:
+    """An upload or a bundle: its files, no more of them than there are bytes, or refused."""
+    file = io.BytesIO(data)
+    try:
+        for member in tar.members(file, len(data)):
+            assert sum(map(len, tar.pieces(file, member.size_b))) == member.size_b <= len(data)
+    except tar.NotPlainTar as bad:
+        assert str(bad)
+
+
 def _is_checked(payload: bytes, name: str) -> None:
     """A signature holds for the words that were signed, and for no others."""
     if (found := signature.judge(payload, KEY)) == GOOD:
@@ -98,7 +136,7 @@ def _decoded(kind: type[Any], payload: bytes) -> Any:
         return None
 
 
-TARGETS = {"command": command, "desired": desired, "receipt": receipt}
+TARGETS = {"command": command, "desired": desired, "receipt": receipt, "message": message, "archive": archive}
 
 
 def main(argv: list[str]) -> None:
@@ -106,7 +144,7 @@ def main(argv: list[str]) -> None:
     name, corpus = argv[1], Path(argv[2])
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(SEEDS[name]):
-        (corpus / f"seed-{number}").write_bytes(json.dumps(seed).encode())
+        (corpus / f"seed-{number}").write_bytes(seed if isinstance(seed, bytes) else json.dumps(seed).encode())
     atheris.Setup([argv[0], *argv[2:]], TARGETS[name])
     atheris.Fuzz()
 
