@@ -66,15 +66,15 @@ def approve_for_the_household() -> str:
     values: dict[str, object] = {column: 0 if column.endswith("_ms") else "x" for column in columns}
     values |= {"id": name, "kind": "clip", "state": "approved", "camera": CAMERA, "upload": "https://evil.example/up",
                "receipt_key": "00" * 32, "begin_ms": 0, "end_ms": 1 << 50, "until_ms": 1 << 50, "clock": "ntp",
-               "sent_b": 0}
+               "sent_b": 0, "command": b"{}"}
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT OR REPLACE INTO request ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
     note(db, "decision", {"request": name, "code": "approved", "by": "page", "asked": "clip", "camera": CAMERA,
                           "case": "x", "purpose": "x", "officer": "x", "basis": "x"})
     number = db.execute("SELECT n FROM request WHERE id = ?", (name,)).fetchone()["n"]
     got = []
-    for attempt in (lambda: desk(ask="decide", token="guess", request=name, digest="0" * 64, code="approved"),
-                    lambda: page("/requests", f"n={number}&do=approve")):
+    for attempt in (lambda: desk(ask="request", token="guess", request=name, digest="0" * 64, code="approved"),
+                    lambda: page("/requests", f"n={number}&do=approve&digest={'0' * 64}&sure=yes")):
         try:
             got.append(str(attempt()))
         except (Refused, OSError):
