@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -51,7 +52,7 @@ class LinkRig:
             "[device]", 'site = "HH-07-0412"', "[store]", f'folder = "{folder}/store"', f'runtime = "{self.runtime}"',
             "[web]", "enabled = false", "[ward]", *lines, ward, more, ""]))
         (folder / "store").mkdir(exist_ok=True)
-        self.db = join(connect(folder / "store"))
+        self.db = join(connect(folder / "store"), tomllib.loads(self.config.read_text())["ward"]["ward"])
         self.clock = SystemClock()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
