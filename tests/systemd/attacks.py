@@ -74,7 +74,7 @@ def approve_for_the_household() -> str:
     number = db.execute("SELECT n FROM request WHERE id = ?", (name,)).fetchone()["n"]
     got = []
     for attempt in (lambda: desk(ask="request", token="guess", request=name, digest="0" * 64, code="approved"),
-                    lambda: page("/requests", f"n={number}&do=approve&digest={'0' * 64}&sure=yes")):
+                    lambda: page("/requests", f"n={number}&do=approve&digest={'0' * 64}")):
         try:
             got.append(str(attempt()))
         except (Refused, OSError):
