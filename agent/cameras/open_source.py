@@ -1,18 +1,26 @@
 """Chooses the driver of a camera by the scheme of its `source`."""
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.cameras import Source
 from agent.config.settings import Camera as CameraSettings
 from agent.config.source import NETWORK, parse_source
 from agent.host.clock import Clock
 
+if TYPE_CHECKING:
+    from agent.cameras.rtsp.pins import CertificatePins
 
-def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False) -> Source:
-    """A fresh source for one attempt, with its sound if `audio`. Imports only what that kind of camera needs."""
+
+def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False,
+                pins: "CertificatePins | None" = None) -> Source:
+    """A fresh source for one attempt, with its sound if `audio`; `pins` know network cameras' certificates.
+
+    Imports only what that kind of camera needs.
+    """
     spec = parse_source(url)
     if spec.scheme in NETWORK:
         from agent.cameras.rtsp import open_rtsp
-        return open_rtsp(camera, spec.target, clock, audio)
+        return open_rtsp(camera, spec.target, clock, audio, pins)
     if spec.scheme == "file":
         from agent.cameras.file import FileSource
         return FileSource(Path(spec.target), clock, camera.loop, audio)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.cameras import Source
 from agent.cameras.open_source import open_source
+from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.transcode import MaskTranscoder
 from agent.capture.busy import busy_socket
 from agent.capture.encryption_policy import choose_policy
@@ -35,9 +36,9 @@ OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s",
                  "max_clip_s", "audio"}
 
 
-def open_main(camera: CameraSettings, clock: Clock, came: Rate) -> Source:
+def open_main(camera: CameraSettings, clock: Clock, came: Rate, pins: CertificatePins) -> Source:
     """A fresh source for one attempt at what is recorded; `came` counts what a source that transcodes is given."""
-    source = open_source(camera, camera.source, clock, camera.audio)
+    source = open_source(camera, camera.source, clock, camera.audio, pins)
     return MaskTranscoder(source, camera, clock, came) if transcodes(camera) else source
 
 
@@ -54,7 +55,7 @@ class Camera:
         Raises OSError for the sockets.
         """
         self.settings, self.scheme = camera, parse_source(camera.source).scheme
-        self._clock, self._stuck = clock, stuck
+        self._clock, self._stuck, self._pins = clock, stuck, CertificatePins(folders.cameras)
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
                                   pre_roll_s=camera.pre_roll_s, encryption=choose_policy(settings.store.encrypt))
@@ -97,11 +98,12 @@ class Camera:
 
     def _open(self) -> None:
         camera, clock, self._stop = self.settings, self._clock, Stop()
-        self._pumps = [Pump(camera.name, lambda: open_main(self.settings, clock, self._came),
+        self._pumps = [Pump(camera.name, lambda: open_main(self.settings, clock, self._came, self._pins),
                             MainFeed(self._pipe, clock), clock, self._stop, self._stuck, self._counts)]
         if camera.sub:
             sub_feed = SubFeed(self._pipe, clock, camera.masks if transcodes(camera) else ())
-            self._pumps.append(Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock), sub_feed,
+            self._pumps.append(Pump(f"{camera.name} (sub)",
+                                    lambda: open_source(camera, camera.sub, clock, pins=self._pins), sub_feed,
                                     clock, self._stop, self._stuck, self._sub_counts))
         for pump in self._pumps:
             pump.start()

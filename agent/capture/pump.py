@@ -226,7 +226,7 @@ class Pump(threading.Thread):
         return None
 
     def _next_wait_s(self) -> float:
-        if self.state.fault == "camera_auth":
+        if self.state.fault in ("camera_auth", "camera_certificate"):
             return REFUSED_WAIT_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
         return wait_s * (0.75 + self._jitter() / 2)

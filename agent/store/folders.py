@@ -49,6 +49,11 @@ class Folders:
         return self.root / HOUSEHOLD
 
     @property
+    def cameras(self) -> Path:
+        """What is known of network cameras, such as their certificates; on a device capture alone writes it."""
+        return self.root / "cameras"
+
+    @property
     def keys(self) -> Path:
         """The keeper's own folder, which no other role may enter: the key that signs the ledger."""
         return self.root / "keys"

@@ -81,3 +81,17 @@ def test_ours_alone_says_how_to_let_the_other_try(rig: Rig):
 def test_libav_is_taken_when_the_household_says_so(keys: dict[str, str]):
     camera = Camera(name="gate", source="rtsp://cam/live", **keys)
     assert isinstance(choice.open_rtsp(camera, camera.source, SystemClock()), LibavSource)
+
+
+@pytest.mark.parametrize("reader", ["auto", "libav"])
+def test_nobody_follows_a_redirection_to_another_host_with_the_password(rig: Rig, reader: str):
+    """The other host asks for the password in the way that shows it."""
+    thief = OddCamera(FILM, Habits(login="me:s3cret", challenge='Basic realm="odd"'))
+    moved = b"RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: %b\r\n\r\n"
+    with thief, OddCamera(FILM, Habits(login="me:s3cret")) as camera:
+        elsewhere = thief.address(login="").replace("127.0.0.1", "localhost")
+        camera.habits.answers["DESCRIBE"] = moved % elsewhere.encode()
+        rig.start(camera.address(), reader=reader, motion=NO_MOTION)
+        facts = until(lambda: (found := rig.facts()).fault and found)
+        assert facts.fault == "camera_stream_bad" and "we don't follow" in facts.detail
+        assert camera.methods.count("DESCRIBE") >= 1 and not thief.heard

@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
+from agent.cameras.rtsp.pins import CertificatePins
 from tests.rigs import footage
 from tests.rigs.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.pki import Authority
-from tests.rigs.reading import read
+from tests.rigs.reading import Reading, read
 from tests.rigs.wait import until
 
 FILM = footage.clip(320, 180, 10, 10, 300, seconds=4)
@@ -84,3 +85,36 @@ def test_libav_keeps_a_session_alive():
     with read(camera, reader="libav") as reading:
         until(lambda: camera.frames_n > 60 or reading.ended_s)
         assert reading.ended_s is None, reading.error
+
+
+def test_the_first_certificate_is_kept_and_no_other_believed(reader: str, tmp_path: Path):
+    pins, folder = CertificatePins(tmp_path / "cameras"), tmp_path / "cameras"
+    mine, other = (Authority(tmp_path, "self").issue(name, days=1) for name in ("mine", "other"))
+    camera = OddCamera(FILM, Habits(pace=4, login="me:pw"), mine)
+    with camera:
+        for _ in range(2):
+            reading = Reading(camera.address(), reader=reader, pins=pins)
+            reading.has(3)
+            reading.stop.set()
+            reading.ends()
+        (pin,) = folder.iterdir()
+        camera.certify(other)
+        heard_n = len(camera.heard)
+        code, text = Reading(camera.address(), reader=reader, pins=pins).fails()
+        assert code == "camera_certificate" and str(pin) in text and len(camera.heard) == heard_n
+        pin.unlink()
+        again = Reading(camera.address(), reader=reader, pins=pins)
+        again.has(3)
+        again.stop.set()
+        again.ends()
+        assert len(list(folder.iterdir())) == 1
+
+
+def test_a_certificate_is_kept_only_when_the_camera_plays(reader: str, tmp_path: Path):
+    camera = OddCamera(FILM, Habits(login="me:pw"), Authority(tmp_path, "mine").issue("camera", days=1))
+    with read(camera, login="me:wrong", reader=reader, pins=CertificatePins(tmp_path / "cameras")) as reading:
+        assert reading.fails()[0] == "camera_auth" and not (tmp_path / "cameras").exists()
+    with read(OddCamera(FILM, Habits(pace=4), Authority(tmp_path, "two").issue("camera", days=1)), reader=reader,
+              pins=CertificatePins(tmp_path / "cameras", learns=False)) as reading:
+        reading.has(3)
+    assert not (tmp_path / "cameras").exists()

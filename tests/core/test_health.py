@@ -100,6 +100,7 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("role_restarting", "warn", facts(unit("web", starts_n=3))),
     ("config_rejected", "warn", facts(unit("keeper", config_fault="line 3"), unit("link", config_fault="line 3"))),
     ("camera_auth", "alarm", facts(unit(cameras=[camera(state="retrying", fault="camera_auth")]))),
+    ("camera_certificate", "alarm", facts(unit(cameras=[camera(state="retrying", fault="camera_certificate")]))),
     ("camera_unreachable", "alarm", facts(unit(cameras=[camera(state="retrying", fault="camera_unreachable")]))),
     ("camera_not_found", "alarm", facts(unit(cameras=[camera(state="retrying", fault="camera_not_found")]))),
     ("camera_no_frames", "alarm", facts(unit(cameras=[camera(state="stalled")]))),

@@ -79,12 +79,16 @@ class OddCamera:
         self.reports_n = 0              # RTCP packets
         self.frames_n = 0               # sent, to all
         self.nonce, self.nonce_left_n = "", 0
-        self._tls = None
+        self._tls: ssl.SSLContext | None = None
         if certificate:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(*certificate)
+            self.certify(certificate)
         self._door = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
+
+    def certify(self, certificate: tuple[Path, Path]) -> None:
+        """Show this certificate from now on, and prove it with its key."""
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(*certificate)
 
     def address(self, path: str = "/live", login: str | None = None) -> str:
         """The URL, with the camera's own login if no other is given."""

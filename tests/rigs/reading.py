@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agent.cameras import Source, SourceError
 from agent.cameras.rtsp.libav import LibavSource
 from agent.cameras.rtsp.own import OwnSource
+from agent.cameras.rtsp.pins import CertificatePins
 from agent.core.media.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
@@ -18,9 +19,12 @@ from tests.rigs.watcher import Watcher
 class Reading:
     """One attempt in a thread of its own, as under a pump; `watch` measures it, `ended_s` is on the monotonic clock."""
 
-    def __init__(self, url: str, watcher: Watcher | None = None, reader: str = "own") -> None:
+    def __init__(self, url: str, watcher: Watcher | None = None, reader: str = "own",
+                 pins: CertificatePins | None = None) -> None:
         """`reader` is "own" or "libav"."""
-        source: Source = OwnSource(url, SystemClock()) if reader == "own" else LibavSource(url, "tcp")
+        clock = SystemClock()
+        source: Source = OwnSource(url, clock, pins=pins) if reader == "own" else LibavSource(url, "tcp", clock,
+                                                                                              pins=pins)
         self.watcher, self.stop = watcher or Watcher(), Stop()
         self.error: Exception | None = None
         self.watch = Stopwatch()
@@ -56,10 +60,11 @@ class Reading:
 
 
 @contextlib.contextmanager
-def read(camera: OddCamera, path: str = "/live", login: str | None = None, reader: str = "own") -> Iterator[Reading]:
+def read(camera: OddCamera, path: str = "/live", login: str | None = None, reader: str = "own",
+         pins: CertificatePins | None = None) -> Iterator[Reading]:
     """A camera that is switched on and read, until the end of the block."""
     with camera:
-        reading = Reading(camera.address(path, login), reader=reader)
+        reading = Reading(camera.address(path, login), reader=reader, pins=pins)
         yield reading
         reading.stop.set()
         reading.ends()

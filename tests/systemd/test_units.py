@@ -81,5 +81,5 @@ def test_users_and_folders_can_be_made(tmp_path: Path) -> None:
     if not dry:
         modes = {path: oct((tmp_path / path).stat().st_mode)[-4:] for path in
                  ("var/lib/taimat", "var/lib/taimat/clips", "var/lib/taimat/exports", "var/lib/taimat/keys",
-                  "run/taimat", "run/taimat/keys", "etc/taimat")}
-        assert list(modes.values()) == ["3770", "2770", "2750", "0700", "2750", "2750", "0750"]
+                  "var/lib/taimat/cameras", "run/taimat", "run/taimat/keys", "etc/taimat")}
+        assert list(modes.values()) == ["3770", "2770", "2750", "0700", "2750", "2750", "2750", "0750"]

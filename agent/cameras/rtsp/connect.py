@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.cameras.frame_queue import TooLate, within
+from agent.cameras.rtsp.pins import CertificatePins
 from agent.core.protocols.rtsp.address import Address
 from agent.host.stop import Stop
 
@@ -26,13 +27,20 @@ class ConnectStopped(Exception):
 class CameraConnection:
     """One connection while we may wait for it. `socket` never blocks, so that it can be handed to the hub."""
 
-    def __init__(self, address: Address, stop: Stop, until_mono_s: float, now: Callable[[], float]) -> None:
-        """Connect, until that time at the latest. Raises OSError (TimeoutError among them) and ConnectStopped."""
+    def __init__(self, address: Address, stop: Stop, until_mono_s: float, now: Callable[[], float],
+                 pins: CertificatePins | None = None) -> None:
+        """Connect, until that time at the latest; `pins` know the certificates that are believed.
+
+        Raises OSError (TimeoutError among them), ConnectStopped and CertificateChanged.
+        """
         self._stop, self._until_mono_s, self._now = stop, until_mono_s, now
+        self.certificate = b""              # of an encrypted connection, DER
         self.socket = self._connect(address)
         if address.tls:
             try:
                 self._encrypt(address.host)
+                if pins is not None:
+                    pins.demand(address, self.certificate)
             except BaseException:
                 self.socket.close()
                 raise
@@ -80,6 +88,7 @@ class CameraConnection:
     def _encrypt(self, host: str) -> None:
         secure = self.socket = _tls().wrap_socket(self.socket, server_hostname=host, do_handshake_on_connect=False)
         self._patiently(secure.do_handshake, select.POLLIN, self._until_mono_s)
+        self.certificate = secure.getpeercert(binary_form=True) or b""
 
     def _patiently(self, call: Callable[[], T], blocked: int, until_mono_s: float) -> T:
         """Return what `call` returns once it does not block; `blocked` is poll's event for a plain socket that does.
@@ -122,7 +131,7 @@ def waits_for(error: OSError, blocked: int) -> int:
 
 @functools.cache
 def _tls() -> "ssl.SSLContext":
-    """Encrypts, but believes any certificate: cameras sign their own, with keys too short for today's rules."""
+    """Encrypts, and leaves certificates to the pins: cameras sign their own, with keys too short for today's rules."""
     import ssl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

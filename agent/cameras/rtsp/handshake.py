@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.cameras.rtsp.connect import CameraConnection
+from agent.cameras.rtsp.pins import CertificatePins
 from agent.core.protocols.rtsp.address import Address, parse
 from agent.core.protocols.rtsp.dialogue import Dialogue, Moved
 from agent.core.protocols.rtsp.login import Login
@@ -33,18 +34,23 @@ class Opened:
     early: bytes
 
 
-def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float]) -> Opened:
+def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float],
+                pins: CertificatePins | None = None) -> Opened:
     """Connect and talk until the camera plays.
 
-    Raises OSError, ConnectStopped, NeverPlays, RedirectRefused, and all that a Dialogue and an RtspInbox raise.
+    Raises OSError, ConnectStopped, CertificateChanged, NeverPlays, RedirectRefused, and all that a Dialogue and an
+    RtspInbox raise.
     """
     until_mono_s = now() + WHOLE_S
     login = Login(address.user, address.password, secrets.token_hex(8))
     moved = hung_up = False
     while True:
-        line, dialogue = CameraConnection(address, stop, until_mono_s, now), Dialogue(address, login, audio)
+        line, dialogue = CameraConnection(address, stop, until_mono_s, now, pins), Dialogue(address, login, audio)
         try:
-            return Opened(line, dialogue, _talk(line, dialogue, now))
+            early = _talk(line, dialogue, now)
+            if pins is not None and line.certificate:
+                pins.learn(address, line.certificate)
+            return Opened(line, dialogue, early)
         except BaseException as error:
             line.socket.close()
             if isinstance(error, Moved):

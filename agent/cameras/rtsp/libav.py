@@ -2,16 +2,20 @@
 import contextlib
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import av
 
 from agent.cameras import RecordSink, Sink, Source, SourceError
 from agent.cameras.demux import Packets, Sounds, video_stream
+from agent.cameras.rtsp.errors import in_plain_words
+from agent.cameras.rtsp.pins import CertificatePins
+from agent.cameras.rtsp.relay import Relay
 from agent.core.media.model import StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.core.media.soundline import InStep
 from agent.core.passwords import redact
+from agent.core.protocols.rtsp.address import parse
+from agent.host.clock import Clock
 from agent.host.libav import ANY_METADATA, PROBING
 from agent.host.stop import Stop
 
@@ -26,16 +30,17 @@ NO_VIDEO_US = 8_000_000     # of sound alone: while that comes, libav does not n
 class LibavSource(Source):
     """One RTSP stream. Its sound is left out unless `audio`."""
 
-    def __init__(self, url: str, transport: str, audio: bool = False) -> None:
+    def __init__(self, url: str, transport: str, clock: Clock, audio: bool = False,
+                 pins: CertificatePins | None = None) -> None:
         """`transport` is one of TRANSPORTS."""
-        self._url, self._name, self._audio = url, redact(url), audio
+        self._url, self._name, self._clock, self._audio, self._pins = url, redact(url), clock, audio, pins
         self._options = {**OPTIONS, **PROBING, **TRANSPORTS[transport]}
         self.delivered = False          # video has come
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError."""
-        with self._errors(), av.open(self._url, options=self._options, timeout=(5.0, 2.5),
-                                     **ANY_METADATA) as container:
+        with (Relay(parse(self._url), self._pins, self._clock.mono_s) as relay, self._errors(relay),
+              av.open(relay.url, options=self._options, timeout=(5.0, 2.5), **ANY_METADATA) as container):
             stream = video_stream(container, self._name)
             packets = Packets(stream)
             if packets.info is not None:
@@ -67,11 +72,14 @@ class LibavSource(Source):
             raise SourceError("camera_no_frames", f"{self._name}: sends sound but no picture", "restart the camera")
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn errors of libav and the system into one clear line with a remedy and without the password."""
-        host = urlsplit(self._url).hostname
+    def _errors(self, relay: Relay) -> Iterator[None]:
+        """Turn errors of relay, libav and the system into one clear line with a remedy and without the password."""
+        host = parse(self._url).host
         try:
-            yield
+            with self._errors_of(relay, host):
+                yield
+        except SourceError:
+            raise
         except av.error.HTTPUnauthorizedError:
             raise SourceError("camera_auth", f"{self._name}: the camera refuses the user name or password",
                               "correct them in the source's address") from None
@@ -94,6 +102,17 @@ class LibavSource(Source):
             text = getattr(error, "strerror", None) or type(error).__name__
             raise SourceError("camera_unreachable", f"{self._name}: {text}",
                               "check the camera's power, address and network") from None
+
+
+    @contextlib.contextmanager
+    def _errors_of(self, relay: Relay, host: str) -> Iterator[None]:
+        """What ended the relay is why libav came to its end."""
+        try:
+            yield
+        except Exception:
+            if relay.error is None or (told := in_plain_words(relay.error, self._name, host)) is None:
+                raise
+            raise told from None
 
 
 def _hand_on(packets: Packets, packet: Any, sink: RecordSink, step: InStep) -> None:

@@ -2,10 +2,12 @@
 import contextlib
 from collections.abc import Iterator
 
-from agent.cameras import RecordSink, Sink, Source, SourceError
+from agent.cameras import RecordSink, Sink, Source
 from agent.cameras.rtsp.connect import ConnectStopped
-from agent.cameras.rtsp.handshake import NeverPlays, Opened, RedirectRefused, open_camera
+from agent.cameras.rtsp.errors import in_plain_words
+from agent.cameras.rtsp.handshake import Opened, open_camera
 from agent.cameras.rtsp.hub import the_hub
+from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.rtsp.stream import RtspStream
 from agent.core.passwords import redact
 from agent.core.protocols.rtp.audio import G711, Aac
@@ -13,7 +15,6 @@ from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.track import RtpTrack as Received
 from agent.core.protocols.rtp.video import H264, H265
 from agent.core.protocols.rtsp.address import parse
-from agent.core.protocols.rtsp.dialogue import RequestRefused
 from agent.core.protocols.rtsp.message import Unreadable
 from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream
 from agent.host.clock import Clock
@@ -38,27 +39,18 @@ def received(track: OfferedTrack) -> Received:
         raise UnfitStream(f"its sound makes no sense: {error}") from None
 
 
-REFUSALS = {
-    401: ("camera_auth", "the camera refuses the user name or password", "correct them in the source's address"),
-    403: ("camera_auth", "the camera does not let this user see the stream", "give it the right in the camera's menu"),
-    404: ("camera_not_found", "the camera has no stream under this path", "its manual tells the right one"),
-    453: ("camera_unreachable", "the camera has no more bandwidth", "fewer viewers, or a lower bitrate"),
-    503: ("camera_unreachable", "the camera is busy", "are there too many viewers?"),
-}
-
-
 class OwnSource(Source):
     """One RTSP stream, as it comes; nothing is decoded."""
 
-    def __init__(self, url: str, clock: Clock, audio: bool = False) -> None:
-        self._url, self._clock, self._audio = url, clock, audio
+    def __init__(self, url: str, clock: Clock, audio: bool = False, pins: CertificatePins | None = None) -> None:
+        self._url, self._clock, self._audio, self._pins = url, clock, audio, pins
         self._name = redact(url)
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError, Unfit."""
         with self._errors(), contextlib.suppress(ConnectStopped):
             address = parse(self._url)
-            opened = open_camera(address, self._audio, stop, self._clock.mono_s)
+            opened = open_camera(address, self._audio, stop, self._clock.mono_s, self._pins)
             try:
                 stream = self._stream(opened, sink)
                 stream.handle(opened.early)
@@ -77,29 +69,13 @@ class OwnSource(Source):
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn errors of camera and system into one clear line with a remedy and without the password."""
+        """Turn errors of camera and system into plain words."""
         try:
             yield
-        except RequestRefused as refused:
-            code, what, remedy = REFUSALS[refused.status]
-            raise SourceError(code, f"{self._name}: {what}", remedy) from None
         except Unreadable as error:
             raise UnfitStream(str(error)) from None
-        except RedirectRefused as refused:
-            raise SourceError("camera_stream_bad", f"{self._name}: {refused}, and we don't follow",
-                              "if the camera has a new address, enter that") from None
-        except NeverPlays:
-            raise SourceError("camera_stream_bad", f"{self._name}: talks without end and sends no video",
-                              "is it a camera? If so, restart it") from None
-        except ConnectionRefusedError:
-            raise self._unreachable("refuses the connection", "is it a camera, and is RTSP on?") from None
-        except ConnectionError:
-            raise self._unreachable("closed the connection", "it may be restarting") from None
-        except TimeoutError:
-            raise self._unreachable("does not answer", "check its power and network") from None
-        except OSError as error:
-            raise self._unreachable(f"can't be reached ({error.strerror or type(error).__name__})",
-                                    "check the camera's power, address and network") from None
-
-    def _unreachable(self, what: str, remedy: str) -> SourceError:
-        return SourceError("camera_unreachable", f"{self._name}: {parse(self._url).host} {what}", remedy)
+        except Exception as error:
+            told = in_plain_words(error, self._name, parse(self._url).host)
+            if told is None:
+                raise
+            raise told from None

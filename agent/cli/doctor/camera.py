@@ -4,6 +4,7 @@ from pathlib import Path
 
 from agent.cameras import SourceError
 from agent.cameras.open_source import open_source
+from agent.cameras.rtsp.pins import CertificatePins
 from agent.cli.doctor import masks
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work
@@ -83,14 +84,16 @@ def examine(camera: Camera, store: Path) -> CheckVerdict:
                        "look at the page; or stop it first: systemctl stop 'taimat-*'")
     if pause.load(Folders(store)).of(camera.name, SystemClock().now()):
         return skipped("is paused, so nobody looks", f"to see again: taimat resume {camera.name}")
+    pins = CertificatePins(Folders(store).cameras, learns=False)
     try:
-        seen = _look(camera, camera.source, keys_n=2)
+        seen = _look(camera, camera.source, pins, keys_n=2)
     except SourceError as error:
         return bad(error.what, error.remedy)
     if not seen.came_us or seen.info is None:
         return bad(f"opened, but no picture came within {LONGEST_LOOK_S:g} s",
                    "switch the camera off and on; set its stream to H.264")
-    return worst([_main(camera, scheme, seen), *masks.verdict(camera, seen.info, seen.kept), *_sub(camera, scheme)])
+    return worst([_main(camera, scheme, seen), *masks.verdict(camera, seen.info, seen.kept),
+                  *_sub(camera, scheme, pins)])
 
 
 def none() -> CheckVerdict:
@@ -98,14 +101,14 @@ def none() -> CheckVerdict:
     return bad("none is configured and enabled, so nothing is recorded", "add a [[camera]] with its source")
 
 
-def _look(camera: Camera, url: str, keys_n: int) -> PacketCounter:
+def _look(camera: Camera, url: str, pins: CertificatePins, keys_n: int) -> PacketCounter:
     """One attempt, ended by us once `keys_n` keyframes have come. Raises SourceError."""
     clock, stop = SystemClock(), Stop()
     timer = threading.Timer(LONGEST_LOOK_S, stop.set)
     timer.start()
     counter = PacketCounter(clock, stop, keys_n)
     try:
-        open_source(camera, url, clock).run(counter, stop)
+        open_source(camera, url, clock, pins=pins).run(counter, stop)
     finally:
         timer.cancel()
     return counter
@@ -140,12 +143,12 @@ def _too_large(info: StreamInfo) -> CheckVerdict | None:
     return None
 
 
-def _sub(camera: Camera, scheme: str) -> list[CheckVerdict]:
+def _sub(camera: Camera, scheme: str, pins: CertificatePins) -> list[CheckVerdict]:
     if not camera.sub:
         hint = "set sub to the camera's small stream (taimat discover finds it): it saves most of the work"
         return [ok("no sub-stream is set", hint)] if scheme in NETWORK else []
     try:
-        seen = _look(camera, camera.sub, keys_n=1)
+        seen = _look(camera, camera.sub, pins, keys_n=1)
     except SourceError as error:
         return [warn(f"sub-stream: {error.what}", f"{error.remedy}; until then motion costs much more")]
     if not seen.fps or seen.info is None:

@@ -10,7 +10,7 @@ ROLE = ("role_down", "role_restarting", "role_not_started")
 CARD = ("card_missing", "card_hung", "card_io", "card_read_only")
 NETWORK = ("network_down", "clock_unset")       # TLS needs a clock that is not before its certificates
 CAMERA = ("camera_not_found", "camera_unreachable", "camera_auth", "camera_stream_bad", "camera_no_frames",
-          "camera_frozen", "camera_given_up", "encoder_missing")
+          "camera_frozen", "camera_given_up", "camera_certificate", "encoder_missing")
 CAMERA_AFTER_WIRE = ("power_low",)              # a Pi or USB camera falls off the bus when the voltage drops
 CAMERA_AFTER_NETWORK = ("network_down",)
 
@@ -53,6 +53,7 @@ CODES: dict[str, ConditionKind] = {
     "config_rejected": ConditionKind("warn", 0, 10),
     "no_camera": ConditionKind("warn", 0, 5),
     "camera_auth": ConditionKind("alarm", 5, 20, ROLE),
+    "camera_certificate": ConditionKind("alarm", 0, 20, ROLE),
     "camera_unreachable": ConditionKind("alarm", 10, 20, ROLE),
     "camera_not_found": ConditionKind("alarm", 5, 20, ROLE),
     "camera_no_frames": ConditionKind("alarm", 10, 20, (*ROLE, "camera_given_up")),

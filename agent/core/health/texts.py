@@ -88,6 +88,9 @@ VI = {
     "camera_auth": ConditionText(
         "Camera từ chối mật khẩu",
         "Hãy nhập lại tên đăng nhập và mật khẩu của camera."),
+    "camera_certificate": ConditionText(
+        "Camera đổi giấy chứng nhận",
+        "Nếu vừa thay hoặc đặt lại camera, hãy nhờ kỹ thuật viên xoá tệp được nêu; nếu không, có thể có máy giả mạo."),
     "camera_unreachable": ConditionText(
         "Không kết nối được với camera",
         "Hãy kiểm tra nguồn điện, dây mạng hoặc Wi-Fi của camera, và xem địa chỉ của nó có thay đổi không."),
@@ -226,6 +229,9 @@ EN = {
     "camera_auth": ConditionText(
         "The camera refuses the password",
         "Enter the camera's user name and password again."),
+    "camera_certificate": ConditionText(
+        "The camera shows another certificate than before",
+        "If it was replaced or reset, have the file that is named removed; if not, something may pose as the camera."),
     "camera_unreachable": ConditionText(
         "The camera can't be reached",
         "Check the camera's power and its network cable or Wi-Fi, and whether its address has changed."),
