@@ -13,7 +13,7 @@ from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
 from agent.core.passwords import KEY, MASK, redact
-from agent.host.files import write_durably
+from agent.host.files import is_own, open_plain, write_durably
 
 DEFAULT_PATH = Path("/etc/taimat/taimat.toml")
 STATE = Path("/var/lib/taimat")
@@ -71,13 +71,13 @@ def keep_as_good(path: Path) -> None:
         for camera in settings.camera:
             camera.source, camera.sub = redact(camera.source), redact(camera.sub)
         data = msgspec.json.encode(settings)
-        if not copy.exists() or copy.read_bytes() != data:
+        if not is_own(copy) or copy.read_bytes() != data:
             write_durably(copy, data, 0o600)
 
 
 def _last_good(path: Path) -> Settings:
     """The last good settings, with the passwords that the present file has. Raises OSError, MsgspecError."""
-    handle = os.open(_good_copy(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    handle = open_plain(_good_copy(path))
     with open(handle, "rb") as copy:
         if os.fstat(handle).st_uid != os.geteuid():
             raise PermissionError

@@ -51,6 +51,13 @@ def open_own(path: Path, flags: int, mode: int = 0o640) -> int:
     return open_plain(path, flags, mode)
 
 
+def is_plain(path: Path | str) -> bool:
+    """Whether a plain file is there; a link counts for none. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    return False
+
+
 def is_own(path: Path) -> bool:
     """Whether a plain file is there, made by our user or by the folder's. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):

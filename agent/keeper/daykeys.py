@@ -3,6 +3,7 @@
 What goes first is always the file: a cut leaves a key without a row, which is entered at the next start, or a row whose
 key is gone already, which is told so at the next pass.
 """
+import contextlib
 import logging
 import os
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from agent.core.evidence.encrypted import DamagedError
 from agent.core.evidence.ledger import DayKeyChange
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
@@ -82,7 +84,7 @@ class DayKeys:
         """Whether a clip on the card needs it, whatever the rows say, which other roles may have changed."""
         upto = None if following.first_seq is None else following.first_seq + BEGUN_N
         needs = next((path for path in clip_files(self.folders.clips, key.first_seq or 0, upto)
-                      if day_of(path) == key.id), None)
+                      if _day_of(path) == key.id), None)
         if needs is not None:
             _log.error("%s needs the key of day %d, and no row in the database says so", needs, key.id)
         return needs is not None
@@ -130,6 +132,13 @@ class DayKeys:
         living = days.public(own)
         if living != public_days(self.folders):
             publish(self.folders, living)
+
+
+def _day_of(path: Path) -> int | None:
+    """None also for a file that no key opens any more: its head is damaged."""
+    with contextlib.suppress(DamagedError):
+        return day_of(path)
+    return None
 
 
 def _of_today(key: DayKey, now: Instant) -> bool:

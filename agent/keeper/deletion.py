@@ -15,7 +15,7 @@ from agent.config.derived import limits
 from agent.config.settings import Store
 from agent.core.retention import CameraClips, Doomed, going_order, last_too_old, make_room, to_free_b, to_free_n
 from agent.host.clock import Instant
-from agent.host.files import open_own, sync_folder
+from agent.host.files import is_own, open_own, sync_folder
 from agent.store import clips, events, holds, retention_queries
 from agent.store.database import transaction
 from agent.store.decisions import condemned
@@ -158,7 +158,7 @@ def release_ballast(folders: Folders) -> bool:
 def renew_ballast(folders: Folders, floor_pct: float) -> None:
     """Lay the ballast down again while there is room for it. Raises OSError."""
     space = Space.of(folders)
-    if folders.ballast.exists() or space.free_b < space.total_b * floor_pct / 100 / 2 + BALLAST_B:
+    if is_own(folders.ballast) or space.free_b < space.total_b * floor_pct / 100 / 2 + BALLAST_B:
         return
     handle = open_own(folders.ballast, os.O_WRONLY | os.O_CREAT)
     try:

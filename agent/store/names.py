@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.host.files import is_plain
+
 OURS = re.compile(r"^(?P<camera>[a-z0-9][a-z0-9-]*)-(?P<boot>[0-9a-f]{8})-(?P<seq>[0-9]{6,12})\.mp4\Z")
 FOLDER = re.compile(r"^[0-9]{6}\Z")
 PART = ".part"
@@ -22,8 +24,9 @@ def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
         if int(folder[-6:]) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
             for name in sorted(os.listdir(folder)):
                 match = OURS.match(name)
-                if match and first <= int(match["seq"]) and (upto is None or int(match["seq"]) <= upto):
-                    yield Path(folder, name)
+                in_range = match and first <= int(match["seq"]) and (upto is None or int(match["seq"]) <= upto)
+                if in_range and is_plain(path := Path(folder, name)):
+                    yield path
         if upto is not None and int(folder[-6:]) * CLIPS_A_FOLDER > upto:
             return
 

@@ -1,10 +1,11 @@
 """What a ladder must remember across restarts of the machine: a small file for each camera, and one of root's own."""
+import os
 from pathlib import Path
 
 import msgspec
 
 from agent.core.recovery import REBOOTS_MAX_N, Reboots
-from agent.host.files import write_durably
+from agent.host.files import is_own, write_durably
 from agent.store.folders import Folders
 
 LARGEST_B = 4096
@@ -19,6 +20,8 @@ def path(folders: Folders, camera: str) -> Path:
 def load(file: Path) -> Reboots:
     """What is remembered. A file that can't be read allows no restart: whoever can't count must not go on."""
     try:
+        if os.path.lexists(file) and not is_own(file):      # another role's
+            return UNKNOWN
         with file.open("rb") as opened:
             return msgspec.json.decode(opened.read(LARGEST_B), type=Reboots)
     except FileNotFoundError:

@@ -16,6 +16,7 @@ from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Instant
+from agent.host.files import is_plain
 from agent.store import announce, clips
 from agent.store.clip_recovery import UNREADABLE, complete
 from agent.store.database import transaction
@@ -96,7 +97,7 @@ def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path
     for name in sorted(names):
         match = OURS.match(name.removesuffix(ending)) if name.endswith(ending) else None
         if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder.name)
-                and match[0].removesuffix(".mp4") not in known):
+                and match[0].removesuffix(".mp4") not in known and is_plain(folder / name)):
             found.append(folder / name)
     return found
 

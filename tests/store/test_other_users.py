@@ -17,11 +17,13 @@ from agent.host.datagram import Inbox, Outlet
 from agent.host.files import Lock, open_own, write_durably, write_once
 from agent.host.runtime import camera_socket, demand_ours
 from agent.keeper import repair
-from agent.keeper.deletion import drop_pictures
-from agent.store import clips, events, pause
+from agent.keeper.canary import Canary
+from agent.keeper.deletion import drop_pictures, renew_ballast
+from agent.store import clips, events, pause, reboot_history
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, MENDED, StoreError, connect
 from agent.store.encryption.clear_file import open_clip
+from agent.store.sweep import Sweep
 from tests.conftest import HandClock
 from tests.rigs.users import Premises
 from tests.rigs.wait import until
@@ -126,6 +128,27 @@ def test_a_picture_and_a_clip_in_whose_place_a_link_lies_touch_nothing_behind_it
     seq, name = home.as_role("capture", begin)
     assert home.as_role("keeper", recover) == "lost" and key_is_whole(home)
     assert home.refuses("keeper", lambda: open_clip(folders.clip(seq, name), lambda *_: b"")) == "ELOOP"
+
+
+def test_a_pipe_in_a_file_s_place_holds_up_nobody(home, tmp_path):
+    root, clip = home.folders.root, home.folders.clip(412, "gate-9f2c1a7e-000412")
+    home.as_role("capture", clip.parent.mkdir)
+    for role, path in (("link", root / "ballast"), ("link", root / "canary"), ("capture", clip),
+                       ("link", root / "ladder-gate.json"), ("link", home.folders.lock("keeper"))):
+        home.as_role(role, lambda path=path: os.mkfifo(path, 0o666))
+
+    def keep() -> tuple[int, int]:
+        with closing(connect(root)) as db:
+            renew_ballast(home.folders, 0)
+            Lock(home.folders.lock("keeper"))
+            Canary(home.folders).look(db, HandClock().now())
+            walk = Sweep(db, home.folders, lambda *_: b"")
+            walk.go_on(HandClock().now())
+            return walk.adopted_n, walk.missing_n
+
+    assert home.as_role("keeper", keep) == (0, 0)
+    assert home.as_role("capture", lambda: reboot_history.load(root / "ladder-gate.json")) == reboot_history.UNKNOWN
+    assert (root / "ballast").stat().st_size > 4096 and (root / "canary").is_file()
 
 
 def test_a_row_s_name_leads_to_nothing_outside_of_its_folder(home):
