@@ -160,7 +160,7 @@ class Recorder(threading.Thread):
     def _fail(self, error: Exception) -> None:
         """Give the open clip up as far as it got; the recovery makes what it can of it once the card is well."""
         self.errors_n += 1
-        self.fault = fault_of(error, self._folders.root)
+        self.fault = fault_of(error, self._folders.root) or "card_io"
         self._retry_mono_s = self._clock.mono_s() + RETRY_AFTER_S
         _log.error("recording of %s stopped: %s (%s); it is tried again every %g s",
                    self._camera, error, self.fault, RETRY_AFTER_S)

@@ -1,7 +1,8 @@
 """`taimat rescue driver|reboot`: systemd starts it as root when a capture process asks for help with a dead camera.
 
 Such a process parses strangers' bytes, so it is asked nothing but which camera it means. Which cameras there are, and
-how far we may go, stands in the configuration; device and driver are the kernel's; the bounds are kept here.
+how far we may go, stands in the configuration; device and driver are the kernel's; the bounds are kept here. The keeper
+may ask for a restart, too, for a card that refuses all writing: then the kernel has to say so as well.
 """
 import argparse
 import os
@@ -17,6 +18,7 @@ from agent.config.source import RAW, parse_source
 from agent.core.recovery import REBOOT_UP_MS
 from agent.host import rescue
 from agent.host.clock import Clock, SystemClock
+from agent.host.probes.file_system import is_aborted
 from agent.store import reboot_history
 
 MARKS = Path("/run/taimat-rescued")         # root's own; a boot empties it
@@ -84,6 +86,25 @@ def reboot(record: Path, clock: Clock, run: Run) -> None:
     run(["systemctl", "reboot"])
 
 
+def reboot_for_card(settings: Settings, record: Path, clock: Clock, run: Run, root: Path = Path("/")) -> None:
+    """Restart the machine for a file system that the kernel has given up on. Raises RescueRefused and OSError.
+
+    Our record may lie on it: if it can't be written, what bounds this is the licence that the keeper took in good time.
+    """
+    if not settings.recovery.reboot:
+        raise RescueRefused("the settings under [recovery] do not allow it")
+    if not is_aborted(Path(settings.store.folder), root):
+        raise RescueRefused(f"the kernel has noted no error on the file system of {settings.store.folder}")
+    past, now = reboot_history.load(record), clock.now()
+    if now.mono_ms < REBOOT_UP_MS or (past != reboot_history.UNKNOWN and not past.day_passed(now)):
+        raise RescueRefused("the machine has only just started, or was restarted within 24 hours")
+    try:
+        reboot_history.save(record, past.another(now))
+    except OSError as error:
+        print(f"{record} can't be written: {error.strerror}", file=sys.stderr)
+    run(["systemctl", "reboot"])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Act on the requests that are there. Returns the exit code: 1 when one was refused.
 
@@ -93,14 +114,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     parser.add_argument("what", choices=("driver", "reboot"))
     options = parser.parse_args(argv)
-    clock = SystemClock()
-    names, refused_n = rescue.collect(rescue.FOLDER, options.what, clock.now()), 0
+    clock, folders = SystemClock(), (rescue.FOLDER, rescue.CARD_FOLDER)
+    asked = {folder: rescue.collect(folder, options.what, clock.now()) for folder in folders if folder.is_dir()}
     try:
         settings = load(options.config)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_CONFIG
-    for name in names:
+    refused_n = 0
+    for name in asked.get(rescue.CARD_FOLDER, ()) if options.what == "reboot" else ():
+        try:
+            print(f"the {name} refuses all writing: it asks for {WORDS['reboot']}", flush=True)
+            reboot_for_card(settings, REBOOTS, clock, _run)
+        except (RescueRefused, OSError, subprocess.SubprocessError) as error:
+            print(f"{name!r}: reboot refused: {error}", file=sys.stderr)
+            refused_n += 1
+    for name in asked.get(rescue.FOLDER, ()):
         try:
             camera = permitted(settings, options.what, name)
             print(f"{camera.name}: has no picture and asks for {WORDS[options.what]}", flush=True)

@@ -1,4 +1,4 @@
-"""How a capture process asks for what takes root: a file in a folder of its own, `driver.gate` or `reboot.gate`.
+"""How a role asks for what takes root: a file in a folder of its own, `driver.gate` or `reboot.gate`.
 
 In it is when it was asked for, so that a request that nobody took is void soon and does not wait for its day.
 """
@@ -11,13 +11,15 @@ from agent.host.clock import Instant
 from agent.host.files import open_plain, write_whole
 
 FOLDER = Path("/run/taimat-rescue")     # tmpfiles makes it: capture's own, and whoever acts on requests is root
+CARD_FOLDER = Path("/run/taimat-rescue-card")       # likewise, the keeper's: it asks for a restart for the card
+CARD = "card"
 FRESH_MS = 60_000
 TAKEN_MAX_N = 16
 LARGEST_B = 64
 
 
 def ask(folder: Path, what: str, camera: str, now: Instant) -> None:
-    """Ask for `what` ("driver" or "reboot") for a camera. Raises OSError."""
+    """Ask for `what` ("driver" or "reboot") for a camera, or for the card. Raises OSError."""
     write_whole(folder / f"{what}.{camera}", f"{now.boot} {now.mono_ms}".encode())
 
 

@@ -15,7 +15,7 @@ from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.keeper import pause_words, repair
-from agent.keeper.canary import Canary
+from agent.keeper.card_watch import CardWatch
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
 from agent.keeper.key import KeyFault, open_key_socket
@@ -27,7 +27,7 @@ from agent.keeper.timekeeper import Timekeeper
 from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import announce, clips, privacy
-from agent.store.card_fault import is_full
+from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError, transaction
 from agent.store.decisions import consent
@@ -59,7 +59,7 @@ class Keeper:
     retention: Retention = field(init=False)
     evidence: Evidence = field(init=False)
     judge: RequestJudge = field(init=False)
-    canary: Canary = field(init=False)
+    card: CardWatch = field(init=False)
 
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
@@ -70,7 +70,7 @@ class Keeper:
         self.evidence = Evidence(role, self.serial)
         self.judge = RequestJudge(role.settings, self.own, Packager(role.folders, role.runtime, store.free_floor_pct,
                                                                     role.clock, self.own))
-        self.canary = Canary(role.folders)
+        self.card = CardWatch(role.folders, role.settings.recovery.reboot)
 
     def recover(self) -> None:
         """Close what an earlier life left open of cameras that no longer exist.
@@ -112,7 +112,7 @@ class Keeper:
                 self.retention.stock.count(self.db)
             self.sweeper.look(self.own, self.db, now)
             self.evidence.sign_some(self.db)
-            self.canary.look(self.db, now)
+            self.card.canary.look(self.db, now)
             self.error = self._see_to_requests(now)
         except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
             self.error = error.with_traceback(None)
@@ -120,6 +120,7 @@ class Keeper:
             if is_full(error):
                 self.retention.give_ballast()
             self._go_on(partial(repair.successor, self.db, self.role.folders, error, self.beat))
+        self.card.look(now, failed=self._met_by_card() is not None)
 
     def _see_to_requests(self, now: Instant) -> Exception | None:
         """Judge and pack; returns what went wrong. A row that somebody has spoiled must hold up nothing else."""
@@ -145,12 +146,21 @@ class Keeper:
         """What has gone wrong in the last round."""
         return None if self.error is None else str(self.error)
 
+    def _card_fault(self) -> str | None:
+        if self.card.refuses:
+            return "card_read_only"
+        return self._met_by_card()
+
+    def _met_by_card(self) -> str | None:
+        return None if self.error is None else fault_of(self.error, self.role.folders.root)
+
     def facts(self) -> KeeperFacts:
         """The keeper's part of the heartbeat."""
         stock, now_ms = self.retention.stock, self.role.clock.now().mono_ms
         return KeeperFacts(
             fault=self.fault, key_fault=self.fault if isinstance(self.error, KeyFault) else None,
-            card_drops=self.canary.trouble,
+            card_drops=self.card.canary.trouble,
+            card_fault=self._card_fault(),
             database_aside=self.aside if now_ms - self.aside_ms < NEWS_MS else None,
             deleted_n=self.retention.deleted_n, clips_n=stock.clips_n, clips_b=stock.clips_b, held_b=stock.held_b,
             holds_over=stock.over, kept_days={camera: round(days, 1) for camera, days in stock.kept_days.items()},
@@ -189,7 +199,7 @@ class Keeper:
                 self.aside, self.aside_ms = aside, self.role.clock.now().mono_ms
             self.recovered = False
             self.sweeper.start_again()
-            self.canary.start_again()
+            self.card.canary.start_again()
             self.evidence = Evidence(self.role, self.serial)
 
 

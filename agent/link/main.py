@@ -193,6 +193,7 @@ class Link:
             broker="off", config_fault=self._role.config_problem, home=home, home_detail=home_detail,
             outbox_n=backlog.n, outbox_oldest_s=backlog.old_s, outbox_b=backlog.bytes,
             quarantine_n=backlog.quarantine_n, security_n=self._audit.seen_n, store_fault=self._store.fault,
+            card_fault=self._store.card_fault,
             clerk_dropped_n=self._store.dropped_n)
         return ward.facts(own) if ward else own
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.store.card_fault import fault_of
 from agent.store.database import StoreConnection, StoreError, connect, current
 
 JOBS_MAX = 64
@@ -38,6 +39,8 @@ class StoreThread:
         self._opened = threading.Event()
         self._problem: StoreError | None = None
         self.fault: str | None = None       # what the store said last, while it fails
+        self.card_fault: str | None = None  # the condition behind that, if it is the card's
+        self._folder = folder
         self.dropped_n = 0
         self._thread = threading.Thread(target=self._work, args=(folder,), name="store", daemon=True)
         self._thread.start()
@@ -119,15 +122,18 @@ class StoreThread:
         try:
             return current(db)
         except StoreError as error:
-            self.fault = str(error)
+            self._fail(error)
             return db
+
+    def _fail(self, error: Exception) -> None:
+        self.fault, self.card_fault = str(error), fault_of(error, self._folder)
 
     def _try(self, db: sqlite3.Connection, job: Job) -> Any:
         try:
             result = job(db)
         except sqlite3.Error as error:
-            self.fault = str(error)
+            self._fail(error)
             _log.error("the store failed: %s; recording and health go on, messages wait; see: taimat doctor", error)
             return None
-        self.fault = None
+        self.fault = self.card_fault = None
         return result

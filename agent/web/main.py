@@ -38,7 +38,8 @@ def serve(parts: Role) -> None:
         if parts.heartbeat.due():
             parts.heartbeat.beat(facts=WebFacts(
                 config_fault=parts.config_problem, pairing_failures_n=browsers.failures_n,
-                viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n))
+                viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n,
+                card_fault=pool.card_fault))
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                           streams=streams, browsers=browsers))

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from agent.store.card_fault import fault_of
 from agent.store.database import StoreConnection, StoreError, connect, current
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class StorePool:
         self._jobs: queue.Queue[Job | None] = queue.Queue(queue_n)
         self._threads = [threading.Thread(target=self._work, name=f"card-{n}", daemon=True) for n in range(threads_n)]
         self.troubles_n = 0
+        self.card_fault: str | None = None      # what the card answered last, if that was an error of its own
 
     def start(self) -> "StorePool":
         """Let the threads run."""
@@ -65,8 +67,12 @@ class StorePool:
                 continue
             try:
                 db = current(db) if db else connect(self._folder)
-                done.set_result(act(db))
+                result = act(db)
             except Exception as error:                      # the asker's
+                self.card_fault = fault_of(error, self._folder)
                 done.set_exception(error)
+            else:
+                self.card_fault = None
+                done.set_result(result)
         if db is not None:
             db.close()

@@ -79,6 +79,7 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("card_io", "warn", facts(card_errors_n=4)),
     ("card_io", "alarm", facts(unit(cameras=[camera(write_fault="card_io")]))),
     ("card_read_only", "alarm", facts(read_only=True)),
+    ("card_read_only", "alarm", facts(unit("link", card_fault="card_read_only"))),
     ("card_full", "alarm", facts(disk_free_b=2_000_000_000)),
     ("card_full", "alarm", facts(unit(cameras=[camera(write_fault="card_full")]))),
     ("inodes_low", "warn", facts(inodes_free_n=100_000)),
@@ -142,7 +143,10 @@ UNREACHABLE = {"state": "retrying", "fault": "camera_unreachable"}
 @pytest.mark.parametrize(("cause", "look"), [
     (["card_full"], facts(unit(cameras=[camera(write_fault="card_full", recording=False)]), disk_free_b=0,
                           days_left=0.0, continuous=["gate"])),
-    (["card_io"], facts(unit(cameras=[camera(write_fault="card_io")]), card_error=True, read_only=True)),
+    (["card_io"], facts(unit(cameras=[camera(write_fault="card_io")]), card_error=True)),
+    # A restart comes before another card.
+    (["card_read_only"], facts(unit(cameras=[camera(write_fault="card_io")]),
+                               unit("keeper", card_fault="card_read_only"), card_errors_n=1, card_errors_new_n=1)),
     (["card_hung"], facts(unit(cameras=[camera(write_fault="io_timeout")]), card_hung=True)),
     (["card_missing"], facts(unit(cameras=[camera(write_fault="card_read_only")]), card_missing=True, disk_free_b=0,
                              inodes_free_n=0)),

@@ -58,6 +58,7 @@ class RoleFacts(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, t
     """The base of what the roles tell of themselves; counts are since the process started."""
 
     config_fault: str | None = None       # what is wrong with the present file, while the last good one is in use
+    card_fault: str | None = None         # card_full, card_read_only, card_io, ...: what it met last, while that lasts
 
 
 class CaptureFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="capture"):

@@ -38,8 +38,8 @@ CODES: dict[str, ConditionKind] = {
     "network_down": ConditionKind("warn", 20, 20),
     "card_missing": ConditionKind("alarm", 0, 20),
     "card_hung": ConditionKind("alarm", 0, 30, ("card_missing",)),
-    "card_io": ConditionKind("alarm", 0, 120, ("card_missing",)),
-    "card_read_only": ConditionKind("alarm", 0, 20, ("card_missing", "card_io")),
+    "card_io": ConditionKind("alarm", 0, 120, ("card_missing", "card_read_only")),      # whose remedy comes first
+    "card_read_only": ConditionKind("alarm", 0, 20, ("card_missing",)),
     "card_full": ConditionKind("alarm", 5, 60, CARD),
     "inodes_low": ConditionKind("warn", 30, 60, CARD),
     "card_drops_writes": ConditionKind("alarm", 0, 20, ("card_missing",)),

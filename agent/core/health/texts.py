@@ -42,7 +42,7 @@ VI = {
         "Hãy cắm lại thẻ nhớ hoặc ổ đĩa cho chắc rồi khởi động lại máy."),
     "card_hung": ConditionText(
         "Thẻ nhớ không phản hồi",
-        "Hãy khởi động lại máy; nếu vẫn như vậy thì thay thẻ nhớ mới."),
+        "Hãy khởi động lại máy, nếu máy không tự khởi động lại sau vài phút; nếu vẫn như vậy thì thay thẻ nhớ mới."),
     "card_io": ConditionText(
         "Thẻ nhớ bị lỗi",
         "Hãy chép các đoạn hình cần giữ sang nơi khác rồi sớm thay thẻ nhớ mới."),
@@ -183,7 +183,7 @@ EN = {
         "Plug the card or disk in firmly and restart the device."),
     "card_hung": ConditionText(
         "The card does not answer",
-        "Restart the device; if that does not help, replace the card."),
+        "Restart the device, unless it does so by itself within minutes; if that does not help, replace the card."),
     "card_io": ConditionText(
         "The card is failing",
         "Copy the recordings you need to another place and replace the card soon."),

@@ -88,7 +88,11 @@ def pauses(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def recording(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """What capture could not write; a fault of the card is the device's, not each camera's."""
+    """What capture could not write; a fault of the card is the device's, not each camera's, and any role may meet it.
+    """
+    for _, told in _told(facts, RoleFacts):
+        if told.card_fault in WRITE_FAULTS:
+            yield finding(told.card_fault, severity="alarm")
     for unit, camera in _cameras(facts):
         if camera.write_fault in WRITE_FAULTS:
             yield finding(camera.write_fault, severity="alarm")

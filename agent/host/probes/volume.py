@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agent.host.probes import files
 
+ABORTED = {"emergency_ro", "shutdown"}          # newer kernels say so of ext4; older ones only count its errors
 LABELS = ("E:ID_FS_LABEL=", "E:ID_FS_UUID=")     # of systemd-udevd's database, which has them in plain or escaped
 
 
@@ -16,6 +17,7 @@ class Mount(NamedTuple):
     point: PurePath
     device: str             # "major:minor"
     read_only: bool
+    aborted: bool           # the kernel has given up writing, for errors
 
 
 def mounts(root: Path) -> list[Mount]:
@@ -50,7 +52,8 @@ def _mount(line: str) -> Mount | None:
     if len(words) < 6 or len(source) < 3:
         return None
     options = {*words[5].split(","), *source[2].split(",")}
-    return Mount(PurePath(_unescape(words[4])), words[2], bool(options & {"ro", "emergency_ro", "shutdown"}))
+    aborted = bool(options & ABORTED)
+    return Mount(PurePath(_unescape(words[4])), words[2], aborted or "ro" in options, aborted)
 
 
 def _unescape(word: str) -> str:
