@@ -7,6 +7,7 @@ from typing import Annotated
 
 import segno
 import typer
+from rich.console import Console
 
 from agent.cli.options import Config, Yes
 from agent.cli.page_link import page_address, page_link
@@ -21,6 +22,7 @@ from agent.host.datagram import Outlet
 from agent.store.database import StoreConnection
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
+from agent.store.page_certificate import fingerprint
 
 Link = Annotated[bool, typer.Option(
     "--link", help="Print an address that lets one browser in, within a minute, without the code.")]
@@ -28,6 +30,17 @@ Listed = Annotated[bool, typer.Option("--list", help="List the paired browsers, 
 Unpair = Annotated[str | None, typer.Option(
     "--unpair", metavar="ID", show_default=False, help="Let this browser in no more; its id is in the list.")]
 Reset = Annotated[bool, typer.Option("--reset", help="Let none of them in any more, and make another code.")]
+
+WARNING = {
+    "en": ("The phone's browser warns once that it does not know who vouches for the page: nobody but this recorder "
+           "does, by its own certificate. Have it show the certificate. Its SHA-256 fingerprint must be:",
+           "The same: go on (Advanced, Continue). Another one: somebody is in between; enter nothing.",
+           "The page makes its certificate when it starts; see its fingerprint then, with taimat pair."),
+    "vi": ("Lần đầu, trình duyệt của điện thoại cảnh báo là không biết ai bảo đảm cho trang này: chỉ có chính máy ghi "
+           "hình, bằng chứng chỉ riêng của nó. Hãy cho hiện chứng chỉ. Vân tay SHA-256 phải đúng như sau:",
+           "Giống nhau: bấm tiếp tục (Nâng cao, Tiếp tục truy cập). Khác nhau: có kẻ đứng giữa; đừng nhập gì cả.",
+           "Trang tạo chứng chỉ khi khởi động; lúc đó xem vân tay bằng lệnh taimat pair."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ def _end(home: _Household, which: str) -> list[str]:
 
 def _show(home: _Household) -> None:
     web, out = home.settings.web, console()
-    code, address = grouped(browsers.pairing_code(home.own)), phone_address(web.listen, web.port)
+    code, address = grouped(browsers.pairing_code(home.own)), phone_address(web.listen, web.port, web.tls)
     if address is not None and out.is_terminal:
         segno.make(address, micro=False).terminal(compact=True, border=2)
     if not web.enabled:
@@ -97,5 +110,15 @@ def _show(home: _Household) -> None:
                   "For phones in your network set \\[web] listen = \"0.0.0.0\" and start Taimat again.", soft_wrap=True)
     else:
         out.print(f"1. Open on the phone:  [bold]{address}[/bold]", soft_wrap=True)
+        if web.tls:
+            _warn(home, out)
     told = "2. Enter the code" if address else "Pairing code"
     out.print(f"{told}:     [bold cyan]{code}[/bold cyan]", soft_wrap=True)
+
+
+def _warn(home: _Household, out: Console) -> None:
+    """Say what a browser is going to warn of, and how to see whether all is well."""
+    warning, compare, later = WARNING[home.settings.device.language]
+    mark = fingerprint(home.folders)
+    for line in (warning, f"[bold]{mark}[/bold]", compare) if mark else (later,):
+        out.print(f"   {line}", soft_wrap=True)

@@ -155,6 +155,7 @@ class Web(Struct, kw_only=True, forbid_unknown_fields=True):
     enabled: bool = True
     listen: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8088
+    tls: bool = True
 
 
 class Recovery(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -15,16 +15,21 @@ def is_loopback_address(address: str) -> bool:
     return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
 
 
-def phone_address(listen: str, port: int) -> str | None:
+def primary_address() -> str | None:
+    """This machine's address in its network (IPv4), or None while it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(NOT_A_HOST)
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def phone_address(listen: str, port: int, encrypted: bool) -> str | None:
     """Where a phone in the same network finds what listens at `listen`, or None."""
     if is_loopback_address(listen):
         return None
-    host = listen
-    if host in ANYWHERE:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(NOT_A_HOST)
-            except OSError:
-                return None
-            host = probe.getsockname()[0]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host = primary_address() if listen in ANYWHERE else listen
+    if host is None:
+        return None
+    return f"{'https' if encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

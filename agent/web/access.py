@@ -1,5 +1,5 @@
 """Access: which requests need no pairing, which are sent to /pair, and the headers of every answer."""
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import quote, urlsplit
 
@@ -44,9 +44,12 @@ def host_name(host: str) -> str | None:
 
 def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
     """Whether the browser runs on the device itself: by its address, by the host it asked for, without a proxy."""
-    peer = scope.get("client") or ("", 0)
-    return (is_loopback_address(peer[0]) and is_loopback_name(headers.get("host", ""))
+    return (is_loopback_address(_peer(scope)) and is_loopback_name(headers.get("host", ""))
             and not any(name in headers for name in FORWARDED))
+
+
+def _peer(scope: Scope) -> str:
+    return (scope.get("client") or ("", 0))[0]
 
 
 def is_own_form(headers: Mapping[str, str]) -> bool:
@@ -60,13 +63,15 @@ def is_own_form(headers: Mapping[str, str]) -> bool:
 class AccessMiddleware:
     """Lets a request through to the page, or answers it itself."""
 
-    def __init__(self, app: ASGIApp, browsers: Browsers, only_local: bool,
-                 silent: Callable[[Request], Response]) -> None:
+    def __init__(self, app: ASGIApp, browsers: Browsers, silent: Callable[[Request], Awaitable[Response]], *,
+                 only_local: bool, encrypts: bool) -> None:
         """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
 
-        `silent` makes the answer to a browser of which nobody can say now whether it is paired.
+        `silent` makes the answer to a browser of which nobody can say now whether it is paired. `encrypts`: plain HTTP
+        is for this machine alone.
         """
-        self._app, self._browsers, self._only_local, self._silent = app, browsers, only_local, silent
+        self._app, self._browsers, self._silent = app, browsers, silent
+        self._only_local, self._encrypts = only_local, encrypts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -86,6 +91,8 @@ class AccessMiddleware:
             return PlainTextResponse("Bad Host header\n", 400)
         if self._only_local and not is_local(scope, headers):
             return PlainTextResponse("This page is for this machine alone: open it as http://localhost\n", 421)
+        if self._encrypts and scope["scheme"] == "http" and not is_loopback_address(_peer(scope)):
+            return RedirectResponse(f"https://{headers['host']}{quote(scope['path'])}", 303)
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Method not allowed\n", 405, {"allow": "GET, HEAD, POST"})
         if scope["method"] == "POST" and not is_own_form(headers):
@@ -100,7 +107,7 @@ class AccessMiddleware:
                 return None
         except KeeperSilent:
             later = PlainTextResponse("The recorder can't say now who is paired\n", 503, {"retry-after": "10"})
-            return self._silent(Request(scope)) if is_page else later
+            return await self._silent(Request(scope)) if is_page else later
         if is_page:
             return RedirectResponse(f"/pair?next={quote(scope['path'], safe='')}", 303)
         return PlainTextResponse("Pair this browser first, at /pair\n", 401)

@@ -58,6 +58,7 @@ class PageParts:
     health: HealthWatcher
     streams: LiveStreams
     browsers: Browsers
+    fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
 
 
 def build(parts: PageParts) -> ASGIApp:
@@ -72,7 +73,7 @@ def build(parts: PageParts) -> ASGIApp:
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
-    pairing = PairPage(settings.web, parts.browsers, renderer, parts.clock)
+    pairing = PairPage(settings.web, parts.browsers, renderer, parts.clock, parts.fingerprint)
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
@@ -109,9 +110,10 @@ def build(parts: PageParts) -> ASGIApp:
     async def broken(request: Request, error: Exception) -> Response:
         return renderer.page(request, "message.html", 500, key="error.broken")
 
-    def silent(request: Request, error: Exception | None = None) -> Response:
+    async def silent(request: Request, error: Exception | None = None) -> Response:
         return renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.keeper")
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, KeeperSilent: silent,
                                                        CardRefused: card, Exception: broken})
-    return AccessMiddleware(app, parts.browsers, is_loopback_name(settings.web.listen), silent)
+    return AccessMiddleware(app, parts.browsers, silent, only_local=is_loopback_name(settings.web.listen),
+                            encrypts=parts.fingerprint is not None)

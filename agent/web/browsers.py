@@ -16,7 +16,7 @@ from agent.core.contract.decisions import (
     Question,
 )
 from agent.host.clock import Clock
-from agent.web.busy import ask_capture
+from agent.web.busy import ask_socket
 
 TRUSTED_S = 60.0            # then a token is looked up again: a browser that was un-paired is out within a minute
 AGAIN_S = 10.0              # until the next look where the keeper did not answer the last one
@@ -50,7 +50,7 @@ class Browsers:
         """What the keeper says to that. Raises KeeperSilent."""
         try:
             async with asyncio.timeout(KEEPER_S):
-                data = await ask_capture(self._socket, ANSWER_B_MAX, msgspec.json.encode(question) + b"\n")
+                data = await ask_socket(self._socket, ANSWER_B_MAX, msgspec.json.encode(question) + b"\n")
             answer = msgspec.json.decode(data, type=DecisionAnswer)
         except (OSError, TimeoutError, msgspec.DecodeError) as error:
             _log.warning("the keeper does not answer: %s", error or type(error).__name__)

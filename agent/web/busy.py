@@ -13,8 +13,8 @@ from agent.web.forms import read_form
 from agent.web.render import Renderer
 
 
-async def ask_capture(socket: Path, answer_b_max: int, question: bytes = b"") -> bytes:
-    """The whole answer of capture on one of its sockets, at most one byte over `answer_b_max`. Raises OSError.
+async def ask_socket(socket: Path, answer_b_max: int, question: bytes = b"") -> bytes:
+    """The whole answer on a socket of another role, at most one byte over `answer_b_max`. Raises OSError.
 
     Some sockets need no `question`: the connection is the question.
     """
@@ -65,6 +65,6 @@ class BusyAreas:
     async def _ask(self, camera: str, question: bytes) -> Busy | None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                return parse(await ask_capture(camera_socket(self._runtime, "busy", camera), LARGEST_B, question))
+                return parse(await ask_socket(camera_socket(self._runtime, "busy", camera), LARGEST_B, question))
         except (OSError, TimeoutError, BusyError):
             return None

@@ -20,7 +20,7 @@ from agent.host.runtime import camera_socket
 from agent.store import pause
 from agent.store.folders import Folders
 from agent.web import fanout
-from agent.web.busy import ask_capture
+from agent.web.busy import ask_socket
 from agent.web.fanout import Fanout, NotLive, Viewer
 from agent.web.health import HealthWatcher
 from agent.web.present_camera import paused_of
@@ -145,7 +145,7 @@ class LiveHandlers:
             return JSONResponse({"reason": "paused"}, 409)
         try:
             async with asyncio.timeout(STILL_S):
-                answer = await ask_capture(camera_socket(self._runtime, "snap", camera.name), LARGEST_B)
+                answer = await ask_socket(camera_socket(self._runtime, "snap", camera.name), LARGEST_B)
                 still, jpeg = still_contract.parse(answer)
         except (OSError, TimeoutError, StillError):
             return JSONResponse({"reason": "camera_off"}, 503)

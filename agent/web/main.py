@@ -10,8 +10,11 @@ from agent.host.datagram import Inbox
 from agent.process import role
 from agent.process.heartbeat import EVERY_S
 from agent.process.role import Role
+from agent.store.page_certificate import fingerprint
+from agent.web.access import is_loopback_name
 from agent.web.app import PageParts, build
 from agent.web.browsers import Browsers
+from agent.web.encrypted import context
 from agent.web.health import HealthWatcher, monitor
 from agent.web.live import LiveStreams
 from agent.web.server import CannotListen, PageServer, listen
@@ -29,6 +32,7 @@ def serve(parts: Role) -> None:
         _idle(parts)
         return
     listener = listen(web)
+    tls = context(parts.folders) if web.tls and not is_loopback_name(web.listen) else None
     inbox = Inbox(parts.runtime, "web")
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
@@ -42,10 +46,11 @@ def serve(parts: Role) -> None:
                 card_fault=pool.card_fault))
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
-                          streams=streams, browsers=browsers))
-    _log.info("the page is at http://%s:%d", f"[{web.listen}]" if ":" in web.listen else web.listen, web.port)
+                          streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None))
+    _log.info("the page is at %s://%s:%d", "https" if tls else "http",
+              f"[{web.listen}]" if ":" in web.listen else web.listen, web.port)
     try:
-        asyncio.run(_live(PageServer(app, parts.stop, tick, streams.close), health, listener))
+        asyncio.run(_live(PageServer(app, parts.stop, tick, streams.close, tls), health, listener))
     finally:
         pool.stop()
         inbox.close()

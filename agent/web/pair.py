@@ -50,8 +50,11 @@ class BrowserView:
 class PairPage:
     """The handlers of pairing."""
 
-    def __init__(self, web: Web, browsers: Browsers, renderer: Renderer, clock: Clock) -> None:
+    def __init__(self, web: Web, browsers: Browsers, renderer: Renderer, clock: Clock,
+                 fingerprint: str | None) -> None:
+        """`fingerprint` is that of the page's certificate, if it has one."""
         self._web, self._browsers, self._renderer, self._clock = web, browsers, renderer, clock
+        self._fingerprint = fingerprint
 
     async def show(self, request: Request) -> Response:
         """GET /pair: the form; to a browser that is paired, the code and the address for a phone."""
@@ -107,9 +110,10 @@ class PairPage:
 
     def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
         """What another phone needs, or, after a `reset`, any browser."""
-        address = phone_address(self._web.listen, self._web.port)
+        address = phone_address(self._web.listen, self._web.port, self._web.tls)
         return self._renderer.page(request, "phone.html", code=grouped(code), address=address, reset=reset,
-                                   qr=_qr(address) if address else "", closed=is_loopback_address(self._web.listen))
+                                   qr=_qr(address) if address else "", fingerprint=self._fingerprint,
+                                   closed=is_loopback_address(self._web.listen))
 
     def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
         return self._renderer.page(request, "pair.html", status, goal=goal, refusal=refusal)

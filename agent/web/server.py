@@ -2,7 +2,9 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -10,6 +12,7 @@ from starlette.types import ASGIApp
 from agent.config.settings import Web
 from agent.host.stop import Stop
 from agent.web.connection import CONNECTIONS_N_MAX, PageConnection
+from agent.web.encrypted import EncryptedConnection
 
 WAITING_N_MAX = 64
 UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
@@ -44,9 +47,12 @@ def listen(web: Web) -> socket.socket:
 class PageServer(uvicorn.Server):
     """Serves until `stop`; `tick` is called a few times a second, from the event loop."""
 
-    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], None], at_end: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], None], at_end: Callable[[], None],
+                 tls: ssl.SSLContext | None) -> None:
+        """With `tls`, plain HTTP is for loopback alone."""
+        connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
         super().__init__(uvicorn.Config(
-            app, loop="asyncio", http=PageConnection, ws="none", lifespan="off", log_config=None, log_level="warning",
+            app, loop="asyncio", http=connection, ws="none", lifespan="off", log_config=None, log_level="warning",
             access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS_N_MAX,
             timeout_keep_alive=20, timeout_graceful_shutdown=END_WITHIN_S, h11_max_incomplete_event_size=16 * 1024))
         self._stop, self._tick, self._at_end = stop, tick, at_end

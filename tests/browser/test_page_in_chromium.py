@@ -1,12 +1,13 @@
 """The household's page in a real browser: clips play and seek, the live picture runs, phones pair."""
-import socket
 from collections.abc import Iterator
 
 import pytest
 
 from agent.core.contract.facts import CameraFacts
 from agent.core.household.access import grouped
+from agent.host.address import primary_address
 from agent.store.decisions.browsers import pairing_code
+from agent.store.page_certificate import fingerprint
 from tests.core.mp4_material import encode
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
@@ -150,13 +151,15 @@ def test_without_scripts_lists_and_clips_still_work(house, tmp_path):
         assert browser.count("video.plain") == 2        # a noscript element is open only without scripts
 
 
-def test_a_phone_pairs_over_the_network(tmp_path):
-    address = lan_address()
-    if address is None:
-        pytest.skip("this machine has no address but loopback")
-    with Household(tmp_path, listen="0.0.0.0") as house, Browser(tmp_path / "phone", mobile=True) as browser:
-        browser.open(f"http://{address}:{house.port}/events")
-        assert browser.run("return location.pathname") == "/pair"
+@pytest.mark.skipif(primary_address() is None, reason="this machine has no address but loopback")
+def test_a_phone_pairs_and_watches_over_the_network_encrypted(tmp_path):
+    house = Household(tmp_path, listen="0.0.0.0", tls=True)
+    page = f"https://{primary_address()}:{house.port}"
+    info, packets = movie()
+    with house, Browser(tmp_path / "phone", mobile=True, any_certificate=True) as browser:
+        cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
+        browser.open(f"{page.replace('https', 'http')}/events")       # as typed without the s
+        assert browser.run("return location.href.split('?')[0]") == f"{page}/pair"
         browser.write("#code", "wrong")
         browser.click("button[type=submit]")
         browser.until("document.querySelector('.refusal')")
@@ -164,9 +167,13 @@ def test_a_phone_pairs_over_the_network(tmp_path):
             browser.write("#code", " ".join(grouped(pairing_code(own)).lower().split("-")))
         browser.click("button[type=submit]")
         browser.until("location.pathname === '/events'")
-        browser.open(f"http://{address}:{house.port}/")
-        assert browser.run("return location.pathname") == "/"
         assert browser.run("return document.cookie") == ""                        # scripts can't read the token
+        browser.open(f"{page}/live/gate")
+        browser.until("!document.querySelector('.badge').hidden && document.querySelector('video').currentTime > 1")
+        browser.open(f"{page}/pair")
+        assert browser.run("return document.querySelector('.fingerprint').textContent") == fingerprint(house.folders)
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        cam.close()
 
 
 def test_all_browsers_are_put_out_by_two_taps(house, browser):
@@ -176,13 +183,3 @@ def test_all_browsers_are_put_out_by_two_taps(house, browser):
     browser.until("document.querySelector('.code')")
     browser.click("a.button.strong")
     browser.until("location.pathname === '/pair' && document.querySelector('#code')")
-
-
-def lan_address() -> str | None:
-    """This machine's address in its network; asking for the way sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return None
-        return probe.getsockname()[0]

@@ -102,6 +102,7 @@ class Household:
     cameras: list[Camera] = field(default_factory=lambda: [Camera(name="gate", source="file:/gate.mp4"),
                                                            Camera(name="yard", source="file:/yard.mp4")])
     listen: str = "127.0.0.1"
+    tls: bool = False
     language: str = "vi"
     site: str = ""
     clock: Clock = field(default_factory=SystemClock)
@@ -113,7 +114,7 @@ class Household:
         self.folders = Folders(self.root / "store").create()
         self.settings = Settings(device=Device(language=self.language, site=self.site), camera=self.cameras,
                                  store=Store(folder=str(self.folders.root), runtime=str(self.runtime)),
-                                 web=Web(listen=self.listen, port=free_port()))
+                                 web=Web(listen=self.listen, port=free_port(), tls=self.tls))
         self.error: BaseException | None = None
         self.token = ""
 

@@ -18,9 +18,12 @@ PHONE = {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}
 class Browser:
     """One headless browser with its own profile; use it as a context."""
 
-    def __init__(self, profile: Path, *, dark: bool = False, mobile: bool = False, scripts: bool = True) -> None:
+    def __init__(self, profile: Path, *, dark: bool = False, mobile: bool = False, scripts: bool = True,
+                 any_certificate: bool = False) -> None:
+        """`any_certificate`: as somebody who has read the warning and gone on."""
         self._port = free_port()
         self._profile, self._dark, self._mobile, self._scripts = profile, dark, mobile, scripts
+        self._any_certificate = any_certificate
 
     def __enter__(self) -> "Browser":
         self._driver = subprocess.Popen([DRIVER, f"--port={self._port}"], stdout=subprocess.DEVNULL,
@@ -36,7 +39,8 @@ class Browser:
         try:
             self._wait_for_driver()
             made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
-                "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}})
+                "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"},
+                "acceptInsecureCerts": self._any_certificate}}})
         except BaseException:
             self._driver.kill()
             raise
