@@ -24,6 +24,7 @@ from agent.keeper.request_judge import RequestJudge
 from agent.keeper.retention import Retention
 from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
+from agent.keeper.ward_signature import WardSignature
 from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import announce, clips, privacy
@@ -66,10 +67,11 @@ class Keeper:
         role, store = self.role, self.role.settings.store
         self.db.mark, self.aside_ms = mark(self.own), role.clock.now().mono_ms
         self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
-        self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper)
+        signature = WardSignature(role.settings)
+        self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper, signature)
         self.evidence = Evidence(role, self.serial)
         self.judge = RequestJudge(role.settings, self.own, Packager(role.folders, role.runtime, store.free_floor_pct,
-                                                                    role.clock, self.own))
+                                                                    role.clock, self.own), signature)
         self.card = CardWatch(role.folders, role.settings.recovery.reboot)
 
     def recover(self) -> None:

@@ -7,19 +7,17 @@ import contextlib
 import logging
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent.config.derived import sharing_rules
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import ClipCancel, args
-from agent.core.delivery import certificate
 from agent.core.evidence.ledger import NotCanonical
 from agent.core.household.sharing_rules import Rule
-from agent.host import command_key
 from agent.host.clock import Instant
 from agent.keeper.pack import Packager
-from agent.store import boots, meta, outbox, requests, wishes
+from agent.keeper.ward_signature import NotGenuine, WardSignature
+from agent.store import boots, outbox, requests, wishes
 from agent.store.database import transaction
 from agent.store.decisions import decided
 from agent.store.decisions.decided import RequestDecision, Word
@@ -33,10 +31,6 @@ BY_RULE: dict[Rule, Word] = {"never": "refused", "ask": "waiting", "allow": "app
 _log = logging.getLogger(__name__)
 
 
-class NotGenuine(Exception):
-    """A row or a command is not what the ward has signed; the text is the code of the reason."""
-
-
 @dataclass(slots=True)
 class RequestJudge:
     """A part of the keeper's round."""
@@ -44,6 +38,7 @@ class RequestJudge:
     settings: Settings
     own: sqlite3.Connection             # what the household has decided: agent/store/decisions
     packager: Packager
+    signature: WardSignature
     _forged_n: int = 0                  # since the ward was told
     _told_mono_ms: int | None = None
 
@@ -117,32 +112,12 @@ class RequestJudge:
 
     def _genuine(self, db: sqlite3.Connection, command: bytes) -> wire.Command:
         """The command, which the ward has signed for this device. Raises NotGenuine, and OSError."""
-        ward = self.settings.ward
-        if not ward.command_key:
-            raise NotGenuine("unknown_key")
-        try:
-            key = command_key.load(ward.command_key, reader="the keeper")
-        except command_key.PublicKeyProblem as problem:
-            raise OSError(str(problem)) from problem
         try:
             order = wire.decode(wire.Command, command)
         except wire.BadPayload:
             raise NotGenuine("bad_args") from None
-        if fault := command_key.fault_of(command, key):
-            raise NotGenuine(fault)
-        if order.dev != self._own_name(db):
-            raise NotGenuine("other_order")
+        self.signature.demand(db, command, order.dev)
         return order
-
-    def _own_name(self, db: sqlite3.Connection) -> str:
-        """The device's id, as the ward knows it. Raises OSError."""
-        path = self.settings.ward.cert
-        if not path:
-            return meta.device_id(db)
-        try:
-            return certificate.of_pem(Path(path).read_text(encoding="ascii")).common_name
-        except (ValueError, certificate.NotACertificate) as error:
-            raise OSError(f"[ward] cert: {path}: not a PEM certificate with a common name") from error
 
     def _turn_away(self, db: sqlite3.Connection, row: WardRequest, code: str) -> None:
         _log.error("request %d is not the ward's, or not as it has signed it: %s", row.n, code)

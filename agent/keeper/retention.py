@@ -11,7 +11,8 @@ from agent.host.clock import Instant
 from agent.keeper.deletion import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
 from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
-from agent.store import clips, events, holds, retention_queries, ward_settings
+from agent.keeper.ward_signature import WardSignature
+from agent.store import clips, events, holds, retention_queries
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.holds import Hold
@@ -61,6 +62,7 @@ class Retention:
     folders: Folders
     timekeeper: Timekeeper
     sweeper: Sweeper
+    signature: WardSignature
     stock: Stock = field(default_factory=Stock)
     deleted_n: int = 0
     next_mono_s: float = 0.0
@@ -74,7 +76,7 @@ class Retention:
     def make_room(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         """One pass. Raises OSError and sqlite3.Error."""
         self.next_mono_s = now.mono_ms / 1000 + EVERY_S
-        settings = in_effect(self.settings, ward_settings.read(db).cfg).store
+        settings = in_effect(self.settings, self.signature.configuration(db)).store
         self.sweeper.finish_erasure(own, db, now)
         gone = retain(own, db, self.folders, settings, now, self.timekeeper.may_delete(now))
         self.deleted_n += len(gone)

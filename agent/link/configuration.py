@@ -78,7 +78,7 @@ class Configuration:
 
     def _life(self, payload: bytes, desired: wire.Desired, digest: str) -> Flow:
         """One document from check to report: it holds once it is on the card."""
-        given = Given(ver=desired.ver, cfg=desired.cfg, digest=digest)
+        given = Given(ver=desired.ver, cfg=desired.cfg, digest=digest, payload=payload.decode(errors="replace"))
         refusal = self._judge(desired, given)
         if refusal is None and (code := (yield SignatureCheck(payload))):
             refusal = DocumentRefusal(code)

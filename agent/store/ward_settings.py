@@ -16,6 +16,7 @@ class Given(Struct, kw_only=True, frozen=True):
     ver: int                        # the ward's number of it
     cfg: dict[str, Any] = {}        # by core.household.ward_settings
     digest: str = ""                # SHA-256 of the payload that it came in, hex
+    payload: str = ""               # as it came, with the ward's signature: the keeper believes nothing else
 
     def overtakes(self, other: "Given") -> bool:
         """Whether it may take the place of the other: it is newer, or says the same."""

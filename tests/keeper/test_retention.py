@@ -1,4 +1,5 @@
 """Retention on a real store: what goes first, whose footage pays, and what clocks can't do."""
+import base64
 import json
 import os
 import sqlite3
@@ -6,8 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.config.settings import Camera, Settings, Store, Ward
+from agent.core.evidence.ledger import canonical
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
@@ -16,7 +20,7 @@ from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import boots, clips, holds, ward_settings
+from agent.store import boots, clips, holds, meta, ward_settings
 from agent.store.database import connect, transaction
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
@@ -129,8 +133,8 @@ def test_deletions_are_acts_and_name_their_reason(own, db, folders, hand_clock: 
         ("age", [old]), ("space", [young[0]])]
 
 
-def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, ward: bool = False) -> Keeper:
-    settings = Settings(store=store, camera=[Camera(name="gate", source="picamera:0")], ward=Ward(enabled=ward))
+def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, ward: Ward | None = None) -> Keeper:
+    settings = Settings(store=store, camera=[Camera(name="gate", source="picamera:0")], ward=ward or Ward())
     role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
     return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(runtime))
 
@@ -171,12 +175,18 @@ def test_what_the_ward_sets_shortens_retention_from_the_next_look(db, folders, h
     for _ in range(9):
         of_day.append(add_clip(db, folders, hand_clock.now()))
         hand_clock.advance(DAY_S)
-    keeper = keeper_of(folders, tmp_path, hand_clock, quota(500, keep_days=10), ward=True)
+    key, command_key = Ed25519PrivateKey.generate(), tmp_path / "command.pem"
+    command_key.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    ward = Ward(enabled=True, command_key=str(command_key))
+    keeper = keeper_of(folders, tmp_path, hand_clock, quota(500, keep_days=10), ward)
     for ver, wish, left in ((1, {"retention_d": 30}, of_day), (2, {"retention_d": 7}, of_day[3:]), (3, {}, of_day[3:]),
                             (4, {"retention_d": 1}, of_day[7:])):
-        with transaction(db):
-            ward_settings.put(db, Given(ver=ver, cfg=wish))
-        hand_clock.advance(61)
-        keeper.round(asked_for_space=False)
+        told = {"v": 1, "ver": ver, "cfg": wish, "dev": meta.device_id(db)}
+        signed = {**told, "sig": base64.b64encode(key.sign(canonical(told))).decode()}
+        for payload in (json.dumps({**signed, "cfg": {"retention_d": 3}}), json.dumps(signed)):     # a forgery first
+            with transaction(db):
+                ward_settings.put(db, Given(ver=ver, cfg={"retention_d": 3}, payload=payload))
+            hand_clock.advance(61)
+            keeper.round(asked_for_space=False)
         assert [clip.seq for clip in clips.finished(keeper.db)][::-1] == left
     keeper.db.close()
