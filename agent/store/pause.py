@@ -80,7 +80,7 @@ def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
 def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
     target = path(folders)
     try:
-        with _alone(folders.household):
+        with _alone(folders.keys):
             changed = change(load(folders))
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:

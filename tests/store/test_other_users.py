@@ -95,6 +95,19 @@ def test_a_pause_follows_no_link_that_was_laid_where_it_is_written(home, name):
     assert household.stat().st_mode & 0o7777 == 0o2750
 
 
+def test_a_lock_that_another_role_holds_delays_no_pause(home):
+    household, held = home.folders.household, home.runtime / "held"
+
+    def hold() -> None:
+        fcntl.flock(os.open(household, os.O_RDONLY), fcntl.LOCK_EX)
+        until(held.exists)
+
+    with home.process("link", hold):
+        home.as_role("keeper", lambda: pause.put(home.folders, None, None, "command", HandClock().now()) and None)
+        held.touch()
+    assert pause.load(home.folders).everything
+
+
 def test_what_is_written_over_goes_nowhere_else(home):
     root = home.folders.root
     for name in ("ballast", "canary", "ladder-gate.json.part"):

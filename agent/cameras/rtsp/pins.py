@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from agent.core.protocols.rtsp.address import Address
-from agent.host.files import sync_folder, write_durably
+from agent.host.files import is_own, open_plain, sync_folder, write_durably
 
 PIN_MAX_B = 256
 
@@ -36,11 +36,10 @@ class CertificatePins:
         """Raises CertificateChanged for another certificate (DER) than the one that is kept."""
         path = self._path(address)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with open(handle, "rb") as file:
+            if not is_own(path):                # not there, or another role's
+                return
+            with os.fdopen(open_plain(path), "rb") as file:
                 kept = file.read(PIN_MAX_B)
-        except FileNotFoundError:
-            return
         except OSError as error:        # a card that fails must not end what can still be seen
             _log.warning("%s can't be read, so the camera's certificate is believed: %s", path, error)
             return
@@ -50,7 +49,7 @@ class CertificatePins:
     def learn(self, address: Address, certificate: bytes) -> None:
         """Keep the certificate of a camera that plays, if it is the first one."""
         path = self._path(address)
-        if not self._learns or path.exists():
+        if not self._learns or is_own(path):
             return
         try:
             if not self._folder.exists():
