@@ -27,10 +27,10 @@ from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import announce, clips, privacy
+from agent.store import clips, privacy
 from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
-from agent.store.database import Replaced, StoreConnection, StoreError, transaction
+from agent.store.database import Replaced, StoreConnection, StoreError
 from agent.store.decisions import consent
 from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
@@ -80,15 +80,14 @@ class Keeper:
         Note also what the household agrees to, and what it declares of its cameras' own masks.
         """
         now = self.role.clock.now()
+        consent.follow(self.own, self.db, now)      # a mended database may know of no ward, which is to be told
         repair.tell(self.db, self.role.folders, now)
         self.timekeeper.recall(self.db, now)
         cameras = [camera for camera in self.role.settings.camera if camera.enabled]
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
         privacy.note_software(self.db, __version__, now)
         consent.agree(self.own, self.db, agreed(self.role.settings), now)
-        if consent.follow(self.own, self.db, now) and self.aside:         # the mended database knew of no ward
-            with transaction(self.db):
-                announce.storage(self.db, now, repair.CODE, over=True, detail=f"set aside as {self.aside}")
+        consent.follow(self.own, self.db, now)
         for change in privacy.declare(self.db, masks, now):
             _log.info("masks: %s", change)
         known = {camera.name for camera in cameras}

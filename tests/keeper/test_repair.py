@@ -24,7 +24,7 @@ from tests.conftest import HandClock
 from tests.core.cut_material import record
 from tests.rigs import cards, shelf
 from tests.rigs.h264 import movie
-from tests.rigs.joined import WARD
+from tests.rigs.joined import WARD, join
 from tests.rigs.spoil import OTHER, all_pages, pages, spoil
 
 Start = Callable[..., Keeper]
@@ -52,7 +52,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
 def film(folders: Folders, clips_n: int = 3) -> list[str]:
     """Clips that play; returns their names."""
     info, packets = movie()
-    with contextlib.closing(connect(folders.root)) as db:
+    with contextlib.closing(join(connect(folders.root))) as db:
         recorded = record(info, packets, packets[-1].dts_us + 100_000)
         return [name for name, _ in shelf.put_all(db, folders, [recorded] * clips_n)]
 
