@@ -1,4 +1,4 @@
-"""What comes in from the ward, and to it, fuzzed with an eye on which lines are reached.
+"""What comes in from the ward, to it, and from cameras, fuzzed with an eye on which lines are reached.
 
 `python -m tests.rigs.fuzz NAME CORPUS`.
 
@@ -29,6 +29,7 @@ with atheris.instrument_imports(include=["agent"]):
     from agent.mqtt.connection import Arrived
     from agent.store.export.archive import Item
     from agent.store.export.archive import tar as packed
+    from tests.rigs import fuzz_camera
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 NOW = Instant("9f2c1a7e", 864_123_400, 1_795_561_300_000, "ntp")
@@ -136,14 +137,15 @@ def _decoded(kind: type[Any], payload: bytes) -> Any:
         return None
 
 
-TARGETS = {"command": command, "desired": desired, "receipt": receipt, "message": message, "archive": archive}
+TARGETS = {"command": command, "desired": desired, "receipt": receipt, "message": message, "archive": archive,
+           **fuzz_camera.TARGETS}
 
 
 def main(argv: list[str]) -> None:
     """Fuzz until the runs are over."""
     name, corpus = argv[1], Path(argv[2])
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(SEEDS[name]):
+    for number, seed in enumerate({**SEEDS, **fuzz_camera.SEEDS}[name]):
         (corpus / f"seed-{number}").write_bytes(seed if isinstance(seed, bytes) else json.dumps(seed).encode())
     atheris.Setup([argv[0], *argv[2:]], TARGETS[name])
     atheris.Fuzz()
