@@ -14,7 +14,7 @@ from agent.home.context import WAITS, HomeContext
 from agent.home.removal import remove
 from agent.host.clock import SystemClock
 from agent.host.users import step_down
-from agent.store import home, meta
+from agent.store import home, identity
 from agent.store.database import connect
 from agent.store.folders import Folders
 
@@ -47,7 +47,7 @@ def remove_here(config: Config = None) -> None:
             console().print("nothing to remove: no broker of the household shows this recorder")
             return
         context = HomeContext(settings, Folders(root), Path(settings.store.runtime), SystemClock(),
-                              meta.device_id(db), WAITS, random.random)
+                              identity.named(root) or identity.UNNAMED, WAITS, random.random)
         fault = remove(context, shown, threading.Event(), WITHIN_S, f"taimat-{context.own_id}-remove")
         if fault:
             console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}", soft_wrap=True)

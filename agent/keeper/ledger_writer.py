@@ -30,7 +30,7 @@ from agent.core.evidence.ledger.acts import Act
 from agent.core.evidence.ledger.clocks import RIGHT, STEP_MS, went_back_ms
 from agent.host.clock import Clock
 from agent.keeper.key import load_or_make, public
-from agent.store import boots, ledger, meta
+from agent.store import boots, identity, ledger, meta
 from agent.store.database import transaction
 from agent.store.folders import Folders
 
@@ -100,7 +100,7 @@ class LedgerWriter:
 
     def _ready(self, db: sqlite3.Connection) -> Ed25519PrivateKey:
         if self._private is None:
-            self._device = meta.device_id(db)
+            self._device = identity.name(self.folders, db)
             self._private = load_or_make(self.folders.keys)
             self.key = fingerprint(public(self._private))
             self.head = ledger.head(db)

@@ -27,7 +27,7 @@ from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import clips, privacy
+from agent.store import clips, identity, privacy
 from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError
@@ -80,6 +80,7 @@ class Keeper:
         Note also what the household agrees to, and what it declares of its cameras' own masks.
         """
         now = self.role.clock.now()
+        identity.name(self.role.folders, self.db)
         consent.follow(self.own, self.db, now)      # a mended database may know of no ward, which is to be told
         repair.tell(self.db, self.role.folders, now)
         self.timekeeper.recall(self.db, now)

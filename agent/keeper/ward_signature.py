@@ -9,7 +9,7 @@ from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.delivery import certificate
 from agent.host import command_key
-from agent.store import meta, ward_settings
+from agent.store import identity, ward_settings
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class WardSignature:
         """The device's id, as the ward knows it. Raises OSError."""
         path = self.settings.ward.cert
         if not path:
-            return meta.device_id(db)
+            return identity.named(db.store) or identity.UNNAMED
         try:
             return certificate.of_pem(Path(path).read_text(encoding="ascii")).common_name
         except (ValueError, certificate.NotACertificate) as error:

@@ -44,9 +44,12 @@ from agent.link.verifier import Verifier
 from agent.link.ward_link import COUNT_WITHIN_S, WardLink
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import boots, home, meta, ward_settings
+from agent.store import boots, home, ward_settings
 from agent.store.database import StoreError
+from agent.store.identity import named
 
+NAMED_WITHIN_S = 60.0       # the keeper, which starts beside us, has a database to see to first
+LOOK_EVERY_S = 0.2
 TICK_S = 1.0
 HEARD_A_TURN = 50
 STOP_WITHIN_S = 0.5         # what the card may take to tell why we stop
@@ -77,9 +80,8 @@ class Link:
         written = threading.Event()         # set when a message may have been written into the outbox
         self._role, self._doors = role, doors
         self._store = store = StoreThread(role.folders.root)
-        own_id = store.wait_for(functools.partial(_introduce, boot=clock.now().boot), None)
-        if own_id is None:
-            raise StoreError(f"{role.folders.root}: {store.fault}; see: taimat doctor")
+        store.wait_for(functools.partial(_remember_boot, boot=clock.now().boot), None)
+        own_id = _name(role)
         self._inbox = Inbox(role.runtime, "link")
         self._home = _at_home(role, own_id, store, tempo, draw)
         writer = EventWriter(store, clock, written.set)
@@ -206,14 +208,28 @@ def _at_home(role: Role, own_id: str, store: StoreThread, tempo: LinkTempo,
     return HomeThread(HomeContext(role.settings, role.folders, role.runtime, role.clock, own_id, tempo.home, draw))
 
 
-def _introduce(db: sqlite3.Connection, boot: str) -> str:
-    """Note this boot; returns the device's own id. A card that can't be written is no reason not to tell of it."""
+def _name(role: Role) -> str:
+    """The device's own id, which the keeper gives it at its first start: the link makes none up. Raises StoreError."""
+    until_mono_s = role.clock.mono_s() + NAMED_WITHIN_S
+    while True:
+        try:
+            if (name := named(role.folders.root)) is not None:
+                return name
+        except OSError as error:
+            raise StoreError(f"{error.filename}: {error.strerror}; see: taimat doctor") from error
+        if role.clock.mono_s() > until_mono_s or role.stop.wait(LOOK_EVERY_S):
+            raise StoreError(f"{role.folders.household}: this device has no name yet, which the keeper gives it: see "
+                             "that it runs, and that the card can be written (taimat doctor)")
+        role.heartbeat.beat(facts=LinkFacts(store_fault="the keeper has not named this device yet"))
+
+
+def _remember_boot(db: sqlite3.Connection, boot: str) -> None:
+    """Note this boot. A card that can't be written is no reason not to tell of it."""
     try:
         boots.remember(db, boot)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY:
             raise
-    return meta.device_id(db)
 
 
 def serve(role: Role, tempo: LinkTempo | None = None, doors: UpdateFolders | None = None) -> None:

@@ -42,6 +42,11 @@ class StoreConnection(sqlite3.Connection):
     mark: Callable[[bytes], bytes] | None = None    # the keeper's: its acts carry it (agent/store/decisions)
     read_only: bool             # its card was, when it was opened: so it stays, whatever becomes of the card
 
+    @property
+    def store(self) -> Path:
+        """The folder of the store that it belongs to."""
+        return self.path.parent.parent
+
     def replaced(self) -> bool:
         """Whether `path` leads to another file by now, or to none, or to one that can be written at last."""
         try:
@@ -127,7 +132,7 @@ def current(db: StoreConnection) -> StoreConnection:
         return db
     with contextlib.suppress(sqlite3.Error):
         db.close()
-    fresh = connect(db.path.parent.parent)
+    fresh = connect(db.store)
     fresh.mark = db.mark
     return fresh
 

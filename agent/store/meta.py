@@ -1,8 +1,5 @@
-"""Single values of the store: the device's id and its counters."""
-import os
+"""Single values of the store, such as its counters."""
 import sqlite3
-
-from agent.store.database import transaction
 
 
 def get(db: sqlite3.Connection, key: str) -> str | None:
@@ -22,14 +19,3 @@ def count_up(db: sqlite3.Connection, key: str) -> int:
     row = db.execute("INSERT INTO meta (key, value) VALUES (?, '1') "
                      "ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING value", (key,)).fetchone()
     return int(row["value"])
-
-
-def device_id(db: sqlite3.Connection) -> str:
-    """This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good."""
-    if (known := get(db, "device")) is not None:
-        return known
-    with transaction(db):
-        db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('device', ?)", (f"c-{os.urandom(6).hex()}",))
-        known = get(db, "device")
-    assert known is not None
-    return known

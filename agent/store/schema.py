@@ -8,7 +8,7 @@ SCHEMA = 13             # the number of TABLES, in PRAGMA user_version; lower on
 READABLE_FROM = 13
 
 TABLES = """
-CREATE TABLE meta (                       -- single values: device id, connection counter, ...
+CREATE TABLE meta (                       -- single values: connection counter, ...
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -1,4 +1,5 @@
 """`taimat doctor`: a verdict and a remedy for each part, and nothing that hangs it."""
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,9 @@ from agent.cli.doctor.in_child import ask
 from agent.cli.doctor.verdict import Check, CheckVerdict, bad, ok, warn, worst
 from agent.config.load import load
 from agent.config.settings import Ward
+from agent.store import identity
+from agent.store.database import connect
+from agent.store.folders import Folders
 from tests.cli.cli import environment, taimat, write_config
 from tests.rigs import footage, rtsp
 from tests.rigs.joined import join_in
@@ -137,6 +141,8 @@ password_file = "{tmp_path}/pw"
 ''')
     (tmp_path / "store").mkdir()
     join_in(tmp_path / "store", load(config).ward.ward)
+    with contextlib.closing(connect(tmp_path / "store")) as db:
+        identity.name(Folders(tmp_path / "store"), db)          # no keeper gives it one here
     link = subprocess.Popen([sys.executable, "-m", "agent.link", "--config", config], cwd=tmp_path,
                             env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
     killer = threading.Timer(HANG_S, link.kill)

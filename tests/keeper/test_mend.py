@@ -19,7 +19,7 @@ from tests.rigs.spoil import OTHER, all_pages, pages, root_of, rows_by_page, spo
 def full(folders: Folders, hand_clock: HandClock) -> Folders:
     """A store with several pages of each of its tables, closed."""
     db = join(connect(folders.root))
-    meta.device_id(db)
+    meta.put(db, "conn", "1")
     with transaction(db):
         for number in range(400):
             clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)

@@ -16,7 +16,7 @@ from agent.keeper import canary, repair
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import clips, events, ledger, outbox
+from agent.store import clips, events, identity, ledger, outbox
 from agent.store.database import FILE, connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
@@ -117,13 +117,14 @@ def test_a_repair_is_told_in_the_ledger_and_accuses_no_card(start, folders, hand
     film(folders)
     keeper = start()
     keeper.round(asked_for_space=False)
-    before = keeper.evidence.ledger_writer.head
+    before, name = keeper.evidence.ledger_writer.head, identity.named(folders.root)
     assert before.n > 3 and canary.last_note(folders).ledger_n == before.n and not cards.findings(folders)
     spoil(folders, *all_pages(folders))
     for _ in range(2):
         hand_clock.advance(canary.EVERY_S)
         keeper.round(asked_for_space=True)
     assert keeper.fault is None and keeper.facts().card_drops is None
+    assert identity.named(folders.root) == name and name
     begin, mend = (decode(line.doc) for line, _ in zip(ledger.lines(keeper.db), range(2), strict=False))
     assert (begin.kind, mend.kind) == ("begin", "mend")
     assert (mend.body["ledger_n"], mend.body["before_n"]) == (0, before.n) and before.hash.hex().startswith(

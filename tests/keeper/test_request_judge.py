@@ -18,7 +18,7 @@ from agent.core.contract.decisions import DecideRequest, DecisionAnswer
 from agent.core.evidence.ledger import Decided, canonical, decode
 from agent.core.household.sharing_rules import Decision
 from agent.keeper.desk import DecisionDesk
-from agent.store import ledger, meta, outbox, requests, wishes
+from agent.store import identity, ledger, outbox, requests, wishes
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.requests import WardRequest
@@ -58,8 +58,8 @@ class Stolen:
         if name == "clip.export":
             wish |= {"from": rfc3339(BEGIN_MS), "to": rfc3339(END_MS)}
         order = {"v": 1, "id": ulid.make(now_ms, os.urandom(ulid.CHANCE_B)), "iat": now_ms, "exp": now_ms + exp_ms,
-                 "dev": dev or meta.device_id(self.db), "name": name, "args": args if name == "clip.cancel" else
-                 wish | args}
+                 "dev": dev or identity.name(self.folders, self.db), "name": name,
+                 "args": args if name == "clip.cancel" else wish | args}
         return json.dumps({**order, "sig": base64.b64encode(key.sign(canonical(order))).decode()}).encode()
 
     def brings(self, command: bytes, **columns) -> str:

@@ -20,7 +20,7 @@ from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import boots, clips, holds, meta, ward_settings
+from agent.store import boots, clips, holds, identity, ward_settings
 from agent.store.database import connect, transaction
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
@@ -181,7 +181,7 @@ def test_what_the_ward_sets_shortens_retention_from_the_next_look(db, folders, h
     keeper = keeper_of(folders, tmp_path, hand_clock, quota(500, keep_days=10), ward)
     for ver, wish, left in ((1, {"retention_d": 30}, of_day), (2, {"retention_d": 7}, of_day[3:]), (3, {}, of_day[3:]),
                             (4, {"retention_d": 1}, of_day[7:])):
-        told = {"v": 1, "ver": ver, "cfg": wish, "dev": meta.device_id(db)}
+        told = {"v": 1, "ver": ver, "cfg": wish, "dev": identity.name(folders, db)}
         signed = {**told, "sig": base64.b64encode(key.sign(canonical(told))).decode()}
         for payload in (json.dumps({**signed, "cfg": {"retention_d": 3}}), json.dumps(signed)):     # a forgery first
             with transaction(db):

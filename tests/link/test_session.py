@@ -19,6 +19,20 @@ def broker(tmp_path):
         yield broker
 
 
+def test_a_link_makes_up_no_name_and_waits_for_the_keeper_s(tmp_path, broker):
+    with Ingest(broker.port, tmp_path) as ward:
+        rig = LinkRig(tmp_path / "link", broker.port)
+        file = tmp_path / "link/store/household/device"
+        name = file.read_text()
+        file.unlink()
+        with rig:
+            until(lambda: "has not named" in rig.facts().get("store_fault", ""), "it waits, and its heart beats")
+            assert not file.exists() and not ward.all("/birth")
+            file.write_text(name)
+            until(lambda: ward.all("/birth"))
+            assert ward.all("/birth")[0].topic == f"cam/v1/w07/{name}/birth"
+
+
 def test_presence_from_birth_to_a_planned_stop(tmp_path, broker):
     with Ingest(broker.port, tmp_path) as ward, LinkRig(tmp_path / "link", broker.port) as rig:
         until(lambda: ward.last("/health"))

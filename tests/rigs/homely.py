@@ -10,7 +10,7 @@ from agent.home.context import HomeContext
 from agent.host.clock import SystemClock
 from agent.keeper.desk import DecisionDesk
 from agent.link.home.thread import HomeThread
-from agent.store import events, meta
+from agent.store import events, identity
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from tests.rigs.wait import Stopwatch
@@ -26,7 +26,7 @@ class HomeRig:
         self.folders, self.clock = Folders(folder / "store").create(), SystemClock()
         self.runtime = folder
         self.db = connect(self.folders.root)
-        self.dev = meta.device_id(self.db)
+        self.dev = identity.name(self.folders, self.db)
         (self.runtime / "keeper").mkdir(exist_ok=True)
         self.desk = DecisionDesk(self.folders, self.clock, home=True).open(self.runtime)
         self.settings = Settings(

@@ -21,8 +21,9 @@ from agent.link.main import LinkTempo, serve
 from agent.process import heartbeat
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import outbox
+from agent.store import identity, outbox
 from agent.store.database import connect, transaction
+from agent.store.folders import Folders
 from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S, Stopwatch
 
@@ -53,6 +54,7 @@ class LinkRig:
             "[web]", "enabled = false", "[ward]", *lines, ward, more, ""]))
         (folder / "store").mkdir(exist_ok=True)
         self.db = join(connect(folder / "store"), tomllib.loads(self.config.read_text())["ward"]["ward"])
+        self.dev()                      # no keeper gives it one here
         self.clock = SystemClock()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
@@ -106,7 +108,7 @@ class LinkRig:
 
     def dev(self) -> str:
         """The device's id."""
-        return self.db.execute("SELECT value FROM meta WHERE key = 'device'").fetchone()[0]
+        return identity.name(Folders(self.folder / "store"), self.db)
 
     def __enter__(self) -> "LinkRig":
         return self.start()

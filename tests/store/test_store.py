@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import boots, clips, events, meta, outbox
+from agent.keeper.ledger_writer import LedgerWriter
+from agent.store import boots, clips, events, identity, meta, outbox
 from agent.store.database import FILE, StoreError, connect, number_on, transaction
 from agent.store.folders import Folders
 from agent.store.schema import READABLE_FROM, SCHEMA
@@ -171,8 +172,15 @@ def test_counters_and_names_survive(db, folders):
     assert meta.count_up(db, "conn") == 1
     other = connect(folders.root)
     assert meta.count_up(other, "conn") == 2
-    assert meta.device_id(other) == meta.device_id(db)
     other.close()
+
+
+def test_a_device_whose_name_is_damaged_has_it_from_its_ledger(folders, db, hand_clock):
+    name = identity.name(folders, db)
+    assert identity.name(folders, db) == identity.named(folders.root) == name
+    LedgerWriter(folders, hand_clock, None).seal_some(db)
+    (folders.household / identity.FILE).write_bytes(b"\xa5" * 14)
+    assert identity.named(folders.root) is None and identity.name(folders, db) == name
 
 
 def test_two_connections_write_one_after_the_other(folders, db):

@@ -1,7 +1,5 @@
 """Does the ward's broker let this device in? Asked the way the link asks: name, connection, TLS, CONNACK."""
-import os
 import socket
-import sqlite3
 import time
 from pathlib import Path
 
@@ -17,8 +15,9 @@ from agent.host.users import as_owner
 from agent.mqtt import credentials
 from agent.mqtt.credentials import Credentials
 from agent.mqtt.fault import LinkFault, of_error, of_reason
-from agent.store import meta, outbox
-from agent.store.database import FILE, StoreError, connect
+from agent.store import outbox
+from agent.store.database import StoreError, connect
+from agent.store.identity import named
 
 CONNECT_S = 8.0
 DEADLINE_S = 30.0
@@ -49,13 +48,10 @@ def examine(ward: Ward, store: Path) -> CheckVerdict:
 
 
 def own_id(store: Path) -> str:
-    """The device's id at the ward as long as no certificate says it; nothing is made up where no store is yet."""
-    if not os.path.exists(store / FILE):
-        return "taimat-doctor"
+    """The device's id at the ward as long as no certificate says it; another one where it has none yet."""
     try:
-        with as_owner(store):
-            return meta.device_id(connect(store))
-    except (StoreError, sqlite3.Error):
+        return named(store) or "taimat-doctor"
+    except OSError:
         return "taimat-doctor"
 
 

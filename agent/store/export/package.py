@@ -3,7 +3,6 @@
 As a folder, or sealed for named recipients as one file, which then never lies anywhere in the clear.
 """
 import hashlib
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import msgspec
 from agent.core.evidence.ledger import fingerprint, seals, stretch
 from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest
 from agent.host.files import write_durably
-from agent.store import ledger, meta
+from agent.store import identity, ledger, meta
+from agent.store.database import StoreConnection
 from agent.store.export import age
 from agent.store.export.archive import Item, PieceReader, tar
 from agent.store.export.describe import describe
@@ -42,7 +42,7 @@ class Made:
 class Packer:
     """Makes packages out of one store; `sign` gives the manifest, and `is_signed` says whether that has signatures."""
 
-    db: sqlite3.Connection
+    db: StoreConnection
     sign: Sign
     is_signed: bool = True
 
@@ -98,7 +98,8 @@ class Packer:
         """What helps people to understand and check it: the manifest names these files, too."""
         serial = next((row.serial for _, row in signed.values() if row.serial), None)
         key = bytes.fromhex(meta.get(self.db, ledger.KEY) or "")
-        about = About(meta.device_id(self.db), serial, fingerprint(key) if key else None, self.is_signed)
+        about = About(identity.named(self.db.store) or identity.UNNAMED, serial, fingerprint(key) if key else None,
+                      self.is_signed)
         return {f"summary.{each}.html": summary(claim, about, each) for each in LANGUAGES} | {
             CHECKER: Path(__file__).with_name(CHECKER).read_bytes()}
 

@@ -11,8 +11,9 @@ from agent.core.contract.facts import Poke
 from agent.core.evidence.ledger import canonical
 from agent.core.evidence.ledger.claim import Claim, Manifest, RowRef
 from agent.host.datagram import Outlet
-from agent.store import ledger, meta, signing_requests
+from agent.store import identity, ledger, meta, signing_requests
 from agent.store.clips import Clip
+from agent.store.database import StoreConnection
 from agent.store.export.errors import ExportError
 from agent.store.export.rows import rows_of, stretch_after
 from agent.store.signing_requests import SigningAnswer
@@ -53,11 +54,11 @@ class AskKeeper:
         return answer
 
 
-def unsigned(db: sqlite3.Connection, clips: Sequence[Clip], claim: Claim) -> SigningAnswer:
+def unsigned(db: StoreConnection, clips: Sequence[Clip], claim: Claim) -> SigningAnswer:
     """A manifest that says itself that nobody signed it, with the rows that there are. Raises sqlite3.Error."""
     after, head = stretch_after(db, clips, rows_of(db, {clip.name for clip in clips})), ledger.head(db)
     return SigningAnswer(canonical(Manifest(
-        dev=meta.device_id(db), key=meta.get(db, ledger.KEY) or "", claim=claim, signed=False,
+        dev=identity.named(db.store) or identity.UNNAMED, key=meta.get(db, ledger.KEY) or "", claim=claim, signed=False,
         after=RowRef(n=after.n, hash=after.hash.hex()), last=RowRef(n=head.n, hash=head.hash.hex()))))
 
 

@@ -1,0 +1,44 @@
+"""This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good.
+
+It is a file of the household's folder, which the keeper alone writes and every role reads: a damaged database does not
+make the device another one, and no role's row does.
+"""
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+from agent.core.evidence.ledger import decode
+from agent.host.files import write_durably
+from agent.store import ledger
+from agent.store.folders import HOUSEHOLD, Folders
+
+FILE = "device"
+FORM = re.compile(r"c-[0-9a-f]{12}")
+LARGEST_B = 64
+UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at work
+
+
+def named(store: Path) -> str | None:
+    """The name of the device whose store this is; None where it has none yet, or none that is one. Raises OSError."""
+    try:
+        with (store / HOUSEHOLD / FILE).open("rb") as file:
+            text = file.read(LARGEST_B).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return None
+    return text if FORM.fullmatch(text) else None
+
+
+def name(folders: Folders, db: sqlite3.Connection) -> str:
+    """The name, which is given now if there is none; the keeper's alone. Raises OSError and sqlite3.Error.
+
+    A file that was lost is made anew from what the ledger calls the device.
+    """
+    if (known := named(folders.root)) is not None:
+        return known
+    line = ledger.newest(db)
+    row = decode(line.doc) if line else None
+    given = row.dev if row and FORM.fullmatch(row.dev) else f"c-{os.urandom(6).hex()}"
+    folders.household.mkdir(mode=0o750, exist_ok=True)
+    write_durably(folders.household / FILE, given.encode(), mode=0o640)
+    return given
