@@ -103,6 +103,16 @@ def test_home_assistant_pauses_where_the_household_has_set_it_up(desk, folders, 
     assert say(at_home, word).why == "" and pause.load(folders).of("gate", hand_clock.now()).by == "home"
 
 
+def test_a_paired_browser_is_known_while_the_card_can_not_be_written(own, db, hand_clock):
+    token = browsers.pair(own, db, "phone", hand_clock.now())
+    own.execute("PRAGMA query_only = ON")
+    hand_clock.advance(2 * 3600)
+    assert browsers.use(own, token, hand_clock.now())
+    own.execute("PRAGMA query_only = OFF")
+    assert browsers.use(own, token, hand_clock.now())
+    assert browsers.paired(own)[0].used_wall_ms == hand_clock.wall_ms
+
+
 def test_nonsense_and_other_users_get_nothing(desk, own):
     assert b"not_understood" in desk.answer(b"[" * 5000, os.geteuid())
     right = PairBrowser(code=browsers.pairing_code(own), browser="phone")

@@ -1,4 +1,5 @@
 """Browsers of the household: the pairing code, links that let one in, and the paired ones by their tokens' digests."""
+import contextlib
 import hashlib
 import secrets
 import sqlite3
@@ -43,10 +44,11 @@ def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instan
 
 
 def use(own: sqlite3.Connection, token: str, now: Instant) -> bool:
-    """Whether a browser with this token is paired; notes that it was here."""
+    """Whether a browser with this token is paired; notes that it was here, if the card can be written."""
     row = own.execute("SELECT used_wall_ms FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone()
     if row is not None and abs(now.wall_ms - row["used_wall_ms"]) > USED_STEP_MS:
-        own.execute("UPDATE browser SET used_wall_ms = ? WHERE token_sha256 = ?", (now.wall_ms, _digest(token)))
+        with contextlib.suppress(sqlite3.OperationalError):     # a household sees on its page that the card is unwell
+            own.execute("UPDATE browser SET used_wall_ms = ? WHERE token_sha256 = ?", (now.wall_ms, _digest(token)))
     return row is not None
 
 
