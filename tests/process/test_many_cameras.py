@@ -30,6 +30,15 @@ max_clip_s = 10
 [camera_defaults.motion]
 enabled = false
 """
+HOOK = """
+import os, sys
+
+def hang(event, values):
+    if event == "open" and str(values[0]) == {clip!r} and os.path.exists({pipe!r}):
+        os.close(os.open({pipe!r}, os.O_RDONLY))
+
+sys.addaudithook(hang)
+"""
 JUNK_FROM = 20                      # the frame before which that camera goes mad, in every connection anew
 
 
@@ -65,14 +74,17 @@ class Listener:
 def hang_card(agent: Agent, name: str) -> Callable[[], None]:
     """Have the camera's recorder hang in a real system call: its first look at a clip that it left open.
 
-    A pipe lies in that clip's place. Returns what ends the wait.
+    Before that file is opened, a pipe is, to which nobody writes. Returns what ends the wait.
     """
     now = SystemClock().now()
     with contextlib.closing(connect(agent.folders.create().root)) as db, transaction(db):
         boots.remember(db, now.boot)
-        pipe = agent.folders.clip(*clips.open_row(db, name, "continuous", now, "h264", 640, 360))
-    pipe.parent.mkdir()
+        clip = agent.folders.clip(*clips.open_row(db, name, "continuous", now, "h264", 640, 360))
+    hooks, pipe = agent.place / "hooks", agent.place / "pipe"
+    hooks.mkdir()
     os.mkfifo(pipe)
+    (hooks / "sitecustomize.py").write_text(HOOK.format(clip=str(clip), pipe=str(pipe)))
+    agent.environment["PYTHONPATH"] = f"{hooks}:{agent.environment['PYTHONPATH']}"
 
     def answer() -> None:
         aside = pipe.rename(agent.place / "aside")
