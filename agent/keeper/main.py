@@ -19,6 +19,7 @@ from agent.keeper.card_watch import CardWatch
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
 from agent.keeper.key import KeyFault, open_key_socket
+from agent.keeper.own_repair import open_own
 from agent.keeper.pack import Packager
 from agent.keeper.request_judge import RequestJudge
 from agent.keeper.retention import Retention
@@ -30,9 +31,8 @@ from agent.process.role import main as live_as
 from agent.store import clips, identity, privacy
 from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
-from agent.store.database import Replaced, StoreConnection, StoreError
+from agent.store.database import Replaced, StoreConnection, StoreError, is_damage
 from agent.store.decisions import consent
-from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
 
 LOOK_EVERY_S = 2.0
@@ -121,6 +121,10 @@ class Keeper:
             _log.error("%s: %s; tried again", self.role.folders.root, error)
             if is_full(error):
                 self.retention.give_ballast()
+            if is_damage(error) and not repair.is_sound(self.own):
+                _log.error("%s is damaged: starting anew, which repairs it", self.own.path)
+                self.role.stop.set()
+                return
             self._go_on(partial(repair.successor, self.db, self.role.folders, error, self.beat))
         self.card.look(now, failed=self._met_by_card() is not None)
 
@@ -212,10 +216,11 @@ def serve(role: Role) -> None:
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime, "keeper"), Outlet(role.runtime)
     key_server = open_key_socket(role.runtime, role.folders)
+    patience = partial(role.heartbeat.beat, facts=KeeperFacts(fault="the database is damaged and is being repaired"))
+    own, own_aside = open_own(role.folders, patience)
     desk = DecisionDesk(role.folders, role.clock, role.settings.home.enabled).open(role.runtime)
-    db, aside = repair.open_database(role.folders, partial(role.heartbeat.beat, facts=KeeperFacts(
-        fault="the database is damaged and is being repaired")))
-    keeper = Keeper(role, db, decisions.connect(role.folders), outlet, board.read().serial, aside)
+    db, aside = repair.open_database(role.folders, patience)
+    keeper = Keeper(role, db, own, outlet, board.read().serial, aside or own_aside)
     while not role.stop.is_set():
         message = inbox.receive(0.0 if keeper.at_work else LOOK_EVERY_S)
         asked = message.what if isinstance(message, Poke) else None

@@ -77,12 +77,12 @@ CREATE TABLE condemned (                  -- clips whose files are to go, on who
 Mark = Callable[[bytes], bytes]
 
 
-def connect(folders: Folders) -> StoreConnection:
+def connect(folders: Folders, file: str = FILE) -> StoreConnection:
     """Open (and if need be make) the database; one connection a thread.
 
     Raises StoreError, which tells a user without the right to it what to do.
     """
-    path = folders.keys / FILE
+    path = folders.keys / file
     try:
         if not folders.keys.is_dir():
             folders.keys.mkdir(mode=0o700, exist_ok=True)
