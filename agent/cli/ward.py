@@ -32,6 +32,12 @@ Once = Annotated[bool, typer.Option("--once", help="Show it as it is now, and en
 Devices = Annotated[list[str], typer.Argument(metavar="DEVICE", show_default=False, help="Their ids.")]
 WaitS = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
 
+# of `keys`
+Rotate = Annotated[bool, typer.Option(
+    "--rotate", help="First have the next command key be the current one; the current one is nobody's then.")]
+Told = Annotated[list[str] | None, typer.Argument(
+    metavar="DEVICE", show_default=False, help="Devices that are to obey the command keys that are here now.")]
+
 # of `configure` and `update`
 Pairs = Annotated[list[str] | None, typer.Option(
     "--set", metavar="KEY=VALUE", show_default=False,
@@ -134,9 +140,10 @@ def ward_intake(config: Config = WARD_CONFIG) -> None:
 
 
 @app.command("keys")
-def ward_keys(config: Config = WARD_CONFIG) -> None:
+def ward_keys(devices: Told = None, rotate: Rotate = False, wait: WaitS = 30, json: Json = False,
+              config: Config = WARD_CONFIG) -> None:
     """Make the keys that the configuration names, unless they are there: for commands, and for receipts."""
-    become("keys", config)
+    become("keys", config, [("--rotate", rotate), ("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
 
 
 @request_app.command("clip")

@@ -19,6 +19,7 @@ from agent.core.contract.decisions import (
     QUESTION_B_MAX,
     SOCKET,
     BrowserQuestion,
+    ChangeCommandKeys,
     DecideRequest,
     DecisionAnswer,
     ListBrowsers,
@@ -35,6 +36,8 @@ from agent.core.household import access
 from agent.core.household.pause import By
 from agent.host.clock import Clock
 from agent.host.sockets import SocketServer
+from agent.keeper import command_keys
+from agent.keeper.ward_signature import WardSignature
 from agent.store import pause
 from agent.store.database import StoreConnection, StoreError, connect, transaction
 from agent.store.decisions import browsers, decided
@@ -53,6 +56,7 @@ class DecisionDesk:
 
     folders: Folders
     clock: Clock
+    signature: WardSignature
     home: bool = False                      # Home Assistant may pause
     lock: access.PairingLock = field(default_factory=access.PairingLock)
 
@@ -73,8 +77,9 @@ class DecisionDesk:
 
     def _answer(self, question: Question, user: int) -> DecisionAnswer:
         from_home = isinstance(question, PauseFromHome)
-        if not is_from(user, LINK_USER if from_home else PAGE_USER) or (from_home and not self.home):
-            _log.error("user %d asked as the %s, and may not", user, "link" if from_home else "page")
+        from_link = from_home or isinstance(question, ChangeCommandKeys)
+        if not is_from(user, LINK_USER if from_link else PAGE_USER) or (from_home and not self.home):
+            _log.error("user %d asked as the %s, and may not", user, "link" if from_link else "page")
             return DecisionAnswer(why="not_yours")
         with self._databases() as (own, db):
             match question:
@@ -84,6 +89,9 @@ class DecisionDesk:
                     return self._open_link(own, db, question)
                 case PauseFromHome():
                     self._pause([question.camera], question.paused, None, "home")
+                case ChangeCommandKeys(command=command):
+                    why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
+                    return DecisionAnswer(why=why)
                 case BrowserQuestion() if not browsers.use(own, question.token, self.clock.now()):
                     return DecisionAnswer(why="not_paired")
                 case PauseCameras():

@@ -14,7 +14,7 @@ from agent.core.contract.facts import KeeperFacts, Poke
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
-from agent.keeper import pause_words, repair
+from agent.keeper import command_keys, pause_words, repair
 from agent.keeper.card_watch import CardWatch
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
@@ -67,7 +67,7 @@ class Keeper:
         role, store = self.role, self.role.settings.store
         self.db.mark, self.aside_ms = mark(self.own), role.clock.now().mono_ms
         self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
-        signature = WardSignature(role.settings)
+        signature = WardSignature(role.settings, role.folders)
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper, signature)
         self.evidence = Evidence(role, self.serial)
         self.judge = RequestJudge(role.settings, self.own, Packager(role.folders, role.runtime, store.free_floor_pct,
@@ -89,6 +89,7 @@ class Keeper:
         privacy.note_software(self.db, __version__, now)
         consent.agree(self.own, self.db, agreed(self.role.settings), now)
         consent.follow(self.own, self.db, now)
+        command_keys.begin(self.judge.signature, self.db, now)
         for change in privacy.declare(self.db, masks, now):
             _log.info("masks: %s", change)
         known = {camera.name for camera in cameras}
@@ -218,7 +219,8 @@ def serve(role: Role) -> None:
     key_server = open_key_socket(role.runtime, role.folders)
     patience = partial(role.heartbeat.beat, facts=KeeperFacts(fault="the database is damaged and is being repaired"))
     own, own_aside = open_own(role.folders, patience)
-    desk = DecisionDesk(role.folders, role.clock, role.settings.home.enabled).open(role.runtime)
+    desk = DecisionDesk(role.folders, role.clock, WardSignature(role.settings, role.folders),
+                        role.settings.home.enabled).open(role.runtime)
     db, aside = repair.open_database(role.folders, patience)
     keeper = Keeper(role, db, own, outlet, board.read().serial, aside or own_aside)
     while not role.stop.is_set():

@@ -8,8 +8,10 @@ from typing import Any
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.delivery import certificate
+from agent.core.key_slots import KeySlots
 from agent.host import command_key
 from agent.store import identity, ward_settings
+from agent.store.folders import COMMAND_KEYS, Folders
 
 _log = logging.getLogger(__name__)
 
@@ -20,22 +22,30 @@ class NotGenuine(Exception):
 
 @dataclass(slots=True)
 class WardSignature:
-    """By the key that the household's settings name."""
+    """By the keys that the household's settings name, or that have come in their place since."""
 
     settings: Settings
-    _judged: tuple[str, bool] = field(default=("", False), init=False)      # a configuration, and whether it is genuine
+    folders: Folders
+    _judged: tuple[str, int, bool] = field(default=("", 0, False), init=False)  # configuration, keys of when, verdict
+
+    @property
+    def kept(self) -> Path:
+        """Where the keys in force lie."""
+        return self.folders.household / COMMAND_KEYS
+
+    def slots(self) -> KeySlots:
+        """The keys in force. Raises NotGenuine where the household has named none, and OSError."""
+        if not self.settings.ward.command_key:
+            raise NotGenuine("unknown_key")
+        try:
+            return command_key.in_force(self.settings.ward.command_key, self.kept, reader="the keeper")
+        except command_key.PublicKeyProblem as problem:
+            raise OSError(str(problem)) from problem
 
     def demand(self, db: sqlite3.Connection, payload: bytes, dev: str | None) -> None:
         """That the ward has signed these bytes, which name the device `dev`. Raises NotGenuine, OSError, sqlite3.Error.
         """
-        ward = self.settings.ward
-        if not ward.command_key:
-            raise NotGenuine("unknown_key")
-        try:
-            key = command_key.load(ward.command_key, reader="the keeper")
-        except command_key.PublicKeyProblem as problem:
-            raise OSError(str(problem)) from problem
-        if fault := command_key.fault_of(payload, key):
+        if fault := command_key.fault_in(payload, self.slots()):
             raise NotGenuine(fault)
         if dev != self._own_name(db):
             raise NotGenuine("other_order")
@@ -46,9 +56,10 @@ class WardSignature:
         Raises OSError and sqlite3.Error.
         """
         given = ward_settings.read(db)
-        if given.payload != self._judged[0]:
-            self._judged = given.payload, self._is_genuine(db, given.payload)
-        if not self._judged[1]:
+        changed_ns = self._changed_ns()
+        if (given.payload, changed_ns) != self._judged[:2]:
+            self._judged = given.payload, changed_ns, self._is_genuine(db, given.payload)
+        if not self._judged[2]:
             return {}
         return wire.decode(wire.Desired, given.payload.encode()).cfg
 
@@ -61,6 +72,13 @@ class WardSignature:
             _log.error("the ward has not signed the configuration in the database, so it does not count: %s", fault)
             return False
         return True
+
+    def _changed_ns(self) -> int:
+        """When the keys changed: what a revoked one has signed does not count any more. Raises OSError."""
+        try:
+            return self.kept.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _own_name(self, db: sqlite3.Connection) -> str:
         """The device's id, as the ward knows it. Raises OSError."""

@@ -1,4 +1,5 @@
 """Carries out commands. What a command only asks for is its answer's data; docs/guide/subscriber.md lists both."""
+import logging
 import platform
 import sqlite3
 from collections.abc import Callable
@@ -12,24 +13,32 @@ from msgspec.structs import replace
 from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
+from agent.core.contract.decisions import SOCKET, ChangeCommandKeys, DecisionAnswer
 from agent.core.contract.facts import LinkFacts
 from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Replayed, Restarted
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
 from agent.core.delivery.outbox import not_kept
+from agent.core.key_slots import KeysChange
 from agent.host.clock import Clock, Instant
+from agent.host.sockets import ask
 from agent.link.drain import Drain
+from agent.link.flow import StoreJob
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.requests.inbox import RequestInbox
+from agent.link.settings_in_force import SettingsInForce
 from agent.link.update.flow import UpdateFlow
 from agent.link.verdict import Outcome
 from agent.process import restart
-from agent.store import outbox
+from agent.store import outbox, ward_settings
 from agent.store.schema import SCHEMA
 
 REPLAYED_MAX = 10_000       # rows that one command looks at
 DATA_B = 6_000              # of an answer, which must stay within a message's 8 KiB
 CONDITIONS_TOLD = 16
+COULD_NOT = ("card", "not_yours", "not_understood")      # of the keeper's answers: the rest are refusals
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +53,14 @@ class Actions:
     presence: Presence
     request_inbox: RequestInbox
     updates: UpdateFlow
+    in_force: SettingsInForce
     facts: Callable[[], LinkFacts]        # the link's own
     reborn: Callable[[], None]          # has the birth sent again
 
-    def do(self, name: str, args: Struct, order_id: str, command: bytes) -> Outcome:
+    def do(self, name: str, args: Struct, order_id: str, command: bytes) -> Outcome | StoreJob:
         """Carry it out, or as much of it as may come before its answer is written; `command` is all of it as it came.
+
+        A job's result is the outcome, or None where it did not come to one.
         """
         match name, args:
             case "rebirth", _:
@@ -69,6 +81,8 @@ class Actions:
                 return self.updates.order(order_id, args)
             case _, ClipCancel():
                 return self.request_inbox.cancel(command, args)
+            case _, KeysChange():
+                return StoreJob(lambda db: self._change_keys(db, command))
         return Outcome("refused", "unsupported")
 
     def _clocks(self, utc_ms: int) -> Clocks:
@@ -100,6 +114,19 @@ class Actions:
         if told.health and len(wire.encode(told)) > DATA_B:
             return replace(told, health=replace(told.health, cams=[]))
         return told
+
+    def _change_keys(self, db: sqlite3.Connection, command: bytes) -> Outcome:
+        """The keeper alone decides whose commands count. With the old key goes what it has set here."""
+        question = msgspec.json.encode(ChangeCommandKeys(command=command.decode(errors="replace"))) + b"\n"
+        try:
+            why = msgspec.json.decode(ask(self.runtime / SOCKET, question), type=DecisionAnswer).why
+        except (OSError, msgspec.DecodeError) as error:
+            _log.error("the keeper, which keeps the ward's keys, does not answer: %s", error)
+            return Outcome("failed", "keeper")
+        if why:
+            return Outcome("failed", "keeper") if why in COULD_NOT else Outcome("refused", why)
+        given = ward_settings.read(db)
+        return Outcome(then=lambda: None if given == self.in_force.given else self.in_force.apply(given))
 
     def _restart(self, role: str) -> Outcome:
         asked = [unit for unit, its_role in units(self.settings).items() if its_role == role]

@@ -76,6 +76,8 @@ class CommandHandler:
             return
 
         outcome = self._actions.do(name, args(command, rule.args), ordered.id, message.payload)
+        if isinstance(outcome, StoreJob):
+            outcome = (yield outcome) or Outcome("failed", "store")
         while (payload := (yield StoreJob(self._finish(ordered, outcome)))) is None:
             yield self._flows.after(RETRY_S)
         self._written()

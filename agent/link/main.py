@@ -46,6 +46,7 @@ from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import boots, home, ward_settings
 from agent.store.database import StoreError
+from agent.store.folders import COMMAND_KEYS
 from agent.store.identity import named
 
 NAMED_WITHIN_S = 60.0       # the keeper, which starts beside us, has a database to see to first
@@ -90,18 +91,19 @@ class Link:
         self._meter = OutboxMeter(store, clock)
         self._reporter = Reporter(settings, role.folders, clock, writer)
         presence, answers = Presence(settings, clock), AnswerQueue()
-        self._flows = FlowRunner(store, Verifier("", clock), clock)
+        keys = role.folders.household / COMMAND_KEYS
+        self._flows = FlowRunner(store, Verifier("", keys, clock), clock)
         self._updates = UpdateFlow(settings, role.folders.root, doors, self._flows, tempo.update, answers, written.set)
         line = UploadLine(settings, role.folders, store, self._flows, tempo.upload, answers)
         self._requests = RequestFlow(settings, role.runtime, own_id, self._flows, line, audit, answers,
                                      written.set)
-        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.inbox,
-                          self._updates, self._facts, presence.want_birth)
         in_force = SettingsInForce(settings, role.runtime, self._reporter, presence, presence.want_birth)
+        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.inbox,
+                          self._updates, in_force, self._facts, presence.want_birth)
         in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)
 
         def inbound(topics: wire.Topics) -> Inbound:
-            flows = FlowRunner(store, Verifier(settings.ward.command_key, clock), clock)
+            flows = FlowRunner(store, Verifier(settings.ward.command_key, keys, clock), clock)
             return Inbound(topics, audit, self._drain, self._reporter, flows,
                            CommandHandler(topics, audit, flows, actions, answers, written.set),
                            Configuration(topics, audit, flows, in_force, written.set))

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from agent.host.clock import Clock
 
@@ -23,15 +24,16 @@ class Verifier:
     What is signed is a JSON object with its own signature as `sig`: a command, a configuration, a receipt.
     """
 
-    def __init__(self, key_file: str, clock: Clock) -> None:
-        """`key_file` is a PEM file with the ward's public key; "" means that there is none."""
-        self._key_file, self._clock = key_file, clock
+    def __init__(self, key_file: str, kept: Path, clock: Clock) -> None:
+        """`key_file` is a PEM file with the ward's public keys, "" means that there is none; `kept` has their changes.
+        """
+        self._key_file, self._kept, self._clock = key_file, kept, clock
         self._waiting: deque[tuple[bytes, list[str], Then]] = deque()
         self._process: subprocess.Popen[bytes] | None = None
         self._since_mono_s = 0.0
 
     def check(self, payload: bytes, then: Then, key: str = "") -> None:
-        """Have the signature in this payload checked: by the key in the file, or by `key` (hex)."""
+        """Have the signature in this payload checked: by the ward's key, or by `key` (hex)."""
         if not key and not self._key_file:
             then("unknown_key")
         elif len(payload) > PIPE_B:
@@ -39,7 +41,7 @@ class Verifier:
         elif len(self._waiting) >= WAITING_MAX:
             then(BUSY)
         else:
-            self._waiting.append((payload, ["--hex", key] if key else [self._key_file], then))
+            self._waiting.append((payload, ["--hex", key] if key else [self._key_file, str(self._kept)], then))
 
     def wait_s(self) -> float:
         """Seconds until `turn` has something to do."""

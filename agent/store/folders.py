@@ -8,6 +8,7 @@ from agent.store.database import StoreError
 from agent.store.names import CLIPS_A_FOLDER
 
 HOUSEHOLD = "household"
+COMMAND_KEYS = "command-keys.json"      # in `household`: the ward's keys in force
 
 
 class VolumeMissing(StoreError):

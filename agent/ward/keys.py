@@ -1,6 +1,7 @@
-"""`taimat ward keys`: makes the command key and the receipt key that the settings name, unless they exist.
+"""`taimat ward keys`: makes the command key and the receipt key that the settings name, and changes the command key.
 
-`python -m agent.ward.keys`. Beside each private half, `FILE`, it writes the public one, `FILE.pub`.
+`python -m agent.ward.keys`. Beside each private half, `FILE`, it writes the public one, `FILE.pub`. The command key has
+a next one, `FILE.next`, whose private half lies in a safe; `FILE.pub` has the public halves of both, for the devices.
 """
 import argparse
 import os
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -17,15 +19,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.evidence.ledger import fingerprint
-from agent.host.files import sync_folder, write_durably
+from agent.core.key_slots import CHANGE, KeysChange
+from agent.host.clock import SystemClock
+from agent.host.files import rename_durably, sync_folder, write_durably
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey, SigningKeyFault
+from agent.ward.opslink import ended
+from agent.ward.orders import give
 
 EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
 OWN_ONLY, FOR_ALL = 0o600, 0o644
 PUBLIC = ".pub"
+NEXT = ".next"
 
 
 def public_half(path: str) -> bytes:
@@ -35,13 +41,7 @@ def public_half(path: str) -> bytes:
     """
     beside = Path(path + PUBLIC)
     if path and beside.exists():
-        try:
-            key = load_pem_public_key(beside.read_bytes())
-        except (OSError, ValueError) as error:
-            raise SigningKeyFault(f"{beside}: not a public key in PEM, or not readable; delete it, and taimat ward keys"
-                                  " writes a new one") from error
-        if isinstance(key, Ed25519PublicKey):
-            return key.public_bytes_raw()
+        return _public_in(beside).public_bytes_raw()
     return CommandKey.load(path, "[intake] receipt_key").key.public_key().public_bytes_raw()
 
 
@@ -62,27 +62,81 @@ def see_to(path: str, named_by: str) -> None:
     if is_new:
         make(Path(path))
     public = CommandKey.load(path, named_by).key.public_key()
-    write_durably(Path(path + PUBLIC), public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), FOR_ALL)
+    write_durably(Path(path + PUBLIC), _pem(public), FOR_ALL)
     print(f"{named_by}: {path} {'was made' if is_new else 'is there'}: key {fingerprint(public.public_bytes_raw())}, "
           f"its public half is in {path}{PUBLIC}")
+
+
+def see_to_next(path: str) -> KeysChange:
+    """Make the next command key unless there is one, and add its public half to the current one's.
+
+    Returns what devices are to be told. Raises OSError, SigningKeyFault.
+    """
+    spare, current = path + NEXT, CommandKey.load(path).key.public_key()
+    beside = Path(spare + PUBLIC)
+    known = _public_in(beside) if beside.exists() else None
+    if Path(spare).exists():
+        known = CommandKey.load(spare).key.public_key()
+    elif known is None or known == current:         # there was none, or it is the current one by now
+        make(Path(spare))
+        known = CommandKey.load(spare).key.public_key()
+        print(f"{spare} was made: key {fingerprint(known.public_bytes_raw())}, the next one; keep it off this machine")
+    write_durably(beside, _pem(known), FOR_ALL)
+    write_durably(Path(path + PUBLIC), _pem(current) + _pem(known), FOR_ALL)
+    return KeysChange(ver=SystemClock().now().wall_ms, current=current.public_bytes_raw().hex(),
+                      next=known.public_bytes_raw().hex())
+
+
+def rotate(path: str) -> None:
+    """Have the next key be the current one, whose place it takes on the disk. Raises OSError, SigningKeyFault."""
+    if not path or not Path(path + NEXT).exists():
+        raise SigningKeyFault(f"{path}{NEXT} is not there: bring it here from where it is kept")
+    CommandKey.load(path + NEXT)
+    rename_durably(Path(path + NEXT), Path(path))
+
+
+def _public_in(path: Path) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SigningKeyFault(f"{path}: not a public key in PEM, or not readable; delete it, and taimat ward keys"
+                              " writes a new one") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SigningKeyFault(f"{path}: not an Ed25519 key; delete it, and taimat ward keys writes a new one")
+    return key
+
+
+def _pem(public: Ed25519PublicKey) -> bytes:
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def run(wishes: argparse.Namespace) -> int:
+    """Do it; returns the exit code. Raises ConfigError, SigningKeyFault, OpsFault and OSError."""
+    own = settings.load(wishes.config)
+    if wishes.rotate:
+        rotate(own.ops.command_key)
+    see_to(own.ops.command_key, "[ops] command_key")
+    told = see_to_next(own.ops.command_key)
+    if wishes.devices:
+        return give(own, wishes.devices, CHANGE, msgspec.to_builtins(told), wishes.wait, wishes.json)
+    see_to(own.intake.receipt_key, "[intake] receipt_key")
+    print(f"devices get {own.ops.command_key}{PUBLIC} as [ward] command_key; the receipt key travels in each request")
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat ward keys")
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--rotate", action="store_true")
+    parser.add_argument("--wait", type=float, default=30.0)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("devices", nargs="*")
     try:
-        own = settings.load(parser.parse_args(argv).config)
-        see_to(own.ops.command_key, "[ops] command_key")
-        see_to(own.intake.receipt_key, "[intake] receipt_key")
-    except (ConfigError, SigningKeyFault) as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
+        return ended("keys", lambda: run(parser.parse_args(argv)))
     except OSError as error:
         print(f"{error.filename}: {error.strerror}; make its folder, or try it as another user (sudo)", file=sys.stderr)
         return EXIT_NOT_WRITTEN
-    print("devices get the first one's public half as [ward] command_key; the second one's travels in each request")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,21 +1,31 @@
 """Orders of the ward to its devices: how a command is written, signed, sent, and where its answers come."""
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from agent.config.load import ConfigError
 from agent.core.contract import ulid, wire
 from agent.core.contract.wire.citytopics import WardTopics
 from agent.core.contract.wire.commands import plain
-from agent.host.clock import Clock
+from agent.host.clock import Clock, SystemClock
 from agent.mqtt.connection import Outgoing
 from agent.ward.command_signer import CommandKey
-from agent.ward.opslink import NAME, OpsLink
-from agent.ward.settings import Settings
+from agent.ward.opslink import EXIT_UNDONE, NAME, OpsLink
+from agent.ward.settings import ID, Settings
 
+GOING_ON = ("accepted", "waiting_consent", "running")
 VALID_MS = 24 * 3_600_000           # a device that is away gets its order within this, or never
+
+
+class OrderAnswer(msgspec.Struct, frozen=True):
+    """The fields of an answer that matter here; devices are not trusted."""
+
+    id: str
+    st: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +65,52 @@ class OrderWriter:
     def send(ops: OpsLink, order: SignedOrder) -> bool:
         """Send it; returns whether the broker has somebody who gets it now. Raises OpsFault."""
         return ops.send(Outgoing(order.topic, order.command.encode(), expiry_s=VALID_MS // 1000))
+
+
+def _order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], clock: Clock,
+              patience_s: float) -> Iterator[tuple[str, OrderAnswer]]:
+    """Give all these devices the same order; yields each answer, with its device, as it comes.
+
+    Ends when all devices have given their last answer, or after `patience_s`. Raises OpsFault and SigningKeyFault.
+    """
+    writer = OrderWriter(own, clock)
+    left = {order.answers: order for dev in devices for order in [writer.write(dev, name, args)]}
+    with writer.link(list(left.values())) as ops:
+        for order in left.values():
+            writer.send(ops, order)
+        for arrived in ops.answers(patience_s):
+            order, heard = left.get(arrived.topic), _read(arrived.payload)
+            if order is None or heard is None or heard.id != order.id:
+                continue
+            yield order.dev, heard
+            if heard.st not in GOING_ON:
+                del left[arrived.topic]
+            if not left:
+                return
+
+
+def give(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], patience_s: float,
+         as_json: bool) -> int:
+    """Give all these devices the same order and print their answers; returns the exit code.
+
+    Raises ConfigError, OpsFault and SigningKeyFault.
+    """
+    if wrong := [dev for dev in devices if not ID.fullmatch(dev)]:
+        raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
+    last = dict.fromkeys(devices, "silent")
+    for dev, heard in _order_all(own, devices, name, args, SystemClock(), patience_s):
+        last[dev] = heard.st
+        if as_json:
+            print(msgspec.json.encode({"dev": dev, "st": heard.st, "code": heard.code}).decode(), flush=True)
+        else:
+            print("\t".join((dev, heard.st, heard.code or "")), flush=True)
+    for dev in [dev for dev, state in last.items() if state == "silent" and not as_json]:
+        print(f"{dev}\tsilent\tit gets the order when it is back, for a day", flush=True)
+    return 0 if set(last.values()) == {"done"} else EXIT_UNDONE
+
+
+def _read(payload: bytes) -> OrderAnswer | None:
+    try:
+        return msgspec.json.decode(payload, type=OrderAnswer)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

@@ -74,6 +74,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "update": {"version": "0.2.0", "url": "https://ward07.example.invalid:8444/taimat-0.2.0.tar", "sha256": DIGEST,
                "bytes": 81_788_928},
     "snapshot": WANTED, "clip.cancel": {"request": ULID},
+    "keys.change": {"ver": WALL_MS, "current": DIGEST, "next": 64 * "7"},
     "clip.export": WANTED | {"from": "2026-11-24T21:00:00Z", "to": "2026-11-24T21:15:00Z"},
 }
 

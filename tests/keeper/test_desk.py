@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent.config.settings import Settings
 from agent.core.contract.decisions import (
     SOCKET,
     DecisionAnswer,
@@ -22,6 +23,7 @@ from agent.core.household.access import LOCKED_S, TRIES_N
 from agent.core.household.pause import Pauses
 from agent.host.sockets import ask
 from agent.keeper.desk import DecisionDesk
+from agent.keeper.ward_signature import WardSignature
 from agent.store import ledger, pause
 from agent.store.database import connect
 from agent.store.decisions import browsers
@@ -34,7 +36,7 @@ NOBODY = 65_534
 @pytest.fixture
 def desk(folders: Folders, hand_clock: HandClock) -> DecisionDesk:
     """A desk on a new store."""
-    return DecisionDesk(folders, hand_clock)
+    return DecisionDesk(folders, hand_clock, WardSignature(Settings(), folders))
 
 
 def say(desk: DecisionDesk, question: Question, user: int | None = None) -> DecisionAnswer:
@@ -98,7 +100,7 @@ def test_a_paired_browser_pauses_and_nobody_else(desk, own, folders, hand_clock)
 def test_home_assistant_pauses_where_the_household_has_set_it_up(desk, folders, hand_clock):
     word = PauseFromHome(camera="gate", paused=True)
     assert say(desk, word).why == "not_yours" and pause.load(folders) == Pauses()
-    at_home = DecisionDesk(folders, hand_clock, home=True)
+    at_home = DecisionDesk(folders, hand_clock, WardSignature(Settings(), folders), home=True)
     assert say(at_home, word, user=NOBODY).why == "not_yours"
     assert say(at_home, word).why == "" and pause.load(folders).of("gate", hand_clock.now()).by == "home"
 

@@ -48,7 +48,7 @@ class Stolen:
         shoot(self.db, folders)
         self.keeper.round(asked_for_space=False)
         self.token = browsers.pair(self.own, self.db, "phone", clock.now())
-        self.desk = DecisionDesk(folders, clock)
+        self.desk = DecisionDesk(folders, clock, self.keeper.judge.signature)
 
     def command(self, name="clip.export", key=KEY, dev=None, exp_ms=60_000, **args) -> bytes:
         """A signed command, of a wish for all of the footage unless `args` say something else."""

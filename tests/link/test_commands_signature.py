@@ -2,6 +2,7 @@
 import base64
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -77,7 +78,7 @@ def test_a_key_that_is_none_is_told_with_its_place_by_doctor_and_checker(tmp_pat
     path = tmp_path / "key.pem"
     if file is not None:
         path.write_bytes(file)
-    assert main([str(path)]) == UNKNOWN_KEY
+    assert main([str(path), str(tmp_path / "none")]) == UNKNOWN_KEY
     assert f"[ward] command_key: {path}: " in capsys.readouterr().err
     with Broker(tmp_path / "broker") as broker:
         ward = Ward(enabled=True, port=broker.port, tls=False, command_key=str(path))
@@ -98,7 +99,7 @@ def run(check):
 
 def test_checks_go_one_after_the_other_and_too_many_are_turned_away(tmp_path, said):
     (tmp_path / "key.pem").write_bytes(pem(KEY))
-    check = Verifier(str(tmp_path / "key.pem"), HandClock())
+    check = Verifier(str(tmp_path / "key.pem"), tmp_path / "none", HandClock())
     for payload in [signed(ORDER), signed(ORDER).replace(b"7", b"8"), *[signed({"id": "x"})] * (WAITING_MAX - 2)]:
         check.check(payload, said.append)
     check.check(signed(ORDER), said.append)
@@ -111,7 +112,7 @@ def test_checks_go_one_after_the_other_and_too_many_are_turned_away(tmp_path, sa
 @pytest.mark.parametrize("program", ["/nowhere", "/bin/false"])
 def test_without_a_checker_nothing_is_believed(said, monkeypatch, program):
     monkeypatch.setattr(sys, "executable", program)
-    check = Verifier("key.pem", HandClock())
+    check = Verifier("key.pem", Path("none"), HandClock())
     check.check(signed(ORDER), said.append)
     run(check)
     assert said == ["unchecked"]
@@ -123,7 +124,7 @@ def test_a_checker_that_hangs_is_ended(tmp_path, said, monkeypatch):
     hanging.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(hanging))
     clock = HandClock()
-    check = Verifier("key.pem", clock)
+    check = Verifier("key.pem", Path("none"), clock)
     check.check(signed(ORDER), said.append)
     check.turn()
     check.turn()

@@ -26,7 +26,7 @@ from agent.link.settings_in_force import SettingsInForce
 from agent.link.store_thread import StoreThread
 from agent.link.verifier import WAITING_MAX, Verifier
 from agent.store import outbox, ward_settings
-from agent.store.folders import Folders
+from agent.store.folders import COMMAND_KEYS, Folders
 from agent.store.ward_settings import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
 from tests.rigs.joined import join
@@ -46,7 +46,8 @@ class Desk:
                                                       serialization.PublicFormat.SubjectPublicKeyInfo))
         self.store.ask(join)
         pen, own = EventWriter(self.store, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
-        self.audit, self.verifier = Audit(pen, self.clock), Verifier(str(key), self.clock)
+        self.audit = Audit(pen, self.clock)
+        self.verifier = Verifier(str(key), folders.household / COMMAND_KEYS, self.clock)
         self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
                                          Presence(own, self.clock), self._born)
         self.in_force.apply(self.store.wait_for(ward_settings.read, None))

@@ -21,12 +21,13 @@ from agent.link.flow import FlowRunner
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.requests.inbox import RequestInbox
+from agent.link.settings_in_force import SettingsInForce
 from agent.link.store_thread import StoreThread
 from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
-from agent.store.folders import Folders
+from agent.store.folders import COMMAND_KEYS, Folders
 from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S
 
@@ -78,10 +79,13 @@ class DeskRig:
         writer = EventWriter(self.store, clock, lambda: None)
         self.audit = Audit(writer, clock)
         self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace(), threading.Event())
-        self.answer_queue, self.flows = AnswerQueue(), FlowRunner(self.store, Verifier(key_file, clock), clock)
+        verifier = Verifier(key_file, folders.household / COMMAND_KEYS, clock)
+        self.answer_queue, self.flows = AnswerQueue(), FlowRunner(self.store, verifier, clock)
         updates = UpdateFlow(settings, folder, UpdateFolders(), self.flows, Waits(), self.answer_queue, lambda: None)
-        self.actions = Actions(settings, folder, clock, self.drain, Reporter(settings, folders, clock, writer),
-                               Presence(settings, clock), RequestInbox(settings, lambda: None), updates,
+        reporter, presence = Reporter(settings, folders, clock, writer), Presence(settings, clock)
+        self.actions = Actions(settings, folder, clock, self.drain, reporter, presence,
+                               RequestInbox(settings, lambda: None), updates,
+                               SettingsInForce(settings, folder, reporter, presence, self._born),
                                lambda: LinkFacts(outbox_n=3, broker_detail="secret"), self._born)
         self.store.ask(join)
         self.store.ask(lambda db: close_interrupted(db, clock.now()))

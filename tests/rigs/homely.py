@@ -9,6 +9,7 @@ from agent.core.health.report import Report
 from agent.home.context import HomeContext
 from agent.host.clock import SystemClock
 from agent.keeper.desk import DecisionDesk
+from agent.keeper.ward_signature import WardSignature
 from agent.link.home.thread import HomeThread
 from agent.store import events, identity
 from agent.store.database import connect, transaction
@@ -28,7 +29,8 @@ class HomeRig:
         self.db = connect(self.folders.root)
         self.dev = identity.name(self.folders, self.db)
         (self.runtime / "keeper").mkdir(exist_ok=True)
-        self.desk = DecisionDesk(self.folders, self.clock, home=True).open(self.runtime)
+        signature = WardSignature(Settings(), self.folders)
+        self.desk = DecisionDesk(self.folders, self.clock, signature, home=True).open(self.runtime)
         self.settings = Settings(
             device=Device(site="HH-07-0412", language="en"), store=Store(folder=str(self.folders.root)),
             camera=[Camera(name=name, source="file:/film.mp4") for name in cameras],

@@ -22,6 +22,7 @@ from agent.host.datagram import Outlet
 from agent.host.files import Lock
 from agent.host.stop import Stop
 from agent.keeper.desk import DecisionDesk
+from agent.keeper.ward_signature import WardSignature
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events
@@ -158,7 +159,7 @@ class Household:
     def open_desk(self) -> None:
         """Let the keeper answer, as it does from the start on."""
         runtime.own(self.runtime, "keeper")
-        self._desk = DecisionDesk(self.folders, self.clock).open(self.runtime)
+        self._desk = DecisionDesk(self.folders, self.clock, WardSignature(Settings(), self.folders)).open(self.runtime)
 
     def close_desk(self) -> None:
         """Let the keeper answer no more."""

@@ -125,7 +125,7 @@ def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = Non
     """Whether releases can be installed. Trouble is no more than a warning: what is installed goes on working."""
     asked = (doors or UpdateFolders()).asked
     try:
-        key = load(update.release_key, "[update] release_key", "the maker", "root")
+        key, *_ = load(update.release_key, "[update] release_key", "the maker", "root")
         current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
     except PublicKeyProblem as problem:
         return warn(str(problem), "until then no release counts")

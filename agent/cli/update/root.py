@@ -146,7 +146,7 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
         raise ReleaseRefused("no_release_key", "[update] release_key is not set: it names the file with the key of the "
                              "releases' maker")
     try:
-        key = command_key.load(settings.update.release_key, "[update] release_key", "the maker", "root")
+        key, *_ = command_key.load(settings.update.release_key, "[update] release_key", "the maker", "root")
         handle = open_plain(path)
     except command_key.PublicKeyProblem as problem:
         raise ReleaseRefused("no_release_key", str(problem)) from problem

@@ -11,7 +11,8 @@ ANSWER_B_MAX = 65_536
 SOCKET = "keeper/decisions.sock"        # in the runtime folder
 
 Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
-              "not_understood", "card"]
+              "not_understood", "card", "unknown_key", "bad_signature", "other_order", "bad_args", "expired",
+              "old_version", "not_entitled"]
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
@@ -79,8 +80,14 @@ class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag
     paused: bool
 
 
+class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True, tag="keys"):
+    """Obey other keys of the ward, by its own word, which the link hands on."""
+
+    command: str                    # `keys.change` as it came: the ward's signature is in it
+
+
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
-             | PauseCameras | PauseFromHome)
+             | PauseCameras | PauseFromHome | ChangeCommandKeys)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):

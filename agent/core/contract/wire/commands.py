@@ -18,6 +18,7 @@ from agent.core.contract.wire.answers import (
     Restarted,
 )
 from agent.core.contract.wire.inbound import BadPayload, Command, Seq, Ulid, UtcMs
+from agent.core.key_slots import CHANGE, KeysChange
 from agent.core.release import BUNDLE_B, Sha256, Version
 
 AHEAD_MAX_MS = 30 * 86_400_000      # `exp` lies no further ahead: so long its answer is kept, against a second run
@@ -110,6 +111,7 @@ COMMANDS = {
     "update": Rule(Update, Installed, signed=True),
     "clip.export": Rule(ClipExport, HandedOver, signed=True),
     "clip.cancel": Rule(ClipCancel, signed=True),
+    CHANGE: Rule(KeysChange, signed=True),
 }
 
 Args = TypeVar("Args", bound=Struct)

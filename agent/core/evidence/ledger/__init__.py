@@ -9,6 +9,7 @@ from agent.core.evidence.ledger.acts import (
     CameraPaused,
     ClipSigned,
     ClockMoved,
+    CommandKeysSet,
     Configured,
     DatabaseMended,
     DayKeyChange,
@@ -33,8 +34,8 @@ from agent.core.evidence.ledger.package import Package, PackageVerdict, check_pa
 from agent.core.evidence.ledger.row import LedgerLine, NotCanonical, Row, RowMoment, canonical, decode
 
 __all__ = [
-    "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "Configured", "DatabaseMended", "DayKeyChange",
-    "Decided", "Deletion",
+    "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "CommandKeysSet", "Configured", "DatabaseMended",
+    "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased", "HouseholdKeySet",
     "KeyChange", "MasksDeclared", "BrowserPaired", "BrowserUnpaired", "CameraPaused", "Updated",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",

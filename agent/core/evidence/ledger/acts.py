@@ -146,6 +146,16 @@ class HouseholdKeySet(Act, frozen=True, kw_only=True, omit_defaults=True):
     was: str | None = None          # the one before; absent: there was none
 
 
+class CommandKeysSet(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """Commands are the ward's from now on if this key has signed them."""
+
+    KIND: ClassVar[str] = "command_key"
+
+    current: str                    # Ed25519, hex
+    next: str | None = None         # signs the next change; absent: there is none
+    by: str                         # "file": the settings name another file, or the first; else who signed the change
+
+
 class CameraPaused(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A camera sees nothing from now on, or sees again."""
 
