@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from agent.core.contract.facts import Beat
 from agent.core.evidence.ledger.seals import Verifies
+from agent.core.key_slots import ChangeRefused, KeysChange, KeySlots, change
 
 SEES = ("ok", "paused", "ended")        # states of a camera in which nothing is wrong with it
 PURPOSE = b"taimat release 1\n"         # the same key may sign other things, but never this by accident
@@ -109,6 +110,7 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     version: Version
     files: Annotated[dict[Wheel, Sha256], Meta(min_length=1, max_length=64)]
     needs: Needs
+    keys: KeysChange | None = None      # releases are signed by these from now on
 
 
 class ReleaseRefused(Exception):
@@ -138,11 +140,29 @@ def message(told: bytes) -> bytes:
     return PURPOSE + told
 
 
-def believed(told: bytes, signature: bytes, key: bytes, verifies: Verifies) -> Release:
-    """The release in a `release.json` that the key's holder has signed; nothing is read before that. Raises Refused."""
-    if not verifies(key, signature, message(told)):
-        raise ReleaseRefused("bad_signature", "it is not signed by the key that [update] release_key names: get it "
+def believed(told: bytes, signature: bytes, slots: KeySlots, verifies: Verifies) -> tuple[Release, KeySlots]:
+    """The release in a `release.json` that a known key has signed, and the keys from then on.
+
+    Nothing is read before the signature holds. The next key signs only what changes the keys. Raises ReleaseRefused.
+    """
+    signer = next((key for key in (slots.current, slots.next)
+                   if key and verifies(bytes.fromhex(key), signature, message(told))), None)
+    if signer is None:
+        raise ReleaseRefused("bad_signature", "it is not signed by the key in force of [update] release_key: get it "
                              "from its maker again, or correct release_key")
+    release = _read(told)
+    if release.keys is None and signer == slots.current:
+        return release, slots
+    try:
+        if release.keys is None:
+            raise ChangeRefused("not_entitled")
+        return release, change(slots, release.keys, signer)
+    except ChangeRefused as refused:
+        raise ReleaseRefused("bad_signature", f"the key that has signed it may not sign this ({refused}): get it from "
+                             "its maker again") from refused
+
+
+def _read(told: bytes) -> Release:
     try:
         return msgspec.json.decode(told, type=Release)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -47,6 +47,11 @@ class UpdateFolders:
     asked: Path = Path("/run/taimat-update")        # tmpfiles makes it: the link's own
     told: Path = Path("/var/lib/taimat-update")     # the unit makes it: root's own, for all to read
 
+    @property
+    def release_keys(self) -> Path:
+        """The release keys in force, once a release has changed them: agent/host/command_key.py."""
+        return self.told / "release-keys.json"
+
     def ask(self, command_id: str, sha256: str, now: Instant) -> None:
         """Have root install the bundle. Raises OSError."""
         request = InstallRequest(id=command_id, sha256=sha256, boot=now.boot, mono_ms=now.mono_ms)

@@ -20,6 +20,7 @@ from agent.cli.update import root
 from agent.cli.update.bundle import unpack
 from agent.cli.update.work import RESTART
 from agent.config.settings import Settings, Update
+from agent.core.key_slots import begin
 from agent.core.release import ReleaseRefused
 from agent.host import command_key
 from agent.host.clock import SystemClock
@@ -200,10 +201,10 @@ def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tm
     into, changed = tmp_path_factory.mktemp("into"), whole[:at] + piece + whole[at + data.draw(st.integers(0, 40)):]
     (into / "bundle").write_bytes(changed)
     (into / "out").mkdir()
-    key = maker.key.public_key().public_bytes_raw()
+    slots = begin([maker.key.public_key().public_bytes_raw().hex()])
     with (into / "bundle").open("rb") as file:
         try:
-            unpack(file, key, command_key.verifies, into / "out", lambda _: None)
+            unpack(file, slots, command_key.verifies, into / "out", lambda *_: None)
         except ReleaseRefused:
             return
     (only,) = (into / "out").iterdir()

@@ -18,7 +18,7 @@ from agent.core.health.texts import EN
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
 from agent.host.board import read as read_board
-from agent.host.command_key import PublicKeyProblem, load
+from agent.host.command_key import PublicKeyProblem, in_force
 from agent.host.probes import files, soc
 from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders
@@ -123,16 +123,17 @@ def others(store: Path, config: Path) -> CheckVerdict:
 
 def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = None) -> CheckVerdict:
     """Whether releases can be installed. Trouble is no more than a warning: what is installed goes on working."""
-    asked = (doors or UpdateFolders()).asked
+    doors = doors or UpdateFolders()
     try:
-        key, *_ = load(update.release_key, "[update] release_key", "the maker", "root")
+        slots = in_force(update.release_key, doors.release_keys, "[update] release_key", "the maker", "root")
         current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
     except PublicKeyProblem as problem:
         return warn(str(problem), "until then no release counts")
     except ReleaseRefused as refused:
         return warn(str(refused), "until then no release can be installed")
-    if not asked.is_dir():
-        return warn(f"{asked} is missing, where the link asks root for releases",
+    if not doors.asked.is_dir():
+        return warn(f"{doors.asked} is missing, where the link asks root for releases",
                     "install systemd/taimat.tmpfiles.conf: sudo systemd-tmpfiles --create")
     on_trial = "" if current == proven else f" on trial, {proven} takes over if it is not well"
-    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {fingerprint(key)}")
+    key = fingerprint(bytes.fromhex(slots.current))
+    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {key}")

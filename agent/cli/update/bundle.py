@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.core.evidence.ledger.seals import Verifies
+from agent.core.key_slots import KeySlots
 from agent.core.release import BUNDLE_B, SIGNATURE, SIGNATURE_B, TOLD, TOLD_B, Release, ReleaseRefused, believed
 from agent.host import tar
 from agent.host.tar import NotPlainTar, TarMember
@@ -19,22 +20,26 @@ def bad(text: str) -> ReleaseRefused:
     return ReleaseRefused("bad_bundle", f"{text}: fetch the bundle again, or ask its maker")
 
 
-def unpack(file: BinaryIO, key: bytes, verifies: Verifies, into: Path, accept: Callable[[Release], None]) -> Release:
+Accept = Callable[[Release, KeySlots], None]
+
+
+def unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, accept: Accept) -> Release:
     """The release, whose wheels are in `into` then, each with the digest that the maker signed.
 
-    `accept` may refuse it before they are written. Raises ReleaseRefused and OSError.
+    `accept` gets it with the keys that hold from then on, and may refuse it before the wheels are written.
+    Raises ReleaseRefused and OSError.
     """
     try:
-        return _unpack(file, key, verifies, into, accept)
+        return _unpack(file, slots, verifies, into, accept)
     except NotPlainTar as error:
         raise bad(str(error)) from error
 
 
-def _unpack(file: BinaryIO, key: bytes, verifies: Verifies, into: Path, accept: Callable[[Release], None]) -> Release:
+def _unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, accept: Accept) -> Release:
     members = tar.members(file, BUNDLE_B)
     told = _small(file, members, TOLD, TOLD_B)
-    release = believed(told, _small(file, members, SIGNATURE, SIGNATURE_B), key, verifies)
-    accept(release)
+    release, changed = believed(told, _small(file, members, SIGNATURE, SIGNATURE_B), slots, verifies)
+    accept(release, changed)
     missing = dict(release.files)
     for name, size_b in members:
         digest = missing.pop(name, None)

@@ -3,6 +3,7 @@
 The link parses what strangers send, so it is asked nothing but which bundle it has; and that is opened as if a
 stranger had made it. Configuration, key and versions are root's own.
 """
+import logging
 import os
 import shutil
 import subprocess
@@ -11,7 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from agent.cli.place import config_path
 from agent.cli.update.bundle import unpack
@@ -19,17 +23,21 @@ from agent.cli.update.versions import PROVEN, ROOT, Run, Versions
 from agent.cli.update.work import Updater
 from agent.config.load import load
 from agent.config.settings import Settings
+from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.key_slots import KeySlots
 from agent.core.release import Release, ReleaseRefused, TrialPace, demand
 from agent.host import command_key, log
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies
-from agent.host.files import AlreadyRunning, Lock, open_plain
+from agent.host.files import AlreadyRunning, Lock, open_plain, write_durably
 from agent.host.updates import Result, UpdateFolders, bundle
 from agent.store.schema import SCHEMA
 
 UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled
 SPARE_B = 64 << 20
 LOCK_EVERY_S = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 def execute(command: Sequence[str], within_s: float) -> None:
@@ -146,7 +154,8 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
         raise ReleaseRefused("no_release_key", "[update] release_key is not set: it names the file with the key of the "
                              "releases' maker")
     try:
-        key, *_ = command_key.load(settings.update.release_key, "[update] release_key", "the maker", "root")
+        slots = command_key.in_force(settings.update.release_key, root.doors.release_keys, "[update] release_key",
+                                     "the maker", "root")
         handle = open_plain(path)
     except command_key.PublicKeyProblem as problem:
         raise ReleaseRefused("no_release_key", str(problem)) from problem
@@ -154,8 +163,18 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
         raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
     with os.fdopen(handle, "rb") as file:
         _demand_room(root.prefix, os.fstat(handle).st_size)
-        return unpack(file, key, verifies, into,
-                      lambda release: demand(release, was, sys.version_info[:3], SCHEMA))
+        return unpack(file, slots, verifies, into, partial(_accept, root.doors.release_keys, slots, was))
+
+
+def _accept(kept: Path, slots: KeySlots, was: str, release: Release, changed: KeySlots) -> None:
+    """Obey the release's change of keys, even where the release does not fit here: a stolen one may be revoked by it.
+
+    Raises ReleaseRefused and OSError.
+    """
+    if changed != slots:
+        write_durably(kept, msgspec.json.encode(changed), 0o644)
+        _log.warning("releases are signed by key %s from now on", fingerprint(bytes.fromhex(changed.current)))
+    demand(release, was, sys.version_info[:3], SCHEMA)
 
 
 def _demand_room(folder: Path, bundle_b: int) -> None:
