@@ -94,6 +94,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "household_swap": lambda: swap("household"),
     "exports_list": lambda: os.listdir(STORE / "exports"),
     "exports_write": lambda: write(STORE / "exports" / "probe"),
+    "updates_write": lambda: write(STORE / "updates" / "probe"),
     "lock_swap": lambda: swap("keeper.lock"),
     "keys_ask": lambda: os.listdir("/run/taimat/keys"),
     "video": lambda: os.listdir("/run/taimat/video"),

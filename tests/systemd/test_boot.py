@@ -128,16 +128,17 @@ MAY_ASK, MAY_NOT_ASK = {"keys_ask": "ok"}, {"keys_ask": "EACCES"}        # the k
 CLIPS = {"clips_list": "ok", "clips_write": "ok"}
 FILMS, LOOKS, IS_BLIND = ({"video": said, "video_squat": wrote} for said, wrote in (
     ("ok", "ok"), ("ok", "EACCES"), ("EACCES", "EACCES")))       # who makes the cameras' sockets, who may ask there
-NOTHING_RELEASED = {"exports_list": "EACCES", "exports_write": "EACCES"}
+NOTHING_RELEASED = {"exports_list": "EACCES", "exports_write": "EACCES", "updates_write": "EACCES"}
 SANDBOXES = {
     CAMERA: {**NO_NETWORK, **NO_KEY, **MAY_NOT_ASK, **CLIPS, **FILMS, **NOTHING_RELEASED, "udev": "ok",
              "device": "EPERM", "mailbox": "EACCES", "rescue_ask": "ok"},
     NETWORK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **CLIPS, **FILMS,
               **NOTHING_RELEASED},
     KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **MAY_ASK, **CLIPS, **LOOKS, "udev": "EAFNOSUPPORT",
-             **dict.fromkeys((*NO_KEY, "exports_list", "exports_write"), "ok")},
+             **dict.fromkeys((*NO_KEY, *NOTHING_RELEASED), "ok")},
     LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **IS_BLIND, "internet": "ok",
-           "clips_list": "EACCES", "clips_write": "EACCES", "exports_list": "ok", "exports_write": "EACCES"},
+           "clips_list": "EACCES", "clips_write": "EACCES", "exports_list": "ok", "exports_write": "EACCES",
+           "updates_write": "ok"},
     WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **MAY_ASK, **LOOKS, **NOTHING_RELEASED, "clips_list": "ok",
           "clips_write": "EROFS", "this_machine": "ok"},
 }
