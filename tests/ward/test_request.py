@@ -135,10 +135,11 @@ def test_with_the_rights_that_the_ward_s_broker_gives_it_gets_through(tmp_path):
             f'[intake]\nurl = "{URL}"\nreceipt_key = "{tmp_path}/key.pem"')
     with broker, WardIngest(tmp_path / "ward", broker.port, ward=certified(authority, "ingest"), more=more) as ward, \
             LinkRig(tmp_path / "link", broker.port, papers,
-                    '[[camera]]\nname = "gate"\nsource = "picamera:0"'):
+                    '[[camera]]\nname = "yard"\nsource = "picamera:0"'):
         until(lambda: (row := ward.device(DEV)) and row.online)
         assert request(ward.config, *words()) == 0
-        until(lambda: ward.rows(sql.select(database.request.c.state)) == [("waiting",)])
+        until(lambda: ward.rows(sql.select(database.request.c.state, database.request.c.code))
+              == [("refused", "unknown_camera")], "the link's own answer: it needs no keeper")
 
 
 def test_what_an_event_says_counts_where_the_answer_was_lost(ward, device, book):
