@@ -64,7 +64,6 @@ def campaign(place: Path, film: Path, kills_n: int, dice: random.Random,
         join_in(store)
         config.write_text(CONFIG.format(place=place, web=free_port(), broker=broker.port) +
                           "".join(CAMERA.format(way=way, film=film) for way in WAYS))
-        store.mkdir()
         with Witness(broker.port, store / FILE) as witness:
             with Roles(place, config, place / "run") as roles:
                 for number, (role, wait_s, again) in enumerate(victims(dice, kills_n)):
