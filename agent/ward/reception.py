@@ -154,7 +154,7 @@ class Reception:
         """Leave what is beyond a device's share to the device, which offers it again later."""
         self._metrics.bad.labels(why).inc()
         if self._quota.is_news(dev, why, self._clock.mono_s(), EXCESS_EVERY_S):
-            _log.warning("%s is over its share (%s): what is beyond it is not taken for now", dev, why)
+            _log.warning("%s is over its share (%s): what is beyond it stays there, and comes again", dev, why)
             self._cache.remember_excess(dev, why, self._clock.now().wall_ms)
             self._wait()
 
