@@ -41,7 +41,7 @@ def test_an_event_has_its_player_at_the_right_moment_and_its_neighbours(house):
     text = house.get("/events/2").text
     assert re.search(r'src="/clips/yard-[0-9a-f]{8}-000002\.mp4#t=1\.000"', text)
     assert 'href="/events/1"' in text and 'href="/events/3"' in text
-    assert "Đoạn hình sẽ xem được khi sự kiện kết thúc." in house.get("/events/3").text
+    assert "Đoạn video sẽ xem được khi sự kiện kết thúc." in house.get("/events/3").text
     assert house.get("/events/99").status == 404
 
 
@@ -113,7 +113,7 @@ def test_a_clip_that_retention_took_is_gone_not_broken(house):
         clips.condemn(db, [clip.name], "age")
     db.close()
     assert house.get(url).status == 404
-    assert "Đoạn hình đã bị xoá theo thời hạn lưu." in house.get(f"/events/{event_id}").text
+    assert "Đoạn video đã bị xoá theo thời hạn lưu." in house.get(f"/events/{event_id}").text
 
 
 @pytest.mark.parametrize("number", ["9" * 18, "9" * 19, "9" * 20, "9" * 5000])

@@ -45,30 +45,30 @@ VI = {
         "Hãy khởi động lại máy, nếu máy không tự khởi động lại sau vài phút; nếu vẫn như vậy thì thay thẻ nhớ mới."),
     "card_io": ConditionText(
         "Thẻ nhớ bị lỗi",
-        "Hãy chép các đoạn hình cần giữ sang nơi khác rồi sớm thay thẻ nhớ mới."),
+        "Hãy chép các đoạn video cần giữ sang nơi khác rồi sớm thay thẻ nhớ mới."),
     "card_read_only": ConditionText(
         "Thẻ nhớ chỉ đọc được, không ghi được",
         "Hãy khởi động lại máy; nếu vẫn như vậy thì thay thẻ nhớ mới."),
     "card_full": ConditionText(
         "Thẻ nhớ đã đầy",
-        "Hãy xoá các tệp khác trên thẻ, bỏ giữ những đoạn hình không còn cần, hoặc dùng thẻ lớn hơn."),
+        "Hãy xoá các tệp khác trên thẻ, bỏ giữ những đoạn video không còn cần, hoặc dùng thẻ lớn hơn."),
     "inodes_low": ConditionText(
         "Thẻ nhớ chứa quá nhiều tệp",
         "Hãy xoá các tệp không phải của máy ghi hình, nhất là những tệp nhỏ."),
     "card_drops_writes": ConditionText(
         "Thẻ nhớ không giữ lại dữ liệu đã ghi",
-        "Hãy chép các đoạn hình cần giữ sang nơi khác và thay thẻ nhớ ngay, vì những gì mới ghi sẽ mất khi tắt máy."),
+        "Hãy chép các đoạn video cần giữ sang nơi khác và thay thẻ nhớ ngay, vì những gì mới ghi sẽ mất khi tắt máy."),
     "database_damaged": ConditionText(
         "Danh mục bản ghi bị hỏng và đã được dựng lại",
-        "Máy vẫn ghi hình; nếu việc này lặp lại thì hãy chép các đoạn hình cần giữ sang nơi khác và thay thẻ nhớ."),
+        "Máy vẫn ghi hình; nếu việc này lặp lại thì hãy chép các đoạn video cần giữ sang nơi khác và thay thẻ nhớ."),
     "nothing_signed": ConditionText(
         "Bản ghi không được ký xác nhận",
         "Máy vẫn ghi hình, nhưng khoá ký không dùng được: kỹ thuật viên xem nhật ký của taimat-keeper."),
     "card_days_low": ConditionText(
         "Thẻ nhớ sắp đầy",
-        "Những đoạn hình cũ nhất sẽ sớm bị xoá; hãy dùng thẻ lớn hơn, hoặc giảm số ngày lưu và chất lượng hình."),
+        "Những đoạn video cũ nhất sẽ sớm bị xoá; hãy dùng thẻ lớn hơn, hoặc giảm số ngày lưu và chất lượng hình."),
     "holds_over": ConditionText(
-        "Các đoạn hình được giữ chiếm quá nhiều chỗ",
+        "Các đoạn video được giữ chiếm quá nhiều chỗ",
         "Chưa mất đoạn nào, nhưng hình mới còn ít chỗ; hãy bỏ giữ những đoạn không còn cần (taimat clips holds)."),
     "role_restarting": ConditionText(
         "Một phần của máy cứ phải khởi động lại",

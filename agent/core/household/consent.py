@@ -23,7 +23,7 @@ VI = """\
 [ward] enabled = true nghĩa là nhà này tham gia với phường. Từ lúc đó, không sớm hơn, máy báo cho phường:
 - rằng máy đang chạy, là máy gì, và tình trạng ra sao: camera, thẻ nhớ, nguồn điện, mạng, đồng hồ;
 - mỗi chuyển động, mỗi lần phá camera: camera nào, lúc nào, vùng nào, chỗ nào trong hình; không gửi hình hay tiếng;
-- mỗi đoạn hình: tên, giờ và độ lớn; không gửi chính đoạn hình;
+- mỗi đoạn video: tên, giờ và độ lớn; không gửi chính đoạn video;
 - lỗi của camera và thẻ nhớ, lúc tạm dừng, tin sai, tin thiếu, kết quả các lệnh và thiết lập của phường;
 - câu trả lời của bạn cho mỗi lần phường xin hình, và những gì đã giao.
 Chuyện trước đó không được báo. Hình chỉ rời nhà theo [sharing], kể cả hình của những ngày trước, nếu bạn đồng ý.
