@@ -31,7 +31,7 @@ from agent.store.folders import Folders
 
 TELL_GAP_AFTER_S = 10.0     # a reconnect is told when it is over; a camera that stays away is told before
 # Settings that need no new source: of the pauses, of the pipe while it runs, of a pipe made anew.
-OF_NOBODY, OF_THE_PIPE = {"off"}, {"motion", "tamper", "zone"}
+OF_NOBODY, OF_THE_PIPE = {"off", "title"}, {"motion", "tamper", "zone"}
 OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s", "merge_gap_s", "cool_down_s",
                  "max_clip_s", "audio"}
 

@@ -37,7 +37,9 @@ Forget = Annotated[bool, typer.Option(
 def busy(camera: CameraName, forget: Forget = False, json: Json = False, config: Config = None) -> None:
     """Show where a camera's picture is restless, as with leaves in the wind, and why it tells of no motion now."""
     settings = load_here(config)
-    if not seeing(settings, camera, "nothing to be seen").motion.enabled:
+    found_camera = seeing(settings, camera, "nothing to be seen")
+    camera = found_camera.name
+    if not found_camera.motion.enabled:
         raise typer.BadParameter(f"{camera} does not look for motion; to look: enabled = true under [camera.motion]")
     path = camera_socket(Path(settings.store.runtime), "busy", camera)
     try:

@@ -1,8 +1,7 @@
 """Which camera a question to a running capture process is about, and what a person is told without an answer."""
 from pathlib import Path
 
-import typer
-
+from agent.cli.cameras import find
 from agent.config.settings import Camera, Settings
 from agent.host.clock import SystemClock
 from agent.store import pause
@@ -11,16 +10,14 @@ from agent.store.folders import Folders
 
 
 def seeing(settings: Settings, name: str, missing: str) -> Camera:
-    """The enabled camera called `name`; `missing` says what there is none of while the camera is paused.
+    """The enabled camera of that name or title; `missing` says what there is none of while the camera is paused.
 
     Raises typer.BadParameter, and StoreError for a camera that is paused.
     """
-    enabled = {camera.name: camera for camera in settings.camera if camera.enabled}
-    if name not in enabled:
-        raise typer.BadParameter(f"there is no enabled camera called {name}; known: {', '.join(enabled) or 'none'}")
-    if pause.load(Folders(Path(settings.store.folder))).of(name, SystemClock().now()):
-        raise StoreError(f"{name}: is paused, so there is {missing}; to see again: taimat resume {name}")
-    return enabled[name]
+    camera = find([camera for camera in settings.camera if camera.enabled], name, "enabled camera")
+    if pause.load(Folders(Path(settings.store.folder))).of(camera.name, SystemClock().now()):
+        raise StoreError(f"{name}: is paused, so there is {missing}; to see again: taimat resume {camera.name}")
+    return camera
 
 
 def unanswered(path: Path, error: Exception) -> StoreError:

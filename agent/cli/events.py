@@ -2,18 +2,22 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from agent.cli.cameras import meant, titles
 from agent.cli.options import Config, Json, Last, OnlyCamera
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, table, when
 from agent.store import boots
 from agent.store import events as rows
 from agent.store.events import StoredEvent
+
+Titles = Mapping[str, str]  # what people call each camera, by its name
 
 LOOK_EVERY_S = 0.25
 WATCHED_N = 100             # events that may still change: the newest ones
@@ -26,25 +30,31 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show eve
 def events(camera: OnlyCamera = None, last: Last = 20, follow: Follow = False, json: Json = False,
            config: Config = None) -> None:
     """List the newest events: what moved, when, and the clip that shows it."""
-    _, _, db = open_store(config)
+    settings, _, db = open_store(config)
+    camera, called = camera and meant(settings.camera, camera), titles(settings)
     with contextlib.suppress(KeyboardInterrupt):
-        _list(db, rows.latest(db, camera, last)[::-1], json)     # the newest last, as a terminal is read
+        _list(db, rows.latest(db, camera, last)[::-1], called, json)     # the newest last, as a terminal is read
         if follow:
             for event in changes(db, camera, threading.Event()):
                 if json:
-                    json_line(asdict(event))
+                    json_line(_plain(event, called))
                 else:
-                    _line(db, event)
+                    _line(db, event, called)
 
 
-def _list(db: sqlite3.Connection, shown: Sequence[StoredEvent], as_json: bool) -> None:
+def _plain(event: StoredEvent, called: Titles) -> dict[str, object]:
+    """For programs; the title is "" for a camera that is not configured any more."""
+    return {**asdict(event), "title": called.get(event.camera, "")}
+
+
+def _list(db: sqlite3.Connection, shown: Sequence[StoredEvent], called: Titles, as_json: bool) -> None:
     if as_json:
         for event in shown:
-            json_line(asdict(event))
+            json_line(_plain(event, called))
     elif not shown:
         console().print("[dim]no events yet[/dim]")
     else:
-        cells = [_row(db, event) for event in shown]
+        cells = [_row(db, event, called) for event in shown]
         table(COLUMNS, cells, right=("id", "long", "score"))
         if console().is_terminal and any(row[0].startswith(("~", "?")) for row in cells):
             console().print(f"[dim]{MARKS}[/dim]")
@@ -76,20 +86,21 @@ def _version(db: sqlite3.Connection) -> int:
     return db.execute("PRAGMA data_version").fetchone()[0]
 
 
-def _row(db: sqlite3.Connection, event: StoredEvent) -> tuple[str, ...]:
+def _row(db: sqlite3.Connection, event: StoredEvent, called: Titles) -> tuple[str, ...]:
     sure = boots.is_sure(db, event.boot, event.clock)
     long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
     kind = f"{event.kind}: {event.code}" if event.code else event.kind
-    return (when(event.wall_ms, event.mono_ms, event.clock, sure), str(event.id), event.camera, kind, long,
+    camera = called.get(event.camera, event.camera)
+    return (when(event.wall_ms, event.mono_ms, event.clock, sure), str(event.id), camera, kind, long,
             "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))
 
 
-def _line(db: sqlite3.Connection, event: StoredEvent) -> None:
+def _line(db: sqlite3.Connection, event: StoredEvent, called: Titles) -> None:
     """One change as one line, like the table's."""
-    began, number, camera, kind, long, score, clip, zones = _row(db, event)
+    began, number, camera, kind, long, score, clip, zones = _row(db, event, called)
     out = console()
     if out.is_terminal:
-        out.print(f"{began}  {number:>4}  {camera}  {kind}  [bold]{long:>8}[/bold]  {score}  {clip}  {zones}",
+        out.print(f"{began}  {number:>4}  {escape(camera)}  {kind}  [bold]{long:>8}[/bold]  {score}  {clip}  {zones}",
                   soft_wrap=True)
     else:
         print("\t".join((began.strip(), number, camera, kind, long, score, clip, zones)), flush=True)

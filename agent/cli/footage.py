@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from agent.cli.cameras import meant
 from agent.cli.terminal import console, size
 from agent.cli.times import length_ms, moment_ms
 from agent.config.settings import Settings
@@ -58,6 +59,7 @@ def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
 def camera_of(name: str | None, settings: Settings, db: sqlite3.Connection) -> str:
     """The camera of that name, or the only one that there is. Raises typer.BadParameter."""
     known = list(dict.fromkeys([*(camera.name for camera in settings.camera), *cameras(db)]))
+    name = name and meant(settings.camera, name)
     if name is None and len(known) == 1:
         return known[0]
     if name not in known:

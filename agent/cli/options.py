@@ -10,9 +10,9 @@ Config = Annotated[Path | None, typer.Option(
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="How many, the newest ones.")]
 OnlyCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="Only this camera.")]
+    "--camera", metavar="NAME", show_default=False, help="Only this camera, by its name or its title.")]
 CameraName = Annotated[str, typer.Argument(
-    metavar="CAMERA", show_default=False, help="Its name in the configuration.")]
+    metavar="CAMERA", show_default=False, help="Its name in the configuration, or its title.")]
 From = Annotated[str | None, typer.Option(
     "--from", metavar="TIME", show_default=False, help="From when on: '2026-11-25 14:00', or 14:00 for today.")]
 To = Annotated[str | None, typer.Option(

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from agent.cli.cameras import find, titles
 from agent.cli.options import Config
 from agent.cli.place import load_here
 from agent.cli.terminal import console, table
@@ -22,7 +24,7 @@ BY = {"page": "the page", "command": "taimat pause", "home": "Home Assistant",
 
 
 Cameras = Annotated[list[str] | None, typer.Argument(
-    metavar="CAMERA", show_default=False, help="Their names in the configuration.")]
+    metavar="CAMERA", show_default=False, help="Their names in the configuration, or their titles.")]
 Length = Annotated[str | None, typer.Option(
     "--for", metavar="LENGTH", show_default=False, help="For so long: 30m, 2h, 1h30m, 1d.")]
 Until = Annotated[str | None, typer.Option(
@@ -47,7 +49,7 @@ def pause(cameras: Cameras = None, length: Length = None, until: Until = None, l
         until_wall_ms = next_time_ms(until, now)
     pauses.put(folders, names, until_wall_ms, "command", now)
     end = "taimat resume" if until_wall_ms is None else f"{_local(until_wall_ms)}, or taimat resume"
-    console().print(f"[yellow]paused[/yellow]  {_named(names)}, until: {end}", soft_wrap=True)
+    console().print(f"[yellow]paused[/yellow]  {escape(_named(settings, names))}, until: {end}", soft_wrap=True)
 
 
 def resume(cameras: Cameras = None, config: Config = None) -> None:
@@ -55,17 +57,17 @@ def resume(cameras: Cameras = None, config: Config = None) -> None:
     settings, folders = _place(config)
     names = _known(settings, cameras or ())
     pauses.lift(folders, names)
-    console().print(f"[green]resumed[/green]  {_named(names)}", soft_wrap=True)
-    off = [camera.name for camera in settings.camera if camera.off and (names is None or camera.name in names)]
+    console().print(f"[green]resumed[/green]  {escape(_named(settings, names))}", soft_wrap=True)
+    off = [camera.label for camera in settings.camera if camera.off and (names is None or camera.name in names)]
     if off:
-        console().print(f"[dim]the weekly hours of {', '.join(off)} go on as configured[/dim]", soft_wrap=True)
+        console().print(f"[dim]the weekly hours of {escape(', '.join(off))} go on as configured[/dim]", soft_wrap=True)
 
 
 def _show(config: Path | None) -> None:
     """Print each camera: whether it is paused, by whom, until when, and its weekly hours."""
     settings, folders = _place(config)
     paused, now = pauses.load(folders), SystemClock().now()
-    rows = [(camera.name, *_state(paused.of(camera.name, now)), "; ".join(camera.off))
+    rows = [(camera.label, *_state(paused.of(camera.name, now)), "; ".join(camera.off))
             for camera in settings.camera if camera.enabled]
     table(("camera", "state", "until", "by", "off every week"), rows, fold=("off every week",))
 
@@ -86,16 +88,12 @@ def _place(config: Path | None) -> tuple[Settings, Folders]:
 
 
 def _known(settings: Settings, cameras: Sequence[str]) -> list[str] | None:
-    """The cameras that were named; None for all."""
-    names = [camera.name for camera in settings.camera]
-    for name in cameras:
-        if name not in names:
-            raise typer.BadParameter(f"there is no camera called {name}; known: {', '.join(names) or 'none'}")
-    return list(cameras) or None
+    """The names of the cameras that are meant; None for all."""
+    return [find(settings.camera, said).name for said in cameras] or None
 
 
-def _named(names: Sequence[str] | None) -> str:
-    return "all cameras" if names is None else ", ".join(names)
+def _named(settings: Settings, names: Sequence[str] | None) -> str:
+    return "all cameras" if names is None else ", ".join(titles(settings)[name] for name in names)
 
 
 def _local(wall_ms: int) -> str:

@@ -25,7 +25,7 @@ Output = Annotated[Path | None, typer.Option(
 def snapshot(camera: CameraName, output: Output = None, config: Config = None) -> None:
     """Take a camera's picture of now: full size, with its masks, from the running recorder."""
     settings = load_here(config)
-    seeing(settings, camera, "no picture")
+    camera = seeing(settings, camera, "no picture").name
     jpeg, age_ms = _ask(camera, camera_socket(Path(settings.store.runtime), "snap", camera))
     target = output or Path(time.strftime(f"{camera}-%Y%m%d-%H%M%S.jpg"))
     if str(target) == "-":

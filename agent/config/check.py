@@ -142,12 +142,17 @@ def _check_value(value: Any, kind: Any, here: Path) -> Iterator[ConfigProblem]:
 def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     """What no single value shows: names used twice, keys that don't go together."""
     seen: set[str] = set()
+    labels: set[str] = set()
     for index, camera in enumerate(settings.camera):
         path: Path = ("camera", index)
+        if camera.label.casefold() in labels:
+            yield ConfigProblem((*path, "title"), f'"{camera.label}" is what another camera is called: nobody could '
+                                                  "tell them apart")
         if camera.name in seen:
             yield ConfigProblem((*path, "name"),
                                 f'"{camera.name}" is taken by another camera: each needs a name of its own')
         seen.add(camera.name)
+        labels.add(camera.label.casefold())
         yield from _check_camera(camera, path)
     if settings.ward.cert and not settings.ward.key or settings.ward.key and not settings.ward.cert:
         yield ConfigProblem(("ward", "cert"), "cert and key go together: give both files or neither")

@@ -8,7 +8,7 @@ from agent.config.check import ConfigProblem, check_table
 from agent.config.settings import Camera
 
 TABLE = "camera_defaults"
-OWN = ("name", "source")        # what no two cameras share
+OWN = ("name", "title", "source")        # what no two cameras share
 
 Toml = dict[str, Any]
 

@@ -10,10 +10,15 @@ from agent.core.household.sharing_rules import Rule
 
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
 
+# Control characters, line ends, and what turns the writing around: a title would look like another, or like none.
+UNPRINTED = r"\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$",
                            description="lower-case letters, digits and '-', at most 24")]
 ZoneName = Annotated[str, Meta(pattern=r"^\w([\w .-]{0,18}\w)?\Z",
                                description="letters, digits, spaces, '-' and '.', at most 20")]
+Title = Annotated[str, Meta(max_length=40, pattern=rf"^(?!\s)[^{UNPRINTED}]*(?<!\s)\Z",
+                            description="any letters, no space at its ends")]
 Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,3}\Z",
                              description="levels of a topic: letters, digits, '-' and '_', with '/' between them")]
 
@@ -21,6 +26,7 @@ Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}
 class Device(Struct, kw_only=True, forbid_unknown_fields=True):
     """Who this recorder is, for people."""
 
+    title: Title = ""
     site: Annotated[str, Meta(max_length=64)] = ""
     language: Literal["vi", "en"] = "vi"
 
@@ -77,6 +83,7 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
     """One camera: where its picture comes from and what is kept."""
 
     name: Name
+    title: Title = ""
     source: str
     sub: str = ""
     reader: Literal["auto", "own", "libav"] = "auto"
@@ -101,6 +108,11 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
     motion: Motion = field(default_factory=Motion)
     zone: list[Zone] = field(default_factory=list)
     sensor: Sensor = field(default_factory=Sensor)
+
+    @property
+    def label(self) -> str:
+        """What people call it: its title, or its name where it has none."""
+        return self.title or self.name
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):

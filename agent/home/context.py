@@ -41,6 +41,11 @@ class HomeContext:
         return [camera.name for camera in self.settings.camera if camera.enabled]
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What people call them, by name."""
+        return {camera.name: camera.label for camera in self.settings.camera}
+
+    @property
     def topics(self) -> HomeTopics:
         """The topics of this device."""
         return HomeTopics(self.home.prefix, Topics(self.settings.ward.ward, self.own_id))
@@ -49,8 +54,10 @@ class HomeContext:
     def device(self) -> HomeDevice:
         """The device as Home Assistant shows it."""
         given = self.settings.device
-        return HomeDevice(name=f"Taimat {given.site}".strip(), model=board.read().model, version=__version__,
-                          language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots)
+        name = given.title or f"Taimat {given.site}".strip()
+        return HomeDevice(name=name, model=board.read().model, version=__version__,
+                          language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots,
+                          labels=self.labels)
 
     @property
     def shown(self) -> RetainedTopics:

@@ -41,9 +41,10 @@ def test_a_camera_with_other_settings_starts_anew_alone(two: Shift):
     assert two.recording("yard") == yard and [clip.state for clip in two.clips("gate")] == ["done"]
 
 
-def test_motion_and_hours_change_without_a_cut(two: Shift):
+def test_titles_motion_and_hours_change_without_a_cut(two: Shift):
     gate = two.recording("gate")
-    two.obey(film("gate", motion={"sensitivity": "high", "fps": 2}, off=["Mon 00:00-00:01"]), film("yard"))
+    two.obey(film("gate", motion={"sensitivity": "high", "fps": 2}, off=["Mon 00:00-00:01"],
+                  title="Cổng trước"), film("yard"))
     size_b = gate.stat().st_size
     two.until(lambda facts: gate.stat().st_size > size_b + 5_000 and facts["gate"].reopens_n == 0, "it records on")
 

@@ -39,9 +39,9 @@ def film() -> Path:
 
 
 def test_a_camera_that_plays_is_described_and_all_parts_are_looked_at(tmp_path: Path, film: Path):
-    code, told, _ = look(tmp_path, write_config(tmp_path, f"file:{film}"))
+    code, told, _ = look(tmp_path, write_config(tmp_path, f"file:{film}", 'title = "Sân"\n'))
     assert code == max({"ok": 0, "skipped": 0, "warn": 1, "bad": 2}[each["state"]] for each in told.values())
-    assert told["camera yard"]["state"] == "ok"
+    assert (told["camera yard"]["state"], told["camera yard"]["title"]) == ("ok", "Sân")
     assert re.match(r"H\.264 640x360, (9|10)\.\d pictures a second", told["camera yard"]["text"])    # measured
     assert "a keyframe every 2.0 s" in told["camera yard"]["text"]
     assert {"board", "clock", "card", "permissions", "encoder", "watchdog", "memory limits", "broker"} <= set(told)

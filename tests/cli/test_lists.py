@@ -156,3 +156,20 @@ def test_follow_prints_at_once_and_ends_cleanly(tmp_path: Path, folders: Folders
 def test_without_a_store_nothing_is_made_and_the_way_is_shown(tmp_path: Path):
     said = taimat(tmp_path, "clips", "list", "-c", write_config(tmp_path))
     assert said.returncode == 73 and "taimat run" in said.stderr and not (tmp_path / "store").exists()
+
+
+def test_a_camera_is_shown_by_its_title_and_found_by_it(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
+    seq, _ = add_clip(db, "yard", NTP)
+    add_event(db, "yard", NTP, seq)
+    add_clip(db, "gone", NTP)
+    config = write_config(tmp_path, "rtsp://h/1", 'title = "Cổng [trước]"\n')
+    listed = [line.split("\t")[1] for line in taimat(tmp_path, "clips", "list", "-c", config).stdout.splitlines()]
+    assert listed == ["Cổng [trước]", "gone"]
+    one = taimat(tmp_path, "clips", "list", "-c", config, "--camera", "cổng [TRƯỚC]", "--json").stdout
+    assert [json.loads(one)[key] for key in ("camera", "title")] == ["yard", "Cổng [trước]"]
+    event = taimat(tmp_path, "events", "-c", config, "--camera", "Cổng [trước]").stdout
+    assert event.split("\t")[2] == "Cổng [trước]"
+    plain = json.loads(taimat(tmp_path, "events", "-c", config, "--json").stdout)
+    assert (plain["camera"], plain["title"]) == ("yard", "Cổng [trước]")
+    paused = taimat(tmp_path, "pause", "-c", config, "Cổng [trước]")
+    assert paused.stdout.startswith("paused  Cổng [trước], until") and not paused.stderr

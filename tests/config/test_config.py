@@ -33,6 +33,12 @@ def problems(text: str) -> str:
      "t.toml:5: camera[1].motion.fps: takes a number of pictures a second from 1 to 15; it is 99"),
     (CAMERA + 'record = "allways"\n',
      't.toml:4: camera[1].record: takes "motion" or "continuous" or "both"; it is \'allways\''),
+    (CAMERA + 'title = "Cổng\\u202e"\n',
+     "t.toml:4: camera[1].title: takes text in quotes of at most 40 characters: any letters, no space at its ends"),
+    (CAMERA + 'title = " Cổng"\n', "t.toml:4: camera[1].title: takes text"),
+    (CAMERA + f'title = "{"ổ" * 41}"\n', "t.toml:4: camera[1].title: takes text"),
+    (CAMERA + CAMERA.replace("gate", "yard") + 'title = "Gate"\n',
+     't.toml:7: camera[2].title: "Gate" is what another camera is called'),
     (CAMERA + CAMERA, 't.toml:5: camera[2].name: "gate" is taken by another camera'),
     ('[[camera]]\nsource = "picamera:0"\n', "t.toml:1: camera[1].name: is missing"),
     ('[[camera]]\nname = "a"\nsource = "rstp://h/1"\n', "t.toml:3: camera[1].source: takes rtsp://user:password@address"),
@@ -92,6 +98,12 @@ def test_an_address_that_says_clearly_which_part_is_which_is_taken(url: str):
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path):
     with pytest.raises(ConfigError, match="taimat config init"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("title", ["Cổng trước", "Nhà bà Sáu (số 12/3)", "🐓", "x", "ổ" * 40, ""])
+def test_a_title_is_what_people_say(title: str):
+    camera = parse(f'device.title = "{title}"\n{CAMERA}title = "{title}"\n', "t.toml").camera[0]
+    assert camera.label == title or camera.label == camera.name and not title
 
 
 def test_the_template_has_every_key_with_its_default():

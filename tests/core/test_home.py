@@ -62,9 +62,9 @@ def condition(code: str, camera: str | None = None) -> Condition:
 
 
 def test_a_healthy_device_says_so_and_what_is_unknown_is_null():
-    assert states.device_state(report(), "en") == states.DeviceState(health=EN["good"], temp_c=None, free_gb=None,
+    assert states.device_state(report(), "en", {}) == states.DeviceState(health=EN["good"], temp_c=None, free_gb=None,
                                                                      kept_d=None)
-    told = states.device_state(report(soc_temp_c=51.7, disk_free_b=12_340_000_000), "vi")
+    told = states.device_state(report(soc_temp_c=51.7, disk_free_b=12_340_000_000), "vi", {})
     assert (told.health, told.temp_c, told.free_gb) == (VI["good"], 52, 12.3)
 
 
@@ -73,12 +73,12 @@ def test_what_is_wrong_with_a_camera_is_told_with_its_remedy_and_the_worst_first
     told = states.camera_state(wrong, "gate", "en")
     assert (told.problem, told.title) == ("ON", "The camera refuses the password") and "password" in told.remedy
     assert states.camera_state(wrong, "yard", "en") == states.CameraState(problem="OFF", title=None, remedy=None)
-    assert states.device_state(wrong, "en").health == (
+    assert states.device_state(wrong, "en", {}).health == (
         "gate: The picture stutters; gate: The camera refuses the password; Too hot")
 
 
 def test_a_state_is_never_longer_than_home_assistant_takes():
-    told = states.device_state(report(*(condition(code, "camera-with-a-long-name") for code in CODES)), "vi")
+    told = states.device_state(report(*(condition(code, "camera-with-a-long-name") for code in CODES)), "vi", {})
     assert len(told.health) == states.CHARS_MAX and told.health.endswith("…")
 
 
@@ -92,3 +92,13 @@ def test_what_sees_nothing_sees_nothing_move(state: str, moving: bool):
 
 def test_both_languages_name_the_same_things():
     assert set(VI) == set(EN)
+
+
+def test_a_camera_is_called_by_its_title_and_known_by_its_name():
+    device = HomeDevice("Nhà bà Sáu", None, "1", "vi", ("gate", "yard"), False, {"gate": "Cổng trước", "yard": "yard"})
+    parts = components(TOPICS, device)
+    assert parts["gate_motion"]["name"] == f"Cổng trước {VI['motion']}"
+    assert parts["gate_motion"]["default_entity_id"] == "binary_sensor.taimat_gate_motion"
+    assert parts["yard_motion"]["name"] == f"yard {VI['motion']}"
+    told = states.device_state(report(condition("camera_slow", "gate")), "en", {"gate": "Cổng trước"})
+    assert told.health == "Cổng trước: The picture stutters"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.cameras import meant
 from agent.cli.options import Config, From, Json, To
 from agent.cli.place import open_decisions, open_store
 from agent.cli.terminal import console, count, json_line, local, size, table
@@ -25,7 +26,7 @@ REASON_LETTERS_MAX = 200
 ClipNames = Annotated[list[str] | None, typer.Argument(metavar="CLIP", show_default=False, help="These clips.")]
 HeldClips = Annotated[list[str], typer.Argument(metavar="CLIP", show_default=False, help="Clips that are held.")]
 HeldCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="With --from: only this camera.")]
+    "--camera", metavar="NAME", show_default=False, help="With --from: only this camera, by its name or its title.")]
 Reason = Annotated[str, typer.Option(
     "--reason", metavar="TEXT", show_default=False, help="What for, such as a case number; it goes into the ledger.")]
 OneReason = Annotated[str | None, typer.Option(
@@ -42,7 +43,8 @@ def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, sinc
         raise typer.BadParameter(f"--reason takes 1 to {REASON_LETTERS_MAX} letters that say later what it was for")
     if bool(clip) == (since is not None):
         raise typer.BadParameter('say which: names of clips, or --from "2026-11-25 14:00" --to 14:10')
-    wanted = _named(db, clip) if clip else _of_time(db, camera, since, until, now)
+    name = camera and meant(settings.camera, camera)
+    wanted = _named(db, clip) if clip else _of_time(db, name, since, until, now)
     until_wall_ms = _end_ms(length, now)
     try:
         kept.place(own, db, wanted, reason, until_wall_ms, now, Space.of(folders).holds_b(limits(settings.store)))

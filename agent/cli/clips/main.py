@@ -5,6 +5,7 @@ from itertools import islice
 
 import typer
 
+from agent.cli.cameras import meant, titles
 from agent.cli.clips.erase import erase
 from agent.cli.clips.hold import hold, holds, release
 from agent.cli.footage import newest
@@ -29,25 +30,29 @@ def _options(context: typer.Context, config: Config = None) -> None:
 @app.command("list")
 def list_clips(camera: OnlyCamera = None, last: Last = 20, json: Json = False, config: Config = None) -> None:
     """List the newest clips: when, how long, how large, and the file."""
-    _, folders, db = open_store(config)
+    settings, folders, db = open_store(config)
+    called = titles(settings)
+    camera = camera and meant(settings.camera, camera)
     shown = list(islice(newest(db, camera), last))[::-1]     # the newest last, as a terminal is read
     if json:
         for clip in shown:
-            json_line({**asdict(clip), "file": str(folders.clip(clip.seq, clip.name))})
+            file = str(folders.clip(clip.seq, clip.name))
+            json_line({**asdict(clip), "title": called.get(clip.camera, ""), "file": file})
         return
     if not shown:
         console().print("[dim]no clips yet[/dim]")
         return
-    rows = [_row(clip, folders, boots.is_sure(db, clip.boot, clip.clock)) for clip in shown]
+    rows = [_row(clip, called.get(clip.camera, clip.camera), folders, boots.is_sure(db, clip.boot, clip.clock))
+            for clip in shown]
     table((" began", "camera", "kind", "long", "size", "file"), rows, right=("long", "size"), fold=("file",))
     _sum(db, rows)
 
 
-def _row(clip: Clip, folders: Folders, sure: bool) -> tuple[str, ...]:
+def _row(clip: Clip, camera: str, folders: Folders, sure: bool) -> tuple[str, ...]:
     kind = clip.kind if clip.state == "done" else f"{clip.kind}, recovered"
     began = when(clip.wall_ms, clip.mono_ms, clip.clock, sure)
     file = str(folders.clip(clip.seq, clip.name))
-    return began, clip.camera, kind, length(clip.dur_ms), size(clip.bytes), file
+    return began, camera, kind, length(clip.dur_ms), size(clip.bytes), file
 
 
 def _sum(db: sqlite3.Connection, rows: list[tuple[str, ...]]) -> None:

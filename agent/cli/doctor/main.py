@@ -3,6 +3,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import typer
 from rich.live import Live
 from rich.spinner import Spinner
@@ -31,10 +32,10 @@ def doctor(json: Json = False, config: Config = None) -> None:
     states = []
     show = _Json() if json else _Lines()
     for check in checks(settings, path):
-        with show.working(check.name) as tick:
+        with show.working(check) as tick:
             verdict = ask(check, tick)
         verdict = CheckVerdict(verdict.state, redact(verdict.text), redact(verdict.remedy))
-        show.told(check.name, verdict)
+        show.told(check, verdict)
         states.append(verdict.state)
     show.end(states)
     raise typer.Exit(max(EXIT_OF[state] for state in states))
@@ -54,7 +55,8 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         Check("permissions", partial(rights.examine, settings, config)),
         Check("runtime folder", partial(card.runtime, runtime)),
         Check("card", partial(card.examine, settings.store), 40.0),
-        *(Check(f"camera {each.name}", partial(camera.examine, each, store), camera.DEADLINE_S) for each in cameras),
+        *(Check(f"camera {each.name}", partial(camera.examine, each, store), camera.DEADLINE_S, each.title)
+          for each in cameras),
         *([] if cameras else [Check("camera", camera.none)]),
         Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S),
         *([Check("Home Assistant", partial(home.examine, settings.home, store), broker.DEADLINE_S)]
@@ -63,16 +65,21 @@ def checks(settings: Settings, config: Path) -> list[Check]:
     ]
 
 
+def _called(check: Check) -> str:
+    return f"camera {check.title}" if check.title else check.name
+
+
 class _Json:
     """For programs: one object a check."""
 
-    def working(self, name: str) -> "_Working":
+    def working(self, check: Check) -> "_Working":
         """Nothing to see meanwhile."""
         return _Working(None)
 
-    def told(self, name: str, verdict: CheckVerdict) -> None:
+    def told(self, check: Check, verdict: CheckVerdict) -> None:
         """Print one verdict."""
-        json_line({"check": name, "state": verdict.state, "text": verdict.text, "remedy": verdict.remedy})
+        title = {"title": check.title} if check.title else {}
+        json_line({"check": check.name, **title, **msgspec.structs.asdict(verdict)})
 
     def end(self, states: list[str]) -> None:
         """Nothing more: the exit code says the rest."""
@@ -84,26 +91,27 @@ class _Lines:
     def __init__(self) -> None:
         self._console = console()
 
-    def working(self, name: str) -> "_Working":
+    def working(self, check: Check) -> "_Working":
         """Show the check's name while it runs, where that can be taken back."""
         if not self._console.is_terminal:
             return _Working(None)
-        spinner = Spinner("dots", f" {name} ...")
+        spinner = Spinner("dots", f" {_called(check)} ...")
         return _Working(Live(spinner, console=self._console, auto_refresh=False, transient=True))
 
-    def told(self, name: str, verdict: CheckVerdict) -> None:
+    def told(self, check: Check, verdict: CheckVerdict) -> None:
         """Print one verdict: aligned on a terminal, tab-separated in a pipe."""
         if not self._console.is_terminal:
-            print("\t".join(each for each in (verdict.state, name, verdict.text, verdict.remedy) if each), flush=True)
+            cells = (verdict.state, _called(check), verdict.text, verdict.remedy)
+            print("\t".join(cell for cell in cells if cell), flush=True)
             return
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=7)
-        row.add_column(width=NAME_WIDTH)
+        row.add_column(width=NAME_WIDTH, overflow="fold")
         row.add_column(overflow="fold")
         text = Text(verdict.text, style="dim" if verdict.state == "skipped" else "")
         if verdict.remedy:
             text.append(f"\n→ {verdict.remedy}", style="yellow" if verdict.state in ("warn", "bad") else "dim")
-        row.add_row(Text(verdict.state, style=COLOUR[verdict.state]), Text(name, style="bold"), text)
+        row.add_row(Text(verdict.state, style=COLOUR[verdict.state]), Text(_called(check), style="bold"), text)
         self._console.print(row)
 
     def end(self, states: list[str]) -> None:

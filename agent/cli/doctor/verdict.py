@@ -29,6 +29,7 @@ class Check:
     name: str
     ask: Callable[[], CheckVerdict]
     deadline_s: float = 10.0
+    title: str = ""         # of the camera that it is about
 
 
 def worst(verdicts: list[CheckVerdict]) -> CheckVerdict:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import typer
 
+from agent.cli.cameras import find, known
 from agent.cli.footage import newest
 from agent.cli.place import config_path, open_store
 from agent.cli.times import length_ms
@@ -81,14 +82,11 @@ def _opened(path: Path, file_key: FileKey) -> BinaryIO:
 
 
 def _named(settings: Settings, name: str | None) -> Camera:
-    known = [camera.name for camera in settings.camera]
-    if name is None and len(known) == 1:
+    if name is None and len(settings.camera) == 1:
         return settings.camera[0]
     if name is None:
-        raise typer.BadParameter(f"say which camera: --camera NAME; known: {', '.join(known) or 'none'}")
-    if name not in known:
-        raise typer.BadParameter(f"there is no camera called {name}; known: {', '.join(known) or 'none'}")
-    return settings.camera[known.index(name)]
+        raise typer.BadParameter(f"say which camera: --camera NAME; known: {known(settings.camera)}")
+    return find(settings.camera, name)
 
 
 def _ends_ms(clip: Clip) -> int:

@@ -71,7 +71,7 @@ class StatePublisher:
                 self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._language))
         self._state(self._topics.update, _software(device.order))
         if device.report:
-            self._state(self._topics.health, states.device_state(device.report, self._language))
+            self._state(self._topics.health, states.device_state(device.report, self._language, self._home.labels))
 
     def move(self, camera: str, moving: bool) -> None:
         """Set a camera's motion sensor."""

@@ -1,7 +1,7 @@
 """The one message that describes the device to Home Assistant, by its device-based MQTT discovery."""
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.core.contract.home.topics import HomeTopics
 
@@ -29,6 +29,7 @@ class HomeDevice:
     language: str                       # vi | en
     cameras: tuple[str, ...]
     snapshots: bool
+    labels: Mapping[str, str] = field(default_factory=dict)     # what people call each camera, where not by its name
 
 
 def discovery(topics: HomeTopics, device: HomeDevice, gone: Mapping[str, str]) -> Component:
@@ -51,7 +52,7 @@ def components(topics: HomeTopics, device: HomeDevice) -> dict[str, Component]:
     parts = {key: {"name": words[key], **part} for key, part in _of_device(topics).items()}
     for camera in device.cameras:
         for key, part in _of_camera(topics, camera, device.snapshots).items():
-            parts[f"{camera}_{key}"] = {"name": f"{camera} {words[key]}", **part}
+            parts[f"{camera}_{key}"] = {"name": f"{device.labels.get(camera, camera)} {words[key]}", **part}
     for key, part in parts.items():
         part["unique_id"] = f"{topics.own.dev}_{key}"
         part["default_entity_id"] = f"{part['platform']}.{_slug(f'taimat-{key}')}"

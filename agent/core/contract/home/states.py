@@ -1,5 +1,5 @@
 """The states of Home Assistant's entities, from the newest report. An unknown value is null, never 0."""
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -44,11 +44,11 @@ def on_off(value: bool) -> bytes:
     return b"ON" if value else b"OFF"
 
 
-def device_state(report: Report, language: str) -> DeviceState:
-    """The device's state."""
+def device_state(report: Report, language: str, labels: Mapping[str, str]) -> DeviceState:
+    """The device's state; `labels` are what people call each camera, where not by its name."""
     temp_c, free_b, kept_d = report.host.soc_temp_c, report.host.disk_free_b, _kept_d(report)
     return DeviceState(
-        health=_sentence(report.conditions, language),
+        health=_sentence(report.conditions, language, labels),
         temp_c=None if temp_c is None else round(temp_c),      # more digits would change with each report
         free_gb=None if free_b is None else round(free_b / 1e9, 1),
         kept_d=None if kept_d is None else round(kept_d, 1))
@@ -74,9 +74,9 @@ def records(facts: CameraFacts | None) -> bool:
     return facts is not None and facts.state not in BLIND and bool(facts.recording)
 
 
-def _sentence(conditions: Iterable[Condition], language: str) -> str:
-    parts = [f"{each.camera}: {TEXTS[language][each.code].title}" if each.camera else TEXTS[language][each.code].title
-             for each in conditions if each.severity != "info"]
+def _sentence(conditions: Iterable[Condition], language: str, labels: Mapping[str, str]) -> str:
+    parts = [f"{labels.get(each.camera, each.camera)}: {title}" if each.camera else title
+             for each in conditions if each.severity != "info" and (title := TEXTS[language][each.code].title)]
     told = "; ".join(parts) or NAMES[language]["good"]
     return told if len(told) <= CHARS_MAX else told[:CHARS_MAX - 1] + "…"
 
