@@ -11,7 +11,9 @@ import msgspec
 
 from agent.config.load import ConfigError
 from agent.core.contract.wire.commands import Update
-from agent.core.release import BUNDLE_B, TOLD, TOLD_B, Release
+from agent.core.release import BUNDLE_B, TOLD_B
+from agent.core.release import WHEELS_TOLD as TOLD
+from agent.core.release import WheelRelease as Release
 from agent.host import digest, tar
 from agent.host.tar import NotPlainTar
 from agent.ward import settings

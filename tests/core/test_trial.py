@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract.facts import Beat, CameraFacts
-from agent.core.release import Trial, TrialPace, worked
+from agent.core.trial import Trial, TrialPace, worked
 
 pytestmark = pytest.mark.core
 

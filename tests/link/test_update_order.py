@@ -13,7 +13,7 @@ from agent import __version__
 from agent.cli.update import main, root
 from agent.cli.update.root import Root
 from agent.cli.update.work import RESTART
-from agent.core.release import TrialPace
+from agent.core.trial import TrialPace
 from agent.host.clock import SystemClock
 from agent.host.updates import UpdateFolders
 from agent.store import updates

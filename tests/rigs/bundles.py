@@ -77,3 +77,10 @@ def tar(files: list[tuple[str, bytes]], kind: bytes = tarfile.REGTYPE) -> bytes:
             info.linkname = "/etc/passwd" if info.issym() or info.islnk() else ""
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def ar(files: list[tuple[str, bytes]]) -> bytes:
+    """An ar archive of these files."""
+    heads = [f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode() for name, data in files]
+    return b"!<arch>\n" + b"".join(head + data + b"\n" * (len(data) % 2)
+                                   for head, (_, data) in zip(heads, files, strict=True))

@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.cli.update.root import Root, execute
 from agent.cli.update.work import RESTART
 from agent.core.contract.facts import Beat, CameraFacts
-from agent.core.release import TrialPace
+from agent.core.trial import TrialPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.updates import UpdateFolders, bundle

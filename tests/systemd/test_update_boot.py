@@ -76,7 +76,7 @@ def become(agent: Path, version: str) -> None:
     """Call it another version, that judges sooner."""
     (agent / "__init__.py").write_text(f'"""Taimat."""\n\n__version__ = "{version}"\n')
     for was, then in SOONER:
-        replace(agent / "core/release.py", was, then)
+        replace(agent / "core/trial.py", was, then)
 
 
 def replace(path: Path, was: str, then: str) -> None:

@@ -10,7 +10,16 @@ from typing import BinaryIO
 
 from agent.core.evidence.ledger.seals import Verifies
 from agent.core.key_slots import KeySlots
-from agent.core.release import BUNDLE_B, SIGNATURE, SIGNATURE_B, TOLD, TOLD_B, Release, ReleaseRefused, believed
+from agent.core.release import (
+    BUNDLE_B,
+    SIGNATURE_B,
+    TOLD_B,
+    ReleaseRefused,
+    believed,
+)
+from agent.core.release import WHEELS_SIGNATURE as SIGNATURE
+from agent.core.release import WHEELS_TOLD as TOLD
+from agent.core.release import WheelRelease as Release
 from agent.host import tar
 from agent.host.tar import NotPlainTar, TarMember
 

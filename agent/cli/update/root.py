@@ -25,7 +25,9 @@ from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.key_slots import KeySlots
-from agent.core.release import Release, ReleaseRefused, TrialPace, demand
+from agent.core.release import ReleaseRefused, demand
+from agent.core.release import WheelRelease as Release
+from agent.core.trial import TrialPace
 from agent.host import command_key, log
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies

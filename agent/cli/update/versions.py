@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.release import DISTRIBUTION, Release, ReleaseRefused, is_version, order
+from agent.core.release import DISTRIBUTION, ReleaseRefused, is_version, order
+from agent.core.release import WheelRelease as Release
 from agent.host.files import sync_folder
 
 ROOT = Path("/opt/taimat")

@@ -20,7 +20,9 @@ from msgspec.structs import replace
 
 from agent.cli.update.versions import CURRENT, PROVEN, Run, Versions
 from agent.core.contract.facts import Beat
-from agent.core.release import Before, Code, Release, ReleaseRefused, Trial, TrialPace, order, worked
+from agent.core.release import Code, ReleaseRefused, order
+from agent.core.release import WheelRelease as Release
+from agent.core.trial import Before, Trial, TrialPace, worked
 from agent.host import runtime as places
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
