@@ -20,6 +20,7 @@ from agent.core.contract.decisions import (
     SOCKET,
     BrowserQuestion,
     ChangeCommandKeys,
+    ChangeSettings,
     DecideRequest,
     DecisionAnswer,
     ListBrowsers,
@@ -32,13 +33,16 @@ from agent.core.contract.decisions import (
     Questions,
     UnpairBrowser,
 )
+from agent.core.contract.setup import Changes, in_short
+from agent.core.evidence.ledger import SettingsChanged
 from agent.core.household import access
 from agent.core.household.pause import By
 from agent.host.clock import Clock
+from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
 from agent.keeper import command_keys
 from agent.keeper.ward_signature import WardSignature
-from agent.store import pause
+from agent.store import ledger, pause
 from agent.store.database import StoreConnection, StoreError, connect, transaction
 from agent.store.decisions import browsers, decided
 from agent.store.decisions import database as decisions
@@ -57,6 +61,7 @@ class DecisionDesk:
     folders: Folders
     clock: Clock
     signature: WardSignature
+    setup: SetupFolders
     home: bool = False                      # Home Assistant may pause
     lock: access.PairingLock = field(default_factory=access.PairingLock)
 
@@ -96,6 +101,8 @@ class DecisionDesk:
                     return DecisionAnswer(why="not_paired")
                 case PauseCameras():
                     self._pause(question.cameras, question.paused, question.length_ms, "page")
+                case ChangeSettings(change=change):
+                    return self._change_settings(db, change)
                 case ListBrowsers():
                     return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
                 case UnpairBrowser(which=which):
@@ -150,6 +157,19 @@ class DecisionDesk:
             pause.put(self.folders, cameras, None if length_ms is None else now.wall_ms + length_ms, by, now)
         else:
             pause.lift(self.folders, cameras)
+
+    def _change_settings(self, db: sqlite3.Connection, change: Changes) -> DecisionAnswer:
+        """The ledger is told first: a cut in between leaves the row of a change that root never heard of."""
+        now = self.clock.now()
+        try:
+            change_id = self.setup.new_id(now)
+        except NoSetup as error:
+            _log.warning("%s", error)
+            return DecisionAnswer(why="no_setup")
+        with transaction(db):
+            ledger.note(db, now, SettingsChanged(change=change_id, by="page", **in_short(change)))
+        self.setup.ask(change_id, change, now)
+        return DecisionAnswer(change=change_id)
 
     @contextmanager
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:

@@ -14,6 +14,7 @@ from agent.core.contract.facts import KeeperFacts, Poke
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
+from agent.host.setup_folders import SetupFolders
 from agent.keeper import command_keys, pause_words, repair
 from agent.keeper.card_watch import CardWatch
 from agent.keeper.desk import DecisionDesk
@@ -220,7 +221,7 @@ def serve(role: Role) -> None:
     patience = partial(role.heartbeat.beat, facts=KeeperFacts(fault="the database is damaged and is being repaired"))
     own, own_aside = open_own(role.folders, patience)
     desk = DecisionDesk(role.folders, role.clock, WardSignature(role.settings, role.folders),
-                        role.settings.home.enabled).open(role.runtime)
+                        SetupFolders.beside(role.runtime), role.settings.home.enabled).open(role.runtime)
     db, aside = repair.open_database(role.folders, patience)
     keeper = Keeper(role, db, own, outlet, board.read().serial, aside or own_aside)
     while not role.stop.is_set():

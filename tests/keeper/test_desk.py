@@ -1,6 +1,8 @@
 """The keeper's desk: who is let in, by what, and that nobody else is believed."""
+import json
 import os
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -9,6 +11,7 @@ import pytest
 from agent.config.settings import Settings
 from agent.core.contract.decisions import (
     SOCKET,
+    ChangeSettings,
     DecisionAnswer,
     KnowBrowser,
     ListBrowsers,
@@ -19,8 +22,10 @@ from agent.core.contract.decisions import (
     Question,
     UnpairBrowser,
 )
+from agent.core.contract.setup import AddCamera, ChangeCamera, SetDevice
 from agent.core.household.access import LOCKED_S, TRIES_N
 from agent.core.household.pause import Pauses
+from agent.host.setup_folders import WAITING_MAX_N, SetupFolders
 from agent.host.sockets import ask
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
@@ -36,7 +41,8 @@ NOBODY = 65_534
 @pytest.fixture
 def desk(folders: Folders, hand_clock: HandClock) -> DecisionDesk:
     """A desk on a new store."""
-    return DecisionDesk(folders, hand_clock, WardSignature(Settings(), folders))
+    return DecisionDesk(folders, hand_clock, WardSignature(Settings(), folders),
+                        SetupFolders.beside(folders.root / "run"))
 
 
 def say(desk: DecisionDesk, question: Question, user: int | None = None) -> DecisionAnswer:
@@ -100,9 +106,48 @@ def test_a_paired_browser_pauses_and_nobody_else(desk, own, folders, hand_clock)
 def test_home_assistant_pauses_where_the_household_has_set_it_up(desk, folders, hand_clock):
     word = PauseFromHome(camera="gate", paused=True)
     assert say(desk, word).why == "not_yours" and pause.load(folders) == Pauses()
-    at_home = DecisionDesk(folders, hand_clock, WardSignature(Settings(), folders), home=True)
+    at_home = DecisionDesk(folders, hand_clock, WardSignature(Settings(), folders),
+                           SetupFolders.beside(folders.root / "run"), home=True)
     assert say(at_home, word, user=NOBODY).why == "not_yours"
     assert say(at_home, word).why == "" and pause.load(folders).of("gate", hand_clock.now()).by == "home"
+
+
+def test_a_paired_browser_has_settings_changed_and_nobody_else(desk, own, folders, hand_clock):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    adding = AddCamera(name="gate", title="Cổng trước", source="rtsp://me:secret@192.168.1.20/1")
+    assert say(desk, ChangeSettings(token=token, change=adding)).why == "no_setup"      # no device: nobody would do it
+    desk.setup.asked.mkdir(mode=0o700)
+    assert say(desk, ChangeSettings(token="guess", change=adding)).why == "not_paired"
+    assert say(desk, ChangeSettings(token=token, change=adding), user=NOBODY).why == "not_yours"
+    assert not desk.setup.collect(hand_clock.now())
+    hand_clock.advance(1)
+    first = say(desk, ChangeSettings(token=token, change=adding)).change
+    hand_clock.advance(1)
+    second = say(desk, ChangeSettings(token=token, change=ChangeCamera(name="gate", enabled=False))).change
+    asked = desk.setup.collect(hand_clock.now())
+    assert [(each.id, type(each.change), fresh) for each, fresh in asked] == [
+        (first, AddCamera, True), (second, ChangeCamera, True)]
+    with closing(connect(folders.root)) as db:
+        told = [row.body for row in ledger.waiting(db) if row.kind == "settings"]
+    assert told == [
+        {"change": first, "by": "page", "what": "add_camera", "camera": "gate", "keys": ["source", "sub", "title"]},
+        {"change": second, "by": "page", "what": "change_camera", "camera": "gate", "keys": ["enabled"]}]
+
+
+def test_a_change_of_what_no_page_may_change_is_not_understood(desk, own):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    for change in ({"change": "update", "rule": "allow"}, {"change": "device", "folder": "/tmp"},
+                   {"change": "add_camera", "name": "x", "source": "picamera:0", "release_key": "/tmp/key"}):
+        line = json.dumps({"ask": "settings", "token": token, "change": change}).encode()
+        assert b"not_understood" in desk.answer(line, os.geteuid()), change
+
+
+def test_no_more_changes_wait_than_root_would_ever_do(desk, own):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    desk.setup.asked.mkdir()
+    question = ChangeSettings(token=token, change=SetDevice(title="Nhà"))
+    assert {say(desk, question).why for _ in range(WAITING_MAX_N)} == {""}
+    assert say(desk, question).why == "no_setup"
 
 
 def test_a_paired_browser_is_known_while_the_card_can_not_be_written(own, db, hand_clock):

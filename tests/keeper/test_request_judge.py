@@ -17,6 +17,7 @@ from agent.core.contract import ulid
 from agent.core.contract.decisions import DecideRequest, DecisionAnswer
 from agent.core.evidence.ledger import Decided, canonical, decode
 from agent.core.household.sharing_rules import Decision
+from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.store import identity, ledger, outbox, requests, wishes
 from agent.store.database import connect, transaction
@@ -48,7 +49,8 @@ class Stolen:
         shoot(self.db, folders)
         self.keeper.round(asked_for_space=False)
         self.token = browsers.pair(self.own, self.db, "phone", clock.now())
-        self.desk = DecisionDesk(folders, clock, self.keeper.judge.signature)
+        self.desk = DecisionDesk(folders, clock, self.keeper.judge.signature,
+                                 SetupFolders.beside(folders.root / "run"))
 
     def command(self, name="clip.export", key=KEY, dev=None, exp_ms=60_000, **args) -> bytes:
         """A signed command, of a wish for all of the footage unless `args` say something else."""

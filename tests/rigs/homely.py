@@ -8,6 +8,7 @@ from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.home.context import HomeContext
 from agent.host.clock import SystemClock
+from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
 from agent.link.home.thread import HomeThread
@@ -30,7 +31,8 @@ class HomeRig:
         self.dev = identity.name(self.folders, self.db)
         (self.runtime / "keeper").mkdir(exist_ok=True)
         signature = WardSignature(Settings(), self.folders)
-        self.desk = DecisionDesk(self.folders, self.clock, signature, home=True).open(self.runtime)
+        self.desk = DecisionDesk(self.folders, self.clock, signature, SetupFolders.beside(self.runtime),
+                                 home=True).open(self.runtime)
         self.settings = Settings(
             device=Device(site="HH-07-0412", language="en"), store=Store(folder=str(self.folders.root)),
             camera=[Camera(name=name, source="file:/film.mp4") for name in cameras],

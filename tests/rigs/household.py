@@ -20,6 +20,7 @@ from agent.host import runtime
 from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import Lock
+from agent.host.setup_folders import SetupFolders
 from agent.host.stop import Stop
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
@@ -159,7 +160,8 @@ class Household:
     def open_desk(self) -> None:
         """Let the keeper answer, as it does from the start on."""
         runtime.own(self.runtime, "keeper")
-        self._desk = DecisionDesk(self.folders, self.clock, WardSignature(Settings(), self.folders)).open(self.runtime)
+        self._desk = DecisionDesk(self.folders, self.clock, WardSignature(Settings(), self.folders),
+                                  SetupFolders.beside(self.runtime)).open(self.runtime)
 
     def close_desk(self) -> None:
         """Let the keeper answer no more."""

@@ -6,13 +6,15 @@ from typing import Literal
 
 import msgspec
 
+from agent.core.contract.setup import Changes
+
 QUESTION_B_MAX = 16_384
 ANSWER_B_MAX = 65_536
 SOCKET = "keeper/decisions.sock"        # in the runtime folder
 
 Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
               "not_understood", "card", "unknown_key", "bad_signature", "other_order", "bad_args", "expired",
-              "old_version", "not_entitled"]
+              "old_version", "not_entitled", "no_setup"]
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
@@ -73,6 +75,12 @@ class PauseCameras(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=Tru
     length_ms: int | None = None            # None: until it is lifted
 
 
+class ChangeSettings(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="settings"):
+    """Have root change the configuration; the answer is the change's id, and what became of it comes as a file."""
+
+    change: Changes
+
+
 class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home"):
     """The same for one camera, by the word of Home Assistant, which the link hands on."""
 
@@ -87,7 +95,7 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
-             | PauseCameras | PauseFromHome | ChangeCommandKeys)
+             | PauseCameras | ChangeSettings | PauseFromHome | ChangeCommandKeys)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
@@ -106,4 +114,5 @@ class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     token: str = ""                 # of a browser that was let in just now
     code: str = ""                  # the pairing code
     browsers: list[PairedBrowser] = []
+    change: str = ""                # the id of a change of settings; what became of it: agent/host/setup_folders.py
     waiting: dict[str, str] = {}    # requests for the household to decide on, each with WardRequest.digest

@@ -23,6 +23,7 @@ from agent.core.evidence.ledger.acts import (
     KeyChange,
     LedgerBegin,
     MasksDeclared,
+    SettingsChanged,
     Updated,
 )
 from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
@@ -37,7 +38,7 @@ __all__ = [
     "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "CommandKeysSet", "Configured", "DatabaseMended",
     "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased", "HouseholdKeySet",
-    "KeyChange", "MasksDeclared", "BrowserPaired", "BrowserUnpaired", "CameraPaused", "Updated",
+    "KeyChange", "MasksDeclared", "SettingsChanged", "BrowserPaired", "BrowserUnpaired", "CameraPaused", "Updated",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",
     "FoundFile", "KnownClip", "CardContents", "check_card", "Package", "PackageVerdict", "check_package",

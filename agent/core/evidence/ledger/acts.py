@@ -192,6 +192,18 @@ class BrowserUnpaired(Act, frozen=True, kw_only=True, omit_defaults=True):
     browser: str                    # as in its pairing
 
 
+class SettingsChanged(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The household has root change the configuration. Values are not told: passwords may be among them."""
+
+    KIND: ClassVar[str] = "settings"
+
+    change: str                     # the id of the change
+    by: str                         # page: the word, never the person
+    what: str                       # add_camera | change_camera | remove_camera | device
+    camera: str | None = None
+    keys: list[str] = []            # that are set
+
+
 class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
     """Footage was signed to be handed out: which, to whom, on whose word."""
 
