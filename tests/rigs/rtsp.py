@@ -26,17 +26,22 @@ def missing() -> str:
 class RtspCamera:
     """Serves `main` at /main and, if given, `sub` at /sub. A context manager; starts on entry, is gone after it."""
 
-    def __init__(self, main: Path, sub: Path | None = None, login: str = "", sound: bool = False) -> None:
-        """`login` is "user:password", "" to let everybody in; with `sound`, that of `main` is served, too."""
+    def __init__(self, main: Path, sub: Path | None = None, login: str = "", sound: bool = False,
+                 host: str = "127.0.0.1", port: int = 0, network_of: int | None = None) -> None:
+        """`login` is "user:password", "" to let everybody in; with `sound`, that of `main` is served, too.
+
+        It stands in the network that the process `network_of` sees, which takes root.
+        """
         self._files = {"/main+" if sound else "/main": main, **({"/sub": sub} if sub else {})}
-        self._login = login
-        self.port = free_port()
+        self._login, self._host = login, host
+        self._enter = ["nsenter", "--net", "--target", str(network_of)] if network_of else []
+        self.port = port or free_port()
         self._server: subprocess.Popen[str] | None = None
 
     def address(self, path: str = "/main", login: str | None = None) -> str:
         """The URL of a path; with a `login` other than the server's own, a wrong one."""
         who = self._login if login is None else login
-        return f"rtsp://{who}{'@' if who else ''}127.0.0.1:{self.port}{path}"
+        return f"rtsp://{who}{'@' if who else ''}{self._host}:{self.port}{path}"
 
     @property
     def url(self) -> str:
@@ -58,8 +63,9 @@ class RtspCamera:
     def start(self) -> "RtspCamera":
         """Start the server and wait until clients may come. Raises RuntimeError with what it said."""
         channels = [f"{path}={file}" for path, file in self._files.items()]
-        self._server = subprocess.Popen([PYTHON, str(SERVER), str(self.port), self._login or "-", *channels], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        serve = [PYTHON, str(SERVER), f"{self._host}:{self.port}", self._login or "-", *channels]
+        self._server = subprocess.Popen([*self._enter, *serve], text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         killer = threading.Timer(HANG_S, self._server.kill)
         killer.start()
         said = self._server.stdout.readline()

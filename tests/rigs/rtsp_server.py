@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""A camera on the network: serves MP4 files over RTSP on 127.0.0.1 in endless loops, never re-encoded.
+"""A camera on the network: serves MP4 files over RTSP on one address in endless loops, never re-encoded.
 
-    rtsp_server.py PORT USER:PASSWORD|- PATH=FILE.mp4 [PATH=FILE.mp4 ...]
+    rtsp_server.py ADDRESS:PORT USER:PASSWORD|- PATH=FILE.mp4 [PATH=FILE.mp4 ...]
 
 `PATH+=FILE.mov` serves the file's sound, too.
 
@@ -109,11 +109,12 @@ def only_for(login: str, server: GstRtspServer.RTSPServer, channels: list[Channe
         channel.set_permissions(allowed)
 
 
-def main(port: str, login: str, *channels: str) -> None:
+def main(place: str, login: str, *channels: str) -> None:
     """Serve until standard input ends."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    address, _, port = place.rpartition(":")
+    server.set_address(address)
     server.set_service(port)
     made = []
     for path, _, file in (channel.partition("=") for channel in channels):

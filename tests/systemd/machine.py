@@ -132,22 +132,24 @@ class Machine:
 
     def cut_power(self) -> None:
         """End it as a power cut does: nothing in it gets to know; `boot` starts it again."""
-        os.kill(int(self._leader()), signal.SIGKILL)
+        os.kill(int(self.leader), signal.SIGKILL)
         self._nspawn.wait(HANG_S)
 
-    def _leader(self) -> str:
+    @property
+    def leader(self) -> str:
+        """The process id of its PID 1, as this computer counts; "" while there is none."""
         pid = self._nspawn.pid
         return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
 
     def _is_up(self) -> bool:
         if self._nspawn.poll() is not None:
             raise NoMachine(self._console.read_text().strip()[-300:])
-        return bool(self._leader()) and self.run("systemctl", "is-system-running", check=False) in self._enough
+        return bool(self.leader) and self.run("systemctl", "is-system-running", check=False) in self._enough
 
-    def run(self, *command: str, check: bool = True) -> str:
+    def run(self, *command: str, check: bool = True, stdin: str = "", limit_s: float = HANG_S) -> str:
         """Run a command as root beside the machine's PID 1; its output without the last line end."""
-        done = subprocess.run(["nsenter", "--all", "--target", self._leader(), *command],
-                              capture_output=True, text=True, timeout=HANG_S)
+        done = subprocess.run(["nsenter", "--all", "--target", self.leader, *command],
+                              input=stdin, capture_output=True, text=True, timeout=limit_s)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 

@@ -1,0 +1,144 @@
+"""Taimat on an emulated machine, by what its owner does and sees; and what it takes there."""
+import json
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.machines.emulated import HOST, Emulated
+from tests.rigs.owner import CODE, add_camera, pair
+from tests.rigs.phone import Phone
+from tests.rigs.wait import until
+
+ROLES = ("taimat-capture-network", "taimat-keeper", "taimat-link", "taimat-web")
+SETTINGS = "/etc/taimat/taimat.toml"
+INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -o Dpkg::Use-Pty=0 {} </dev/null"
+ADDRESS = "10.0.2.15"
+SLOW_S = 600.0                  # a minute of a board may take ten here
+# Runs in the machine; prints JSON.
+LOOK = """
+import json, pathlib, subprocess
+roles, restarts_n = {}, 0
+for unit in %r:
+    told = subprocess.run(["systemctl", "show", "-p", "MainPID,NRestarts", unit], capture_output=True, text=True).stdout
+    shown = dict(line.split("=") for line in told.split())
+    restarts_n += int(shown["NRestarts"])
+    try:
+        lines = pathlib.Path("/proc", shown["MainPID"], "smaps_rollup").read_text().splitlines()[1:]
+        roles[unit] = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
+    except OSError:
+        pass
+memory = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in open("/proc/meminfo")}
+oom = subprocess.run(["dmesg"], capture_output=True, text=True).stdout.lower().count("out of memory")
+vm = dict(line.split() for line in open("/proc/vmstat"))
+print(json.dumps({"pss_b": roles, "restarts_n": restarts_n, "total_b": memory["MemTotal"],
+                  "available_b": memory["MemAvailable"], "swapped_b": int(vm["pswpout"]) * 4096, "oom_n": oom}))
+"""
+CLIPS = """
+import json, sqlite3
+boot = open("/proc/sys/kernel/random/boot_id").read().replace("-", "")[:8]
+db = sqlite3.connect("file:/var/lib/taimat/db/taimat.db?mode=ro", uri=True)
+db.row_factory = sqlite3.Row
+rows = [dict(row) for row in db.execute("SELECT name, camera, state, boot, mono_ms, bytes FROM clip ORDER BY seq")]
+events_n = db.execute("SELECT count(*) FROM event").fetchone()[0]
+print(json.dumps({"boot": boot, "clips": rows, "events_n": events_n}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What an installation took."""
+
+    took_s: float               # of the machine's own clock
+    package_b: int
+    card_b: int                 # that much less is free
+    packages_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Memory, as the machine sees it."""
+
+    pss_b: dict[str, int]
+    restarts_n: int
+    total_b: int
+    available_b: int
+    swapped_b: int              # since the boot
+    oom_n: int
+
+
+def install(machine: Emulated, deb: Path) -> Installed:
+    """`apt install ./DEB`, its needs on the stick. Raises NotWell."""
+    machine.run("mkdir -p /media/stick && mount -o ro LABEL=stick /media/stick && apt-get update")
+    machine.put(f"/root/{deb.name}", deb.read_bytes())
+    before_b, began_s, packages_n = _used_b(machine), _up_s(machine), _packages_n(machine)
+    machine.run(f"cd /root && {INSTALL.format(f'./{deb.name}')}", limit_s=2 * 3600)
+    return Installed(_up_s(machine) - began_s, deb.stat().st_size, _used_b(machine) - before_b,
+                     _packages_n(machine) - packages_n)
+
+
+def pairing_code(machine: Emulated) -> str:
+    """From the boot partition, as the owner reads it with the card in a computer."""
+    found = until(lambda: CODE.search(machine.run("cat /boot/firmware/taimat-pairing.txt", check=False)),
+                  "a pairing code", SLOW_S)
+    return str(found[0])
+
+
+def phone(machine: Emulated) -> Phone:
+    """A phone in its network."""
+    return Phone(lambda _: socket.create_connection(("127.0.0.1", machine.page_port), SLOW_S), ADDRESS)
+
+
+def set_up(machine: Emulated, cameras: Mapping[str, int], broker_port: int) -> Phone:
+    """Pair a phone, add network cameras (title -> port on this computer), and name the ward's broker here."""
+    own = phone(machine)
+    pair(own, pairing_code(machine), SLOW_S)
+    for title, port in cameras.items():
+        add_camera(own, title, f"rtsp://{HOST}:{port}/main", limit_s=SLOW_S)
+    ward = ("enabled = true", 'ward = "w07"', f'host = "{HOST}"', f"port = {broker_port}", "tls = false",
+            'delivery = "puback"')
+    lines = "\\n".join(ward)
+    machine.run(f"sed -i 's/^enabled = false.*/{lines}/' {SETTINGS}")
+    until(lambda: len(look(machine).pss_b) == len(ROLES), "all roles run", SLOW_S)
+    return own
+
+
+def look(machine: Emulated) -> Look:
+    """One look."""
+    return Look(**json.loads(machine.run("python3 -", stdin=(LOOK % (ROLES,)).encode())))
+
+
+def recorded(machine: Emulated) -> dict[str, object]:
+    """Clips and events, as another process reads them in the database; empty while there is none."""
+    said = machine.run("python3 -", stdin=CLIPS.encode(), check=False)
+    return json.loads(said) if said else {"boot": "", "clips": [], "events_n": 0}
+
+
+def first_frame_s(machine: Emulated) -> float:
+    """When this boot's first frame was recorded, in seconds after the kernel's start; waits for it."""
+    def first() -> list[int]:
+        told = recorded(machine)
+        return [clip["mono_ms"] for clip in told["clips"] if clip["boot"][:8] == told["boot"]][:1]
+    return until(first, "a clip of this boot", SLOW_S)[0] / 1000
+
+
+def soak(machine: Emulated, long_s: float, every_s: float = 30.0) -> list[Look]:
+    """Look on for this long."""
+    looks, end_s = [look(machine)], time.monotonic() + long_s
+    while time.monotonic() < end_s:
+        time.sleep(min(every_s, max(0.0, end_s - time.monotonic())))
+        looks.append(look(machine))
+    return looks
+
+
+def _used_b(machine: Emulated) -> int:
+    return int(machine.run("sync; df -B1 --output=used / | tail -1"))
+
+
+def _up_s(machine: Emulated) -> float:
+    return float(machine.run("cut -d' ' -f1 /proc/uptime"))
+
+
+def _packages_n(machine: Emulated) -> int:
+    return int(machine.run("dpkg-query -f '.\\n' -W | wc -l"))
