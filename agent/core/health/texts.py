@@ -36,7 +36,7 @@ VI = {
         "Hãy nối máy với mạng một lần để lấy giờ, hoặc gắn thêm đồng hồ có pin; máy vẫn ghi hình trong lúc chờ."),
     "network_down": ConditionText(
         "Mất kết nối mạng",
-        "Hãy kiểm tra bộ phát Wi-Fi và dây mạng; cảnh quay vẫn được giữ trên thẻ nhớ của máy."),
+        "Hãy kiểm tra bộ phát Wi-Fi và dây mạng; các đoạn video vẫn được giữ trên thẻ nhớ của máy."),
     "card_missing": ConditionText(
         "Không tìm thấy thẻ nhớ hoặc ổ đĩa lưu hình",
         "Hãy cắm lại thẻ nhớ hoặc ổ đĩa cho chắc rồi khởi động lại máy."),
@@ -59,10 +59,10 @@ VI = {
         "Thẻ nhớ không giữ lại dữ liệu đã ghi",
         "Hãy chép các đoạn video cần giữ sang nơi khác và thay thẻ nhớ ngay, vì những gì mới ghi sẽ mất khi tắt máy."),
     "database_damaged": ConditionText(
-        "Danh mục bản ghi bị hỏng và đã được dựng lại",
+        "Danh mục video bị hỏng và đã được dựng lại",
         "Máy vẫn ghi hình; nếu việc này lặp lại thì hãy chép các đoạn video cần giữ sang nơi khác và thay thẻ nhớ."),
     "nothing_signed": ConditionText(
-        "Bản ghi không được ký xác nhận",
+        "Đoạn video không được ký xác nhận",
         "Máy vẫn ghi hình, nhưng khoá ký không dùng được: kỹ thuật viên xem nhật ký của taimat-keeper."),
     "card_days_low": ConditionText(
         "Thẻ nhớ sắp đầy",

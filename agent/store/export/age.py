@@ -94,6 +94,6 @@ def _pyrage() -> ModuleType:
     try:
         import pyrage
     except ImportError as error:
-        raise ExportError("to seal an export the Python package pyrage is needed: pip install 'taimat[seal]', or "
+        raise ExportError("to seal an export the Python package pyrage is needed: pip install pyrage, or "
                           "export without recipients and seal it elsewhere with age") from error
     return pyrage
