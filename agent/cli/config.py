@@ -22,7 +22,7 @@ from agent.cli.options import Config, Force
 from agent.cli.place import UserPlaces, config_path, user_places
 from agent.cli.terminal import console
 from agent.config.check import key_name
-from agent.config.load import TEMPLATE, load
+from agent.config.load import TEMPLATE, load, read_text
 from agent.config.positions import Path as KeyPath
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
@@ -98,7 +98,7 @@ def check(config: Config = None) -> None:
     """
     path = config_path(config)
     settings = load(path)
-    found = positions(path.read_text(encoding="utf-8"))
+    found = positions(read_text(path))
     warnings = [f"{path}:{line_of(found, key) or 1}: {key_name(key)}: {text}" for key, text in _missing(settings)]
     warnings += [f"{told.text}: {told.remedy}" for told in rights.passwords(settings, path)]
     for warning in warnings:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from agent.config import zones
+from agent.config import places, zones
 from agent.config.positions import Path
 from agent.config.settings import Polygon, Sensor, Settings, Sharing
 from agent.config.source import RAW, parse_source
@@ -19,7 +19,6 @@ from agent.core.passwords import redact
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
          "fps": "pictures a second"}
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "ip6-localhost")
 PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")       # of a request of the ward
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
@@ -159,6 +158,8 @@ def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     if settings.ward.user and not settings.ward.password_file:
         yield ConfigProblem(("ward", "user"),
                             "needs password_file: a file that holds the password alone, readable by the link role only")
+    for where, text in places.faults(settings):
+        yield ConfigProblem(where, text)
     for key, text in sharing_faults(settings.sharing):
         yield ConfigProblem(("sharing", key), text)
     for key, text in home_faults(settings):
@@ -235,16 +236,8 @@ def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
 def home_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is wrong: the key in `[home]`, and the remedy."""
     home, ward = settings.home, settings.ward
-    if home.enabled and not home.host:
-        yield "host", "is missing: it takes the address of the household's own broker, as in \"192.168.1.20\""
-    if home.enabled and ward.enabled and _where(home.host, home.port) == _where(ward.host, ward.port):
+    if home.enabled and ward.enabled and places.same_place((home.host, home.port), (ward.host, ward.port)):
         yield "host", ("is the ward's broker ([ward] host and port), and what is for the household must not go there: "
                        "name the household's own")
     if home.user and not home.password_file:
         yield "user", "needs password_file: a file that holds the password alone, readable by the link role only"
-
-
-def _where(host: str, port: int) -> tuple[str, int]:
-    """The same for two ways to write one place, as far as that can be told without asking anybody."""
-    plain = host.lower().rstrip(".")
-    return ("localhost" if plain in THIS_MACHINE else plain), port

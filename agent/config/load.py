@@ -5,10 +5,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from agent.config import check, defaults
+from agent.config import check, defaults, grammar
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
@@ -20,6 +21,7 @@ STATE = Path("/var/lib/taimat")
 TEMPLATE = Path(__file__).with_name("default.toml")
 WRITTEN_URL = re.compile(r"""(?x) "(rtsps?:(?:\\.|[^"\\])*) | '(rtsps?:[^']*) | (rtsps?:[^\s"']+)""")
 WANTS_PASSWORD = re.compile(rf"(?i)(?<=://)[^/]*:{re.escape(MASK)}@|{KEY}{re.escape(MASK)}&?")
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 EXIT_BAD_CONFIG = 78        # sysexits.h EX_CONFIG: systemd does not start such a unit again
 
 
@@ -27,12 +29,31 @@ class ConfigError(Exception):
     """The configuration can't be used; each line is "file:line: key: what is wrong and what would be right"."""
 
 
+def read_tables(text: str, file: str, root: type[msgspec.Struct]) -> dict[str, Any]:
+    """The tables of a plain TOML text, whose keys `root` knows. Raises ConfigError with each place where it is none."""
+    try:
+        return grammar.read(text, root)
+    except grammar.GrammarError as error:
+        told = (f"{file}:{each.line}:{each.column}: {each.text}" for each in error.faults)
+        raise ConfigError("\n".join(told)) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a configuration file, plain. Raises ConfigError where it is no text, OSError."""
+    data = path.read_bytes()
+    try:
+        return grammar.plain(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        before = data[:error.start].decode("utf-8").split("\n")
+        place = f"{path}:{len(before)}:{len(before[-1]) + 1}"
+        kind = "UTF-16" if data.startswith(UTF16) else "another encoding"
+        raise ConfigError(f"{place}: is written in {kind}: save the file as UTF-8 in your editor") from error
+
+
 def parse(text: str, file: str) -> Settings:
     """The settings in a TOML text; `file` names it in errors. Raises ConfigError with every problem found."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
+    text = grammar.plain(text)
+    table = read_tables(text, file, Settings)
     own, common = defaults.apart(table)
     problems = [*defaults.check_common(common), *check.check_table(own, Settings)]
     if not problems:
@@ -48,11 +69,9 @@ def parse(text: str, file: str) -> Settings:
 def load(path: Path) -> Settings:
     """The settings in the file at `path`. Raises ConfigError."""
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(read_text(path), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make one with: taimat config init {path}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not a UTF-8 text (byte {error.start})") from error
 
 
 def _good_copy(path: Path) -> Path:

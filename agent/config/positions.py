@@ -1,6 +1,7 @@
 """Where each key stands in a TOML text, so that an error can name its line (tomllib does not tell)."""
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 
@@ -9,10 +10,18 @@ KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za
 LONG_QUOTES = ('"""', "'''")
 
 
+class Entry(NamedTuple):
+    """One key or table's header; tables of an array are counted from 0, as in ("camera", 0, "fps")."""
+
+    line: int
+    path: Path
+    header: bool
+
+
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """The numbered lines that are not the inside of a long string."""
     inside = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if inside:
             inside = "" if inside in line else inside
             continue
@@ -24,9 +33,8 @@ def _parts(dotted: str) -> list[str]:
     return [part.strip().strip("\"'") for part in dotted.split(".")]
 
 
-def positions(text: str) -> dict[Path, int]:
-    """Line numbers by key path; tables of an array are counted from 0, as in ("camera", 0, "fps")."""
-    found: dict[Path, int] = {}
+def entries(text: str) -> Iterator[Entry]:
+    """All keys and headers in their order, also those that stand there twice."""
     counts: dict[Path, int] = {}
 
     def resolve(parts: list[str]) -> Path:
@@ -46,9 +54,16 @@ def positions(text: str) -> dict[Path, int]:
                 array = (*resolve(parts[:-1]), parts[-1])
                 counts[array] = counts.get(array, -1) + 1
             table = resolve(parts)
-            found.setdefault(table, number)
+            yield Entry(number, table, True)
         elif key := KEY.match(line):
-            found.setdefault((*table, *_parts(key[1])), number)
+            yield Entry(number, (*table, *_parts(key[1])), False)
+
+
+def positions(text: str) -> dict[Path, int]:
+    """Line numbers by key path, of the first where there are several."""
+    found: dict[Path, int] = {}
+    for entry in entries(text):
+        found.setdefault(entry.path, entry.line)
     return found
 
 

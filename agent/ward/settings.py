@@ -1,6 +1,5 @@
 """The settings of a ward's end: one TOML file, checked like a recorder's, each mistake told with line and remedy."""
 import re
-import tomllib
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from agent.config.check import ConfigProblem, check_table, key_name
-from agent.config.load import ConfigError
+from agent.config.grammar import plain
+from agent.config.load import ConfigError, read_tables, read_text
 from agent.config.positions import line_of, positions
 from agent.config.settings import Log, Name
 
@@ -140,10 +140,8 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
 
 def parse(text: str, file: str) -> Settings:
     """The settings in a TOML text; errors name `file`. Raises ConfigError with every problem found."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
+    text = plain(text)
+    table = read_tables(text, file, Settings)
     problems = list(check_table(table, Settings))
     if not problems:
         settings = msgspec.convert(table, Settings)
@@ -158,11 +156,9 @@ def parse(text: str, file: str) -> Settings:
 def load(path: Path) -> Settings:
     """The settings in the file at `path`. Raises ConfigError."""
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(read_text(path), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make one with: taimat ward init --config {path}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not a UTF-8 text (byte {error.start})") from error
 
 
 def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:

@@ -20,6 +20,7 @@ from agent.store.database import FILE, connect
 from agent.store.ward_settings import Given
 from tests.cli.cli import taimat, write_config
 
+JOINED = "[ward]\nenabled = true\ntls = false\n"
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://u:s3cret@host/1"\n'
 
 
@@ -54,7 +55,7 @@ def test_home_is_the_machines_for_root_and_the_users_own_else(tmp_path: Path, mo
     (CAMERA + 'fps = "15"\n', "taimat.toml:4: camera[1].fps: takes a whole number of pictures a second"),
     (CAMERA + "motion.ignore = [[[0, 0], [2, 0]]]\n", "taimat.toml:4: camera[1].motion.ignore: takes areas"),
     ('[[camera]]\nsource = "picamera:0"\n', "taimat.toml:1: camera[1].name: is missing"),
-    ("[store\n", "taimat.toml: "),
+    ("[store\n", "taimat.toml:1:1: "),
 ], ids=["unknown key", "wrong unit", "wrong type", "bad polygon", "no name", "no TOML"])
 def test_check_run_and_each_role_name_the_mistake_and_exit_78(tmp_path: Path, text: str, told: str):
     path = tmp_path / "taimat.toml"
@@ -72,11 +73,11 @@ def test_check_tells_all_mistakes_at_once(tmp_path: Path):
 
 
 def test_check_names_files_that_are_not_there_and_warns(tmp_path: Path):
-    path = write_config(tmp_path, f"file:{tmp_path}/none.mp4", f'[ward]\nenabled = true\nca = "{tmp_path}/no-ca.pem"\n')
+    path = write_config(tmp_path, f"file:{tmp_path}/none.mp4", f'{JOINED}ca = "{tmp_path}/no-ca.pem"\n')
     said = taimat(tmp_path, "config", "check", "-c", path)
     assert said.returncode == 1
     assert f"{path}:9: camera[1].source: {tmp_path}/none.mp4: there is no such file" in said.stderr
-    assert f"{path}:12: ward.ca: {tmp_path}/no-ca.pem: there is no such file" in said.stderr
+    assert f"{path}:13: ward.ca: {tmp_path}/no-ca.pem: there is no such file" in said.stderr
 
 
 def test_check_warns_when_nothing_would_be_recorded(tmp_path: Path):
@@ -92,7 +93,7 @@ def test_check_is_content_with_a_good_file(tmp_path: Path):
 
 def test_check_shows_what_joining_a_ward_means_in_the_households_language(tmp_path: Path):
     for more, language in (("", "vi"), ('[device]\nlanguage = "en"\n', "en")):
-        said = taimat(tmp_path, "config", "check", "-c", write_config(tmp_path, more=f"[ward]\nenabled = true\n{more}"))
+        said = taimat(tmp_path, "config", "check", "-c", write_config(tmp_path, more=f"{JOINED}{more}"))
         assert consent.TEXTS[language] in said.stdout
     assert consent.TEXTS["vi"] not in taimat(tmp_path, "config", "check", "-c", write_config(tmp_path)).stdout
 
@@ -135,7 +136,7 @@ def test_check_tells_who_else_may_read_the_passwords_and_what_to_type(tmp_path: 
 
 
 def test_show_marks_what_the_ward_has_set_and_what_was_yours(tmp_path: Path):
-    path = write_config(tmp_path, more="[ward]\nenabled = true\n")
+    path = write_config(tmp_path, more=JOINED)
     (tmp_path / "store").mkdir()
     db = connect(tmp_path / "store")
     ward_settings.put(db, Given(ver=18, cfg={"retention_d": 2, "health_int_s": 120, "log_level": "error"}))
@@ -149,7 +150,7 @@ def test_show_marks_what_the_ward_has_set_and_what_was_yours(tmp_path: Path):
 
 
 def test_show_says_when_the_wards_part_is_not_known(tmp_path: Path):
-    path = write_config(tmp_path, more="[ward]\nenabled = true\n")
+    path = write_config(tmp_path, more=JOINED)
     (tmp_path / "store" / FILE).parent.mkdir(parents=True)
     (tmp_path / "store" / FILE).write_bytes(b"no database" * 1000)
     said = taimat(tmp_path, "config", "show", "-c", path)

@@ -54,7 +54,6 @@ def problems(text: str) -> str:
      't.toml:4: camera[1].sensor.focus_m: needs focus = "fixed"'),
     ("camera = 3\n", "t.toml:1: camera: is one of several: write [[camera]]"),
     ('[ward]\nuser = "x"\n', "t.toml:2: ward.user: needs password_file"),
-    ("[store\n", "t.toml: Expected ']'"),
 ])
 def test_a_mistake_is_named_with_its_place_and_remedy(text: str, told: str):
     assert told in problems(text)

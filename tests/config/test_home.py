@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config import places
 from agent.config.check import check_table, home_faults
 from agent.config.settings import Home, Settings, Ward
 
@@ -28,7 +29,8 @@ def test_no_other_broker_is_refused(one: str, other: str):
 
 
 def test_what_is_missing_is_named_with_its_remedy():
-    assert faults("", 1883, "ward", 8883).startswith("host: is missing: it takes the address")
+    told = list(places.faults(Settings(home=Home(enabled=True))))
+    assert [path for path, _ in told] == [("home", "host")] and told[0][1].startswith("is missing: it takes a name")
     assert [key for key, _ in home_faults(Settings(home=Home(user="taimat")))] == ["user"]
     assert not list(home_faults(Settings()))
 

@@ -90,12 +90,13 @@ def test_a_wrong_password_is_one_clear_line_and_heals(tmp_path):
         secret.unlink()
 
 
+LOGIN = 'user = "a"\npassword_file = "/etc/hostname"\n'
 FAULTS = {
     "port = 1": ("no_broker", "is the broker running"),
     'host = "no-such-host.invalid"': ("dns", "[ward] host"),
     'password_file = "/nonexistent"\nuser = "a"': ("password_file", "/nonexistent: No such file"),
-    'tls = true\nca = "/nonexistent.pem"': ("tls_files", "[ward] ca: No such file"),
-    "tls = true": ("tls_none", "see [ward] port and tls"),
+    f'{LOGIN}tls = true\nca = "/nonexistent.pem"': ("tls_files", "[ward] ca: No such file"),
+    f"{LOGIN}tls = true": ("tls_none", "see [ward] port and tls"),
 }
 
 

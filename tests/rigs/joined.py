@@ -10,7 +10,8 @@ from agent.store.folders import Folders
 from agent.store.membership import Membership
 
 WARD = Ward(enabled=True, ward="w07")           # a keeper with these settings leaves it so
-NOWHERE = '[ward]\nenabled = true\nward = "w07"\nport = 9\n'      # the same, for a configuration without a broker
+# The same, for a configuration without a broker.
+NOWHERE = '[ward]\nenabled = true\nward = "w07"\nport = 9\ntls = false\n'
 
 
 def join(db: StoreConnection, ward: str = WARD.ward) -> StoreConnection:

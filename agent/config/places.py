@@ -1,0 +1,93 @@
+"""Addresses, ports and paths in the settings: what can't be right whatever the machine is."""
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from agent.config.positions import Path
+from agent.config.settings import Settings
+from agent.config.source import SourceSpec, parse_source
+
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "ip6-localhost")
+LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*\.?\Z", re.I)
+NUMBERS = re.compile(r"[\d.]+\Z")
+ADDRESSED = re.compile(r"(?:[a-z]+://)?([^/\s:\[\]]+|\[[0-9a-f:.]+\])(?::(\d+))?/?\Z", re.I)
+FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home", ("ca", "password_file")),
+         ("update", ("release_key",)))
+
+
+def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """What is wrong: the key, and the remedy."""
+    yield from _listen(settings)
+    yield from _paths(settings)
+    for table in ("ward", "home"):
+        account = getattr(settings, table)
+        if (account.enabled or account.host) and (told := host_fault(account.host)):
+            yield (table, "host"), told
+    if settings.ward.enabled and settings.ward.tls and not (settings.ward.cert or settings.ward.user):
+        yield ("ward", "enabled"), ("needs what the ward knows this recorder by: cert and key from enrolment, or user "
+                                    "and password_file")
+
+
+def host_fault(host: str) -> str | None:
+    """What is wrong with the name or address of another machine."""
+    if not host:
+        return 'is missing: it takes a name or an address, as in "192.168.1.20"'
+    if _is_address(host) or HOST.match(host) and not NUMBERS.match(host):
+        return None
+    if NUMBERS.match(host):
+        return f'takes a whole address of four numbers, as in "192.168.1.20"; it is "{host}"'
+    if found := ADDRESSED.match(host):
+        port = f", and the port in its own key: port = {found[2]}" if found[2] else ""
+        return f'takes the name or address alone: "{found[1].strip("[]")}"{port}'
+    return 'takes a name or an address, as in "broker.example.vn" or "192.168.1.20"'
+
+
+def same_place(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Whether two pairs of host and port are one place, as far as that can be told without asking anybody."""
+    return (_plain(one[0]), one[1]) == (_plain(other[0]), other[1])
+
+
+def _plain(host: str) -> str:
+    plain = host.lower().rstrip(".")
+    return "localhost" if plain in THIS_MACHINE else plain
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _listen(settings: Settings) -> Iterator[tuple[Path, str]]:
+    web = settings.web
+    if not _is_address(web.listen) and (NUMBERS.match(web.listen) or not HOST.match(web.listen)):
+        yield ("web", "listen"), ('takes an address of this machine: "127.0.0.1" for itself alone, "0.0.0.0" for '
+                                  f'phones, too; it is "{web.listen}"')
+    for table in ("ward", "home"):
+        broker = getattr(settings, table)
+        if web.enabled and broker.enabled and same_place(("localhost", web.port), (broker.host, broker.port)):
+            yield (table, "port"), "is the page's, too ([web] port): on one machine only one of them can have it"
+
+
+def _spec(source: str) -> SourceSpec | None:
+    try:
+        return parse_source(source)
+    except ValueError:
+        return None
+
+
+def _paths(settings: Settings) -> Iterator[tuple[Path, str]]:
+    store = settings.store
+    named = {("store", key): getattr(store, key) for key in ("folder", "runtime")}
+    named |= {(table, key): value for table, keys in FILES for key in keys
+              if (value := getattr(getattr(settings, table), key))}
+    named |= {("camera", index, "source"): spec.target for index, camera in enumerate(settings.camera)
+              if (spec := _spec(camera.source)) and spec.scheme == "file"}
+    for path, value in named.items():
+        if not value.startswith("/"):
+            yield path, f'takes a whole path, from the first / on; "{value}" would mean another place for each program'
+    if store.folder.rstrip("/") == store.runtime.rstrip("/"):
+        yield ("store", "runtime"), "is folder, too: recordings need a card, sockets a place in memory"
