@@ -2,6 +2,7 @@
 from pathlib import Path
 
 from agent.cli.cameras import find
+from agent.cli.exits import denied
 from agent.config.settings import Camera, Settings
 from agent.host.clock import SystemClock
 from agent.store import pause
@@ -22,5 +23,5 @@ def seeing(settings: Settings, name: str, missing: str) -> Camera:
 
 def unanswered(path: Path, error: Exception) -> StoreError:
     """What a person is told when the socket `path` gave no answer."""
-    return StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; is Taimat running (taimat run), and "
-                      "may this user ask it (sudo)?")
+    remedy = "" if denied(error) else "; is Taimat running?"
+    return StoreError(f"{path}: {getattr(error, 'strerror', None) or error}{remedy}")

@@ -18,11 +18,12 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from agent.cli.doctor import rights
+from agent.cli.exits import denied, with_sudo
 from agent.cli.options import Config, Force
 from agent.cli.place import UserPlaces, config_path, user_places
 from agent.cli.terminal import console
 from agent.config.check import key_name
-from agent.config.load import TEMPLATE, load, read_text
+from agent.config.load import DEFAULT_PATH, TEMPLATE, load, read_text
 from agent.config.positions import Path as KeyPath
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
@@ -64,22 +65,40 @@ def init(path: NewFile = None, force: Force = False) -> None:
     """Write a first configuration with every key explained, and say what to do next."""
     mine = user_places()
     target = (path or mine.config).absolute()
-    if target.exists() and not force:
-        raise StoreError(f"{target}: is already there and was left as it is; use --force to replace it, or edit it")
     try:
+        if not force and _is_there(target):
+            raise StoreError(f"{target}: is already there and was left as it is; use --force to replace it, or edit it")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_durably(target, _fitted(mine).encode(), FOR_ALL if os.getuid() == 0 else FOR_OWNER)
         if os.getuid() == 0:
             os.chown(target, -1, target.parent.stat().st_gid)
     except OSError as error:
-        raise StoreError(f"{target}: {error.strerror}; choose another place: taimat config init FILE") from error
-    named = "" if target == mine.config else f" --config {escape(str(target))}"
+        remedy = "" if denied(error) else "; choose another place: taimat config init FILE"
+        raise StoreError(f"{target}: {error.strerror}{remedy}") from error
     out = console()
     out.print(f"[green]wrote[/green] {escape(str(target))}", soft_wrap=True)
-    out.print(f"next: 1. edit it: remove the '#' of a \\[\\[camera]] and give its source\n"
-              f"      2. taimat config check{named}\n"
-              f"      3. taimat doctor{named}\n"
-              f"      4. taimat run{named}", soft_wrap=True)
+    out.print(escape(_next(mine, target)), soft_wrap=True)
+
+
+def _is_there(path: Path) -> bool:
+    """Raises PermissionError where nobody but root may look."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _next(mine: UserPlaces, target: Path) -> str:
+    """What to do with a new configuration; on a device the units follow it by themselves."""
+    sudo = "sudo " if os.getuid() == 0 and os.environ.get("SUDO_USER") else ""
+    named = "" if target == mine.config else f" --config {target}"
+    steps = ["edit it: remove the '#' of a [[camera]] and give its source", f"{sudo}taimat config check{named}",
+             f"{sudo}taimat doctor{named}"]
+    if target != DEFAULT_PATH or rights.roles_group() is None:
+        steps.append(f"{sudo}taimat run{named}")
+    numbered = [f"{number}. {step}" for number, step in enumerate(steps, 1)]
+    return "next: " + "\n      ".join(numbered)
 
 
 def _fitted(mine: UserPlaces) -> str:
@@ -149,7 +168,7 @@ def _trouble(name: str) -> str | None:
         return f"{name}: there is no such file; correct the path, or put it there"
     if os.access(path, os.R_OK):
         return None
-    return f"{name}: this user may not read it; run this check as one who may (sudo), or change the file's mode"
+    return f"{name}: this user may not read it; check it by: {with_sudo()}"
 
 
 @app.command()
@@ -172,7 +191,8 @@ def _set_by_the_ward(own: Settings) -> dict[str, Any]:
         with as_owner(store), contextlib.closing(connect(store)) as db:
             return ward_settings.read(db).cfg
     except (OSError, StoreError, sqlite3.Error) as error:
-        print(f"what the ward has set can't be read: {error}; try it as root (sudo)", file=sys.stderr)
+        remedy = f"; type: {with_sudo()}" if denied(error) else ""
+        print(f"what the ward has set can't be read: {error}{remedy}", file=sys.stderr)
         return {}
 
 

@@ -1,4 +1,7 @@
 """Operating errors on a terminal: one clear line each, and the exit code that tells programs what is wrong."""
+import errno
+import os
+import shlex
 import sqlite3
 import sys
 
@@ -9,6 +12,8 @@ from agent.process.role import EXIT_ALREADY_RUNNING, EXIT_STORE
 from agent.store.database import StoreError
 
 CODES = {ConfigError: EXIT_BAD_CONFIG, StoreError: EXIT_STORE, AlreadyRunning: EXIT_ALREADY_RUNNING}
+TYPED = "TAIMAT_TYPED"          # what a command leaves to the process that it becomes
+VARIABLE = "TAIMAT_CONFIG"      # sudo passes no variable on
 
 
 def say(error: Exception) -> int:
@@ -16,11 +21,33 @@ def say(error: Exception) -> int:
 
     Raises every other error again, for that is a bug and needs its traceback.
     """
+    remedy = f"\ntype: {with_sudo()}" if denied(error) else ""
     for kind, code in CODES.items():
         if isinstance(error, kind):
-            print(redact(str(error)), file=sys.stderr)
+            print(redact(f"{error}{remedy}"), file=sys.stderr)
             return code
     if isinstance(error, sqlite3.Error):
         print(f"the store's database: {error}; taimat doctor looks at the card and at permissions", file=sys.stderr)
         return EXIT_STORE
+    if isinstance(error, PermissionError) and denied(error):
+        print(f"{error.filename}: this user may not look there{remedy}", file=sys.stderr)
+        return EXIT_STORE
     raise error
+
+
+def denied(error: BaseException | None) -> bool:
+    """Whether the error comes of rights that root has and this user has not."""
+    if os.getuid() == 0:
+        return False
+    while error is not None:
+        if isinstance(error, PermissionError) or getattr(error, "errno", None) in (errno.EACCES, errno.EPERM):
+            return True
+        error = error.__cause__
+    return False
+
+
+def with_sudo(*words: str) -> str:
+    """What root types for this command, or for `taimat` with these words."""
+    variable = [f"{VARIABLE}={os.environ[VARIABLE]}"] if os.environ.get(VARIABLE) else []
+    typed = shlex.join(words) if words else os.environ.get(TYPED, shlex.join(sys.argv[1:]))
+    return f"{shlex.join(['sudo', *variable, 'taimat'])} {typed}"

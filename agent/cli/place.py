@@ -1,11 +1,17 @@
 """Where this user's Taimat is: the configuration that a command means, and the store that belongs to it."""
+import contextlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.config.load import DEFAULT_PATH, load
-from agent.config.settings import Settings
-from agent.host.users import step_down
+import msgspec
+
+from agent.cli.exits import denied
+from agent.config.load import DEFAULT_PATH, STATE, ConfigError, last_good, load
+from agent.config.settings import Settings, Store
+from agent.core.passwords import redact
+from agent.host.users import as_owner, step_down
 from agent.store.database import FILE, StoreConnection, StoreError, connect
 from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
@@ -42,18 +48,50 @@ def config_path(given: Path | None) -> Path:
 
 
 def load_here(given: Path | None) -> Settings:
-    """The settings; root has the rights of their store's owner from then on. Raises ConfigError."""
-    settings = load(config_path(given))
-    step_down(Path(settings.store.folder))
+    """The settings; root has the rights of their store's owner from then on. Raises ConfigError.
+
+    A mistake in the file is told, and does not stop a command while the recorder goes on with the last good one.
+    """
+    path = config_path(given)
+    try:
+        settings = load(path)
+    except ConfigError as error:
+        if denied(error) or (settings := _in_use(path)) is None:
+            raise
+        print(redact(f"{error}\nuntil that is right, the last good configuration holds"), file=sys.stderr)
+    store = Path(settings.store.folder)
+    step_down(store)
+    _demand_sight(store)
     return settings
+
+
+def _demand_sight(store: Path) -> None:
+    """Raises StoreError where this user may not even see what is in the store: it would seem to be empty."""
+    try:
+        (store / FILE).stat()
+    except PermissionError as error:
+        raise StoreError(f"{store}: this user may not look there") from error
+    except OSError:
+        return
+
+
+def _in_use(path: Path) -> Settings | None:
+    """What a recorder goes on with beside a wrong file: the last good settings, else those that nobody has to make."""
+    with as_owner(STATE if path == DEFAULT_PATH else path.parent), contextlib.suppress(OSError, msgspec.MsgspecError):
+        return last_good(path)
+    own = user_places()
+    store = {own.config: own.store, DEFAULT_PATH: STATE}.get(path)
+    if store is None or not os.path.exists(store / FILE):
+        return None
+    return Settings(store=Store(folder=str(store), runtime=str(own.runtime)))
 
 
 def _found(given: Path | None) -> tuple[Settings, Folders]:
     settings = load_here(given)
     folders = Folders(Path(settings.store.folder))
     if not os.path.exists(folders.root / FILE):
-        raise StoreError(f"{folders.root}: nothing was recorded here yet, or this user may not look (sudo); "
-                         f"to begin: taimat run")
+        begin = "taimat doctor says what keeps it" if config_path(given) == DEFAULT_PATH else "to begin: taimat run"
+        raise StoreError(f"{folders.root}: nothing was recorded here yet; {begin}")
     return settings, folders
 
 

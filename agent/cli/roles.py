@@ -3,6 +3,7 @@
 Such a process lives for months and must not carry the command line's libraries in memory.
 """
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -17,7 +18,9 @@ Network = Annotated[bool, typer.Option("--network", help="All network cameras an
 
 
 def _become(module: str, config: Path | None, *more: str) -> NoReturn:
+    from agent.cli.exits import TYPED
     from agent.cli.place import config_path
+    os.environ[TYPED] = shlex.join(sys.argv[1:])
     os.execv(sys.executable, [sys.executable, "-m", module, "--config", str(config_path(config)), *more])
 
 

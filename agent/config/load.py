@@ -70,6 +70,8 @@ def load(path: Path) -> Settings:
     """The settings in the file at `path`. Raises ConfigError."""
     try:
         return parse(read_text(path), str(path))
+    except PermissionError as error:
+        raise ConfigError(f"{path}: this user may not read it") from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make one with: taimat config init {path}") from error
 
@@ -94,7 +96,7 @@ def keep_as_good(path: Path) -> None:
             write_durably(copy, data, 0o600)
 
 
-def _last_good(path: Path) -> Settings:
+def last_good(path: Path) -> Settings:
     """The last good settings, with the passwords that the present file has. Raises OSError, MsgspecError."""
     handle = open_plain(_good_copy(path))
     with open(handle, "rb") as copy:
@@ -138,6 +140,6 @@ def load_or_last_good(path: Path) -> tuple[Settings, str | None]:
         return load(path), None
     except ConfigError as error:
         try:
-            return _last_good(path), str(error)
+            return last_good(path), str(error)
         except (OSError, msgspec.MsgspecError):
             raise error from None

@@ -10,7 +10,7 @@ KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za
 LONG_QUOTES = ('"""', "'''")
 
 
-class Entry(NamedTuple):
+class KeyEntry(NamedTuple):
     """One key or table's header; tables of an array are counted from 0, as in ("camera", 0, "fps")."""
 
     line: int
@@ -33,7 +33,7 @@ def _parts(dotted: str) -> list[str]:
     return [part.strip().strip("\"'") for part in dotted.split(".")]
 
 
-def entries(text: str) -> Iterator[Entry]:
+def entries(text: str) -> Iterator[KeyEntry]:
     """All keys and headers in their order, also those that stand there twice."""
     counts: dict[Path, int] = {}
 
@@ -54,9 +54,9 @@ def entries(text: str) -> Iterator[Entry]:
                 array = (*resolve(parts[:-1]), parts[-1])
                 counts[array] = counts.get(array, -1) + 1
             table = resolve(parts)
-            yield Entry(number, table, True)
+            yield KeyEntry(number, table, True)
         elif key := KEY.match(line):
-            yield Entry(number, (*table, *_parts(key[1])), False)
+            yield KeyEntry(number, (*table, *_parts(key[1])), False)
 
 
 def positions(text: str) -> dict[Path, int]:

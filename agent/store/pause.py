@@ -86,9 +86,11 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
             if len(data) > LARGEST_B:
                 raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause anew")
             write_durably(target, data, 0o640)
+    except PermissionError as error:
+        raise StoreError(f"{target}: the recorder's owner alone pauses its cameras") from error
     except OSError as error:
-        raise StoreError(f"{target}: {error.strerror}; try it as root (sudo), and check that the card is not full or "
-                         "read-only (taimat doctor)") from error
+        raise StoreError(f"{target}: {error.strerror}; check that the card is not full or read-only (taimat doctor)"
+                         ) from error
     return changed
 
 

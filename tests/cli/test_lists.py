@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.cli.events import changes
 from agent.cli.footage import PAGE_N, newest
+from agent.config.load import keep_as_good
 from agent.host.clock import Instant
 from agent.store import clips, events
 from agent.store.boots import date
@@ -173,3 +174,15 @@ def test_a_camera_is_shown_by_its_title_and_found_by_it(tmp_path: Path, folders:
     assert (plain["camera"], plain["title"]) == ("yard", "Cổng [trước]")
     paused = taimat(tmp_path, "pause", "-c", config, "Cổng [trước]")
     assert paused.stdout.startswith("paused  Cổng [trước], until") and not paused.stderr
+
+
+def test_a_typo_does_not_stop_a_look_while_recording_goes_on(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
+    add_clip(db, "gate", NTP)
+    config = write_config(tmp_path, f"file:{tmp_path}/a.mp4")
+    keep_as_good(config)
+    config.write_text(config.read_text() + "fps = 5s\n")
+    for command in (["clips", "list", "--json"], ["events"], ["requests"], ["pause", "--list"], ["pause", "yard"]):
+        said = taimat(tmp_path, *command, "-c", config)
+        assert said.returncode == 0 and ":10:7: 5s has a unit" in said.stderr and "last good" in said.stderr
+    assert json.loads(taimat(tmp_path, "clips", "list", "--json", "-c", config).stdout)["camera"] == "gate"
+    assert taimat(tmp_path, "config", "check", "-c", config).returncode == 78

@@ -102,4 +102,4 @@ def test_root_works_as_the_stores_owner_and_another_user_is_told_to_be_root(fold
     made = as_child(code)
     assert len(made) == 8 and (folders.keys / decisions.FILE).stat().st_uid == NOBODY[0]
     said = as_child(code_for_a_stranger)
-    assert "sudo" in said and made not in said
+    assert "the recorder's owner alone decides" in said and made not in said

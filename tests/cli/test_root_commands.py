@@ -1,17 +1,22 @@
 """Commands of root's on a device: what they make in the store is its owner's, and what they hand out is root's."""
 import os
+import shlex
+import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from agent.config.load import keep_as_good
 from agent.host.files import write_output
 from agent.host.users import as_before, step_down
 from agent.store import clips, pause
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
+from agent.store.folders import Folders
 from tests.cli.cli import environment
 from tests.conftest import HandClock
 from tests.rigs.users import Premises
@@ -37,16 +42,21 @@ def home() -> Iterator[Premises]:
 
 @pytest.fixture
 def config(home: Premises, tmp_path: Path) -> Path:
-    path = tmp_path / "taimat.toml"
+    path = home.config
     path.write_text(f'[store]\nfolder = "{home.folders.root}"\nruntime = "{home.runtime}"\n'
                     '[[camera]]\nname = "yard"\nsource = "file:/yard.mp4"\n')
+    path.chmod(0o640)
+    os.chown(path, 0, home.users.gids["taimat"])
     return path
 
 
-def as_root(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+def as_root(folder: Path, *words: object, user: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """The command by the system's Python, as on a device: the tests' own may be root's alone."""
-    return subprocess.run([PYTHON, "-m", "agent", *map(str, words)], cwd="/", env=environment(folder), text=True,
+    return subprocess.run([*user, PYTHON, "-m", "agent", *map(str, words)], cwd="/", env=environment(folder), text=True,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=HANG_S)
+
+
+STRANGER = ["setpriv", "--reuid=61999", "--regid=61999", "--clear-groups"]
 
 
 def owners(*folders: Path) -> dict[str, int]:
@@ -89,3 +99,58 @@ def test_a_link_where_a_person_s_file_goes_is_replaced_and_a_device_is_written_t
     write_output(target, b"\xff\xd8")
     write_output(Path("/dev/null"), b"\xff\xd8")
     assert precious.read_text() == "mine" and target.read_bytes() == b"\xff\xd8" and not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize("words", [
+    ["clips", "list"], ["events", "--last", "3"], ["pause", "yard", "--for", "1h"], ["pause", "--list"], ["resume"],
+    ["requests"], ["config", "check"], ["config", "show"], ["doctor"], ["pair"], ["verify"], ["busy", "yard"],
+    ["export", "--last", "1h"], ["snapshot", "yard"], ["household-key"], ["run"]], ids=" ".join)
+@pytest.mark.parametrize("open_config", [False, True], ids=["file of root's", "store of the keeper's"])
+def test_a_fresh_user_is_told_the_very_command_with_sudo(home, config, tmp_path, words: list[str], open_config: bool):
+    if as_root(tmp_path, "--version").returncode:
+        pytest.skip("Debian's packages are incomplete, see scripts/test")
+    if open_config:
+        if words[0] == "config":
+            pytest.skip("needs no store")
+        config.parent.chmod(0o755)
+        config.chmod(0o644)
+    said = as_root(tmp_path, *words, "-c", config, user=STRANGER)
+    told = said.stdout + said.stderr
+    assert said.returncode and "Traceback" not in told, told
+    assert f"sudo taimat {shlex.join([*words, '-c', str(config)])}" in told and "config init" not in told, told
+
+
+def test_what_a_fresh_user_may_not_write_is_said_with_sudo_too(home, config, tmp_path):
+    if as_root(tmp_path, "--version").returncode:
+        pytest.skip("Debian's packages are incomplete, see scripts/test")
+    for words in (["config", "init", config], ["discover", "--at", "127.0.0.9", "--write", config]):
+        said = as_root(tmp_path, *words, user=STRANGER)
+        assert said.returncode
+        assert said.stderr.endswith(f"type: sudo taimat {shlex.join(map(str, words))}\n"), said.stderr
+
+
+def test_root_goes_on_with_what_the_keeper_has_as_last_good(home, config, tmp_path):
+    if as_root(tmp_path, "--version").returncode:
+        pytest.skip("Debian's packages are incomplete, see scripts/test")
+    os.chown(config.parent, home.users.uids["taimat-keeper"], -1)       # beside the file lies what its owner has kept
+    home.as_role("keeper", lambda: keep_as_good(config))
+    config.write_text(config.read_text() + "fps = 5s\n")
+    said = as_root(tmp_path, "clips", "list", "-c", config, "--json")
+    assert said.returncode == 0 and "the last good configuration holds" in said.stderr
+    assert as_root(tmp_path, "pause", "yard", "-c", config).returncode == 0 and pause.load(home.folders).cameras
+
+
+def test_beside_a_wrong_file_that_was_never_right_the_users_own_store_is_looked_at():
+    folder = Path(tempfile.mkdtemp(prefix="tm-"))
+    if as_root(folder, "--version").returncode:
+        pytest.skip("Debian's packages are incomplete, see scripts/test")
+    with closing(connect(Folders(folder / ".local/share/taimat").create().root)) as db:
+        clips.open_row(db, "yard", "motion", HandClock().now(), "h264", 640, 360)
+    config = folder / ".config/taimat/taimat.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[store\n")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, 61_999, 61_999)
+    said = as_root(folder, "requests", user=STRANGER)
+    shutil.rmtree(folder)
+    assert said.returncode == 0 and "Write: [store]" in said.stderr and "last good" in said.stderr

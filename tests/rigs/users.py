@@ -64,6 +64,7 @@ class Premises:
             folder.chmod(int(mode, 8))
         self.runtime = self._place / "run/taimat"
         self.folders = Folders(self._place / "var/lib/taimat")
+        self.config = self._place / "etc/taimat/taimat.toml"
 
     def as_role(self, role: str, work: Callable[[], Any]) -> Any:
         """What `work` returns in a process of that role's user; what it raises is raised here."""

@@ -28,7 +28,7 @@ from agent.ward.watch import lines
     ('[ward]\nwards = ["all"]\n[city]\nhost = "h"\n', "w.toml:4: city.host: is for a ward's forwarder"),
     ('[city]\nkey = "a.pem"\n', "w.toml:1: city.cert: cert and key go together"),
     ('[metrics]\nlisten = 3\n', "w.toml:2: metrics.listen: takes text in quotes"),
-    ("[ward\n", "w.toml: Expected ']'"),
+    ("[ward\n", "w.toml:1:1: a table's name stands between as many [ as ]. Write: [ward]"),
 ])
 def test_a_mistake_is_named_with_its_place_and_remedy(text, told):
     with pytest.raises(ConfigError) as caught:

@@ -70,4 +70,4 @@ def append(path: Path, blocks: Iterable[str]) -> None:
         write_durably(target, text.encode(), FOR_OWNER | for_roles)
         os.chown(target, before.st_uid, before.st_gid)
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; run it as a user who may write there (sudo)") from error
+        raise StoreError(f"{path}: {error.strerror}; nothing was written") from error

@@ -6,6 +6,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
+from agent.cli.exits import with_sudo
 from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
 from agent.host.clock import SystemClock
@@ -44,7 +45,7 @@ def examine(ward: Ward, store: Path) -> CheckVerdict:
     except LinkFault as fault:
         return bad(str(fault), REMEDIES[fault.kind])
     except StoreError as error:
-        return bad(str(error), "see permissions; run this as root (sudo)")
+        return bad(str(error), f"see permissions, or: {with_sudo()}")
 
 
 def own_id(store: Path) -> str:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
+from agent.cli.exits import with_sudo
 from agent.cli.footage import newest
 from agent.cli.terminal import size
 from agent.config.settings import Store
@@ -107,7 +108,7 @@ def _speed(place: Path, facts: HostFacts) -> CheckVerdict:
                 os.fdatasync(file)
                 longest_s = max(longest_s, time.monotonic() - flushed_s)
     except PermissionError:
-        return bad("can't be written by this user", "run this as root (sudo), and see permissions")
+        return bad("can't be written by this user", f"see permissions, or: {with_sudo()}")
     except OSError as error:
         return bad(f"can't be written: {error.strerror}", "restart the device; if it stays so, replace the card")
     b_per_s = WRITTEN_B / (time.monotonic() - began_s)

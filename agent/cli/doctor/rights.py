@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, warn, worst
+from agent.cli.exits import with_sudo
 from agent.config.settings import Settings
 from agent.config.source import RAW, parse_source
 from agent.core.passwords import redact
@@ -43,7 +44,7 @@ def _folder(folder: Path, group: int | None) -> Iterator[CheckVerdict]:
     except FileNotFoundError:
         return          # made at the first start
     except OSError as error:
-        yield bad(f"{folder}: {error.strerror}", f"run this as root (sudo), or as a member of group {GROUP}")
+        yield bad(f"{folder}: {error.strerror}", with_sudo())
         return
     if group is not None and status.st_uid in _owners():
         if status.st_gid != group:

@@ -35,9 +35,13 @@ class CardContent:
 
 def read(folder: Path, tell: Callable[[int], None]) -> CardContent:
     """Read the store in `folder`; `tell` hears how many clips were hashed. Raises StoreError, sqlite3.Error."""
-    if not (folder / FILE).exists():
-        raise StoreError(f"{folder}: there is no {FILE} here, or this user may not look (sudo); "
-                         "name the folder of a store, as [store] folder does")
+    try:
+        (folder / FILE).stat()
+    except PermissionError as error:
+        raise StoreError(f"{folder}: this user may not look there") from error
+    except OSError as error:
+        raise StoreError(f"{folder}: there is no {FILE} here; name the folder of a store, as [store] folder does"
+                         ) from error
     files = dict(_files(Folders(folder), tell))
     with _opened(folder) as db:
         if not demand_known(db, folder / FILE):

@@ -89,7 +89,7 @@ def connect(folders: Folders, file: str = FILE) -> StoreConnection:
             sync_folder(folders.root)
         return open_file(path, _make, mode=0o600)
     except PermissionError as error:
-        raise StoreError(f"{path}: the recorder's owner alone decides: try it as root (sudo)") from error
+        raise StoreError(f"{path}: the recorder's owner alone decides") from error
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the card is not full or "
                          "read-only (taimat doctor)") from error

@@ -51,7 +51,7 @@ def _draft(target: Path) -> Iterator[Path]:
     except BlockingIOError:
         raise ExportError(f"{target} is being written by another export right now; choose another name") from None
     except OSError as error:
-        remedy = REMEDIES.get(error.errno or 0, "choose another place, or try it as another user (sudo)")
+        remedy = REMEDIES.get(error.errno or 0, "choose another place, or be another user")
         raise ExportError(f"{error.filename or target}: {error.strerror}; nothing was written; {remedy}") from error
 
 

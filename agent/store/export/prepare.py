@@ -77,7 +77,7 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
         raise ExportError(f"{camera}: {error}") from error
     except OSError as error:
         raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; "
-                          "read it as a user who may read recordings (sudo), or see taimat doctor") from error
+                          "see taimat doctor") from error
     if not films:
         whys = {_why(clip) for clip in found} - {""}
         raise ExportError("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))

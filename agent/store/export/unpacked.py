@@ -28,8 +28,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> Package:
                 files[str(path.relative_to(folder))] = _hashed(path)
                 tell(len(files))
     except OSError as error:
-        raise StoreError(f"{error.filename or folder}: {error.strerror}; read it as another user (sudo), or copy the "
-                         "export anew") from error
+        raise StoreError(f"{error.filename or folder}: {error.strerror}; copy the export anew") from error
     return Package(papers.pop(seals.MANIFEST, b""), papers.pop(stretch.FILE, b""), papers, files)
 
 

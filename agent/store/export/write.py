@@ -91,7 +91,7 @@ def _write(export: Export, film: CutFilm, path: Path, tell: Tell) -> int:
     except BlockingIOError:
         raise ExportError(f"{path} is being written by another export right now; choose another name") from None
     except OSError as error:
-        remedy = REMEDIES.get(error.errno or 0, "choose another place, or try it as another user (sudo)")
+        remedy = REMEDIES.get(error.errno or 0, "choose another place, or be another user")
         raise ExportError(f"{error.filename or path}: {error.strerror}; nothing was written; {remedy}") from error
     return size_b
 
