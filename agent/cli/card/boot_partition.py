@@ -1,0 +1,80 @@
+"""The files of a boot partition that a recorder's start hangs on, and all that is wrong with them."""
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from agent.cli.card import yaml_lines
+from agent.core.card import cmdline_judge, config_judge, network_judge, packages, user_data_judge
+from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.overlay_names import OverlayNames, from_list, from_readme
+from agent.core.card.yaml_file import YamlFile
+from agent.core.household.access import CODE_RANDOM_B, tidy
+
+OVERLAYS = Path(__file__).with_name("overlays.txt")
+FILE_B_MAX = 1 << 20
+CODE = "taimat-code.txt"
+CODE_N = CODE_RANDOM_B * 8 // 5
+INSTALLS = "/boot/firmware/taimat"          # a user-data that installs from the card names it
+
+
+def judge(card: Path) -> list[CardFinding]:
+    """All findings on a mounted boot partition. Raises NoYaml, and OSError where a file can't be read."""
+    config = _text(card / config_judge.FILE)
+    if config is None:
+        return [error(config_judge.FILE, 0, f"{card} is no boot partition of a Raspberry Pi: it has no config.txt",
+                      "name the folder where the card's first partition (bootfs) is mounted")]
+    code = _text(card / CODE)
+    findings = config_judge.judge(config, _names(card), paired_by_label=code is not None)
+    cmdline = _text(card / cmdline_judge.FILE)
+    if cmdline is None:
+        findings.append(error(cmdline_judge.FILE, 0, "it is missing, and the kernel finds no system without it",
+                              "copy it from the card as it was flashed"))
+    else:
+        findings += cmdline_judge.judge(cmdline)
+    return [*findings, *_cloud(card), *_code(code)]
+
+
+def _names(card: Path) -> OverlayNames:
+    """The card's own list of overlays, or ours."""
+    readme = _text(card / "overlays" / "README")
+    return readme and from_readme(readme) or from_list(OVERLAYS.read_text(encoding="utf-8"))
+
+
+def _cloud(card: Path) -> Iterator[CardFinding]:
+    """The three files of cloud-init, where the card has them: other systems do without."""
+    user_data = _text(card / user_data_judge.FILE)
+    if user_data is None:
+        return
+    wrong = user_data_judge.begins_right(user_data)
+    yield from wrong or _yaml(user_data_judge.FILE, user_data, user_data_judge.judge)
+    meta_data = _text(card / user_data_judge.META_FILE)
+    if meta_data is None:
+        yield error(user_data_judge.META_FILE, 0, "it is missing, and cloud-init leaves the other files alone without",
+                    "copy it from firmware_cfg/card, or from the card as it was flashed")
+    else:
+        yield from _yaml(user_data_judge.META_FILE, meta_data, user_data_judge.judge_meta)
+    network = _text(card / network_judge.FILE)
+    if network is not None:
+        yield from _yaml(network_judge.FILE, network, network_judge.judge)
+    if INSTALLS in user_data:
+        folder = card / packages.FOLDER
+        yield from packages.judge({each.name: each.stat().st_size for each in folder.iterdir()}
+                                  if folder.is_dir() else None)
+
+
+def _yaml(file: str, text: str, rules: Callable[[YamlFile], list[CardFinding]]) -> list[CardFinding]:
+    read = yaml_lines.read(file, text.removeprefix("\ufeff"))
+    return [read] if isinstance(read, CardFinding) else rules(read)
+
+
+def _code(code: str | None) -> Iterator[CardFinding]:
+    if code is not None and len(tidy(code)) != CODE_N:
+        yield warning(CODE, 1, f"a pairing code has {CODE_N} letters and digits, so this one will not be taken over",
+                      "make one with taimat card make, or remove the file")
+
+
+def _text(path: Path) -> str | None:
+    """What a file says; None where there is none. What is no UTF-8 shows as such. Raises OSError."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read(FILE_B_MAX).decode("utf-8", errors="replace").replace("\r\n", "\n")

@@ -1,0 +1,79 @@
+"""`taimat card check | fit`: the boot partition of a card, in a computer or on the recorder itself."""
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from agent.cli.card.boot_partition import judge
+from agent.cli.card.yaml_lines import NoYaml
+from agent.cli.options import Json
+from agent.cli.terminal import console, count, json_line
+from agent.core.card import boot_block, cmdline_judge, config_judge
+from agent.core.card.finding import CardFinding
+from agent.host.files import write_durably
+from agent.store.database import StoreError
+
+EXIT_OF = {"warning": 1, "error": 2}
+EXIT_NO_LIBRARY = 69
+COLOUR = {"warning": "yellow", "error": "bold red"}
+READABLE = 0o644
+
+app = typer.Typer(no_args_is_help=True, help="The boot partition of a recorder's card: judge it, fit it.")
+Card = Annotated[Path, typer.Argument(
+    metavar="DIR", help="Where the card's first partition (bootfs) is mounted; on the recorder, /boot/firmware.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Take out what an earlier fit has added.")]
+
+
+@app.command()
+def check(card: Card = Path("/boot/firmware"), json: Json = False) -> None:
+    """Judge config.txt, cmdline.txt, cloud-init's files and the packages: each mistake with line, why and remedy."""
+    try:
+        findings = judge(card)
+    except NoYaml:
+        typer.echo("cloud-init's files are YAML, and PyYAML is not installed: sudo apt install python3-yaml", err=True)
+        raise typer.Exit(EXIT_NO_LIBRARY) from None
+    except OSError as problem:
+        raise StoreError(f"{problem.filename or card}: {problem.strerror}; is the card mounted, and may this user "
+                         "read it?") from problem
+    for finding in findings:
+        if json:
+            json_line(finding)
+        else:
+            _tell(finding)
+    if not json:
+        _sum_up(card, findings)
+    raise typer.Exit(max((EXIT_OF[each.severity] for each in findings), default=0))
+
+
+def _tell(finding: CardFinding) -> None:
+    place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    console().print(f"{place}: [{COLOUR[finding.severity]}]{finding.severity}[/]: {escape(finding.why)}\n"
+                    f"  → {escape(finding.remedy)}", soft_wrap=True)
+
+
+def _sum_up(card: Path, findings: list[CardFinding]) -> None:
+    if not findings:
+        console().print(f"[green]ok[/green]  {escape(str(card))}: nothing speaks against this card", soft_wrap=True)
+        return
+    errors_n = sum(each.severity == "error" for each in findings)
+    console().print(f"\n{count(errors_n, 'error')}, {count(len(findings) - errors_n, 'warning')}")
+
+
+@app.command()
+def fit(card: Card = Path("/boot/firmware"), undo: Undo = False) -> None:
+    """Add a recorder's lines to config.txt and words to cmdline.txt; all that stands there stays.
+
+    The package taimat-board does it by itself, and takes them out when it is purged.
+    """
+    config, cmdline = card / config_judge.FILE, card / cmdline_judge.FILE
+    try:
+        before = config.read_text(encoding="utf-8"), cmdline.read_text(encoding="utf-8")
+        after = (boot_block.removed if undo else boot_block.added)(*before)
+        for file, old, new in zip((config, cmdline), before, after, strict=True):   # first the one with the record
+            if new != old:
+                write_durably(file, new.encode(), READABLE)
+    except (OSError, UnicodeDecodeError) as problem:
+        raise StoreError(f"{card}: {problem}; name the folder where the card's first partition is mounted") from problem
+    changed = "as it was" if before == after else "changed" if not undo else "as the system made it"
+    console().print(f"[green]ok[/green]  {escape(str(card))}: {changed}", soft_wrap=True)

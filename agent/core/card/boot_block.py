@@ -1,0 +1,84 @@
+"""What a recorder adds to the boot files of Raspberry Pi OS, and how that is taken out again. What is there stays.
+
+In config.txt our lines are one block at the end; a comment in it keeps the words that were added to cmdline.txt, so
+that the card itself knows what is to be undone.
+"""
+import re
+
+from agent.core.card.config_txt import overlays, parameters, settings
+
+BEGIN, END = "# >>> taimat-board >>>", "# <<< taimat-board <<<"
+ADDED = "# words in cmdline.txt: "
+# Each word's why is in docs/design/board.md.
+WORDS = ("cgroup_enable=memory", "fsck.repair=yes", "panic=10", "watchdog_disarm=0", "quiet")
+DISPLAY = "vc4-kms-v3d"
+SMALL = ("pi02", "pi3+")                    # boards with 512 MB
+_BLOCK = re.compile(rf"(?ms)^{BEGIN}$.*?^{END}$\n?")
+
+HEAD = """
+# Raspberry Pi OS' own lines above stay as they are. "apt purge taimat-board" takes this block out.
+[all]
+# Ends the scope of any overlay above: what follows is for the board.
+dtoverlay=
+# No sound: a recorder plays none, and listening is a consent of its own.
+dtparam=audio=off
+# No Bluetooth radio: nothing here uses it.
+dtoverlay=disable-bt
+# The hardware watchdog runs before Linux does: a hang before systemd also ends in a reset.
+kernel_watchdog_timeout=60
+"""
+CAMERA_MEMORY = """# 128 MB for camera and screen: 256 of 512 MB is the default, and the camera needs about 35.
+[{board}]
+dtoverlay=vc4-kms-v3d,cma-128
+"""
+TAIL = """# Linux can't read the board's private key until the next reset; the firmware still signs with it.
+[pi4]
+lock_device_private_key=1
+[pi5]
+lock_device_private_key=1
+# What a tool appends is for all boards, and for none of our overlays.
+[all]
+dtoverlay=
+"""
+
+
+def added(config: str, cmdline: str) -> tuple[str, str]:
+    """config.txt and cmdline.txt with what a recorder adds; once, however often it is asked for."""
+    config, cmdline = removed(config, cmdline)
+    there = cmdline.split()
+    words = [word for word in WORDS if word not in there]
+    memory = [CAMERA_MEMORY.format(board=board) for board in SMALL if _has_default(board, config)]
+    block = "".join([BEGIN, HEAD, *memory, TAIL, ADDED, " ".join(words), "\n", END, "\n"])
+    return _ended(config) + block, _with(cmdline, words)
+
+
+def removed(config: str, cmdline: str) -> tuple[str, str]:
+    """Both files without it, as they were before."""
+    block = _BLOCK.search(config)
+    if block is None:
+        return config, cmdline
+    ours = next((line.removeprefix(ADDED).split() for line in block[0].splitlines() if line.startswith(ADDED)), [])
+    first, newline, more = cmdline.partition("\n")
+    at_end = " ".join(["", *ours])
+    if ours and first.endswith(at_end):
+        first = first.removesuffix(at_end)
+    elif set(ours) & set(first.split()):        # somebody has added words of their own since
+        first = " ".join(word for word in first.split() if word not in ours)
+    return config[:block.start()] + config[block.end():], first + newline + more
+
+
+def _has_default(board: str, config: str) -> bool:
+    """Whether the board loads the display's overlay, and nobody has chosen a size of camera memory for it."""
+    all_settings = settings(config)
+    sized = any(name.startswith("cma-") for _, scope, name in parameters(board, all_settings) if scope == DISPLAY)
+    return not sized and any(each.name == DISPLAY for each in overlays(board, all_settings))
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _with(cmdline: str, words: list[str]) -> str:
+    """The first line with these words behind its own."""
+    first, newline, more = cmdline.partition("\n")
+    return (" ".join([first.rstrip(), *words]) if words else first) + newline + more

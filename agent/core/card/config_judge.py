@@ -1,0 +1,214 @@
+"""What is wrong with a config.txt, line by line and board by board."""
+import re
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+
+from agent.core.card.config_txt import (
+    BOARDS,
+    COLUMNS_MAX,
+    DIRECTIVES,
+    BootSetting,
+    filter_on,
+    kind_of,
+    overlays,
+    parameters,
+    seen_by,
+    settings,
+)
+from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.overlay_names import BASE, OverlayNames
+from agent.core.card.setting_names import KNOWN, ONLY_ON, STOCK
+
+FILE = "config.txt"
+OURS = ("pi02", "pi3", "pi4", "pi5")        # the boards that a recorder runs on
+SENSORS = frozenset(("arducam-64mp", "arducam-pivariety", "imx219", "imx258", "imx290", "imx296", "imx327", "imx335",
+                     "imx378", "imx415", "imx462", "imx477", "imx500", "imx519", "imx708", "ov2311", "ov5647",
+                     "ov64a40", "ov7251", "ov9281"))
+DISPLAY = "vc4-kms-v3d"
+CMA_MAX_MB = 192                            # of the 512 MB of a Zero 2 W
+QUOTES = "'\"“”‘’„"
+
+
+def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardFinding]:
+    """All findings, in the order of their lines. `paired_by_label`: the code need not be read off a screen."""
+    found = [*_lines(text), *_names(settings(text), names)]
+    for rule in (_cameras, _display, _processor, _sections, _stock):
+        found += rule(settings(text))
+    if not paired_by_label:
+        found += _screen(settings(text))
+    return sorted(dict.fromkeys(found), key=lambda each: each.line)
+
+
+def _lines(text: str) -> Iterator[CardFinding]:
+    """What the firmware takes in another way than it looks."""
+    if text.startswith("\ufeff"):
+        yield error(FILE, 1, "the file begins with an invisible mark (BOM): the firmware does not understand this line",
+                    "save it as UTF-8 without BOM; in Windows' Notepad: Save as, encoding UTF-8")
+    last = ""
+    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
+        if len(line) > COLUMNS_MAX and not line.lstrip().startswith("#"):
+            yield error(FILE, number, f"the line has {len(line)} characters, and the firmware reads {COLUMNS_MAX}",
+                        "put parameters into lines of their own below: dtparam=NAME=VALUE")
+        if (named := filter_on(line.strip())) is not None:
+            last = named
+            if kind_of(named) is None:
+                yield warning(FILE, number, f"there is no filter [{named}]: who sees what follows is unknown",
+                              f"write [{_close(named, [*BOARDS, 'all']) or 'all'}], or take it out")
+        elif line.strip() and not line.lstrip().startswith("#"):
+            yield from _entry(number, line)
+    if last not in ("", "all"):
+        yield warning(FILE, len(text.splitlines()), f"the file ends in [{last}]: what a tool appends counts only there",
+                      "add a last line: [all]")
+
+
+def _entry(number: int, line: str) -> Iterator[CardFinding]:
+    name, equals, value = line.partition("=")
+    if not equals:
+        if name.split()[0] not in DIRECTIVES:
+            yield warning(FILE, number, f"{line.strip()!r} is no setting: the firmware ignores it",
+                          "write NAME=VALUE, or put # before it")
+        return
+    if name != name.strip() or value[:1].isspace():
+        yield error(FILE, number, "a space stands beside the =: the firmware takes it for a part of the name or value",
+                    f"write {name.strip()}={value.strip()}")
+    if "#" in value:
+        yield error(FILE, number, "a comment stands behind a setting: the firmware takes it for a part of the value",
+                    "put the comment into a line of its own above")
+    elif any(mark in value for mark in QUOTES):
+        yield warning(FILE, number, "the firmware knows no quotation marks: they are a part of the value",
+                      "take them out")
+    if name.strip().partition(":")[0] not in KNOWN:
+        close = _close(name.strip(), KNOWN)
+        yield warning(FILE, number, f"{name.strip()} is no setting that we know, and the firmware ignores unknown ones",
+                      f"is {close} meant?" if close else "correct its name, or take the line out")
+
+
+def _names(all_settings: Sequence[BootSetting], names: OverlayNames) -> Iterator[CardFinding]:
+    """Overlays and parameters that do not exist, and board parameters that an overlay catches."""
+    say = error if names.complete else warning
+    by_whom = "the card's own overlays/README" if names.complete else "the list of names that we have"
+    for board in BOARDS:
+        for loaded in overlays(board, all_settings):
+            if loaded.name not in names.parameters:
+                close = names.close_to(loaded.name)
+                yield say(FILE, loaded.line, f"{by_whom} has no overlay {loaded.name}: the firmware goes on without it",
+                          f"is {close} meant?" if close else "correct its name, or take the line out")
+        for setting, scope, parameter in parameters(board, all_settings):
+            yield from _parameter(setting, scope, parameter, names, say)
+
+
+def _parameter(setting: BootSetting, scope: str, parameter: str, names: OverlayNames,
+               say: Callable[[str, int, str, str], CardFinding]) -> Iterator[CardFinding]:
+    of_board = setting.name == "dtparam" and names.takes(BASE, parameter)
+    if not scope:
+        if not of_board:
+            close = names.parameter_close_to(BASE, parameter)
+            yield say(FILE, setting.line, f"the board has no parameter {parameter}",
+                      f"is {close} meant?" if close else "put it behind the overlay that takes it")
+    elif scope in names.parameters and not names.takes(scope, parameter):
+        if not of_board:
+            close = names.parameter_close_to(scope, parameter)
+            yield say(FILE, setting.line, f"the overlay {scope} has no parameter {parameter}",
+                      f"is {close} meant?" if close else "correct its name, or take it out")
+    elif of_board and names.takes(scope, parameter) and scope in names.parameters:
+        yield warning(FILE, setting.line, f"this {parameter} goes to the overlay {scope} above, and not to the board",
+                      "end the overlay's scope first, with a line: dtoverlay=")
+
+
+def _cameras(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+    """Two drivers for one camera, and none for any."""
+    anybody = False
+    for board in OURS:
+        auto = _last(board, all_settings, "camera_auto_detect")
+        sensors = [each for each in overlays(board, all_settings) if each.name in SENSORS]
+        anybody = anybody or bool(sensors) or bool(auto and auto.value == "1")
+        if sensors and auto and auto.value == "1":
+            yield error(FILE, sensors[0].line, f"{sensors[0].name} is loaded by hand, while camera_auto_detect=1 "
+                        f"(line {auto.line}) finds cameras by itself: they get in each other's way",
+                        "set camera_auto_detect=0, or take the overlay out")
+        ports: dict[bool, str] = {}
+        for each in sensors:
+            port = "cam0" in each.parameters
+            if port in ports:
+                where = "cam0" if port else "cam1"
+                yield error(FILE, each.line, f"{ports[port]} and {each.name} are both to be at the port {where}",
+                            "give one of them the parameter cam0 (Pi 5 and compute modules), or take one out")
+            ports[port] = each.name
+        if (old := _last(board, all_settings, "start_x")) and old.value == "1":
+            yield warning(FILE, old.line, "start_x=1 is the old camera system, which Raspberry Pi OS no longer has",
+                          "take it out, and let camera_auto_detect=1 do it")
+    if not anybody:
+        lines = [each for each in all_settings if each.name == "camera_auto_detect" or each.value in SENSORS]
+        yield warning(FILE, lines[-1].line if lines else 0,
+                      f"no Raspberry Pi camera will be found: {_why_no_camera(lines)}",
+                      "put camera_auto_detect=1 under [all]; without such a camera (USB, network), leave it")
+
+
+def _why_no_camera(lines: Sequence[BootSetting]) -> str:
+    if not lines:
+        return "nothing here looks for one"
+    if lines[-1].filters:
+        return f"the line that looks for one stands in {lines[-1].section}"
+    return "camera_auto_detect is off, and no sensor is named"
+
+
+def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+    """Memory for camera and screen, of which a Zero 2 W has little."""
+    for board in OURS:
+        sizes = [(each, int(size[1])) for each, scope, parameter in parameters(board, all_settings)
+                 if scope.startswith(DISPLAY) and (size := re.fullmatch(r"cma-(\d+)", parameter))]
+        if board == "pi02" and sizes and sizes[-1][1] > CMA_MAX_MB:
+            yield warning(FILE, sizes[-1][0].line, f"{sizes[-1][1]} MB for camera and screen are much of the 512 MB of "
+                          "a Zero 2 W", "128 do for a camera of 1920x1080: cma-128")
+        if (old := _last(board, all_settings, "gpu_mem")) and old.value.isdigit() and int(old.value) > 128:
+            yield warning(FILE, old.line, f"gpu_mem={old.value} takes memory from Linux, and no camera needs it",
+                          "take it out")
+    for loaded in overlays("pi4", all_settings):
+        if loaded.name == "vc4-fkms-v3d":
+            yield warning(FILE, loaded.line, "vc4-fkms-v3d is the old display driver, which libcamera does not like",
+                          f"write dtoverlay={DISPLAY}")
+
+
+def _processor(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+    for board in OURS:
+        if (bits := _last(board, all_settings, "arm_64bit")) and bits.value == "0":
+            yield error(FILE, bits.line, "arm_64bit=0: the package is for 64-bit systems",
+                        "take it out, and use a 64-bit image")
+
+
+def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+    """Settings under a filter that leaves out every board that heeds them."""
+    for each in all_settings:
+        boards = ONLY_ON.get(each.name)
+        if boards and each.filters and not any(each.applies_to(board) for board in boards):
+            yield warning(FILE, each.line, f"{each.name} does nothing in {each.section}: it is for {', '.join(boards)}",
+                          "move it below [all], or into the right section")
+
+
+def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+    """Lines of Raspberry Pi OS that an edit by hand has lost."""
+    for board, name, value, section, loss in STOCK:
+        if not any((each.name, each.value) == (name, value) for each in seen_by(board, all_settings)):
+            yield warning(FILE, 0, f"{name}={value} is missing, which Raspberry Pi OS has: {loss}",
+                          f"add it below {section}, and end the file with [all]")
+
+
+def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+    """No picture on HDMI, though the pairing code is to be read there."""
+    for board in OURS:
+        for each, scope, parameter in parameters(board, all_settings):
+            dark = (scope.startswith(DISPLAY) and parameter.startswith("nohdmi")) \
+                or (not scope and parameter == "hdmi" and "hdmi=off" in each.value)
+            if dark:
+                yield warning(FILE, each.line, "the screen (HDMI) is switched off, where the pairing code is shown",
+                              "leave it on until a browser is paired, or put a code into taimat-code.txt")
+
+
+def _last(board: str, all_settings: Sequence[BootSetting], name: str) -> BootSetting | None:
+    """The setting that counts on this board: the last one of its name."""
+    found = [each for each in seen_by(board, all_settings) if each.name == name]
+    return found[-1] if found else None
+
+
+def _close(name: str, among: Sequence[str] | frozenset[str]) -> str:
+    return next(iter(get_close_matches(name, sorted(among), 1)), "")

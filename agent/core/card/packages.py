@@ -1,0 +1,32 @@
+"""Which of our packages lie on a card. Apart from the other judges: it goes by names and sizes and reads no file."""
+import re
+from collections.abc import Mapping
+
+from agent.core.card.finding import CardFinding, error, warning
+
+FOLDER = "taimat"
+ARCHITECTURE = "arm64"
+_PACKAGE = re.compile(r"(taimat|taimat-board)_(.+)_(arm64|amd64|all)\.deb")
+REPOSITORY, INSTALLED = "taimat.sources", "installed.txt"     # installs from there; nothing is to be done any more
+
+
+def judge(sizes_b: Mapping[str, int] | None) -> list[CardFinding]:
+    """`sizes_b` are the files in the card's folder by name; None: there is no such folder."""
+    if sizes_b is None:
+        return [error(FOLDER, 0, "there is no folder taimat on the card, so nothing would be installed",
+                      f"make it, and copy taimat_VERSION_{ARCHITECTURE}.deb and taimat-board_VERSION_all.deb into it")]
+    if REPOSITORY in sizes_b or INSTALLED in sizes_b:
+        return []
+    found = [named for name in sizes_b if (named := _PACKAGE.fullmatch(name))]
+    problems = [error(FOLDER, 0, f"{named[0]} is empty: the copy was cut off",
+                      "copy it again, and eject the card before you pull it out")
+                for named in found if not sizes_b[named[0]]]
+    for wanted, of_kind in (("taimat", ARCHITECTURE), ("taimat-board", "all")):
+        fitting = [named for named in found if named[1] == wanted and named[3] == of_kind]
+        if not fitting:
+            say = error if wanted == "taimat" else warning
+            problems.append(say(FOLDER, 0, f"{wanted}_VERSION_{of_kind}.deb is missing",
+                                "copy it into the folder taimat"))
+        elif len(fitting) > 1:
+            problems.append(warning(FOLDER, 0, f"{wanted} is there in {len(fitting)} versions", "leave the newest"))
+    return problems
