@@ -57,7 +57,7 @@ COMMANDS = {
         ("household-key", "household_key:household_key", "Make the household's own key to its encrypted recordings, "
          "and print it once."),
         ("home", "home:app", "The recorder in the household's Home Assistant."),
-        ("card", "card.main:app", "The boot partition of a recorder's card: judge it, fit it."),
+        ("card", "card.main:app", "The boot partition of a recorder's card: judge it, make it ready."),
         ("update", "update.main:app", "Newer versions of Taimat: you decide, and root installs them."),
         ("demo", "demo.main:demo", "Try everything here and now: a camera, a broker, events, clips and the page, in a "
          "store of its own."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.card.boot_partition import judge
-from agent.core.card.finding import CardFinding
+from agent.core.card.mistake import CardMistake
 from tests.cli.cli import taimat
 from tests.rigs.bootcard import CMDLINE, CONFIG, NETWORK, README, USER_DATA, stock
 
@@ -61,7 +61,7 @@ CLOUD = {
     "passwords over the network": ({"user_data": USER_DATA + "ssh_pwauth: true\n"}, "user-data", "warning", 4, "a key"),
     "a boot that waits for itself": ({"user_data": USER_DATA + "bootcmd:\n- systemctl enable --now ssh\n"}, "user-data",
                                      "error", 5, "--no-block"),
-    "no identity": ({"meta_data": "dsmode: local\n"}, "meta-data", "error", 1, "instance_id"),
+    "no identity": ({"meta_data": "dsmode: local\n"}, "meta-data", "warning", 1, "instance-id"),
     "no country": ({"network": NETWORK.replace("      regulatory-domain: VN\n", "")}, "network-config", "error", 4,
                    "regulatory-domain: VN"),
     "Norway": ({"network": NETWORK.replace(": VN", ": NO")}, "network-config", "error", 6, "quotes"),
@@ -77,7 +77,7 @@ CLOUD = {
 }
 
 
-def only(findings: list[CardFinding], file: str, severity: str, line: int | None, pattern: str) -> None:
+def only(findings: list[CardMistake], file: str, severity: str, line: int | None, pattern: str) -> None:
     """There is one finding, and it says this."""
     assert len(findings) == 1, findings
     (found,) = findings

@@ -48,8 +48,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             made.install(HERE / "standin.py")
             made.write("/etc/taimat/taimat.toml", "")
             made.write("/etc/systemd/system/taimat-.service.d/90-impatient.conf", IMPATIENT)
-            made.write("/etc/systemd/system.conf.d/60-taimat.conf", (FIRMWARE / "system.conf").read_text())
-            made.write("/etc/systemd/journald.conf.d/60-taimat.conf", (FIRMWARE / "journald.conf").read_text())
+            for kind in ("system", "journald"):
+                drop_in = f"usr/lib/systemd/{kind}.conf.d/90-taimat.conf"
+                made.write(f"/{drop_in}", (FIRMWARE / "board" / "root" / drop_in).read_text())
             insert_a_slow_card(made)
             made.enable("taimat.target", *ROLES)
             made.boot()

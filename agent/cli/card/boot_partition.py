@@ -4,7 +4,7 @@ from pathlib import Path
 
 from agent.cli.card import yaml_lines
 from agent.core.card import cmdline_judge, config_judge, network_judge, packages, user_data_judge
-from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.overlay_names import OverlayNames, from_list, from_readme
 from agent.core.card.yaml_file import YamlFile
 from agent.core.household.access import CODE_RANDOM_B, tidy
@@ -16,7 +16,7 @@ CODE_N = CODE_RANDOM_B * 8 // 5
 INSTALLS = "/boot/firmware/taimat"          # a user-data that installs from the card names it
 
 
-def judge(card: Path) -> list[CardFinding]:
+def judge(card: Path) -> list[CardMistake]:
     """All findings on a mounted boot partition. Raises NoYaml, and OSError where a file can't be read."""
     config = _text(card / config_judge.FILE)
     if config is None:
@@ -39,7 +39,7 @@ def _names(card: Path) -> OverlayNames:
     return readme and from_readme(readme) or from_list(OVERLAYS.read_text(encoding="utf-8"))
 
 
-def _cloud(card: Path) -> Iterator[CardFinding]:
+def _cloud(card: Path) -> Iterator[CardMistake]:
     """The three files of cloud-init, where the card has them: other systems do without."""
     user_data = _text(card / user_data_judge.FILE)
     if user_data is None:
@@ -61,12 +61,12 @@ def _cloud(card: Path) -> Iterator[CardFinding]:
                                   if folder.is_dir() else None)
 
 
-def _yaml(file: str, text: str, rules: Callable[[YamlFile], list[CardFinding]]) -> list[CardFinding]:
+def _yaml(file: str, text: str, rules: Callable[[YamlFile], list[CardMistake]]) -> list[CardMistake]:
     read = yaml_lines.read(file, text.removeprefix("\ufeff"))
-    return [read] if isinstance(read, CardFinding) else rules(read)
+    return [read] if isinstance(read, CardMistake) else rules(read)
 
 
-def _code(code: str | None) -> Iterator[CardFinding]:
+def _code(code: str | None) -> Iterator[CardMistake]:
     if code is not None and len(tidy(code)) != CODE_N:
         yield warning(CODE, 1, f"a pairing code has {CODE_N} letters and digits, so this one will not be taken over",
                       "make one with taimat card make, or remove the file")

@@ -1,16 +1,17 @@
-"""`taimat card check | fit`: the boot partition of a card, in a computer or on the recorder itself."""
+"""`taimat card check | make | fit`: the boot partition of a card, in a computer or on the recorder itself."""
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from agent.cli.card import provision
 from agent.cli.card.boot_partition import judge
 from agent.cli.card.yaml_lines import NoYaml
-from agent.cli.options import Json
+from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
 from agent.core.card import boot_block, cmdline_judge, config_judge
-from agent.core.card.finding import CardFinding
+from agent.core.card.mistake import CardMistake
 from agent.host.files import write_durably
 from agent.store.database import StoreError
 
@@ -19,9 +20,20 @@ EXIT_NO_LIBRARY = 69
 COLOUR = {"warning": "yellow", "error": "bold red"}
 READABLE = 0o644
 
-app = typer.Typer(no_args_is_help=True, help="The boot partition of a recorder's card: judge it, fit it.")
+app = typer.Typer(no_args_is_help=True, help="The boot partition of a recorder's card: judge it, make it ready.")
 Card = Annotated[Path, typer.Argument(
     metavar="DIR", help="Where the card's first partition (bootfs) is mounted; on the recorder, /boot/firmware.")]
+FlashedCard = Annotated[Path, typer.Argument(
+    metavar="DIR", show_default=False, help="Where the first partition (bootfs) of a freshly flashed card is mounted.")]
+Wifi = Annotated[str, typer.Option(
+    "--wifi", metavar="NAME", show_default=False,
+    help="The Wi-Fi's name; its password is asked for. Without it: a cable.")]
+Packages = Annotated[list[Path] | None, typer.Option(
+    "--package", metavar="FILE", show_default=False, help="A package to be installed from the card; once for each.")]
+Hostname = Annotated[str, typer.Option("--hostname", metavar="NAME", help="The page is then at http://NAME.local.")]
+Country = Annotated[str, typer.Option("--country", metavar="CODE", help="Where the radio is; it stays off without.")]
+Label = Annotated[Path | None, typer.Option(
+    "--label", metavar="FILE", show_default=False, help="Draw a label with address and code, as SVG, to be printed.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take out what an earlier fit has added.")]
 
 
@@ -46,13 +58,30 @@ def check(card: Card = Path("/boot/firmware"), json: Json = False) -> None:
     raise typer.Exit(max((EXIT_OF[each.severity] for each in findings), default=0))
 
 
-def _tell(finding: CardFinding) -> None:
+@app.command()
+def make(card: FlashedCard, wifi: Wifi = "", package: Packages = None, hostname: Hostname = "taimat",
+         country: Country = "VN", label: Label = None, force: Force = False) -> None:
+    """Make a freshly flashed card into a recorder's: network, packages, and a pairing code for the label."""
+    if label is not None and label.exists() and not force:
+        raise StoreError(f"{label}: is already there; use --force to replace it")
+    password = typer.prompt(f"Password of {wifi}", hide_input=True) if wifi else ""
+    try:
+        code = provision.fill(card, hostname, country, wifi, password, package or [])
+        if label is not None:
+            write_durably(label, provision.label(hostname, code), READABLE)
+    except OSError as problem:
+        raise StoreError(f"{problem.filename or card}: {problem.strerror or problem}") from problem
+    console().print(f"page:          http://{hostname}.local\npairing code:  [bold cyan]{code}[/bold cyan]")
+    check(card)
+
+
+def _tell(finding: CardMistake) -> None:
     place = f"{finding.file}:{finding.line}" if finding.line else finding.file
     console().print(f"{place}: [{COLOUR[finding.severity]}]{finding.severity}[/]: {escape(finding.why)}\n"
                     f"  → {escape(finding.remedy)}", soft_wrap=True)
 
 
-def _sum_up(card: Path, findings: list[CardFinding]) -> None:
+def _sum_up(card: Path, findings: list[CardMistake]) -> None:
     if not findings:
         console().print(f"[green]ok[/green]  {escape(str(card))}: nothing speaks against this card", soft_wrap=True)
         return

@@ -4,7 +4,7 @@ A file of its own, because cloud-init reads with the same parser, and this is al
 """
 from typing import Any
 
-from agent.core.card.finding import CardFinding, error
+from agent.core.card.mistake import CardMistake, error
 from agent.core.card.yaml_file import YamlFile, YamlPath
 
 TABS = "a line begins with a tab, which YAML does not know"
@@ -14,7 +14,7 @@ class NoYaml(Exception):
     """PyYAML is not installed."""
 
 
-def read(file: str, text: str) -> YamlFile | CardFinding:
+def read(file: str, text: str) -> YamlFile | CardMistake:
     """The file's values and lines, or why it can't be read. Raises NoYaml."""
     try:
         import yaml
@@ -42,7 +42,7 @@ def _number(loader: Any, node: Any, path: YamlPath, lines: dict[YamlPath, int]) 
         _number(loader, below, (*path, key), lines)
 
 
-def _told(file: str, problem: Any, text: str) -> CardFinding:
+def _told(file: str, problem: Any, text: str) -> CardMistake:
     mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
     line = mark.line + 1 if mark else 1
     rows = text.splitlines()

@@ -75,12 +75,13 @@ def watchdog() -> CheckVerdict:
     found = files.some(Path("/sys/class/watchdog"), "watchdog*")
     if not found:
         return warn("none found: a machine that hangs stays so until somebody comes",
-                    "on a Raspberry Pi see firmware_cfg/system.conf")
+                    "on a Raspberry Pi: sudo apt install taimat-board, then restart it")
     name = files.text(found[0] / "identity") or found[0].name
     if (files.text(found[0] / "state") or _systemd_feeds()) == "active":
         return ok(f"{name} is armed" + (", and it caused this boot" if soc.watchdog_reset(Path("/")) else ""))
     return warn(f"{name} is there, but nobody uses it",
-                "set RuntimeWatchdogSec=15s in /etc/systemd/system.conf (firmware_cfg/system.conf)")
+                "on a Raspberry Pi: sudo apt install taimat-board; elsewhere set RuntimeWatchdogSec=30s in "
+                "/etc/systemd/system.conf")
 
 
 def _systemd_feeds() -> str:

@@ -16,7 +16,7 @@ SMALL = ("pi02", "pi3+")                    # boards with 512 MB
 _BLOCK = re.compile(rf"(?ms)^{BEGIN}$.*?^{END}$\n?")
 
 HEAD = """
-# Raspberry Pi OS' own lines above stay as they are. "apt purge taimat-board" takes this block out.
+# Raspberry Pi OS' own lines above stay. "apt purge taimat-board" takes this block out.
 [all]
 # Ends the scope of any overlay above: what follows is for the board.
 dtoverlay=

@@ -1,17 +1,17 @@
 """What is wrong with a cmdline.txt: the kernel's command line, which the firmware takes from the first line."""
 from collections.abc import Iterator
 
-from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.mistake import CardMistake, error, warning
 
 FILE = "cmdline.txt"
 
 
-def judge(text: str) -> list[CardFinding]:
+def judge(text: str) -> list[CardMistake]:
     """All findings, the worst first."""
     return [*_shape(text), *_words(text.lstrip("\ufeff").partition("\n")[0].split())]
 
 
-def _shape(text: str) -> Iterator[CardFinding]:
+def _shape(text: str) -> Iterator[CardMistake]:
     if text.startswith("\ufeff"):
         yield error(FILE, 1, "the file begins with an invisible mark (BOM), which becomes a part of the first word",
                     "save it as UTF-8 without BOM")
@@ -25,7 +25,7 @@ def _shape(text: str) -> Iterator[CardFinding]:
                         "put its words at the end of the first line, behind a space")
 
 
-def _words(words: list[str]) -> Iterator[CardFinding]:
+def _words(words: list[str]) -> Iterator[CardMistake]:
     roots = [word for word in words if word.startswith("root=")]
     if len(roots) != 1:
         why = "there is no root=, so the kernel finds no system" if not roots else "root= is there twice"

@@ -15,7 +15,7 @@ from agent.core.card.config_txt import (
     seen_by,
     settings,
 )
-from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.overlay_names import BASE, OverlayNames
 from agent.core.card.setting_names import KNOWN, ONLY_ON, STOCK
 
@@ -29,7 +29,7 @@ CMA_MAX_MB = 192                            # of the 512 MB of a Zero 2 W
 QUOTES = "'\"“”‘’„"
 
 
-def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardFinding]:
+def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardMistake]:
     """All findings, in the order of their lines. `paired_by_label`: the code need not be read off a screen."""
     found = [*_lines(text), *_names(settings(text), names)]
     for rule in (_cameras, _display, _processor, _sections, _stock):
@@ -39,7 +39,7 @@ def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list
     return sorted(dict.fromkeys(found), key=lambda each: each.line)
 
 
-def _lines(text: str) -> Iterator[CardFinding]:
+def _lines(text: str) -> Iterator[CardMistake]:
     """What the firmware takes in another way than it looks."""
     if text.startswith("\ufeff"):
         yield error(FILE, 1, "the file begins with an invisible mark (BOM): the firmware does not understand this line",
@@ -61,7 +61,7 @@ def _lines(text: str) -> Iterator[CardFinding]:
                       "add a last line: [all]")
 
 
-def _entry(number: int, line: str) -> Iterator[CardFinding]:
+def _entry(number: int, line: str) -> Iterator[CardMistake]:
     name, equals, value = line.partition("=")
     if not equals:
         if name.split()[0] not in DIRECTIVES:
@@ -83,7 +83,7 @@ def _entry(number: int, line: str) -> Iterator[CardFinding]:
                       f"is {close} meant?" if close else "correct its name, or take the line out")
 
 
-def _names(all_settings: Sequence[BootSetting], names: OverlayNames) -> Iterator[CardFinding]:
+def _names(all_settings: Sequence[BootSetting], names: OverlayNames) -> Iterator[CardMistake]:
     """Overlays and parameters that do not exist, and board parameters that an overlay catches."""
     say = error if names.complete else warning
     by_whom = "the card's own overlays/README" if names.complete else "the list of names that we have"
@@ -98,7 +98,7 @@ def _names(all_settings: Sequence[BootSetting], names: OverlayNames) -> Iterator
 
 
 def _parameter(setting: BootSetting, scope: str, parameter: str, names: OverlayNames,
-               say: Callable[[str, int, str, str], CardFinding]) -> Iterator[CardFinding]:
+               say: Callable[[str, int, str, str], CardMistake]) -> Iterator[CardMistake]:
     of_board = setting.name == "dtparam" and names.takes(BASE, parameter)
     if not scope:
         if not of_board:
@@ -115,7 +115,7 @@ def _parameter(setting: BootSetting, scope: str, parameter: str, names: OverlayN
                       "end the overlay's scope first, with a line: dtoverlay=")
 
 
-def _cameras(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+def _cameras(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     """Two drivers for one camera, and none for any."""
     anybody = False
     for board in OURS:
@@ -152,7 +152,7 @@ def _why_no_camera(lines: Sequence[BootSetting]) -> str:
     return "camera_auto_detect is off, and no sensor is named"
 
 
-def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     """Memory for camera and screen, of which a Zero 2 W has little."""
     for board in OURS:
         sizes = [(each, int(size[1])) for each, scope, parameter in parameters(board, all_settings)
@@ -169,14 +169,14 @@ def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
                           f"write dtoverlay={DISPLAY}")
 
 
-def _processor(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+def _processor(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     for board in OURS:
         if (bits := _last(board, all_settings, "arm_64bit")) and bits.value == "0":
             yield error(FILE, bits.line, "arm_64bit=0: the package is for 64-bit systems",
                         "take it out, and use a 64-bit image")
 
 
-def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     """Settings under a filter that leaves out every board that heeds them."""
     for each in all_settings:
         boards = ONLY_ON.get(each.name)
@@ -185,7 +185,7 @@ def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
                           "move it below [all], or into the right section")
 
 
-def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     """Lines of Raspberry Pi OS that an edit by hand has lost."""
     for board, name, value, section, loss in STOCK:
         if not any((each.name, each.value) == (name, value) for each in seen_by(board, all_settings)):
@@ -193,7 +193,7 @@ def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
                           f"add it below {section}, and end the file with [all]")
 
 
-def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardFinding]:
+def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     """No picture on HDMI, though the pairing code is to be read there."""
     for board in OURS:
         for each, scope, parameter in parameters(board, all_settings):

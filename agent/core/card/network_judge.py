@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.yaml_file import YamlFile
 
 FILE = "network-config"
@@ -16,7 +16,7 @@ KINDS = ("ethernets", "wifis", "bridges", "bonds", "vlans", "modems", "tunnels",
          "virtual-ethernets", "vrfs")
 
 
-def judge(file: YamlFile) -> list[CardFinding]:
+def judge(file: YamlFile) -> list[CardMistake]:
     """All findings of a network-config that could be parsed. One without anything leaves the image's own in place."""
     if file.value is None:
         return []
@@ -26,7 +26,7 @@ def judge(file: YamlFile) -> list[CardFinding]:
     return [*_shape(file, top), *_wifis(file, top)]
 
 
-def _shape(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardFinding]:
+def _shape(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardMistake]:
     if file.at(*top, "version") != 2:
         yield error(FILE, file.line(*top, "version"), "version is not 2, the only one that a Raspberry Pi uses",
                     "write version: 2")
@@ -42,7 +42,7 @@ def _shape(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardFinding]:
                             f"write {key}: true")
 
 
-def _wifis(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardFinding]:
+def _wifis(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardMistake]:
     wifis = file.at(*top, "wifis")
     for name, device in wifis.items() if isinstance(wifis, Mapping) else ():
         here = (*top, "wifis", name)
@@ -65,7 +65,7 @@ def _wifis(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardFinding]:
             yield from _point(file, (*here, "access-points", point), point, given)
 
 
-def _point(file: YamlFile, here: tuple[Any, ...], name: Any, given: Any) -> Iterator[CardFinding]:
+def _point(file: YamlFile, here: tuple[Any, ...], name: Any, given: Any) -> Iterator[CardMistake]:
     line = file.line(*here)
     if not isinstance(name, str):
         yield error(FILE, line, f"the Wi-Fi's name {name!r} is read as a number or as yes and no", "put it into quotes")
@@ -81,7 +81,7 @@ def _point(file: YamlFile, here: tuple[Any, ...], name: Any, given: Any) -> Iter
         yield from _password(file.line(*here, "password"), given["password"])
 
 
-def _password(line: int, password: Any) -> Iterator[CardFinding]:
+def _password(line: int, password: Any) -> Iterator[CardMistake]:
     """Says what is wrong with it, and never what it is."""
     if password == PASSWORD:
         yield error(FILE, line, "the password is not your Wi-Fi's yet", "write it between the quotes")

@@ -2,7 +2,7 @@
 import re
 from collections.abc import Mapping
 
-from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.mistake import CardMistake, error, warning
 
 FOLDER = "taimat"
 ARCHITECTURE = "arm64"
@@ -10,7 +10,7 @@ _PACKAGE = re.compile(r"(taimat|taimat-board)_(.+)_(arm64|amd64|all)\.deb")
 REPOSITORY, INSTALLED = "taimat.sources", "installed.txt"     # installs from there; nothing is to be done any more
 
 
-def judge(sizes_b: Mapping[str, int] | None) -> list[CardFinding]:
+def judge(sizes_b: Mapping[str, int] | None) -> list[CardMistake]:
     """`sizes_b` are the files in the card's folder by name; None: there is no such folder."""
     if sizes_b is None:
         return [error(FOLDER, 0, "there is no folder taimat on the card, so nothing would be installed",

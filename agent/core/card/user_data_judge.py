@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from agent.core.card.finding import CardFinding, error, warning
+from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.yaml_file import YamlFile
 
 FILE, META_FILE = "user-data", "meta-data"
@@ -25,7 +25,7 @@ _KEYS = """
 KEYS = frozenset(_KEYS.split())
 
 
-def begins_right(text: str) -> list[CardFinding]:
+def begins_right(text: str) -> list[CardMistake]:
     """Whether cloud-init takes the file for its own at all; asked before it is parsed."""
     if text.split("\n", 1)[0].rstrip() == HEADER:
         return []
@@ -34,7 +34,7 @@ def begins_right(text: str) -> list[CardFinding]:
                   f"make {HEADER} the first line, and save the file as UTF-8 without BOM")]
 
 
-def judge(file: YamlFile) -> list[CardFinding]:
+def judge(file: YamlFile) -> list[CardMistake]:
     """All findings of a user-data that could be parsed."""
     if not isinstance(file.value, Mapping):
         return [error(FILE, 1, "there is nothing in it that cloud-init could do",
@@ -42,16 +42,15 @@ def judge(file: YamlFile) -> list[CardFinding]:
     return [*_keys(file), *_host(file), *_access(file), *_commands(file)]
 
 
-def judge_meta(file: YamlFile) -> list[CardFinding]:
+def judge_meta(file: YamlFile) -> list[CardMistake]:
     """All findings of a meta-data that could be parsed."""
-    found = file.at("instance_id") or file.at("instance-id")
-    if found is None:
-        return [error(META_FILE, 1, "instance_id is missing: cloud-init does not take the card for its own",
-                      "add a line: instance_id: taimat-1")]
+    if file.at("instance-id") is None and file.at("instance_id") is None:
+        return [warning(META_FILE, 1, "instance-id is missing: a card that is corrected after its first start is "
+                        "not read again", "add a line, with a new number for each correction: instance-id: taimat-1")]
     return []
 
 
-def _keys(file: YamlFile) -> Iterator[CardFinding]:
+def _keys(file: YamlFile) -> Iterator[CardMistake]:
     for key in file.value:
         if key not in KEYS:
             close = next(iter(get_close_matches(str(key), sorted(KEYS), 1)), "")
@@ -59,7 +58,7 @@ def _keys(file: YamlFile) -> Iterator[CardFinding]:
                           f"is {close} meant?" if close else "correct it, or take it out")
 
 
-def _host(file: YamlFile) -> Iterator[CardFinding]:
+def _host(file: YamlFile) -> Iterator[CardMistake]:
     name, zone = file.at("hostname"), file.at("timezone")
     if name is not None and not (isinstance(name, str) and HOST_NAME.fullmatch(name)):
         yield error(FILE, file.line("hostname"), f"{name!r} can't be a computer's name",
@@ -71,7 +70,7 @@ def _host(file: YamlFile) -> Iterator[CardFinding]:
         yield error(FILE, file.line("timezone"), f"{zone!r} is no time zone", "write it as Asia/Ho_Chi_Minh")
 
 
-def _access(file: YamlFile) -> Iterator[CardFinding]:
+def _access(file: YamlFile) -> Iterator[CardMistake]:
     """Ways in that a stranger could take, too."""
     if file.at("ssh_pwauth") not in (None, False):
         yield warning(FILE, file.line("ssh_pwauth"), "anybody in the network may try passwords (ssh_pwauth)",
@@ -92,7 +91,7 @@ def _access(file: YamlFile) -> Iterator[CardFinding]:
                           f"{user.get('name')} may log in without a password", "write lock_passwd: true")
 
 
-def _commands(file: YamlFile) -> Iterator[CardFinding]:
+def _commands(file: YamlFile) -> Iterator[CardMistake]:
     """Commands that cloud-init would not run as they are meant, or that hold the boot up."""
     for key in ("runcmd", "bootcmd", "packages", "write_files", "users"):
         if (given := file.at(key)) is not None and not isinstance(given, list):

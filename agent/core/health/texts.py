@@ -27,7 +27,7 @@ VI = {
         "Hãy tắt các chương trình khác trên máy, hoặc giảm số camera và độ phân giải."),
     "memory_unlimited": ConditionText(
         "Máy chưa bật giới hạn bộ nhớ",
-        "Kỹ thuật viên hãy thêm cgroup_enable=memory vào tệp cmdline.txt rồi khởi động lại máy."),
+        "Kỹ thuật viên hãy cài gói taimat-board (sudo apt install taimat-board) rồi khởi động lại máy."),
     "watchdog_reset": ConditionText(
         "Máy đã bị treo và tự khởi động lại",
         "Nếu việc này lặp lại, hãy kiểm tra nguồn điện và thẻ nhớ, rồi báo cho kỹ thuật viên."),
@@ -168,7 +168,7 @@ EN = {
         "Stop other programs on the device, or use fewer cameras or a lower resolution."),
     "memory_unlimited": ConditionText(
         "Memory limits are off",
-        "A technician should add cgroup_enable=memory to cmdline.txt and restart the device."),
+        "A technician should install taimat-board (sudo apt install taimat-board) and restart the device."),
     "watchdog_reset": ConditionText(
         "The device hung and restarted itself",
         "If this happens again, check the power supply and the card, and tell a technician."),

@@ -6,7 +6,7 @@ from msgspec import Struct
 CardSeverity = Literal["error", "warning"]
 
 
-class CardFinding(Struct, frozen=True):
+class CardMistake(Struct, frozen=True):
     """One mistake: where it is, why it matters, and what to do. `line` counts from 1; 0 is the file as a whole."""
 
     file: str
@@ -16,11 +16,11 @@ class CardFinding(Struct, frozen=True):
     remedy: str
 
 
-def error(file: str, line: int, why: str, remedy: str) -> CardFinding:
+def error(file: str, line: int, why: str, remedy: str) -> CardMistake:
     """The recorder will not work like this."""
-    return CardFinding(file, line, "error", why, remedy)
+    return CardMistake(file, line, "error", why, remedy)
 
 
-def warning(file: str, line: int, why: str, remedy: str) -> CardFinding:
+def warning(file: str, line: int, why: str, remedy: str) -> CardMistake:
     """It may work, but not as it should."""
-    return CardFinding(file, line, "warning", why, remedy)
+    return CardMistake(file, line, "warning", why, remedy)

@@ -1,0 +1,89 @@
+"""`taimat card make`: a flashed card gets what makes a recorder of it, and its label a pairing code."""
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+import segno
+
+from agent.cli.card.boot_partition import CODE
+from agent.core.card import config_judge, network_judge, packages, user_data_judge
+from agent.core.household.access import CODE_RANDOM_B, code_from, grouped
+from agent.host.files import sync_folder, write_durably
+
+# Where the three files come from: the checkout, or the package taimat-board.
+TEMPLATES = (Path(__file__).parents[3] / "firmware_cfg" / "card", Path("/usr/share/taimat-board/card"))
+READABLE = 0o644
+LABEL = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 220" width="62mm" height="22mm"
+ font-family="sans-serif"><rect width="620" height="220" fill="white"/>
+<g transform="translate(10 10)">{qr}</g>
+<g fill="black"><text x="225" y="52" font-size="34" font-weight="bold">{name}</text>
+<text x="225" y="96" font-size="26">{address}</text><text x="225" y="134" font-size="22">Mã ghép · Pairing code</text>
+<text x="225" y="190" font-size="48" font-family="monospace" font-weight="bold">{code}</text></g></svg>
+"""
+QR_SIDE = 200
+
+
+def templates() -> Path:
+    """The folder with user-data, network-config and meta-data. Raises FileNotFoundError."""
+    for folder in TEMPLATES:
+        if (folder / user_data_judge.FILE).is_file():
+            return folder
+    raise FileNotFoundError(f"there is neither {TEMPLATES[0]} nor {TEMPLATES[1]}: install the package taimat-board")
+
+
+def fill(card: Path, hostname: str, country: str, wifi: str, password: str, debs: Sequence[Path]) -> str:
+    """Write cloud-init's files, the packages and a new pairing code onto the card; returns the code.
+
+    Without `wifi`, the recorder is to hang on a cable. Raises OSError.
+    """
+    if not (card / config_judge.FILE).is_file():
+        raise FileNotFoundError(f"{card} has no {config_judge.FILE}, so it is no first partition of a flashed card")
+    code = grouped(code_from(os.urandom(CODE_RANDOM_B)))
+    for name, text in _texts(templates(), hostname, country, wifi, password):
+        write_durably(card / name, text.encode(), READABLE)
+    write_durably(card / CODE, f"{code}\n".encode(), READABLE)
+    _copy(debs, card / packages.FOLDER)
+    return code
+
+
+def _texts(source: Path, hostname: str, country: str, wifi: str, password: str) -> Iterator[tuple[str, str]]:
+    user_data = (source / user_data_judge.FILE).read_text(encoding="utf-8")
+    yield user_data_judge.FILE, re.sub(r"(?m)^hostname: .*$", f"hostname: {json.dumps(hostname)}", user_data)
+    network = (source / network_judge.FILE).read_text(encoding="utf-8")
+    if wifi:
+        for placeholder, value in ((network_judge.NETWORK_NAME, wifi), (network_judge.PASSWORD, password)):
+            network = network.replace(json.dumps(placeholder), json.dumps(value, ensure_ascii=False))
+        network = network.replace("regulatory-domain: VN", f"regulatory-domain: {json.dumps(country)}")
+    else:
+        network = network.partition("  wifis:\n")[0]
+    yield network_judge.FILE, network
+    meta_data = (source / user_data_judge.META_FILE).read_text(encoding="utf-8")
+    yield user_data_judge.META_FILE, meta_data.replace("taimat-1", f"taimat-{os.urandom(4).hex()}")
+
+
+def _copy(debs: Sequence[Path], folder: Path) -> None:
+    """Lay the packages where the recorder looks for them, and nothing of an earlier card beside them."""
+    if not debs:
+        return
+    folder.mkdir(exist_ok=True)
+    for old in [*folder.glob("*.deb"), folder / packages.INSTALLED]:
+        old.unlink(missing_ok=True)
+    for deb in debs:
+        shutil.copyfile(deb, folder / deb.name)
+    sync_folder(folder)
+
+
+def label(hostname: str, code: str) -> bytes:
+    """A label of 62 by 22 mm to be printed: where the page is, and the code that opens it. SVG."""
+    address = f"http://{hostname}.local"
+    drawn = io.BytesIO()
+    qr = segno.make(address, micro=False, error="m")
+    side = qr.symbol_size(border=2)[0]
+    qr.save(drawn, kind="svg", border=2, scale=QR_SIDE / side, xmldecl=False, svgns=False)
+    told = {"qr": drawn.getvalue().decode(), "name": escape(hostname), "address": escape(address), "code": code}
+    return LABEL.format(**told).encode()
