@@ -16,6 +16,7 @@ from agent.cli.terminal import console, count, local, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
 from agent.core.household.access import grouped
+from agent.host import page_port
 from agent.host.address import phone_address
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
@@ -100,7 +101,9 @@ def _end(home: _Household, which: str) -> list[str]:
 
 def _show(home: _Household) -> None:
     web, out = home.settings.web, console()
-    code, address = grouped(browsers.pairing_code(home.own)), phone_address(web.listen, web.port, web.tls)
+    code = grouped(browsers.pairing_code(home.own))
+    port = page_port.told(Path(home.settings.store.runtime), web.port)
+    address = phone_address(web.listen, port, web.tls)
     if address is not None and out.is_terminal:
         segno.make(address, micro=False).terminal(compact=True, border=2)
     if not web.enabled:

@@ -59,6 +59,8 @@ class PageParts:
     streams: LiveStreams
     browsers: Browsers
     fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
+    port: int                       # where phones find the page
+    led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
 
 
 def build(parts: PageParts) -> ASGIApp:
@@ -73,7 +75,7 @@ def build(parts: PageParts) -> ASGIApp:
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
-    pairing = PairPage(settings.web, parts.browsers, renderer, parts.clock, parts.fingerprint)
+    pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint)
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
@@ -111,9 +113,9 @@ def build(parts: PageParts) -> ASGIApp:
         return renderer.page(request, "message.html", 500, key="error.broken")
 
     async def silent(request: Request, error: Exception | None = None) -> Response:
-        return renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.keeper")
+        return renderer.page(request, "message.html", 503, {"retry-after": "10"}, bare=True, key="error.keeper")
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, KeeperSilent: silent,
                                                        CardRefused: card, Exception: broken})
     return AccessMiddleware(app, parts.browsers, silent, only_local=is_loopback_name(settings.web.listen),
-                            encrypts=parts.fingerprint is not None)
+                            encrypts=parts.fingerprint is not None, port=parts.port, led_port=parts.led_port)

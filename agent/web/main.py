@@ -1,12 +1,13 @@
 """The web role: the household's page."""
 import asyncio
 import logging
-import socket
 import sys
 from collections.abc import Sequence
 
 from agent.core.contract.facts import WebFacts
+from agent.host import page_port
 from agent.host.datagram import Inbox
+from agent.host.handed import handed_sockets
 from agent.process import role
 from agent.process.heartbeat import EVERY_S
 from agent.process.role import Role
@@ -14,10 +15,11 @@ from agent.store.page_certificate import fingerprint
 from agent.web.access import is_loopback_name
 from agent.web.app import PageParts, build
 from agent.web.browsers import Browsers
+from agent.web.doors import CannotListen, Doors, open_doors, turn_away
 from agent.web.encrypted import context
 from agent.web.health import HealthWatcher, monitor
 from agent.web.live import LiveStreams
-from agent.web.server import CannotListen, PageServer, listen
+from agent.web.server import PageServer
 from agent.web.store_pool import StorePool
 
 EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
@@ -28,12 +30,15 @@ _log = logging.getLogger(__name__)
 def serve(parts: Role) -> None:
     """Show the page until stopped. Raises CannotListen."""
     web = parts.settings.web
+    handed = handed_sockets()
     if not web.enabled:
+        turn_away(handed.values())
         _idle(parts)
         return
-    listener = listen(web)
+    doors = open_doors(web, handed)
     tls = context(parts.folders) if web.tls and not is_loopback_name(web.listen) else None
     inbox = Inbox(parts.runtime, "web")
+    page_port.tell(parts.runtime, doors.port)
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
     health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
@@ -46,15 +51,17 @@ def serve(parts: Role) -> None:
                 card_fault=pool.card_fault))
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
-                          streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None))
-    _log.info("the page is at %s://%s:%d", "https" if tls else "http",
-              f"[{web.listen}]" if ":" in web.listen else web.listen, web.port)
+                          streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None,
+                          port=doors.port, led_port=doors.led_port))
+    _log.info("the page is at %s://%s:%d%s", "https" if tls else "http",
+              f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
+              f" and at port {doors.port}" if doors.port != web.port else "")
     try:
-        asyncio.run(_live(PageServer(app, parts.stop, tick, streams.close, tls), health, listener))
+        asyncio.run(_live(PageServer(app, parts.stop, tick, streams.close, tls), health, doors))
     finally:
         pool.stop()
         inbox.close()
-        listener.close()
+        doors.close()
 
 
 def _idle(parts: Role) -> None:
@@ -64,10 +71,10 @@ def _idle(parts: Role) -> None:
         parts.heartbeat.beat()
 
 
-async def _live(server: PageServer, health: HealthWatcher, listener: socket.socket) -> None:
+async def _live(server: PageServer, health: HealthWatcher, doors: Doors) -> None:
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(health.run())
-        await server.serve([listener])
+        await server.serve(list(doors.listeners))
         watching.cancel()
 
 

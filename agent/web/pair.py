@@ -2,6 +2,7 @@
 
 Those that are let in already see the code; nobody else does, not on the device itself either.
 """
+import asyncio
 import hashlib
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from agent.config.settings import Web
 from agent.core.contract.decisions import ListBrowsers, UnpairBrowser
 from agent.core.household.access import grouped
-from agent.host.address import is_loopback_address, phone_address
+from agent.host.address import is_loopback_address, phone_addresses
 from agent.host.clock import Clock
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers, KeeperSilent
@@ -50,10 +51,10 @@ class BrowserView:
 class PairPage:
     """The handlers of pairing."""
 
-    def __init__(self, web: Web, browsers: Browsers, renderer: Renderer, clock: Clock,
+    def __init__(self, web: Web, port: int, browsers: Browsers, renderer: Renderer, clock: Clock,
                  fingerprint: str | None) -> None:
-        """`fingerprint` is that of the page's certificate, if it has one."""
-        self._web, self._browsers, self._renderer, self._clock = web, browsers, renderer, clock
+        """`port` is where phones find it; `fingerprint` is that of the page's certificate, if it has one."""
+        self._web, self._port, self._browsers, self._renderer, self._clock = web, port, browsers, renderer, clock
         self._fingerprint = fingerprint
 
     async def show(self, request: Request) -> Response:
@@ -62,7 +63,7 @@ class PairPage:
         answer = await self._browsers.ask(ListBrowsers(token=token)) if token else None
         if answer is None or answer.why:
             return self._form(request, request.query_params.get("next", "/"))
-        return self._phone(request, answer.code)
+        return await self._phone(request, answer.code)
 
     async def pair(self, request: Request) -> Response:
         """POST /pair with `code` and `next`: refused in the same words for a wrong code and for a lock."""
@@ -105,18 +106,18 @@ class PairPage:
         answer = await self._browsers.ask(UnpairBrowser(token=token, which="" if everybody else which))
         self._browsers.doubt()
         if everybody and not answer.why:
-            return self._phone(request, answer.code, reset=True)
+            return await self._phone(request, answer.code, reset=True)
         return RedirectResponse("/browsers", 303)
 
-    def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
+    async def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
         """What another phone needs, or, after a `reset`, any browser."""
-        address = phone_address(self._web.listen, self._web.port, self._web.tls)
-        return self._renderer.page(request, "phone.html", code=grouped(code), address=address, reset=reset,
-                                   qr=_qr(address) if address else "", fingerprint=self._fingerprint,
+        found = await asyncio.to_thread(phone_addresses, self._web.listen, self._port, self._web.tls)
+        return self._renderer.page(request, "phone.html", code=grouped(code), addresses=found, reset=reset,
+                                   qr=_qr(found[0]) if found else "", fingerprint=self._fingerprint,
                                    closed=is_loopback_address(self._web.listen))
 
     def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
-        return self._renderer.page(request, "pair.html", status, goal=goal, refusal=refusal)
+        return self._renderer.page(request, "pair.html", status, bare=True, goal=goal, refusal=refusal)
 
 
 def _name(request: Request) -> str:

@@ -52,12 +52,12 @@ class Renderer:
         return self._words[self._language]
 
     def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
-             **values: object) -> HTMLResponse:
-        """The page that `template` makes of `values`."""
+             bare: bool = False, **values: object) -> HTMLResponse:
+        """The page that `template` makes of `values`; `bare` for strangers: it tells nothing of this recorder."""
         said = self.words(request)
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
-            t=said, site=self._site, asks=self._asks, path=request.url.path, other=other,
+            t=said, bare=bare, site=self._site, asks=self._asks, path=request.url.path, other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:

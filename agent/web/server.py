@@ -1,7 +1,6 @@
-"""The listening socket, and uvicorn with our own end: it stops with the role and leaves signals to it."""
+"""Uvicorn with our own end: it stops with the role and leaves signals to it."""
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,39 +8,12 @@ from functools import partial
 import uvicorn
 from starlette.types import ASGIApp
 
-from agent.config.settings import Web
 from agent.host.stop import Stop
 from agent.web.connection import CONNECTIONS_N_MAX, PageConnection
 from agent.web.encrypted import EncryptedConnection
 
-WAITING_N_MAX = 64
-UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
-DEAD_AFTER_MS = 20_000          # a phone that has left the Wi-Fi is silent
 TICK_S = 0.5
 END_WITHIN_S = 1
-
-
-class CannotListen(Exception):
-    """The page's address can't be listened on; the text names address and remedy."""
-
-
-def listen(web: Web) -> socket.socket:
-    """The socket for `web.listen` and `web.port`. Raises CannotListen."""
-    listener = None
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(web.listen, web.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(WAITING_N_MAX)
-    except OSError as error:
-        if listener:
-            listener.close()
-        raise CannotListen(f"can't listen on {web.listen} port {web.port}: {error.strerror}; choose another port, or "
-                           f"an address of this machine, under [web] in the configuration") from error
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_B_MAX)     # each connection inherits both
-    return listener
 
 
 class PageServer(uvicorn.Server):

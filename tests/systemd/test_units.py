@@ -13,6 +13,7 @@ UNITS = Path(__file__).parents[2] / "systemd"
 ROLES = sorted(path.name for path in UNITS.glob("taimat-*.service"))
 HELPERS = sorted(path.name for kind in ("rescue", "update") for path in UNITS.glob(f"{kind}-*.service"))
 PATHS = sorted(path.name for path in UNITS.glob("*.path"))
+SOCKETS = sorted(path.name for path in UNITS.glob("*.socket"))
 SERVICES = [*ROLES, *HELPERS]
 CAMERA = "taimat-capture@.service"
 
@@ -33,7 +34,7 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("unit", [*SERVICES, *PATHS, "taimat.target", "taimat.slice"])
+@pytest.mark.parametrize("unit", [*SERVICES, *PATHS, *SOCKETS, "taimat.target", "taimat.slice"])
 def test_systemd_finds_nothing_to_complain_about(copy: Path, unit: str) -> None:
     answer = run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", copy / unit)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
@@ -56,6 +57,15 @@ def test_each_unit_runs_its_role_for_the_target_with_limits(unit: str) -> None:
     assert "\nWantedBy=taimat.target\n" in text
     for limit in ("WatchdogSec", "TimeoutStopSec", "MemoryHigh", "MemoryMax", "TasksMax", "CPUWeight", "IOWeight"):
         assert re.search(rf"^{limit}=\d", text, re.MULTILINE), f"{limit}= is missing"
+
+
+def test_the_page_s_sockets_are_as_closed_as_the_page() -> None:
+    service = (UNITS / "taimat-web.service").read_text()
+    house = next(line for line in service.splitlines() if line.startswith("IPAddressAllow=localhost"))
+    assert len(SOCKETS) == 2
+    for name in SOCKETS:
+        text = (UNITS / name).read_text()
+        assert f"{house}\n" in text and "\nIPAddressDeny=any\n" in text and name in service
 
 
 def test_a_hung_camera_records_again_within_half_a_minute() -> None:

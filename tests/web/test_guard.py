@@ -76,6 +76,25 @@ def test_everything_needs_pairing(house, open_house, path):
     assert open_house.get(path, **PHONE | {"cookie": "taimat=guess"}).status == 401
 
 
+@pytest.mark.parametrize("path", ["/static/page.js", "/static/live.js", "/pairing", "/pair/", "/static/page.css/",
+                                  "/entering", "/setup", "/cameras"])
+def test_strangers_see_the_form_alone(open_house, path):
+    assert open_house.get(path, **PHONE).status == 401
+    assert open_house.get("/static/page.css", **PHONE).status == 200
+
+
+def test_the_form_tells_nothing_of_the_house(tmp_path):
+    with Household(tmp_path, listen="0.0.0.0", site="HH-07", language="en") as house:
+        assert "HH-07" in house.get("/").text
+        form = house.get("/pair", cookie="", host="taimat.local:8088").text
+        assert "taimat-pairing.txt" in form and "label" in form
+        assert not any(word in form for word in ("HH-07", "gate", "yard", "page.js", "/events"))
+        house.close_desk()
+        told = house.get("/", cookie="taimat=from-an-earlier-life", accept="text/html")
+        assert told.status == 503 and "HH-07" not in told.text and "page.js" not in told.text
+        house.open_desk()
+
+
 def test_a_phone_is_paired_once_and_its_token_is_not_stored(open_house):
     code = code_of(open_house)
     form = open_house.get("/pair?next=%2Fevents", accept="text/html", **PHONE)

@@ -1,7 +1,6 @@
 """`taimat discover` from start to end: which machines may be cameras, what each one has, and what to configure."""
 import contextlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -12,16 +11,14 @@ from agent.cli.discover import blocks, leads, networks, show
 from agent.cli.discover.found import CameraAccount, FoundCamera
 from agent.cli.discover.known import ConfiguredCameras
 from agent.cli.discover.known import account as account_of
-from agent.cli.discover.look import Lead, look
+from agent.cli.discover.look_at import look_at
 from agent.cli.discover.show import ListedCamera
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.config.load import ConfigError, load
 from agent.config.settings import Settings
-from agent.host.stop import Stop
 
-AT_ONCE_N = 8
 EXIT_WORK_LEFT = 1          # no camera, or one that is not ready
 
 
@@ -53,7 +50,7 @@ def discover(user: CameraUser = None, password_file: PasswordFile = None, at: At
     with _telling("looking for cameras", quiet=json):
         machines, troubles = leads.at(places) if places else leads.around(asked)
     with _telling(f"asking {len(machines)} machines what they have", quiet=json):
-        shown = _named(_look(machines, known, account, tune), known)
+        shown = _named(look_at(machines, known, account, tune), known)
     if json:
         show.as_json(shown, show_password)
     else:
@@ -83,24 +80,6 @@ def _telling(what: str, quiet: bool) -> Iterator[None]:
     out = console()
     with out.status(f" {what} ...") if out.is_terminal and not quiet else contextlib.nullcontext():
         yield
-
-
-def _look(machines: list[Lead], known: ConfiguredCameras, account: CameraAccount | None,
-          tuning: bool) -> list[tuple[FoundCamera, CameraAccount | None]]:
-    """The cameras there, a few machines at a time; each with the account that it was asked with.
-
-    The configuration's own account goes first: it is the one that worked.
-    """
-    accounts = [known.account(machine.address) or account for machine in machines]
-    stop = Stop()
-    with ThreadPoolExecutor(AT_ONCE_N) as pool:
-        try:
-            found = list(pool.map(lambda machine, used: look(machine, used, tuning, stop), machines, accounts))
-        except BaseException:       # Ctrl-C: the threads would go on asking
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [(camera, used) for cameras, used in zip(found, accounts, strict=True) for camera in cameras]
 
 
 def _named(found: list[tuple[FoundCamera, CameraAccount | None]], known: ConfiguredCameras) -> list[ListedCamera]:

@@ -1,13 +1,13 @@
 """The networks that this computer is in, and the machines in them with a camera's port open."""
 import asyncio
 import contextlib
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-import psutil
 import typer
+
+from agent.host.interfaces import host_interfaces
 
 HOSTS_MAX_N = 256           # a /24: nobody's household is larger, and a ward's network is not ours to search
 NETWORKS_MAX_N = 4
@@ -29,15 +29,11 @@ class Interface:
 
 def interfaces() -> list[Interface]:
     """Those with a private IPv4 address that lead out of this computer."""
-    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     found = []
-    for name, addresses in psutil.net_if_addrs().items():
-        for each in addresses:
-            if each.family == socket.AF_INET and name in up and not name.startswith(VIRTUAL):
-                address = IPv4Address(each.address)
-                prefix = max(SMALLEST_PREFIX, IPv4Network(f"0.0.0.0/{each.netmask or '255.255.255.0'}").prefixlen)
-                if address.is_private and not address.is_loopback:
-                    found.append(Interface(name, address, IPv4Network((int(address), prefix), strict=False)))
+    for each in host_interfaces():
+        address, prefix = each.address.ip, max(SMALLEST_PREFIX, each.address.network.prefixlen)
+        if address.is_private and not address.is_loopback and not each.name.startswith(VIRTUAL):
+            found.append(Interface(each.name, address, IPv4Network((int(address), prefix), strict=False)))
     return found[:NETWORKS_MAX_N]
 
 
