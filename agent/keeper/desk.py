@@ -18,6 +18,7 @@ import msgspec
 from agent.core.contract.decisions import (
     QUESTION_B_MAX,
     SOCKET,
+    AskSetup,
     BrowserQuestion,
     ChangeCommandKeys,
     ChangeSettings,
@@ -42,7 +43,7 @@ from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
 from agent.keeper import command_keys
 from agent.keeper.ward_signature import WardSignature
-from agent.store import ledger, pause
+from agent.store import ledger, meta, pause
 from agent.store.database import StoreConnection, StoreError, connect, transaction
 from agent.store.decisions import browsers, decided
 from agent.store.decisions import database as decisions
@@ -50,6 +51,7 @@ from agent.store.folders import Folders
 from agent.store.requests import RequestError
 
 PAGE_USER, LINK_USER = "taimat-web", "taimat-link"
+SETUP_KEY = "setup"         # in meta: there as soon as the household has done with the set-up
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +105,8 @@ class DecisionDesk:
                     self._pause(question.cameras, question.paused, question.length_ms, "page")
                 case ChangeSettings(change=change):
                     return self._change_settings(db, change)
+                case AskSetup(over=over):
+                    return self._setup(own, over)
                 case ListBrowsers():
                     return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
                 case UnpairBrowser(which=which):
@@ -170,6 +174,15 @@ class DecisionDesk:
             ledger.note(db, now, SettingsChanged(change=change_id, by="page", **in_short(change)))
         self.setup.ask(change_id, change, now)
         return DecisionAnswer(change=change_id)
+
+    def _setup(self, own: sqlite3.Connection, over: bool) -> DecisionAnswer:
+        if over:
+            with transaction(own):
+                meta.put(own, SETUP_KEY, "over")
+            _log.info("the set-up is over")
+        if not self.setup.asked.is_dir():
+            return DecisionAnswer()
+        return DecisionAnswer(setup="over" if meta.get(own, SETUP_KEY) else "waits")
 
     @contextmanager
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:

@@ -66,7 +66,7 @@ class PageParts:
 def build(parts: PageParts) -> ASGIApp:
     """The whole page, behind the access middleware."""
     settings = parts.settings
-    renderer = Renderer(settings.device.language, settings.device.site, settings.ward.enabled)
+    renderer = Renderer(settings)
     busy = BusyAreas(settings, renderer)
     pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, busy)
     views = LiveHandlers(settings, parts.pool, parts.health, parts.streams, parts.folders, parts.clock)

@@ -155,7 +155,8 @@ def house_switch(paused: Mapping[str, Paused | None], now: Instant, words: PageW
     if not said:
         return PauseSwitch("", "", any(each is None for each in paused.values()), False, "")
     same = len(set(said.values())) == 1 and len(said) == len(paused)
-    state = pause_text(next(iter(said.values())), now, words) if same else words("pause.some", cameras=", ".join(said))
+    some = words("pause.some", cameras=", ".join(map(words.label, said)))
+    state = pause_text(next(iter(said.values())), now, words) if same else some
     return PauseSwitch("", state, any(each is None for each in paused.values()), True, "")
 
 

@@ -54,7 +54,8 @@ def _problem(condition: Condition, now: Instant, words: PageWords) -> ProblemVie
     said = text(condition.code, words.language, condition.unit)
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
-    where = condition.camera or (_role_name(condition.unit or "", words) if condition.code in ROLE else "")
+    where = words.label(condition.camera) if condition.camera else (
+        _role_name(condition.unit or "", words) if condition.code in ROLE else "")
     title = f"{said.title} ({where})" if where else said.title
     return ProblemView(TONES[condition.severity], title, since, said.remedy)
 
@@ -94,8 +95,9 @@ def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     told = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
             for camera, days in keeper.kept_days.items()}
     if told:
-        yield words("health.kept"), "; ".join(words("health.kept_value", camera=camera, days=_figure(days, words))
-                                              for camera, days in sorted(told.items()))
+        lines = (words("health.kept_value", camera=words.label(camera), days=_figure(days, words))
+                 for camera, days in sorted(told.items()))
+        yield words("health.kept"), "; ".join(lines)
 
 
 def _surroundings(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from agent.config.settings import Settings
 from agent.web import words
 from agent.web.words import LANGUAGES, PageWords
 
@@ -33,10 +34,11 @@ class Static:
 class Renderer:
     """Makes answers from templates, in the browser's language."""
 
-    def __init__(self, language: str, site: str, asks: bool) -> None:
-        """`language` is the device's own; `site` is its place, shown beside the name; `asks`: a ward may ask."""
-        self._language, self._site, self._asks = language, site, asks
-        self._words = {each: words.load(each) for each in LANGUAGES}
+    def __init__(self, settings: Settings) -> None:
+        self._language, self._asks = settings.device.language, settings.ward.enabled
+        self._place = settings.device.title or settings.device.site     # stands beside the name
+        labels = {camera.name: camera.label for camera in settings.camera}
+        self._words = {each: words.load(each, labels) for each in LANGUAGES}
         self._static = {path.name: _static(path) for path in sorted((HERE / "static").iterdir())}
         env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False,
                                  undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -57,7 +59,7 @@ class Renderer:
         said = self.words(request)
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
-            t=said, bare=bare, site=self._site, asks=self._asks, path=request.url.path, other=other,
+            t=said, bare=bare, place=self._place, asks=self._asks, path=request.url.path, other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:

@@ -145,8 +145,8 @@ def _purpose(purpose: str, said: PageWords) -> str:
 
 def _what(request: WardRequest, said: PageWords, now: Instant) -> str:
     if request.begin_ms is None or request.end_ms is None:
-        return said("requests.snapshot", camera=request.camera)
-    return said("requests.span", camera=request.camera, day=said.day(request.begin_ms, now.wall_ms),
+        return said("requests.snapshot", camera=said.label(request.camera))
+    return said("requests.span", camera=said.label(request.camera), day=said.day(request.begin_ms, now.wall_ms),
                 begin=said.clock(request.begin_ms, seconds=True), end=said.clock(request.end_ms, seconds=True))
 
 

@@ -1,4 +1,7 @@
-"""Uvicorn with our own end: it stops with the role and leaves signals to it."""
+"""Uvicorn with our own end: it stops with the role and leaves signals to it.
+
+What it serves and where it listens are other files' business; this one bends a stranger's server to a role's life.
+"""
 import asyncio
 import contextlib
 import ssl

@@ -2,7 +2,7 @@
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,15 @@ class PageWords:
 
     language: str
     texts: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)     # what people call each camera
 
     def __call__(self, key: str, **values: object) -> str:
         """The text for `key`, such as "home.events". Raises KeyError for one that does not exist."""
         return self.texts[key].format(**values)
+
+    def label(self, camera: str) -> str:
+        """What people call that camera; one that is gone has its name alone."""
+        return self.labels.get(camera, camera)
 
     def clock(self, wall_ms: int, seconds: bool = False) -> str:
         """The time of day at the device: 10:32."""
@@ -94,6 +99,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield prefix + key, value
 
 
-def load(language: str) -> PageWords:
-    """The words of one of LANGUAGES."""
-    return PageWords(language, dict(flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))))
+def load(language: str, labels: Mapping[str, str] | None = None) -> PageWords:
+    """The words of one of LANGUAGES, with what people call each camera."""
+    table = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    return PageWords(language, dict(flatten(table)), labels or {})

@@ -11,6 +11,7 @@ import pytest
 from agent.config.settings import Settings
 from agent.core.contract.decisions import (
     SOCKET,
+    AskSetup,
     ChangeSettings,
     DecisionAnswer,
     KnowBrowser,
@@ -187,3 +188,12 @@ def test_the_kernel_tells_the_desk_who_asks(desk, own, folders: Folders, tmp_pat
     os.close(tells)
     server.close()
     assert msgspec.json.decode(os.read(told, 1000), type=DecisionAnswer).why == "not_yours"
+
+
+def test_the_set_up_waits_until_the_household_says_that_it_is_over(desk, own, folders):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    assert say(desk, AskSetup(token=token)).setup == ""         # no device: nobody could change a setting
+    desk.setup.asked.mkdir()
+    assert say(desk, AskSetup(token="guess", over=True)).why == "not_paired"
+    assert say(desk, AskSetup(token=token)).setup == "waits"
+    assert say(desk, AskSetup(token=token, over=True)).setup == "over" == say(desk, AskSetup(token=token)).setup

@@ -81,6 +81,12 @@ class ChangeSettings(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=T
     change: Changes
 
 
+class AskSetup(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="setup"):
+    """Does the set-up still wait for the household? With `over`, it has been through it, or wants none."""
+
+    over: bool = False
+
+
 class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home"):
     """The same for one camera, by the word of Home Assistant, which the link hands on."""
 
@@ -95,7 +101,7 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
-             | PauseCameras | ChangeSettings | PauseFromHome | ChangeCommandKeys)
+             | PauseCameras | ChangeSettings | AskSetup | PauseFromHome | ChangeCommandKeys)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
@@ -114,5 +120,6 @@ class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     token: str = ""                 # of a browser that was let in just now
     code: str = ""                  # the pairing code
     browsers: list[PairedBrowser] = []
+    setup: Literal["", "waits", "over"] = ""        # "": nobody changes settings here
     change: str = ""                # the id of a change of settings; what became of it: agent/host/setup_folders.py
     waiting: dict[str, str] = {}    # requests for the household to decide on, each with WardRequest.digest
