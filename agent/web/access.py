@@ -13,7 +13,7 @@ from agent.web.browsers import Browsers, KeeperSilent
 
 COOKIE = "taimat"
 # What a browser may see before it is paired: the form, and what it is drawn with.
-OPEN_PATHS = ("/pair", "/static/page.css", "/static/mark.svg")
+OPEN_PATHS = ("/pair", "/static/page.css", "/static/mark.svg", "/static/icon.png")
 OPEN_BELOW = ("/enter/",)
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 

@@ -1,12 +1,14 @@
 """All addresses of the page and their handlers."""
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -16,17 +18,22 @@ from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
 from agent.web.browsers import Browsers, CardRefused, KeeperSilent
 from agent.web.busy import BusyAreas
+from agent.web.camera_search import CameraSearch
+from agent.web.cameras import CamerasPage
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
 from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
 from agent.web.live import LiveHandlers, LiveStreams
 from agent.web.media import MediaFiles
+from agent.web.outcome import OutcomePage
 from agent.web.pages import Pages
 from agent.web.pair import PairPage
 from agent.web.pause import PausePage
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
+from agent.web.set_up import SetupPages
+from agent.web.setup_desk import NoChanges, NotPaired, SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
 
 
@@ -45,6 +52,7 @@ class RowConvertor(Convertor[int]):
 
 
 register_url_convertor("row", RowConvertor())
+ErrorPage = Callable[..., Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,8 @@ class PageParts:
     streams: LiveStreams
     browsers: Browsers
     fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
+    search: CameraSearch
+    desk: SettingsDesk
     port: int                       # where phones find the page
     led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
 
@@ -67,15 +77,15 @@ def build(parts: PageParts) -> ASGIApp:
     """The whole page, behind the access middleware."""
     settings = parts.settings
     renderer = Renderer(settings)
-    busy = BusyAreas(settings, renderer)
-    pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, busy)
+    busy, desk = BusyAreas(settings, renderer), parts.desk
+    pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, busy, desk)
     views = LiveHandlers(settings, parts.pool, parts.health, parts.streams, parts.folders, parts.clock)
     pausing = PausePage(settings, parts.browsers)
     feeds = Feeds(parts.pool, parts.health, parts.clock)
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
-    pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint)
+    pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
@@ -94,6 +104,7 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/requests", asked.decide, methods=["POST"]),
         Route("/requests/{n:int}/approve", asked.confirm),
         Route("/busy/forget", busy.forget, methods=["POST"]),
+        *_setup_routes(parts, renderer),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.pair, methods=["POST"]),
         Route("/enter/{link}", pairing.enter),
@@ -102,20 +113,55 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/static/{name}", renderer.static),
     ]
 
-    async def missing(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 404
-        return renderer.page(request, "message.html", status, key="error.missing")
+    app = Starlette(routes=routes, exception_handlers=_error_pages(renderer))
+    return AccessMiddleware(app, parts.browsers, _silent(renderer), only_local=is_loopback_name(settings.web.listen),
+                            encrypts=parts.fingerprint is not None, port=parts.port, led_port=parts.led_port)
 
-    async def card(request: Request, error: Exception) -> Response:
-        return renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.card")
 
-    async def broken(request: Request, error: Exception) -> Response:
-        return renderer.page(request, "message.html", 500, key="error.broken")
+def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
+    """Where settings are changed."""
+    settings, desk = parts.settings, parts.desk
+    seen = CamerasPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, desk, parts.search)
+    steps, outcome = SetupPages(settings, renderer, desk), OutcomePage(renderer, desk)
+    return [
+        Route("/cameras", seen.show, methods=["GET"]),
+        Route("/cameras", seen.add, methods=["POST"]),
+        Route("/search", seen.look, methods=["POST"]),
+        Route("/cameras/{name}", seen.one, methods=["GET"]),
+        Route("/cameras/{name}", seen.change, methods=["POST"]),
+        Route("/setup", steps.language, methods=["GET"]),
+        Route("/setup", steps.finish, methods=["POST"]),
+        Route("/setup/device", steps.set_device, methods=["POST"]),
+        Route("/setup/name", steps.name),
+        Route("/setup/cameras", seen.show),
+        Route("/setup/sharing", steps.sharing),
+        Route("/setup/done", steps.done),
+        Route("/saving", outcome.show),
+        Route("/saving.json", outcome.tell),
+    ]
 
+
+def _silent(renderer: Renderer) -> ErrorPage:
+    """The answer while nobody knows who is paired: for strangers, too."""
     async def silent(request: Request, error: Exception | None = None) -> Response:
         return renderer.page(request, "message.html", 503, {"retry-after": "10"}, bare=True, key="error.keeper")
 
-    app = Starlette(routes=routes, exception_handlers={HTTPException: missing, CardTrouble: card, KeeperSilent: silent,
-                                                       CardRefused: card, Exception: broken})
-    return AccessMiddleware(app, parts.browsers, silent, only_local=is_loopback_name(settings.web.listen),
-                            encrypts=parts.fingerprint is not None, port=parts.port, led_port=parts.led_port)
+    return silent
+
+
+def _error_pages(renderer: Renderer) -> dict[Any, ErrorPage]:
+    """What a visitor is told of each failure."""
+    def told(key: str, status: int) -> ErrorPage:
+        async def page(request: Request, error: Exception) -> Response:
+            code = error.status_code if isinstance(error, HTTPException) else status
+            return renderer.page(request, "message.html", code, {"retry-after": "10"} if code == 503 else None, key=key)
+
+        return page
+
+    async def stranger(request: Request, error: Exception) -> Response:
+        return RedirectResponse("/pair", 303)
+
+    card = told("error.card", 503)
+    return {HTTPException: told("error.missing", 404), CardTrouble: card, CardRefused: card,
+            KeeperSilent: _silent(renderer), NotPaired: stranger, NoChanges: told("error.setup", 409),
+            Exception: told("error.broken", 500)}

@@ -10,17 +10,22 @@ DIGITS_N_MAX = 18           # what SQLite can hold, and no row's number comes ne
 OWN_PATH = re.compile(r"/(?!/)[\w./-]*", re.ASCII)     # never another site's
 
 
-async def read_form(request: Request) -> dict[str, str] | None:
-    """The fields, the first of each name; None for more than FORM_B_MAX, which no form of ours has, or a part."""
+async def read_form(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, str] | None:
+    """The fields, the first of each name; None for more than `largest_b`, which no form of ours has, or a part."""
     body = b""
     try:
         async for piece in request.stream():
             body += piece
-            if len(body) > FORM_B_MAX:
+            if len(body) > largest_b:
                 return None
     except ClientDisconnect:
         return None
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+
+
+def title_of(text: str) -> str:
+    """A title as it is kept: no space at its ends, and nothing in it that nobody sees."""
+    return " ".join("".join(each for each in text if each.isprintable() or each.isspace()).split())
 
 
 def own_path(wanted: str) -> str:

@@ -8,6 +8,7 @@ from agent.core.contract.facts import WebFacts
 from agent.host import page_port
 from agent.host.datagram import Inbox
 from agent.host.handed import handed_sockets
+from agent.host.setup_folders import SetupFolders
 from agent.process import role
 from agent.process.heartbeat import EVERY_S
 from agent.process.role import Role
@@ -15,11 +16,13 @@ from agent.store.page_certificate import fingerprint
 from agent.web.access import is_loopback_name
 from agent.web.app import PageParts, build
 from agent.web.browsers import Browsers
+from agent.web.camera_search import CameraSearch
 from agent.web.doors import CannotListen, Doors, open_doors, turn_away
 from agent.web.encrypted import context
 from agent.web.health import HealthWatcher, monitor
 from agent.web.live import LiveStreams
 from agent.web.server import PageServer
+from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import StorePool
 
 EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
@@ -43,6 +46,9 @@ def serve(parts: Role) -> None:
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
     health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
 
+    desk = SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock)
+    search = CameraSearch(parts.settings.camera, parts.clock)
+
     def tick() -> None:
         if parts.heartbeat.due():
             parts.heartbeat.beat(facts=WebFacts(
@@ -50,14 +56,18 @@ def serve(parts: Role) -> None:
                 viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n,
                 card_fault=pool.card_fault))
 
+    def end() -> None:
+        streams.close()
+        search.stop()
+
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                           streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None,
-                          port=doors.port, led_port=doors.led_port))
+                          desk=desk, search=search, port=doors.port, led_port=doors.led_port))
     _log.info("the page is at %s://%s:%d%s", "https" if tls else "http",
               f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
               f" and at port {doors.port}" if doors.port != web.port else "")
     try:
-        asyncio.run(_live(PageServer(app, parts.stop, tick, streams.close, tls), health, doors))
+        asyncio.run(_live(PageServer(app, parts.stop, tick, end, tls), health, doors))
     finally:
         pool.stop()
         inbox.close()

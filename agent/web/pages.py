@@ -13,12 +13,15 @@ from agent.store import events, pause, requests
 from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from agent.web import present_camera, present_event, present_health
+from agent.web.access import COOKIE
+from agent.web.browsers import KeeperSilent
 from agent.web.busy import BusyAreas
 from agent.web.forms import number
 from agent.web.health import HealthWatcher
 from agent.web.present_camera import paused_of
 from agent.web.present_event import EventView
 from agent.web.render import Renderer
+from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
 from agent.web.words import PageWords
 
@@ -78,9 +81,10 @@ class Pages:
     """The handlers of the pages."""
 
     def __init__(self, settings: Settings, pool: StorePool, health: HealthWatcher, folders: Folders,
-                 renderer: Renderer, clock: Clock, busy: BusyAreas) -> None:
+                 renderer: Renderer, clock: Clock, busy: BusyAreas, desk: SettingsDesk) -> None:
         self._cameras, self._pool, self._health = settings.camera, pool, health
         self._folders, self._renderer, self._clock, self._busy = folders, renderer, clock, busy
+        self._desk = desk
         self._names = [camera.name for camera in settings.camera]
 
     async def home(self, request: Request) -> Response:
@@ -93,9 +97,16 @@ class Pages:
             latest, pictures, pauses, asked_n = None, {}, None, 0
         paused = paused_of([each for each in self._cameras if each.enabled], report, pauses, now)
         tiles = present_camera.tiles(self._cameras, report, now, said, paused)
-        return self._renderer.page(request, "home.html", tiles=tiles, posters=pictures, events=latest, asked_n=asked_n,
+        return self._renderer.page(request, "home.html", setup=await self._setup_waits(request), tiles=tiles,
+                                   posters=pictures, events=latest, asked_n=asked_n,
                                    health=present_health.health_view(report, now, said),
                                    switch=present_camera.house_switch(paused, now, said))
+
+    async def _setup_waits(self, request: Request) -> bool:
+        try:
+            return await self._desk.waits(request.cookies.get(COOKIE, ""))
+        except KeeperSilent:
+            return False
 
     async def events(self, request: Request) -> Response:
         """/events: the events of one camera or all, a page at a time."""

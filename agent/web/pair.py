@@ -3,6 +3,7 @@
 Those that are let in already see the code; nobody else does, not on the device itself either.
 """
 import asyncio
+import contextlib
 import hashlib
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from agent.web.access import COOKIE
 from agent.web.browsers import Browsers, KeeperSilent
 from agent.web.forms import own_path, read_form
 from agent.web.render import YEAR_S, Renderer
+from agent.web.setup_desk import SettingsDesk
 
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
            ("Macintosh", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))
@@ -52,10 +54,10 @@ class PairPage:
     """The handlers of pairing."""
 
     def __init__(self, web: Web, port: int, browsers: Browsers, renderer: Renderer, clock: Clock,
-                 fingerprint: str | None) -> None:
+                 fingerprint: str | None, desk: SettingsDesk) -> None:
         """`port` is where phones find it; `fingerprint` is that of the page's certificate, if it has one."""
         self._web, self._port, self._browsers, self._renderer, self._clock = web, port, browsers, renderer, clock
-        self._fingerprint = fingerprint
+        self._fingerprint, self._desk = fingerprint, desk
 
     async def show(self, request: Request) -> Response:
         """GET /pair: the form; to a browser that is paired, the code and the address for a phone."""
@@ -75,14 +77,16 @@ class PairPage:
             token = await self._browsers.pair(form.get("code", ""), _name(request))
         except KeeperSilent:
             return self._form(request, goal, "pair.silent", 503)
-        return _let_in(request, token, own_path(goal)) if token else self._form(request, goal, "pair.refused", 403)
+        if not token:
+            return self._form(request, goal, "pair.refused", 403)
+        return await self._let_in(request, token, own_path(goal))
 
     async def enter(self, request: Request) -> Response:
         """GET /enter/LINK: lets in the browser that opens it first, within a minute."""
         if request.method != "GET":         # a look at the link must not use it up
             return PlainTextResponse("Open this link in a browser\n", 405, {"allow": "GET"})
         token = await self._browsers.open_link(request.path_params["link"], _name(request))
-        return _let_in(request, token, "/") if token else self._form(request, "/", "pair.stale_link", 403)
+        return await self._let_in(request, token, "/") if token else self._form(request, "/", "pair.stale_link", 403)
 
     async def browsers(self, request: Request) -> Response:
         """GET /browsers: the paired ones, the one that was here last first."""
@@ -109,6 +113,16 @@ class PairPage:
             return await self._phone(request, answer.code, reset=True)
         return RedirectResponse("/browsers", 303)
 
+    async def _let_in(self, request: Request, token: str, goal: str) -> Response:
+        """With the cookie to where it wanted to go; to the set-up while that waits."""
+        waits = False
+        with contextlib.suppress(KeeperSilent):
+            waits = goal == "/" and await self._desk.waits(token)
+        answer = RedirectResponse("/setup" if waits else goal, 303)
+        answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict",
+                          secure=request.url.scheme == "https")
+        return answer
+
     async def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
         """What another phone needs, or, after a `reset`, any browser."""
         found = await asyncio.to_thread(phone_addresses, self._web.listen, self._port, self._web.tls)
@@ -122,13 +136,6 @@ class PairPage:
 
 def _name(request: Request) -> str:
     return browser_name(request.headers.get("user-agent", ""))
-
-
-def _let_in(request: Request, token: str, goal: str) -> Response:
-    answer = RedirectResponse(goal, 303)
-    answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict",
-                      secure=request.url.scheme == "https")
-    return answer
 
 
 def _id_begin(token: str) -> str:

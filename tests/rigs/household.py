@@ -14,6 +14,7 @@ from pathlib import Path
 from agent.capture.still import thumbnail
 from agent.config.settings import Camera, Device, Settings, Store, Web
 from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.setup import Changes, Problem, SetupResult
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
 from agent.host import runtime
@@ -107,6 +108,8 @@ class Household:
     tls: bool = False
     language: str = "vi"
     site: str = ""
+    title: str = ""
+    may_change: bool = False        # root is there, and takes changes of settings
     clock: Clock = field(default_factory=SystemClock)
     stop: Stop = field(default_factory=Stop)
 
@@ -114,7 +117,12 @@ class Household:
         self.runtime = self.root / "run"
         self.runtime.mkdir(parents=True, exist_ok=True)
         self.folders = Folders(self.root / "store").create()
-        self.settings = Settings(device=Device(language=self.language, site=self.site), camera=self.cameras,
+        self.setup = SetupFolders.beside(self.runtime)
+        if self.may_change:
+            self.setup.asked.mkdir(mode=0o700)
+            self.setup.told.mkdir()
+        device = Device(language=self.language, site=self.site, title=self.title)
+        self.settings = Settings(device=device, camera=self.cameras,
                                  store=Store(folder=str(self.folders.root), runtime=str(self.runtime)),
                                  web=Web(listen=self.listen, port=free_port(), tls=self.tls))
         self.error: BaseException | None = None
@@ -161,7 +169,7 @@ class Household:
         """Let the keeper answer, as it does from the start on."""
         runtime.own(self.runtime, "keeper")
         self._desk = DecisionDesk(self.folders, self.clock, WardSignature(Settings(), self.folders),
-                                  SetupFolders.beside(self.runtime)).open(self.runtime)
+                                  self.setup).open(self.runtime)
 
     def close_desk(self) -> None:
         """Let the keeper answer no more."""
@@ -177,6 +185,13 @@ class Household:
         """An address that lets a browser in within a minute."""
         with self.decisions() as own:
             return f"{self.url}/enter/{browsers.make_link(own, self.clock.now())}"
+
+    def carry_out(self, problem: Problem = "", detail: str = "") -> list[Changes]:
+        """As root: take the changes that wait, and say what became of them."""
+        changes = [request for request, fresh in self.setup.collect(self.clock.now()) if fresh]
+        for request in changes:
+            self.setup.tell(SetupResult(id=request.id, done=not problem, problem=problem, detail=detail))
+        return [request.change for request in changes]
 
     def _serve(self, parts: Role) -> None:
         try:

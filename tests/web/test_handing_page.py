@@ -76,7 +76,7 @@ def test_the_form_is_filled_in_from_the_event_and_gives_a_package_that_holds(hou
     event = house.get("/events/1")
     assert f"/handout?clip={clip_of(house).name}" in event.text
     shown, begin_s = house.get(f"/handout?clip={clip_of(house).name}").text, clip_of(house).wall_ms // 1000
-    assert datetime.fromtimestamp(begin_s).isoformat() in shown and "<option selected>gate" in shown
+    assert datetime.fromtimestamp(begin_s).isoformat() in shown and '<option value="gate" selected>gate' in shown
     answer = house.post("/handout", form(house))
     assert answer.status == 200, answer.text
     assert answer.headers["content-type"] == "application/zip" and 'filename="gate-' in answer.headers[

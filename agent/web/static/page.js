@@ -2,6 +2,7 @@
 import { Screen } from "./live.js";
 
 const FRESH_EVERY_MS = 10_000;
+const SOON_MS = 2_000;          // where somebody waits for a search to end, or for a camera to be plugged in
 const AT_ONCE_N = 3;            // a browser opens six connections to one host, and each screen keeps one
 
 const screens = [...document.querySelectorAll("[data-live]")].map((box) => new Screen(box));
@@ -40,9 +41,12 @@ async function freshen() {
     const newer = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-fresh]")) {
       const fresh = newer.getElementById(old.id);
-      if (old.querySelector("details[open]")) continue;       // somebody is about to choose
+      if (old.contains(document.activeElement) || old.querySelector("details[open]")) continue;   // somebody chooses, or writes
       if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
     }
   } catch { /* the recorder is out of reach: the screens say so */ }
 }
-if (document.querySelector("[data-fresh]")) setInterval(freshen, FRESH_EVERY_MS);
+function watch() {
+  setTimeout(() => freshen().then(watch), document.querySelector("[data-soon]") ? SOON_MS : FRESH_EVERY_MS);
+}
+if (document.querySelector("[data-fresh]")) watch();

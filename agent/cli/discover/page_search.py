@@ -1,0 +1,96 @@
+"""The search for the household's page: `python -m agent.cli.discover.page_search`, a question in, an answer out.
+
+A process of its own: what strangers in the network answer is read beside the page and not in it, and its memory is
+given back at the end.
+"""
+import os
+import sys
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+
+from agent.cli.discover import leads
+from agent.cli.discover.connection import Deadline, plainly
+from agent.cli.discover.describe import Describer, NotRtsp
+from agent.cli.discover.found import NO_SUB, CameraAccount, FoundCamera, FoundStream, with_login
+from agent.cli.discover.known import ConfiguredCameras
+from agent.cli.discover.look import LOOK_S
+from agent.cli.discover.look_at import look_at
+from agent.cli.discover.onvif import CameraRefused, Tries
+from agent.config.settings import Camera, Settings
+from agent.core.contract.camera_search import CameraQuestion, SearchAnswer, SeenCamera
+from agent.core.protocols.rtsp.address import parse
+from agent.host.prctl import die_with_parent
+from agent.host.stop import Stop
+
+QUESTION_B_MAX = 65_536
+SCHEMES = ("rtsp://", "rtsps://")
+NOTHING_THERE = "has no video under this address"
+
+
+def answer(question: CameraQuestion) -> SearchAnswer:
+    """What is there."""
+    known = ConfiguredCameras(Settings(camera=[Camera(name=name, source=source) for name, source in question.known]))
+    account = CameraAccount(question.user, question.password) if question.user else None
+    try:
+        if question.at.lower().startswith(SCHEMES):
+            found = [_by_url(question.at, account)]
+        elif question.at:
+            found = look_at(leads.at([leads.place(question.at)])[0], known, account, False)
+        else:
+            machines, troubles = leads.around([])
+            if leads.NO_NETWORK in troubles:
+                return SearchAnswer(problem="no_network")
+            found = look_at(machines, known, account, False)
+    except (typer.BadParameter, ValueError):
+        return SearchAnswer(problem="no_such_address")
+    return SearchAnswer(cameras=[_seen(camera, used, known) for camera, used in found])
+
+
+def _by_url(url: str, account: CameraAccount | None) -> tuple[FoundCamera, CameraAccount | None]:
+    """The camera whose main stream has that URL; what it may say of user and password counts. Raises ValueError."""
+    where = parse(url)
+    account = CameraAccount(where.user, where.password) if where.user else account
+    parts = urlsplit(url)
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    camera = FoundCamera(where.host)
+    with Describer(account, Tries(), Deadline(LOOK_S, Stop())) as describer:
+        try:
+            main = describer.stream(plain)
+        except CameraRefused as error:
+            return FoundCamera(where.host, locked=True).told(f"RTSP {error}"), account
+        except NotRtsp as error:
+            return camera.told(str(error)), account
+        except OSError as error:
+            return camera.told(plainly(error)), account
+        if main is None:
+            return camera.told(NOTHING_THERE), account
+        return FoundCamera(where.host, main=main, locked=describer.locked, ready=True).told(NO_SUB), account
+
+
+def _seen(camera: FoundCamera, account: CameraAccount | None, known: ConfiguredCameras) -> SeenCamera:
+    main = camera.main if camera.ready else None
+    return SeenCamera(
+        address=camera.address, kind=" ".join(filter(None, (camera.maker, camera.model))), own_name=camera.name,
+        channel=camera.channel, source=_source(camera, main, account), sub=_source(camera, camera.sub, account),
+        width=main.width if main else 0, height=main.height if main else 0, locked=camera.locked,
+        ready=main is not None, advice=list(camera.advice), camera=known.name(camera))
+
+
+def _source(camera: FoundCamera, stream: FoundStream | None, account: CameraAccount | None) -> str:
+    if stream is None:
+        return ""
+    return with_login(stream.url, account.user, account.password) if camera.locked and account else stream.url
+
+
+def main() -> None:
+    """One question, one answer."""
+    die_with_parent()
+    os.nice(10)             # recording goes first
+    question = msgspec.json.decode(sys.stdin.buffer.read(QUESTION_B_MAX), type=CameraQuestion)
+    sys.stdout.buffer.write(msgspec.json.encode(answer(question)))
+
+
+if __name__ == "__main__":
+    main()
