@@ -67,6 +67,7 @@ COMMANDS = {
     ),
     "Hidden": (
         ("rescue", "roles:rescue", ""),
+        ("setup", "roles:setup", ""),
     ),
 }
 

@@ -1,4 +1,5 @@
-"""`taimat run`, `capture`, `keeper`, `link` and `web`, and the hidden `rescue`: each becomes the process that it names.
+"""`taimat run`, `capture`, `keeper`, `link`, `web`, and the hidden `rescue` and `setup`: each becomes the process that
+it names.
 
 Such a process lives for months and must not carry the command line's libraries in memory.
 """
@@ -54,3 +55,8 @@ def web(config: Config = None) -> None:
 def rescue(what: str, config: Config = None) -> None:
     """What systemd starts as root for a capture process whose camera stays dead."""
     _become("agent.cli.rescue", config, what)
+
+
+def setup(config: Config = None) -> None:
+    """What systemd starts as root when the configuration changes, or the household changes it on the page."""
+    _become("agent.cli.setup.main", config)

@@ -165,7 +165,8 @@ def plan(settings: Settings, config: Path) -> list[Unit]:
         return [sys.executable, "-m", f"agent.{role}", "--config", str(config), *which]
 
     store = Path(settings.store.folder)
-    return [Unit(name, command(name, role), of_role(store, role)) for name, role in units(settings).items()]
+    return [Unit(name, command(name, role), of_role(store, role)) for name, role in
+            {**units(settings), "link": "link"}.items()]      # it takes away, too, what it has shown others
 
 
 def run(config: Path, stop: Stop, reload: Reload) -> None:

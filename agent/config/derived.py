@@ -39,13 +39,17 @@ def _plain(value: Any) -> Any:
 
 
 def units(settings: Settings) -> dict[str, str]:
-    """Unit -> role: network cameras and files share one capture process, every other camera has its own."""
+    """Unit -> role: network cameras and files share one capture process, every other camera has its own.
+
+    The link is there only if somebody is to hear of anything.
+    """
     found = {}
     for camera in settings.camera:
         if camera.enabled:
             shared = parse_source(camera.source).scheme in (*NETWORK, "file")
             found["capture@network" if shared else f"capture@{camera.name}"] = "capture"
-    return {**found, "keeper": "keeper", "link": "link", **({"web": "web"} if settings.web.enabled else {})}
+    link = {"link": "link"} if settings.ward.enabled or settings.home.enabled else {}
+    return {**found, "keeper": "keeper", **link, **({"web": "web"} if settings.web.enabled else {})}
 
 
 def limits(store: Store) -> CardLimits:

@@ -7,6 +7,7 @@ Path = tuple[str | int, ...]
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+QUIET = re.compile(r'''"(?:\\.|[^"\\])*"|'[^']*'|#.*''')          # strings and comments of a line
 LONG_QUOTES = ('"""', "'''")
 
 
@@ -64,6 +65,25 @@ def positions(text: str) -> dict[Path, int]:
     found: dict[Path, int] = {}
     for entry in entries(text):
         found.setdefault(entry.path, entry.line)
+    return found
+
+
+def headers(text: str) -> list[tuple[int, Path]]:
+    """The lines at which tables begin, in their order, each with the table's path; the text has no fault.
+
+    A line of a list may look like a header: [0, 0.5]
+    """
+    inside = _inside_lists(text)
+    return [(entry.line, entry.path) for entry in entries(text) if entry.header and entry.line not in inside]
+
+
+def _inside_lists(text: str) -> set[int]:
+    found, open_n = set(), 0
+    for number, line in _lines(text):
+        if open_n:
+            found.add(number)
+        bare = QUIET.sub("", line)
+        open_n = max(0, open_n + bare.count("[") - bare.count("]"))
     return found
 
 

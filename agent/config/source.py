@@ -1,4 +1,5 @@
 """The `source` string of a camera: a scheme and where to find it."""
+import re
 from dataclasses import dataclass
 
 from agent.core.protocols.rtsp import address
@@ -7,6 +8,9 @@ FORMS = 'rtsp://user:password@address/path, file:/path/to/video.mp4, v4l2:/dev/v
 NETWORK = ("rtsp", "rtsps")
 RAW = ("v4l2", "picamera")      # we encode the picture ourselves, so we can paint masks into it
 
+# Of all devices those that may be a camera.
+ON_BOARD = re.compile(r"(picamera:\d|v4l2:/dev/(video\d{1,3}|v4l/by-(id|path)/[\w:.+@,=-]{1,200}))\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
@@ -14,6 +18,11 @@ class SourceSpec:
 
     scheme: str     # rtsp | rtsps | file | v4l2 | picamera
     target: str     # the whole URL, a path, a device node, or a camera number
+
+
+def is_on_board(source: str) -> bool:
+    """Whether it is a camera of this machine, and nothing else that a device's name could stand for."""
+    return ON_BOARD.match(source) is not None
 
 
 def parse_source(text: str) -> SourceSpec:

@@ -22,6 +22,7 @@ WAITING_MAX_N = 16          # changes that root has not taken yet
 LARGEST_B = 65_536
 RESULTS_N = 32
 CHANGE, PAIRING, FOUND = "change.", "pairing.json", "found.json"
+NEWS = "news"               # in either folder: there is something to look at, so that nothing is missed meanwhile
 
 Word = TypeVar("Word")
 
@@ -43,12 +44,25 @@ class SetupFolders:
         return cls(runtime.with_name(f"{runtime.name}-setup"), runtime / "setup")
 
     def new_id(self, now: Instant) -> str:
-        """The id for a change; ids sort by the time of asking. Raises NoSetup."""
+        """The id for a change; ids sort by the time of asking, and by who waits within it. Raises NoSetup."""
         if not self.asked.is_dir():
             raise NoSetup(f"{self.asked}: there is no such folder")
-        if len(list(self.asked.glob(f"{CHANGE}*"))) >= WAITING_MAX_N:
+        if (before_n := self.waiting_n()) >= WAITING_MAX_N:
             raise NoSetup(f"{WAITING_MAX_N} changes wait for root: see journalctl -u setup-taimat")
-        return f"{now.mono_ms:012x}{os.urandom(4).hex()}"
+        return f"{now.mono_ms:012x}{before_n:02x}{os.urandom(3).hex()}"
+
+    def is_news(self) -> bool:
+        """Whether there is anything for root to look at. Raises OSError."""
+        return bool(self.waiting_n()) or any(os.path.lexists(folder / NEWS) for folder in (self.asked, self.told))
+
+    def begin(self) -> None:
+        """Root begins to look: what comes from now on is news again."""
+        for folder in (self.asked, self.told):
+            _remove(folder / NEWS)
+
+    def waiting_n(self) -> int:
+        """How many changes wait for root. Raises OSError."""
+        return len(list(self.asked.glob(f"{CHANGE}*")))
 
     def ask(self, change_id: str, change: Changes, now: Instant) -> None:
         """Have root make the change. Raises OSError."""
@@ -68,9 +82,10 @@ class SetupFolders:
                 for entry, asked in taken if asked is not None and entry.name == f"{CHANGE}{asked.id}"]
 
     def show_pairing(self, state: PairingState) -> None:
-        """Tell root what is to be on the screen. Where nobody sets up, it is left. Raises OSError."""
-        if self.asked.is_dir():
+        """Tell root what is to be on the screen, if that is news. Raises OSError."""
+        if self.pairing() != state:
             write_whole(self.asked / PAIRING, msgspec.json.encode(state), 0o600)
+            write_whole(self.asked / NEWS, b"", 0o600)
 
     def pairing(self) -> PairingState | None:
         """What the keeper wants to be on the screen; None while it has not said so."""

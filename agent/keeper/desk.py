@@ -33,6 +33,7 @@ from agent.core.contract.decisions import (
     Question,
     Questions,
     UnpairBrowser,
+    UseFirstCode,
 )
 from agent.core.contract.setup import Changes, in_short
 from agent.core.evidence.ledger import SettingsChanged
@@ -85,8 +86,9 @@ class DecisionDesk:
     def _answer(self, question: Question, user: int) -> DecisionAnswer:
         from_home = isinstance(question, PauseFromHome)
         from_link = from_home or isinstance(question, ChangeCommandKeys)
-        if not is_from(user, LINK_USER if from_link else PAGE_USER) or (from_home and not self.home):
-            _log.error("user %d asked as the %s, and may not", user, "link" if from_link else "page")
+        by = "" if isinstance(question, UseFirstCode) else LINK_USER if from_link else PAGE_USER
+        if not is_from(user, by) or (from_home and not self.home):
+            _log.error("user %d asked as %s, and may not", user, by or "root")
             return DecisionAnswer(why="not_yours")
         with self._databases() as (own, db):
             match question:
@@ -96,6 +98,8 @@ class DecisionDesk:
                     return self._open_link(own, db, question)
                 case PauseFromHome():
                     self._pause([question.camera], question.paused, None, "home")
+                case UseFirstCode(code=code):
+                    return DecisionAnswer(why="" if browsers.use_first_code(own, code) else "too_late")
                 case ChangeCommandKeys(command=command):
                     why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
                     return DecisionAnswer(why=why)
@@ -192,8 +196,8 @@ class DecisionDesk:
 
 
 def is_from(user: int, name: str) -> bool:
-    """Whether that user's id is the role's with this name, or one that may speak for all roles."""
+    """Whether that user's id is the role's with this name ("": none's), or one that may speak for all roles."""
     try:
         return user in (0, os.geteuid(), pwd.getpwnam(name).pw_uid)
-    except KeyError:                # no such user: this is not a device
+    except KeyError:                # no such user, as where this is not a device
         return user in (0, os.geteuid())

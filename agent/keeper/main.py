@@ -11,6 +11,7 @@ from agent import __version__
 from agent.config.derived import agreed
 from agent.config.privacy import declared
 from agent.core.contract.facts import KeeperFacts, Poke
+from agent.core.contract.setup import PairingState
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
@@ -33,7 +34,7 @@ from agent.store import clips, identity, privacy
 from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError, is_damage
-from agent.store.decisions import consent
+from agent.store.decisions import browsers, consent
 from agent.store.decisions.database import mark
 
 LOOK_EVERY_S = 2.0
@@ -116,6 +117,7 @@ class Keeper:
                 self.retention.stock.count(self.db)
             self.sweeper.look(self.own, self.db, now)
             self.evidence.sign_some(self.db)
+            self._show_pairing()
             self.card.canary.look(self.db, now)
             self.error = self._see_to_requests(now)
         except (OSError, sqlite3.Error, StoreError, KeyFault) as error:
@@ -139,6 +141,14 @@ class Keeper:
             _log.error("requests of the ward: %s; tried again", error)
             return error.with_traceback(None)
         return None
+
+    def _show_pairing(self) -> None:
+        """Have root show the code while no browser is paired, where there is a screen to set up with."""
+        setup = SetupFolders.beside(self.role.runtime)
+        if setup.asked.is_dir():
+            code = browsers.code_to_show(self.own)
+            with contextlib.suppress(OSError):      # memory's, and nothing that the card could have done
+                setup.show_pairing(PairingState(code=code))
 
     def examine(self) -> None:
         """Look at all of the database: somebody has met damage in it."""

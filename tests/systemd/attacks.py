@@ -9,6 +9,7 @@ import os
 import socket
 import sqlite3
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -157,6 +158,35 @@ def pairing_code() -> str:
         return desk(ask="browsers", token="guess")
 
 
+def change_settings() -> str:
+    """Have root change the configuration, or show the code with which a browser may."""
+    change = {"change": "add_camera", "name": "evil", "source": "rtsp://192.168.1.66/1"}
+    asked = json.dumps({"id": "0" * 20, "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+                        "mono_ms": time.monotonic_ns() // 1_000_000, "change": change}).encode()
+    tries: tuple[Callable[[], object], ...] = (
+        lambda: Path("/run/taimat-setup/change." + "0" * 20).write_bytes(asked),
+        lambda: Path("/run/taimat-setup/news").symlink_to("/etc/taimat/taimat.toml"),
+        lambda: Path("/run/taimat/setup/news").touch(),
+        lambda: Path("/etc/taimat/taimat.toml").write_text(""),
+        lambda: os.rename("/run/taimat-setup", "/run/taimat-setup.old"),
+        lambda: Path("/run/taimat-setup/pairing.json").read_text(),
+        lambda: Path("/run/issue.d/taimat.issue").read_text(),
+        lambda: desk(ask="settings", token="guess", change=change), lambda: desk(ask="code", code="7K2MQ9XD"))
+    got = [f"{number}: {answer}" for number, attempt in enumerate(tries)
+           if (answer := attempted(attempt)) is not None]
+    if got:
+        return "; ".join(got)
+    raise Refused
+
+
+def attempted(attempt: Callable[[], object]) -> str | None:
+    """What it got; None for nothing."""
+    try:
+        return str(attempt())
+    except (Refused, OSError):
+        return None
+
+
 def live() -> str:
     """What the camera sees now."""
     for kind in ("live", "snap"):
@@ -170,7 +200,7 @@ def live() -> str:
 ATTACKS: dict[str, Callable[[], str]] = {
     "approve": approve_for_the_household, "erase": erase, "household_key": household_key, "pause": pause,
     "home_pause": home_pause, "signing_key": destroy_signing_key, "past": past_footage, "page": footage_by_page,
-    "code": pairing_code, "live": live}
+    "code": pairing_code, "settings": change_settings, "live": live}
 
 
 def outcome(attack: Callable[[], str]) -> str:

@@ -23,19 +23,22 @@ from tests.systemd.test_agent_boot import (
     LINK,
     NETWORK,
     ROOT,
+    SETTINGS,
     STORE,
     WEB,
     clips,
     demand_libraries,
     furnish,
 )
+from tests.systemd.test_setup_boot import ISSUE, PATHS, SETUP
 
 ATTACKS = "/usr/lib/attacks.py"
 PAPER = ROOT / "docs/design/security.md"
 # The role's own business: the page shows footage and pictures to whoever logs in, a recorder has its own pictures.
 MAY = {("web", "past"), ("web", "live"), ("capture", "live")}
 INSIDE = {"capture": NETWORK, "link": LINK, "web": WEB}
-ASKED = ("approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past", "page", "code", "live")
+ASKED = ("approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past", "page", "code", "settings",
+         "live")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             settings = made.root / "etc/taimat/taimat.toml"
             settings.write_text(settings.read_text().replace('record = "continuous"',
                                                              'record = "continuous"\nmax_clip_s = 10'))
+            (made.root / "opt/taimat").mkdir(parents=True)
+            (made.root / "opt/taimat/current").symlink_to("/usr/lib/taimat")
+            made.enable(SETUP, *PATHS)
             shutil.copy(Path(__file__).with_name("attacks.py"), made.root / ATTACKS.lstrip("/"))
             made.boot()
             until(lambda: [clip for clip in clips(made) if clip["sha256"]], "a signed clip")
@@ -61,6 +67,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def promised(machine: Machine) -> dict[str, str]:
     """Before the first attack: digests of what has to stay."""
     machine.run("taimat", "pair")
+    until(lambda: machine.run("ls", ISSUE, check=False), "root shows the code")
     return {path: digest(machine, path) for path in ("keys/signing.key", first_clip(machine))}
 
 
@@ -95,6 +102,7 @@ def test_nothing_came_of_what_was_written(machine: Machine, promised: dict[str, 
     """After all attacks, and a restart of the keeper, which reads all of it once more."""
     for path, before in promised.items():
         assert digest(machine, path) == before, path
+    assert "evil" not in machine.run("cat", SETTINGS) and 'name = "gate"' in machine.run("cat", SETTINGS)
     machine.run("systemctl", "restart", KEEPER)
     machine.until(KEEPER, "ActiveState", "active")
     with closing(sqlite3.connect(machine.root / STORE.lstrip("/") / FILE)) as db:

@@ -11,7 +11,8 @@ from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"
 ROLES = sorted(path.name for path in UNITS.glob("taimat-*.service"))
-HELPERS = sorted(path.name for kind in ("rescue", "update") for path in UNITS.glob(f"{kind}-*.service"))
+HELPERS = sorted(path.name for kind in ("rescue", "setup", "update")
+                 for path in UNITS.glob(f"{kind}-*.service"))
 PATHS = sorted(path.name for path in UNITS.glob("*.path"))
 SOCKETS = sorted(path.name for path in UNITS.glob("*.socket"))
 SERVICES = [*ROLES, *HELPERS]
@@ -30,7 +31,8 @@ def copy(tmp_path: Path) -> Path:
     """The units with a program that every machine has, for `verify` also looks whether the program exists."""
     folder = shutil.copytree(UNITS, tmp_path / "units")
     for unit in folder.glob("*.service"):
-        unit.write_text(re.sub(r"/usr/bin/taimat.*|/opt/taimat/proven.*", "/bin/true", unit.read_text()))
+        unit.write_text(re.sub(r"/usr/bin/taimat.*|/opt/taimat/proven.*|/usr/bin/python3 -P.*", "/bin/true",
+                               unit.read_text()))
     return folder
 
 

@@ -143,5 +143,5 @@ def test_a_recorder_that_records_nothing_is_not_said_to_be_well(hand_clock):
     conditions = (wrong("role_not_started", unit="capture@network"), wrong("no_camera", "warn"))
     shown = health_view(report(conditions=conditions), hand_clock.now(), EN)
     assert shown.tone == "alarm" and "never started (recording)" in shown.sentence
-    assert "sudo systemctl enable --now taimat-capture-network;" in shown.remedy
+    assert "journalctl -u setup-taimat -u taimat-capture-network" in shown.remedy
     assert [each.title for each in shown.problems] == ["No camera is set up"]

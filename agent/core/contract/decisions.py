@@ -87,6 +87,12 @@ class AskSetup(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, t
     over: bool = False
 
 
+class UseFirstCode(Question, kw_only=True, frozen=True, omit_defaults=True, tag="code"):
+    """Root has found a pairing code on the boot partition: use it, if no browser was ever paired."""
+
+    code: str
+
+
 class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home"):
     """The same for one camera, by the word of Home Assistant, which the link hands on."""
 
@@ -101,7 +107,7 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
-             | PauseCameras | ChangeSettings | AskSetup | PauseFromHome | ChangeCommandKeys)
+             | PauseCameras | ChangeSettings | AskSetup | PauseFromHome | ChangeCommandKeys | UseFirstCode)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):

@@ -74,8 +74,8 @@ VI = {
         "Một phần của máy cứ phải khởi động lại",
         "Hãy khởi động lại máy; nếu vẫn như vậy thì gửi nhật ký của máy cho kỹ thuật viên."),
     "role_not_started": ConditionText(
-        "Một phần của máy chưa được bật",
-        "Kỹ thuật viên hãy chạy: sudo systemctl enable --now taimat-UNIT; lý do: journalctl -u taimat-UNIT."),
+        "Một phần của máy chưa chạy lần nào",
+        "Kỹ thuật viên hãy chạy: sudo systemctl start setup-taimat; lý do: journalctl -u setup-taimat -u taimat-UNIT."),
     "role_down": ConditionText(
         "Một phần của máy đã ngừng chạy",
         "Hãy chờ một phút để máy tự bật lại; nếu không được thì khởi động lại máy."),
@@ -216,7 +216,7 @@ EN = {
         "Restart the device; if that does not help, send its log to a technician."),
     "role_not_started": ConditionText(
         "A part of the recorder was never started",
-        "Run: sudo systemctl enable --now taimat-UNIT; if that does not help: journalctl -u taimat-UNIT."),
+        "Run: sudo systemctl start setup-taimat; if that does not help: journalctl -u setup-taimat -u taimat-UNIT."),
     "role_down": ConditionText(
         "A part of the recorder has stopped",
         "Wait a minute for it to come back; if it does not, restart the device."),

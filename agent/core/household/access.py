@@ -4,6 +4,8 @@ from dataclasses import dataclass
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"       # Crockford's base 32: no I, L, O, U
 ALIKE = str.maketrans("ILO", "110")                 # what people read instead, by the same source
 CODE_RANDOM_B = 5                                   # 40 bits are 8 letters
+CODE_N = 8
+UNLIKE_MIN_N = 4                                    # different ones that a code of somebody's own must have
 CODE_KEY = "pairing_code"                           # where the store keeps it, see store.meta
 
 TRIES_N = 5

@@ -15,6 +15,7 @@ ID_DIGITS = 12
 BROWSERS_MAX = 50
 LINK_MS = 60_000            # a link's life: as long as somebody needs to click on it
 USED_STEP_MS = 3_600_000
+EVER_KEY = "browser_ever"           # set with the first pairing
 
 
 def pairing_code(own: sqlite3.Connection) -> str:
@@ -23,6 +24,20 @@ def pairing_code(own: sqlite3.Connection) -> str:
         return code
     with transaction(own):
         return meta.get(own, access.CODE_KEY) or _new_code(own)
+
+
+def code_to_show(own: sqlite3.Connection) -> str:
+    """The code for the screen: "" once a browser is paired, for from then on that one shows it."""
+    return "" if own.execute("SELECT 1 FROM browser LIMIT 1").fetchone() else pairing_code(own)
+
+
+def use_first_code(own: sqlite3.Connection, code: str) -> bool:
+    """Use that code, if no browser was ever paired; whether it is in use."""
+    with transaction(own):
+        if meta.get(own, EVER_KEY) or own.execute("SELECT 1 FROM browser LIMIT 1").fetchone():
+            return False
+        meta.put(own, access.CODE_KEY, code)
+    return True
 
 
 def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instant) -> str:
@@ -34,6 +49,7 @@ def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instan
     token = secrets.token_urlsafe(32)
     digest = _digest(token)
     with transaction(own):
+        meta.put(own, EVER_KEY, "1")
         own.execute("INSERT INTO browser (token_sha256, name, paired_wall_ms, used_wall_ms) VALUES (?, ?, ?, ?)",
                     (digest, name[:80], now.wall_ms, now.wall_ms))
         own.execute("DELETE FROM browser WHERE token_sha256 NOT IN "

@@ -1,0 +1,187 @@
+"""Root's part of the set-up, started by systemd: the household's changes, the units they call for, the first start.
+
+The keeper hands in typed changes; nobody else hands in anything. Each start does all that is to be done, so it does not
+matter which of its reasons started it. Libraries that only a change needs are loaded for one: cameras wait for this.
+"""
+import argparse
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from agent.cli.setup import systemd
+from agent.cli.setup.notice import NoticePlaces
+from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, load
+from agent.config.settings import Settings, Store
+from agent.config.unit_wishes import unit_wishes
+from agent.core.contract.setup import LocalCamera, LocalCameras, SetupRequest, SetupResult, in_short
+from agent.core.unit_plan import UnitWish, plan
+from agent.host import log
+from agent.host.clock import Clock, SystemClock
+from agent.host.files import rename_durably, write_durably, write_whole
+from agent.host.setup_folders import SetupFolders
+
+GOOD = ".good"              # the last good configuration, beside the present one
+APPLIED = "applied.json"    # by which wishes units were started or told last
+UNKNOWN = UnitWish("unknown", "unknown")
+AGAIN_MAX_N = 20            # rounds while there is always more
+JAM_S = 5.0                 # before systemd starts us again for what can't be removed
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Setup:
+    """One run; tests have another place for each."""
+
+    config: Path = DEFAULT_PATH
+    runtime: Path = Path(Store().runtime)
+    kernel: Path = Path("/sys")
+    devices: Path = Path("/dev")
+    notice: NoticePlaces = NoticePlaces()
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def folders(self) -> SetupFolders:
+        """Where the keeper and we meet."""
+        return SetupFolders.beside(self.runtime)
+
+    def run(self) -> int:
+        """Do all that is to be done, and what comes meanwhile; returns the exit code."""
+        for _ in range(AGAIN_MAX_N):
+            self.folders.begin()
+            code = self._round()
+            if not self.folders.is_news():
+                return code
+        time.sleep(JAM_S)
+        return code
+
+    def _round(self) -> int:
+        first = self._first_configuration()
+        for request, fresh in self._collected():
+            self.folders.tell(self._answer(request, fresh))
+        settings, problem = self._settings()
+        if settings is None:
+            _log.error("no unit was touched: %s", problem)
+            return EXIT_BAD_CONFIG
+        if problem:
+            _log.error("the last good configuration counts, because of: %s", problem)
+        self._see_to_units(settings, first=first, bad=bool(problem))
+        self.folders.tell_found(LocalCameras(cameras=self._local(settings)))
+        if state := self.folders.pairing():
+            self.notice.show(state, settings.web)
+            if state.code:
+                self.notice.use_code(self.runtime)
+        return EXIT_BAD_CONFIG if problem else 0
+
+    def _first_configuration(self) -> bool:
+        """Make one where there never was any; whether that was done."""
+        if self.config.exists() or self._good.exists():
+            return False
+        from agent.cli.setup.first import first_text, write_first
+        cameras = self._local(Settings())
+        write_first(self.config, first_text(cameras))
+        _log.info("made a first configuration: %s", ", ".join(camera.title for camera in cameras) or "no camera yet")
+        return True
+
+    def _local(self, settings: Settings) -> list[LocalCamera]:
+        from agent.cli.setup.local_cameras import find
+        return find(self.kernel, self.devices, settings.camera)
+
+    def _collected(self) -> list[tuple[SetupRequest, bool]]:
+        with contextlib.suppress(FileNotFoundError):
+            return self.folders.collect(self.clock.now())
+        return []
+
+    def _answer(self, request: SetupRequest, fresh: bool) -> SetupResult:
+        """Make the change; returns what became of it."""
+        from agent.cli.setup.changes import SettingsRefused, changed
+        try:
+            if not fresh:
+                raise SettingsRefused("late", "it was asked for too long ago, or before the machine was started")
+            self._rewrite(lambda text: changed(text, request.change, str(self.config)))
+        except SettingsRefused as refused:
+            _log.warning("change %s: %s: %s", request.id, refused.problem, refused)
+            return SetupResult(id=request.id, done=False, problem=refused.problem, detail=str(refused))
+        except (OSError, UnicodeDecodeError) as error:
+            _log.error("change %s: %s", request.id, error)
+            return SetupResult(id=request.id, done=False, problem="card", detail=str(error))
+        _log.info("change %s is made: %s", request.id, in_short(request.change))
+        return SetupResult(id=request.id, done=True)
+
+    def _rewrite(self, change: Callable[[str], str]) -> None:
+        """Replace the file by its changed text, also while an editor writes it. Raises OSError and the change's error.
+        """
+        target = Path(os.path.realpath(self.config))
+        draft = target.with_name(f".{target.name}.changed")
+        while True:
+            was = target.read_bytes()
+            new = change(was.decode()).encode()
+            write_durably(draft, new)
+            if target.read_bytes() == was:
+                rename_durably(draft, target)
+                return
+
+    @property
+    def _good(self) -> Path:
+        return self.config.with_name(self.config.name + GOOD)
+
+    def _settings(self) -> tuple[Settings | None, str | None]:
+        """The settings, or the last good ones, which a good file becomes; and what is wrong with the present file."""
+        try:
+            settings = load(self.config)
+        except ConfigError as error:
+            with contextlib.suppress(ConfigError):
+                return load(self._good), str(error)
+            return None, str(error)
+        with contextlib.suppress(OSError):
+            data = self.config.read_bytes()
+            if not self._good.exists() or self._good.read_bytes() != data:
+                write_durably(self._good, data)
+        return settings, None
+
+    def _see_to_units(self, settings: Settings, *, first: bool, bad: bool) -> None:
+        """Have systemd run what the settings call for. `bad`: they are the last good ones, as for the roles."""
+        wishes, applied = unit_wishes(settings), self._applied()
+        known = {unit: applied.get(unit, UNKNOWN) for unit in wishes} if first else applied
+        try:
+            states = systemd.states()
+            systemd.carry_out(plan(wishes, known, states.up), states)
+        except (OSError, subprocess.SubprocessError) as error:
+            _log.error("systemd: %s", error)
+            return
+        now = {unit: _until_good(applied.get(unit), wish) for unit, wish in wishes.items()} if bad else wishes
+        if now != applied:
+            write_whole(self.folders.told / APPLIED, msgspec.json.encode(now))
+
+    def _applied(self) -> dict[str, UnitWish]:
+        """Nobody but root writes that folder; a boot empties it."""
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self.folders.told / APPLIED).read_bytes(), type=dict[str, UnitWish])
+        return {}
+
+
+def _until_good(was: UnitWish | None, wish: UnitWish) -> UnitWish:
+    """What to note of a unit that may have met the bad file: a good one is news to it."""
+    if wish.reload_for:
+        return UnitWish((was or wish).restart_for, UNKNOWN.reload_for)
+    return was or UNKNOWN
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of root's helper. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat setup")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
+    log.set_up("setup", "info")
+    return Setup(parser.parse_args(argv).config).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

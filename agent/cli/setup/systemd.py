@@ -1,0 +1,50 @@
+"""What root has systemd do with the units of the roles.
+
+systemctl speaks to PID 1 by a socket, which the sandbox lets through, and waits for nothing: a unit may take a minute.
+"""
+import logging
+import re
+import subprocess
+from dataclasses import dataclass
+
+from agent.config.unit_wishes import PAGE_SOCKET
+from agent.core.unit_plan import UnitSteps
+
+# What is stopped where the configuration does not want it. Other units are none of our business.
+OURS = re.compile(r"taimat-(capture@[a-z0-9-]+|capture-network|link|web)\.(service|socket)\Z")
+UP = ("active", "activating", "reloading", "refreshing")
+WITHIN_S = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStates:
+    """What systemd knows."""
+
+    up: frozenset[str]              # that run or are about to
+    closed: frozenset[str]          # that nobody can start: masked by the owner, or not installed
+
+
+def states() -> UnitStates:
+    """How our units are. Raises OSError and subprocess.SubprocessError."""
+    names = ("taimat-*.service", "taimat-keeper.service", "taimat-link.service", "taimat-web.service",
+             "taimat-capture-network.service", PAGE_SOCKET)
+    said = subprocess.run(["systemctl", "show", "--property=Id,LoadState,ActiveState", *names], check=True, text=True,
+                          stdout=subprocess.PIPE, timeout=WITHIN_S).stdout
+    units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in said.split("\n\n")]
+    return UnitStates(frozenset(unit["Id"] for unit in units if unit.get("ActiveState") in UP),
+                      frozenset(unit["Id"] for unit in units if unit.get("LoadState") in ("masked", "not-found")))
+
+
+def carry_out(steps: UnitSteps, states: UnitStates) -> None:
+    """Have it done: what is to stop first, for a camera may move from one unit to another. A refusal is logged."""
+    chosen = (("stop", [unit for unit in steps.stop if OURS.match(unit)]), ("start", steps.start),
+              ("restart", steps.restart), ("reload", steps.reload))
+    for verb, units in chosen:
+        if units := [unit for unit in units if unit not in states.closed]:
+            _log.info("%s %s", verb, " ".join(units))
+            done = subprocess.run(["systemctl", verb, "--no-block", "--", *units], text=True, capture_output=True,
+                                  stdin=subprocess.DEVNULL, timeout=WITHIN_S)
+            if done.returncode:
+                _log.error("systemctl %s: %s", verb, done.stderr.strip())

@@ -1,0 +1,137 @@
+"""Changes a TOML text where it has to change: comments, order and the owner's way of writing stay.
+
+tomlkit edits one table at a time, cut out of the text and put back: given a whole file, it gathers tables of one array
+that stand apart. Callers parse what comes out, and compare it with what they wanted (agent/cli/setup/changes.py).
+"""
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AoT
+
+from agent.config.positions import Path, headers
+
+Span = tuple[int, int]      # lines, from 0, without the second
+
+
+def set_key(text: str, path: Path, value: Any) -> str:
+    """The text with that value at `path`. A dictionary sets its keys, and leaves the others of its table alone.
+
+    Raises KeyError and tomlkit's errors where the text is written in a way that this can't change.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            text = set_key(text, (*path, key), inner)
+        return text
+    table = path[:-1]
+    while table and _own(text, table) is None and _is_written_in(text, table):
+        table = table[:-1]          # written as `motion.fps` or as `motion = {fps = 5}`
+    if _own(text, table) is None:
+        if table:
+            return _new_table(text, table, {path[-1]: value})
+        return _edited(text, path, value)
+    begin, end = _own(text, table)
+    lines = text.split("\n")
+    piece = _edited("\n".join(lines[begin:end]), _names(table) + path[len(table):], value)
+    return "\n".join([*lines[:begin], *piece.rstrip("\n").split("\n"), *lines[end:]])
+
+
+def add_to_array(text: str, name: str, values: dict[str, Any]) -> str:
+    """The text with another [[name]], behind those that it has, else at its end."""
+    last = max((path for _, path in headers(text) if path[0] == name and len(path) == 2), default=None)
+    if last is None and name in tomlkit.parse(text):
+        document = tomlkit.parse(text)
+        document[name].append(_inline(values))
+        return tomlkit.dumps(document)
+    return _insert(text, _block(text, last)[1] if last else len(text.split("\n")), [f"[[{name}]]", *_lines(values)])
+
+
+def remove_table(text: str, path: Path) -> str:
+    """The text without that table and all in it. Comments before and behind it stay. Raises KeyError."""
+    if _own(text, path) is None:
+        document = tomlkit.parse(text)
+        del document[path[0]][path[1]]
+        return tomlkit.dumps(document)
+    begin, end = _block(text, path)
+    lines = text.split("\n")
+    if begin and not lines[begin - 1].strip() and end < len(lines) and not lines[end].strip():
+        end += 1
+    return "\n".join([*lines[:begin], *lines[end:]])
+
+
+def _own(text: str, table: Path) -> Span | None:
+    """The lines of a table from its header to its last key; None where it has no header."""
+    found = headers(text)
+    for place, (number, path) in enumerate(found):
+        if path == table:
+            return number - 1, _trimmed(text, found[place + 1][0] - 1 if place + 1 < len(found) else None)
+    return None
+
+
+def _block(text: str, table: Path) -> Span:
+    """Likewise with all tables in it."""
+    begin, _ = _own(text, table) or (0, 0)
+    after = next((number - 1 for number, path in headers(text)
+                  if number - 1 > begin and path[:len(table)] != table), None)
+    return begin, _trimmed(text, after)
+
+
+def _trimmed(text: str, end: int | None) -> int:
+    """The line behind the last one before `end` that says anything: comments above the next table are that one's."""
+    lines = text.split("\n")
+    end = len(lines) if end is None else end
+    while end and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+        end -= 1
+    return end
+
+
+def _is_written_in(text: str, table: Path) -> bool:
+    """Whether the table is there, though without a header of its own."""
+    here: Any = tomlkit.parse(text).unwrap()
+    for part in table:
+        if isinstance(part, str) and part not in here:
+            return False
+        here = here[part]
+    return True
+
+
+def _names(path: Path) -> Path:
+    """The path in a text that has this one table alone: of each array there is one element, or just its name."""
+    return tuple(0 if isinstance(part, int) else part for part in path)
+
+
+def _edited(piece: str, path: Path, value: Any) -> str:
+    document = tomlkit.parse(piece)
+    here: Any = document
+    for part in path[:-1]:
+        here = here if isinstance(part, int) and not isinstance(here, list) else here[part]
+    if isinstance(here, AoT):
+        raise KeyError(path)
+    here[path[-1]] = value
+    return tomlkit.dumps(document)
+
+
+def _new_table(text: str, table: Path, values: dict[str, Any]) -> str:
+    """With a header for it, behind all that is in the table around it."""
+    around = next((table[:n] for n in range(len(table) - 1, 0, -1) if _own(text, table[:n])), None)
+    name = ".".join(part for part in table if isinstance(part, str))
+    at = _block(text, around)[1] if around else len(text.split("\n"))
+    return _insert(text, at, [f"[{name}]", *_lines(values)])
+
+
+def _insert(text: str, at: int, new: list[str]) -> str:
+    lines = text.split("\n")
+    before, after = lines[:at], lines[at:]
+    while before and not before[-1].strip():
+        before.pop()
+    gap = [""] if before else []
+    return "\n".join([*before, *gap, *new, *(after if after and not after[0].strip() else ["", *after])])
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    return [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items()]
+
+
+def _inline(values: dict[str, Any]) -> Any:
+    table = tomlkit.inline_table()
+    table.update(values)
+    return table

@@ -1,0 +1,52 @@
+"""The systemd units of a configuration, each with digests of the settings that it reads.
+
+A key that no digest covers would be taken up at the next restart only: what a role reads, and whether it takes it up
+while it runs, has to be here.
+"""
+import hashlib
+from typing import Any
+
+import msgspec
+
+from agent.config.derived import units
+from agent.config.settings import Camera, Settings
+from agent.core.unit_plan import UnitWish
+
+DIGITS = 16
+PAGE_SOCKET = "taimat-web.socket"
+NOT_FOR_KEEPER = ("title", "source", "sub", "reader", "transport")      # keys of a camera
+
+
+def unit_wishes(settings: Settings) -> dict[str, UnitWish]:
+    """The wish for each unit by its full name. A unit that is not among them is not to run."""
+    found = {_unit(name): _capture(settings, name.partition("@")[2])
+             for name, role in units(settings).items() if role == "capture"}
+    cameras = [_without(camera, NOT_FOR_KEEPER) for camera in settings.camera]
+    found["taimat-keeper.service"] = UnitWish(_digest(
+        settings.store, settings.log, settings.ward, settings.sharing, settings.home.enabled, settings.recovery,
+        cameras))
+    found["taimat-link.service"] = UnitWish(_digest(_without(settings, ("web",))), wanted="link" in units(settings))
+    if settings.web.enabled:
+        found["taimat-web.service"] = UnitWish(_digest(_without(settings, ("recovery",))))
+        found[PAGE_SOCKET] = UnitWish("")
+    return found
+
+
+def _unit(name: str) -> str:
+    return f"taimat-{name.replace('capture@network', 'capture-network')}.service"
+
+
+def _capture(settings: Settings, name: str) -> UnitWish:
+    """Of a camera, or of all that share the process of the network."""
+    alone = {unit.partition("@")[2] for unit in units(settings)}
+    cameras = [camera for camera in settings.camera if camera.enabled
+               and (camera.name == name if name != "network" else camera.name not in alone)]
+    return UnitWish(_digest(settings.store, settings.log), _digest(cameras, settings.home.snapshots, settings.recovery))
+
+
+def _without(kept: Camera | Settings, keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.to_builtins(kept).items() if key not in keys}
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:DIGITS]
