@@ -102,7 +102,7 @@ def test_with_a_broken_file_the_last_good_one_counts_and_nothing_is_written(plac
     asked = place.ask(SetDevice(title="Nhà"))
     assert place.run() == 78
     told = place.doors.result(asked)
-    assert (told.problem, place.config.read_text()) == ("broken_file", broken) and "line 7" in told.detail
+    assert (told.problem, place.config.read_text()) == ("broken_file", broken) and "taimat.toml:7:" in told.detail
     assert not json.loads((place.runtime / "setup/found.json").read_text())["cameras"]
 
 

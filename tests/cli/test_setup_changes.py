@@ -149,7 +149,7 @@ def test_there_are_no_more_cameras_than_a_recorder_could_ever_have():
 
 
 @pytest.mark.parametrize(("broken", "line"), [
-    (OWN.replace('"yard"', '"yard'), "line 22"), (OWN.replace("fps", "fpss"), "taimat.toml:18")])
+    (OWN.replace('"yard"', '"yard'), "taimat.toml:22:"), (OWN.replace("fps", "fpss"), "taimat.toml:18")])
 def test_a_broken_file_is_named_with_its_line(broken: str, line: str):
     error = refused(broken, SetDevice(title=TITLE))
     assert error.problem == "broken_file" and line in str(error)

@@ -165,7 +165,7 @@ def test_a_broken_file_is_left_alone_and_stops_nothing(machine: Machine, token: 
     edit(machine, good.replace("loop = true", 'loop = "yes'))
     answer = change(machine, token, change="device", language="en")
     assert (answer["done"], answer["problem"]) == (False, "broken_file")
-    assert re.search(r"line \d+", answer["detail"])
+    assert re.search(r"taimat.toml:\d+:", answer["detail"])
     assert 'loop = "yes' in settings(machine) and up(machine) == running
     machine.cut_power()
     machine.boot()

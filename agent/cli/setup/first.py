@@ -19,8 +19,8 @@ TEXT = """\
 # Xem mọi mục / see every key: taimat config show        Kiểm tra / check: taimat config check
 
 [device]
-title = ""              # tên máy ghi hình, ví dụ "Nhà bà Sáu" / what you call this recorder
-language = "vi"         # tiếng trên trang web: "vi" hoặc "en" / the language of the page
+title = ""              # tên máy ghi hình, ví dụ Nhà bà Sáu / what you call this recorder
+language = "vi"         # tiếng trên trang web: vi hoặc en / the language of the page
 
 [web]
 listen = "0.0.0.0"      # điện thoại trong nhà xem được / phones in your network can see the page, once they are paired

@@ -22,6 +22,7 @@ from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings, Store
 from agent.config.unit_wishes import unit_wishes
 from agent.core.contract.setup import LocalCamera, LocalCameras, SetupRequest, SetupResult, in_short
+from agent.core.passwords import redact
 from agent.core.unit_plan import UnitWish, plan
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
@@ -69,10 +70,10 @@ class Setup:
             self.folders.tell(self._answer(request, fresh))
         settings, problem = self._settings()
         if settings is None:
-            _log.error("no unit was touched: %s", problem)
+            _log.error("no unit was touched: %s", redact(problem))
             return EXIT_BAD_CONFIG
         if problem:
-            _log.error("the last good configuration counts, because of: %s", problem)
+            _log.error("the last good configuration counts, because of: %s", redact(problem))
         self._see_to_units(settings, first=first, bad=bool(problem))
         self.folders.tell_found(LocalCameras(cameras=self._local(settings)))
         if state := self.folders.pairing():
