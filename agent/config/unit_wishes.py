@@ -13,7 +13,7 @@ from agent.config.settings import Camera, Settings
 from agent.core.unit_plan import UnitWish
 
 DIGITS = 16
-PAGE_SOCKET = "taimat-web.socket"
+PAGE_SOCKETS = ("taimat-web-http.socket", "taimat-web-https.socket")
 NOT_FOR_KEEPER = ("title", "source", "sub", "reader", "transport")      # keys of a camera
 
 
@@ -28,7 +28,7 @@ def unit_wishes(settings: Settings) -> dict[str, UnitWish]:
     found["taimat-link.service"] = UnitWish(_digest(_without(settings, ("web",))), wanted="link" in units(settings))
     if settings.web.enabled:
         found["taimat-web.service"] = UnitWish(_digest(_without(settings, ("recovery",))))
-        found[PAGE_SOCKET] = UnitWish("")
+        found |= dict.fromkeys(PAGE_SOCKETS, UnitWish(""))
     return found
 
 

@@ -4,11 +4,12 @@ import pytest
 
 from agent.config.load import parse
 from agent.config.settings import Settings
-from agent.config.unit_wishes import unit_wishes
+from agent.config.unit_wishes import PAGE_SOCKETS, unit_wishes
 from agent.core.unit_plan import UnitSteps, plan
 
 pytestmark = pytest.mark.core
-KEEPER, LINK, WEB, SOCKET = "taimat-keeper.service", "taimat-link.service", "taimat-web.service", "taimat-web.socket"
+KEEPER, LINK, WEB = "taimat-keeper.service", "taimat-link.service", "taimat-web.service"
+SOCKETS = set(PAGE_SOCKETS)
 NETWORK = "taimat-capture-network.service"
 GATE = "taimat-capture@gate.service"
 HOUSE = """
@@ -34,10 +35,10 @@ def steps(old: Settings, new: Settings, up: set[str] | None = None) -> UnitSteps
 
 def test_a_device_that_starts_starts_what_it_needs_and_no_link():
     wishes = unit_wishes(house())
-    assert plan(wishes, {}, {KEEPER, WEB, SOCKET}) == UnitSteps(start=[GATE, NETWORK])
-    assert set(wishes) - {LINK} == {KEEPER, WEB, SOCKET, GATE, NETWORK} and not wishes[LINK].wanted
+    assert plan(wishes, {}, {KEEPER, WEB} | SOCKETS) == UnitSteps(start=[GATE, NETWORK])
+    assert set(wishes) - {LINK} == {KEEPER, WEB, GATE, NETWORK} | SOCKETS and not wishes[LINK].wanted
     joined = parse(HOUSE + '[home]\nenabled = true\nhost = "192.168.1.2"', "f")
-    assert LINK in plan(unit_wishes(joined), {}, {KEEPER, WEB, SOCKET}).start
+    assert LINK in plan(unit_wishes(joined), {}, {KEEPER, WEB} | SOCKETS).start
 
 
 def test_nothing_is_done_twice():
@@ -79,18 +80,18 @@ def replaced(section: msgspec.Struct, **keys: object) -> msgspec.Struct:
 
 def test_a_page_that_is_switched_off_is_stopped_with_its_socket():
     off = house(web=replaced(house().web, enabled=False))
-    assert steps(house(), off).stop == [WEB, SOCKET]
-    assert set(steps(off, house()).start) == {WEB, SOCKET}
+    assert steps(house(), off).stop == sorted({WEB} | SOCKETS)
+    assert set(steps(off, house()).start) == {WEB} | SOCKETS
 
 
 def test_the_link_takes_away_what_it_showed_before_it_is_stopped():
     joined = parse(HOUSE + '[home]\nenabled = true\nhost = "192.168.1.2"', "f")
     assert LINK in steps(joined, house()).restart
-    assert plan(unit_wishes(house()), unit_wishes(house()), {KEEPER, WEB, SOCKET, GATE, NETWORK, LINK}).stop == [LINK]
+    assert plan(unit_wishes(house()), unit_wishes(house()), {KEEPER, WEB, GATE, NETWORK, LINK} | SOCKETS).stop == [LINK]
 
 
 def test_a_unit_that_failed_is_started_again():
-    assert steps(house(), house(), up={KEEPER, WEB, SOCKET, NETWORK}).start == [GATE]
+    assert steps(house(), house(), up={KEEPER, WEB, NETWORK} | SOCKETS).start == [GATE]
 
 
 def test_a_wish_covers_every_section_of_the_settings():

@@ -7,11 +7,11 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from agent.config.unit_wishes import PAGE_SOCKET
+from agent.config.unit_wishes import PAGE_SOCKETS
 from agent.core.unit_plan import UnitSteps
 
 # What is stopped where the configuration does not want it. Other units are none of our business.
-OURS = re.compile(r"taimat-(capture@[a-z0-9-]+|capture-network|link|web)\.(service|socket)\Z")
+OURS = re.compile(r"taimat-(capture@[a-z0-9-]+|capture-network|link|web|web-https?)\.(service|socket)\Z")
 UP = ("active", "activating", "reloading", "refreshing")
 WITHIN_S = 30.0
 
@@ -29,7 +29,7 @@ class UnitStates:
 def states() -> UnitStates:
     """How our units are. Raises OSError and subprocess.SubprocessError."""
     names = ("taimat-*.service", "taimat-keeper.service", "taimat-link.service", "taimat-web.service",
-             "taimat-capture-network.service", PAGE_SOCKET)
+             "taimat-capture-network.service", *PAGE_SOCKETS)
     said = subprocess.run(["systemctl", "show", "--property=Id,LoadState,ActiveState", *names], check=True, text=True,
                           stdout=subprocess.PIPE, timeout=WITHIN_S).stdout
     units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in said.split("\n\n")]
@@ -38,8 +38,12 @@ def states() -> UnitStates:
 
 
 def carry_out(steps: UnitSteps, states: UnitStates) -> None:
-    """Have it done: what is to stop first, for a camera may move from one unit to another. A refusal is logged."""
-    chosen = (("stop", [unit for unit in steps.stop if OURS.match(unit)]), ("start", steps.start),
+    """Have it done: what is to stop first, for a camera may move from one unit to another. A refusal is logged.
+
+    Sockets start with their service, or not at all where another program has the port.
+    """
+    chosen = (("stop", [unit for unit in steps.stop if OURS.match(unit)]),
+              ("start", [unit for unit in steps.start if unit not in PAGE_SOCKETS]),
               ("restart", steps.restart), ("reload", steps.reload))
     for verb, units in chosen:
         if units := [unit for unit in units if unit not in states.closed]:
