@@ -20,16 +20,16 @@ from agent.core.key_slots import ChangeRefused, KeysChange, KeySlots, change
 
 PURPOSE = b"taimat release 2\n"         # the same key may sign other things, but never this by accident
 TOLD, SIGNATURE = "_release.json", "_release.sig"   # members of the file; dpkg passes over names that begin so
+TOLD_FILE = "release.json"              # the first of them where it is installed
 SIGNATURE_B = 64
 TOLD_B = 65_536
 BUNDLE_B = 512 << 20                    # of a whole file, and of all that is packed in it, at most
 UNITS = 1       # the generation of systemd/, its users and folders: raised with each change that the code relies on
 
+
 WHEELS_PURPOSE, WHEELS_TOLD, WHEELS_SIGNATURE = b"taimat release 1\n", "release.json", "release.sig"
-DISTRIBUTION = "taimat"
 
 Version = Annotated[str, Meta(pattern=r"^\d{1,5}\.\d{1,5}\.\d{1,5}\Z")]
-Wheel = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,150}\.whl\Z")]      # no way into another folder
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Architecture = Literal["amd64", "arm64"]        # as Debian calls them
 
@@ -65,23 +65,6 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     needs: Needs
     trees: Trees
     keys: KeysChange | None = None      # releases are signed by these from now on
-
-
-class WheelNeeds(Struct, frozen=True, forbid_unknown_fields=True):
-    """What must be there before a release of wheels."""
-
-    python: Annotated[str, Meta(pattern=r"^\d{1,2}\.\d{1,3}\Z")]
-    schema: Annotated[int, Meta(ge=1)]
-
-
-class WheelRelease(Struct, frozen=True, forbid_unknown_fields=True):
-    """A release of wheels."""
-
-    v: Literal[1]
-    version: Version
-    files: Annotated[dict[Wheel, Sha256], Meta(min_length=1, max_length=64)]
-    needs: WheelNeeds
-    keys: KeysChange | None = None
 
 
 class ReleaseRefused(Exception):
@@ -120,17 +103,17 @@ def message(told: bytes) -> bytes:
     return PURPOSE + told
 
 
-def believed(told: bytes, signature: bytes, slots: KeySlots, verifies: Verifies) -> tuple[WheelRelease, KeySlots]:
+def believed(told: bytes, signature: bytes, slots: KeySlots, verifies: Verifies) -> tuple[Release, KeySlots]:
     """The release in a `release.json` that a known key has signed, and the keys from then on.
 
     Nothing is read before the signature holds. The next key signs only what changes the keys. Raises ReleaseRefused.
     """
     signer = next((key for key in (slots.current, slots.next)
-                   if key and verifies(bytes.fromhex(key), signature, WHEELS_PURPOSE + told)), None)
+                   if key and verifies(bytes.fromhex(key), signature, message(told))), None)
     if signer is None:
         raise ReleaseRefused("bad_signature", "it is not signed by the key in force of [update] release_key: get it "
                              "from its maker again, or correct release_key")
-    release = _read(told)
+    release = read(told)
     if release.keys is None and signer == slots.current:
         return release, slots
     try:
@@ -142,21 +125,38 @@ def believed(told: bytes, signature: bytes, slots: KeySlots, verifies: Verifies)
                              "its maker again") from refused
 
 
-def _read(told: bytes) -> WheelRelease:
+def read(told: bytes) -> Release:
+    """What a `release.json` tells. Raises ReleaseRefused."""
     try:
-        return msgspec.json.decode(told, type=WheelRelease)
+        return msgspec.json.decode(told, type=Release)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ReleaseRefused("bad_bundle", f"its {TOLD} can't be read ({error}): it needs a newer Taimat, or was made "
-                             "wrong") from error
+        raise ReleaseRefused("bad_bundle", f"its {TOLD_FILE} can't be read ({error}): it needs a newer Taimat, or "
+                             "was made wrong") from error
 
 
-def demand(release: WheelRelease, current: str, python: tuple[int, ...], schema: int) -> None:
-    """See that it may take the place of `current` on this device. Raises Refused."""
-    if order(release.version) <= order(current):
-        raise ReleaseRefused("not_newer", f"{release.version} is not newer than {current}, which is installed")
-    if order(release.needs.python) > python[:2]:
+class UpdateSite(Struct, frozen=True, kw_only=True):
+    """What a release finds on a device."""
+
+    version: Version                    # that works
+    python: tuple[int, ...]
+    schema: int                         # of the store, up to which `version` knows it
+    units: int                          # UNITS of the installed package; 0: there is none
+    architecture: str                   # as Debian calls it, if it does
+
+
+def demand(release: Release, site: UpdateSite) -> None:
+    """See that it may take the place of what works on this device. Raises ReleaseRefused."""
+    if release.architecture != site.architecture:
+        raise ReleaseRefused("wrong_machine", f"it is made for {release.architecture}, and this machine is "
+                             f"{site.architecture}: take the file of that name")
+    if order(release.version) <= order(site.version):
+        raise ReleaseRefused("not_newer", f"{release.version} is not newer than {site.version}, which is installed")
+    if order(release.needs.python) > site.python[:2]:
         raise ReleaseRefused("wrong_python", f"it needs Python {release.needs.python}: update the system first")
-    if release.needs.schema > schema:
-        raise ReleaseRefused("no_way_back", f"{current} could not go on with the store as {release.version} leaves it "
-                             f"(schema {release.needs.schema}, known up to {schema}): install a release "
+    if release.needs.schema > site.schema:
+        raise ReleaseRefused("no_way_back", f"{site.version} could not go on with the store as {release.version} "
+                             f"leaves it (schema {release.needs.schema}, known up to {site.schema}): install a release "
                              "between the two first")
+    if release.needs.units > site.units:
+        raise ReleaseRefused("needs_package", f"{release.version} brings along other units, users or folders, which "
+                             "belong to the package: install it by apt")

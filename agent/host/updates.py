@@ -90,7 +90,7 @@ class UpdateFolders:
 
 def bundle(store: Path, sha256: str) -> Path:
     """Where the link keeps the bundle with this digest."""
-    return store / FOLDER / f"{sha256}.tar"
+    return store / FOLDER / sha256
 
 
 def _read(path: Path, owner: int) -> InstallRequest | None:

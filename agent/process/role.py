@@ -50,6 +50,7 @@ def arguments(unit: str) -> argparse.ArgumentParser:
 
 def start(role: str, unit: str, config: Path) -> Role:
     """Everything a role needs before its own work. Raises ConfigError, StoreError, AlreadyRunning, OSError."""
+    _stay_with_this_version()
     settings, problem = load_or_last_good(config)
     log.set_up(unit, settings.log.level)
     store = Path(settings.store.folder)
@@ -73,6 +74,13 @@ def start(role: str, unit: str, config: Path) -> Role:
     clock, stop = SystemClock(), Stop().on_signals()
     heart = Heartbeat(role, unit, runtime, clock, stop)
     return Role(settings, problem, folders, runtime, clock, heart, stop, lock)
+
+
+def _stay_with_this_version() -> None:
+    """Import and start what belongs to the version that we are, also while `current` leads to another one already."""
+    sys.path[:] = [os.path.realpath(place) if place else place for place in sys.path]
+    if places := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.realpath, places.split(os.pathsep)))
 
 
 def live(role: str, unit: str, config: Path, serve: Callable[[Role], None]) -> int:

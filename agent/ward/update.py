@@ -11,11 +11,8 @@ import msgspec
 
 from agent.config.load import ConfigError
 from agent.core.contract.wire.commands import Update
-from agent.core.release import BUNDLE_B, TOLD_B
-from agent.core.release import WHEELS_TOLD as TOLD
-from agent.core.release import WheelRelease as Release
-from agent.host import digest, tar
-from agent.host.tar import NotPlainTar
+from agent.core.release import ReleaseRefused, read
+from agent.host import digest, release_file
 from agent.ward import settings
 from agent.ward.opslink import ended
 from agent.ward.orders import give
@@ -25,15 +22,13 @@ def update_of(bundle: Path, url: str) -> Update:
     """The command's args for this release, which devices download from `url`. Raises ConfigError."""
     try:
         with bundle.open("rb") as file:
-            name, size_b = next(tar.members(file, BUNDLE_B), ("", 0))
-            if name != TOLD or size_b > TOLD_B:
-                raise ConfigError(f"{bundle}: is no release: scripts/package makes one")
-            version = msgspec.json.decode(tar.exactly(file, size_b), type=Release).version
+            told, _, _ = release_file.begin(file)
+            version = read(told).version
         return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
                                 "bytes": bundle.stat().st_size}, Update)
     except OSError as error:
         raise ConfigError(f"{bundle}: {error.strerror}") from error
-    except (NotPlainTar, msgspec.MsgspecError) as error:
+    except (ReleaseRefused, msgspec.MsgspecError) as error:
         raise ConfigError(f"{bundle}: {error}; it takes a release of scripts/package, and an https:// URL") from error
 
 

@@ -71,8 +71,8 @@ WANTED = {"cam": "gate", "case": "W07-2026-0093", "purpose": "theft", "officer":
           "basis": "Criminal Procedure Code 2015, article 107", "upload": "https://ward07.example.invalid:8443/exports"}
 ARGS: dict[str, dict[str, Any]] = {
     "replay": {"from": 10_470, "to": 10_480}, "time_hint": {"utc_ms": WALL_MS}, "restart": {"role": "capture"},
-    "update": {"version": "0.2.0", "url": "https://ward07.example.invalid:8444/taimat-0.2.0.tar", "sha256": DIGEST,
-               "bytes": 81_788_928},
+    "update": {"version": "0.2.0", "url": "https://ward07.example.invalid:8444/taimat_0.2.0_arm64.update",
+               "sha256": DIGEST, "bytes": 81_788_928},
     "snapshot": WANTED, "clip.cancel": {"request": ULID},
     "keys.change": {"ver": WALL_MS, "current": DIGEST, "next": 64 * "7"},
     "clip.export": WANTED | {"from": "2026-11-24T21:00:00Z", "to": "2026-11-24T21:15:00Z"},

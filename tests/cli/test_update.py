@@ -1,8 +1,7 @@
-"""`taimat update` as root runs it: a release is opened as a stranger's, built, tried by heartbeats, kept or taken back.
+"""`taimat update` as root runs it: a release is opened as a stranger's, laid, tried by heartbeats, kept or taken back.
 """
 import itertools
 import json
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent import __version__
 from agent.cli.doctor import machine as doctor
 from agent.cli.doctor.verdict import CheckVerdict
 from agent.cli.update import root
@@ -27,8 +25,7 @@ from agent.host.clock import SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result, bundle
 from agent.store.schema import SCHEMA
-from tests.cli.cli import REPO
-from tests.rigs.bundles import Maker, tar, wheel
+from tests.rigs.bundles import HOME, MACHINE, PACKERS, Maker, agent, ar, data_files, libraries, tar
 from tests.rigs.updating import KILLER, NEW, OLD, ORDER, QUICK, Device, Killed
 
 KEPT = "0.9.0"
@@ -48,8 +45,8 @@ def test_a_release_is_built_tried_and_takes_over_and_two_versions_stay(device: D
     device.make(KEPT)
     device.order(device.maker.bundle(NEW))
     assert root.work(device.root) == result(device) == Result(id=ORDER, version=NEW)
-    assert device.named() == (NEW, NEW) and device.versions() == [OLD, NEW]
-    assert device.commands[-1] == RESTART and device.lives_n == 2
+    assert device.named() == (NEW, NEW) and device.versions() == [OLD, NEW] and not device.leftovers()
+    assert device.commands[-1] == RESTART and device.lives_n == 2 and device.says() == f"taimat {NEW}, shelf 1\n"
     assert root.work(device.root) is None and not device.root.doors.under_way()
 
 
@@ -74,13 +71,43 @@ def test_a_release_that_says_it_cannot_work_here_is_not_tried(device: Device):
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 1
 
 
+@pytest.mark.parametrize("name", PACKERS)
+def test_its_files_may_be_packed_in_three_ways(device: Device, name: str):
+    told, data = parts(device.maker)
+    *head, _ = device.maker.members(told, b"")
+    device.order(ar([*head, (name, PACKERS[name](data))]))
+    assert root.work(device.root).code is None and device.says() == f"taimat {NEW}, shelf 1\n"
+
+
+def test_a_light_release_shares_the_libraries_that_are_there(device: Device):
+    device.order(device.maker.bundle(NEW, light=True))
+    assert root.work(device.root).code is None and len(device.shelves()) == 1
+    assert device.says() == f"taimat {NEW}, shelf 1\n" and device.says(OLD) == f"taimat {OLD}, shelf 1\n"
+    device.order(device.maker.bundle("3.0.0", light=True, size=3))
+    assert root.work(device.root).code == "incomplete" and device.named() == (NEW, NEW)
+    device.order(device.maker.bundle("3.0.0", size=3))
+    assert root.work(device.root).code is None and device.says() == "taimat 3.0.0, shelf 3\n"
+    assert len(device.shelves()) == 2 and device.says(NEW) == f"taimat {NEW}, shelf 1\n"
+    device.order(device.maker.bundle("4.0.0", light=True, size=3))
+    assert root.work(device.root).code is None and len(device.shelves()) == 1, "libraries that no version has are gone"
+
+
+def test_byte_code_is_made_with_the_paths_that_the_files_have(device: Device):
+    device.order(device.maker.bundle(NEW))
+    root.work(device.root)
+    folder = device.root.prefix / "versions" / NEW
+    for path, name in ((folder / "agent", "__init__"), (folder / "libraries", "shelf")):
+        (made,) = path.glob(f"__pycache__/{name}.*.pyc")
+        assert f"{path.resolve()}/{name}.py".encode() in made.read_bytes()
+
+
 @pytest.mark.parametrize("end", ["process", "power"])
 def test_cut_off_before_any_effect_it_ends_with_one_version_that_works(tmp_path: Path, end: str):
     """A process that was killed is started again; a machine that lost its power starts, and asks anew what was lost."""
     codes = set()
     for effects_n in itertools.count():
         with Device(tmp_path / str(effects_n)) as device:
-            device.order(device.maker.bundle(NEW))
+            device.order(device.maker.bundle(NEW, size=2))
             KILLER.after(effects_n)
             try:
                 root.work(device.root)
@@ -92,13 +119,14 @@ def test_cut_off_before_any_effect_it_ends_with_one_version_that_works(tmp_path:
                 root.boot(device.root)
             root.work(device.root)
             if result(device) is None:              # nothing had begun: the link asks again
-                device.order(device.maker.bundle(NEW))
+                device.order(device.maker.bundle(NEW, size=2))
                 root.work(device.root)
             told = result(device)
             codes.add(told.code)
             assert device.named() == ((OLD, OLD) if told.code else (NEW, NEW))
             assert device.versions() == ([OLD] if told.code else [OLD, NEW])
-            assert not device.root.doors.under_way() and not (device.root.prefix / "wheels").exists()
+            assert not device.root.doors.under_way() and not device.leftovers()
+            assert device.says(OLD) == f"taimat {OLD}, shelf 1\n" and len(device.shelves()) == len(device.versions())
     assert effects_n > 15 and codes == {None, "interrupted"}
 
 
@@ -122,80 +150,113 @@ def test_a_version_that_takes_the_machine_down_gets_two_more_starts(device: Devi
 
 
 def test_a_technician_installs_and_goes_back(device: Device, tmp_path: Path):
-    (tmp_path / "stick.tar").write_bytes(device.maker.bundle(NEW))
-    assert root.install(device.root, tmp_path / "stick.tar") == Result(id="", version=NEW)
+    (tmp_path / "stick.deb").write_bytes(device.maker.bundle(NEW))
+    assert root.install(device.root, tmp_path / "stick.deb") == Result(id="", version=NEW)
     assert root.rollback(device.root).version == OLD
     assert device.named() == (OLD, OLD) and device.versions() == [OLD, NEW]
     assert root.rollback(device.root).version == NEW
 
 
 def test_with_one_version_there_is_no_way_back(device: Device):
-    with pytest.raises(ReleaseRefused, match="install a bundle"):
+    with pytest.raises(ReleaseRefused, match="install a release"):
         root.rollback(device.root)
 
 
 def test_two_do_not_work_on_versions_at_once(device: Device, tmp_path: Path):
-    device.root.doors.told.mkdir()
     lock = Lock(device.root.doors.told / "update.lock")
     with pytest.raises(AlreadyRunning):
-        root.install(device.root, tmp_path / "stick.tar")
+        root.install(device.root, tmp_path / "stick.deb")
     lock.release()
 
 
+def parts(maker: Maker) -> tuple[bytes, bytes]:
+    """What is told of a right release, and its files."""
+    code, shelf = agent(NEW), libraries()
+    return maker.told(NEW, code, shelf), tar(data_files(code, shelf))
+
+
 def spoiled(maker: Maker, case: str) -> bytes:
-    built = wheel(maker.folder, NEW)
-    told, data = maker.told(NEW, [built]), built.read_bytes()
-    right = [("release.json", told), ("release.sig", maker.sign(told)), (built.name, data)]
+    code, shelf = agent(NEW), libraries()
+    told, data = parts(maker)
+    right, files = maker.members(told, data), data_files(code, shelf)
+    lacking = maker.told(NEW, code, libraries(9))
     forger = Maker(maker.folder / "forger")
+
+    def other(name: str, content: bytes) -> bytes:
+        return ar([(each, content if each == name else old) for each, old in right])
+
+    def holding(*more: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
+        return ar(maker.members(lacking, tar([*data_files(code, libraries(9)), *more], kind)))
+
     return {
         "another key": lambda: forger.bundle(NEW),
-        "a signature for something else": lambda: tar([right[0], ("release.sig", maker.key.sign(told)), right[2]]),
-        "no signature": lambda: tar([right[0], right[2]]),
-        "another order": lambda: tar([right[1], right[0], right[2]]),
-        "another wheel": lambda: tar([*right[:2], (built.name, data[:-1] + b"x")]),
-        "a file too many": lambda: tar([*right, ("extra.whl", b"x")]),
-        "a file twice": lambda: tar([*right, right[2]]),
-        "a file too few": lambda: tar(right[:2]),
-        "cut short": lambda: tar(right)[:len(data) // 2 + 3000],
-        "not a tar archive": lambda: b"\x01" * 4096,
+        "a signature for something else": lambda: other("_release.sig", maker.key.sign(told)),
+        "no signature": lambda: ar([each for each in right if each[0] != "_release.sig"]),
+        "another order": lambda: ar([right[0], right[2], right[1], *right[3:]]),
+        "a package without them": lambda: ar([right[0], *right[3:]]),
+        "another file": lambda: ar(maker.members(told, tar(data_files({**code, "__init__.py": b"x"}, shelf)))),
+        "another library": lambda: ar(maker.members(lacking, tar(data_files(code, libraries(8))))),
+        "a file too many": lambda: ar(maker.members(told, tar(data_files({**code, "extra.py": b"x"}, shelf)))),
+        "a file twice": lambda: ar(maker.members(told, tar([*files, files[0]]))),
+        "a file where a folder is": lambda: ar(maker.members(told, tar([*files, (f"{HOME}agent/cli", b"x")]))),
+        "a file too few": lambda: ar(maker.members(told, tar(files[1:]))),
+        "no files": lambda: ar(right[:3]),
+        "cut short": lambda: ar(right)[:-40],
+        "cut short while packed": lambda: other("data.tar.xz", right[-1][1][:200]),
+        "not packed": lambda: other("data.tar.xz", data),
+        "packed in another way": lambda: ar([*right[:-1], ("data.tar.zst", b"\x28\xb5\x2f\xfd")]),
+        "not an archive": lambda: b"\x01" * 4096,
         "nothing": lambda: b"",
-        "a link": lambda: tar(right, tarfile.SYMTYPE),
-        "a device": lambda: tar(right, tarfile.CHRTYPE),
-        "a way out": lambda: maker.bundle(NEW, files={"../../../tmp/x.whl": "0" * 64}),
-        "no wheel": lambda: maker.bundle(NEW, files={"setup.sh": "0" * 64}),
-        "another form": lambda: maker.bundle(NEW, v=2),
+        "a link": lambda: holding((f"{HOME}agent/link.py", b""), kind=tarfile.LNKTYPE),
+        "a device": lambda: holding((f"{HOME}agent/link.py", b""), kind=tarfile.CHRTYPE),
+        "a way out": lambda: holding((f"{HOME}agent/../../../../etc/cron.d/x", b"x")),
+        "byte code": lambda: holding((f"{HOME}libraries/__pycache__/shelf.cpython-313.pyc", b"x")),
+        "another form": lambda: maker.bundle(NEW, v=1),
         "a version that is a path": lambda: maker.bundle(NEW, version="../../x"),
+        "of another machine": lambda: maker.bundle(NEW, architecture="arm64" if MACHINE == "amd64" else "amd64"),
         "old": lambda: maker.bundle(NEW, version=OLD),
-        "a newer Python": lambda: maker.bundle(NEW, needs={"python": "4.0", "schema": 1}),
-        "a store of no return": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": SCHEMA + 1}),
+        "a newer Python": lambda: maker.bundle(NEW, needs={"python": "4.0", "schema": 1, "units": 1}),
+        "a store of no return": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": SCHEMA + 1, "units": 1}),
+        "other units": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": 1, "units": 2}),
+        "code that is none": lambda: ar(maker.members(maker.told(NEW, bad := {**code, "x.py": b"def"}, shelf),
+                                                      tar(data_files(bad, shelf)))),
+        "no command": lambda: ar(maker.members(maker.told(NEW, bare := {"x.py": b""}, shelf),
+                                               tar(data_files(bare, shelf)))),
     }[case]()
 
 
-@pytest.mark.parametrize(("case", "code"), [
-    ("another key", "bad_signature"), ("a signature for something else", "bad_signature"),
-    ("no signature", "bad_bundle"), ("another order", "bad_bundle"), ("another wheel", "bad_bundle"),
-    ("a file too many", "bad_bundle"), ("a file twice", "bad_bundle"), ("a file too few", "bad_bundle"),
-    ("cut short", "bad_bundle"), ("not a tar archive", "bad_bundle"), ("nothing", "bad_bundle"),
-    ("a link", "bad_bundle"), ("a device", "bad_bundle"), ("a way out", "bad_bundle"), ("no wheel", "bad_bundle"),
-    ("another form", "bad_bundle"), ("a version that is a path", "bad_bundle"), ("old", "not_newer"),
-    ("a newer Python", "wrong_python"), ("a store of no return", "no_way_back")])
+CASES = {
+    **dict.fromkeys(("another key", "a signature for something else"), "bad_signature"),
+    **dict.fromkeys(("no signature", "another order", "a package without them", "another file", "another library",
+                     "a file too many", "a file twice", "a file where a folder is", "a file too few", "no files",
+                     "cut short", "cut short while packed", "not packed", "packed in another way", "not an archive",
+                     "nothing", "a link", "a device", "a way out", "byte code", "another form",
+                     "a version that is a path", "no command"), "bad_bundle"),
+    "of another machine": "wrong_machine", "old": "not_newer", "a newer Python": "wrong_python",
+    "a store of no return": "no_way_back", "other units": "needs_package", "code that is none": "not_ready"}
+
+
+@pytest.mark.parametrize(("case", "code"), CASES.items())
 def test_a_bundle_that_is_not_right_changes_nothing(device: Device, case: str, code: str):
     device.order(spoiled(device.maker, case))
     assert root.work(device.root).code == result(device).code == code
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and not device.commands
-    assert not (device.root.prefix / "wheels").exists() and not device.root.doors.under_way()
+    assert len(device.shelves()) == 1 and not device.leftovers() and not device.root.doors.under_way()
 
 
 @pytest.fixture(scope="module")
-def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maker, bytes, bytes]:
+def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maker, dict[str, bytes]]:
     maker = Maker(tmp_path_factory.mktemp("maker"))
-    return maker, maker.bundle(NEW), (maker.folder / f"taimat-{NEW}-py3-none-any.whl").read_bytes()
+    told, data = parts(maker)
+    *head, _ = maker.members(told, b"")
+    return maker, {name: ar([*head, (name, pack(data))]) for name, pack in PACKERS.items()}
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tmp_path_factory, data):
-    maker, whole, wheel_bytes = right
+    maker, files = right
+    whole = files[data.draw(st.sampled_from(sorted(files)))]
     at = data.draw(st.integers(0, len(whole) - 1))
     piece = data.draw(st.binary(min_size=1, max_size=40))
     into, changed = tmp_path_factory.mktemp("into"), whole[:at] + piece + whole[at + data.draw(st.integers(0, 40)):]
@@ -204,11 +265,13 @@ def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tm
     slots = begin([maker.key.public_key().public_bytes_raw().hex()])
     with (into / "bundle").open("rb") as file:
         try:
-            unpack(file, slots, command_key.verifies, into / "out", lambda *_: None)
+            unpack(file, slots, command_key.verifies, into / "out", lambda *_: ("agent", "libraries"))
         except ReleaseRefused:
             return
-    (only,) = (into / "out").iterdir()
-    assert only.read_bytes() == wheel_bytes
+    found = {str(path.relative_to(into / "out")): path.read_bytes() for path in (into / "out").rglob("*")
+             if path.is_file()}
+    expected = {"agent": agent(NEW), "libraries": libraries()}
+    assert found == {f"{tree}/{path}": content for tree, held in expected.items() for path, content in held.items()}
 
 
 @pytest.mark.parametrize(("rule", "code"), [("never", "forbidden"), ("ask", None)])
@@ -253,7 +316,7 @@ def test_a_request_that_is_none_is_dropped(device: Device, text: str):
 def test_a_card_without_room_is_said_before_anything_is_written(device: Device, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(root, "SPARE_B", 1 << 60)
     device.order(device.maker.bundle(NEW))
-    assert root.work(device.root).code == "no_room" and not device.commands
+    assert root.work(device.root).code == "no_room" and not device.commands and device.versions() == [OLD]
 
 
 def test_doctor_says_whether_a_release_could_be_installed(device: Device):
@@ -268,28 +331,3 @@ def test_doctor_says_whether_a_release_could_be_installed(device: Device):
     assert told().state == "warn" and "systemd-tmpfiles" in told().remedy
     device.maker.public.write_text("no key")
     assert told().state == "warn" and "[update] release_key" in told().text
-
-
-DEBIAN = "/usr/bin/python3"
-
-
-def lacks() -> str:
-    """What Debian's Python lacks to build and to run the agent; "" for nothing."""
-    needed = "import cryptography, msgspec, pip, setuptools, venv, av, cv2, paho, starlette"
-    tried = subprocess.run([DEBIAN, "-c", f"{needed}; assert setuptools.__version__ >= '70.1'"],
-                           capture_output=True, text=True)
-    return tried.stderr.strip().rpartition("\n")[2]
-
-
-@pytest.mark.skipif(bool(lacks()), reason=f"Debian's packages are incomplete: {lacks()}")
-def test_a_release_of_this_checkout_is_built_signed_installed_and_says_itself_that_it_is_ready(tmp_path: Path):
-    """The maker's tool makes the key and the bundle; the version is this one, with Debian's packages below it."""
-    for words in (["--new-key", "own.key"], ["--key", "own.key", "-o", "own.tar"]):
-        subprocess.run([DEBIAN, REPO / "scripts/package", *words], cwd=tmp_path, check=True, capture_output=True)
-    with Device(tmp_path, first="0.0.1") as device:
-        shutil.move(tmp_path / "own.pem", device.maker.public)
-        really = replace(device.root, run=device.run_really, python=DEBIAN)
-        assert root.install(really, tmp_path / "own.tar") == Result(id="", version=__version__)
-        program = device.root.prefix / "current/bin/taimat"
-        shown = subprocess.run([program, "--version"], env={"PATH": "/usr/bin"}, capture_output=True, text=True)
-    assert shown.stdout == f"taimat {__version__}\n"

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from agent import __version__
 from agent.cli.update import main, root
+from agent.cli.update.adoption import adopt
 from agent.cli.update.root import Root
 from agent.cli.update.work import RESTART
 from agent.core.trial import TrialPace
@@ -28,37 +29,26 @@ from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
 
 DEV, NEW = "c-7f3a9c21b04d", "9.0.0"
-QUICK = TrialPace(listen_s=0.5, settle_s=0.5, deadline_s=40.0, silent_s=5.0)
+QUICK = TrialPace(listen_s=0.5, started_s=0.0, settle_s=0.5, deadline_s=40.0, silent_s=5.0)
 
 
 class Site:
-    """A device at its ward, whose depot has a release; `root` installs, with systemd and pip played."""
+    """A device at its ward, whose depot has a release; `root` installs, with systemd played."""
 
     def __init__(self, folder: Path, port: int, ward: Ingest, rig: LinkRig, depot: Depot, maker: Maker) -> None:
         self.rig, self.depot, self.ward, self.config = rig, depot, ward, rig.config
         self.doors = UpdateFolders(rig.runtime / "update", folder / "link/store/told")
-        self.bundle = depot.files["9.tar"] = maker.bundle(NEW)
-        self.prefix = folder / "opt"
-        self.make(__version__)
-        for name in ("current", "proven"):
-            (self.prefix / name).symlink_to(f"versions/{__version__}")
+        self.bundle = depot.files["taimat_9.0.0.update"] = maker.bundle(NEW, light=True)
+        self.prefix, self.package = folder / "opt", folder / "package"
+        maker.lay(self.package, __version__)
+        adopt(self.root())
         self.doors.asked.mkdir()
         self.port = port
         self.ops = Ops(ward, rig)
         self.ops.dev = DEV
 
-    def make(self, version: str) -> None:
-        program = self.prefix / "versions" / version / "bin/taimat"
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o755)
-
     def run(self, command: list[str], within_s: float) -> None:
-        if command[1:3] == ["-m", "venv"]:
-            Path(command[-1], "bin").mkdir()
-        elif "install" in command:
-            self.make(NEW)
-        elif command == RESTART:
+        if command == RESTART:
             self.rig.stop()
             self.rig.start()
         else:
@@ -66,7 +56,7 @@ class Site:
 
     def order(self, **other: object) -> dict[str, object]:
         """Order the release, not waiting for an answer."""
-        args = {"version": NEW, "url": self.depot.url("9.tar"), "bytes": len(self.bundle),
+        args = {"version": NEW, "url": self.depot.url("taimat_9.0.0.update"), "bytes": len(self.bundle),
                 "sha256": hashlib.sha256(self.bundle).hexdigest()} | other
         order = self.ops.payload(args, KEY, dev=DEV, name="update")
         self.ops.send("update", order)
@@ -77,7 +67,8 @@ class Site:
         return [each for each, _ in itertools.groupby(map(st, self.ops.answers(order)))]
 
     def root(self) -> Root:
-        return Root(self.config, SystemClock(), self.run, self.doors, self.prefix, pace=QUICK)
+        return Root(self.config, SystemClock(), self.run, self.doors, self.prefix, self.package,
+                    self.prefix / "booted", QUICK)
 
     def installed(self) -> str | None:
         """What systemd does when the request is there; returns what was told of it."""
@@ -187,13 +178,13 @@ def test_where_nobody_installs_the_ward_is_told_so(site: Site):
 
 @pytest.mark.parametrize("site", ["ask"], indirect=True)
 def test_the_ward_s_own_command_orders_it_and_shows_what_devices_say(site: Site, tmp_path: Path):
-    (tmp_path / "9.tar").write_bytes(site.bundle)
+    (tmp_path / "9.update").write_bytes(site.bundle)
     (tmp_path / "command.key").write_bytes(KEY.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     (tmp_path / "ward.toml").write_text(f'[ward]\nward = "w07"\nhost = "127.0.0.1"\nport = {site.port}\ntls = false\n'
                                         f'[ops]\ncommand_key = "{tmp_path}/command.key"\n')
-    said = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "--wait", "4", "9.tar", site.depot.url("9.tar"),
-                  DEV, "c-000000000000")
+    said = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "--wait", "4", "9.update",
+                  site.depot.url("taimat_9.0.0.update"), DEV, "c-000000000000")
     assert said.returncode == 1 and f"{DEV}\twaiting_consent" in said.stdout, said.stderr
     assert "c-000000000000\tsilent" in said.stdout
     assert updates.read(site.rig.db).version == NEW

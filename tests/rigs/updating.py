@@ -1,18 +1,22 @@
 """A device that can be updated, below a temporary folder: an installed version, roles whose hearts beat, a kill switch.
 
-Nothing here needs root. Versions are built by hand unless a test wants the real thing.
+Nothing here needs root. What dpkg has laid is in `package`; a version that a test starts with is laid from there.
 """
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.cli.update.adoption import IS_ACTIVE, TRY, adopt
 from agent.cli.update.root import Root, execute
 from agent.cli.update.work import RESTART
+from agent.config.settings import Settings
 from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.release import read
 from agent.core.trial import TrialPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
@@ -20,10 +24,10 @@ from agent.host.updates import UpdateFolders, bundle
 from tests.cli.cli import write_config
 from tests.rigs.bundles import Maker
 
-QUICK = TrialPace(listen_s=0.1, settle_s=0.1, deadline_s=20.0, silent_s=2.0)
+QUICK = TrialPace(listen_s=0.1, started_s=0.0, settle_s=0.1, deadline_s=20.0, silent_s=2.0)
 OLD, NEW = "1.0.0", "2.0.0"
 ORDER = "01JAAAAAAAAAAAAAAAAAAAAAAA"
-EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "open")
+EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "open")
 
 
 class Killed(BaseException):
@@ -59,7 +63,8 @@ class Device:
     """One device; `root` is what its units run as root with."""
 
     def __init__(self, folder: Path, rule: str = "allow", first: str = OLD) -> None:
-        """Version `first` is installed, and its roles run."""
+        """Version `first` is installed by its package, and its roles run; with "" none is."""
+        self.runs = True
         self.maker = Maker(folder / "maker")
         self.folder, self.runtime = folder, Path(tempfile.mkdtemp(prefix="taimat-", dir="/tmp"))
         update = f'[update]\nrule = "{rule}"\nrelease_key = "{self.maker.public}"\n'
@@ -68,39 +73,39 @@ class Device:
         doors = UpdateFolders(folder / "asked", folder / "told")
         for path in (doors.asked, folder / "store/updates"):
             path.mkdir(parents=True)
-        self.root = Root(config, SystemClock(), self.run, doors, folder / "opt", pace=QUICK)
+        self.package, self.booted = folder / "package", folder / "booted"
+        self.root = Root(config, SystemClock(), self.run, doors, folder / "opt", self.package, self.booted, QUICK)
         self.commands: list[list[str]] = []
-        self.make(first)
-        for name in ("proven", "current"):
-            (self.root.prefix / name).symlink_to(f"versions/{first}")
         self.ill: set[str] = set()          # versions whose camera delivers nothing
         self.lives_n, self.born_mono_s = 1, self.root.clock.mono_s()
+        if first:
+            self.apt(first)
+        self.booted.mkdir()
         self._over = threading.Event()
         self._roles = threading.Thread(target=self._beat)
         self._roles.start()
 
-    def make(self, version: str) -> None:
-        """A whole version, as far as root looks."""
-        program = self.root.prefix / "versions" / version / "bin/taimat"
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f"#!/bin/sh\necho taimat {version}\n")
-        program.chmod(0o755)
+    def make(self, version: str, **other: object) -> None:
+        """A version that is there, and has no name."""
+        self.maker.lay(self.folder / version, version, **other)
+        told = (self.folder / version / "release.json").read_bytes()
+        self.root.updater(Settings()).versions.lay(read(told), told, self.folder / version)
+
+    def apt(self, version: str, before: str = "", **other: object) -> str:
+        """Do what apt does with the package of this version; returns what its maintainer script says."""
+        self.maker.lay(self.package, version, **other)
+        return adopt(self.root, before)
 
     def run(self, command: Sequence[str], within_s: float) -> None:
-        """What root would have run: `venv` and pip are played, a restart gives the roles new lives."""
+        """What root would have run: a restart gives the roles new lives, and the installer is started by the test."""
         self.commands.append(list(command))
-        if command[1:3] == ["-m", "venv"]:
-            Path(command[-1], "bin").mkdir()
-        elif "install" in command:
-            self.make(Path(command[0]).parts[-3])
-        elif list(command) == RESTART:
+        if list(command) == RESTART:
             self.lives_n, self.born_mono_s = self.lives_n + 1, self.root.clock.mono_s()
-        else:
+        elif list(command) == IS_ACTIVE:
+            if not self.runs:
+                raise subprocess.CalledProcessError(3, command)
+        elif list(command) != TRY:
             execute(command, within_s)
-
-    def run_really(self, command: Sequence[str], within_s: float) -> None:
-        """The same with a real `venv` and a real pip."""
-        (self.run if list(command) == RESTART else execute)(command, within_s)
 
     def named(self) -> tuple[str, str]:
         """What runs, and what is proven."""
@@ -109,6 +114,21 @@ class Device:
     def versions(self) -> list[str]:
         """All folders of versions."""
         return sorted(path.name for path in (self.root.prefix / "versions").iterdir())
+
+    def shelves(self) -> list[str]:
+        """All folders of libraries."""
+        return sorted(path.name for path in (self.root.prefix / "libraries").iterdir())
+
+    def leftovers(self) -> set[str]:
+        """What lies beside versions, libraries and the two names."""
+        return {path.name for path in self.root.prefix.iterdir()} - {"versions", "libraries", "current", "proven"}
+
+    def says(self, version: str | None = None) -> str:
+        """What `taimat --version` says of the version that runs, or of this one."""
+        folder = self.root.prefix / (f"versions/{version}" if version else "current")
+        environment = {"PATH": os.environ["PATH"]}      # with byte code where the device has it
+        return subprocess.run([folder / "bin/taimat", "--version"], env=environment, capture_output=True, text=True,
+                              check=True).stdout
 
     def order(self, data: bytes, sha256: str = "a" * 64) -> None:
         """The link has fetched this bundle, and asks for it."""
@@ -120,11 +140,15 @@ class Device:
         for path in self.root.doors.asked.iterdir():
             path.unlink()
 
+    def _current(self) -> str:
+        current = self.root.prefix / "current"
+        return os.readlink(current).rpartition("/")[2] if current.is_symlink() else ""
+
     def _beat(self) -> None:
         outlet = Outlet(self.runtime)
         while not self._over.wait(0.02):
             now_mono_s = self.root.clock.mono_s()
-            state = "retrying" if self.named()[0] in self.ill else "ok"
+            state = "retrying" if self._current() in self.ill else "ok"
             for unit, cameras in (("capture@gate", [CameraFacts(camera="gate", state=state)]), ("keeper", [])):
                 outlet.send(Beat(role=unit.partition("@")[0], unit=unit, pid=self.lives_n, mono_s=now_mono_s,
                                  up_s=now_mono_s - self.born_mono_s, cameras=cameras), "update")

@@ -13,6 +13,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from agent.cli.update.adoption import adopt
+from agent.cli.update.root import Root
+from agent.core.release import UNITS as UNITS_N
+from agent.host import tree
+from agent.host.updates import UpdateFolders
+from agent.store.schema import READABLE_FROM
 from tests.rigs.wait import HANG_S, until
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -102,13 +108,26 @@ class Machine:
         part.chmod(mode)
         part.rename(target)
 
-    def install(self, agent: Path) -> None:
-        """Put the units where a package puts them, and `agent` at /usr/bin/taimat."""
+    def install(self, agent: Path, version: str = "0.1.0") -> None:
+        """Do what the package does: put the units where they belong, and have the folder `agent` run as this version.
+
+        Its libraries are this computer's, see `borrow`.
+        """
         shutil.copytree(UNITS, self.root / "usr/lib/systemd/system", dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("taimat.*.conf", "ward"))
         for kind in ("sysusers", "tmpfiles"):
             self.write(f"/usr/lib/{kind}.d/taimat.conf", (UNITS / f"taimat.{kind}.conf").read_text())
-        self.write("/usr/bin/taimat", agent.read_text(), 0o755)
+        package = self.root / "usr/lib/taimat"
+        shutil.copytree(agent, package / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+        (package / "libraries").mkdir()
+        trees = {name: tree.digest(package / name) for name in ("agent", "libraries")}
+        needs = {"python": "3.11", "schema": READABLE_FROM, "units": UNITS_N}
+        self.write("/usr/lib/taimat/release.json", json.dumps(
+            {"v": 2, "version": version, "architecture": "amd64", "needs": needs, "trees": trees}))
+        doors = UpdateFolders(self._folder / "asked", self.root / "var/lib/taimat-update")
+        adopt(Root(self._folder / "taimat.toml", doors=doors, prefix=self.root / "opt/taimat", package=package,
+                   booted=self._folder / "booted"))
+        (self.root / "usr/bin/taimat").symlink_to("/opt/taimat/current/bin/taimat")
 
     def enable(self, *units: str) -> None:
         """Have the units start at boot."""
@@ -175,7 +194,7 @@ class Machine:
             self.run("systemctl", "daemon-reload")
             self.run("systemctl", "restart", unit)
             invocation = self.show(unit, "InvocationID")
-            return json.loads(self.journal("--identifier", "python3", f"_SYSTEMD_INVOCATION_ID={invocation}"))
+            return json.loads(self.journal(f"_SYSTEMD_INVOCATION_ID={invocation}"))
         finally:
             self.run("sh", "-c", f"rm -r {dropin} && systemctl daemon-reload")
             self.run("systemctl", "restart", unit)

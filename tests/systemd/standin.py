@@ -1,5 +1,4 @@
-#!/usr/bin/python3
-"""A stand-in for `taimat` that shows how the units treat a role: it reports READY and feeds the watchdog.
+"""A stand-in for the agent that shows how the units treat a role: it reports READY and feeds the watchdog.
 
 It has a socket file in its role's folder, where other roles' words arrive and are dropped. Its order is the word in
 /etc/taimat/orders/NAME, looked at ten times a second: "hang" stops feeding the watchdog, "misconfigured" exits with 78.
@@ -7,6 +6,7 @@ NAME is the role, or the camera's name, or "network".
 """
 import contextlib
 import os
+import shutil
 import socket
 import sys
 import time
@@ -53,4 +53,13 @@ def main(role: str, name: str) -> None:
         time.sleep(0.1)
 
 
-main(sys.argv[1], sys.argv[-1].removeprefix("--"))
+def lay(agent: Path) -> Path:
+    """Make the folder of an agent whose roles are this; returns it."""
+    for role in ("capture", "keeper", "link", "web"):
+        (agent / role).mkdir(parents=True)
+        (agent / role / "__main__.py").write_text(
+            f"import sys\nfrom agent import main\nmain({role!r}, [{role!r}, *sys.argv[1:]][-1].removeprefix('--'))\n")
+    (agent / "cli/update").mkdir(parents=True)
+    (agent / "cli/update/launcher.py").write_text("#!/bin/true\n")
+    shutil.copy(__file__, agent / "__init__.py")
+    return agent

@@ -28,10 +28,6 @@ KEEPER, LINK, WEB = "taimat-keeper.service", "taimat-link.service", "taimat-web.
 OTHERS = (KEEPER, LINK, WEB)
 BROKER, SUBSCRIBER = "broker.service", "subscriber.service"
 
-# Each command turns into its role within the same process, so the folder goes along in the environment.
-COMMAND = """#!/bin/sh
-PYTHONSAFEPATH=1 PYTHONPATH=/usr/lib/taimat exec /usr/bin/python3 -m agent "$@"
-"""
 LIBRARIES = "av, cv2, jinja2, msgspec, paho.mqtt, psutil, rich, starlette, typer, uvicorn"
 CONFIG = """
 [[camera]]
@@ -82,12 +78,10 @@ def demand_libraries() -> None:
         raise NoMachine(f"Debian's packages are incomplete, see scripts/test: {', '.join(lacking)}")
 
 
-def furnish(machine: Machine, scratch: Path) -> None:
+def furnish(machine: Machine, agent: Path = ROOT / "agent", version: str = "0.1.0") -> None:
     """Install the agent, a file that plays the camera, a broker and somebody who listens there."""
     machine.borrow("/usr", "/etc/alternatives")
-    (scratch / "taimat").write_text(COMMAND)
-    machine.install(scratch / "taimat")
-    shutil.copytree(ROOT / "agent", machine.root / "usr/lib/taimat/agent", ignore=shutil.ignore_patterns("__pycache__"))
+    machine.install(agent, version)
     shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
     machine.write(SETTINGS, CONFIG)
     machine.write("/etc/systemd/system/taimat-.service.d/90-impatient.conf", IMPATIENT)
@@ -104,7 +98,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made, folder)
+            furnish(made)
             made.boot()
             yield made
     except NoMachine as reason:

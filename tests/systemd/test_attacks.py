@@ -48,7 +48,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made, folder)
+            furnish(made)
             settings = made.root / "etc/taimat/taimat.toml"
             settings.write_text(settings.read_text().replace('record = "continuous"',
                                                              'record = "continuous"\nmax_clip_s = 10'))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.wait import until
+from tests.systemd import standin
 from tests.systemd.machine import Machine, NoMachine
 
 HERE = Path(__file__).parent
@@ -44,8 +45,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         if not shutil.which(tool):
             pytest.skip(f"{tool} is missing (apt install systemd-container debootstrap util-linux)")
     try:
-        with Machine(tmp_path_factory.mktemp("machine")) as made:
-            made.install(HERE / "standin.py")
+        folder = tmp_path_factory.mktemp("machine")
+        with Machine(folder) as made:
+            made.install(standin.lay(folder / "agent"))
             made.write("/etc/taimat/taimat.toml", "")
             made.write("/etc/systemd/system/taimat-.service.d/90-impatient.conf", IMPATIENT)
             for kind in ("system", "journald"):

@@ -22,7 +22,7 @@ driver_reload = true
 """
 ASK = """
 import sys
-sys.path.insert(0, "/usr/lib/taimat")
+sys.path.insert(0, "/opt/taimat/current")
 from agent.host import rescue
 from agent.host.clock import SystemClock
 rescue.ask(rescue.FOLDER, sys.argv[1], "usb", SystemClock().now())
@@ -46,7 +46,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made, folder)
+            furnish(made)
             made.write(SETTINGS, CONFIG)
             made.write("/usr/lib/ask.py", ASK)
             made.enable(CAMERA, "rescue-taimat-driver.path", "rescue-taimat-reboot.path")

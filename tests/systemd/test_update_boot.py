@@ -1,7 +1,7 @@
-"""An update under a real systemd: asked for by the link, installed by root in its sandbox, tried by real heartbeats.
+"""An update under a real systemd: asked for by the link, or brought by dpkg; tried by root with real heartbeats.
 
-One machine, installed as the technician's guide says, and the tests go on from one another. Each cut, each spoiled
-bundle and the whole way from the ward's order are in tests/cli/test_update.py and tests/link/test_update_order.py.
+One machine, installed as the package does it, and the tests go on from one another. Each cut, each spoiled file and the
+whole way from the ward's order are in tests/cli/test_update.py, test_adopt.py and tests/link/test_update_order.py.
 """
 import hashlib
 import json
@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.bundles import Maker
+from agent.core.release import UNITS
+from agent.host import tree
+from agent.store.schema import READABLE_FROM
+from tests.rigs.bundles import Maker, ar, data_files, tar
 from tests.rigs.wait import HANG_S, until
 from tests.systemd.machine import BOOTED, Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, LINK, SETTINGS, STORE, demand_libraries, furnish
 
 ROOT = Path(__file__).parents[2]
 INSTALLER, WATCH, GUARD = (f"update-taimat-{name}" for name in ("install.service", "install.path", "boot.service"))
-FIRST, GOOD, BAD = "0.1.0", "0.2.0", "0.3.0"
+FIRST, GOOD, BAD, LATER = "0.1.0", "0.2.0", "0.3.0", "0.4.0"
 # Versions for tests judge sooner; nothing else about them is another.
 SOONER = (("listen_s: float = 7.0", "listen_s: float = 4.0"), ("settle_s: float = 60.0", "settle_s: float = 3.0"),
           ("deadline_s: float = 300.0", "deadline_s: float = 12.0"))
@@ -34,49 +37,34 @@ enabled = false
 rule = "allow"
 release_key = "/etc/taimat/release.pem"
 """
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"      # pip looks for them whatever it does
 ASK = """
 import sys
 from agent.host.clock import SystemClock
 from agent.host.updates import UpdateFolders
 UpdateFolders().ask(sys.argv[1], sys.argv[2], SystemClock().now())
 """
-# The first version, as the technician's guide lays it out, without the wait for pip.
-INSTALL = """
-set -e
-python3 -m venv --system-site-packages --without-pip /opt/taimat/versions/0.1.0
-mv /usr/lib/taimat/agent /opt/taimat/versions/0.1.0/lib/python3.*/site-packages
-ln -s versions/0.1.0 /opt/taimat/current
-ln -s versions/0.1.0 /opt/taimat/proven
-ln -sf /opt/taimat/current/bin/taimat /usr/bin/taimat
-"""
-PROGRAM = """#!/opt/taimat/versions/0.1.0/bin/python3
-from agent.__main__ import main
-main()
-"""
+# What the package's maintainer script calls.
+ADOPT = "cd / && PYTHONPATH=/usr/lib/taimat:/usr/lib/taimat/libraries python3 -P -B -m agent.cli.update adopt"
 
 
-def release(folder: Path, maker: Maker, version: str) -> Path:
-    """A bundle of this checkout by the maker's tool, called by another version; BAD's keeper ends at once."""
-    copy = folder / version
-    shutil.copytree(ROOT / "agent", copy / "agent", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "scripts", copy / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, copy)
-    become(copy / "agent", version)
-    if version == BAD:
-        replace(copy / "agent/keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
-    target = folder / f"{version}.tar"
-    subprocess.run(["/usr/bin/python3", copy / "scripts/package", "--key", maker.private, "-o", target], check=True,
-                   capture_output=True)
-    return target
-
-
-def become(agent: Path, version: str) -> None:
-    """Call it another version, that judges sooner."""
-    (agent / "__init__.py").write_text(f'"""Taimat."""\n\n__version__ = "{version}"\n')
+def source(folder: Path, version: str) -> Path:
+    """The agent of this checkout, called another version, that judges sooner; BAD's keeper ends at once."""
+    agent = folder / version / "agent"
+    shutil.copytree(ROOT / "agent", agent, ignore=shutil.ignore_patterns("__pycache__", "ward"))
+    replace(agent / "__init__.py", '__version__ = "', f'__version__ = "{version}"  # ')
     for was, then in SOONER:
         replace(agent / "core/trial.py", was, then)
+    if version == BAD:
+        replace(agent / "keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
+    return agent
+
+
+def release(folder: Path, maker: Maker, version: str) -> bytes:
+    """A light release of it: the libraries are those that the machine has, which are none."""
+    agent = source(folder, version)
+    code = {str(path.relative_to(agent)): path.read_bytes() for path in sorted(agent.rglob("*")) if path.is_file()}
+    told = maker.told(version, code, {}, needs={"python": "3.11", "schema": READABLE_FROM, "units": UNITS})
+    return ar(maker.members(told, tar(data_files(code, {})), light=True))
 
 
 def replace(path: Path, was: str, then: str) -> None:
@@ -87,22 +75,18 @@ def replace(path: Path, was: str, then: str) -> None:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A booted machine that records with FIRST, as the technician's guide installs it."""
+    """A booted machine that records with FIRST, as its package installs it."""
     folder = tmp_path_factory.mktemp("update")
     maker = Maker(folder / "maker")
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made, folder)
+            furnish(made, source(folder, FIRST), FIRST)
             made.write(SETTINGS, CONFIG)
             made.write("/etc/taimat/release.pem", maker.public.read_text())
             made.write("/usr/lib/ask.py", ASK)
             for version in (GOOD, BAD):
-                shutil.copy(release(folder, maker, version), made.root / "srv")
-            become(made.root / "usr/lib/taimat/agent", FIRST)
-            made.write(AUTHORITIES, Path(AUTHORITIES).read_text())
-            subprocess.run(["chroot", made.root, "sh", "-c", INSTALL], check=True)
-            made.write(f"/opt/taimat/versions/{FIRST}/bin/taimat", PROGRAM, 0o755)
+                (made.root / f"srv/{version}.update").write_bytes(release(folder, maker, version))
             made.enable(WATCH, GUARD)
             subprocess.run(["systemctl", f"--root={made.root}", "disable", "--quiet", "taimat-web"], check=True)
             made.boot()
@@ -114,13 +98,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def ask(machine: Machine, version: str, order: str) -> None:
     """Ask as the link does: what it sees of the file system, its user."""
-    data = (machine.root / f"srv/{version}.tar").read_bytes()
+    data = (machine.root / f"srv/{version}.update").read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     inside = ["nsenter", "--mount", "--target", machine.show(LINK, "MainPID")]
     user = ["setpriv", "--reuid", "taimat-link", "--regid", "taimat", "--init-groups"]
     machine.run(*inside, *user, "sh", "-c", f"umask 7; mkdir -p {STORE}/updates; "
-                f"cp /srv/{version}.tar {STORE}/updates/{digest}.tar")
-    machine.run(*inside, *user, "/opt/taimat/current/bin/python", "/usr/lib/ask.py", order, digest)
+                f"cp /srv/{version}.update {STORE}/updates/{digest}")
+    machine.run(*inside, *user, "env", "PYTHONPATH=/opt/taimat/current", "python3", "/usr/lib/ask.py", order, digest)
 
 
 def told(machine: Machine, order: str) -> tuple[str | None, str | None] | None:
@@ -132,19 +116,24 @@ def told(machine: Machine, order: str) -> tuple[str | None, str | None] | None:
     return result["version"], result["code"]
 
 
-def of_version(machine: Machine, version: str) -> bool:
-    """Whether both roles run, and by that version's environment."""
-    lines = [machine.run("cat", f"/proc/{machine.show(unit, 'MainPID')}/cmdline", check=False)
-             for unit in (KEEPER, LINK)]
-    return all(line.startswith(f"/opt/taimat/versions/{version}/") for line in lines)
+def born(machine: Machine) -> dict[str, str]:
+    """When each role's process was started."""
+    return {unit: machine.show(unit, "ExecMainStartTimestampMonotonic") for unit in (KEEPER, LINK)}
+
+
+def of_version(machine: Machine, version: str, before: dict[str, str]) -> bool:
+    """Whether `current` leads there, and both roles have been started anew since then."""
+    is_named = machine.run("readlink", "/opt/taimat/current").endswith(f"/{version}")
+    active = all(machine.show(unit, "ActiveState") == "active" for unit in (KEEPER, LINK))
+    return is_named and active and all(born(machine)[unit] != before[unit] for unit in before)
 
 
 def test_a_release_that_works_takes_over(machine: Machine) -> None:
-    order = "01JAAAAAAAAAAAAAAAAAAAAAAA"
+    order, before = "01JAAAAAAAAAAAAAAAAAAAAAAA", born(machine)
     ask(machine, GOOD, order)
     until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
     assert told(machine, order) == (GOOD, None), machine.journal("--unit", INSTALLER)
-    until(lambda: of_version(machine, GOOD), f"roles of {GOOD}")
+    until(lambda: of_version(machine, GOOD, before), f"roles of {GOOD}")
     assert machine.run("taimat", "--version") == f"taimat {GOOD}"
     assert not (machine.root / "run/taimat-update/install").exists()
 
@@ -157,5 +146,34 @@ def test_one_that_does_not_work_is_taken_back_even_if_the_power_goes_in_between(
     machine.boot(enough=("starting", *BOOTED))          # it is not over before the trial is
     until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
     assert told(machine, order) == (BAD, "unhealthy_rolled_back"), machine.journal("--unit", INSTALLER)
-    until(lambda: of_version(machine, GOOD), f"roles of {GOOD}")
+    until(lambda: of_version(machine, GOOD, {}), f"roles of {GOOD}")
     assert sorted(path.name for path in (machine.root / "opt/taimat/versions").iterdir()) == [FIRST, GOOD]
+
+
+def test_what_dpkg_brings_is_tried_while_the_old_version_stands_by(machine: Machine, tmp_path: Path) -> None:
+    """One that does not work first; then one that does, which shares its files with dpkg's folder."""
+    lay(machine, source(tmp_path, BAD), BAD)
+    assert "is tried now" in machine.run("sh", "-c", f"{ADOPT} {FIRST}")
+    said = "going back to"
+    until(lambda: said in machine.journal("--unit", INSTALLER, "--boot"), "it is taken back", 3 * HANG_S)
+    machine.until(INSTALLER, "ActiveState", "inactive")
+    assert machine.run("taimat", "--version") == f"taimat {GOOD}"
+    before = born(machine)
+    lay(machine, source(tmp_path, LATER), LATER)
+    machine.run("sh", "-c", f"{ADOPT} {BAD}")
+    until(lambda: machine.run("readlink", "/opt/taimat/proven").endswith(LATER), "it takes over", 3 * HANG_S)
+    until(lambda: of_version(machine, LATER, before), f"roles of {LATER}")
+    assert machine.run("taimat", "--version") == f"taimat {LATER}"
+    machine.run("rm", "-r", "/usr/lib/taimat")
+    machine.run("systemctl", "restart", KEEPER)
+    machine.until(KEEPER, "ActiveState", "active")
+
+
+def lay(machine: Machine, agent: Path, version: str) -> None:
+    """Put this version's files in the place of dpkg's."""
+    package = machine.root / "usr/lib/taimat"
+    shutil.rmtree(package / "agent")
+    shutil.copytree(agent, package / "agent")
+    told = json.loads((package / "release.json").read_text())
+    told |= {"version": version, "trees": told["trees"] | {"agent": tree.digest(agent)}}
+    machine.write("/usr/lib/taimat/release.json", json.dumps(told))

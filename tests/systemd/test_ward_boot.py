@@ -3,7 +3,6 @@
 One boot, and the tests go on from one another.
 """
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from tests.rigs.pki import Authority
 from tests.rigs.proxy import MISSING
 from tests.rigs.wait import until
 from tests.systemd.machine import UNITS, Machine, NoMachine
-from tests.systemd.test_agent_boot import COMMAND, ROOT, SERVICE
+from tests.systemd.test_agent_boot import ROOT, SERVICE
 
 INGEST, INTAKE, FORWARD, PROXY = (f"ward-taimat-{name}.service" for name in ("ingest", "intake", "forward", "proxy"))
 RELOAD = "ward-taimat-proxy-reload.path"
@@ -67,12 +66,10 @@ def demand_libraries() -> None:
         raise NoMachine(f"Debian's packages are incomplete, see scripts/test: {', '.join(lacking)}")
 
 
-def furnish(machine: Machine, scratch: Path, authority: Authority) -> None:
+def furnish(machine: Machine, authority: Authority) -> None:
     """Install the agent, the recorder's units and the ward's, certificates, and a broker."""
     machine.borrow("/usr", "/etc/alternatives")
-    (scratch / "taimat").write_text(COMMAND)
-    machine.install(scratch / "taimat")
-    shutil.copytree(ROOT / "agent", machine.root / "usr/lib/taimat/agent", ignore=shutil.ignore_patterns("__pycache__"))
+    machine.install(ROOT / "agent")
     for unit in (UNITS / "ward").iterdir():
         machine.write(f"/etc/{'sysusers.d' if unit.suffix == '.conf' else 'systemd/system'}/{unit.name}",
                       unit.read_text())
@@ -101,7 +98,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> I
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made, folder, authority)
+            furnish(made, authority)
             made.boot()
             made.run("taimat", "ward", "keys")
             made.run("sed", "-i", f"s#/etc/taimat-ward/receipt.pem#{KEY}#", "/etc/taimat-ward/ward.toml")
@@ -136,7 +133,7 @@ def test_each_is_ready_as_its_user_and_no_drop_in_of_the_recorder_takes_hold(mac
 
 def test_a_picture_comes_through_the_proxy_and_is_signed_for(machine: Machine) -> None:
     machine.write("/srv/ask.py", ASK)
-    machine.run("env", "PYTHONPATH=/usr/lib/taimat", "python3", "/srv/ask.py", REQUEST, DEV)
+    machine.run("env", "PYTHONPATH=/opt/taimat/current", "python3", "/srv/ask.py", REQUEST, DEV)
     (machine.root / "srv/picture.jpg").write_bytes(PICTURE.data)
     url = "https://localhost:8443/exports"
     told = metadata({"request": REQUEST, "kind": "snapshot", "sha256": PICTURE.sha256})

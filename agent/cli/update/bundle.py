@@ -1,77 +1,93 @@
-"""Opens a bundle that anybody may have made: nothing in it is believed before its maker's signature holds.
+"""Opens a release's file that anybody may have made: nothing in it is believed before its maker's signature holds.
 
-A bundle is a plain tar archive: `release.json`, `release.sig`, then the wheels.
+The file is a Debian package with two members more, or the same without all that a running device has already: see
+agent/core/release.py. Of its data only the two folders of the agent's are read, and only what their digests vouch for.
 """
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import re
+import tarfile
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from agent.core.evidence.ledger.seals import Verifies
 from agent.core.key_slots import KeySlots
-from agent.core.release import (
-    BUNDLE_B,
-    SIGNATURE_B,
-    TOLD_B,
-    ReleaseRefused,
-    believed,
-)
-from agent.core.release import WHEELS_SIGNATURE as SIGNATURE
-from agent.core.release import WHEELS_TOLD as TOLD
-from agent.core.release import WheelRelease as Release
-from agent.host import tar
-from agent.host.tar import NotPlainTar, TarMember
+from agent.core.release import BUNDLE_B, Release, ReleaseRefused, believed, tree_digest
+from agent.host import release_file, tar
+from agent.host.ar import ArMember
+from agent.host.compression import UnpackedReader
+from agent.host.release_file import bad
+from agent.host.tar import NotPlainTar
+
+HOME = "usr/lib/taimat/"
+FILES_MAX = 20_000
+# A path that leads nowhere else, and to no byte code: that is made here.
+INSIDE = re.compile(r"(?!.*__pycache__)(?!.*\.pyc\Z)(?:[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}/){0,12}"
+                    r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
+PASSED_OVER = (tarfile.DIRTYPE, tarfile.SYMTYPE)
+
+Accept = Callable[[Release, KeySlots], Collection[str]]
 
 
-def bad(text: str) -> ReleaseRefused:
-    """A bundle that was damaged on its way, or made wrong."""
-    return ReleaseRefused("bad_bundle", f"{text}: fetch the bundle again, or ask its maker")
+def unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, accept: Accept) -> tuple[Release, bytes]:
+    """The release, and its `release.json`; its folders lie in `into` then, each as the maker signed it.
 
-
-Accept = Callable[[Release, KeySlots], None]
-
-
-def unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, accept: Accept) -> Release:
-    """The release, whose wheels are in `into` then, each with the digest that the maker signed.
-
-    `accept` gets it with the keys that hold from then on, and may refuse it before the wheels are written.
-    Raises ReleaseRefused and OSError.
+    `accept` gets it with the keys that hold from then on; it says which folders are wanted, or refuses it before
+    anything is written. Raises ReleaseRefused and OSError.
     """
+    told, signature, members = release_file.begin(file)
+    release, changed = believed(told, signature, slots, verifies)
+    wanted = accept(release, changed)
     try:
-        return _unpack(file, slots, verifies, into, accept)
+        found = _take_out(file, _data(file, members), into, wanted)
     except NotPlainTar as error:
         raise bad(str(error)) from error
-
-
-def _unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, accept: Accept) -> Release:
-    members = tar.members(file, BUNDLE_B)
-    told = _small(file, members, TOLD, TOLD_B)
-    release, changed = believed(told, _small(file, members, SIGNATURE, SIGNATURE_B), slots, verifies)
-    accept(release, changed)
-    missing = dict(release.files)
-    for name, size_b in members:
-        digest = missing.pop(name, None)
-        if digest is None:
-            raise bad(f"{name} is not one of its files, or is there twice")
-        if _copy(file, size_b, into / name) != digest:
+    for name in wanted:
+        if name == "libraries" and not found[name]:
+            raise ReleaseRefused("incomplete", f"{release.version} takes other libraries than this device has, and "
+                                 "this file does not bring them: give it the whole package (.deb)")
+        if tree_digest(found[name]) != getattr(release.trees, name):
             raise bad(f"{name} is not what its maker signed")
-    if missing:
-        raise bad(f"{', '.join(sorted(missing))} is missing")
-    return release
+    return release, told
 
 
-def _small(file: BinaryIO, members: Iterator[TarMember], name: str, largest_b: int) -> bytes:
-    """The next file, which must be this one. Raises ReleaseRefused and NotPlainTar."""
-    found, size_b = next(members, ("", 0))
-    if found != name or size_b > largest_b:
-        raise bad(f"{name} is not where it must be")
-    return tar.exactly(file, size_b)
+def _data(file: BinaryIO, members: Iterator[ArMember]) -> ArMember:
+    """The member with the files, at whose begin the file stands then. Raises ReleaseRefused and NotPlainTar."""
+    for member in members:
+        if member.name.partition(".")[0] == "data":
+            return member
+        for _ in tar.pieces(file, member.size_b):
+            """Read over it: what apt does with the rest is no business of ours."""
+    raise bad("there are no files in it")
 
 
-def _copy(file: BinaryIO, size_b: int, target: Path) -> str:
+def _take_out(file: BinaryIO, data: ArMember, into: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
+    """Write the wanted folders; returns the SHA-256 of each file by its path, for each folder.
+
+    Raises ReleaseRefused, NotPlainTar and OSError.
+    """
+    found: dict[str, dict[str, str]] = {name: {} for name in wanted}
+    packed = UnpackedReader(data.name, file, data.size_b)
+    for name, size_b in tar.members(packed, BUNDLE_B, over=PASSED_OVER):
+        tree, _, path = name.removeprefix("./").removeprefix(HOME).partition("/")
+        if not name.removeprefix("./").startswith(HOME) or tree not in found:
+            for _ in tar.pieces(packed, size_b):
+                """Read over it."""
+            continue
+        if not INSIDE.fullmatch(path) or len(found[tree]) >= FILES_MAX:
+            raise bad(f"{name} does not belong there")
+        try:
+            found[tree][path] = _copy(packed, size_b, into / tree / path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise bad(f"{name} is there twice") from error
+    return found
+
+
+def _copy(file: tar.Reader, size_b: int, target: Path) -> str:
     """Write the next bytes to a new file; returns their SHA-256, hex. Raises NotPlainTar and OSError."""
     digest = hashlib.sha256()
+    target.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as out:
         for piece in tar.pieces(file, size_b):
             digest.update(piece)

@@ -1,5 +1,7 @@
 """The commands of `taimat update`: what the household sees and decides, and what root does."""
+import os
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import typer
@@ -8,7 +10,7 @@ from agent import __version__
 from agent.cli.options import Bundle, Config, Json
 from agent.cli.place import config_path, open_store
 from agent.cli.terminal import console, json_line, size
-from agent.cli.update import root
+from agent.cli.update import adoption, root
 from agent.cli.update.ready import can_work
 from agent.core.contract.facts import Poke
 from agent.host.datagram import Outlet
@@ -21,8 +23,10 @@ STATES = {"waiting": "waits for you: taimat update approve, or refuse", "approve
           "refused": "refused"}
 CODES = {"declined": "by you", "superseded": "the ward has ordered another one", "download": "it could not be fetched",
          "unhealthy_rolled_back": "it did not work here, and the version before it runs again",
-         "not_enabled": "nobody installs it: systemctl enable --now update-taimat-install.path",
+         "not_enabled": "nobody installs it: systemctl status update-taimat-install.path",
+         "incomplete": "it needs the whole package", "needs_package": "it is to be installed by apt",
          "no_room": "the card is too full", "bad_signature": "it is not from the maker whose key is in [update]"}
+NICE = 10                   # recording comes first
 
 app = typer.Typer(no_args_is_help=True, help="Newer versions of Taimat: you decide, and root installs them.")
 
@@ -97,3 +101,10 @@ def boot(config: Config = None) -> None:
 def ready(version: str, config: Config = None) -> None:
     """What the version before this one asks: whether this one can work here."""
     raise typer.Exit(can_work(version, config_path(config)))
+
+
+@app.command(hidden=True)
+def adopt(before: Annotated[str, typer.Argument(metavar="VERSION")] = "", config: Config = None) -> None:
+    """What the package's maintainer script calls as root, with the version that was configured before."""
+    os.nice(NICE)
+    raise typer.Exit(root.tell(lambda place: adoption.adopt(place, before), config))

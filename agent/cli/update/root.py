@@ -3,13 +3,15 @@
 The link parses what strangers send, so it is asked nothing but which bundle it has; and that is opened as if a
 stranger had made it. Configuration, key and versions are root's own.
 """
+import contextlib
 import logging
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,8 +27,7 @@ from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.key_slots import KeySlots
-from agent.core.release import ReleaseRefused, demand
-from agent.core.release import WheelRelease as Release
+from agent.core.release import TOLD_FILE, Release, ReleaseRefused, UpdateSite, demand, read
 from agent.core.trial import TrialPace
 from agent.host import command_key, log
 from agent.host.clock import Clock, SystemClock
@@ -35,8 +36,10 @@ from agent.host.files import AlreadyRunning, Lock, open_plain, write_durably
 from agent.host.updates import Result, UpdateFolders, bundle
 from agent.store.schema import SCHEMA
 
-UNPACKED = 6                # times a bundle's size: unpacked twice, and compiled
+PACKAGE = Path("/usr/lib/taimat")       # where dpkg lays the package; nothing runs from there
+UNPACKED = 6                # times a file's size: unpacked, and compiled
 SPARE_B = 64 << 20
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LOCK_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -59,12 +62,13 @@ class Root:
     run: Run = execute
     doors: UpdateFolders = UpdateFolders()
     prefix: Path = ROOT
-    python: str = sys.executable
+    package: Path = PACKAGE
+    booted: Path = Path("/run/systemd/system")      # is there where systemd runs
     pace: TrialPace = TrialPace()
 
     def updater(self, settings: Settings) -> Updater:
         """All that carries an update out."""
-        versions = Versions(self.run, self.prefix, self.python)
+        versions = Versions(self.run, self.prefix)
         return Updater(versions, self.doors, Path(settings.store.runtime), self.config, self.clock, self.run, self.pace)
 
 
@@ -74,7 +78,7 @@ def work(root: Root) -> Result | None:
     Raises ConfigError, ReleaseRefused and OSError.
     """
     settings = load(root.config)
-    with _alone(root, patient=True):
+    with alone(root, within_s=float("inf")):
         updater = root.updater(settings)
         if under_way := updater.under_way():
             return updater.resume(under_way)
@@ -93,7 +97,7 @@ def work(root: Root) -> Result | None:
 def install(root: Root, path: Path) -> Result:
     """Install a technician's bundle. Raises ConfigError, AlreadyRunning, ReleaseRefused and OSError."""
     settings = load(root.config)
-    with _alone(root):
+    with alone(root):
         updater = root.updater(settings)
         if updater.under_way():
             raise ReleaseRefused("busy", "another update is under way: journalctl -fu update-taimat-install")
@@ -114,7 +118,7 @@ def boot(root: Root) -> None:
 def rollback(root: Root) -> Result:
     """Have the version before this one run. Raises ConfigError, AlreadyRunning, ReleaseRefused and OSError."""
     settings = load(root.config)
-    with _alone(root):
+    with alone(root):
         updater = root.updater(settings)
         if updater.under_way():
             raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it is not well")
@@ -122,21 +126,22 @@ def rollback(root: Root) -> Result:
         others = [version for version in updater.versions.whole() if version != current]
         if not others:
             raise ReleaseRefused("no_way_back", f"there is no other version than {current} on this device: "
-                                 "install a bundle")
+                                 "install a release")
         updater.back(others[-1])
         return Result(id="", version=others[-1])
 
 
 @contextmanager
-def _alone(root: Root, patient: bool = False) -> Iterator[None]:
-    """Only one process works on versions. Raises AlreadyRunning, unless `patient`; OSError."""
+def alone(root: Root, within_s: float = 0.0) -> Iterator[None]:
+    """Only one process works on versions. Raises AlreadyRunning, if another one does so for longer; OSError."""
     root.doors.told.mkdir(mode=0o755, parents=True, exist_ok=True)
+    until_mono_s = root.clock.mono_s() + within_s
     while True:
         try:
             lock = Lock(root.doors.told / "update.lock")
             break
         except AlreadyRunning:
-            if not patient:
+            if root.clock.mono_s() >= until_mono_s:
                 raise
         time.sleep(LOCK_EVERY_S)
     try:
@@ -145,8 +150,8 @@ def _alone(root: Root, patient: bool = False) -> Iterator[None]:
         lock.release()
 
 
-def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, ordered: bool) -> Release:
-    """Unpack the bundle at `path`. `ordered`: by the ward, so the household's rule counts.
+def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, ordered: bool) -> tuple[Release, bytes]:
+    """Unpack the release at `path`. `ordered`: by the ward, so the household's rule counts.
 
     Raises ReleaseRefused and OSError.
     """
@@ -164,37 +169,52 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
     except OSError as error:
         raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
     with os.fdopen(handle, "rb") as file:
-        _demand_room(root.prefix, os.fstat(handle).st_size)
-        return unpack(file, slots, verifies, into, partial(_accept, root.doors.release_keys, slots, was))
+        return unpack(file, slots, verifies, into, partial(_accept, root, slots, was, os.fstat(handle).st_size))
 
 
-def _accept(kept: Path, slots: KeySlots, was: str, release: Release, changed: KeySlots) -> None:
-    """Obey the release's change of keys, even where the release does not fit here: a stolen one may be revoked by it.
+def _accept(root: Root, slots: KeySlots, was: str, size_b: int, release: Release, changed: KeySlots) -> Collection[str]:
+    """Which of its folders are wanted of a release that fits.
 
+    The release's change of keys is obeyed even where the release does not fit here: a stolen one may be revoked by it.
     Raises ReleaseRefused and OSError.
     """
     if changed != slots:
-        write_durably(kept, msgspec.json.encode(changed), 0o644)
+        write_durably(root.doors.release_keys, msgspec.json.encode(changed), 0o644)
         _log.warning("releases are signed by key %s from now on", fingerprint(bytes.fromhex(changed.current)))
-    demand(release, was, sys.version_info[:3], SCHEMA)
+    demand(release, UpdateSite(version=was, python=sys.version_info[:3], schema=SCHEMA, units=units(root.package),
+                               architecture=ARCHITECTURES.get(platform.machine(), platform.machine())))
+    has_libraries = Versions(root.run, root.prefix).libraries(release.trees.libraries).is_dir()
+    demand_room(root.prefix, 0 if has_libraries else size_b)
+    return ("agent",) if has_libraries else ("agent", "libraries")
 
 
-def _demand_room(folder: Path, bundle_b: int) -> None:
-    """Raises ReleaseRefused."""
-    need_b, free_b = UNPACKED * bundle_b + SPARE_B, shutil.disk_usage(folder).free
+def units(package: Path) -> int:
+    """The generation of units, users and folders that the installed package has brought; 0 without one."""
+    with contextlib.suppress(OSError, ReleaseRefused):
+        return read((package / TOLD_FILE).read_bytes()).needs.units
+    return 0
+
+
+def demand_room(folder: Path, packed_b: int) -> None:
+    """See that so much can be unpacked there, beside the agent's own code. Raises ReleaseRefused."""
+    need_b, free_b = UNPACKED * packed_b + SPARE_B, shutil.disk_usage(folder).free
     if free_b < need_b:
         raise ReleaseRefused("no_room", f"{folder}: {free_b >> 20} MB are free, and up to {need_b >> 20} MB are "
                              "needed: make room there")
 
 
-def tell(act: Callable[[Root], Result | None], config: Path | None) -> int:
+def tell(act: Callable[[Root], Result | str | None], config: Path | None) -> int:
     """Do it on this machine, and say what came of it; returns the exit code. Raises ConfigError and AlreadyRunning."""
     log.set_up("update", "info")
+    os.umask(0o022)             # all users may run what is installed
     try:
         result = act(Root(config_path(config)))
     except (ReleaseRefused, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    if isinstance(result, str):
+        print(result)
+        return 0
     if result and result.code:
         print(f"not installed: {result.code}", file=sys.stderr)
         return 1

@@ -1,7 +1,8 @@
 """An update from the bundle to a version that has proved itself, or back: each step can be cut off and taken up again.
 
 What is under way stands in `work.json`, written before the step that it names. Whoever finds it there goes on: the
-same process's successor, or a unit at the next boot.
+same process's successor, a unit at the next boot, or the version that works, for one that dpkg has brought. So an older
+version must understand what a newer one notes: fields and steps stay what they are.
 """
 import contextlib
 import errno
@@ -20,8 +21,7 @@ from msgspec.structs import replace
 
 from agent.cli.update.versions import CURRENT, PROVEN, Run, Versions
 from agent.core.contract.facts import Beat
-from agent.core.release import Code, ReleaseRefused, order
-from agent.core.release import WheelRelease as Release
+from agent.core.release import Code, Release, ReleaseRefused, order
 from agent.core.trial import Before, Trial, TrialPace, worked
 from agent.host import runtime as places
 from agent.host.clock import Clock
@@ -45,7 +45,7 @@ class UnderWay(Struct, frozen=True, kw_only=True):
     was: str                            # where the way back leads
     version: str = ""                   # that comes; "" until the bundle is open
     id: str | None = None               # the ward's command; None: a technician's
-    step: Literal["build", "trial", "back"] = "build"
+    step: Literal["build", "laid", "trial", "back"] = "build"
     before: Before = Before()
     boots_n: int = 0                    # starts of the machine since the trial began
 
@@ -63,37 +63,54 @@ class Updater:
     pace: TrialPace = TrialPace()
 
     @property
-    def wheels(self) -> Path:
+    def unpacked(self) -> Path:
         """Where a bundle is unpacked: nobody else may write there."""
-        return self.versions.root / "wheels"
+        return self.versions.root / "unpacked"
 
-    def install(self, command_id: str | None, was: str, unpack: Callable[[Path], Release]) -> Result:
+    def install(self, command_id: str | None, was: str, unpack: Callable[[Path], tuple[Release, bytes]]) -> Result:
         """From the bundle that `unpack` opens into a folder. Returns what became of it. Raises OSError."""
         work = UnderWay(was=was, id=command_id)
         self._note(work)
         try:
             release = self._build(unpack)
-            work = replace(work, version=release.version, before=worked(self._hear(self.pace.listen_s)), step="trial")
-        except ReleaseRefused as refused:
-            _log.error("not installed: %s", refused)
-            return self._end(work, refused.code)
-        except OSError as error:
-            _log.error("not installed: %s", error)
-            return self._end(work, "no_room" if error.errno in FULL else "not_ready")
+        except (ReleaseRefused, OSError) as error:
+            return self._refuse(work, error)
+        return self.begin(replace(work, version=release.version))
+
+    def _build(self, unpack: Callable[[Path], tuple[Release, bytes]]) -> Release:
+        shutil.rmtree(self.unpacked, ignore_errors=True)
+        self.unpacked.mkdir(mode=0o700, parents=True)
+        try:
+            release, told = unpack(self.unpacked)
+            _log.info("%s: its signature holds; installing", release.version)
+            self.versions.lay(release, told, self.unpacked)
+        finally:
+            shutil.rmtree(self.unpacked, ignore_errors=True)
+        return release
+
+    def note_laid(self, version: str, was: str) -> None:
+        """Leave it to whoever finds the note to try this version, which is laid. Raises OSError."""
+        self._note(UnderWay(was=was, version=version, step="laid"))
+
+    def begin(self, work: UnderWay) -> Result:
+        """Try a version that is laid, if it says that it is ready. Returns what became of it. Raises OSError."""
+        work = replace(work, step="laid")
+        self._note(work)
+        try:
+            self.versions.demand_ready(work.version, self.config)
+            # What works is not to be told while the machine is still starting.
+            listen_s = max(self.pace.listen_s, self.pace.started_s - self.clock.mono_s())
+            work = replace(work, before=worked(self._hear(listen_s)), step="trial")
+        except (ReleaseRefused, OSError) as error:
+            return self._refuse(work, error)
         self._note(work)
         return self._try(work)
 
-    def _build(self, unpack: Callable[[Path], Release]) -> Release:
-        shutil.rmtree(self.wheels, ignore_errors=True)
-        self.wheels.mkdir(mode=0o700, parents=True)
-        try:
-            release = unpack(self.wheels)
-            _log.info("%s: its signature holds; installing", release.version)
-            self.versions.build(release, self.wheels)
-        finally:
-            shutil.rmtree(self.wheels, ignore_errors=True)
-        self.versions.demand_ready(release.version, self.config)
-        return release
+    def _refuse(self, work: UnderWay, error: ReleaseRefused | OSError) -> Result:
+        _log.error("not installed: %s", error)
+        if isinstance(error, ReleaseRefused):
+            return self._end(work, error.code)
+        return self._end(work, "no_room" if error.errno in FULL else "not_ready")
 
     def under_way(self) -> UnderWay | None:
         """What was begun and has not ended. Raises Refused where that can't be told."""
@@ -109,8 +126,10 @@ class Updater:
         """Go on where somebody was cut off. Returns what became of it. Raises OSError."""
         match work.step:
             case "build":
-                shutil.rmtree(self.wheels, ignore_errors=True)
+                shutil.rmtree(self.unpacked, ignore_errors=True)
                 return self._end(work, "interrupted")
+            case "laid":
+                return self.begin(work)
             case "trial":
                 return self._try(work)
             case "back":
@@ -123,16 +142,16 @@ class Updater:
         """
         if work.step == "trial" and work.boots_n < BOOTS_MAX:
             self._note(replace(work, boots_n=work.boots_n + 1))
-        elif work.step != "build":
+        elif work.step in ("trial", "back"):
             _log.error("%s took the machine down: going back to %s", work.version, work.was)
-            self._point_both(work.was)
+            self.versions.point_both(work.was)
             self._end(work, "unhealthy_rolled_back")
 
     def back(self, version: str) -> None:
         """Have an earlier version run from now on, by a person's word. Raises Refused and OSError."""
         self.versions.demand_ready(version, self.config)
-        self._point_both(version)
-        self._restart()
+        self.versions.point_both(version)
+        self.restart()
 
     def _try(self, work: UnderWay) -> Result:
         if self.versions.named(PROVEN) == work.version:     # we were cut off after its trial
@@ -140,7 +159,7 @@ class Updater:
         self.versions.point(CURRENT, work.version)
         _log.info("%s on trial; before it worked: %s", work.version, ", ".join(work.before.units) or "nothing")
         restart_mono_s = self.clock.mono_s()
-        self._restart()
+        self.restart()
         trial = Trial(work.before, self.pace, restart_mono_s, self.clock.mono_s())
         if self._is_well(trial):
             self.versions.point(PROVEN, work.version)
@@ -164,33 +183,36 @@ class Updater:
 
     def _back(self, work: UnderWay) -> Result:
         _log.error("going back to %s", work.was)
-        self._point_both(work.was)
-        self._restart()
+        self.versions.point_both(work.was)
+        self.restart()
         return self._end(work, "unhealthy_rolled_back")
 
     def _end(self, work: UnderWay, code: Code | None) -> Result:
-        """Tell what became of it, and let go of what nobody needs: kept are what runs, and the way back from it."""
+        """Tell what became of it, and let go of what nobody needs."""
         result = Result(id=work.id or "", version=work.version or None, code=code)
         if work.id:
             try:
                 self.doors.tell(result)
             except OSError as error:        # not told is better than done over and over
                 _log.error("the result can't be written: %s", error)
-        (self.doors.told / WORK).unlink(missing_ok=True)
-        current = order(self.versions.named(CURRENT))
-        self.versions.keep([version for version in self.versions.whole() if order(version) < current][-1:])
+        self.drop()
         return result
 
-    def _point_both(self, version: str) -> None:
-        """The old one first becomes what judges, then what runs."""
-        self.versions.point(PROVEN, version)
-        self.versions.point(CURRENT, version)
+    def drop(self) -> None:
+        """All is at its end: kept are the current version, and the newest one before it. Raises OSError."""
+        self.forget()
+        current = order(self.versions.named(CURRENT))
+        self.versions.keep([version for version in self.versions.whole() if order(version) < current][-1:])
+
+    def forget(self) -> None:
+        """Nothing is under way. Raises OSError."""
+        (self.doors.told / WORK).unlink(missing_ok=True)
 
     def _note(self, work: UnderWay) -> None:
         write_durably(self.doors.told / WORK, msgspec.json.encode(work), mode=0o644)
 
-    def _restart(self) -> None:
-        """A role that does not come up in time is the trial's business."""
+    def restart(self) -> None:
+        """Have all roles be those of the current version; one that does not come up in time is the trial's business."""
         with contextlib.suppress(subprocess.SubprocessError):
             self.run(RESTART, RESTART_S)
 

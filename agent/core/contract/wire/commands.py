@@ -56,9 +56,9 @@ class Update(Struct, frozen=True):
     """`update`: install this version of the agent, as soon as the household has agreed; its maker has signed it."""
 
     version: Version                    # newer than the one that runs
-    url: Annotated[str, Meta(max_length=300, pattern=r"^https://[!-~]+\Z")]     # of the bundle
-    sha256: Sha256                      # of the bundle
-    bytes: Annotated[int, Meta(ge=1, le=BUNDLE_B)]  # of the bundle
+    url: Annotated[str, Meta(max_length=300, pattern=r"^https://[!-~]+\Z")]     # of the file
+    sha256: Sha256                      # of the file
+    bytes: Annotated[int, Meta(ge=1, le=BUNDLE_B)]  # of the file
 
 
 class Wanted(Struct, kw_only=True, frozen=True):
