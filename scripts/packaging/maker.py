@@ -1,0 +1,56 @@
+"""What scripts/package does with a checkout; tests call it with versions of their own."""
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from scripts.packaging import board, recorder, wheels
+from scripts.packaging.deb import deb
+
+
+class NoMoment(Exception):
+    """It is not known what time the files should bear."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides about the bits of the packages."""
+
+    source: Path
+    version: str
+    moment_s: int                           # of all files, UTC
+    key: Ed25519PrivateKey | None = None    # of the maker: without it, a package is for apt alone
+    keys: dict[str, object] = field(default_factory=dict)       # that sign releases from now on
+    is_fast: bool = False
+
+    def recorder(self, architecture: str) -> dict[str, bytes]:
+        """The recorder's package and, with a key, the light release; by file name. Raises NoWheel."""
+        package = recorder.build(self.source, architecture, wheels.fetched(architecture), self.version, self.moment_s,
+                                 self.key, self.keys)
+        made = {package.file: deb(package, self.moment_s, self.is_fast)}
+        if self.key:
+            made[f"{package.file.removesuffix('.deb')}.update"] = recorder.light(package, self.moment_s, self.is_fast)
+        return made
+
+    def board(self) -> dict[str, bytes]:
+        """The board's package, by file name."""
+        package = board.build(self.source, self.version, self.moment_s)
+        return {package.file: deb(package, self.moment_s, self.is_fast)}
+
+
+def version(source: Path) -> str:
+    """The version of a checkout."""
+    return re.search(r'^__version__ = "(.+)"$', (source / "agent/__init__.py").read_text(), re.MULTILINE)[1]
+
+
+def moment_s(source: Path) -> int:
+    """SOURCE_DATE_EPOCH, or the time of the last commit. Raises NoMoment."""
+    if wish := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(wish)
+    asked = subprocess.run(["git", "-C", source, "log", "-1", "--format=%ct"], capture_output=True, text=True)
+    if asked.returncode:
+        raise NoMoment("this is no checkout of git: set SOURCE_DATE_EPOCH, the time that the files shall bear")
+    return int(asked.stdout)

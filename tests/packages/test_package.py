@@ -1,0 +1,185 @@
+"""The package of this checkout: what is in it, what is not, and that two builds are the same to the bit."""
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from agent.core.release import SIGNATURE, TOLD, Release, message, tree_digest
+from agent.host.command_key import verifies
+from scripts.packaging import archive, repository, wheels
+from tests.rigs.packaged import MACHINE, MOMENT_S, REPO, Packaged, packaged
+from tests.rigs.wait import HANG_S
+
+HOME = "usr/lib/taimat"
+DEBIAN = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="module")
+def made() -> Packaged:
+    try:
+        return packaged()
+    except wheels.NoWheel as none:
+        pytest.skip(str(none))
+
+
+def members(path: Path) -> dict[str, bytes]:
+    return dict(repository.members(path.read_bytes()))
+
+
+def data(path: Path) -> tarfile.TarFile:
+    """The files in a package or a light release."""
+    return tarfile.open(fileobj=io.BytesIO(gzip.decompress(members(path)["data.tar.gz"])))
+
+
+@pytest.fixture(scope="module")
+def laid(made: Packaged, tmp_path_factory) -> Path:
+    """The package's files, unpacked as dpkg would."""
+    folder = tmp_path_factory.mktemp("laid")
+    with data(made.deb) as files:
+        files.extractall(folder, filter="tar")
+    return folder
+
+
+def test_every_entry_is_roots_with_a_plain_mode_and_one_time(made: Packaged):
+    with data(made.deb) as files:
+        for entry in files:
+            assert (entry.uid, entry.gid, entry.uname, entry.gname, entry.mtime) == (0, 0, "root", "root", MOMENT_S)
+            assert entry.mode == {tarfile.DIRTYPE: 0o755, tarfile.SYMTYPE: 0o777, tarfile.REGTYPE: 0o644}[entry.type]
+            assert entry.name == "." or entry.name.split("/")[1] == "usr"
+
+
+def test_the_code_is_the_checkouts_without_the_wards_end_and_without_byte_code(laid: Path):
+    ours = {str(path.relative_to(REPO)) for path in (REPO / "agent").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts and path.relative_to(REPO).parts[1] != "ward"}
+    assert {str(path.relative_to(laid / HOME)) for path in (laid / HOME / "agent").rglob("*") if path.is_file()} == ours
+    assert not [*laid.rglob("*.pyc")]
+
+
+def test_a_release_is_signed_and_its_trees_are_what_dpkg_lays(made: Packaged, laid: Path):
+    key = load_pem_public_key(made.public.read_bytes()).public_bytes_raw()
+    for file in (made.deb, made.update):
+        found = members(file)
+        assert [*found][:3] == ["debian-binary", TOLD, SIGNATURE]
+        assert verifies(key, found[SIGNATURE], message(found[TOLD]))
+    release = msgspec.json.decode(found[TOLD], type=Release)
+    assert (release.version, release.architecture) == (made.version, MACHINE)
+    assert (laid / HOME / "release.json").read_bytes() == found[TOLD]
+    for tree in ("agent", "libraries"):
+        by_tools = subprocess.run("find -type f -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum",
+                                  cwd=laid / HOME / tree, shell=True, capture_output=True, text=True, check=True)
+        assert by_tools.stdout.split()[0] == getattr(release.trees, tree)
+
+
+def test_the_light_release_has_the_same_code_and_nothing_else(made: Packaged, laid: Path):
+    with data(made.update) as files:
+        contents = {entry.name: files.extractfile(entry).read() for entry in files if entry.isfile()}
+    found = {name.removeprefix(f"./{HOME}/agent/"): hashlib.sha256(one).hexdigest() for name, one in contents.items()}
+    code = laid / HOME / "agent"
+    assert found.keys() == {str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()}
+    assert tree_digest(found) == json.loads(members(made.update)[TOLD])["trees"]["agent"]
+    assert made.update.stat().st_size < 2_000_000
+
+
+def test_nobody_needs_to_enable_a_unit(laid: Path):
+    folder = laid / "usr/lib/systemd/system"
+    links = {path.relative_to(folder): path for path in folder.glob("*.wants/*")}
+    assert all(path.is_symlink() and path.resolve().is_file() for path in links.values())
+    started = {name.name for name in links}
+    assert {"taimat.target", "taimat-keeper.service", "taimat-web.service", "rescue-taimat-driver.path",
+            "rescue-taimat-reboot.path", "update-taimat-install.path", "update-taimat-boot.service"} <= started
+    assert not {"taimat-link.service", "taimat-capture-network.service", "taimat-capture@.service"} & started
+
+
+@pytest.mark.skipif(not os.access(DEBIAN, os.X_OK), reason="no /usr/bin/python3")
+def test_the_libraries_work_without_what_was_left_out(laid: Path, tmp_path: Path):
+    """Under Debian's own Python and numpy: a film is encoded and decoded, its picture is resized and written."""
+    code = """
+import sys, fractions, av, cv2, numpy
+assert all("usr/lib/taimat" in each.__file__ for each in (av, cv2))
+with av.open(sys.argv[1], "w") as film:
+    stream = film.add_stream("libx264", rate=10)
+    stream.width, stream.height = 320, 240
+    for shade in range(20):
+        frame = av.VideoFrame.from_ndarray(numpy.full((240, 320, 3), shade * 9, numpy.uint8), format="bgr24")
+        film.mux(stream.encode(frame))
+    film.mux(stream.encode())
+with av.open(sys.argv[1]) as film:
+    pictures = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+assert len(pictures) == 20
+small = cv2.GaussianBlur(cv2.resize(pictures[9], (160, 120)), (5, 5), 0)
+assert cv2.imencode(".jpg", small)[0]
+"""
+    ready = subprocess.run([DEBIAN, "-c", "import numpy"], capture_output=True)
+    if ready.returncode:
+        pytest.skip("no python3-numpy of Debian")
+    done = subprocess.run([DEBIAN, "-P", "-B", "-c", code, tmp_path / "film.mp4"], capture_output=True, text=True,
+                          env={"PYTHONPATH": str(laid / HOME / "libraries")}, timeout=HANG_S)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_library_has_its_licence_told_and_no_licence_is_told_of_none(laid: Path):
+    told = (laid / "usr/share/doc/taimat/copyright").read_text()
+    patterns = [pattern for stanza in re.findall(r"^Files:(.*?)^Copyright:", told, re.M | re.S)
+                for pattern in stanza.split() if pattern.startswith(f"{HOME}/libraries/")]
+    found = [str(path.relative_to(laid)) for path in (laid / HOME / "libraries").rglob("*") if path.is_file()]
+    assert not [name for name in found if not any(fnmatch(name, pattern) for pattern in patterns)]
+    only_amd64 = {f"{HOME}/libraries/opencv_python_headless.libs/libquadmath-*"}
+    assert not [pattern for pattern in patterns if not any(fnmatch(name, pattern) for name in found)
+                and (MACHINE == "amd64" or pattern not in only_amd64)]
+    licences = set(re.findall(r"^License: (.+)$", told, re.M))
+    assert licences == set(re.findall(r"^License: (.+)\n ", told, re.M)), "each has its text, once"
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg")
+def test_dpkg_reads_it_and_its_sums_hold(made: Packaged, laid: Path, tmp_path: Path):
+    subprocess.run(["dpkg-deb", "--control", made.deb, tmp_path / "about"], check=True)
+    sums = subprocess.run(["md5sum", "--check", "--quiet", tmp_path / "about/md5sums"], cwd=laid, capture_output=True)
+    assert sums.returncode == 0, sums.stdout
+    asked = subprocess.run(["dpkg-deb", "--field", made.deb, "Package", "Version", "Architecture"], capture_output=True,
+                           text=True, check=True).stdout.split()
+    assert asked == ["Package:", "taimat", "Version:", made.version, "Architecture:", MACHINE]
+    for name in ("postinst", "prerm", "postrm"):
+        assert subprocess.run(["sh", "-n", tmp_path / "about" / name]).returncode == 0
+
+
+@pytest.mark.skipif(not shutil.which("lintian"), reason="no lintian: apt install lintian")
+def test_lintian_finds_nothing(made: Packaged):
+    said = subprocess.run(["lintian", "--allow-root", "--fail-on=error,warning", made.deb, made.board],
+                          capture_output=True, text=True, timeout=HANG_S)
+    assert said.returncode == 0, said.stdout
+
+
+@pytest.mark.skipif("--repository" not in (REPO / "scripts/package").read_text(), reason="old form")
+def test_two_builds_are_the_same_to_the_bit(made: Packaged, tmp_path: Path):
+    """In other folders, zones, languages, with other rights of new files, and of files touched at another time."""
+    built = []
+    for name, zone, umask in (("one", "UTC", 0o022), ("another", "Asia/Ho_Chi_Minh", 0o077)):
+        source = tmp_path / name / "source"
+        for part in ("agent", "systemd", "firmware_cfg", "scripts"):
+            shutil.copytree(REPO / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPO / "requirements.lock", source)
+        (source / "agent/__init__.py").chmod(0o640 if umask == 0o077 else 0o644)
+        subprocess.run([sys.executable, "-B", source / "scripts/package", "--fast", "--architecture", MACHINE, "-o",
+                        tmp_path / name / "out"], check=True, capture_output=True, umask=umask, cwd=tmp_path / name,
+                       env=os.environ | {"SOURCE_DATE_EPOCH": str(MOMENT_S), "TZ": zone, "LC_ALL": "C"}, timeout=600)
+        built.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+                      for path in (tmp_path / name / "out").iterdir()})
+    assert built[0] == built[1] and len(built[0]) == 2
+    assert not any(TOLD in members(path) for path in (tmp_path / "one/out").iterdir()), "no key, no release"
+
+
+def test_a_path_that_needs_an_extension_of_tar_is_refused():
+    with pytest.raises(ValueError, match="longer than"):
+        archive.tar({"a" * 120: archive.Entry()}, 0)

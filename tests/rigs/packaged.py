@@ -1,0 +1,103 @@
+"""Packages of this very checkout for this machine, made once as long as nothing that goes into them changes.
+
+Weakly packed, signed by a key of the tests. A later version is the same code with another number.
+"""
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from scripts.packaging import maker, wheels
+
+REPO = Path(__file__).resolve().parents[2]
+MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
+INGREDIENTS = ("agent", "systemd", "firmware_cfg", "scripts/packaging", "requirements.lock", "CHANGELOG.md")
+MOMENT_S = 1_795_000_000
+KEPT_S = 3 * 86_400.0       # packages of earlier checkouts
+PEM = serialization.Encoding.PEM
+
+
+class Packaged(NamedTuple):
+    """The files of one version, and the public key that its signature is checked by."""
+
+    version: str
+    deb: Path
+    update: Path        # the code alone
+    board: Path
+    public: Path
+
+
+def packaged(version: str = "") -> Packaged:
+    """This checkout as packages of that version, or of its own. Raises NoWheel where the wheels can't be had."""
+    if not MACHINE:
+        raise wheels.NoWheel(f"no package is made for {platform.machine()}")
+    version = version or maker.version(REPO)
+    cache = wheels.cache() / "packages"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)            # tests run side by side
+        _forget(cache)
+        public, key = _key(cache)
+        folder = cache / f"{version}-{_digest()}"
+        if not folder.is_dir():
+            _make(folder, version, key)
+        os.utime(folder)
+    name = f"taimat_{version}_{MACHINE}"
+    return Packaged(version, folder / f"{name}.deb", folder / f"{name}.update",
+                    folder / f"taimat-board_{version}_all.deb", public)
+
+
+def _make(folder: Path, version: str, key: Ed25519PrivateKey) -> None:
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    source = part / "source"
+    for name in INGREDIENTS:
+        if (REPO / name).is_dir():
+            shutil.copytree(REPO / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (REPO / name).exists():
+            shutil.copy(REPO / name, source / name)
+    about = source / "agent/__init__.py"
+    about.write_text(about.read_text().replace(f'"{maker.version(REPO)}"', f'"{version}"'))
+    recipe = maker.Recipe(source, version, MOMENT_S, key, is_fast=True)
+    for name, data in {**recipe.recorder(MACHINE), **recipe.board()}.items():
+        (part / name).write_bytes(data)
+    shutil.rmtree(source)
+    part.rename(folder)
+
+
+def _key(cache: Path) -> tuple[Path, Ed25519PrivateKey]:
+    private, public = cache / "release.key", cache / "release.pem"
+    if not public.exists():
+        key = Ed25519PrivateKey.generate()
+        private.write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        public.write_bytes(key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return public, serialization.load_pem_private_key(private.read_bytes(), None)
+
+
+def _digest() -> str:
+    """Of all that goes into a package of this checkout."""
+    whole = hashlib.sha256()
+    for path in sorted(_ingredients()):
+        whole.update(f"{path.relative_to(REPO)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return whole.hexdigest()[:16]
+
+
+def _ingredients() -> Iterator[Path]:
+    for name in INGREDIENTS:
+        for path in (REPO / name, *(REPO / name).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+def _forget(cache: Path) -> None:
+    for folder in cache.iterdir():
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > KEPT_S:
+            shutil.rmtree(folder, ignore_errors=True)
