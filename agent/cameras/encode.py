@@ -1,6 +1,7 @@
 """H.264 for cameras that don't bring it, by x264 in this process; and any encoder's packets, turned into ours."""
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.video.frame import PictureType
@@ -21,9 +22,9 @@ X264 = {"tune": "zerolatency", "forced-idr": "1", "g": "100000", "sc_threshold":
 class AccessUnits:
     """Turns an encoder's access units (Annex B, parameter sets in front of keyframes) into our packets."""
 
-    def __init__(self, encoder: str = "", reduced_from: tuple[int, int] | None = None) -> None:
-        """The arguments are those of StreamInfo; without them, the camera encodes itself."""
-        self._encoder, self._reduced_from = encoder, reduced_from
+    def __init__(self, **told: Any) -> None:
+        """What StreamInfo is to tell beside the format: `encoder` and the like. Without, the camera encodes itself."""
+        self._told = told
         self._sets: list[bytes] = []
         self._begun = False
 
@@ -37,7 +38,7 @@ class AccessUnits:
         if sets and sets != self._sets:
             self._sets = sets
             known = nal.describe("h264", sets)
-            sink.stream(replace(known, encoder=self._encoder, reduced_from=self._reduced_from))
+            sink.stream(replace(known, **self._told))
         key = nal.is_key("h264", units)
         self._begun = self._begun or (key and bool(self._sets))
         if self._begun and len(units) > len(sets):

@@ -76,7 +76,7 @@ class Reencoder:
 
     def __init__(self, camera: Camera, sink: Sink, clock: Clock) -> None:
         self._camera, self._sink, self._clock = camera, sink, clock
-        self._units = AccessUnits(f"x264 {PRESETS[-1]}")
+        self._units = AccessUnits(encoder=f"x264 {PRESETS[-1]}")
         self._decoder: MaskedDecoder | None = None
         self._encoder: SoftwareEncoder | None = None
         self._size = (0, 0)

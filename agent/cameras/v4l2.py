@@ -146,7 +146,8 @@ class V4l2Source:
         camera = self._camera
         converter = FrameConverter(given.fourcc, given.width, given.height, given.row_b)
         encode = self._encoder(given, level)
-        access_units = AccessUnits(level.encoder, level.reduced_from(camera.width, camera.height))
+        access_units = AccessUnits(encoder=level.encoder, reduced_from=level.reduced_from(camera.width, camera.height),
+                                   stands_in=level.stands_in(self._machine.encoder is not None))
         pace = FramePacer(camera.fps)
 
         def handle(grabbed: GrabbedFrame) -> bool:

@@ -150,7 +150,10 @@ class RecordPath:
     def describe(self, facts: CameraFacts, now_mono_s: float) -> None:
         """Add what is known of the recording."""
         if self.info is not None:
-            facts.codec, facts.width, facts.height = self.info.codec, self.info.width, self.info.height
+            info = self.info
+            facts.codec, facts.width, facts.height = info.codec, info.width, info.height
+            facts.encoder, facts.stands_in = info.encoder or None, info.stands_in or None
+            facts.reduced_from = "x".join(map(str, info.reduced_from)) if info.reduced_from else None
         bytes_per_s, last_mono_s = self._bytes.per_s(now_mono_s), self._last_frame_mono_s
         facts.fps = rounded(self._frames.per_s(now_mono_s))
         facts.kbps = rounded(bytes_per_s * 8 / 1000 if bytes_per_s is not None else None)

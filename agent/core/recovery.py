@@ -18,7 +18,7 @@ REBOOTS_MAX_N = 3                               # in a row, without a picture in
 REBOOT_AGAIN_MS = 24 * 3_600_000
 REBOOT_UP_MS = 600_000                          # a machine just started is left alone: somebody may be at work on it
 # What no driver and no reboot cures: a camera that is not plugged in, refuses us, or can't be encoded here.
-NO_CURE = ("camera_not_found", "camera_auth", "camera_certificate", "encoder_missing")
+NO_CURE = ("camera_not_found", "camera_auth", "camera_certificate", "encoder_missing", "masks_unsafe")
 
 
 class Step(Enum):

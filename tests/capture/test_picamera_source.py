@@ -145,6 +145,19 @@ def test_an_encoder_that_does_not_start_is_named_and_at_last_replaced(saw: Saw) 
     assert saw["then"] == [["x264 superfast", 640, 360]] and saw["packets"] > 3
 
 
+@plays("too_old")
+def test_an_old_picamera2_records_nothing_that_is_to_be_masked(saw: Saw) -> None:
+    assert saw["code"] == "masks_unsafe" and "0.3.31" in saw["text"] and saw["masked"] == 0
+    assert saw["plain"] >= 6                        # without masks nothing speaks against it
+    assert not saw["takes_masks"] and saw["takes_others"]
+
+
+@plays("chooses_a_mode")
+def test_the_sensor_shows_its_whole_field_where_its_rate_allows(saw: Saw) -> None:
+    assert saw["asked"] == [{"output_size": [1280, 720], "bit_depth": 10}, {"output_size": [640, 360], "bit_depth": 10}]
+    assert saw["views"] == [[100, 21], [50, 21]]
+
+
 @plays("no_camera", "in_use")
 def test_a_camera_that_is_not_there_or_taken_is_named(saw: list[Saw]) -> None:
     missing, taken = saw

@@ -131,6 +131,16 @@ def test_memory_is_taken_for_the_pre_roll_not_for_the_longest_event(recorder, li
     assert pipe.facts().dropped_n == 0
 
 
+def test_the_heartbeat_tells_who_encodes_and_what_was_asked_for(recorder, live, hand_clock):
+    pipe = Pipe(Camera(name="gate", source="picamera:0"), recorder, live, hand_clock)
+    pipe.stream(replace(INFO, encoder="x264 ultrafast", reduced_from=(1280, 720), stands_in=True))
+    told = pipe.facts()
+    assert (told.encoder, told.reduced_from, told.stands_in) == ("x264 ultrafast", "1280x720", True)
+    pipe.stream(INFO)
+    told = pipe.facts()
+    assert (told.encoder, told.reduced_from, told.stands_in) == (None, None, None)
+
+
 @dataclass
 class Viewer:
     """Somebody at a live socket who reads when it suits them."""

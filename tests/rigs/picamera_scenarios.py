@@ -275,6 +275,44 @@ def lags(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {**told, "infos": sink.formats(), "longest_step_s": max(steps_s(sink))}
 
 
+def too_old(_: virtualcam.SensorClock) -> dict[str, Any]:
+    """A picamera2 whose masks may not reach the encoder: with masks nothing is opened, without it records."""
+    from agent.cameras.picamera import version
+    version.found = lambda: "0.3.31"
+    masked, plain = Keeper(), Keeper(enough_n=6)
+    told = failure(lambda: run(masked, 5, masks=[HIDDEN]))
+    source = run(plain, 20)
+    return {**told, "masked": len(masked.packets), "plain": len(plain.packets),
+            "takes_masks": source.adjust(camera(masks=[HIDDEN])), "takes_others": source.adjust(camera())}
+
+
+def chooses_a_mode(_: virtualcam.SensorClock) -> dict[str, Any]:
+    """A sensor with modes: picamera2 is told which one, and the stream tells how much it shows."""
+    from picamera2 import Picamera2
+
+    from agent.cameras.picamera.session import PicameraSession
+    modes = [{"size": (640, 360), "crop_limits": (320, 180, 640, 360), "fps": 60.0, "bit_depth": 10},
+             {"size": (1280, 720), "crop_limits": (0, 0, 1280, 720), "fps": 21.0, "bit_depth": 10}]
+    opened, create, asked = PicameraSession._open, Picamera2.create_video_configuration, []
+
+    def open_sensor(self: PicameraSession, number: int) -> Picamera2:
+        device = opened(self, number)
+        device.sensor_modes_, device._is_rpi_camera = modes, lambda: False      # a real one's raw streams are not here
+        device.camera_properties_["ColorFilterArrangement"] = 0
+        return device
+
+    def note(self: Any, *arguments: Any, **named: Any) -> Any:
+        asked.extend([named["sensor"]] if "sensor" in named else [])        # picamera2 asks, too, when it opens
+        return create(self, *arguments, **named)
+
+    PicameraSession._open, Picamera2.create_video_configuration = open_sensor, note
+    slow, quick = Keeper(enough_n=6), Keeper(enough_n=6)
+    run(slow, 20, fps=15)
+    run(quick, 20, fps=30)
+    infos = slow.infos[0], quick.infos[0]
+    return {"asked": asked, "views": [(info.view_pct, info.whole_up_to_fps) for info in infos]}
+
+
 def flips_and_tunes(_: virtualcam.SensorClock) -> dict[str, Any]:
     """The picture upside down, by a tuning file of our own; then as it comes, by libcamera's."""
     import libcamera
@@ -321,7 +359,8 @@ def films_an_event(clock: virtualcam.SensorClock) -> dict[str, Any]:
 SCENARIOS: dict[str, Callable[[virtualcam.SensorClock], dict[str, Any]]] = {
     call.__name__: call for call in (
         records, hides, goes_blind, encoder_raises, stalls, meets_errors, bad_sink, slow_sink, no_encoder, no_camera,
-        in_use, hangs, reopens, adjusts, darkens, steps_down, lags, flips_and_tunes, odd_sizes, films_an_event)}
+        in_use, hangs, reopens, adjusts, darkens, steps_down, lags, too_old, chooses_a_mode,
+        flips_and_tunes, odd_sizes, films_an_event)}
 
 
 def main(name: str) -> None:

@@ -11,6 +11,7 @@ from agent.cameras import Sink, SourceError, SourceStuck
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits
 from agent.cameras.frame_queue import EncodedFrame, FrameQueue, TooLate, within
+from agent.cameras.picamera import version
 from agent.cameras.picamera.sensor import same_session
 from agent.config.settings import Camera
 from agent.core.media.headroom import Level
@@ -47,7 +48,7 @@ class PicameraSource:
 
     def adjust(self, camera: Camera) -> bool:
         """Take over changed settings: within half a second, and without a gap. Returns False if that can't be done."""
-        if not same_session(self._camera, camera):
+        if not same_session(self._camera, camera) or (camera.masks and not version.hides()):
             return False
         self._camera = camera
         return True
@@ -80,7 +81,7 @@ class PicameraSource:
         return HEADROOM.level(self._name, camera.width, camera.height, camera.fps, self._machine.encoder is not None)
 
     def _open(self, level: Level, effort: Effort) -> "PicameraSession":
-        _require_picamera2(self._name)
+        _require_picamera2(self._name, hides=bool(self._camera.masks))
         from agent.cameras.picamera.session import PicameraSession
         session = PicameraSession(self._name, self._number, self._camera)
         try:
@@ -103,8 +104,7 @@ class PicameraSource:
 
     def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
         """Until `stop`, or until a lower level is called for."""
-        reduced_from = level.reduced_from(self._camera.width, self._camera.height)
-        queue, access_units = self._queue, AccessUnits(level.encoder, reduced_from)
+        queue, access_units = self._queue, self._access_units(session, level)
         last_mono_s, frames_n = self._clock.mono_s(), queue.frames_n
         while not stop.is_set():
             units, luma = self._fetch()
@@ -121,6 +121,12 @@ class PicameraSource:
                 raise self._silence(queue.frames_n - frames_n)
             if effort.falls_behind(now_mono_s) and self._lower(level):
                 return
+
+    def _access_units(self, session: "PicameraSession", level: Level) -> AccessUnits:
+        told = {"view_pct": session.mode.pct, "whole_up_to_fps": session.mode.whole_up_to_fps} if session.mode else {}
+        return AccessUnits(encoder=level.encoder,
+                           reduced_from=level.reduced_from(self._camera.width, self._camera.height),
+                           stands_in=level.stands_in(self._machine.encoder is not None), **told)
 
     def _lower(self, level: Level) -> bool:
         camera = self._camera
@@ -148,7 +154,8 @@ class PicameraSource:
                            f"if it recurs, {remedy}")
 
 
-def _require_picamera2(name: str) -> None:
+def _require_picamera2(name: str, hides: bool) -> None:
+    """Raises SourceError where there is none, or one that is too old for what it `hides`."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
     try:
         import picamera2  # noqa: F401
@@ -157,3 +164,7 @@ def _require_picamera2(name: str) -> None:
                           "on Raspberry Pi OS install it with: sudo apt install --no-install-recommends "
                           "python3-picamera2") from None
     logging.getLogger("picamera2").setLevel(logging.WARNING)
+    if hides and not version.hides():
+        raise SourceError("masks_unsafe", f"{name}: picamera2 {version.found()} can let hidden places into the video, "
+                          f"so this camera is not recorded; it takes {'.'.join(map(str, version.HIDES_FROM))} or newer",
+                          version.REMEDY)

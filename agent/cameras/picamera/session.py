@@ -14,6 +14,7 @@ from agent.cameras.picamera import sensor
 from agent.cameras.picamera.encoder import make
 from agent.cameras.picamera.frames import Frames
 from agent.cameras.picamera.layout import buffers_n, lores_size
+from agent.cameras.picamera.view import SensorMode, choose
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
 from agent.host.board import Board
@@ -31,6 +32,7 @@ class PicameraSession:
         """Open the camera of this number. Raises SourceError."""
         self._name, self.camera = name, camera
         self._encoder: Any = None
+        self.mode: SensorMode | None = None         # as chosen by `start`; None: by libcamera
         self._device = self._open(number)
 
     def _open(self, number: int) -> Picamera2:
@@ -77,16 +79,32 @@ class PicameraSession:
             raise SourceError("camera_no_frames", f"{self._name}: can't be started ({error})",
                               "choose a smaller picture, or look into: dmesg | tail") from None
         _log.info("%s: %dx%d by %s, and %dx%d for motion", self._name, *main, level.encoder, *lores)
+        if self.mode:
+            _log.info("%s: the sensor gives %dx%d, %d %% of the width that it can see", self._name, *self.mode.size,
+                      self.mode.pct)
 
     def _configure(self, level: Level, machine: Board) -> None:
         device, size = self._device, (level.width, level.height)
         if missing := sensor.unknown(self.camera, device.camera_controls):
             _log.warning("%s: this camera has no %s; left out", self._name, ", ".join(missing))
+        self.mode = self._choose_mode()
+        wanted = {"output_size": self.mode.size, "bit_depth": self.mode.bit_depth} if self.mode else {}
         device.configure(device.create_video_configuration(
             main={"size": size, "format": "YUV420"}, lores={"size": lores_size(size), "format": "YUV420"},
-            buffer_count=buffers_n(machine.ram_b), queue=False, display=None,
+            sensor=wanted, buffer_count=buffers_n(machine.ram_b), queue=False, display=None,
             transform=libcamera.Transform(**sensor.FLIPS[self.camera.sensor.flip]),
             controls=self._known(sensor.controls(self.camera))))
+
+    def _choose_mode(self) -> SensorMode | None:
+        """By the size that is set, and not by what the encoder can do: what is seen, and masked, stays the same."""
+        camera = self.camera
+        if "ColorFilterArrangement" not in self._device.camera_properties:      # no sensor of a Pi's: a webcam
+            return None
+        try:
+            return choose(self._device.sensor_modes, (camera.width, camera.height), camera.fps)
+        except (RuntimeError, KeyError, OSError) as error:
+            _log.warning("%s: the sensor does not tell its modes (%r), so libcamera chooses one", self._name, error)
+            return None
 
     def _checked(self, given: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
         """The sizes of main and lores stream as they really are. Raises SourceError where no mask can be painted."""

@@ -4,12 +4,14 @@ from pathlib import Path
 
 from agent.cameras import SourceError
 from agent.cameras.open_source import open_source
+from agent.cameras.picamera import version
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.cli.doctor import masks
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work
 from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
+from agent.core.health.texts import EN
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock, SystemClock
 from agent.host.decoder import TooLarge, is_small
@@ -92,8 +94,8 @@ def examine(camera: Camera, store: Path) -> CheckVerdict:
     if not seen.came_us or seen.info is None:
         return bad(f"opened, but no picture came within {LONGEST_LOOK_S:g} s",
                    "switch the camera off and on; set its stream to H.264")
-    return worst([_main(camera, scheme, seen), *masks.verdict(camera, seen.info, seen.kept),
-                  *_sub(camera, scheme, pins)])
+    return worst([_main(camera, scheme, seen), *_sensor(scheme, seen.info),
+                  *masks.verdict(camera, seen.info, seen.kept), *_sub(camera, scheme, pins)])
 
 
 def none() -> CheckVerdict:
@@ -132,6 +134,23 @@ def _main(camera: Camera, scheme: str, seen: PacketCounter) -> CheckVerdict:
         return warn(f"{text}, but {camera.fps} were asked for",
                     "lower fps, or width and height: this board or camera can't do more")
     return ok(text)
+
+
+def _sensor(scheme: str, info: StreamInfo) -> list[CheckVerdict]:
+    """What a Pi camera shows of what it sees, and whether masks could be painted over it."""
+    told = []
+    if info.view_pct == 100:
+        told.append(ok("all of the width that its sensor can see"))
+    elif info.view_pct is not None:
+        hint = (f"all of it comes with fps = {info.whole_up_to_fps} or less" if info.whole_up_to_fps
+                else "all of it comes in a smaller picture only: lower width and height")
+        told.append(ok(f"the middle {info.view_pct} % of the width that its sensor can see", hint))
+    if info.stands_in:
+        told.append(warn("the board's own encoder failed, x264 stands in", EN["encoder_failed"].remedy))
+    if scheme == "picamera" and not version.hides():
+        told.append(ok(f"picamera2 {version.found()} records, but could not hide anything", f"before you set masks: "
+                       f"{version.REMEDY.partition(';')[0]}"))
+    return told
 
 
 def _too_large(info: StreamInfo) -> CheckVerdict | None:

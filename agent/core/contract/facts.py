@@ -26,6 +26,7 @@ class CameraFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     codec: str | None = None
     encoder: str | None = None            # the encoder on this machine: "v4l2" (hardware) or "x264 ultrafast"
     reduced_from: str | None = None       # "1280x720": the size that was set, if this machine can't encode so much
+    stands_in: bool | None = None         # x264 does it, because the board's own encoder failed
     width: int | None = None
     height: int | None = None
     fps: float | None = None              # measured over the last seconds

@@ -10,7 +10,7 @@ ROLE = ("role_down", "role_restarting", "role_not_started")
 CARD = ("card_missing", "card_hung", "card_io", "card_read_only")
 NETWORK = ("network_down", "clock_unset")       # TLS needs a clock that is not before its certificates
 CAMERA = ("camera_not_found", "camera_unreachable", "camera_auth", "camera_stream_bad", "camera_no_frames",
-          "camera_frozen", "camera_given_up", "camera_certificate", "encoder_missing")
+          "camera_frozen", "camera_given_up", "camera_certificate", "encoder_missing", "masks_unsafe")
 CAMERA_AFTER_WIRE = ("power_low",)              # a Pi or USB camera falls off the bus when the voltage drops
 CAMERA_AFTER_NETWORK = ("network_down",)
 
@@ -61,11 +61,13 @@ CODES: dict[str, ConditionKind] = {
     "camera_tampered": ConditionKind("alarm", 0, 20, (*ROLE, *CAMERA)),      # a picture, but not of what it is to watch
     "camera_stream_bad": ConditionKind("alarm", 5, 20, ROLE),
     "encoder_missing": ConditionKind("alarm", 5, 20, ROLE),
+    "masks_unsafe": ConditionKind("alarm", 0, 20, ROLE),
     "camera_recovering": ConditionKind("info", 0, 10, (*ROLE, *NO_CURE)),       # their texts name what to do
     "camera_given_up": ConditionKind("alarm", 0, 20, (*ROLE, *NO_CURE)),
     "pause_unreadable": ConditionKind("warn", 0, 5),
     "hours_unknown": ConditionKind("warn", 60, 10),      # long enough for the network to bring the time
-    "encoder_reduced": ConditionKind("info", 0, 20, (*ROLE, *CAMERA)),
+    "encoder_failed": ConditionKind("warn", 0, 20, (*ROLE, *CAMERA)),
+    "encoder_reduced": ConditionKind("info", 0, 20, (*ROLE, *CAMERA, "encoder_failed")),
     "camera_slow": ConditionKind("warn", 60, 60, (*ROLE, *CAMERA, "power_low", "hot", "throttled")),
     "not_recording": ConditionKind("alarm", 15, 20, (*ROLE, *CARD, "card_full", "inodes_low", *CAMERA)),
     "picture_too_large": ConditionKind("warn", 5, 20, (*ROLE, *CAMERA)),

@@ -112,6 +112,12 @@ VI = {
     "encoder_missing": ConditionText(
         "Máy không có bộ nén hình",
         "Hãy chọn độ phân giải thấp hơn, hoặc dùng camera tự nén H.264."),
+    "masks_unsafe": ConditionText(
+        "Vùng che chưa chắc che được, nên máy không ghi camera này",
+        "Hãy cập nhật gói python3-picamera2 (0.3.33 trở lên), hoặc bỏ vùng che của camera này."),
+    "encoder_failed": ConditionText(
+        "Bộ nén hình của máy không chạy",
+        "Máy tạm nén bằng phần mềm, nóng và chậm hơn; hãy khởi động lại máy, nếu vẫn vậy thì cập nhật hệ thống."),
     "encoder_reduced": ConditionText(
         "Hình nhỏ hơn mức đã đặt",
         "Máy này không nén kịp hình lớn hơn; hãy đặt ít khung hình mỗi giây hơn, hoặc dùng máy mạnh hơn."),
@@ -253,6 +259,12 @@ EN = {
     "encoder_missing": ConditionText(
         "This device has no video encoder",
         "Choose a lower resolution, or use a camera that sends H.264 itself."),
+    "masks_unsafe": ConditionText(
+        "Hidden places may not stay hidden, so this camera is not recorded",
+        "Update the package python3-picamera2 (to 0.3.33 or newer), or remove this camera's masks."),
+    "encoder_failed": ConditionText(
+        "The device's own video encoder does not work",
+        "Software encodes instead, hotter and slower; restart the device, and if it comes back update the system."),
     "encoder_reduced": ConditionText(
         "The picture is smaller than set",
         "This device can't encode a larger one in time; set fewer pictures per second, or use a faster device."),

@@ -64,6 +64,8 @@ def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
                 yield finding("camera_slow", detail=f"{camera.fps:.1f}/{camera.fps_set:.0f}", **where)
         if camera.reduced_from:
             yield finding("encoder_reduced", detail=f"{camera.width}x{camera.height}/{camera.reduced_from}", **where)
+        if camera.stands_in:
+            yield finding("encoder_failed", detail=camera.encoder, **where)
         if camera.too_large:
             yield finding("picture_too_large", detail=camera.too_large, **where)
         if camera.luma_fps is not None and camera.luma_fps <= 0:

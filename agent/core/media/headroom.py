@@ -27,6 +27,10 @@ class Level:
         """x264's preset; "" for the hardware."""
         return self.encoder.partition(" ")[2]
 
+    def stands_in(self, hardware: bool) -> bool:
+        """Whether x264 does what the board's own encoder, where it has one (`hardware`), has failed to do."""
+        return hardware and self.encoder != HARDWARE
+
     def reduced_from(self, width: int, height: int) -> tuple[int, int] | None:
         """The size that was asked for, if this is less of a picture."""
         return (width, height) if self.width * self.height < (width & ~1) * (height & ~1) else None

@@ -35,6 +35,9 @@ class StreamInfo:
     config: bytes
     encoder: str = ""                               # that works here: "v4l2", "x264 ultrafast"; "": the camera's own
     reduced_from: tuple[int, int] | None = None     # the size that was asked for, if it is more than the encoder can do
+    stands_in: bool = False                         # x264 does it, because the board's own encoder failed
+    view_pct: int | None = None                     # how much of the width that the sensor can see is in the picture
+    whole_up_to_fps: int = 0                        # below 100 %: up to which rate it could be all of it; 0: never
 
 
 @dataclass(frozen=True, slots=True)
