@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.rigs.guides import GUIDES, NEEDS, blocks
+
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
+VIETNAMESE = ("agent/web/i18n/vi.toml", "docs/guide/household.vi.md", "docs/guide/terminal.vi.md")
 COLUMNS_MAX = 120
 TOP = ("agent", "docs", "firmware_cfg", "scripts", "systemd", "tests")
 # Names of others: picamera2, cookies.
@@ -81,7 +84,8 @@ def test_prose_is_wrapped(path: Path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_links_lead_somewhere(path: Path):
     broken = []
-    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", path.read_text()):
+    pictures = [(name, "") for name in re.findall(r'<img src="([^"]*)"', path.read_text())]
+    for target, anchor in pictures + re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", path.read_text()):
         if "://" not in target:
             there = path.parent / target if target else path
             if not there.exists():
@@ -111,6 +115,14 @@ def test_classes_named_in_documents_exist(path: Path):
     assert not missing, "\n".join(sorted(missing))
 
 
+@pytest.mark.parametrize("path", GUIDES, ids=name_of)
+def test_a_block_of_commands_runs_or_says_what_it_needs(path: Path):
+    """A block without a need is for `tests.rigs.guides.commands`; one in no known language would be run by nobody."""
+    unclear = [f"{block.name}: {block.language or 'no language'} {block.needs}" for block in blocks(path)
+               if not block.language or block.needs and (block.language != "sh" or block.needs not in NEEDS)]
+    assert not unclear, "\n".join(unclear)
+
+
 def test_documents_named_in_the_code_exist():
     missing = {f"{path.relative_to(ROOT)}: {name}" for path in CODE
                for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text()) if not (ROOT / name).exists()}
@@ -135,5 +147,5 @@ def test_a_term_of_the_glossary_is_found(term: str, meaning: str, room: str, vie
     assert is_there(room.strip("`")), "no such room"
     assert re.fullmatch(r"`agent/[\w/.]+`", room)
     assert set(re.findall(r"`([A-Z]\w+)`", term + meaning)) <= defined(), "no such class"
-    seen = (ROOT / "agent/web/i18n/vi.toml").read_text() + (ROOT / "docs/guide/household.vi.md").read_text()
+    seen = "".join((ROOT / name).read_text() for name in VIETNAMESE)
     assert vietnamese.lower() in seen.lower(), "households read another word"
