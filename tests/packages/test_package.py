@@ -161,7 +161,6 @@ def test_lintian_finds_nothing(made: Packaged):
     assert said.returncode == 0, said.stdout
 
 
-@pytest.mark.skipif("--repository" not in (REPO / "scripts/package").read_text(), reason="old form")
 def test_two_builds_are_the_same_to_the_bit(made: Packaged, tmp_path: Path):
     """In other folders, zones, languages, with other rights of new files, and of files touched at another time."""
     built = []
