@@ -1,6 +1,6 @@
 """A maker's release: what is in it, what it needs, what the maker signs, and whether it fits a device.
 
-Pure. docs/design/system.md has the reasons. A release is one file, an ar archive like every Debian package:
+Pure. docs/design/update.md has the reasons. A release is one file, an ar archive like every Debian package:
 
     debian-binary      b"2.0\\n"
     _release.json      `Release`; these very bytes are signed, and lie in /usr/lib/taimat/release.json, too

@@ -1,6 +1,6 @@
 """A version on trial for its first minutes: well is who does what worked before, and goes on doing it.
 
-Pure. docs/design/system.md has the reasons.
+Pure. docs/design/update.md has the reasons.
 """
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -4,7 +4,7 @@ SCHEMA = 13             # the number of TABLES, in PRAGMA user_version; lower on
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
-# raises the number to its own, and docs/design/system.md says what that costs.
+# raises the number to its own, and docs/design/update.md says what that costs.
 READABLE_FROM = 13
 
 TABLES = """
