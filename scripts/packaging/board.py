@@ -21,7 +21,11 @@ def build(source: Path, version: str, moment_s: int) -> Package:
     files: Files = {str(path.relative_to(folder / "root")): Entry(path.read_bytes())
                     for path in (folder / "root").rglob("*") if path.is_file()}
     conffiles = tuple(sorted(path for path in files if path.startswith("etc/")))
-    files |= {f"usr/share/doc/{NAME}/copyright": Entry((DEBIAN / "board/copyright").read_bytes()),
+    # What a technician fills in and copies: `taimat card make` looks for the card's files here.
+    files |= {f"usr/share/{NAME}/card/{path.name}": Entry(path.read_bytes())
+              for path in (source / "firmware_cfg/card").iterdir()}
+    files |= {f"usr/share/doc/{NAME}/examples/fstab.data": Entry((source / "firmware_cfg/fstab.data").read_bytes()),
+              f"usr/share/doc/{NAME}/copyright": Entry((DEBIAN / "board/copyright").read_bytes()),
               f"usr/share/doc/{NAME}/changelog.gz": Entry(changelog(NAME, version, source, moment_s)),
               f"usr/share/lintian/overrides/{NAME}": Entry((DEBIAN / "board/overrides").read_bytes())}
     # Its scripts run the recorder's code, which lays the boot files' lines.

@@ -73,7 +73,7 @@ def test_the_folders_are_made_on_the_card_not_beneath_it(machine: Machine) -> No
 
 def test_the_system_files_take_effect(machine: Machine) -> None:
     for key in ("RuntimeWatchdogUSec", "RebootWatchdogUSec"):
-        assert machine.run("systemctl", "show", "--value", "--property", key) == "15s"
+        assert machine.run("systemctl", "show", "--value", "--property", key) == "30s"
     assert re.search("Runtime Journal .* max 16M", machine.journal())
 
 
