@@ -14,7 +14,8 @@ Span = tuple[int, int]      # lines, from 0, without the second
 
 
 def set_key(text: str, path: Path, value: Any) -> str:
-    """The text with that value at `path`. A dictionary sets its keys, and leaves the others of its table alone.
+    """The text with that value at `path`. A dictionary sets its keys, and leaves the others of its table alone; a list
+    of dictionaries takes the place of all [[tables]] of that name.
 
     Raises KeyError and tomlkit's errors where the text is written in a way that this can't change.
     """
@@ -22,6 +23,8 @@ def set_key(text: str, path: Path, value: Any) -> str:
         for key, inner in value.items():
             text = set_key(text, (*path, key), inner)
         return text
+    while inner_tables := [found for _, found in headers(text) if found[:-1] == path and isinstance(found[-1], int)]:
+        text = remove_table(text, inner_tables[-1])
     table = path[:-1]
     while table and _own(text, table) is None and _is_written_in(text, table):
         table = table[:-1]          # written as `motion.fps` or as `motion = {fps = 5}`
@@ -106,7 +109,7 @@ def _edited(piece: str, path: Path, value: Any) -> str:
         here = here if isinstance(part, int) and not isinstance(here, list) else here[part]
     if isinstance(here, AoT):
         raise KeyError(path)
-    here[path[-1]] = value
+    here[path[-1]] = _written(value)
     return tomlkit.dumps(document)
 
 
@@ -128,7 +131,17 @@ def _insert(text: str, at: int, new: list[str]) -> str:
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
-    return [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items()]
+    return [f"{key} = {tomlkit.item(_written(value)).as_string()}" for key, value in values.items()]
+
+
+def _written(value: Any) -> Any:
+    """A list of dictionaries in one place, an item a line: as [[tables]] it would end the table that it is in."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+        return value
+    array = tomlkit.array()
+    for each in value:
+        array.append(_inline(each))
+    return array.multiline(True)
 
 
 def _inline(values: dict[str, Any]) -> Any:

@@ -131,7 +131,7 @@ def test_a_paired_browser_has_settings_changed_and_nobody_else(desk, own, folder
     with closing(connect(folders.root)) as db:
         told = [row.body for row in ledger.waiting(db) if row.kind == "settings"]
     assert told == [
-        {"change": first, "by": "page", "what": "add_camera", "camera": "gate", "keys": ["source", "sub", "title"]},
+        {"change": first, "by": "page", "what": "add_camera", "camera": "gate", "keys": ["source", "title"]},
         {"change": second, "by": "page", "what": "change_camera", "camera": "gate", "keys": ["enabled"]}]
 
 

@@ -102,7 +102,7 @@ def _altered(table: Toml, change: Changes) -> Toml:
 
 
 def _as_camera(change: AddCamera) -> Toml:
-    return {"name": change.name, **{key: value for key, value in keys_set(change).items() if value != ""}}
+    return {"name": change.name, **keys_set(change)}
 
 
 def _merge(into: Toml, values: Toml) -> None:

@@ -67,7 +67,7 @@ class Setup:
     def _round(self) -> int:
         first = self._first_configuration()
         for request, fresh in self._collected():
-            self.folders.tell(self._answer(request, fresh))
+            self._tell(self._answer(request, fresh))
         settings, problem = self._settings()
         if settings is None:
             _log.error("no unit was touched: %s", redact(problem))
@@ -75,12 +75,22 @@ class Setup:
         if problem:
             _log.error("the last good configuration counts, because of: %s", redact(problem))
         self._see_to_units(settings, first=first, bad=bool(problem))
-        self.folders.tell_found(LocalCameras(cameras=self._local(settings)))
+        self._tell(LocalCameras(cameras=self._local(settings)))
         if state := self.folders.pairing():
             self.notice.show(state, settings.web)
             if state.code:
                 self.notice.use_code(self.runtime)
         return EXIT_BAD_CONFIG if problem else 0
+
+    def _tell(self, word: SetupResult | LocalCameras) -> None:
+        """Leave word for the roles. Without their folder units are seen to all the same."""
+        try:
+            if isinstance(word, SetupResult):
+                self.folders.tell(word)
+            else:
+                self.folders.tell_found(word)
+        except OSError as error:
+            _log.error("%s", error)
 
     def _first_configuration(self) -> bool:
         """Make one where there never was any; whether that was done."""
@@ -88,7 +98,11 @@ class Setup:
             return False
         from agent.cli.setup.first import first_text, write_first
         cameras = self._local(Settings())
-        write_first(self.config, first_text(cameras))
+        try:
+            write_first(self.config, first_text(cameras))
+        except OSError as error:
+            _log.error("%s", error)
+            return False
         _log.info("made a first configuration: %s", ", ".join(camera.title for camera in cameras) or "no camera yet")
         return True
 
@@ -155,9 +169,12 @@ class Setup:
         try:
             states = systemd.states()
             systemd.carry_out(plan(wishes, known, states.up), states)
+            self._apply(wishes, applied, bad)
         except (OSError, subprocess.SubprocessError) as error:
-            _log.error("systemd: %s", error)
-            return
+            _log.error("the units: %s", error)
+
+    def _apply(self, wishes: dict[str, UnitWish], applied: dict[str, UnitWish], bad: bool) -> None:
+        """Note by what the units work now. Raises OSError."""
         now = {unit: _until_good(applied.get(unit), wish) for unit, wish in wishes.items()} if bad else wishes
         if now != applied:
             write_whole(self.folders.told / APPLIED, msgspec.json.encode(now))

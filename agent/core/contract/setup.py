@@ -5,12 +5,15 @@ decide. Another key is a line in the class of its table; another table is a clas
 """
 from typing import Annotated, Any, ClassVar, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 ChangeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 CameraName = Annotated[str, Meta(max_length=24)]
 Title = Annotated[str, Meta(max_length=40)]
 Address = Annotated[str, Meta(max_length=1000)]         # of a picture, as in `source`; a password may be in it
+
+ShownCode = Annotated[str, Meta(pattern=r"^([0-9A-Z]{8})?\Z")]       # a console would obey other characters
 
 Problem = Literal["", "late", "broken_file", "not_valid", "not_allowed", "unknown_camera", "name_taken",
                   "too_many_cameras", "card"]
@@ -61,9 +64,8 @@ Changes = AddCamera | ChangeCamera | RemoveCamera | SetDevice
 
 
 def keys_set(change: Changes) -> dict[str, Any]:
-    """The keys that a change sets, but for the name by which it finds a camera."""
-    named = {key: getattr(change, key) for key in change.__struct_fields__ if key != "name"}
-    return {key: value for key, value in named.items() if value is not UNSET}
+    """The keys that a change sets, as plain values, but for the name by which it finds a camera."""
+    return {key: value for key, value in msgspec.to_builtins(change).items() if key not in ("change", "name")}
 
 
 def in_short(change: Changes) -> dict[str, Any]:
@@ -109,4 +111,4 @@ class LocalCameras(Struct, kw_only=True, frozen=True):
 class PairingState(Struct, kw_only=True, frozen=True):
     """The keeper's word: what root shows on the screen while no browser is paired."""
 
-    code: str                       # "" where nobody is to see it: a browser is paired
+    code: ShownCode                 # "" where nobody is to see it: a browser is paired
