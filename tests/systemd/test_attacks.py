@@ -53,8 +53,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             settings.write_text(settings.read_text().replace('record = "continuous"',
                                                              'record = "continuous"\nmax_clip_s = 10')
                                 + '[web]\nlisten = "0.0.0.0"\n')
-            (made.root / "opt/taimat").mkdir(parents=True)
-            (made.root / "opt/taimat/current").symlink_to("/usr/lib/taimat")
             made.enable(SETUP, *PATHS)
             shutil.copy(Path(__file__).with_name("attacks.py"), made.root / ATTACKS.lstrip("/"))
             made.boot()

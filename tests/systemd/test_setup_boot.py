@@ -13,7 +13,7 @@ import pytest
 from tests.rigs import footage
 from tests.rigs.wait import Stopwatch, until
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import COMMAND, KEEPER, LINK, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries
+from tests.systemd.test_agent_boot import KEEPER, LINK, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries
 
 SETUP, PATHS = "setup-taimat.service", ("setup-taimat.path", "setup-taimat-news.path")
 ISSUE = "/run/issue.d/taimat.issue"
@@ -47,12 +47,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         demand_libraries()
         with Machine(folder) as made:
             made.borrow("/usr", "/etc/alternatives")
-            (folder / "taimat").write_text(COMMAND)
-            made.install(folder / "taimat")
-            shutil.copytree(ROOT / "agent", made.root / "usr/lib/taimat/agent",
-                            ignore=shutil.ignore_patterns("__pycache__"))
-            (made.root / "opt/taimat").mkdir(parents=True)
-            (made.root / "opt/taimat/current").symlink_to("/usr/lib/taimat")
+            made.install(ROOT / "agent")
             made.write("/usr/lib/say.py", SAY)
             shutil.copy(footage.clip(640, 360, 10, 10, 500), made.root / "srv/gate.mp4")
             made.enable("taimat.target", KEEPER, WEB, SETUP, *PATHS)
