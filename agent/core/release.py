@@ -26,9 +26,6 @@ TOLD_B = 65_536
 BUNDLE_B = 512 << 20                    # of a whole file, and of all that is packed in it, at most
 UNITS = 1       # the generation of systemd/, its users and folders: raised with each change that the code relies on
 
-
-WHEELS_PURPOSE, WHEELS_TOLD, WHEELS_SIGNATURE = b"taimat release 1\n", "release.json", "release.sig"
-
 Version = Annotated[str, Meta(pattern=r"^\d{1,5}\.\d{1,5}\.\d{1,5}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Architecture = Literal["amd64", "arm64"]        # as Debian calls them

@@ -25,7 +25,9 @@ from agent.host.clock import SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result, bundle
 from agent.store.schema import SCHEMA
+from scripts.packaging.wheels import NoWheel
 from tests.rigs.bundles import HOME, MACHINE, PACKERS, Maker, agent, ar, data_files, libraries, tar
+from tests.rigs.packaged import packaged
 from tests.rigs.updating import KILLER, NEW, OLD, ORDER, QUICK, Device, Killed
 
 KEPT = "0.9.0"
@@ -331,3 +333,36 @@ def test_doctor_says_whether_a_release_could_be_installed(device: Device):
     assert told().state == "warn" and "systemd-tmpfiles" in told().remedy
     device.maker.public.write_text("no key")
     assert told().state == "warn" and "[update] release_key" in told().text
+
+
+DEBIAN = "/usr/bin/python3"
+
+
+def lacks() -> str:
+    """What Debian's Python lacks to run the agent; "" for nothing."""
+    needed = "import cryptography, jinja2, msgspec, numpy, paho, psutil, rich, segno, starlette, typer, uvicorn"
+    try:
+        tried = subprocess.run([DEBIAN, "-c", needed], capture_output=True, text=True)
+    except OSError as error:
+        return str(error)
+    return tried.stderr.strip().rpartition("\n")[2]
+
+
+@pytest.mark.skipif(bool(lacks()), reason=f"Debian's packages are incomplete: {lacks()}")
+def test_releases_of_this_checkout_are_installed_and_say_themselves_that_they_are_ready(tmp_path: Path):
+    """The maker's tool makes them; first the whole package, whose libraries the light one then shares."""
+    try:
+        first, second = packaged("8.0.0"), packaged("8.0.1")
+    except NoWheel as reason:
+        pytest.skip(str(reason))
+    with Device(tmp_path) as device:
+        device.maker.public.write_bytes(first.public.read_bytes())
+        assert root.install(device.root, second.update).code == "incomplete"
+        assert root.install(device.root, first.deb) == Result(id="", version="8.0.0")
+        assert root.install(device.root, second.update) == Result(id="", version="8.0.1")
+        assert device.says() == "taimat 8.0.1\n" and device.says("8.0.0") == "taimat 8.0.0\n"
+        code = "import av, cv2; print(av.__file__, cv2.__file__)"
+        place = device.root.prefix / "current/libraries"
+        own = {"PYTHONPATH": str(place)}
+        said = subprocess.run([DEBIAN, "-P", "-c", code], env=own, capture_output=True, text=True)
+        assert said.stdout.count(str(place)) == 2, said.stderr
