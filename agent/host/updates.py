@@ -21,6 +21,7 @@ FRESH_MS = 60_000
 LARGEST_B = 1024
 RESULTS_N = 8
 FOLDER = "updates"          # in the store: bundles that the link has fetched
+PACKAGE = Path("/usr/lib/taimat")       # where dpkg lays the package; nothing runs from there
 
 
 class InstallRequest(Struct, frozen=True, kw_only=True):
@@ -86,6 +87,11 @@ class UpdateFolders:
     def under_way(self) -> bool:
         """Whether root is at it just now."""
         return (self.told / WORK).exists()
+
+
+def key_file(setting: str, package: Path = PACKAGE) -> Path:
+    """Where the maker's public key is: as [update] release_key says, else the one of whoever made the package."""
+    return Path(setting) if setting else package / "release.pem"
 
 
 def bundle(store: Path, sha256: str) -> Path:

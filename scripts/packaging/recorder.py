@@ -6,7 +6,8 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from agent.core.release import SIGNATURE, TOLD, UNITS, message, tree_digest
 from agent.store.schema import READABLE_FROM
@@ -14,7 +15,7 @@ from scripts.packaging.archive import Entry, Files, ar, gzip, packed, tar
 from scripts.packaging.deb import DEBIAN, Package, changelog, scripts
 
 HOME = "usr/lib/taimat"
-TOLD_FILE, SIGNATURE_FILE = "release.json", "release.sig"
+TOLD_FILE, SIGNATURE_FILE, KEY_FILE = "release.json", "release.sig", "release.pem"
 UNITS_FOLDER = "usr/lib/systemd/system"
 PYTHON = "3.11"                 # the oldest that setup.cfg allows
 # Which cameras there are, and whether there is a ward, says the configuration: root's part of set-up starts these.
@@ -59,9 +60,17 @@ def build(source: Path, architecture: str, wheels: Iterable[Path], version: str,
     if key:
         signature = key.sign(message(told))
         files[f"{HOME}/{SIGNATURE_FILE}"] = Entry(signature)
+        files[f"{HOME}/{KEY_FILE}"] = Entry(public_keys(key, keys or {}))
         signed = (TOLD, told), (SIGNATURE, signature)
     return Package(name="taimat", version=version, architecture=architecture, summary=SUMMARY, files=files,
                    description=DESCRIPTION, relations=RELATIONS, scripts=scripts(DEBIAN / "recorder"), members=signed)
+
+
+def public_keys(key: Ed25519PrivateKey, keys: dict[str, object]) -> bytes:
+    """The maker's public key as PEM, behind it the next one: by these a device takes later releases."""
+    hexed = [key.public_key().public_bytes_raw().hex(), *(told["next"] for told in keys.values())]
+    return b"".join(Ed25519PublicKey.from_public_bytes(bytes.fromhex(each)).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo) for each in hexed)
 
 
 def light(package: Package, moment_s: int, is_fast: bool) -> bytes:

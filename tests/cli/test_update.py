@@ -290,6 +290,16 @@ def test_without_the_maker_s_key_nothing_counts(device: Device):
     assert root.work(device.root).code == "no_release_key"
 
 
+def test_without_a_setting_the_key_counts_that_the_package_has_brought(device: Device):
+    config = device.root.config
+    config.write_text("".join(line for line in config.read_text().splitlines(True) if "release_key" not in line))
+    device.order(device.maker.bundle(NEW))
+    assert root.work(device.root).code == "no_release_key"
+    (device.package / "release.pem").write_bytes(device.maker.public.read_bytes())
+    device.order(device.maker.bundle(NEW))
+    assert root.work(device.root).code is None
+
+
 def test_a_link_in_the_place_of_the_bundle_or_of_the_request_is_not_followed(device: Device):
     data = device.maker.bundle(NEW)
     (device.folder / "elsewhere").write_bytes(data)

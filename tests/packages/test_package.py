@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from agent.core.release import SIGNATURE, TOLD, Release, message, tree_digest
-from agent.host.command_key import verifies
+from agent.host.command_key import load, verifies
 from scripts.packaging import archive, repository, wheels
 from tests.rigs.packaged import MACHINE, MOMENT_S, REPO, Packaged, packaged
 from tests.rigs.wait import HANG_S
@@ -76,6 +76,7 @@ def test_a_release_is_signed_and_its_trees_are_what_dpkg_lays(made: Packaged, la
     release = msgspec.json.decode(found[TOLD], type=Release)
     assert (release.version, release.architecture) == (made.version, MACHINE)
     assert (laid / HOME / "release.json").read_bytes() == found[TOLD]
+    assert load(str(laid / HOME / "release.pem")) == [key], "by which a device takes later releases"
     for tree in ("agent", "libraries"):
         by_tools = subprocess.run("find -type f -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum",
                                   cwd=laid / HOME / tree, shell=True, capture_output=True, text=True, check=True)

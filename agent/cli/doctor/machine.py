@@ -21,7 +21,7 @@ from agent.host.board import read as read_board
 from agent.host.command_key import PublicKeyProblem, in_force
 from agent.host.probes import files, soc
 from agent.host.probes.machine import Probes
-from agent.host.updates import UpdateFolders
+from agent.host.updates import UpdateFolders, key_file
 
 UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
 HOT_C = 80.0                # the firmware slows a Pi down from here
@@ -126,7 +126,8 @@ def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = Non
     """Whether releases can be installed. Trouble is no more than a warning: what is installed goes on working."""
     doors = doors or UpdateFolders()
     try:
-        slots = in_force(update.release_key, doors.release_keys, "[update] release_key", "the maker", "root")
+        key = str(key_file(update.release_key))
+        slots = in_force(key, doors.release_keys, "[update] release_key", "the maker", "root")
         current, proven = (Versions(execute, root).named(name) for name in (CURRENT, PROVEN))
     except PublicKeyProblem as problem:
         return warn(str(problem), "until then no release counts")
@@ -136,5 +137,5 @@ def updates(update: Update, root: Path = ROOT, doors: UpdateFolders | None = Non
         return warn(f"{doors.asked} is missing, where the link asks root for releases",
                     "install systemd/taimat.tmpfiles.conf: sudo systemd-tmpfiles --create")
     on_trial = "" if current == proven else f" on trial, {proven} takes over if it is not well"
-    key = fingerprint(bytes.fromhex(slots.current))
-    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {key}")
+    signer = fingerprint(bytes.fromhex(slots.current))
+    return ok(f"{current} runs{on_trial}; what counts are releases signed by key {signer}")

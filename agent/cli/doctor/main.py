@@ -19,6 +19,7 @@ from agent.cli.terminal import console, json_line
 from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.passwords import redact
+from agent.host.updates import key_file
 
 EXIT_OF = {"ok": 0, "skipped": 0, "warn": 1, "bad": 2}
 COLOUR = {"ok": "green", "skipped": "dim", "warn": "yellow", "bad": "bold red"}
@@ -61,7 +62,8 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S),
         *([Check("Home Assistant", partial(home.examine, settings.home, store), broker.DEADLINE_S)]
           if settings.home.enabled else []),
-        *([Check("updates", partial(machine.updates, settings.update))] if settings.update.release_key else []),
+        *([Check("updates", partial(machine.updates, settings.update))]
+          if settings.update.release_key or key_file("").exists() else []),
     ]
 
 

@@ -33,10 +33,9 @@ from agent.host import command_key, log
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies
 from agent.host.files import AlreadyRunning, Lock, open_plain, write_durably
-from agent.host.updates import Result, UpdateFolders, bundle
+from agent.host.updates import PACKAGE, Result, UpdateFolders, bundle, key_file
 from agent.store.schema import SCHEMA
 
-PACKAGE = Path("/usr/lib/taimat")       # where dpkg lays the package; nothing runs from there
 UNPACKED = 6                # times a file's size: unpacked, and compiled
 SPARE_B = 64 << 20
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -157,11 +156,12 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
     """
     if ordered and settings.update.rule == "never":
         raise ReleaseRefused("forbidden", '[update] rule is "never": nothing is installed by order')
-    if not settings.update.release_key:
-        raise ReleaseRefused("no_release_key", "[update] release_key is not set: it names the file with the key of the "
-                             "releases' maker")
+    key = key_file(settings.update.release_key, root.package)
+    if not settings.update.release_key and not key.exists():
+        raise ReleaseRefused("no_release_key", "[update] release_key names no file with the key of the releases' "
+                             "maker, and the package has not brought one")
     try:
-        slots = command_key.in_force(settings.update.release_key, root.doors.release_keys, "[update] release_key",
+        slots = command_key.in_force(str(key), root.doors.release_keys, "[update] release_key",
                                      "the maker", "root")
         handle = open_plain(path)
     except command_key.PublicKeyProblem as problem:

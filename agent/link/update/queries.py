@@ -11,7 +11,7 @@ from agent.core import release
 from agent.core.contract.wire.commands import Update
 from agent.core.release import Code
 from agent.host.clock import Instant
-from agent.host.updates import FOLDER, Result, UpdateFolders
+from agent.host.updates import FOLDER, Result, UpdateFolders, key_file
 from agent.link import command_log
 from agent.link.answers import News
 from agent.link.verdict import CommandRefused
@@ -54,7 +54,7 @@ def order(db: sqlite3.Connection, now: Instant, command_id: str, wish: Update, r
     before = updates.read(db)
     if rules.rule == "never":
         raise CommandRefused("forbidden")
-    if not rules.release_key:
+    if not key_file(rules.release_key).exists():
         raise CommandRefused("no_release_key")
     if release.order(wish.version) <= release.order(__version__):
         raise CommandRefused("not_newer")
