@@ -5,13 +5,15 @@ from pathlib import Path
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.cli.demo import footage as demo_footage
 from agent.cli.demo.broker import find, free_port
 from agent.cli.demo.debian import NotToBeHad
 from agent.cli.demo.footage import CannotPlay, choose
 from agent.cli.demo.lines import line
-from agent.cli.demo.listen import ReceivedMessage, StoreReader, read
+from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, read
 from agent.cli.processes import processes
 from agent.store import clips, events
 from agent.store.database import connect
@@ -77,6 +79,11 @@ def test_messages_become_lines_and_a_strangers_do_not_stop_it():
     assert read("birth", {}) is None
     with pytest.raises(KeyError):
         read("evt", {"data": 1})
+    waiting = {"cams": [{"c": "gate", "st": "retrying", "fps": 0}]}
+    assert "no picture yet of gate · gate retrying" in line(ReceivedMessage("health", None, "", waiting), Path).plain
+    dark = {"code": "camera_unreachable", "phase": "start", "detail": "nobody answers"}
+    assert line(ReceivedMessage("camera", None, "gate", dark), Path).plain.endswith(
+        "gate: The camera can't be reached: nobody answers")
     health = {"cond": [{"code": "not_recording", "sev": "alarm"}]}
     assert "Not recording" in line(ReceivedMessage("health", None, "", health), Path).plain
 
@@ -105,7 +112,8 @@ def test_the_demo_shows_events_and_clips_from_a_real_broker_and_leaves_nothing_r
     except NotToBeHad as error:
         pytest.skip(f"no mosquitto: {error}")
     film = footage.clip(640, 360, fps=10, gop=20, kbps=400)
-    code, said = taimat_until(CLIP, tmp_path, "demo", film, "--port", free_port(0))
+    begins = r"motion +demo: event \d+ begins"        # a slow link may tell of the clip first
+    code, said = taimat_until(f"(?s){begins}.*{CLIP}|{CLIP}.*{begins}", tmp_path, "demo", film, "--port", free_port(0))
     assert code == 0, said
     assert "mosquitto" in said and re.search(r"page +http://localhost:\d+/enter/\S{32} ", said)
     assert re.search(r"motion +demo: event \d+ begins", said) and re.search(r"health +\S", said)
@@ -113,3 +121,31 @@ def test_the_demo_shows_events_and_clips_from_a_real_broker_and_leaves_nothing_r
     assert re.search(r"\d+ s: [1-9]\d* events?, [1-9]\d* clips?", said)
     store = str(tmp_path / ".cache" / "taimat")
     assert not [each for each in processes() if (each.config or "").startswith(store)]
+
+
+def motion(event: int, phase: str, continues: int | None = None) -> ReceivedMessage:
+    return ReceivedMessage("motion", None, "gate", {"event": event, "phase": phase, "continues": continues})
+
+
+@given(st.permutations([motion(1, "start"), motion(1, "end"), motion(2, "start", 1), motion(2, "end"),
+                        motion(3, "start", 2)]))
+def test_an_event_ends_before_the_next_one_goes_on_from_it(told: list[ReceivedMessage]):
+    order = EndsFirst()
+    shown = [each for message in told for each in order.next(message)] + order.rest()
+    assert sorted(map(str, shown)) == sorted(map(str, told))
+    at = {(each.data["event"], each.data["phase"]): place for place, each in enumerate(shown)}
+    assert at[1, "end"] < at[2, "start"] and at[2, "end"] < at[3, "start"]
+
+
+def test_one_whose_end_is_lost_is_shown_after_a_while():
+    order = EndsFirst(patience_s=0)
+    assert list(order.next(motion(2, "start", 1))) == [motion(2, "start", 1)]
+
+
+def test_a_camera_that_does_not_answer_is_no_success(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    code, said = taimat_until(r"camera +demo: .*refuses the connection", tmp_path, "demo",
+                              f"rtsp://u:s3cret@127.0.0.1:{port}/x", "--port", free_port(0))
+    assert code == 1 and "all well" not in said and "s3cret" not in said
+    assert re.search("No picture came from the camera: .*refuses the connection", said)

@@ -14,6 +14,7 @@ APT_S = 120
 DOWNLOAD_S = 1800
 UNPACK_S = 300
 OPTIONS = ("-qq", "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1")     # nothing of the system is written
+SMALL = ("-o", "Acquire::GzipIndexes=true", "-o", "Acquire::Languages=none")
 LISTS_FRESH_S = 86_400
 
 
@@ -42,6 +43,10 @@ class Apt:
             self._run("download", *packages, cwd=folder, timeout_s=DOWNLOAD_S)
         return sorted(folder.glob("*.deb"))
 
+    def forget(self) -> None:
+        """Remove private lists: they are larger than all that was fetched by them."""
+        shutil.rmtree(self._cache / "apt", ignore_errors=True)
+
     def _ask(self, *words: str) -> str:
         try:
             return self._run(*words, timeout_s=APT_S)
@@ -54,7 +59,7 @@ class Apt:
     def _use_private_lists(self) -> None:
         """For a machine whose lists were never fetched, and where we may not fetch them."""
         own = self._cache / "apt"
-        self._options = ["-o", f"Dir::State::lists={own}/lists", "-o", f"Dir::Cache={own}"]
+        self._options = ["-o", f"Dir::State::lists={own}/lists", "-o", f"Dir::Cache={own}", *SMALL]
         if any(own.glob("lists/*_InRelease")) and time.time() - (own / "lists").stat().st_mtime < LISTS_FRESH_S:
             return
         for folder in ("lists/partial", "archives/partial"):

@@ -34,6 +34,7 @@ def bar(text: str, total: float | None, in_bytes: bool = False) -> Iterator[Prog
 
 COLOURS = {"motion": "bold yellow", "clip": "bold green", "health": "bold blue", "status": "bold cyan",
            "camera": "bold magenta"}
+SEEN = ("ok", "paused", "ended")        # states of a camera that nobody has to wait for
 FileOf = Callable[[str], Path]
 
 
@@ -75,13 +76,32 @@ def _health(told: ReceivedMessage, _file_of: FileOf) -> str:
 def conditions(health: dict[str, Any]) -> str:
     """What a health report complains about, in words."""
     codes = [condition["code"] for condition in health.get("cond", [])]
-    return ", ".join(EN[code].title if code in EN else code for code in codes) or "all well"
+    cameras = health.get("cams", [])
+    dark = [str(camera.get("c")) for camera in cameras if camera.get("st") not in SEEN]
+    good = f"no picture yet of {', '.join(dark)}" if dark else "all well" if cameras else "no picture yet"
+    return ", ".join(EN[code].title if code in EN else code for code in codes) or good
+
+
+def title(told: ReceivedMessage) -> str:
+    """What a message complains about, in a few words."""
+    code = str(told.data.get("code") or "")
+    return EN[code].title if code in EN else code
+
+
+def shows_picture(told: ReceivedMessage) -> bool:
+    """Whether the message proves that a camera's picture has come."""
+    return told.kind in ("motion", "clip") or any(camera.get("st") == "ok" for camera in told.data.get("cams", []))
 
 
 def _camera_health(camera: dict[str, Any]) -> str:
     rate = f" {camera['fps']:.1f} pictures/s" if camera.get("fps") is not None else ""
     amount = f" {camera['kbps'] / 1000:.1f} Mbit/s" if camera.get("kbps") is not None else ""
     return f"{camera.get('c')} {camera.get('st')}{rate}{amount}"
+
+
+def _camera(told: ReceivedMessage, _file_of: FileOf) -> str:
+    over = " (over)" if told.data.get("phase") == "end" else ""
+    return f"{told.camera}: {title(told)}{over}" + (f": {told.data['detail']}" if told.data.get("detail") else "")
 
 
 def _status(told: ReceivedMessage, _file_of: FileOf) -> str:
@@ -95,4 +115,4 @@ def _other(told: ReceivedMessage, _file_of: FileOf) -> str:
     return " ".join(str(word) for word in words if word)
 
 
-TELLERS = {"motion": _motion, "clip": _clip, "health": _health, "status": _status}
+TELLERS = {"motion": _motion, "clip": _clip, "health": _health, "status": _status, "camera": _camera}

@@ -2,6 +2,7 @@
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,39 @@ def read(topic_end: str, message: dict[str, Any]) -> ReceivedMessage | None:
     if topic_end in ("health", "status"):
         return ReceivedMessage(topic_end, message["ts"] / 1000 if message.get("ts") else None, "", message)
     return None
+
+
+class EndsFirst:
+    """Puts messages in an order that people can follow: an event ends before the one that goes on from it begins.
+
+    The recorder tells both at once, and they overtake each other. One whose end does not come is not held for ever.
+    """
+
+    def __init__(self, patience_s: float = 2.0) -> None:
+        self._ended: set[object] = set()
+        self._held: list[tuple[float, ReceivedMessage]] = []
+        self._patience_s = patience_s
+
+    def next(self, told: ReceivedMessage | None) -> Iterator[ReceivedMessage]:
+        """What is to be shown now that `told` has come, or nothing."""
+        now_s = time.monotonic()
+        if told is not None and told.data.get("phase") == "start" and self._waits(told):
+            self._held.append((now_s, told))
+        elif told is not None:
+            if told.data.get("phase") == "end":
+                self._ended.add(told.data.get("event"))
+            yield told
+        while self._held and (not self._waits(self._held[0][1]) or now_s - self._held[0][0] >= self._patience_s):
+            yield self._held.pop(0)[1]
+
+    def rest(self) -> list[ReceivedMessage]:
+        """What was still held."""
+        held, self._held = self._held, []
+        return [told for _, told in held]
+
+    def _waits(self, told: ReceivedMessage) -> bool:
+        before = told.data.get("continues")
+        return before is not None and before not in self._ended
 
 
 class StoreReader:

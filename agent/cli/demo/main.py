@@ -19,10 +19,10 @@ from rich.text import Text
 from agent.cli.config import document
 from agent.cli.demo import footage
 from agent.cli.demo.broker import Broker, find, free_port
-from agent.cli.demo.debian import NotToBeHad
+from agent.cli.demo.debian import Apt, NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
-from agent.cli.demo.lines import conditions, line
-from agent.cli.demo.listen import ReceivedMessage, StoreReader, Subscriber
+from agent.cli.demo.lines import conditions, line, shows_picture, title
+from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, Subscriber
 from agent.cli.page_link import page_link
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
@@ -69,6 +69,7 @@ def play(source: str | None, broker: str | None, seconds: float | None, port: in
             film = footage.choose(source, cache)
             store = stack.enter_context(_store(cache))
             address, told = _broker(stack, broker, cache, store)
+            Apt(cache).forget()
             settings = _settings(stack, film, store, address, free_port(port))
             _introduce(out, film, settings, told)
             return _Show(out, settings).run(stack, seconds)
@@ -151,6 +152,9 @@ class _Show:
         self._log = self._folders.root / "taimat.log"
         self._events_n = self._messages_n = 0
         self._health: dict[str, Any] | None = None
+        self._ordered = EndsFirst()
+        self._came = False              # a picture of the camera's
+        self._why = ""                  # there is none
         self._shown = False             # the way to the page
 
     def run(self, stack: contextlib.ExitStack, seconds: float | None) -> int:
@@ -165,11 +169,13 @@ class _Show:
         agent = self._start()
         stack.callback(_end, agent)
         while not stop.is_set() and agent.poll() is None and (seconds is None or time.monotonic() - began_s < seconds):
-            self._print(listener.next(0.2))
+            self._hear(listener.next(0.2))
             self._show_page()
         code = agent.poll()
         _end(agent)
         while told := listener.next(0.5):
+            self._hear(told)
+        for told in self._ordered.rest():
             self._print(told)
         self._sum(time.monotonic() - began_s, listener.dropped_n)
         if code is not None:
@@ -177,6 +183,10 @@ class _Show:
             last = self._log.read_text(errors="replace").splitlines()[-TOLD_LINES_N:]
             self._out.print(Text("\n".join(last)), soft_wrap=True)
             return code or EXIT_FAILED
+        if not self._came:
+            self._out.print(Text.assemble(("No picture came from the camera", "bold red"), redact(self._why)),
+                            soft_wrap=True)
+            return EXIT_FAILED
         return 0
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -201,10 +211,15 @@ class _Show:
             again = "; press Enter for another link" if sys.stdin.isatty() else ""
             _fact(self._out, "page", f"{page_link(web, self._folders)}  (good for a minute{again})")
 
-    def _print(self, told: ReceivedMessage | None) -> None:
-        if told is None:
-            return
+    def _hear(self, told: ReceivedMessage | None) -> None:
+        for each in self._ordered.next(told):
+            self._print(each)
+
+    def _print(self, told: ReceivedMessage) -> None:
         self._messages_n += 1
+        self._came = self._came or shows_picture(told)
+        if told.kind == "camera":
+            self._why = f": {told.data.get('detail') or title(told)}"
         self._events_n += told.kind == "motion" and told.data.get("phase") == "start"
         if told.kind == "health":
             self._health = told.data
