@@ -1,7 +1,10 @@
 """Addresses of this machine: which are its own loopback, and where others of the network reach it."""
+import contextlib
 import ipaddress
 import socket
 from pathlib import Path
+
+from agent.host.interfaces import host_interfaces
 
 NOT_A_HOST = ("192.0.2.1", 9)       # RFC 5737: asking the kernel for the way there sends nothing
 ANYWHERE = ("0.0.0.0", "::")
@@ -21,13 +24,14 @@ def is_loopback_address(address: str) -> bool:
 
 
 def primary_address() -> str | None:
-    """This machine's address in its network (IPv4), or None while it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(NOT_A_HOST)
-        except OSError:
-            return None
+    """This machine's address in its network (IPv4), or None while it has none.
+
+    That of the way to the Internet; where there is no such way, the first one that is not loopback.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(NOT_A_HOST)
         return str(probe.getsockname()[0])
+    return next((str(each.address.ip) for each in host_interfaces() if not each.address.is_loopback), None)
 
 
 def local_name(address: str, avahi: Path = AVAHI) -> str | None:

@@ -110,6 +110,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "inet": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close(),
     "lan": lambda: reach("192.168.7.9"),
     "internet": lambda: reach("8.8.8.8"),
+    "cameras_ask": lambda: reach("239.255.255.250"),
     "listen": listen,
     "isolated": isolated,
 }
