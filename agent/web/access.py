@@ -8,12 +8,13 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.host.address import USUAL_PORTS, is_loopback_address
+from agent.host.address import is_loopback_address
 from agent.web.browsers import Browsers, KeeperSilent
 
 COOKIE = "taimat"
 # What a browser may see before it is paired: the form, and what it is drawn with.
-OPEN_PATHS = ("/pair", "/static/page.css", "/static/mark.svg", "/static/icon.png")
+OPEN_STATIC = ("/static/page.css", "/static/mark.svg", "/static/icon.png")
+OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
@@ -54,17 +55,6 @@ def _peer(scope: Scope) -> str:
     return (scope.get("client") or ("", 0))[0]
 
 
-def encrypted_address(name: str, port: int) -> str:
-    """The encrypted page of the host called `name`, an IPv6 address among them."""
-    return f"https://{f'[{name}]' if ':' in name else name}{'' if port == USUAL_PORTS['https'] else f':{port}'}"
-
-
-def _wanted(scope: Scope) -> str:
-    """Path and query of a request, as they stand in an address."""
-    query = scope["query_string"].decode("ascii", "replace")
-    return quote(scope["path"]) + (f"?{query}" if query else "")
-
-
 def is_own_form(headers: Mapping[str, str]) -> bool:
     """Whether a POST comes from a page of ours. Browsers say so; a request that does not is refused."""
     if "sec-fetch-site" in headers and headers["sec-fetch-site"] != "same-origin":
@@ -77,14 +67,14 @@ class AccessMiddleware:
     """Lets a request through to the page, or answers it itself."""
 
     def __init__(self, app: ASGIApp, browsers: Browsers, silent: Callable[[Request], Awaitable[Response]], *,
-                 only_local: bool, encrypts: bool, port: int, led_port: int) -> None:
+                 only_local: bool, encrypts: bool) -> None:
         """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
 
         `silent` makes the answer to a browser of which nobody can say now whether it is paired. `encrypts`: plain HTTP
-        is for this machine alone. Whoever comes to `led_port` is led to `port`.
+        is for this machine alone.
         """
         self._app, self._browsers, self._silent = app, browsers, silent
-        self._only_local, self._encrypts, self._port, self._led_port = only_local, encrypts, port, led_port
+        self._only_local, self._encrypts = only_local, encrypts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -96,19 +86,16 @@ class AccessMiddleware:
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_BELOW)
         answer = self._refusal(scope, headers) or (None if is_open else await self._unpaired(scope, headers, token))
         keeps = None if is_open else partial(self._browsers.keeps, token)
-        await (answer or self._app)(scope, receive, _guarded(send, keeps))
+        await (answer or self._app)(scope, receive, guarded(send, keeps))
 
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         """The answer to a request that no browser of ours sends."""
-        name = host_name(headers.get("host", ""))
-        if name is None:
+        if host_name(headers.get("host", "")) is None:
             return PlainTextResponse("Bad Host header\n", 400)
-        if self._led_port and scope["server"][1] == self._led_port:
-            return RedirectResponse(f"{encrypted_address(name, self._port)}{_wanted(scope)}", 308)
         if self._only_local and not is_local(scope, headers):
             return PlainTextResponse("This page is for this machine alone: open it as http://localhost\n", 421)
         if self._encrypts and scope["scheme"] == "http" and not is_loopback_address(_peer(scope)):
-            return RedirectResponse(f"https://{headers['host']}{_wanted(scope)}", 303)
+            return RedirectResponse(f"https://{headers['host']}{quote(scope['path'])}", 303)
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Method not allowed\n", 405, {"allow": "GET, HEAD, POST"})
         if scope["method"] == "POST" and not is_own_form(headers):
@@ -129,12 +116,12 @@ class AccessMiddleware:
         return PlainTextResponse("Pair this browser first, at /pair\n", 401)
 
 
-def _guarded(send: Send, keeps: Callable[[], bool] | None) -> Send:
+def guarded(send: Send, keeps: Callable[[], bool] | None = None) -> Send:
     """Adds SECURITY to every answer, and no-store unless the answer itself speaks of caching.
 
     A long answer ends with an OSError where its browser is paired no more.
     """
-    async def guarded(message: Message) -> None:
+    async def checked(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(SECURITY)
@@ -142,4 +129,4 @@ def _guarded(send: Send, keeps: Callable[[], bool] | None) -> Send:
         elif keeps is not None and message.get("more_body") and not keeps():
             raise ConnectionAbortedError("this browser is paired no more")
         await send(message)
-    return guarded
+    return checked

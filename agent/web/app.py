@@ -30,6 +30,7 @@ from agent.web.outcome import OutcomePage
 from agent.web.pages import Pages
 from agent.web.pair import PairPage
 from agent.web.pause import PausePage
+from agent.web.plain_door import PlainDoor
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
 from agent.web.set_up import SetupPages
@@ -114,8 +115,9 @@ def build(parts: PageParts) -> ASGIApp:
     ]
 
     app = Starlette(routes=routes, exception_handlers=_error_pages(renderer))
-    return AccessMiddleware(app, parts.browsers, _silent(renderer), only_local=is_loopback_name(settings.web.listen),
-                            encrypts=parts.fingerprint is not None, port=parts.port, led_port=parts.led_port)
+    page = AccessMiddleware(app, parts.browsers, _silent(renderer), only_local=is_loopback_name(settings.web.listen),
+                            encrypts=parts.fingerprint is not None)
+    return PlainDoor(page, parts.led_port, parts.port, renderer.announce) if parts.led_port else page
 
 
 def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:

@@ -19,6 +19,7 @@ from agent.host.clock import Clock
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers, KeeperSilent
 from agent.web.forms import own_path, read_form
+from agent.web.plain_door import SEEN
 from agent.web.render import YEAR_S, Renderer
 from agent.web.setup_desk import SettingsDesk
 
@@ -131,7 +132,10 @@ class PairPage:
                                    closed=is_loopback_address(self._web.listen))
 
     def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
-        return self._renderer.page(request, "pair.html", status, bare=True, goal=goal, refusal=refusal)
+        answer = self._renderer.page(request, "pair.html", status, bare=True, goal=goal, refusal=refusal)
+        if request.url.scheme == "https":       # so it has got past its warning
+            answer.set_cookie(SEEN, "1", max_age=YEAR_S, samesite="lax", httponly=True)
+        return answer
 
 
 def _name(request: Request) -> str:

@@ -66,6 +66,10 @@ class Renderer:
             answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)
         return answer
 
+    def announce(self, request: Request, there: str) -> HTMLResponse:
+        """What a browser is going to warn of before it is `there`; for strangers."""
+        return self.page(request, "announce.html", bare=True, there=there)
+
     async def static(self, request: Request) -> Response:
         """/static/NAME; the address carries the content's tag, so a browser keeps it for good."""
         found = self._static.get(request.path_params["name"])

@@ -10,7 +10,7 @@ from agent.host.setup_folders import SetupFolders
 from agent.web.browsers import Browsers
 
 LATE_MS = 60_000            # root needs some seconds on the smallest board
-RESTART_MS = 12_000         # of the page, which a change brings with it: until then its end is not the end
+RESTART_MS = 30_000         # of the page, which a change brings with it: until then its end is not the end
 MONO_DIGITS = 12            # of a change's id: when it was asked for
 
 

@@ -2,6 +2,8 @@
 
 The house is a cable inside the machine: what lies at its other end is in a network namespace of its own.
 """
+import json
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -10,8 +12,9 @@ import pytest
 from tests.rigs.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import COMMAND, ROOT, SETTINGS, WEB, demand_libraries
+from tests.systemd.test_agent_boot import KEEPER, NETWORK, ROOT, SETTINGS, WEB, demand_libraries
 
+SETUP, PATHS = "setup-taimat.service", ("setup-taimat.path", "setup-taimat-news.path")
 FAR, HTTPS, HTTP = "far.service", "taimat-web-https.socket", "taimat-web-http.socket"
 CONFIG = '[web]\nlisten = "0.0.0.0"\n[device]\nlanguage = "en"\n'
 UNITS = {FAR: "/usr/bin/unshare --net /usr/bin/sleep infinity",
@@ -28,9 +31,19 @@ line.request("GET", path)
 answer = line.getresponse()
 print(answer.status, answer.getheader("location"), "name=\\"code\\"" in answer.read().decode())
 """
+# As a paired browser: what it asks for, where that leads to, and the page.
+BROWSE = """
+import http.client, os, sys
+method, path, body, cookie = sys.argv[1], sys.argv[2], sys.argv[3], "/root/cookie"
+line = http.client.HTTPConnection("localhost", 8088, timeout=20)
+known = {"Cookie": open(cookie).read()} if os.path.exists(cookie) else {}
+line.request(method, path, body or None, {"Origin": "http://localhost:8088", **known})
+answer = line.getresponse()
+if answer.getheader("set-cookie"):
+    open(cookie, "w").write(answer.getheader("set-cookie").partition(";")[0])
+print(answer.status, answer.getheader("location"), answer.read().decode())
+"""
 SEARCH = """
-import sys
-sys.path.insert(0, "/usr/lib/taimat")
 import msgspec
 from agent.cli.discover.page_search import answer
 from agent.core.contract.camera_search import CameraQuestion
@@ -46,16 +59,15 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         demand_libraries()
         with Machine(folder) as made:
             made.borrow("/usr", "/etc/alternatives")
-            (folder / "taimat").write_text(COMMAND)
-            made.install(folder / "taimat")
-            for part in ("agent", "tests/rigs"):
-                shutil.copytree(ROOT / part, made.root / "usr/lib/taimat" / part,
-                                ignore=shutil.ignore_patterns("__pycache__"))
+            made.install(ROOT / "agent")
+            shutil.copytree(ROOT / "tests/rigs", made.root / "usr/lib/taimat/tests/rigs",
+                            ignore=shutil.ignore_patterns("__pycache__"))
             made.write(SETTINGS, CONFIG)
             for unit, command in UNITS.items():
                 made.write(f"/etc/systemd/system/{unit}", SERVICE.format(command))
             made.write("/usr/lib/search.py", SEARCH)
-            made.enable("taimat.target", "taimat-keeper.service", WEB)
+            made.write("/usr/lib/browse.py", BROWSE)
+            made.enable("taimat.target", KEEPER, WEB, SETUP, *PATHS)
             made.boot()
             plug_in(made)
             yield made
@@ -100,6 +112,33 @@ def test_cameras_are_found_within_the_page_s_sandbox(machine: Machine) -> None:
         return {each["address"]: each.get("ready", False) for each in seen}
 
     until(lambda: found() == {ONVIF_CAMERA: True, PLAIN_CAMERA: True}, "both cameras")
+
+
+def browse(machine: Machine, method: str, path: str, body: str = "") -> str:
+    """"" while the page does not answer: it restarts with a change."""
+    return machine.run("python3", "/usr/lib/browse.py", method, path, body, check=False)
+
+
+def test_a_household_finds_its_cameras_and_they_are_recorded(machine: Machine) -> None:
+    link = machine.run("taimat", "pair", "--link", "-c", SETTINGS).rpartition("/enter/")[2]
+    assert browse(machine, "GET", f"/enter/{link}").startswith("303 /setup")
+    assert browse(machine, "POST", "/search").startswith("303 /cameras#search")
+    until(lambda: 'class="working"' not in browse(machine, "GET", "/cameras"), "the search is over")
+    keys = re.findall(r'name="title-(\w{12})"', browse(machine, "GET", "/cameras"))
+    assert len(keys) == 2
+    form = "&".join(f"use-{key}=on&title-{key}=Camera+{number}" for number, key in enumerate(keys))
+    status, waiting = browse(machine, "POST", "/cameras", form).split()[:2]
+    assert status == "303" and waiting.startswith("/saving?of=")
+
+    def goal() -> str:
+        said = browse(machine, "GET", waiting.replace("/saving", "/saving.json"))
+        return json.loads(said.split(" ", 2)[2])["to"] if said.startswith("200 ") else ""
+
+    assert until(goal, "the page that knows the cameras") == "/cameras"
+    machine.until(NETWORK, "ActiveState", "active")
+    shown = browse(machine, "GET", "/cameras")
+    assert all(f"<h2>Camera {number}</h2>" in shown for number in range(2))
+    assert f"rtsp://{PLAIN_CAMERA}/stream1" in machine.run("cat", SETTINGS)
 
 
 def test_ports_that_another_program_has_cost_the_page_nothing_else(machine: Machine) -> None:

@@ -32,10 +32,10 @@ Start = Callable[..., tuple[int, int]]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the page with both sockets; returns the ports that stand for 443 and 80."""
     with contextlib.ExitStack() as ends:
-        def started(web: str, ready: bool = True) -> tuple[int, int]:
+        def started(web: str, device: str = "", ready: bool = True) -> tuple[int, int]:
             port, config = free_port(), tmp_path / "taimat.toml"
-            config.write_text(f'[store]\nfolder = "{tmp_path}/store"\nruntime = "{tmp_path}/run"\n[web]\n{web}\n'
-                              f'port = {port}\n')
+            config.write_text(f'[device]\n{device}\n[store]\nfolder = "{tmp_path}/store"\n'
+                              f'runtime = "{tmp_path}/run"\n[web]\n{web}\nport = {port}\n')
             doors = [ends.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
             fds = [door.fileno() for door in doors]
             process = subprocess.Popen([sys.executable, "-c", HAND_OVER, "https:http", ":".join(map(str, fds)), config],
@@ -65,6 +65,12 @@ def ask(port: int, path: str, encrypted: bool, method: str = "GET", **headers: s
     return answer
 
 
+def said(port: int, path: str, **headers: str) -> str:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)) as line:
+        line.request("GET", path, None, headers)
+        return line.getresponse().read().decode()
+
+
 def hangs_up(port: int) -> bool:
     with socket.create_connection(("127.0.0.1", port), HANG_S) as line:
         return line.recv(1) == b""
@@ -75,13 +81,26 @@ def test_443_is_the_page_and_80_leads_there(start: Start, tmp_path: Path):
     assert ask(https, "/pair", True, Host="taimat.local").status == 200
     assert ask(https, "/events", True, Host="192.168.1.7").status == 401
     for encrypted in (False, True):
-        for path in ("/", "/pair?next=%2Fevents", "/static/page.css", "/nothing"):
+        for path in ("/", "/pair?next=%2Fevents", "/static/page.js", "/nothing"):
             answer = ask(http_port, path, encrypted, Host=f"taimat.local:{http_port}")
             assert (answer.status, answer.getheader("location")) == (308, f"https://taimat.local:{https}{path}")
     assert ask(http_port, "/x", False, Host="[fd00::7]").getheader("location") == f"https://[fd00::7]:{https}/x"
+    assert ask(http_port, "/static/page.css", False, Host="taimat.local").status == 200
     assert ask(http_port, "/pair", False, "POST", Host="taimat.local").status == 308
     assert ask(http_port, "/", False, Host="[x").status == 400
     assert page_port.told(tmp_path / "run", 8088) == https
+
+
+def test_a_browser_is_told_once_what_it_is_going_to_warn_of(start: Start):
+    https, http_port = start('listen = "0.0.0.0"', 'site = "HH-07"')
+    page = {"Host": "taimat.local", "Accept": "text/html,*/*"}
+    told = said(http_port, "/events?lang=en", **page)
+    assert f'href="https://taimat.local:{https}/events?lang=en"' in told and "A warning comes next" in told
+    assert "HH-07" not in told and "page.js" not in told
+    cookie = ask(https, "/pair", True, **page).getheader("set-cookie")
+    assert cookie.startswith("seen=1;") and "secure" not in cookie.lower()
+    assert ask(http_port, "/", False, Cookie="seen=1", **page).status == 308
+    assert "<b>" not in said(http_port, "/x?<b>", **page)
 
 
 def test_a_page_for_this_machine_alone_hangs_up_on_the_network(start: Start, tmp_path: Path):

@@ -3,6 +3,7 @@
 A process of its own: what strangers in the network answer is read beside the page and not in it, and its memory is
 given back at the end.
 """
+import contextlib
 import os
 import sys
 from urllib.parse import urlsplit
@@ -87,7 +88,8 @@ def _source(camera: FoundCamera, stream: FoundStream | None, account: CameraAcco
 def main() -> None:
     """One question, one answer."""
     die_with_parent()
-    os.nice(10)             # recording goes first
+    with contextlib.suppress(OSError):      # the page's sandbox refuses it, and has a low weight of its own
+        os.nice(10)
     question = msgspec.json.decode(sys.stdin.buffer.read(QUESTION_B_MAX), type=CameraQuestion)
     sys.stdout.buffer.write(msgspec.json.encode(answer(question)))
 
