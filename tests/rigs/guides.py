@@ -9,7 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 GUIDES = [*sorted(ROOT.glob("README*.md")), ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 NEEDS = {
-    "answer": "a person who answers the question that the command asks",
     "board": "a Raspberry Pi in the same network",
     "broker": "the ward's own broker machine, with its certificates",
     "camera": "a camera in the network, and its password",
@@ -20,7 +19,6 @@ NEEDS = {
     "internet": "the package registries, for minutes",
     "recipient": "somebody else's key",
     "release": "a newer version, signed by its maker",
-    "stick": "a stick with the maker's repository",
     "ward": "a ward's machine with its database, keys and certificates",
 }
 FENCE = re.compile(r"^ *```(\S*) *(.*)$")

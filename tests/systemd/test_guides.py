@@ -1,0 +1,132 @@
+"""Every shell block of README and guides, typed by a fresh machine's default user, in the order in which it is read.
+
+A block that needs more than such a machine is skipped in words (`tests.rigs.guides.NEEDS`). Where the reader edits the
+configuration, a film is written into it as the camera `gate`, so that there is footage to look at and to hand on.
+"""
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from scripts.packaging import repository
+from scripts.packaging.wheels import NoWheel
+from tests.machines.debian import Archive, NotDebian, index
+from tests.rigs import footage
+from tests.rigs.guides import GUIDES, NEEDS, Block, blocks
+from tests.rigs.packaged import MOMENT_S, packaged
+from tests.rigs.wait import until
+from tests.systemd.machine import Machine, NoMachine, root_image
+
+USER = "pi"
+REPOSITORY, STICK = "/srv/debian", "/media/usb/taimat"
+SETTINGS = "/etc/taimat/taimat.toml"
+CAMERA = """
+[[camera]]
+name = "gate"
+source = "file:/srv/gate.mp4"
+loop = true
+record = "both"
+max_clip_s = 10
+[[camera.zone]]
+name = "driveway"
+rule = "watch"
+area = [[0, 0], [1, 0], [1, 1], [0, 1]]
+"""
+TYPING_S = 300
+FIRST = ("technician.md", "terminal.en.md", "terminal.vi.md")        # in this order: who installs reads first
+ANSWERS = "y\n" * 9                                                  # to whatever a command asks
+
+
+def story() -> list[Block]:
+    """All shell blocks, as somebody reads them who installs a recorder and then uses it."""
+    order = sorted(GUIDES, key=lambda path: FIRST.index(path.name) if path.name in FIRST else len(FIRST))
+    return [block for path in order for block in blocks(path) if block.language == "sh"]
+
+
+class Desk:
+    """Where somebody sits who has a machine, its default user's shell and the packages in the home folder."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._typed: set[str] = set()
+        self._guide: Path | None = None
+
+    def type(self, block: Block) -> None:
+        """Into a login shell of the default user; fails with the first command that fails.
+
+        Word for word the same, as in a guide's other language, it is typed once. The home folder has nothing of
+        another guide's.
+        """
+        words = re.sub(r"\s+#.*", "", block.text)
+        if words in self._typed:
+            return
+        if block.path != self._guide:
+            self.machine.run("find", f"/home/{USER}", "-mindepth", "1", "!", "-name", "*.deb", "-delete")
+        self._typed.add(words)
+        self._guide = block.path
+        self.machine.run("runuser", "--login", USER, "-c", f"set -e -o pipefail\n{block.text}", stdin=ANSWERS,
+                         limit_s=TYPING_S)
+
+    def edit_settings(self) -> None:
+        """What a reader does in the editor; returns when there is footage."""
+        path = self.machine.root / SETTINGS.lstrip("/")
+        until(path.exists, "the first configuration")
+        if CAMERA not in path.read_text():
+            path.write_text(path.read_text() + CAMERA)
+            until(lambda: self.machine.run("taimat", "clips", "list", "--json", check=False), "the first clip")
+
+
+def lay_repository(folder: Path, packages: Sequence[Path], work: Path) -> None:
+    """What the maker puts onto a stick, signed by a new key."""
+    gpg = ("gpg", "--homedir", work, "--batch", "--quiet", "--passphrase", "")
+    work.mkdir(mode=0o700)
+    subprocess.run([*gpg, "--quick-generate-key", "Maker <maker@example.org>", "ed25519", "sign", "never"], check=True)
+    secret = subprocess.run([*gpg, "--armor", "--export-secret-keys"], check=True, capture_output=True).stdout
+    (work / "secret.asc").write_bytes(secret)
+    repository.add(folder, {path.name: path.read_bytes() for path in packages}, str(work / "secret.asc"), MOMENT_S)
+
+
+def furnish(machine: Machine, packages: Sequence[Path]) -> None:
+    """Debian's packages in a folder instead of the network, a default user with sudo, ours in the home folder."""
+    archive = Archive("amd64").fresh()
+    needed = archive.needed(root_image() / "var/lib/dpkg/status", *packages, "sudo")
+    index(machine.root / REPOSITORY.lstrip("/"), needed)
+    for path in (machine.root / "etc/apt/sources.list.d").iterdir():
+        path.unlink()
+    machine.write("/etc/apt/sources.list", f"deb [trusted=yes] file:{REPOSITORY} ./\n")
+    shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
+    machine.write("/etc/hostname", "taimat\n")
+    machine.write("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 taimat\n")
+    machine.boot()
+    machine.run("sh", "-c", f"apt-get -qq update && apt-get -qq install sudo && useradd -m -s /bin/bash -G sudo {USER}")
+    machine.write(f"/etc/sudoers.d/{USER}", f"{USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    for package in packages:
+        shutil.copy(package, machine.root / "home" / USER)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """At a machine that nobody has touched yet."""
+    folder = tmp_path_factory.mktemp("desk")
+    try:
+        with Machine(folder) as machine:
+            made = packaged()
+            furnish(machine, [made.deb])
+            lay_repository(machine.root / STICK.lstrip("/"), [made.deb, made.board], folder / "gpg")
+            yield Desk(machine)
+    except (NoMachine, NotDebian, NoWheel) as reason:
+        pytest.skip(f"no machine: {reason}")
+
+
+@pytest.mark.parametrize("block", story(), ids=lambda block: block.name)
+def test_a_block_runs_as_typed(block: Block, request: pytest.FixtureRequest) -> None:
+    """With every command's success, whatever it asks being answered by yes."""
+    if block.needs == "editor":
+        request.getfixturevalue("desk").edit_settings()
+    elif block.needs:
+        pytest.skip(f"it needs {NEEDS[block.needs]}")
+    else:
+        request.getfixturevalue("desk").type(block)
