@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+COMPLETION = ("install_completion", "show_completion")      # a group's own: the package brings it for the whole command
+
 
 class LazyCommand(TyperCommand):
     """Stands in the list of commands, with its line of help, for a command or a group of another module."""
@@ -23,7 +25,9 @@ class LazyCommand(TyperCommand):
         if not isinstance(found, typer.Typer):
             function, found = found, typer.Typer(add_completion=False, rich_markup_mode="rich")
             found.command(self.name)(function)
-        return typer.main.get_command(found)
+        command = typer.main.get_command(found)
+        command.params = [each for each in command.params if each.name not in COMPLETION]
+        return command
 
     def make_context(self, *given: Any, **more: Any) -> Any:
         """What typer asks of a command that is called: from here on the real one goes on."""
