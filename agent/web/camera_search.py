@@ -28,6 +28,7 @@ class CameraSearch:
         self._known = [(camera.name, camera.source) for camera in cameras]
         self._clock = clock
         self._found: dict[str, SeenCamera] = {}
+        self._last: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._found_mono_s = 0.0
         self.problem = ""       # of the last search: a code of SearchAnswer, "nothing" or "failed"
@@ -45,6 +46,11 @@ class CameraSearch:
         if self._clock.mono_s() - self._found_mono_s > KEPT_S:
             self._found.clear()
         return self._found
+
+    @property
+    def found_last(self) -> dict[str, SeenCamera]:
+        """What the last search has found, if it looked at one address; its key stands for each in `found`, too."""
+        return {key: each for key, each in self.found.items() if key in self._last} if self.at else {}
 
     @property
     def over(self) -> bool:
@@ -79,7 +85,8 @@ class CameraSearch:
         """A machine that was looked at anew is what it is now."""
         looked_at = {camera.address for camera in cameras}
         kept = {} if not self.at else {key: each for key, each in self.found.items() if each.address not in looked_at}
-        self._found = kept | {camera_key(f"{each.address} {each.channel} {each.source}"): each for each in cameras}
+        fresh = {camera_key(f"{each.address} {each.channel} {each.source}"): each for each in cameras}
+        self._found, self._last = kept | fresh, set(fresh)
         self._found_mono_s = self._clock.mono_s()
 
 

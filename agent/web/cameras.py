@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Camera, Settings
-from agent.core.contract.camera_search import AT_N_MAX
-from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, RemoveCamera
+from agent.core.contract.camera_search import AT_N_MAX, SeenCamera
+from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, RemoveCamera, keys_set
 from agent.core.household.camera_names import camera_name
 from agent.host.clock import Clock
 from agent.store import pause
@@ -20,7 +20,7 @@ from agent.web.camera_search import CameraSearch
 from agent.web.forms import read_form, title_of
 from agent.web.health import HealthWatcher
 from agent.web.outcome import after, problem_text
-from agent.web.present_setup import TITLE_MAX_N, OfferedCamera
+from agent.web.present_setup import TITLE_MAX_N, OfferedCamera, address_of, told_of
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
@@ -66,17 +66,21 @@ class CamerasPage:
         form = await read_form(request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
-        path = STEP if form.get("next") == STEP else LIST
+        own_pages = [f"{LIST}/{camera.name}" for camera in self._cameras]
+        path = next((each for each in (STEP, *own_pages) if each == form.get("next")), LIST)
         at, user, password = form.get("at", "").strip(), form.get("user", "").strip(), form.get("password", "")
         if len(at) > AT_N_MAX or max(len(user), len(password)) > LOGIN_N_MAX or ("by_hand" in form and not at):
-            return await self._page(request, path, "no_such_address", form, 400)
+            return await self._page(request, path if path == STEP else LIST, "no_such_address", form, 400)
         if not await self._desk.can_change(request.cookies.get(COOKIE, "")):
-            return await self._page(request, path, "no_setup", form, 409)
+            return await self._page(request, path if path == STEP else LIST, "no_setup", form, 409)
         self._search.start(at, user, password)
         return RedirectResponse(f"{path}#search", 303)
 
     async def change(self, request: Request) -> Response:
-        """POST /cameras/NAME with `do`: "title" (and `title`), "on", "off" or "remove"."""
+        """POST /cameras/NAME with `do`: "title" (and `title`), "on", "off", "source" (and `key`) or "remove".
+
+        What is so already needs no change.
+        """
         camera, form = self._find(request), await read_form(request)
         if camera is None or form is None:
             return PlainTextResponse("No such camera, or too long\n", 400)
@@ -87,10 +91,19 @@ class CamerasPage:
         changes: dict[str, Changes] = {
             "title": ChangeCamera(name=camera.name, title=title), "on": ChangeCamera(name=camera.name, enabled=True),
             "off": ChangeCamera(name=camera.name, enabled=False), "remove": RemoveCamera(name=camera.name)}
+        if seen := self._anew(camera).get(form.get("key", "")):
+            changes["source"] = ChangeCamera(name=camera.name, source=seen.source, sub=seen.sub)
         if what not in changes:
             return PlainTextResponse("No such change\n", 400)
-        ids = await self._desk.change(request.cookies.get(COOKIE, ""), [changes[what]])
-        return after(ids, LIST if what in ("remove", "title") else there, there)
+        goal = LIST if what in ("remove", "title") else there
+        if what != "remove" and all(getattr(camera, key) == value for key, value in keys_set(changes[what]).items()):
+            return RedirectResponse(goal, 303)
+        return after(await self._desk.change(request.cookies.get(COOKIE, ""), [changes[what]]), goal, there)
+
+    def _anew(self, camera: Camera) -> dict[str, SeenCamera]:
+        """What the search has seen that this camera may be now."""
+        return {key: each for key, each in self._search.found_last.items()
+                if each.ready and each.camera in ("", camera.name)}
 
     def _find(self, request: Request) -> Camera | None:
         return next((each for each in self._cameras if each.name == request.path_params["name"]), None)
@@ -141,6 +154,10 @@ class CamerasPage:
                    status: int = 200) -> Response:
         (tile,) = await self._tiles(request, [camera])
         told, detail = problem_text(request, self._renderer.words(request), self._desk, problem)
+        said, found = self._renderer.words(request), self._search.found_last
+        mute = present_setup.mute(found, self._search.as_somebody, said, camera.name)
         return self._renderer.page(request, "camera.html", status, tile=tile, problem=told, detail=detail,
-                                   title=camera.title if title is None else title,
+                                   title=camera.title if title is None else title, search=self._search, mute=mute,
+                                   address=address_of(camera.source), here=f"{LIST}/{camera.name}",
+                                   anew=[(key, told_of(each, said)) for key, each in self._anew(camera).items()],
                                    can_change=await self._desk.can_change(request.cookies.get(COOKIE, "")))

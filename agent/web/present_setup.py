@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
+from urllib.parse import urlsplit
 
 from agent.core.contract.camera_search import SeenCamera
 from agent.core.contract.setup import LocalCamera
@@ -47,15 +48,18 @@ def offered(local: Iterable[LocalCamera], seen: Mapping[str, SeenCamera], taken:
     used = {each.casefold() for each in taken}
     return [*(OfferedCamera(camera_key(each.source), "camera", _free(each.title, used, words),
                             each.detail or each.source, each.source) for each in local if not each.camera),
-            *(OfferedCamera(key, "network", _free(each.own_name or each.kind, used, words), _told(each, words),
+            *(OfferedCamera(key, "network", _free(each.own_name or each.kind, used, words), told_of(each, words),
                             each.source, each.sub) for key, each in seen.items() if each.ready and not each.camera)]
 
 
-def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords) -> list[MuteCamera]:
-    """Those of which nothing can be recorded yet; `as_somebody`: they were asked with a user and a password."""
+def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, own: str = "") -> list[MuteCamera]:
+    """Those of which nothing can be recorded yet, and the configured camera `own` if it is one of them.
+
+    `as_somebody`: they were asked with a user and a password.
+    """
     return [MuteCamera(name, each.address, _what(each), _why(each, as_somebody, words), "; ".join(each.advice),
                        each.locked)
-            for name, each in seen.items() if not each.ready and not each.camera]
+            for name, each in seen.items() if not each.ready and each.camera in ("", own)]
 
 
 def _why(camera: SeenCamera, as_somebody: bool, words: PageWords) -> str:
@@ -68,7 +72,14 @@ def _what(camera: SeenCamera) -> str:
     return " · ".join(filter(None, (camera.own_name, camera.kind, str(camera.channel or ""), camera.address)))
 
 
-def _told(camera: SeenCamera, words: PageWords) -> str:
+def address_of(source: str) -> str:
+    """Where a network camera is looked for again, without its login; "" for any other one."""
+    parts = urlsplit(source)
+    return parts.netloc.rpartition("@")[2] if parts.scheme in ("rtsp", "rtsps") else ""
+
+
+def told_of(camera: SeenCamera, words: PageWords) -> str:
+    """What it is and where."""
     size = f"{camera.width}×{camera.height}" if camera.width else ""
     channel = words("search.channel", n=camera.channel) if camera.channel else ""
     return " · ".join(filter(None, (camera.kind, channel, camera.address, size)))

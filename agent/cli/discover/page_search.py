@@ -38,7 +38,9 @@ def answer(question: CameraQuestion) -> SearchAnswer:
         if question.at.lower().startswith(SCHEMES):
             found = [_by_url(question.at, account)]
         elif question.at:
-            found = look_at(leads.at([leads.place(question.at)])[0], known, account, False)
+            # What was typed goes before what is configured: it may be the new password.
+            configured = ConfiguredCameras(Settings()) if account else known
+            found = look_at(leads.at([leads.place(question.at)])[0], configured, account, False)
         else:
             machines, troubles = leads.around([])
             if leads.NO_NETWORK in troubles:
