@@ -2,17 +2,23 @@
 import os
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import TYPE_CHECKING
 
 from scripts.packaging import board, recorder, wheels
 from scripts.packaging.deb import deb
 
+if TYPE_CHECKING:
+    from scripts.packaging.signer import Signer
+
 
 class NoMoment(Exception):
     """It is not known what time the files should bear."""
+
+
+class NoKey(Exception):
+    """A file has no key that signs releases; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +28,15 @@ class Recipe:
     source: Path
     version: str
     moment_s: int                           # of all files, UTC
-    key: Ed25519PrivateKey | None = None    # of the maker: without it, a package is for apt alone
-    keys: dict[str, object] = field(default_factory=dict)       # that sign releases from now on
+    signer: "Signer | None" = None          # without one, a package is for apt alone
     is_fast: bool = False
 
     def recorder(self, architecture: str) -> dict[str, bytes]:
-        """The recorder's package and, with a key, the light release; by file name. Raises NoWheel."""
+        """The recorder's package and, with a signer, the light release; by file name. Raises NoWheel."""
         package = recorder.build(self.source, architecture, wheels.fetched(architecture), self.version, self.moment_s,
-                                 self.key, self.keys)
+                                 self.signer)
         made = {package.file: deb(package, self.moment_s, self.is_fast)}
-        if self.key:
+        if self.signer:
             made[f"{package.file.removesuffix('.deb')}.update"] = recorder.light(package, self.moment_s, self.is_fast)
         return made
 

@@ -5,14 +5,13 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from agent.core.release import SIGNATURE, TOLD, UNITS, message, tree_digest
-from agent.store.schema import READABLE_FROM
 from scripts.packaging.archive import Entry, Files, ar, gzip, packed, tar
 from scripts.packaging.deb import DEBIAN, Package, changelog, scripts
+
+if TYPE_CHECKING:
+    from scripts.packaging.signer import Signer
 
 HOME = "usr/lib/taimat"
 TOLD_FILE, SIGNATURE_FILE, KEY_FILE = "release.json", "release.sig", "release.pem"
@@ -46,31 +45,18 @@ versions come by apt or by the recorder's own signed updates, are tried, and tak
 
 
 def build(source: Path, architecture: str, wheels: Iterable[Path], version: str, moment_s: int,
-          key: Ed25519PrivateKey | None = None, keys: dict[str, object] | None = None) -> Package:
-    """The package of the checkout `source`. Without a key it is fine for apt, and no device's updater takes it.
-
-    `keys` tells which keys sign releases from now on.
-    """
+          signer: "Signer | None" = None) -> Package:
+    """The package of the checkout `source`. Without a signer it is fine for apt, and no device's updater takes it."""
     trees = {"agent": dict(code(source)), "libraries": dict(libraries(wheels))}
-    told = release(trees, architecture, version, keys or {})
+    told = release(source, trees, architecture, version, signer.keys if signer else {})
     files = {f"{HOME}/{TOLD_FILE}": Entry(told),
              **{f"{HOME}/{tree}/{path}": Entry(data) for tree, found in trees.items() for path, data in found.items()},
              **units(source), **beside(source, wheels, version, moment_s)}
-    signed: tuple[tuple[str, bytes], ...] = ()
-    if key:
-        signature = key.sign(message(told))
-        files[f"{HOME}/{SIGNATURE_FILE}"] = Entry(signature)
-        files[f"{HOME}/{KEY_FILE}"] = Entry(public_keys(key, keys or {}))
-        signed = (TOLD, told), (SIGNATURE, signature)
+    signed = signer.signed(told) if signer else ()
+    if signer:
+        files |= {f"{HOME}/{SIGNATURE_FILE}": Entry(signed[1][1]), f"{HOME}/{KEY_FILE}": Entry(signer.public())}
     return Package(name="taimat", version=version, architecture=architecture, summary=SUMMARY, files=files,
                    description=DESCRIPTION, relations=RELATIONS, scripts=scripts(DEBIAN / "recorder"), members=signed)
-
-
-def public_keys(key: Ed25519PrivateKey, keys: dict[str, object]) -> bytes:
-    """The maker's public key as PEM, behind it the next one: by these a device takes later releases."""
-    hexed = [key.public_key().public_bytes_raw().hex(), *(told["next"] for told in keys.values())]
-    return b"".join(Ed25519PublicKey.from_public_bytes(bytes.fromhex(each)).public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo) for each in hexed)
 
 
 def light(package: Package, moment_s: int, is_fast: bool) -> bytes:
@@ -79,12 +65,24 @@ def light(package: Package, moment_s: int, is_fast: bool) -> bytes:
     return ar([("debian-binary", b"2.0\n"), *package.members, packed(tar(code, moment_s), is_fast)], moment_s)
 
 
-def release(trees: dict[str, dict[str, bytes]], architecture: str, version: str, keys: dict[str, object]) -> bytes:
+def release(source: Path, trees: dict[str, dict[str, bytes]], architecture: str, version: str,
+            keys: dict[str, object]) -> bytes:
     """`release.json`."""
-    digests = {name: tree_digest({path: hashlib.sha256(data).hexdigest() for path, data in files.items()})
-               for name, files in trees.items()}
-    return json.dumps({**keys, "v": 2, "version": version, "architecture": architecture, "trees": digests,
-                       "needs": {"python": PYTHON, "schema": READABLE_FROM, "units": UNITS}}, indent=1).encode()
+    needs = {"python": PYTHON, "schema": number(source / "agent/store/schema.py", "READABLE_FROM"),
+             "units": number(source / "agent/core/release.py", "UNITS")}
+    return json.dumps({**keys, "v": 2, "version": version, "architecture": architecture, "needs": needs,
+                       "trees": {name: digest(files) for name, files in trees.items()}}, indent=1).encode()
+
+
+def number(module: Path, name: str) -> int:
+    """A constant of the checkout's, which need not be the code that runs here."""
+    return int(re.search(rf"^{name} = (\d+)\b", module.read_text(), re.MULTILINE)[1])
+
+
+def digest(files: dict[str, bytes]) -> str:
+    """As agent/core/release.py has it, whose libraries a maker of packages need not have."""
+    lines = (f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files, key=str.encode))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def code(source: Path) -> Iterator[tuple[str, bytes]]:

@@ -59,9 +59,9 @@ def download(wanted: str, architecture: str, into: Path) -> None:
     pins.write_text(wanted)
     platforms = [f"--platform={name}_{MACHINES[architecture]}" for name in PLATFORMS]
     done = subprocess.run([
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--no-cache-dir", "--only-binary=:all:", "--require-hashes", f"--python-version={PYTHON}",
-        *platforms, f"--dest={into}", f"--requirement={pins}"], capture_output=True, text=True)
+        *pip(into / "pip"), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir",
+        "--only-binary=:all:", "--require-hashes", f"--python-version={PYTHON}", *platforms, f"--dest={into}",
+        f"--requirement={pins}"], capture_output=True, text=True)
     if done.returncode:
         shutil.rmtree(into)
         raise NoWheel(f"pip could not fetch the wheels for {architecture}: {done.stderr.strip()}")

@@ -12,17 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from scripts.packaging import maker, wheels
+from scripts.packaging import maker, signer, wheels
 
 REPO = Path(__file__).resolve().parents[2]
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
 INGREDIENTS = ("agent", "systemd", "firmware_cfg", "scripts/packaging", "requirements.lock", "CHANGELOG.md")
 MOMENT_S = 1_795_000_000
 KEPT_S = 3 * 86_400.0       # packages of earlier checkouts
-PEM = serialization.Encoding.PEM
 
 
 class Packaged(NamedTuple):
@@ -45,17 +41,19 @@ def packaged(version: str = "") -> Packaged:
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)            # tests run side by side
         _forget(cache)
-        public, key = _key(cache)
+        if not (cache / "release.pem").exists():
+            (cache / "release.key").unlink(missing_ok=True)
+            signer.new(cache / "release.key")
         folder = cache / f"{version}-{_digest()}"
         if not folder.is_dir():
-            _make(folder, version, key)
+            _make(folder, version, cache / "release.key")
         os.utime(folder)
     name = f"taimat_{version}_{MACHINE}"
     return Packaged(version, folder / f"{name}.deb", folder / f"{name}.update",
-                    folder / f"taimat-board_{version}_all.deb", public)
+                    folder / f"taimat-board_{version}_all.deb", cache / "release.pem")
 
 
-def _make(folder: Path, version: str, key: Ed25519PrivateKey) -> None:
+def _make(folder: Path, version: str, key: Path) -> None:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     source = part / "source"
@@ -66,20 +64,11 @@ def _make(folder: Path, version: str, key: Ed25519PrivateKey) -> None:
             shutil.copy(REPO / name, source / name)
     about = source / "agent/__init__.py"
     about.write_text(about.read_text().replace(f'"{maker.version(REPO)}"', f'"{version}"'))
-    recipe = maker.Recipe(source, version, MOMENT_S, key, is_fast=True)
+    recipe = maker.Recipe(source, version, MOMENT_S, signer.read(key, None, MOMENT_S), is_fast=True)
     for name, data in {**recipe.recorder(MACHINE), **recipe.board()}.items():
         (part / name).write_bytes(data)
     shutil.rmtree(source)
     part.rename(folder)
-
-
-def _key(cache: Path) -> tuple[Path, Ed25519PrivateKey]:
-    private, public = cache / "release.key", cache / "release.pem"
-    if not public.exists():
-        key = Ed25519PrivateKey.generate()
-        private.write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-        public.write_bytes(key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-    return public, serialization.load_pem_private_key(private.read_bytes(), None)
 
 
 def _digest() -> str:
