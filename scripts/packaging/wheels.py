@@ -3,6 +3,7 @@
 Debian has both, too, and with them 400 packages and 270 MB that a recorder never uses.
 """
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -58,10 +59,19 @@ def download(wanted: str, architecture: str, into: Path) -> None:
     pins = into / "pins"
     pins.write_text(wanted)
     platforms = [f"--platform={name}_{MACHINES[architecture]}" for name in PLATFORMS]
-    done = subprocess.run([
-        *pip(into / "pip"), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir",
-        "--only-binary=:all:", "--require-hashes", f"--python-version={PYTHON}", *platforms, f"--dest={into}",
-        f"--requirement={pins}"], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as place:
+        done = subprocess.run([
+            *pip(place), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir",
+            "--only-binary=:all:", "--require-hashes", f"--python-version={PYTHON}", *platforms, f"--dest={into}",
+            f"--requirement={pins}"], capture_output=True, text=True)
     if done.returncode:
         shutil.rmtree(into)
         raise NoWheel(f"pip could not fetch the wheels for {architecture}: {done.stderr.strip()}")
+
+
+def pip(place: str) -> list[str | Path]:
+    """The command `pip`. Debian splits it off Python; then it is taken out of its package, into the folder `place`."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    script = 'source "$0"; find_pip "$1" "$2/pip" && shift 2 && "${pip[@]}" "$@"'
+    return ["bash", "-c", script, REPO / "scripts/python-environment", sys.executable, place]

@@ -18,7 +18,7 @@ REPO = Path(__file__).resolve().parents[2]
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
 INGREDIENTS = ("agent", "systemd", "firmware_cfg", "scripts/packaging", "requirements.lock", "CHANGELOG.md")
 MOMENT_S = 1_795_000_000
-KEPT_S = 3 * 86_400.0       # packages of earlier checkouts
+KEPT_N, KEPT_S = 8, 7200.0  # packages of earlier checkouts; another run may be at work with one that is young
 
 
 class Packaged(NamedTuple):
@@ -87,6 +87,7 @@ def _ingredients() -> Iterator[Path]:
 
 
 def _forget(cache: Path) -> None:
-    for folder in cache.iterdir():
-        if folder.is_dir() and time.time() - folder.stat().st_mtime > KEPT_S:
+    made = sorted(((folder.stat().st_mtime, folder) for folder in cache.iterdir() if folder.is_dir()), reverse=True)
+    for touched_s, folder in made[KEPT_N:]:
+        if time.time() - touched_s > KEPT_S:
             shutil.rmtree(folder, ignore_errors=True)
