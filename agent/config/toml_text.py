@@ -34,7 +34,7 @@ def set_key(text: str, path: Path, value: Any) -> str:
         return _edited(text, path, value)
     begin, end = _own(text, table)
     lines = text.split("\n")
-    piece = _edited("\n".join(lines[begin:end]), _names(table) + path[len(table):], value)
+    piece = _edited("\n".join([*lines[begin:end], ""]), _names(table) + path[len(table):], value)
     return "\n".join([*lines[:begin], *piece.rstrip("\n").split("\n"), *lines[end:]])
 
 

@@ -67,7 +67,7 @@ def say(machine: Machine, **question: Any) -> dict[str, Any]:
 def token(machine: Machine) -> str:
     """Of a browser that was paired with the code on the screen."""
     until(lambda: machine.run("cat", ISSUE, check=False), "the code is on the screen")
-    code = re.search(r"code:\s+(\S+)", machine.run("cat", ISSUE))[1]
+    code = re.search(r"code:\s+(\S+)", machine.run("agetty", "--show-issue"))[1]
     assert code == re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", machine.run("taimat", "pair"))[0]
     return say(machine, ask="pair", code=code, browser="phone")["token"]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent import __version__
 from agent.cli.setup import systemd
 from agent.cli.setup.notice import NoticePlaces
 from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, load
@@ -30,12 +31,19 @@ from agent.host.files import rename_durably, write_durably, write_whole
 from agent.host.setup_folders import SetupFolders
 
 GOOD = ".good"              # the last good configuration, beside the present one
-APPLIED = "applied.json"    # by which wishes units were started or told last
+APPLIED = "applied.json"
 UNKNOWN = UnitWish("unknown", "unknown")
 AGAIN_MAX_N = 20            # rounds while there is always more
 JAM_S = 5.0                 # before systemd starts us again for what can't be removed
 
 _log = logging.getLogger(__name__)
+
+
+class AppliedWishes(msgspec.Struct, kw_only=True):
+    """By what the units work. Another version takes other digests of the same settings."""
+
+    version: str
+    units: dict[str, UnitWish]
 
 
 @dataclass(slots=True)
@@ -177,12 +185,13 @@ class Setup:
         """Note by what the units work now. Raises OSError."""
         now = {unit: _until_good(applied.get(unit), wish) for unit, wish in wishes.items()} if bad else wishes
         if now != applied:
-            write_whole(self.folders.told / APPLIED, msgspec.json.encode(now))
+            write_whole(self.folders.told / APPLIED, msgspec.json.encode(AppliedWishes(version=__version__, units=now)))
 
     def _applied(self) -> dict[str, UnitWish]:
-        """Nobody but root writes that folder; a boot empties it."""
+        """Nobody but root writes that folder; a boot empties it. An update has started all units anew."""
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode((self.folders.told / APPLIED).read_bytes(), type=dict[str, UnitWish])
+            found = msgspec.json.decode((self.folders.told / APPLIED).read_bytes(), type=AppliedWishes)
+            return found.units if found.version == __version__ else {}
         return {}
 
 

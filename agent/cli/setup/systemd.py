@@ -40,13 +40,14 @@ def states() -> UnitStates:
 def carry_out(steps: UnitSteps, states: UnitStates) -> None:
     """Have it done: what is to stop first, for a camera may move from one unit to another. A refusal is logged.
 
-    Sockets start with their service, or not at all where another program has the port.
+    Sockets start with their service, or not at all where another program has the port: nobody else may start them.
     """
+    closed = states.closed.union(PAGE_SOCKETS)
     chosen = (("stop", [unit for unit in steps.stop if OURS.match(unit)]),
-              ("start", [unit for unit in steps.start if unit not in PAGE_SOCKETS]),
-              ("restart", steps.restart), ("reload", steps.reload))
+              *((verb, [unit for unit in getattr(steps, verb) if unit not in closed])
+                for verb in ("start", "restart", "reload")))
     for verb, units in chosen:
-        if units := [unit for unit in units if unit not in states.closed]:
+        if units:
             _log.info("%s %s", verb, " ".join(units))
             done = subprocess.run(["systemctl", verb, "--no-block", "--", *units], text=True, capture_output=True,
                                   stdin=subprocess.DEVNULL, timeout=WITHIN_S)
