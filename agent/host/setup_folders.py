@@ -51,14 +51,17 @@ class SetupFolders:
             raise NoSetup(f"{WAITING_MAX_N} changes wait for root: see journalctl -u setup-taimat")
         return f"{now.mono_ms:012x}{before_n:02x}{os.urandom(3).hex()}"
 
-    def is_news(self) -> bool:
-        """Whether there is anything for root to look at. Raises OSError."""
-        return bool(self.waiting_n()) or any(os.path.lexists(folder / NEWS) for folder in (self.asked, self.told))
-
     def begin(self) -> None:
-        """Root begins to look: what comes from now on is news again."""
-        for folder in (self.asked, self.told):
-            _remove(folder / NEWS)
+        """Root begins to look at files: what changes from now on has it start once more."""
+        _remove(self.told / NEWS)
+
+    def hear(self) -> None:
+        """Root begins to look at what the keeper says."""
+        _remove(self.asked / NEWS)
+
+    def is_called(self) -> bool:
+        """Whether the keeper has said anything since. Raises OSError."""
+        return bool(self.waiting_n()) or os.path.lexists(self.asked / NEWS)
 
     def waiting_n(self) -> int:
         """How many changes wait for root. Raises OSError."""

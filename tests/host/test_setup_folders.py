@@ -33,10 +33,10 @@ def ask(folders: SetupFolders, now: Instant = NOW) -> str:
 
 def test_changes_come_in_their_order_and_once(folders: SetupFolders):
     asked = [ask(folders, at(mono_ms)) for mono_ms in (9_999, 10_000, 999_999)]
-    assert folders.is_news()
+    assert folders.is_called()
     taken = folders.collect(NOW)
     assert [each.id for each, _ in taken] == asked and taken[0][0].change == CHANGE
-    assert folders.collect(NOW) == [] and not folders.is_news()
+    assert folders.collect(NOW) == [] and not folders.is_called()
 
 
 @pytest.mark.parametrize("asked", [at(NOW.mono_ms - FRESH_MS - 1), at(NOW.mono_ms + 1), at(NOW.mono_ms, "another")])

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import logging
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -63,17 +64,22 @@ class Setup:
         return SetupFolders.beside(self.runtime)
 
     def run(self) -> int:
-        """Do all that is to be done, and what comes meanwhile; returns the exit code."""
+        """Do all that is to be done, and what the keeper says meanwhile; returns the exit code.
+
+        A file that changes meanwhile has systemd start us again, and not before it looks for the next change.
+        """
+        self.folders.begin()
         for _ in range(AGAIN_MAX_N):
-            self.folders.begin()
+            self.folders.hear()
             code = self._round()
-            if not self.folders.is_news():
+            if not self.folders.is_called():
                 return code
         time.sleep(JAM_S)
         return code
 
     def _round(self) -> int:
         first = self._first_configuration()
+        self._let_roles_read()
         for request, fresh in self._collected():
             self._tell(self._answer(request, fresh))
         settings, problem = self._settings()
@@ -113,6 +119,22 @@ class Setup:
             return False
         _log.info("made a first configuration: %s", ", ".join(camera.title for camera in cameras) or "no camera yet")
         return True
+
+    def _let_roles_read(self) -> None:
+        """A file that an owner has laid there as root, for root alone, would leave the roles without a configuration.
+
+        Our group is the roles'.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                seen = os.stat(self.config)
+                ours = stat.S_IRGRP if seen.st_gid == os.getegid() else 0
+                if not seen.st_mode & (stat.S_IROTH | ours):
+                    os.chown(self.config, -1, os.getegid())
+                    os.chmod(self.config, seen.st_mode & 0o777 | stat.S_IRGRP)
+                    _log.info("%s: the roles may read it now", self.config)
+            except PermissionError as error:
+                _log.error("%s: no role may read it: %s", self.config, error.strerror)
 
     def _local(self, settings: Settings) -> list[LocalCamera]:
         from agent.cli.setup.local_cameras import find
