@@ -50,12 +50,15 @@ def test_a_newer_package_is_tried_and_taken_back_like_any_release(device: Device
     device.ill.add(NEW)
     assert "is tried now" in device.apt(NEW, before=OLD)
     assert device.commands[-1] == TRY and device.named() == (OLD, OLD) and device.says() == f"taimat {OLD}, shelf 1\n"
+    assert adoption.standing(device.root).startswith("an update is under way")
     impatient = replace(device.root, pace=IMPATIENT)
     assert root.work(impatient) == Result(id="", version=NEW, code="unhealthy_rolled_back")
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and root.work(impatient) is None
+    assert adoption.standing(device.root).startswith(f"apt has brought {NEW}, which was not well here")
     device.ill.clear()
     device.apt(NEW, before=NEW)         # apt install --reinstall
     assert root.work(device.root).code is None and device.named() == (NEW, NEW)
+    assert adoption.standing(device.root) == ""
     assert device.versions() == [OLD, NEW] and names(device) == (2, 2)
 
 

@@ -8,7 +8,7 @@ from agent.store.database import connect, transaction
 from agent.store.updates import UpdateOrder
 from tests.cli.cli import taimat, write_config
 
-ORDER = UpdateOrder(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward.invalid/9.tar", sha256="0" * 64,
+ORDER = UpdateOrder(id="01KAV0Z6V6M3W2Q8T1B7N5D4XE", version="9.0.0", url="https://ward.invalid/9.deb", sha256="0" * 64,
                     bytes=2_000_000)
 
 

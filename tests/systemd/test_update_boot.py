@@ -138,6 +138,17 @@ def test_a_release_that_works_takes_over(machine: Machine) -> None:
     assert not (machine.root / "run/taimat-update/install").exists()
 
 
+def test_a_version_that_somebody_went_back_from_may_come_again(machine: Machine) -> None:
+    """Its folder is there already, and changes places with the new one inside the sandbox."""
+    order, before = "01JCCCCCCCCCCCCCCCCCCCCCCC", machine.run("stat", "-c", "%i", f"/opt/taimat/versions/{GOOD}")
+    machine.run("taimat", "update", "rollback")
+    assert machine.run("taimat", "--version") == f"taimat {FIRST}"
+    ask(machine, GOOD, order)
+    until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
+    assert told(machine, order) == (GOOD, None), machine.journal("--unit", INSTALLER)
+    assert machine.run("stat", "-c", "%i", f"/opt/taimat/versions/{GOOD}") != before
+
+
 def test_one_that_does_not_work_is_taken_back_even_if_the_power_goes_in_between(machine: Machine) -> None:
     order = "01JBBBBBBBBBBBBBBBBBBBBBBB"
     ask(machine, BAD, order)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.cli.update.root import LOCK_EVERY_S, Root, alone, demand_room
-from agent.cli.update.versions import Versions
+from agent.cli.update.versions import CURRENT, Versions
 from agent.cli.update.work import Updater
 from agent.config.settings import Settings
 from agent.core.release import TOLD_FILE, Release, ReleaseRefused, order, read
@@ -42,6 +42,18 @@ def adopt(root: Root, before: str = "") -> str:
             raise AlreadyRunning("another update is under way: journalctl -fu update-taimat-install; then again: "
                                  "dpkg --configure taimat")
         time.sleep(LOCK_EVERY_S)
+
+
+def standing(root: Root) -> str:
+    """What is to say of the version that runs, beside its number; "" for nothing."""
+    if root.doors.under_way():
+        return "an update is under way, the old version stands by: journalctl -fu update-taimat-install"
+    with suppress(OSError, ReleaseRefused):
+        brought = read((root.package / TOLD_FILE).read_bytes()).version
+        if order(brought) > order(Versions(root.run, root.prefix).named(CURRENT)):
+            return (f"apt has brought {brought}, which was not well here: journalctl -u update-taimat-install; to try "
+                    "it again: apt install --reinstall taimat")
+    return ""
 
 
 def _adopt(root: Root, updater: Updater, release: Release, told: bytes, before: str, is_running: bool) -> str:

@@ -24,7 +24,8 @@ STATES = {"waiting": "waits for you: taimat update approve, or refuse", "approve
 CODES = {"declined": "by you", "superseded": "the ward has ordered another one", "download": "it could not be fetched",
          "unhealthy_rolled_back": "it did not work here, and the version before it runs again",
          "not_enabled": "nobody installs it: systemctl status update-taimat-install.path",
-         "incomplete": "it needs the whole package", "needs_package": "it is to be installed by apt",
+         "wrong_machine": "it is made for another processor", "incomplete": "it needs the whole package",
+         "needs_package": "it is to be installed by apt",
          "no_room": "the card is too full", "bad_signature": "it is not from the maker whose key is in [update]"}
 NICE = 10                   # recording comes first
 
@@ -36,12 +37,13 @@ def show(json: Json = False, config: Config = None) -> None:
     """Show which version runs, which one the ward wants here, and what became of others."""
     settings, _, db = open_store(config)
     order = updates.read(db)
+    more = adoption.standing(root.Root(config_path(config)))
     if json:
-        json_line({"version": __version__, "rule": settings.update.rule,
+        json_line({"version": __version__, "more": more, "rule": settings.update.rule,
                    "order": msgspec.to_builtins(order) if order else None})
         return
     out = console()
-    out.print(f"[dim]{'runs':<12}[/dim]{__version__}")
+    out.print(f"[dim]{'runs':<12}[/dim]{__version__}{more and f'; {more}'}", soft_wrap=True)
     out.print(f"[dim]{'rule':<12}[/dim]{settings.update.rule}")
     out.print(f"[dim]{'ordered':<12}[/dim]{_line(order) if order else 'nothing'}", soft_wrap=True)
 
