@@ -10,6 +10,7 @@ from agent.cameras.transcode import MaskTranscoder
 from agent.capture.busy import busy_socket
 from agent.capture.encryption_policy import choose_policy
 from agent.capture.live import LiveSocket
+from agent.capture.looks import LookSocket
 from agent.capture.motion_feed.main import MainFeed
 from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
@@ -60,8 +61,10 @@ class Camera:
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
                                   pre_roll_s=camera.pre_roll_s, encryption=choose_policy(settings.store.encrypt))
         live = LiveSocket(camera_socket(runtime, "live", camera.name))
-        self._pipe = Pipe(camera, self._recorder, live, clock)
-        self._sockets = [live, SnapshotSocket(camera_socket(runtime, "snap", camera.name), self._pipe.newest, clock)]
+        looks = LookSocket(camera_socket(runtime, "looks", camera.name))
+        self._pipe = Pipe(camera, self._recorder, live, clock, looks)
+        self._sockets = [live, looks]
+        self._sockets.append(SnapshotSocket(camera_socket(runtime, "snap", camera.name), self._pipe.newest, clock))
         if settings.home.snapshots:
             self._sockets.append(SnapshotSocket(camera_socket(runtime, "small", camera.name), self._pipe.newest,
                                                 clock, SMALL_WIDE))

@@ -8,6 +8,7 @@ import threading
 from agent.capture.clip_writer import without_picture
 from agent.capture.events import CameraEvents
 from agent.capture.live import LiveSocket
+from agent.capture.looks import LookSocket
 from agent.capture.pump import VideoGap
 from agent.capture.record_path import CONFIRM_S, RecordPath
 from agent.capture.recorder import Recorder
@@ -27,8 +28,10 @@ RING_BYTES_MAX = 16_000_000
 class Pipe:
     """Takes one camera's packets and pictures, as its Sink: nothing in it blocks or raises."""
 
-    def __init__(self, camera: Camera, recorder: Recorder, live: LiveSocket, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, camera: Camera, recorder: Recorder, live: LiveSocket, clock: Clock,
+                 looks: LookSocket | None = None) -> None:
+        """`looks` has those who watch the detector at work."""
+        self._clock, self._looks = clock, looks
         self._lock, self._looking = threading.Lock(), threading.Lock()
         ring = Ring(camera.pre_roll_s + CONFIRM_S, RING_BYTES_MAX)
         events = CameraEvents(camera, ring)
@@ -79,6 +82,8 @@ class Pipe:
         with self._lock:
             if not self._paused_by:
                 self.watch.see(look, changes, picture)
+                if self._looks is not None and self._looks.watched:
+                    self._looks.tell(self.watch.shown(look, picture.mono_s))
         return look
 
     # What the pump and the main loop call.

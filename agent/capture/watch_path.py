@@ -10,6 +10,7 @@ from agent.config.motion import as_set
 from agent.config.settings import Camera
 from agent.core.contract.busy import COLUMNS, ROWS, Busy
 from agent.core.contract.facts import CameraFacts
+from agent.core.contract.looks import DetectorLook, SeenBox
 from agent.core.media.model import Luma
 from agent.core.vision.motion import Detector, Look
 from agent.core.vision.replay.outcome import SILENCES, silences
@@ -108,6 +109,15 @@ class WatchPath:
         self._events.note(picture, self._record.info)
         if changes:
             self._tell(changes, picture)
+
+    def shown(self, look: Look, mono_s: float) -> DetectorLook:
+        """The look that `see` has just taken, for those who watch the detector at work."""
+        counted, told = self._events.counted, self._events.going_on
+        why = silences(look, counted, told=told)
+        return DetectorLook(mono_s=mono_s, score=round(look.score, 6), least=as_set(self.camera).least_share,
+                            boxes=tuple(SeenBox(*(round(edge, 4) for edge in seen.box), seen in counted.objects)
+                                        for seen in look.objects),
+                            zones=counted.zones, event=told, silences=tuple(sorted(why, key=SILENCES.index)))
 
     def tick(self, now_mono_s: float) -> None:
         """Let time pass for an event whose pictures have stopped."""

@@ -39,5 +39,5 @@ def inbox(runtime: Path, role: str) -> Path:
 
 
 def camera_socket(runtime: Path, what: str, camera: str) -> Path:
-    """The socket of a camera: `what` is "live", "snap", "busy", or "small" for a picture that the link may have."""
+    """The socket of a camera: `what` is "live", "snap", "busy", "looks", or "small" for what the link may have."""
     return runtime / (SMALL if what == "small" else VIDEO) / f"{what}-{camera}.sock"
