@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from agent.config.settings import Settings
-from agent.web import words
+from agent.web import navigation, words
 from agent.web.words import LANGUAGES, PageWords
 
 HERE = Path(__file__).parent
@@ -59,8 +59,8 @@ class Renderer:
         said = self.words(request)
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
-            t=said, bare=bare, place=self._place, asks=self._asks, path=request.url.path, other=other,
-            other_query=request.url.include_query_params(lang=other).query, **values)
+            t=said, bare=bare, place=self._place, asks=self._asks, path=request.url.path, places=navigation.PLACES,
+            other=other, other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:
             answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)

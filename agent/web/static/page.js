@@ -27,6 +27,12 @@ for (const screen of screens) {
   };
 }
 
+// Of a line of chips that is wider than the screen, the chosen one is in sight.
+for (const chosen of document.querySelectorAll(".chips [aria-current]")) {
+  const { left, width } = chosen.getBoundingClientRect(), row = chosen.parentElement;
+  row.scrollLeft += left + width / 2 - row.getBoundingClientRect().left - row.clientWidth / 2;
+}
+
 // A page in the background costs the recorder nothing.
 document.addEventListener("visibilitychange", () => {
   for (const screen of screens) document.hidden ? screen.pause() : screen.resume();

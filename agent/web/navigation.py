@@ -1,0 +1,24 @@
+"""The page's navigation: its entries in their order, and which of them an address belongs to. Pure."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of the navigation."""
+
+    said: str                       # its name's key in the words
+    address: str
+    icon: str
+    below: tuple[str, ...] = ()     # how the addresses of the other pages that belong to it begin
+
+    def holds(self, path: str) -> bool:
+        """Whether the page at `path` belongs here."""
+        return path == self.address or path.startswith(self.below)
+
+
+PLACES = (
+    Place("nav.now", "/", "eye", ("/live/",)),
+    Place("nav.recordings", "/events", "film", ("/events/", "/handout")),
+    Place("nav.sharing", "/requests", "share", ("/requests/",)),
+    Place("nav.settings", "/cameras", "gear", ("/cameras/", "/browsers", "/pair")),
+)
