@@ -3,28 +3,55 @@
 tomlkit edits one table at a time, cut out of the text and put back: given a whole file, it gathers tables of one array
 that stand apart. Callers parse what comes out, and compare it with what they wanted (agent/cli/setup/changes.py).
 """
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import tomlkit
 from tomlkit.items import AoT
 
-from agent.config.positions import Path, headers
+from agent.config.positions import QUIET, Path, headers, line_of, positions
 
 Span = tuple[int, int]      # lines, from 0, without the second
 
 
 def set_key(text: str, path: Path, value: Any) -> str:
     """The text with that value at `path`. A dictionary sets its keys, and leaves the others of its table alone; a list
-    of dictionaries takes the place of all [[tables]] of that name.
+    of dictionaries is the whole array: a [[table]] keeps its place if it keeps its name.
 
-    Raises KeyError and tomlkit's errors where the text is written in a way that this can't change.
+    Comments within a value that is replaced stand above its key. Raises KeyError and tomlkit's errors where the text is
+    written in a way that this can't change.
     """
     if isinstance(value, dict):
         for key, inner in value.items():
             text = set_key(text, (*path, key), inner)
         return text
-    while inner_tables := [found for _, found in headers(text) if found[:-1] == path and isinstance(found[-1], int)]:
-        text = remove_table(text, inner_tables[-1])
+    tables_n = len(_tables(text, path))
+    is_there = not path[:-1] or _own(text, path[:-1])
+    if _is_array(value) and (tables_n or is_there and not _is_written_in(text, path)):
+        return _with_comments_of(text, _set_tables(text, path, value), (*path, 0))
+    after = text
+    for place in reversed(range(tables_n)):
+        after = remove_table(after, (*path, place))
+    return _with_comments_of(text, _set_value(after, path, value), path)
+
+
+def remove_key(text: str, path: Path) -> str:
+    """The text without that key, which has a line of its own; a comment behind it stays. Raises KeyError."""
+    begin, end = _own(text, path[:-1]) or (0, len(text.split("\n")))
+    lines = text.split("\n")
+    document = tomlkit.parse("\n".join([*lines[begin:end], ""]))
+    here: Any = document
+    for part in _names(path[:-1]):
+        here = here if isinstance(part, int) and not isinstance(here, list) else here[part]
+    del here[path[-1]]
+    piece = tomlkit.dumps(document)
+    after = "\n".join([*lines[:begin], *piece.rstrip("\n").split("\n"), *lines[end:]])
+    return _with_comments_of(text, after, path[:-1])
+
+
+def _set_value(text: str, path: Path, value: Any) -> str:
     table = path[:-1]
     while table and _own(text, table) is None and _is_written_in(text, table):
         table = table[:-1]          # written as `motion.fps` or as `motion = {fps = 5}`
@@ -36,6 +63,60 @@ def set_key(text: str, path: Path, value: Any) -> str:
     lines = text.split("\n")
     piece = _edited("\n".join([*lines[begin:end], ""]), _names(table) + path[len(table):], value)
     return "\n".join([*lines[:begin], *piece.rstrip("\n").split("\n"), *lines[end:]])
+
+
+def _set_tables(text: str, path: Path, wanted: list[dict[str, Any]]) -> str:
+    """The text with these [[tables]]. Whoever has changed their order finds them written anew."""
+    names = [each.get("name") for each in wanted]
+    known = _at(text, path) if _tables(text, path) else []
+    kept = [each for each in known if each.get("name") in names]
+    if [each.get("name") for each in kept] != names[:len(kept)]:
+        kept = []
+    for place, each in reversed(list(enumerate(known))):
+        if each not in kept:
+            text = remove_table(text, (*path, place))
+    for place, values in enumerate(wanted):
+        here = (*path, place)
+        if place < len(kept):
+            text = _match(text, here, kept[place], values)
+        else:
+            before = (*path, place - 1) if place else path[:-1]
+            header = f"[[{'.'.join(part for part in path if isinstance(part, str))}]]"
+            text = _insert(text, _block(text, before)[1], [header, *_lines(values)])
+    return text
+
+
+def _match(text: str, path: Path, known: dict[str, Any], wanted: dict[str, Any]) -> str:
+    for key in known.keys() - wanted.keys():
+        text = remove_key(text, (*path, key))
+    for key, value in wanted.items():
+        if key not in known or known[key] != value:
+            text = set_key(text, (*path, key), value)
+    return text
+
+
+def _with_comments_of(before: str, after: str, path: Path) -> str:
+    """The text after a change, with the comments above `path` that the change has taken along."""
+    lost = list((Counter(_comments(before)) - Counter(_comments(after))).elements())
+    if not lost:
+        return after
+    lines = after.split("\n")
+    at = (line_of(positions(after), path) or len(lines)) - 1
+    return "\n".join([*lines[:at], *lost, *lines[at:]])
+
+
+def _comments(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        yield from (found[0].rstrip() for found in QUIET.finditer(line) if found[0].startswith("#"))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _tables(text: str, path: Path) -> list[Path]:
+    """The [[tables]] of that array."""
+    return [found for _, found in headers(text) if found[:-1] == path and isinstance(found[-1], int)]
 
 
 def add_to_array(text: str, name: str, values: dict[str, Any]) -> str:
@@ -89,12 +170,18 @@ def _trimmed(text: str, end: int | None) -> int:
 
 def _is_written_in(text: str, table: Path) -> bool:
     """Whether the table is there, though without a header of its own."""
-    here: Any = tomlkit.parse(text).unwrap()
-    for part in table:
-        if isinstance(part, str) and part not in here:
-            return False
-        here = here[part]
+    try:
+        _at(text, table)
+    except KeyError:
+        return False
     return True
+
+
+def _at(text: str, path: Path) -> Any:
+    here: Any = tomllib.loads(text)
+    for part in path:
+        here = here[part]
+    return here
 
 
 def _names(path: Path) -> Path:
@@ -135,13 +222,13 @@ def _lines(values: dict[str, Any]) -> list[str]:
 
 
 def _written(value: Any) -> Any:
-    """A list of dictionaries in one place, an item a line: as [[tables]] it would end the table that it is in."""
-    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+    """A list of areas or of dictionaries has an item a line: as [[tables]] it would end the table that it is in."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict | list) for each in value):
         return value
     array = tomlkit.array()
     for each in value:
-        array.append(_inline(each))
-    return array.multiline(True)
+        array.append(_inline(each) if isinstance(each, dict) else each)
+    return array.multiline(len(value) > 1 or _is_array(value))
 
 
 def _inline(values: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from agent.core.contract.setup import Changes, LocalCameras, PairingState, SetupRequest, SetupResult
+from agent.core.contract.setup import Changes, LastChange, LocalCameras, PairingState, SetupRequest, SetupResult
 from agent.host.clock import Instant
 from agent.host.files import open_plain, write_whole
 
@@ -21,7 +21,7 @@ FRESH_MS = 120_000
 WAITING_MAX_N = 16          # changes that root has not taken yet
 LARGEST_B = 65_536
 RESULTS_N = 32
-CHANGE, PAIRING, FOUND = "change.", "pairing.json", "found.json"
+CHANGE, PAIRING, FOUND, LAST = "change.", "pairing.json", "found.json", "last.json"
 NEWS = "news"               # in either folder: there is something to look at, so that nothing is missed meanwhile
 
 Word = TypeVar("Word")
@@ -97,7 +97,7 @@ class SetupFolders:
     def tell(self, result: SetupResult) -> None:
         """Leave the result for whoever asked, and drop what is long read. Raises OSError."""
         write_whole(self.told / f"{result.id}.json", msgspec.json.encode(result))
-        results = sorted(path for path in self.told.glob("*.json") if path.name != FOUND)
+        results = sorted(path for path in self.told.glob("*.json") if path.name not in (FOUND, LAST))
         for old in results[:-RESULTS_N]:
             old.unlink(missing_ok=True)
 
@@ -105,14 +105,25 @@ class SetupFolders:
         """What became of the change; None while root has not said so, or if there was none."""
         return _read(self.told / f"{change_id}.json", SetupResult) if change_id.isalnum() else None
 
-    def tell_found(self, found: LocalCameras) -> None:
-        """Leave word of the cameras on this machine, if it is new. Raises OSError."""
+    def show(self, found: LocalCameras, last: LastChange | None) -> None:
+        """Leave word of the cameras on this machine, and of the newest change while it can be undone. Raises OSError.
+
+        What is no news is not written.
+        """
         if self.found() != found:
             write_whole(self.told / FOUND, msgspec.json.encode(found))
+        if last is None:
+            (self.told / LAST).unlink(missing_ok=True)
+        elif self.last() != last:
+            write_whole(self.told / LAST, msgspec.json.encode(last))
 
     def found(self) -> LocalCameras | None:
         """The cameras on this machine; None while root has not said so."""
         return _read(self.told / FOUND, LocalCameras)
+
+    def last(self) -> LastChange | None:
+        """The newest change, while it can be undone."""
+        return _read(self.told / LAST, LastChange)
 
     def _read_asked(self, path: Path, kind: type[Word]) -> Word | None:
         with contextlib.suppress(OSError):

@@ -56,7 +56,7 @@ def test_from_the_code_to_the_page_through_a_restart(tmp_path: Path):
         with again:
             at(browser, "/setup/cameras")
             assert browser.count("#offers .empty") == 1
-            again.setup.tell_found(LocalCameras(cameras=[WEBCAM]))
+            again.setup.show(LocalCameras(cameras=[WEBCAM]), None)
             browser.until("document.querySelector('#offers input:not([type=hidden])')?.value === 'HD Webcam C270'")
             browser.run("document.querySelector('#offers input:not([type=hidden])').value = 'Sân'")
             browser.click("#offers button[type=submit]")

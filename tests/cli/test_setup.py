@@ -18,8 +18,10 @@ from agent.core.contract.setup import (
     Changes,
     LocalCamera,
     PairingState,
+    RemoveCamera,
     SetDevice,
     SetupResult,
+    UndoChange,
 )
 from agent.core.household import access
 from agent.host.clock import SystemClock
@@ -104,6 +106,44 @@ def test_with_a_broken_file_the_last_good_one_counts_and_nothing_is_written(plac
     told = place.doors.result(asked)
     assert (told.problem, place.config.read_text()) == ("broken_file", broken) and "taimat.toml:7:" in told.detail
     assert not json.loads((place.runtime / "setup/found.json").read_text())["cameras"]
+
+
+def test_the_newest_change_is_undone_and_the_undoing_too(place: Place):
+    place.config.write_text('# ông Tư gắn\n[[camera]]\nname = "gate"   # cổng\nsource = "rtsp://me:geheim@192.168.1.2/1"\n')
+    place.run()
+    assert place.doors.last() is None
+    before = place.config.read_text()
+    place.ask(SetDevice(title="Nhà"))
+    place.run()
+    titled = place.config.read_text()
+    removed = place.ask(RemoveCamera(name="gate"))
+    place.run()
+    last = place.doors.last()
+    assert (last.id, last.what, last.camera) == (removed, "remove_camera", "gate")
+    (kept,) = place.config.parent.glob("*.before")
+    assert oct(kept.stat().st_mode)[-3:] == "600" and "geheim" not in (place.runtime / "setup/last.json").read_text()
+    undone = place.ask(UndoChange(of=removed))
+    place.run()
+    assert place.doors.result(undone).done and place.config.read_text() == titled != before
+    assert place.doors.last().undoes == removed
+    place.ask(UndoChange(of=undone))
+    place.run()
+    assert load(place.config).camera == []
+
+
+def test_what_an_editor_has_changed_since_is_not_undone(place: Place):
+    place.run()
+    asked = place.ask(SetDevice(title="Nhà"))
+    place.run()
+    edited = place.config.read_text() + "# mine\n"
+    place.config.write_text(edited)
+    undone = place.ask(UndoChange(of=asked))
+    place.run()
+    assert place.doors.result(undone).problem == "not_last" and place.config.read_text() == edited
+    assert place.doors.last() is None
+    other = place.ask(UndoChange(of="0" * 20))
+    place.run()
+    assert place.doors.result(other).problem == "not_last"
 
 
 @pytest.fixture

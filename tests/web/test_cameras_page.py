@@ -25,7 +25,7 @@ PI = LocalCamera(kind="picamera", source="picamera:0", title="Camera Raspberry P
 def house(tmp_path) -> Iterator[Household]:
     cameras = [Camera(name="gate", title="Cổng trước", source="picamera:0"), Camera(name="yard", source="file:/y.mp4")]
     with Household(tmp_path, cameras=cameras, language="en", may_change=True) as house:
-        house.setup.tell_found(LocalCameras(cameras=[PI, WEBCAM]))
+        house.setup.show(LocalCameras(cameras=[PI, WEBCAM]), None)
         yield house
 
 
@@ -53,7 +53,7 @@ def test_without_any_camera_the_page_waits_for_one(tmp_path):
     with Household(tmp_path, cameras=[], language="en", may_change=True) as house:
         for path in ("/cameras", "/setup/cameras"):
             assert "Plug in a USB camera" in house.get(path).text
-        house.setup.tell_found(LocalCameras(cameras=[WEBCAM]))
+        house.setup.show(LocalCameras(cameras=[WEBCAM]), None)
         for path in ("/cameras", "/setup/cameras"):
             text = house.get(path).text
             assert "Plug in a USB camera" not in text and "HD Webcam C270" in text

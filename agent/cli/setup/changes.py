@@ -7,36 +7,19 @@ import copy
 import tomllib
 from typing import Any
 
+from agent.cli.setup.refusal import SettingsRefused
 from agent.config import toml_text
 from agent.config.load import ConfigError, parse
 from agent.config.source import NETWORK, is_on_board, parse_source
-from agent.core.contract.setup import (
-    CAMERAS_MAX,
-    AddCamera,
-    ChangeCamera,
-    Changes,
-    Problem,
-    RemoveCamera,
-    keys_set,
-)
+from agent.core.contract.setup import CAMERAS_MAX, AddCamera, ChangeCamera, RemoveCamera, TextChange, keys_set
 from agent.core.household.camera_names import RESERVED
-from agent.core.passwords import redact
 
 BOM = "\ufeff"
 
 Toml = dict[str, Any]
 
 
-class SettingsRefused(Exception):
-    """It is not made. `problem` is for the page, the text for a technician, without passwords."""
-
-    def __init__(self, problem: Problem, detail: str) -> None:
-        """Hold both."""
-        super().__init__(redact(detail))
-        self.problem = problem
-
-
-def changed(text: str, change: Changes, file: str) -> str:
+def changed(text: str, change: TextChange, file: str) -> str:
     """The text with the change made; `file` names it in what is said. Raises SettingsRefused."""
     mark, crlf = text.startswith(BOM), "\r\n" in text
     plain = text.removeprefix(BOM).replace("\r\n", "\n")
@@ -64,7 +47,7 @@ def _says(text: str, wanted: Toml) -> bool:
         return False
 
 
-def _edited(text: str, table: Toml, change: Changes) -> str:
+def _edited(text: str, table: Toml, change: TextChange) -> str:
     """The new text. It is not believed yet."""
     try:
         match change:
@@ -79,7 +62,7 @@ def _edited(text: str, table: Toml, change: Changes) -> str:
         raise SettingsRefused("broken_file", f"only a person can change what is written like this: {error}") from error
 
 
-def _altered(table: Toml, change: Changes) -> Toml:
+def _altered(table: Toml, change: TextChange) -> Toml:
     """What the file is to say. Raises SettingsRefused."""
     wanted = copy.deepcopy(table)
     cameras: list[Toml] = wanted.get("camera", [])

@@ -13,17 +13,28 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from agent import __version__
 from agent.cli.setup import systemd
+from agent.cli.setup.kept import keep, newest, text_before
 from agent.cli.setup.notice import NoticePlaces
+from agent.cli.setup.refusal import SettingsRefused
 from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings, Store
 from agent.config.unit_wishes import unit_wishes
-from agent.core.contract.setup import LocalCamera, LocalCameras, SetupRequest, SetupResult, in_short
+from agent.core.contract.setup import (
+    LastChange,
+    LocalCamera,
+    LocalCameras,
+    SetupRequest,
+    SetupResult,
+    UndoChange,
+    in_short,
+)
 from agent.core.passwords import redact
 from agent.core.unit_plan import UnitWish, plan
 from agent.host import log
@@ -81,7 +92,7 @@ class Setup:
         first = self._first_configuration()
         self._let_roles_read()
         for request, fresh in self._collected():
-            self._tell(self._answer(request, fresh))
+            self._tell(partial(self.folders.tell, self._answer(request, fresh)))
         settings, problem = self._settings()
         if settings is None:
             _log.error("no unit was touched: %s", redact(problem))
@@ -89,20 +100,18 @@ class Setup:
         if problem:
             _log.error("the last good configuration counts, because of: %s", redact(problem))
         self._see_to_units(settings, first=first, bad=bool(problem))
-        self._tell(LocalCameras(cameras=self._local(settings)))
+        local = LocalCameras(cameras=self._local(settings))
+        self._tell(lambda: self.folders.show(local, self._last()))
         if state := self.folders.pairing():
             self.notice.show(state, settings.web)
             if state.code:
                 self.notice.use_code(self.runtime)
         return EXIT_BAD_CONFIG if problem else 0
 
-    def _tell(self, word: SetupResult | LocalCameras) -> None:
+    def _tell(self, tell: Callable[[], None]) -> None:
         """Leave word for the roles. Without their folder units are seen to all the same."""
         try:
-            if isinstance(word, SetupResult):
-                self.folders.tell(word)
-            else:
-                self.folders.tell_found(word)
+            tell()
         except OSError as error:
             _log.error("%s", error)
 
@@ -140,6 +149,11 @@ class Setup:
         from agent.cli.setup.local_cameras import find
         return find(self.kernel, self.devices, settings.camera)
 
+    def _last(self) -> LastChange | None:
+        """The newest change, while it can be undone."""
+        kept = newest(self.config)
+        return kept.change if kept else None
+
     def _collected(self) -> list[tuple[SetupRequest, bool]]:
         with contextlib.suppress(FileNotFoundError):
             return self.folders.collect(self.clock.now())
@@ -147,11 +161,15 @@ class Setup:
 
     def _answer(self, request: SetupRequest, fresh: bool) -> SetupResult:
         """Make the change; returns what became of it."""
-        from agent.cli.setup.changes import SettingsRefused, changed
+        from agent.cli.setup.changes import changed
+        change = request.change
         try:
             if not fresh:
                 raise SettingsRefused("late", "it was asked for too long ago, or before the machine was started")
-            self._rewrite(lambda text: changed(text, request.change, str(self.config)))
+            if isinstance(change, UndoChange):
+                self._rewrite(request, lambda text: text_before(self.config, change.of))
+            else:
+                self._rewrite(request, lambda text: changed(text, change, str(self.config)))
         except SettingsRefused as refused:
             _log.warning("change %s: %s: %s", request.id, refused.problem, refused)
             return SetupResult(id=request.id, done=False, problem=refused.problem, detail=str(refused))
@@ -161,16 +179,22 @@ class Setup:
         _log.info("change %s is made: %s", request.id, in_short(request.change))
         return SetupResult(id=request.id, done=True)
 
-    def _rewrite(self, change: Callable[[str], str]) -> None:
-        """Replace the file by its changed text, also while an editor writes it. Raises OSError and the change's error.
+    def _rewrite(self, request: SetupRequest, change: Callable[[str], str]) -> None:
+        """Replace the file by its changed text, also while an editor writes it, and keep the old one.
+
+        Raises OSError and the change's error.
         """
         target = Path(os.path.realpath(self.config))
         draft = target.with_name(f".{target.name}.changed")
+        made = LastChange(id=request.id, wall_ms=self.clock.now().wall_ms, **in_short(request.change))
         while True:
             was = target.read_bytes()
             new = change(was.decode()).encode()
+            if new == was:
+                return
             write_durably(draft, new)
             if target.read_bytes() == was:
+                keep(self.config, made, was, new)
                 rename_durably(draft, target)
                 return
 

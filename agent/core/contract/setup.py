@@ -3,10 +3,13 @@
 A change says what is to be, never how the file is to look; whether the values will do, the configuration's own checks
 decide. Another key is a line in the class of its table; another table is a class with `TABLE`.
 """
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from agent.core.household.sharing_rules import Rule
 
 ChangeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 CameraName = Annotated[str, Meta(max_length=24)]
@@ -16,13 +19,49 @@ Address = Annotated[str, Meta(max_length=1000)]         # of a picture, as in `s
 ShownCode = Annotated[str, Meta(pattern=r"^([0-9A-Z]{8})?\Z")]       # a console would obey other characters
 
 Problem = Literal["", "late", "broken_file", "not_valid", "not_allowed", "unknown_camera", "name_taken",
-                  "too_many_cameras", "card"]
+                  "too_many_cameras", "not_last", "card"]
 CAMERAS_MAX = 32
+
+Area = Annotated[list[tuple[float, float]], Meta(max_length=64)]    # corners as fractions (0..1) of width and height
+Areas = Annotated[list[Area], Meta(max_length=32)]
+Purposes = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=32)]
 
 
 class SetupChange(Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
                   tag_field="change"):
     """The base of all changes."""
+
+
+class KeysOfTable(Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The base of tables within a camera: what is absent stays as it is."""
+
+
+class MotionKeys(KeysOfTable, kw_only=True, frozen=True):
+    """Keys of `[camera.motion]`."""
+
+    enabled: bool | UnsetType = UNSET
+    sensitivity: Literal["low", "normal", "high"] | UnsetType = UNSET
+    smallest_pct: float | UnsetType = UNSET
+    ignore: Areas | UnsetType = UNSET
+
+
+class SensorKeys(KeysOfTable, kw_only=True, frozen=True):
+    """Keys of `[camera.sensor]`."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] | UnsetType = UNSET
+    exposure_ev: float | UnsetType = UNSET
+    night_fps: int | UnsetType = UNSET
+
+
+class WholeZone(KeysOfTable, kw_only=True, frozen=True):
+    """One `[[camera.zone]]`, all of it: an absent key has its default."""
+
+    name: Annotated[str, Meta(max_length=20)]
+    rule: Literal["watch", "ignore", "enter", "dwell", "cross"] = "watch"
+    area: Area = []
+    line: Area = []
+    direction: Literal["both", "left", "right"] = "both"
+    dwell_s: float = 0
 
 
 class AddCamera(SetupChange, kw_only=True, frozen=True, tag="add_camera"):
@@ -42,7 +81,15 @@ class ChangeCamera(SetupChange, kw_only=True, frozen=True, tag="change_camera"):
     source: Address | UnsetType = UNSET
     sub: Address | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
+    record: Literal["motion", "continuous", "both"] | UnsetType = UNSET
+    off: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=32)] | UnsetType = UNSET
     audio: bool | UnsetType = UNSET
+    cool_down_s: float | UnsetType = UNSET
+    masks: Areas | UnsetType = UNSET
+    privacy_mask: Literal["paint", "transcode", "camera"] | UnsetType = UNSET
+    motion: MotionKeys | UnsetType = UNSET
+    zone: Annotated[list[WholeZone], Meta(max_length=32)] | UnsetType = UNSET       # all that there are to be
+    sensor: SensorKeys | UnsetType = UNSET
 
 
 class RemoveCamera(SetupChange, kw_only=True, frozen=True, tag="remove_camera"):
@@ -60,18 +107,81 @@ class SetDevice(SetupChange, kw_only=True, frozen=True, tag="device"):
     language: Literal["vi", "en"] | UnsetType = UNSET
 
 
-Changes = AddCamera | ChangeCamera | RemoveCamera | SetDevice
+class SetStore(SetupChange, kw_only=True, frozen=True, tag="store"):
+    """Set how long footage is kept."""
+
+    TABLE: ClassVar[str] = "store"
+
+    keep_days: float | UnsetType = UNSET
+    keep_continuous_days: float | UnsetType = UNSET
+
+
+class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
+    """Set what the ward may have. A list is the whole list."""
+
+    TABLE: ClassVar[str] = "sharing"
+
+    default: Rule | UnsetType = UNSET
+    never: Purposes | UnsetType = UNSET
+    ask: Purposes | UnsetType = UNSET
+    allow: Purposes | UnsetType = UNSET
+    snapshots: Rule | UnsetType = UNSET
+
+
+class SetWard(SetupChange, kw_only=True, frozen=True, tag="ward"):
+    """Join the ward that root has configured, or leave it."""
+
+    TABLE: ClassVar[str] = "ward"
+
+    enabled: bool | UnsetType = UNSET
+
+
+class SetHome(SetupChange, kw_only=True, frozen=True, tag="home"):
+    """Set the household's own broker."""
+
+    TABLE: ClassVar[str] = "home"
+
+    enabled: bool | UnsetType = UNSET
+    host: Annotated[str, Meta(max_length=253)] | UnsetType = UNSET
+    port: int | UnsetType = UNSET
+    tls: bool | UnsetType = UNSET
+    user: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    snapshots: bool | UnsetType = UNSET
+
+
+class UndoChange(SetupChange, kw_only=True, frozen=True, tag="undo"):
+    """Put the configuration back as it was before the newest change, if it is still what that change has made of it.
+
+    An undoing is a change, too: it can be undone.
+    """
+
+    of: ChangeId
+
+
+SetTable = SetDevice | SetStore | SetSharing | SetWard | SetHome
+TextChange = AddCamera | ChangeCamera | RemoveCamera | SetTable
+Changes = TextChange | UndoChange
 
 
 def keys_set(change: Changes) -> dict[str, Any]:
-    """The keys that a change sets, as plain values, but for the name by which it finds a camera."""
-    return {key: value for key, value in msgspec.to_builtins(change).items() if key not in ("change", "name")}
+    """The keys that a change sets, as plain values, but for those by which it finds a camera or another change."""
+    plain = msgspec.json.decode(msgspec.json.encode(change))        # in which a corner is a list, as in TOML
+    return {key: value for key, value in plain.items() if key not in ("change", "name", "of")}
 
 
 def in_short(change: Changes) -> dict[str, Any]:
-    """A change as the ledger tells it, without values."""
-    camera = {} if isinstance(change, SetDevice) else {"camera": change.name}
-    return {"what": change.__struct_config__.tag, "keys": sorted(keys_set(change)), **camera}
+    """A change as the ledger tells it, without values: what, its keys as in "motion.ignore", which camera."""
+    about = {"camera": change.name} if isinstance(change, AddCamera | ChangeCamera | RemoveCamera) else {}
+    undone = {"undoes": change.of} if isinstance(change, UndoChange) else {}
+    return {"what": change.__struct_config__.tag, "keys": sorted(_dotted(keys_set(change))), **about, **undone}
+
+
+def _dotted(values: dict[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from (f"{key}.{inner}" for inner in _dotted(value))
+        else:
+            yield key
 
 
 class SetupRequest(Struct, kw_only=True, frozen=True):
@@ -90,6 +200,17 @@ class SetupResult(Struct, kw_only=True, frozen=True, omit_defaults=True):
     done: bool
     problem: Problem = ""           # "" where it is done
     detail: str = ""                # for a technician, in English: file, line, key, without passwords
+
+
+class LastChange(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """Root's word: the newest change, while it can be undone, as the ledger tells it."""
+
+    id: str
+    wall_ms: int                    # when it was made
+    what: str
+    keys: list[str] = []
+    camera: str | None = None
+    undoes: str | None = None
 
 
 class LocalCamera(Struct, kw_only=True, frozen=True, omit_defaults=True):

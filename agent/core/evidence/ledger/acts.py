@@ -199,9 +199,10 @@ class SettingsChanged(Act, frozen=True, kw_only=True, omit_defaults=True):
 
     change: str                     # the id of the change
     by: str                         # page: the word, never the person
-    what: str                       # add_camera | change_camera | remove_camera | device
+    what: str                       # add_camera | change_camera | remove_camera | undo, or the table whose keys are set
     camera: str | None = None
-    keys: list[str] = []            # that are set
+    keys: list[str] = []            # that are set; "motion.ignore" for one of a table in the camera's
+    undoes: str | None = None       # the change that is undone
 
 
 class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
