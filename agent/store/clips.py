@@ -2,6 +2,7 @@
 
 A row's life: open -> done | recovered | lost, then deleting -> deleted. docs/design/storage.md tells it in prose.
 """
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -183,6 +184,12 @@ def newest_wall_ms(db: sqlite3.Connection) -> int | None:
 def hand_out(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
     """The ward has the footage of these clips, by its receipt: they are the first to make room when that is needed."""
     db.executemany("INSERT OR IGNORE INTO handed_out (clip) VALUES (?)", ((seq,) for seq in seqs))
+
+
+def shown_n(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
+    """How many of these clips there still are, finished or being written, and nobody has had them deleted."""
+    return db.execute("SELECT COUNT(*) FROM clip WHERE seq IN (SELECT value FROM json_each(?)) "
+                      "AND state IN ('open', 'done', 'recovered')", (json.dumps(list(seqs)),)).fetchone()[0]
 
 
 def totals(db: sqlite3.Connection) -> tuple[int, int]:

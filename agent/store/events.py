@@ -118,6 +118,12 @@ def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:
     return [row["event"] for row in rows]
 
 
+def shown_until_ms(db: sqlite3.Connection, event_id: int) -> int | None:
+    """When the last finished clip ends that shows the event, wall time; None without one."""
+    return db.execute(f"SELECT MAX({DATED.format(t='clip')} + dur_ms) FROM event_clip JOIN clip ON seq = clip "
+                      "WHERE event = ? AND state IN ('done', 'recovered')", (event_id,)).fetchone()[0]
+
+
 def drop_orphaned_thumbs(db: sqlite3.Connection, seqs: Sequence[int]) -> list[str]:
     """Forget the pictures of events whose clips are all gone, now that these are; returns their file names.
 

@@ -22,6 +22,8 @@ from agent.web.camera_search import CameraSearch
 from agent.web.cameras import CamerasPage
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
+from agent.web.film import FilmHandlers
+from agent.web.films import Films
 from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
 from agent.web.live import LiveHandlers, LiveStreams
@@ -84,13 +86,19 @@ def build(parts: PageParts) -> ASGIApp:
     pausing = PausePage(settings, parts.browsers)
     feeds = Feeds(parts.pool, parts.health, parts.clock)
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
+    films = Films(parts.pool, parts.folders, Path(settings.store.runtime), parts.clock)
+    filmed = FilmHandlers(settings, parts.pool, films, parts.clock)
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
     pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
     routes = [
         Route("/", pages.home),
         Route("/events", pages.events),
+        Route("/events/{event_id:row}.mp4", filmed.event),
+        Route("/events/{event_id:row}.json", filmed.event_told),
         Route("/events/{event_id:row}", pages.event),
+        Route("/film/{camera}.mp4", filmed.film),
+        Route("/film/{camera}.json", filmed.told),
         Route("/live/{camera}.mp4", views.stream),
         Route("/snapshot/{camera}.jpg", views.snapshot),
         Route("/live/{camera}", pages.live),

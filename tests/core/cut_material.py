@@ -7,7 +7,7 @@ import av
 
 from agent.core.media.fragments import Fragmenter
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
-from agent.core.media.mp4.cut import CutFilm, Strip, cut
+from agent.core.media.mp4.cut import CutFilm, Strip, cut, cut_keys
 from agent.core.media.mp4.read import read_head
 from tests.core.mp4_material import read_at
 
@@ -60,7 +60,15 @@ def record_all(stream: StreamInfo, packets: Sequence[Packet], starts: Sequence[i
 
 def films(clips: Sequence[Clip], begin_us: int, end_us: int) -> list[tuple[CutFilm, bytes]]:
     """What is cut out of the clips, with each whole file."""
-    found = cut([clip.strip for clip in clips], begin_us, end_us)
+    return _whole(clips, cut([clip.strip for clip in clips], begin_us, end_us))
+
+
+def key_films(clips: Sequence[Clip], begin_us: int, end_us: int, step_us: int = 0) -> list[tuple[CutFilm, bytes]]:
+    """The same of keyframes alone."""
+    return _whole(clips, cut_keys([clip.strip for clip in clips], begin_us, end_us, step_us))
+
+
+def _whole(clips: Sequence[Clip], found: Sequence[CutFilm]) -> list[tuple[CutFilm, bytes]]:
     return [(film, film.head(1_764_033_000) + b"".join(
         clips[run.strip].data[run.offset:run.offset + run.size_b] for run in film.runs)) for film in found]
 

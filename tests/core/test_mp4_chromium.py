@@ -12,7 +12,7 @@ import pytest
 
 from agent.core.media import nal
 from agent.core.media.mp4.write import Movie
-from tests.core.cut_material import films, record_all
+from tests.core.cut_material import films, key_films, record_all
 from tests.core.mp4_material import close, encode, write
 from tests.core.sound_material import hear, record
 from tests.rigs.wait import HANG_S
@@ -147,6 +147,18 @@ def test_what_is_cut_out_of_clips_plays_and_seeks(name, codec, tmp_path):
     assert said["duration"] == pytest.approx(film.dur_us / 1e6, abs=0.01) and said["duration"] > 3
     assert said["middle"] == pytest.approx(2.55, abs=0.001) and said["ready"] >= 2
     assert said["ended"] == pytest.approx(film.dur_us / 1e6, abs=0.2) and said["frames"] > 5
+
+
+@pytest.mark.parametrize("name", ["h264", "h264-b-frames-uneven"])
+def test_a_film_of_keyframes_alone_plays_and_seeks(name, tmp_path):
+    stream, packets = encode(name)
+    clips = record_all(stream, packets, [0, 15, 30, 60], packets[-1].dts_us + 66_667)
+    ((film, data),) = key_films(clips, 0, 1 << 50)
+    said = browse({"page": FILE_PAGE.encode(), "clip.mp4": data}, tmp_path)
+    assert "error" not in said and said["size"] == [stream.width, stream.height]
+    assert said["duration"] == pytest.approx(film.dur_us / 1e6, abs=0.01) and said["duration"] > 3
+    assert said["middle"] == pytest.approx(2.55, abs=0.001) and said["ready"] >= 2
+    assert said["ended"] == pytest.approx(film.dur_us / 1e6, abs=0.2)
 
 
 def test_an_open_clip_plays_too(tmp_path):

@@ -1,7 +1,7 @@
 """What an export will hold, before anything is written: films, clips, and the time that is missing."""
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from agent.core.media.mp4.read import Mp4Head, read_head
 from agent.store import boots
 from agent.store.clips import Clip
 from agent.store.encryption.file_keys import Keyring
-from agent.store.export.errors import ExportError, spell
+from agent.store.export.errors import ExportError, NothingRecorded, spell
 from agent.store.export.files import ClipFiles
 from agent.store.export.find import cameras, places_us, reaching_into, recorded_ms
 from agent.store.folders import Folders
@@ -42,16 +42,20 @@ class Export:
     file_key: FileKey           # opens clips that are encrypted
 
 
+Cutter = Callable[[Sequence[Strip], int, int], list[CutFilm]]
+
+
 def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int,
-            file_key: FileKey | None = None) -> Export:
+            file_key: FileKey | None = None, cutter: Cutter = cut) -> Export:
     """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error.
 
-    `file_key` opens clips that are encrypted; None: with the keys that this user may read.
+    `file_key` opens clips that are encrypted; None: with the keys that this user may read. `cutter` says which frames
+    are taken; the usual one takes all.
     """
     found = reaching_into(db, camera, begin_ms, end_ms)
     if not found:
-        raise ExportError(_nothing(db, camera, begin_ms, end_ms))
-    return _prepare(db, folders, file_key, found, (begin_ms, end_ms), end_ms)
+        raise NothingRecorded(_nothing(db, camera, begin_ms, end_ms))
+    return _prepare(db, folders, file_key, found, (begin_ms, end_ms), end_ms, cutter)
 
 
 def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
@@ -61,7 +65,7 @@ def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key:
 
 
 def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, found: list[Clip],
-             span_ms: tuple[int, int], promised_ms: int) -> Export:
+             span_ms: tuple[int, int], promised_ms: int, cutter: Cutter = cut) -> Export:
     """Footage that is not there by `promised_ms` is missing."""
     camera, (begin_ms, end_ms), file_key = found[0].camera, span_ms, key or Keyring(folders).file_key
     places = places_us(found)
@@ -72,7 +76,7 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
             begins = (begin_us for begin_us, head in zip(places, heads, strict=True) if head)
             strips = [Strip(files.reader(number), head, begin_us)
                       for number, (head, begin_us) in enumerate(zip(filter(None, heads), begins, strict=True))]
-            films = cut(strips, begin_ms * 1000, end_ms * 1000)
+            films = cutter(strips, begin_ms * 1000, end_ms * 1000)
     except (Mp4Error, LockedError) as error:
         raise ExportError(f"{camera}: {error}") from error
     except OSError as error:
@@ -80,7 +84,7 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
                           "see taimat doctor") from error
     if not films:
         whys = {_why(clip) for clip in found} - {""}
-        raise ExportError("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
+        raise NothingRecorded("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
     sure = all(boots.is_sure(db, clip.boot, clip.clock) for clip in clips)
     first_us = strips[films[0].strips[0]].begin_us
     gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, promised_ms * 1000)

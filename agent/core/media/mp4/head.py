@@ -78,8 +78,13 @@ def _sidx(timescale: int, references: Sequence[Reference]) -> bytes:
     """Behind it the first fragment begins at once, and the last stretch ends with the file."""
     entries = [SIDX_ENTRY.pack(stretch.size_b, stretch.duration, STARTS_WITH_KEY if stretch.key else 0)
                for stretch in references]
-    size = SIDX.size + SIDX_ENTRY.size * len(entries)
-    return SIDX.pack(size, b"sidx", 0x0100_0000, TRACK, timescale, 0, 0, 0, len(entries)) + b"".join(entries)
+    return sidx_head(timescale, len(entries)) + b"".join(entries)
+
+
+def sidx_head(timescale: int, entries_n: int) -> bytes:
+    """What an index begins with."""
+    size = SIDX.size + SIDX_ENTRY.size * entries_n
+    return SIDX.pack(size, b"sidx", 0x0100_0000, TRACK, timescale, 0, 0, 0, entries_n)
 
 
 def _moov(plan: HeadPlan, duration: int) -> bytes:

@@ -24,7 +24,8 @@ from agent.core.media.mp4.boxes import (
     traf_b,
 )
 from agent.core.media.mp4.entries import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds
-from agent.core.media.mp4.head import ENTRIES_MAX, HeadPlan, room_b
+from agent.core.media.mp4.head import ENTRIES_MAX, SIDX, SIDX_ENTRY, STARTS_WITH_KEY, HeadPlan, room_b, sidx_head
+from agent.core.media.mp4.index import Reference
 
 ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
 
@@ -123,6 +124,28 @@ def fragments(read_at: ReadAt, head: Mp4Head) -> Iterator[Fragment]:
             sound_due = range(sound_end, sound_end + LEAP_MAX)
         yield found
         offset, sequence = offset + found.size_b, sequence + 1
+
+
+def fragment_at(read_at: ReadAt, head: Mp4Head, offset: int) -> Fragment | None:
+    """The whole fragment that begins there, whatever its number; None if there is none."""
+    start = read_at(offset, MOOF.size)
+    if len(start) < MOOF.size:
+        return None
+    return _fragment(read_at, offset, MOOF.unpack(start)[-1], head.plan.audio is not None)
+
+
+def references(read_at: ReadAt, head: Mp4Head) -> list[Reference]:
+    """The index of a finished recording, from its first fragment to its last byte; [] of one without a true one."""
+    room = read_at(head.size_b - head.plan.room_b, head.plan.room_b) if head.plan.room_b >= BOX.size else b""
+    if len(room) < BOX.size or not room or BOX.unpack_from(room)[1] != b"free":
+        return []
+    index = room[BOX.unpack_from(room)[0]:]
+    if len(index) < SIDX.size or index[:SIDX.size] != sidx_head(head.plan.timescale, (len(index) - SIDX.size) // 12):
+        return []
+    found = [Reference(size_b, duration, flags == STARTS_WITH_KEY)
+             for size_b, duration, flags in SIDX_ENTRY.iter_unpack(index[SIDX.size:])]
+    end = head.size_b + sum(each.size_b for each in found)
+    return found if found and read_at(end - 1, 2)[1:] == b"" and read_at(end - 1, 1) else []
 
 
 def samples(read_at: ReadAt, head: Mp4Head, fragment: Fragment) -> Iterator[Sample]:

@@ -97,7 +97,7 @@ def _chosen(number: int, strip: Strip, begin_us: int, end_us: int, following: St
     filmed_n = max((n for n, each in enumerate(whole, 1) if each.samples_n), default=0)
     if not filmed_n or begin >= min(_end(whole[filmed_n - 1]) + strip.head.plan.reorder, given_over):
         return None
-    first_n = _first(strip, whole[:filmed_n], begin)
+    first_n = first_shown_by(strip, whole[:filmed_n], begin)
     last = _last(strip, whole[:filmed_n], first_n, end, given_over)
     if last is None:
         return None
@@ -105,7 +105,7 @@ def _chosen(number: int, strip: Strip, begin_us: int, end_us: int, following: St
     goes_on = (following is not None and following.shown_us < end_us
                and abs(strip.line_us(last_end) - following.begin_us) <= JOIN_US)
     complete = last_n == filmed_n - 1 and count == whole[last_n].samples_n
-    first = _picture(strip, whole[first_n])
+    first = first_picture(strip, whole[first_n])
     hearing = _hearing(strip, first.pts if first_n else 0, last_end, goes_on, complete)
     shares = [(each, each.samples_n) for each in whole[first_n:last_n]] + [(whole[last_n], count)]
     for each in whole[last_n + 1:]:
@@ -115,8 +115,8 @@ def _chosen(number: int, strip: Strip, begin_us: int, end_us: int, following: St
     return StripPart(number, strip, shares, first.dts, strip.shown(first), last_end, hearing)
 
 
-def _picture(strip: Strip, fragment: Fragment) -> Sample:
-    """The first one."""
+def first_picture(strip: Strip, fragment: Fragment) -> Sample:
+    """Of that fragment. Raises Mp4Error if the file has changed."""
     return next(samples(strip.read_at, strip.head, fragment))
 
 
@@ -124,10 +124,11 @@ def _end(fragment: Fragment) -> int:
     return fragment.base + fragment.duration
 
 
-def _first(strip: Strip, whole: Sequence[Fragment], begin: int) -> int:
+def first_shown_by(strip: Strip, whole: Sequence[Fragment], begin: int) -> int:
     """The fragment that begins with the last keyframe shown at `begin` or before, else the first one."""
     for number in range(len(whole) - 1, 0, -1):
-        if whole[number].key and whole[number].base <= begin and strip.shown(_picture(strip, whole[number])) <= begin:
+        each = whole[number]
+        if each.key and each.base <= begin and strip.shown(first_picture(strip, each)) <= begin:
             return number
     return 0
 

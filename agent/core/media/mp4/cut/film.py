@@ -5,7 +5,7 @@ closed; `stretches` tell where.
 """
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -201,9 +201,14 @@ def cut(strips: Sequence[Strip], begin_us: int, end_us: int) -> list[CutFilm]:
     Players take sizes and parameter sets from a file's beginning. Raises Mp4Error for too long a range, or if a file
     changes while it is read.
     """
+    return films_of(takes(strips, begin_us, end_us))
+
+
+def films_of(parts: Iterable[StripPart]) -> list[CutFilm]:
+    """These parts, one after another: another film wherever the camera's encoding changes. Raises Mp4Error."""
     films: list[CutFilm] = []
-    for take in takes(strips, begin_us, end_us):
-        if not films or not films[-1].fits(take.strip.head.plan):
-            films.append(CutFilm(take.strip.head.plan))
-        films[-1].add(take)
+    for part in parts:
+        if not films or not films[-1].fits(part.strip.head.plan):
+            films.append(CutFilm(part.strip.head.plan))
+        films[-1].add(part)
     return films
