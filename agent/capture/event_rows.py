@@ -11,7 +11,7 @@ from agent.capture.tamper import TamperRows
 from agent.capture.writer_jobs import BestLook, CameraGap, EventClose, EventOpen, Job, PauseNote, Tamper
 from agent.host.clock import Clock, Instant, at
 from agent.host.files import write_once
-from agent.store import announce, clips, events, pause
+from agent.store import absences, announce, clips, events, pause
 from agent.store.encryption.days import PublicDay
 from agent.store.folders import Folders
 from agent.store.names import picture
@@ -61,10 +61,13 @@ class EventRows:
             case Tamper():
                 self._rows.add(self._tampers.note(job, now))
             case CameraGap():
-                self._rows.add(
-                    lambda db: announce.camera(db, self._camera, now, job.code, job.detail, job.gap_s, job.over))
+                self._rows.add(lambda db: self._note_gap(db, job, now))
             case PauseNote():
                 self._rows.add(lambda db: pause.note(db, self._camera, job.by, now))
+
+    def _note_gap(self, db: sqlite3.Connection, gap: CameraGap, now: Instant) -> None:
+        announce.camera(db, self._camera, now, gap.code, gap.detail, gap.gap_s, gap.over)
+        absences.note_camera(db, self._camera, gap.gap_s, gap.over, now)
 
     def _begin(self, job: EventOpen, shown_by: Callable[[Instant], list[int]]) -> None:
         before = self._last if job.continues else None

@@ -193,6 +193,8 @@ class Keeper:
     def close(self) -> None:
         """End the process that packs, and close the databases."""
         self.judge.packager.close()
+        with contextlib.suppress(sqlite3.Error):
+            self.timekeeper.lives.note(self.db, self.role.clock.now())
         self.db.close()
         self.own.close()
 

@@ -12,7 +12,7 @@ from agent.keeper.deletion import PASS_N, drop_pictures, release_ballast, renew_
 from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
-from agent.store import clips, events, holds, retention_queries
+from agent.store import absences, clips, events, holds, retention_queries
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.holds import Hold
@@ -87,6 +87,7 @@ class Retention:
         clips.forget_deleted(db, ROWS_OF_DELETED_CLIPS_MAX)
         with transaction(db):
             drop_pictures(self.folders, events.forget(db, EVENTS_MAX))
+            absences.forget(db)
         renew_ballast(self.folders, settings.free_floor_pct)
         space = Space.of(self.folders)
         self.helpless = space.short(limits(settings))

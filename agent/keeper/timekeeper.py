@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from agent.core.clock import DISTRUST_S, RANK, ClockChange, ClockWatch
 from agent.host import clock_state
 from agent.host.clock import Instant
+from agent.keeper.life_notes import LifeNotes
 from agent.store import announce, boots, clips, meta
 from agent.store.database import transaction
 
@@ -27,6 +28,7 @@ class Timekeeper:
     watch: ClockWatch = field(default_factory=ClockWatch)
     step_ms: int | None = None          # the last one that we saw
     next_weighing_mono_s: float = 0.0
+    lives: LifeNotes = field(default_factory=LifeNotes)
 
     def recall(self, db: sqlite3.Connection, now: Instant) -> None:
         """Take up what earlier lives knew: what moves while nobody looks is seen by the next one. Raises sqlite3.Error.
@@ -42,6 +44,7 @@ class Timekeeper:
 
         What could not be written is seen again at the next look.
         """
+        self.lives.look(db, now)
         newest_wall_ms = clips.newest_wall_ms(db) if self.watch.is_news(now.clock) else None
         watch, seen, moved_ms = self.watch.step(now.mono_ms, now.wall_ms, now.clock, newest_wall_ms)
         if watch.offset_ms != self.watch.offset_ms or seen:

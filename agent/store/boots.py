@@ -3,6 +3,7 @@
 A boot's number says for certain which came first, whatever their clocks told. docs/design/time.md tells the rest.
 """
 import sqlite3
+from bisect import bisect_right
 
 from agent.core.clock import Anchor, dating
 
@@ -12,6 +13,15 @@ DATED = ("COALESCE((SELECT dates_ms FROM anchor WHERE anchor.boot = {t}.boot AND
 # Whether that is to be believed: the clock was right then, or later in the boot, and did not tell two times for right.
 SURE = ("CASE WHEN (SELECT doubtful FROM boot WHERE boot.id = {t}.boot) THEN 0 ELSE {t}.clock IN ('rtc', 'ntp') "
         "OR EXISTS (SELECT 1 FROM anchor WHERE anchor.boot = {t}.boot AND dates_ms IS NOT NULL) END")
+# Rowids of a camera's rows that may begin from :begin on, but for :longest, up to :end, out of an index on (camera,
+# boot, mono_ms, wall_ms) alone: by an anchor's date, or as first written in those of its boots that nothing dates.
+NEAR = ("SELECT {t}.rowid FROM anchor CROSS JOIN {t} ON {t}.boot = anchor.boot WHERE {which} AND camera = :camera "
+        "AND mono_ms BETWEEN :begin - dates_ms - :longest AND :end - dates_ms UNION ALL SELECT {t}.rowid FROM "
+        "(WITH RECURSIVE its (boot) AS (SELECT MIN(boot) FROM {t} WHERE {which} AND camera = :camera UNION ALL "
+        "SELECT (SELECT MIN(boot) FROM {t} WHERE {which} AND camera = :camera AND {t}.boot > its.boot) FROM its "
+        "WHERE its.boot IS NOT NULL) SELECT boot FROM its WHERE boot NOT IN "
+        "(SELECT boot FROM anchor WHERE dates_ms IS NOT NULL)) AS undated CROSS JOIN {t} ON {t}.boot = undated.boot "
+        "WHERE {which} AND camera = :camera AND wall_ms BETWEEN :begin - :longest AND :end")
 ANCHORS_MAX = 200       # of a boot are weighed anew: a clock that is thrown about for days costs no more than this
 
 
@@ -70,3 +80,30 @@ def is_sure(db: sqlite3.Connection, boot: str, clock: str) -> bool:
     row = db.execute(f"SELECT {SURE.format(t='it')} AS sure FROM (SELECT ? AS boot, ? AS clock) AS it",
                      (boot, clock)).fetchone()
     return bool(row["sure"])
+
+
+class Dates:
+    """DATED and SURE for many rows at once: the anchors are read once, and each boot is judged once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._sure: dict[tuple[str, str], bool] = {}
+        self._anchors: dict[str, tuple[list[int], list[int | None]]] = {}
+        rows = db.execute("SELECT boot, from_mono_ms, dates_ms FROM anchor ORDER BY boot, from_mono_ms")
+        for boot, from_mono_ms, dates_ms in rows:
+            begins, offsets = self._anchors.setdefault(boot, ([], []))
+            begins.append(from_mono_ms)
+            offsets.append(dates_ms)
+
+    def wall_ms(self, boot: str, mono_ms: int, wall_ms: int) -> int:
+        """The wall time of a row that was written with these."""
+        begins, offsets = self._anchors.get(boot, ((), ()))
+        place = bisect_right(begins, mono_ms) - 1
+        dates_ms = offsets[place] if place >= 0 else None
+        return wall_ms if dates_ms is None else dates_ms + mono_ms
+
+    def sure(self, boot: str, clock: str) -> bool:
+        """Whether that time is to be believed."""
+        if (boot, clock) not in self._sure:
+            self._sure[boot, clock] = is_sure(self._db, boot, clock)
+        return self._sure[boot, clock]

@@ -15,7 +15,7 @@ from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Clock
 from agent.host.files import open_plain, rename_durably, sync_folder
-from agent.store import announce, clips, events
+from agent.store import absences, announce, clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.names import PART, picture
@@ -45,6 +45,7 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
         except Unwritable as error:
             left_n += 1
             _log.error("%s can't be completed: %s; the next clip tries again", clip.name, error)
+    absences.ended(db, camera, absences.CAMERA, clock.now())        # told anew, if it still goes on
     for event in events.unfinished(db, camera):
         if event.id not in going_on:
             _cut_event(db, folders, event, clock)

@@ -1,7 +1,7 @@
 """Rows of events: opened at the first sight, closed with what was seen, tied to the clips that show them."""
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.host.clock import Instant
@@ -88,6 +88,12 @@ def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
     """Nobody saw the event's end: the process died, or looked away; `dur_ms` is how long it was seen."""
     db.execute("UPDATE event SET state = 'cut', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
+
+
+def mark_seen(db: sqlite3.Connection, ids: Iterable[int], now: Instant) -> None:
+    """Somebody of the household has looked at these events. Within the caller's transaction."""
+    db.executemany("INSERT OR IGNORE INTO seen (event, wall_ms) SELECT id, ? FROM event WHERE id = ?",
+                   ((now.wall_ms, number) for number in ids))
 
 
 def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:

@@ -18,7 +18,7 @@ from agent.core.evidence.ledger.acts import BY_ITSELF
 from agent.core.household.pause import UNREADABLE, By, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
-from agent.store import ledger, meta, outbox
+from agent.store import absences, ledger, meta, outbox
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 
@@ -126,6 +126,10 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
         ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
     if by in BY_ITSELF:
         ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
+    if known is not None:
+        absences.ended(db, camera, known.by, now)
+    if by is not None:
+        absences.began(db, camera, by, now)
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
     meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
 

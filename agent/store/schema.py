@@ -1,6 +1,6 @@
 """The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-SCHEMA = 13             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
+SCHEMA = 14             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
@@ -54,6 +54,8 @@ CREATE INDEX clip_by_camera ON clip (camera, seq, kind, bytes)     -- all that r
 CREATE INDEX clip_by_start ON clip (camera, boot, mono_ms, wall_ms)    -- which clips reach into a day: store.boots
     WHERE state IN ('open', 'done', 'recovered');
 CREATE INDEX clip_by_state ON clip (state, seq) WHERE state NOT IN ('done', 'recovered');
+CREATE INDEX clip_gone ON clip (camera, boot, mono_ms, wall_ms)       -- what a day has lost: store.recordings
+    WHERE state IN ('deleting', 'deleted', 'lost');
 CREATE INDEX clip_unhashed ON clip (seq) WHERE sha256 IS NULL AND state IN ('done', 'recovered');
 
 CREATE TABLE hold (                       -- a clip that retention must leave alone
@@ -86,6 +88,12 @@ CREATE TABLE event (
     code TEXT                             -- of a tamper event: core.vision.tamper.Kind
 ) STRICT;
 CREATE INDEX event_by_state ON event (state) WHERE state = 'open';
+CREATE INDEX event_by_start ON event (camera, boot, mono_ms, wall_ms);
+
+CREATE TABLE seen (                       -- events that somebody of the household has looked at
+    event INTEGER PRIMARY KEY REFERENCES event (id) ON DELETE CASCADE,
+    wall_ms INTEGER NOT NULL              -- when it was noted
+) STRICT;
 
 CREATE TABLE event_clip (                 -- which clips show which event
     event INTEGER NOT NULL REFERENCES event (id),
@@ -93,6 +101,27 @@ CREATE TABLE event_clip (                 -- which clips show which event
     PRIMARY KEY (event, clip)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX event_clip_by_clip ON event_clip (clip);
+
+CREATE TABLE absence (                    -- a time in which a camera gave nothing to record: store.absences
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    camera TEXT NOT NULL,
+    why TEXT NOT NULL,                    -- camera (it sent no picture), or by whose word: core.household.pause.By
+    boot TEXT NOT NULL,                   -- when it began, like the next three
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    dur_ms INTEGER                        -- NULL: it goes on
+) STRICT;
+CREATE INDEX absence_by_camera ON absence (camera, n);
+
+CREATE TABLE life (                       -- lives of the keeper: between two of them nothing was recorded
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,             -- of its begin, like wall_ms
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    last_mono_ms INTEGER NOT NULL         -- it was still there then
+) STRICT;
 
 CREATE TABLE outbox (                     -- messages for the ward until its receipt names them
     seq INTEGER PRIMARY KEY AUTOINCREMENT,    -- the contract's evt.seq: never reset, never used twice

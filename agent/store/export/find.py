@@ -6,15 +6,13 @@ clips are; from one start to the next the wall clock does, and never back into w
 import sqlite3
 from collections.abc import Sequence
 
+from agent.store import boots
 from agent.store.clips import COLUMNS, Clip
 
 LOST = "lost"               # the boot of clips whose rows were lost: each stands alone
 SEEN = "camera = :camera AND state IN ('open', 'done', 'recovered')"
 LONGEST_MS = 3_600_000      # clips are far shorter
-# Numbers of clips that may lie in the range, out of the index alone: by an anchor's date, or by the one first written.
-NEAR = (f"SELECT seq FROM anchor CROSS JOIN clip ON clip.boot = anchor.boot WHERE {SEEN} "
-        "AND mono_ms BETWEEN :begin - dates_ms - :longest AND :end - dates_ms "
-        f"UNION ALL SELECT seq FROM clip WHERE {SEEN} AND wall_ms BETWEEN :begin - :longest AND :end")
+NEAR = boots.NEAR.format(t="clip", which="state IN ('open', 'done', 'recovered')")
 
 
 def reaching_into(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> list[Clip]:

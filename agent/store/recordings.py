@@ -1,0 +1,143 @@
+"""What a day of a camera holds: what was recorded, what of it is gone, when nothing could be, and the events.
+
+Asked by wall time, as dated (store.boots). Of each row only what a day's line needs is read, so that a day costs the
+same in a store with 100,000 clips as in a small one.
+"""
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from agent.core.household.day_lane import Absent, Recorded, WallSpan
+from agent.store.boots import NEAR, Dates
+from agent.store.export.find import LONGEST_MS
+
+KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"
+CLIPS = ("SELECT seq, boot, mono_ms, wall_ms, clock, dur_ms, COALESCE(why, state) FROM clip WHERE seq IN ({near}) "
+         "ORDER BY seq")
+EVENTS = ("SELECT id, kind, code, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb IS NOT NULL, "
+          "EXISTS (SELECT 1 FROM seen WHERE seen.event = event.id) FROM event WHERE id IN ({near})")
+
+
+@dataclass(frozen=True, slots=True)
+class DayEvent:
+    """An event as a day's line shows it."""
+
+    id: int
+    camera: str
+    kind: str
+    code: str | None            # of kind "tamper"
+    state: str                  # open | done | cut
+    begin_ms: int
+    dur_ms: int | None
+    zones: tuple[str, ...]
+    thumb: bool
+    sure: bool                  # its date is to be believed
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDay:
+    """What the store knows of a camera between two wall times."""
+
+    footage: list[Recorded]
+    absent: list[Absent]
+    events: list[DayEvent]      # in the order of their dates
+    sure: bool                  # all dates in it are to be believed
+    held: list[WallSpan]           # recordings that somebody has had kept
+
+
+class ClipRow(NamedTuple):
+    """What a day's line needs of a clip."""
+
+    seq: int
+    boot: str
+    mono_ms: int
+    wall_ms: int                # as written
+    clock: str
+    dur_ms: int | None          # None: it is being recorded
+    why: str                    # it is gone; of one that is there its state
+
+
+def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
+    """All of it for `camera` between these wall times."""
+    kept, gone = _clips(db, camera, span, KEPT), _clips(db, camera, span, GONE)
+    holds = {seq for seq, in _plain(db, "SELECT clip FROM hold WHERE NOT work")}
+    known = [(row, footage) for row in kept if _meet(footage := _recorded(dates, row, now_ms), span)]
+    lost = [footage for row in gone if row.dur_ms and _meet(footage := _recorded(dates, row, now_ms, row.why), span)]
+    found = events(db, dates, camera, span)
+    return CameraDay(
+        footage=[footage for _, footage in known] + lost,
+        absent=[*absences(db, dates, camera, span), *off(db, dates, span)], events=found,
+        sure=all(dates.sure(row.boot, row.clock) for row, _ in known) and all(event.sure for event in found),
+        held=[WallSpan(footage.begin_ms, footage.end_ms) for row, footage in known if row.seq in holds])
+
+
+def _clips(db: sqlite3.Connection, camera: str, span: WallSpan, which: str) -> list[ClipRow]:
+    near = NEAR.format(t="clip", which=which)
+    return [ClipRow(*row) for row in _plain(db, CLIPS.format(near=near), **_values(camera, span))]
+
+
+def _plain(db: sqlite3.Connection, question: str, **values: Any) -> Iterable[Any]:
+    """Rows as tuples, which are quicker than rows with names."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor.execute(question, values)
+
+
+def _values(camera: str, span: WallSpan, longest_ms: int = LONGEST_MS) -> dict[str, Any]:
+    return {"camera": camera, "begin": span.begin_ms, "end": span.end_ms, "longest": longest_ms}
+
+
+def _recorded(dates: Dates, row: ClipRow, now_ms: int, gone: str = "") -> Recorded:
+    """A clip that is being recorded reaches up to now."""
+    begin_ms = dates.wall_ms(row.boot, row.mono_ms, row.wall_ms)
+    return Recorded(begin_ms, max(begin_ms, now_ms) if row.dur_ms is None else begin_ms + row.dur_ms, gone)
+
+
+def _meet(footage: Recorded, span: WallSpan) -> bool:
+    return footage.begin_ms < span.end_ms and footage.end_ms > span.begin_ms
+
+
+def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:
+    """The camera's events that reach into the span, in the order of their dates."""
+    found = []
+    for number, kind, code, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in _plain(
+            db, EVENTS.format(near=NEAR.format(t="event", which="TRUE")), **_values(camera, span)):
+        begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
+        if begin_ms < span.end_ms and begin_ms + (dur_ms or 0) >= span.begin_ms:
+            named = tuple(json.loads(zones)) if zones and zones != "[]" else ()
+            found.append(DayEvent(number, camera, kind, code, state, begin_ms, dur_ms, named, bool(thumb),
+                                  dates.sure(boot, clock), bool(seen)))
+    return sorted(found, key=lambda event: (event.begin_ms, event.id))
+
+
+def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[Absent]:
+    """When the camera gave nothing."""
+    found = []
+    for boot, mono_ms, wall_ms, dur_ms, why in _plain(
+            db, "SELECT boot, mono_ms, wall_ms, dur_ms, why FROM absence WHERE camera = :camera ORDER BY n",
+            camera=camera):
+        begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
+        if begin_ms < span.end_ms and (dur_ms is None or begin_ms + dur_ms > span.begin_ms):
+            found.append(Absent(begin_ms, None if dur_ms is None else begin_ms + dur_ms, why))
+    return found
+
+
+def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
+    """When the recorder was off: between two lives of the keeper."""
+    rows = _plain(db, "SELECT boot, mono_ms, wall_ms, last_mono_ms - mono_ms FROM life ORDER BY n")
+    lives = [WallSpan(begin_ms := dates.wall_ms(boot, mono_ms, wall_ms), begin_ms + lasted_ms)
+             for boot, mono_ms, wall_ms, lasted_ms in rows]
+    between = [WallSpan(before.end_ms, after.begin_ms) for before, after in pairwise(lives)]
+    return [Absent(*each, "off") for each in between
+            if each.begin_ms < span.end_ms and each.end_ms > max(span.begin_ms, each.begin_ms)]
+
+
+def days_with_footage(db: sqlite3.Connection, cameras: Sequence[str], days: Iterable[WallSpan]) -> list[bool]:
+    """For each of these spans whether footage of any of the cameras begins in it."""
+    asked = f"SELECT 1 FROM ({NEAR.format(t='clip', which=KEPT)}) LIMIT 1"
+    return [any(db.execute(asked, _values(camera, WallSpan(day.begin_ms, day.end_ms - 1), 0)).fetchone()
+                for camera in cameras) for day in days]
