@@ -5,7 +5,6 @@ orders apart.
 """
 import threading
 
-from agent.capture.clip_writer import without_picture
 from agent.capture.events import CameraEvents
 from agent.capture.live import LiveSocket
 from agent.capture.looks import LookSocket
@@ -14,7 +13,7 @@ from agent.capture.record_path import CONFIRM_S, RecordPath
 from agent.capture.recorder import Recorder
 from agent.capture.tamper import PAUSED, STOPPED
 from agent.capture.watch_path import WatchPath
-from agent.capture.writer_jobs import CameraGap, EventClose, PauseNote
+from agent.capture.writer_jobs import CameraGap, PauseNote
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
@@ -106,13 +105,13 @@ class Pipe:
     def pause(self, by: str | None) -> None:
         """See nothing, by whose word; None: see from now on. The ward is told.
 
-        What is open is closed, and every picture forgotten; what still comes is not looked at.
+        What is open is closed, and every picture forgotten once the event that ends has its own, which was seen before;
+        what still comes is not looked at.
         """
         with self._lock:
             if by and not self._paused_by:
                 self.record.pause()
-                self.record.tell(*(without_picture(job) if isinstance(job, EventClose) else job
-                                   for job in self.watch.end(PAUSED)))
+                self.record.tell(*self.watch.end(PAUSED))
                 self.watch.forget()
                 self.record.forget()
             if by != self._paused_by or not self._told:

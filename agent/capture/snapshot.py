@@ -46,7 +46,7 @@ class SnapshotSocket:
         until_mono_s = now_mono_s + DECODE_S
         picture = last_picture(info, packets, lambda: self._clock.mono_s() < until_mono_s)
         wide = self._wide_max if picture and self._wide_max and picture.width > self._wide_max else None
-        data = None if picture is None else jpeg(picture, QUALITY, wide)
+        data = None if picture is None else jpeg(picture, QUALITY, wide, for_lists=self._wide_max is None)
         if picture is None or data is None:
             return answer(Still(state="no_picture"))
         age_ms = None if picture.pts is None else max(0, int(now_mono_s * 1000) - picture.pts // 1000)

@@ -1,15 +1,18 @@
-"""A still picture out of encoded video: the last of some packets, decoded, as JPEG."""
+"""A still picture out of encoded video: the last of some packets, decoded, as JPEG with a small one in it."""
 import threading
 from collections.abc import Callable, Sequence
 
 import av
 import cv2
+import numpy as np
 
+from agent.core.media.jpeg import with_small
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable, is_small
 
 WIDTH = 640
 QUALITY = 80
+SMALL_WIDE, SMALL_QUALITY = 272, 55     # for lists: twice the 136 px that a row of them has for it
 
 
 def thumbnail(info: StreamInfo, packets: Sequence[Packet]) -> bytes | None:
@@ -46,8 +49,11 @@ def _last(decoder: BoundedDecoder, packets: Sequence[Packet], go_on: Callable[[]
     return (decoder.decode(None) or [picture])[-1]
 
 
-def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None) -> bytes | None:
-    """The picture as JPEG, `quality` 0 to 100, made `width` wide if that is given; None when it can't be converted."""
+def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None, for_lists: bool = True) -> bytes | None:
+    """The picture as JPEG, `quality` 0 to 100, made `width` wide if that is given; None when it can't be converted.
+
+    `for_lists`: with a small one in it (core.media.jpeg).
+    """
     wide = width or picture.width
     high = max(2, picture.height * wide // picture.width // 2 * 2) if width else picture.height
     try:
@@ -55,4 +61,12 @@ def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None) -> byte
     except (av.error.FFmpegError, ValueError):
         return None
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.tobytes() if done else None
+    if not done:
+        return None
+    return with_small(data.tobytes(), _small(pixels)) if for_lists and wide > SMALL_WIDE else data.tobytes()
+
+
+def _small(pixels: np.ndarray) -> bytes:
+    size = SMALL_WIDE, max(2, pixels.shape[0] * SMALL_WIDE // pixels.shape[1])
+    options = [cv2.IMWRITE_JPEG_QUALITY, SMALL_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    return cv2.imencode(".jpg", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), options)[1].tobytes()

@@ -103,7 +103,9 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/snapshot/{camera}.jpg", views.snapshot),
         Route("/live/{camera}", pages.live),
         Route("/clips/{name}.mp4", media.clip),
+        Route("/clips/{name}", pages.clip),
         Route("/thumbs/{event_id:row}.jpg", media.thumb),
+        Route("/thumbs/{event_id:row}-small.jpg", media.small),
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
         Route("/pause", pausing.change, methods=["POST"]),
@@ -172,6 +174,6 @@ def _error_pages(renderer: Renderer) -> dict[Any, ErrorPage]:
         return RedirectResponse("/pair", 303)
 
     card = told("error.card", 503)
-    return {HTTPException: told("error.missing", 404), CardTrouble: card, CardRefused: card,
-            KeeperSilent: _silent(renderer), NotPaired: stranger, NoChanges: told("error.setup", 409),
-            Exception: told("error.broken", 500)}
+    return {HTTPException: told("error.missing", 404), 410: told("error.gone", 410), CardTrouble: card,
+            CardRefused: card, KeeperSilent: _silent(renderer), NotPaired: stranger,
+            NoChanges: told("error.setup", 409), Exception: told("error.broken", 500)}

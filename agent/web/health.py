@@ -26,12 +26,13 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
 
 
 class HealthWatcher:
-    """Looks every LOOK_EVERY_S; `report` is the newest one, None before the first."""
+    """Looks every LOOK_EVERY_S and when a camera's state changes; `report` is the newest one, None before the first."""
 
     def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock, on_unpairing: Callable[[], None]) -> None:
         """`on_unpairing` is called, in the event loop, when somebody tells that a browser is paired no more."""
         self._inbox, self._monitor, self._clock, self._on_unpairing = inbox, monitor, clock, on_unpairing
         self._due_mono_s = clock.mono_s()
+        self._states: dict[str, str] = {}       # of the cameras, as last heard
         self.report: Report | None = None
 
     async def run(self) -> None:
@@ -46,6 +47,9 @@ class HealthWatcher:
         now_mono_s = self._clock.mono_s()
         if isinstance(message, Beat):
             self._monitor.receive(message, now_mono_s)
+            states = self._states | {each.camera: each.state for each in message.cameras}
+            if states != self._states:          # somebody may be waiting for it
+                self._states, self._due_mono_s = states, now_mono_s
         if now_mono_s >= self._due_mono_s:
             self._due_mono_s = now_mono_s + LOOK_EVERY_S
             self.report = self._monitor.look(now_mono_s)

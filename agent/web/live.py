@@ -9,8 +9,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from agent.config.settings import Camera, Settings
-from agent.core.contract import still as still_contract
-from agent.core.contract.still import LARGEST_B, StillError
 from agent.core.household.pause import Pauses
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
@@ -20,14 +18,13 @@ from agent.host.runtime import camera_socket
 from agent.store import pause
 from agent.store.folders import Folders
 from agent.web import fanout
-from agent.web.busy import ask_socket
 from agent.web.fanout import Fanout, NotLive, Viewer
 from agent.web.health import HealthWatcher
 from agent.web.present_camera import paused_of
 from agent.web.response import StreamedResponse
+from agent.web.still_picture import still_of
 from agent.web.store_pool import CardTrouble, StorePool
 
-STILL_S = 3.0               # capture needs one second at most
 CARD_S = 0.5                # how long a live picture waits for the card
 
 
@@ -144,13 +141,9 @@ class LiveHandlers:
         if self._paused(camera, await self._pool.ask(_pauses, self._folders)):
             return JSONResponse({"reason": "paused"}, 409)
         try:
-            async with asyncio.timeout(STILL_S):
-                answer = await ask_socket(camera_socket(self._runtime, "snap", camera.name), LARGEST_B)
-                still, jpeg = still_contract.parse(answer)
-        except (OSError, TimeoutError, StillError):
-            return JSONResponse({"reason": "camera_off"}, 503)
-        if still.state != "ok":
-            return JSONResponse({"reason": still.state}, 503)
+            jpeg = await still_of(self._runtime, camera.name)
+        except NotLive as error:
+            return JSONResponse({"reason": str(error)}, 503)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     async def _pauses_soon(self) -> Pauses | None:

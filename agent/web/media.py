@@ -1,22 +1,29 @@
-"""Clips and thumbnails: a name from the address is looked up in the store, and never becomes a path."""
+"""Clips and pictures of events: a name from the address is looked up in the store, and never becomes a path."""
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from agent.core.evidence.encrypted import DamagedError, LockedError
+from agent.core.media.jpeg import small_of
 from agent.store import clips, events
 from agent.store.encryption.clear_file import ClearFile, open_clear, open_clip
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
+from agent.web.fanout import NotLive
 from agent.web.file_answer import OpenedFile, answer_file
+from agent.web.still_picture import still_of
 from agent.web.store_pool import CardTrouble, StorePool
 
+HEAD_B = 66_000             # of a JPEG: its small picture lies within
 FINISHED = ("done", "recovered")
 # Neither a finished clip nor a thumbnail ever changes. Private: not for a proxy's memory.
 FOREVER = "private, max-age=31536000, immutable"
@@ -42,6 +49,45 @@ def _thumb(db: sqlite3.Connection, keys: Keyring, event_id: int) -> OpenedFile |
     return _found(lambda: open_clear(path, keys.file_key), f"e{event_id}")
 
 
+@dataclass(frozen=True, slots=True)
+class _InMemory:
+    """A small file that has been read, as a ClearFile."""
+
+    data: bytes
+
+    @property
+    def size_b(self) -> int:
+        """The size of all of it."""
+        return len(self.data)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`."""
+        return self.data[offset:offset + count]
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _small(db: sqlite3.Connection, keys: Keyring, event_id: int) -> OpenedFile | None:
+    """The small picture in that event's thumbnail, or all of one that has none."""
+    if (found := _thumb(db, keys, event_id)) is None:
+        return None
+    with contextlib.closing(found.file) as file:
+        try:
+            head = file.read_at(0, HEAD_B)
+            data = small_of(head) or head + file.read_at(len(head), file.size_b)
+        except (LockedError, DamagedError) as error:
+            _log.warning("%s", error)
+            raise CardTrouble from error
+    return OpenedFile(_InMemory(data), f'"s{event_id}-{len(data)}"')
+
+
+def _going_on(db: sqlite3.Connection, event_id: int) -> str | None:
+    """The camera of that event, while it goes on."""
+    event = events.get(db, event_id)
+    return event.camera if event is not None and event.state == "open" else None
+
+
 def _found(opened: Callable[[], ClearFile], tag: str) -> OpenedFile | None:
     try:
         file = opened()
@@ -61,7 +107,7 @@ class MediaFiles:
 
     def __init__(self, pool: StorePool, folders: Folders, runtime: Path) -> None:
         """In `runtime` the keeper is asked for the keys of encrypted files."""
-        self._pool, self._keys = pool, Keyring(folders, runtime)
+        self._pool, self._keys, self._runtime = pool, Keyring(folders, runtime), runtime
 
     async def clip(self, request: Request) -> ASGIApp:
         """/clips/NAME.mp4, whole or in parts."""
@@ -71,8 +117,21 @@ class MediaFiles:
         """/thumbs/EVENT.jpg."""
         return await self._answer(request, _thumb, request.path_params["event_id"], "image/jpeg")
 
+    async def small(self, request: Request) -> ASGIApp:
+        """/thumbs/EVENT-small.jpg: the event's picture for lists; of now, while it goes on."""
+        event_id = request.path_params["event_id"]
+        if (camera := await self._pool.ask(_going_on, event_id)) is None:
+            return await self._answer(request, _small, event_id, "image/jpeg")
+        try:
+            now = await still_of(self._runtime, camera)
+        except NotLive:
+            return PlainTextResponse("No picture of now\n", 404)
+        return Response(small_of(now) or now, headers={"cache-control": "no-store"}, media_type="image/jpeg")
+
     async def _answer(self, request: Request, opener: Opener, key: str | int, kind: str) -> ASGIApp:
         found = await self._pool.ask(opener, self._keys, key)
         if found is None:
+            if "text/html" in request.headers.get("accept", ""):        # somebody, and no player
+                raise HTTPException(410)
             return PlainTextResponse("No such recording\n", 404)
         return answer_file(request, self._pool, found, {"cache-control": FOREVER, "content-type": kind})

@@ -18,7 +18,7 @@ class Place:
 
 PLACES = (
     Place("nav.now", "/", "eye", ("/live/",)),
-    Place("nav.recordings", "/events", "film", ("/events/", "/handout")),
+    Place("nav.recordings", "/events", "film", ("/events/", "/clips/", "/handout")),
     Place("nav.sharing", "/requests", "share", ("/requests/",)),
     Place("nav.settings", "/cameras", "gear", ("/cameras/", "/browsers", "/pair")),
 )

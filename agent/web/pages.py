@@ -3,21 +3,23 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.config.settings import Settings
 from agent.core.household.pause import Pauses
 from agent.host.clock import Clock
-from agent.store import events, pause, requests
+from agent.store import clips, events, pause, requests
 from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from agent.web import present_camera, present_event, present_health
 from agent.web.access import COOKIE
 from agent.web.browsers import KeeperSilent
 from agent.web.busy import BusyAreas
-from agent.web.forms import number
+from agent.web.forms import number, own_path
 from agent.web.health import HealthWatcher
+from agent.web.media import FINISHED
 from agent.web.present_camera import paused_of
 from agent.web.present_event import EventView
 from agent.web.render import Renderer
@@ -25,7 +27,7 @@ from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
 from agent.web.words import PageWords
 
-HOME_EVENTS_N = 8
+HOME_EVENTS_N = 6
 PAGE_EVENTS_N = 24
 LOOK_AHEAD_N = 50           # ids are almost without holes: the next newer event lies among these
 
@@ -125,6 +127,18 @@ class Pages:
             return self.missing(request)
         shown = found.views(self._clock, self._renderer.words(request))[0]
         return self._renderer.page(request, "event.html", event=shown, older=older, newer=newer)
+
+    async def clip(self, request: Request) -> Response:
+        """/clips/NAME?back=PATH: one clip in a player, and the way back to where it was asked for."""
+        found = await self._pool.ask(clips.get, request.path_params["name"])
+        if found is None:
+            return self.missing(request)
+        if found.state not in FINISHED:
+            raise HTTPException(410)
+        said = self._renderer.words(request)
+        return self._renderer.page(
+            request, "clip.html", clip=found, day=said.day(found.wall_ms, self._clock.now().wall_ms),
+            clock=said.clock(found.wall_ms, seconds=True), back=own_path(request.query_params.get("back", "/")))
 
     async def live(self, request: Request) -> Response:
         """/live/CAMERA: one camera, large."""

@@ -177,6 +177,7 @@ class Tile:
     tone: str           # recording | idle | warn | alarm | paused | off: the dot's colour
     state: str
     remedy: str = ""
+    passing: bool = False       # it will be another one in some seconds
 
     @property
     def paused(self) -> bool:
@@ -206,7 +207,8 @@ def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, no
             lost = _lost_since(facts, worst, now, words)
             return Tile(camera.name, True, "alarm", lost, f"{said.title}. {said.remedy}")
         return Tile(camera.name, True, TONES[worst.severity], said.title, said.remedy)
-    return Tile(camera.name, True, *_everyday(facts, words))
+    tone, state = _everyday(facts, words)
+    return Tile(camera.name, True, tone, state, passing=state == words("camera.starting"))
 
 
 def _worst(name: str, conditions: Sequence[Condition]) -> Condition | None:
@@ -229,4 +231,6 @@ def _everyday(facts: CameraFacts | None, words: PageWords) -> tuple[str, str]:
         if facts.write_fault:
             return "alarm", words("camera.not_written")
         return ("recording", words("camera.recording")) if facts.recording else ("idle", words("camera.waiting"))
-    return ("idle", words("camera.starting")) if facts.state == "starting" else ("warn", words("camera.lost"))
+    if facts.state in ("starting", "paused"):       # paused by a report from before somebody let it record again
+        return "idle", words("camera.starting")
+    return "warn", words("camera.lost")

@@ -37,6 +37,7 @@ class EventView:
     note: str
     going_on: bool
     thumb: bool
+    small: str                  # address of a small picture, of now while it goes on; "" without one
     clip: ClipLink | None
 
 
@@ -57,7 +58,13 @@ def event_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWor
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
         lasted=words.span(event.dur_ms) if event.dur_ms is not None else "",
         length=words.length(event.dur_ms) if event.dur_ms is not None else "", note=note,
-        going_on=event.state == "open", thumb=event.thumb is not None, clip=clip)
+        going_on=event.state == "open", thumb=event.thumb is not None, small=_small(event, now), clip=clip)
+
+
+def _small(event: StoredEvent, now: Instant) -> str:
+    if event.state == "open" and event.kind == "motion":
+        return f"/thumbs/{event.id}-small.jpg?{now.mono_ms // 1000}"        # each time another one
+    return f"/thumbs/{event.id}-small.jpg" if event.thumb else ""
 
 
 def _kind(event: StoredEvent, words: PageWords) -> str:

@@ -81,9 +81,9 @@ class Renderer:
         return f"/static/{name}?{self._static[name].tag}"
 
 
-def _runs(items: Iterable[object], name: str) -> Iterator[tuple[object, list[object]]]:
-    """Groups of neighbours with the same attribute `name`, each as (value, items), in order."""
-    return ((value, list(run)) for value, run in itertools.groupby(items, operator.attrgetter(name)))
+def _runs(items: Iterable[object], *names: str) -> Iterator[tuple[object, list[object]]]:
+    """Groups of neighbours with the same attributes `names`, each as (value or values, items), in order."""
+    return ((value, list(run)) for value, run in itertools.groupby(items, operator.attrgetter(*names)))
 
 
 def _static(path: Path) -> Static:

@@ -1,16 +1,18 @@
 """The pause switch under a thumb: pause, see that it is paused, record again; and a snapshot."""
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
-from agent.store import pause
+from agent.store import clips, events, pause
+from agent.store.database import connect, transaction
 from tests.browser.test_page_in_chromium import SMALL_TARGETS
 from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household
+from tests.rigs.household import FRAME_US, Household, happen, write_clip
 from tests.rigs.livecam import LiveCam
-from tests.rigs.wait import until
+from tests.rigs.wait import Stopwatch, until
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
@@ -72,6 +74,39 @@ def test_one_camera_has_a_switch_of_its_own_and_its_picture_goes(house, browser)
     assert "Tạm dừng đến khi có người bật lại (từ trang này)" in words(browser)
     pauses = pause.load(house.folders)
     assert {name: word.by for name, word in pauses.cameras.items()} == {"gate": "command", "yard": "page"}
+
+
+def test_a_camera_that_records_again_says_so_within_seconds_and_shows_its_picture(house, browser):
+    paused = CameraFacts(camera="yard", state="paused", paused_by="page")
+    pause.put(house.folders, ["yard"], None, "page", house.clock.now())
+    house.beat(paused)
+    browser.open(f"{house.url}/live/yard")
+    browser.until("document.querySelector('.screen-note').textContent.startsWith('Camera đang tạm dừng.')")
+    pause.lift(house.folders, None)                                     # by another phone
+    with Stopwatch() as watch:
+        browser.open(f"{house.url}/live/yard")
+        assert "Đang khởi động" in words(browser) and "Mất hình" not in words(browser)
+        info, packets = movie()
+        cam = LiveCam(house.runtime, "yard", info, packets, FRAME_US)
+        house.beat(CameraFacts(camera="yard", state="ok", recording=True, last_frame_age_s=0.1))
+        browser.until("document.querySelector('#state-yard').textContent.includes('Đang ghi')")
+        browser.until("!document.querySelector('.badge').hidden")
+    assert watch.fair_s < 6
+    cam.close()
+
+
+def test_an_event_that_ends_while_somebody_watches_becomes_its_recording(house, browser):
+    event_id = happen(house.folders, house.clock.now(), "yard", done=False)
+    browser.open(f"{house.url}/events/{event_id}")
+    assert "Đang diễn ra" in words(browser) and browser.count("[data-live]") == 1
+    info, packets = movie()
+    with contextlib.closing(connect(house.folders.root)) as db, transaction(db):    # as a pause ends it
+        clip = db.execute("SELECT seq, name FROM clip WHERE state = 'open'").fetchone()
+        size_b = write_clip(house.folders.clip(clip["seq"], clip["name"]), info, packets)
+        clips.finish(db, clip["seq"], "done", 4000, size_b, len(packets))
+        events.finish(db, event_id, 2000, 0.2, 1, [], "test/1", None)
+    browser.until("document.querySelector('video')?.duration > 3")
+    assert "Đang diễn ra" not in words(browser)
 
 
 def test_the_choice_stays_open_while_the_page_freshens(house, browser):

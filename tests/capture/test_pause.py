@@ -1,4 +1,5 @@
 """A pause, from the household's word to a camera that sees nothing: at once, told once, whatever dies meanwhile."""
+import contextlib
 import os
 import socket
 import threading
@@ -12,7 +13,7 @@ from agent.capture.pauses import PauseWatch
 from agent.core.household.pause import UNREADABLE, Pause, Paused, Pauses
 from agent.host.clock import SystemClock
 from agent.host.runtime import camera_socket
-from agent.store import pause
+from agent.store import events, pause
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, film, shift
@@ -71,6 +72,15 @@ def test_a_paused_camera_closes_its_clip_and_lets_go_and_the_others_go_on(two: S
     assert (facts.paused_by, facts.fault, facts.recording, facts.last_frame_age_s) == ("page", None, False, None)
     assert two.recording("yard") == yard and two.facts()["yard"].state == "ok"
     two.tick_until(lambda: two.told("gate") == [("paused", "start", "page")], "the ward knows")
+
+
+def test_an_event_that_a_pause_ends_is_over_and_keeps_the_picture_that_was_seen_before(two: Shift):
+    with contextlib.closing(connect(two.folders.root)) as db:
+        two.tick_until(lambda: events.latest(db, "yard", 1), "something moves")
+        pause.put(two.folders, ["yard"], None, "page", CLOCK.now())
+        two.tick_until(lambda: events.latest(db, "yard", 1)[0].state == "done", "it is over")
+        event = events.latest(db, "yard", 1)[0]
+    assert event.thumb and two.folders.thumb(event.thumb).read_bytes().startswith(b"\xff\xd8")
 
 
 def test_what_is_resumed_records_again_and_the_ward_knows_since_when(two: Shift):

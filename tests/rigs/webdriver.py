@@ -67,8 +67,9 @@ class Browser:
         return until(lambda: self.run(f"return {script}"), script)
 
     def click(self, selector: str) -> None:
-        """Click what `selector` (CSS) finds first, as a person would."""
+        """Click what `selector` (CSS) finds first, as a person would who scrolls until no bar is over it."""
         found = self._call("POST", f"{self._session}/element", {"using": "css selector", "value": selector})
+        self.run("arguments[0].scrollIntoView({block: 'nearest', behavior: 'instant'})", found)
         self._call("POST", f"{self._session}/element/{next(iter(found.values()))}/click", {})
 
     def write(self, selector: str, text: str) -> None:

@@ -18,7 +18,7 @@ def test_home_shows_cameras_events_and_health(house):
     assert 'class="sentence"' in text and "Đồng hồ" in text
     assert '<html lang="vi">' in text
     assert text.count('data-live="/live/') == 2
-    assert 'src="/thumbs/2.jpg"' in text and 'poster="/thumbs/1.jpg"' in text
+    assert 'src="/thumbs/2-small.jpg"' in text and 'poster="/thumbs/1-small.jpg"' in text
     assert "Đang diễn ra" in text
 
 

@@ -32,6 +32,7 @@ def wrong(code: str, severity: str = "alarm", camera: str | None = None, unit: s
     (CameraFacts(camera="gate", state="ok", recording=False, write_fault="card_full"), "alarm",
      "Có hình nhưng không ghi được"),
     (CameraFacts(camera="gate", state="starting"), "idle", "Đang khởi động"),
+    (CameraFacts(camera="gate", state="paused", paused_by="page"), "idle", "Đang khởi động"),      # until a moment ago
     (CameraFacts(camera="gate", state="retrying"), "warn", "Mất hình"),
     (CameraFacts(camera="yard", state="ok"), "idle", "Chưa có tin từ camera này")])
 def test_a_cameras_everyday_states(hand_clock, facts, tone, state):

@@ -43,6 +43,11 @@ export class Screen {
     this.offer();
   }
 
+  // Something has changed at the camera: if the next try is waited for, it comes now.
+  hurry() {
+    if (this.wanted && this.waits) this.#connect();
+  }
+
   pause() {
     if (this.wanted) this.#leave();
   }
@@ -70,10 +75,12 @@ export class Screen {
     this.#say(reason);
     const wait = WAITS_MS[Math.min(this.tries++, WAITS_MS.length - 1)];
     this.retry = setTimeout(() => this.#connect(), wait);
+    this.waits = true;
   }
 
   #leave() {
     clearTimeout(this.retry);
+    this.waits = false;
     clearInterval(this.pace);
     this.going?.abort();
     this.badge.hidden = true;

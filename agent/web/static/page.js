@@ -45,10 +45,13 @@ async function freshen() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok) return;
     const newer = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (screens.length && !newer.querySelector("[data-live]")) return location.reload();      // it is a recording now
     for (const old of document.querySelectorAll("[data-fresh]")) {
       const fresh = newer.getElementById(old.id);
       if (old.contains(document.activeElement) || old.querySelector("details[open]")) continue;   // somebody chooses, or writes
-      if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
+      if (!fresh || fresh.innerHTML === old.innerHTML) continue;
+      old.replaceChildren(...fresh.childNodes);
+      if (old.id.startsWith("state-")) screens.find((screen) => screen.box.closest("article")?.contains(old))?.hurry();
     }
   } catch { /* the recorder is out of reach: the screens say so */ }
 }
