@@ -137,7 +137,7 @@ def test_words_of_several_people_at_once_are_all_kept(folders: Folders):
 
 
 def test_a_pause_that_can_not_be_kept_is_one_clear_line(tmp_path: Path):
-    with pytest.raises(StoreError, match=r"pause\.json: .*try it as root"):
+    with pytest.raises(StoreError, match=r"pause\.json: .*\(taimat doctor\)"):
         pause.put(Folders(tmp_path / "gone"), None, None, "command", CLOCK.now())
 
 
