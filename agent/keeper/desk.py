@@ -8,13 +8,14 @@ import logging
 import os
 import pwd
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from agent.config.settings import Store
 from agent.core.contract.decisions import (
     QUESTION_B_MAX,
     SOCKET,
@@ -24,14 +25,18 @@ from agent.core.contract.decisions import (
     ChangeSettings,
     DecideRequest,
     DecisionAnswer,
+    EraseSpan,
+    HoldClips,
     ListBrowsers,
     ListRequests,
+    MarkSeen,
     OpenLink,
     PairBrowser,
     PauseCameras,
     PauseFromHome,
     Question,
     Questions,
+    ReleaseClips,
     UnpairBrowser,
     UseFirstCode,
 )
@@ -43,6 +48,7 @@ from agent.host.clock import Clock
 from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
 from agent.keeper import command_keys
+from agent.keeper.footage_desk import FootageDesk
 from agent.keeper.ward_signature import WardSignature
 from agent.store import ledger, meta, pause
 from agent.store.database import StoreConnection, StoreError, connect, transaction
@@ -67,6 +73,8 @@ class DecisionDesk:
     setup: SetupFolders
     home: bool = False                      # Home Assistant may pause
     lock: access.PairingLock = field(default_factory=access.PairingLock)
+    store: Store = field(default_factory=Store)
+    erased: Callable[[], object] = lambda: None     # files of erased clips are to go
 
     def open(self, runtime: Path) -> SocketServer:
         """Listen in the runtime folder. Raises OSError."""
@@ -119,6 +127,9 @@ class DecisionDesk:
                     return DecisionAnswer(waiting={each.request: each.digest for each in decided.waiting(own)})
                 case DecideRequest():
                     return self._decide(own, db, question)
+                case MarkSeen() | HoldClips() | ReleaseClips() | EraseSpan():
+                    footage = FootageDesk(self.folders, self.store, self.erased)
+                    return DecisionAnswer(why=footage.answer(own, db, question, self.clock.now()))
         return DecisionAnswer()
 
     def _pair(self, own: sqlite3.Connection, db: sqlite3.Connection, question: PairBrowser) -> DecisionAnswer:

@@ -233,7 +233,8 @@ def serve(role: Role) -> None:
     patience = partial(role.heartbeat.beat, facts=KeeperFacts(fault="the database is damaged and is being repaired"))
     own, own_aside = open_own(role.folders, patience)
     desk = DecisionDesk(role.folders, role.clock, WardSignature(role.settings, role.folders),
-                        SetupFolders.beside(role.runtime), role.settings.home.enabled).open(role.runtime)
+                        SetupFolders.beside(role.runtime), role.settings.home.enabled, store=role.settings.store,
+                        erased=lambda: outlet.send(Poke(what="erase"), "keeper")).open(role.runtime)
     db, aside = repair.open_database(role.folders, patience)
     keeper = Keeper(role, db, own, outlet, board.read().serial, aside or own_aside)
     while not role.stop.is_set():

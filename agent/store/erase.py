@@ -3,15 +3,18 @@
 The rows are condemned here, and from that moment nobody is shown the clips; the keeper removes the files, and the keys
 of days of which nothing is left.
 """
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from agent.host.clock import Instant
-from agent.store import holds
-from agent.store.clips import COLUMNS, FINISHED, UNFINISHED, Clip
+from agent.store import events, holds
+from agent.store.clips import UNFINISHED, Clip
 from agent.store.database import transaction
 from agent.store.decisions import condemned
+from agent.store.export.find import cameras, reaching_into
 
 WHY = "erased"
 BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long
@@ -27,16 +30,31 @@ class Erasable(NamedTuple):
 
 def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Erasable:
     """The clips of one camera, or of all, with footage between these wall times."""
-    where = "(:camera IS NULL OR camera = :camera) AND wall_ms < :end AND COALESCE(wall_ms + dur_ms, :end) > :begin"
-    values = {"camera": camera, "begin": begin_ms, "end": end_ms}
-    source = f"SELECT {COLUMNS} FROM clip"
-    rows = db.execute(f"SELECT * FROM ({source} WHERE {FINISHED}) WHERE {where} ORDER BY seq", values).fetchall()
+    asked = cameras(db) if camera is None else [camera]
+    found = sorted((clip for each in asked for clip in reaching_into(db, each, begin_ms, end_ms)),
+                   key=lambda clip: clip.seq)
     held = {row["clip"] for row in db.execute("SELECT clip FROM hold")}
-    found = [Clip(**row) for row in rows]
-    open_n = db.execute(f"SELECT COUNT(*) FROM ({source} WHERE state = 'open' AND {UNFINISHED}) WHERE {where}",
-                        values).fetchone()[0]
-    return Erasable([clip for clip in found if clip.seq not in held],
-                    [clip for clip in found if clip.seq in held], open_n)
+    finished = [clip for clip in found if clip.state != "open"]
+    return Erasable([clip for clip in finished if clip.seq not in held],
+                    [clip for clip in finished if clip.seq in held], len(found) - len(finished))
+
+
+def digest(doomed: Iterable[Clip]) -> str:
+    """By which it is known whether other clips are meant by now: SHA-256 of their names, hex."""
+    return sha256("\n".join(sorted(clip.name for clip in doomed)).encode()).hexdigest()
+
+
+def events_of(db: sqlite3.Connection, doomed: Iterable[Clip]) -> list[int]:
+    """The events that these clips show, oldest first."""
+    return sorted({event for clip in doomed for event in events.of_clip(db, clip.seq)})
+
+
+def keys_n(db: sqlite3.Connection, doomed: Iterable[Clip]) -> int:
+    """How many days' keys open nothing any more without these clips, and so go with them."""
+    rows = db.execute("SELECT day_key, SUM(seq IN (SELECT value FROM json_each(?))) AS doomed_n, COUNT(*) AS all_n "
+                      "FROM clip WHERE day_key IS NOT NULL AND state NOT IN ('deleted', 'lost') GROUP BY day_key",
+                      (json.dumps([clip.seq for clip in doomed]),))
+    return sum(row["doomed_n"] == row["all_n"] for row in rows)
 
 
 def condemn(own: sqlite3.Connection, db: sqlite3.Connection, doomed: Sequence[Clip], now: Instant) -> None:

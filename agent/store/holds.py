@@ -28,6 +28,10 @@ class HoldError(Exception):
     """A hold can't be placed; the text names the remedy."""
 
 
+class HoldsFull(HoldError):
+    """All holds together have a ceiling, and this one would be above it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """One reason to keep one clip."""
@@ -49,7 +53,7 @@ def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip
             own.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms, state) VALUES (?, ?, ?, 'placed')",
                         (clip.name, reason, until_wall_ms))
         if (held_b := sum(map(_size_b, repeat(db), names(own)))) > ceiling_b:
-            raise HoldError(f"clips on hold would take {held_b / 1e9:.2f} GB, and {ceiling_b / 1e9:.2f} GB are all "
+            raise HoldsFull(f"clips on hold would take {held_b / 1e9:.2f} GB, and {ceiling_b / 1e9:.2f} GB are all "
                             "they may take: release some (taimat clips holds lists them), or raise hold_max_pct under "
                             "[store]")
     show(own, db, now)

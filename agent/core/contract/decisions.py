@@ -14,7 +14,7 @@ SOCKET = "keeper/decisions.sock"        # in the runtime folder
 
 Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
               "not_understood", "card", "unknown_key", "bad_signature", "other_order", "bad_args", "expired",
-              "old_version", "not_entitled", "no_setup"]
+              "old_version", "not_entitled", "no_setup", "no_room", "nothing_there"]
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
@@ -87,6 +87,39 @@ class AskSetup(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, t
     over: bool = False
 
 
+class MarkSeen(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="seen"):
+    """Somebody has looked at these events."""
+
+    events: list[int]
+
+
+class HoldClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="hold"):
+    """Keep a camera's recordings of a time, whatever the card needs."""
+
+    camera: str
+    begin_ms: int                   # wall times, as with EraseSpan
+    end_ms: int
+    note: str                       # what for; it goes into the ledger
+    days: int                       # for so long
+
+
+class ReleaseClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="release"):
+    """Let these recordings go when their time has come, as far as this note had them kept."""
+
+    clips: list[str]
+    note: str
+
+
+class EraseSpan(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="erase"):
+    """Erase a camera's recordings of a time for good: whole clips, those alone that were shown."""
+
+    camera: str
+    begin_ms: int
+    end_ms: int
+    held: bool = False              # also what is on hold
+    digest: str                     # of the clips that were shown: store.erase.digest
+
+
 class UseFirstCode(Question, kw_only=True, frozen=True, omit_defaults=True, tag="code"):
     """Root has found a pairing code on the boot partition: use it, if no browser was ever paired."""
 
@@ -107,7 +140,8 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
-             | PauseCameras | ChangeSettings | AskSetup | PauseFromHome | ChangeCommandKeys | UseFirstCode)
+             | PauseCameras | ChangeSettings | AskSetup | MarkSeen | HoldClips | ReleaseClips | EraseSpan
+             | PauseFromHome | ChangeCommandKeys | UseFirstCode)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
