@@ -13,8 +13,7 @@ from agent.cli.times import length_ms, moment_ms
 from agent.config.settings import Settings
 from agent.host.clock import SystemClock
 from agent.host.users import as_before
-from agent.store import boots, clips
-from agent.store.clips import Clip
+from agent.store import boots
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export
 from agent.store.export.errors import spell
@@ -22,7 +21,6 @@ from agent.store.export.find import cameras
 from agent.store.export.write import Tell
 from agent.store.folders import Folders
 
-PAGE_N = 500
 ASK = Path("-")
 
 
@@ -46,14 +44,6 @@ class FootageOptions:
     def span(self, settings: Settings, db: sqlite3.Connection) -> tuple[str, int, int]:
         """Camera, begin and end (Unix milliseconds) of a time that is named. Raises typer.BadParameter."""
         return camera_of(self.camera, settings, db), *range_ms(self.since, self.until, self.last, db)
-
-
-def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
-    """Finished clips, newest first, fetched page by page."""
-    before_seq = None
-    while page := clips.finished(db, camera, PAGE_N, before_seq):
-        yield from page
-        before_seq = page[-1].seq
 
 
 def camera_of(name: str | None, settings: Settings, db: sqlite3.Connection) -> str:

@@ -211,15 +211,8 @@ def _check_camera(camera: Any, path: Path) -> Iterator[ConfigProblem]:
     if camera.audio and raw:
         yield ConfigProblem((*path, "audio"),
                             f"is for network cameras and files: a {spec.scheme} camera brings no sound")
-    for key, areas in (("masks", camera.masks), ("motion.ignore", camera.motion.ignore)):
-        for area in areas:
-            if len(area) < 3 or not all(0 <= v <= 1 for corner in area for v in corner):
-                yield ConfigProblem((*path, *key.split(".")),
-                                    "takes areas of at least 3 corners, each [x, y] with 0 <= x, y <= 1 "
-                                    "(0, 0 is the top left of the picture)")
-                break
-    for key, text in zones.faults(camera):
-        yield ConfigProblem((*path, *key), text)
+    for fault in zones.faults(camera):
+        yield ConfigProblem((*path, *fault.path), fault.text)
 
 
 def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
-"""`[[camera.zone]]`: what is wrong with the zones of a camera, and what they are to the rooms that use them."""
+"""What is drawn on a camera's picture, zones, masks and ignored areas: what is wrong with it, what it is to others."""
 from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 from agent.config.positions import Path
 from agent.config.privacy import silenced
@@ -11,7 +12,10 @@ from agent.core.vision.zones.geometry import lies_within, size_of
 ZONES_MAX = 12              # of a camera: their names have to fit the message of an event
 SMALLEST = 1e-4             # of the picture: less than a few pixels of what the detector looks at
 
+CORNERS_MIN, POINTS_MIN = 3, 2      # of an area, of a line
+
 AREA = "at least 3 corners, each [x, y] with 0 <= x, y <= 1 (0, 0 is the top left of the picture)"
+FLAT = "encloses next to nothing: its corners lie on one line"
 LINE = "at least 2 points, each [x, y] with 0 <= x, y <= 1 (0, 0 is the top left of the picture)"
 
 
@@ -27,58 +31,79 @@ def zones_of(camera: Camera) -> list[zones.Zone]:
             for each in camera.zone if each.rule != "ignore"]
 
 
-def faults(camera: Camera) -> Iterator[tuple[Path, str]]:
-    """What is wrong: the key, from `zone` on, and the remedy."""
+FaultCode = Literal["same_name", "too_many", "few_corners", "few_points", "same_point", "flat", "unseen", "no_dwell",
+                    "misplaced"]
+
+
+class DrawnFault(NamedTuple):
+    """One thing that is wrong with what is drawn."""
+
+    path: Path              # the key below the camera: ("zone", 0, "area"), ("masks", 1)
+    code: FaultCode         # for the page, which has words of its own
+    text: str               # the remedy, for whoever edits the file
+
+
+def faults(camera: Camera) -> Iterator[DrawnFault]:
+    """What is wrong with a camera's masks, ignored areas and zones."""
+    for path, areas in ((("masks",), camera.masks), (("motion", "ignore"), camera.motion.ignore)):
+        for index, area in enumerate(areas):
+            if len(area) < CORNERS_MIN or not _within(area):
+                yield DrawnFault((*path, index), "few_corners", f"takes areas of {AREA}")
+            elif size_of(points(area)) < SMALLEST:
+                yield DrawnFault((*path, index), "flat", FLAT)
     names: set[str] = set()
     for index, zone in enumerate(camera.zone):
         if zone.name in names:
-            yield (("zone", index, "name"),
-                   f'"{zone.name}" is taken by another zone of this camera: each needs a name of its own')
+            yield DrawnFault(("zone", index, "name"), "same_name",
+                             f'"{zone.name}" is taken by another zone of this camera: each needs a name of its own')
         names.add(zone.name)
         wrong = list(_line_faults(zone) if zone.rule == "cross" else _area_faults(zone))
-        for key, text in wrong or _unseen(zone, camera):
-            yield ("zone", index, key), text
+        for key, code, text in wrong or _unseen(zone, camera):
+            yield DrawnFault(("zone", index, key), code, text)
     if len(camera.zone) > ZONES_MAX:
-        yield ("zone", ZONES_MAX), f"is one too many: a camera has at most {ZONES_MAX} zones"
+        yield DrawnFault(("zone", ZONES_MAX), "too_many", f"is one too many: a camera has at most {ZONES_MAX} zones")
+
+
+KeyFault = tuple[str, FaultCode, str]
 
 
 def _within(corners: Polygon) -> bool:
     return all(0 <= value <= 1 for corner in corners for value in corner)
 
 
-def _line_faults(zone: Zone) -> Iterator[tuple[str, str]]:
-    if len(zone.line) < 2 or not _within(zone.line):
-        yield "line", f'takes {LINE}: rule = "cross" is about what goes over it'
+def _line_faults(zone: Zone) -> Iterator[KeyFault]:
+    if len(zone.line) < POINTS_MIN or not _within(zone.line):
+        yield "line", "few_points", f'takes {LINE}: rule = "cross" is about what goes over it'
     elif any(a == b for a, b in zip(zone.line, zone.line[1:], strict=False)):
-        yield "line", "has the same point twice in a row: leave one out"
+        yield "line", "same_point", "has the same point twice in a row: leave one out"
     if zone.area:
-        yield "area", 'is for the other rules: rule = "cross" takes a line'
+        yield "area", "misplaced", 'is for the other rules: rule = "cross" takes a line'
     if zone.dwell_s:
-        yield "dwell_s", 'is for rule = "dwell"'
+        yield "dwell_s", "misplaced", 'is for rule = "dwell"'
 
 
-def _area_faults(zone: Zone) -> Iterator[tuple[str, str]]:
-    if len(zone.area) < 3 or not _within(zone.area):
-        yield "area", f'takes {AREA}: rule = "{zone.rule}" is about what is in it'
+def _area_faults(zone: Zone) -> Iterator[KeyFault]:
+    if len(zone.area) < CORNERS_MIN or not _within(zone.area):
+        yield "area", "few_corners", f'takes {AREA}: rule = "{zone.rule}" is about what is in it'
     elif size_of(points(zone.area)) < SMALLEST:
-        yield "area", "encloses next to nothing: its corners lie on one line"
+        yield "area", "flat", FLAT
     if zone.line:
-        yield "line", f'is for rule = "cross": rule = "{zone.rule}" takes an area'
+        yield "line", "misplaced", f'is for rule = "cross": rule = "{zone.rule}" takes an area'
     if zone.direction != "both":
-        yield "direction", 'is for rule = "cross"'
+        yield "direction", "misplaced", 'is for rule = "cross"'
     if zone.rule == "dwell" and not zone.dwell_s:
-        yield "dwell_s", 'is missing: rule = "dwell" takes a number of seconds, such as 10'
+        yield "dwell_s", "no_dwell", 'is missing: rule = "dwell" takes a number of seconds, such as 10'
     if zone.rule != "dwell" and zone.dwell_s:
-        yield "dwell_s", 'is for rule = "dwell"'
+        yield "dwell_s", "misplaced", 'is for rule = "dwell"'
 
 
-def _unseen(zone: Zone, camera: Camera) -> Iterator[tuple[str, str]]:
+def _unseen(zone: Zone, camera: Camera) -> Iterator[KeyFault]:
     """A zone that is right by itself but lies where nothing is ever seen."""
     if zone.rule == "ignore":
         return
     key, outline = ("line", zone.line) if zone.rule == "cross" else ("area", [*zone.area, zone.area[0]])
     for dark in (*silenced(camera), *camera.masks):
-        if len(dark) >= 3 and _within(dark) and lies_within(points(outline), points(dark)):
-            yield key, ("lies within an area that is ignored or masked, so nothing is ever seen there: "
-                        "move it, or make that area smaller")
+        if len(dark) >= CORNERS_MIN and _within(dark) and lies_within(points(outline), points(dark)):
+            yield key, "unseen", ("lies within an area that is ignored or masked, so nothing is ever seen there: "
+                                  "move it, or make that area smaller")
             return

@@ -87,6 +87,20 @@ class Film:
         promised_s = self.length_s
         self._torn = self._torn or promised_s is not None and line.length_s < promised_s - TORN_S
 
+    def picture(self, at_s: float) -> av.VideoFrame | None:
+        """The first picture that is shown `at_s` after the film's begin or later, else its last one; None without any.
+
+        It is decoded from the keyframe before, so ask for nothing else of this film afterwards.
+        """
+        stream = self._stream
+        begin, unit = stream.start_time or 0, stream.time_base
+        self._file.seek(begin + int(at_s / unit), stream=stream)
+        frame = None
+        for frame in self._frames():
+            if frame.pts is not None and (frame.pts - begin) * unit >= at_s:
+                break
+        return frame
+
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Every picture that can be decoded; after damage from the next keyframe on."""
         codec, whole = self._stream.codec_context, True

@@ -4,13 +4,14 @@ A row's life: open -> done | recovered | lost, then deleting -> deleted. docs/de
 """
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
 from agent.store.boots import DATED, SURE
 
+PAGE_N = 500                # rows that are fetched at a time
 FINISHED = "state IN ('done', 'recovered')"
 UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
 COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
@@ -162,6 +163,14 @@ def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100
         f"SELECT {COLUMNS} FROM clip WHERE {FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
         "ORDER BY seq DESC LIMIT ?3", (camera, before_seq, limit))
     return [Clip(**row) for row in rows]
+
+
+def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
+    """Finished clips, newest first, fetched page by page."""
+    before_seq = None
+    while page := finished(db, camera, PAGE_N, before_seq):
+        yield from page
+        before_seq = page[-1].seq
 
 
 def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:

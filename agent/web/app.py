@@ -27,12 +27,15 @@ from agent.web.films import Films
 from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
 from agent.web.live import LiveHandlers, LiveStreams
+from agent.web.looks import LooksPage
 from agent.web.media import MediaFiles
 from agent.web.outcome import OutcomePage
 from agent.web.pages import Pages
 from agent.web.pair import PairPage
 from agent.web.pause import PausePage
+from agent.web.picture import PicturePage
 from agent.web.plain_door import PlainDoor
+from agent.web.rehearsal import Rehearsals
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
 from agent.web.set_up import SetupPages
@@ -72,6 +75,7 @@ class PageParts:
     fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
     search: CameraSearch
     desk: SettingsDesk
+    rehearsals: Rehearsals
     port: int                       # where phones find the page
     led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
 
@@ -116,6 +120,7 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/requests/{n:int}/approve", asked.confirm),
         Route("/busy/forget", busy.forget, methods=["POST"]),
         *_setup_routes(parts, renderer),
+        *_picture_routes(parts, renderer, busy),
         Route("/pair", pairing.show, methods=["GET"]),
         Route("/pair", pairing.pair, methods=["POST"]),
         Route("/enter/{link}", pairing.enter),
@@ -150,6 +155,18 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/setup/done", steps.done),
         Route("/saving", outcome.show),
         Route("/saving.json", outcome.tell),
+    ]
+
+
+def _picture_routes(parts: PageParts, renderer: Renderer, busy: BusyAreas) -> list[Route]:
+    """Where a camera's picture is drawn on."""
+    settings = parts.settings
+    drawn = PicturePage(settings, parts.health, renderer, parts.clock, parts.desk, busy, parts.rehearsals)
+    return [
+        Route("/cameras/{name}/picture", drawn.show, methods=["GET"]),
+        Route("/cameras/{name}/picture", drawn.change, methods=["POST"]),
+        Route("/cameras/{name}/rehearsal/{n:row}.jpg", drawn.rehearsal_picture),
+        Route("/cameras/{name}/looks", LooksPage(settings).watch),
     ]
 
 

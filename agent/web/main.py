@@ -21,6 +21,7 @@ from agent.web.doors import CannotListen, Doors, open_doors, turn_away
 from agent.web.encrypted import context
 from agent.web.health import HealthWatcher, monitor
 from agent.web.live import LiveStreams
+from agent.web.rehearsal import Rehearsals
 from agent.web.server import PageServer
 from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import StorePool
@@ -47,7 +48,7 @@ def serve(parts: Role) -> None:
     health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
 
     desk = SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock)
-    search = CameraSearch(parts.settings.camera, parts.clock)
+    search, rehearsals = CameraSearch(parts.settings.camera, parts.clock), Rehearsals(parts.settings, parts.clock)
 
     def tick() -> None:
         if parts.heartbeat.due():
@@ -59,10 +60,11 @@ def serve(parts: Role) -> None:
     def end() -> None:
         streams.close()
         search.stop()
+        rehearsals.stop()
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                           streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None,
-                          desk=desk, search=search, port=doors.port, led_port=doors.led_port))
+                          desk=desk, search=search, rehearsals=rehearsals, port=doors.port, led_port=doors.led_port))
     _log.info("the page is at %s://%s:%d%s", "https" if tls else "http",
               f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
               f" and at port {doors.port}" if doors.port != web.port else "")

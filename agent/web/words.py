@@ -79,6 +79,10 @@ class PageWords:
         """A number with the language's decimal mark."""
         return f"{value:.{digits}f}".replace(".", self("time.decimal"))
 
+    def number_of(self, text: str) -> str:
+        """A number that is a text already, such as "0.1", with the language's decimal mark."""
+        return text.replace(".", self("time.decimal"))
+
     def _date(self, day: date, with_year: bool) -> str:
         return self("time.date_year" if with_year else "time.date", weekday=self(f"time.weekday.{day.isoweekday()}"),
                     day=day.day, month=self(f"time.month.{day.month}"), year=day.year)

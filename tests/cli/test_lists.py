@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.cli.events import changes
-from agent.cli.footage import PAGE_N, newest
 from agent.config.load import keep_as_good
 from agent.host.clock import Instant
 from agent.store import clips, events
 from agent.store.boots import date
+from agent.store.clips import PAGE_N, newest
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from tests.cli.cli import environment, taimat, write_config

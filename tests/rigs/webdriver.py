@@ -5,6 +5,7 @@ import http.client
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.rigs.wait import HANG_S, free_port, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+KEYS = {"TAB": "\ue004", "ENTER": "\ue007", "DELETE": "\ue017", "ARROW_LEFT": "\ue012", "ARROW_UP": "\ue013",
+        "ARROW_RIGHT": "\ue014", "ARROW_DOWN": "\ue015"}       # WebDriver, 17.4.2
 PHONE = {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}
 
 
@@ -71,6 +74,22 @@ class Browser:
         found = self._call("POST", f"{self._session}/element", {"using": "css selector", "value": selector})
         self.run("arguments[0].scrollIntoView({block: 'nearest', behavior: 'instant'})", found)
         self._call("POST", f"{self._session}/element/{next(iter(found.values()))}/click", {})
+
+    def drag(self, points: Sequence[tuple[float, float]]) -> None:
+        """Put a finger on the screen at the first point (pixels of what is in sight), lead it on, and lift it."""
+        (x, y), *others = [(round(x), round(y)) for x, y in points]
+        way = [{"type": "pointerMove", "duration": 20, "x": x, "y": y, "origin": "viewport"} for x, y in others]
+        self._actions("pointer", {"parameters": {"pointerType": "touch"}, "actions": [
+            {"type": "pointerMove", "duration": 0, "x": x, "y": y, "origin": "viewport"},
+            {"type": "pointerDown", "button": 0}, *way, {"type": "pointerUp", "button": 0}]})
+
+    def press(self, *keys: str) -> None:
+        """Press and let go of keys, one after the other: letters, or W3C's names such as ARROW_LEFT."""
+        self._actions("key", {"actions": [{"type": act, "value": KEYS.get(key, key)}
+                                          for key in keys for act in ("keyDown", "keyUp")]})
+
+    def _actions(self, kind: str, source: dict[str, Any]) -> None:
+        self._call("POST", f"{self._session}/actions", {"actions": [{"type": kind, "id": kind, **source}]})
 
     def write(self, selector: str, text: str) -> None:
         """Type `text` into a field."""

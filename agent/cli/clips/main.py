@@ -8,12 +8,11 @@ import typer
 from agent.cli.cameras import meant, titles
 from agent.cli.clips.erase import erase
 from agent.cli.clips.hold import hold, holds, release
-from agent.cli.footage import newest
 from agent.cli.options import Config, Json, Last, OnlyCamera
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, size, table, when
 from agent.store import boots, clips
-from agent.store.clips import Clip
+from agent.store.clips import Clip, newest
 from agent.store.folders import Folders
 
 app = typer.Typer(invoke_without_command=True, help="Look at the recordings, hold some, erase some.")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
-from agent.cli.footage import newest
 from agent.cli.terminal import size
 from agent.config.settings import Store
 from agent.core.health import forecast
@@ -15,6 +14,7 @@ from agent.core.health.facts import HostFacts
 from agent.host.probes import volume
 from agent.host.probes.machine import Probes
 from agent.host.users import step_down
+from agent.store.clips import newest
 from agent.store.database import FILE, StoreError, connect
 
 WRITTEN_B, PIECE_B = 8 * 1024 * 1024, 512 * 1024        # flushed after each piece, as the recorder does

@@ -1,27 +1,19 @@
 """Which footage is replayed, and with which camera's settings."""
-import io
 from dataclasses import dataclass
-from functools import partial
-from itertools import takewhile
 from pathlib import Path
-from typing import BinaryIO
 
 import typer
 
 from agent.cli.cameras import find, known
-from agent.cli.footage import newest
 from agent.cli.place import config_path, open_store
 from agent.cli.times import length_ms
 from agent.cli.tune.options import TuneOptions
 from agent.config.load import load
 from agent.config.settings import Camera, Settings
-from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
 from agent.footage.film import FootageError
+from agent.footage.recent import recent_clips, takes_of
 from agent.footage.reel import ReelFile
 from agent.host.clock import SystemClock
-from agent.store import boots
-from agent.store.clips import Clip
-from agent.store.encryption.clear_file import ClearStream, open_clip
 from agent.store.encryption.file_keys import Keyring
 
 NO_CAMERA = Camera(name="file", source="")      # whose settings are the defaults
@@ -61,24 +53,12 @@ def _of_store(options: TuneOptions, last: str) -> Choice:
     settings, folders, db = open_store(options.config)
     camera = _named(settings, options.camera)
     since_ms = SystemClock().now().wall_ms - long_ms
-    dated = (clip for clip in newest(db, camera.name) if clip.clock != "unset" or boots.offset_ms(db, clip.boot))
-    found = list(takewhile(lambda clip: _ends_ms(clip) > since_ms, dated))[::-1]
+    found = recent_clips(db, camera.name, since_ms)
     if not found:
         raise FootageError(f"no clip of {camera.name} is from the last {last}; ask for more, as in --last 7d, "
                            "or see what there is: taimat clips list")
-    begin_ms = found[0].wall_ms
-    keys = Keyring(folders, Path(settings.store.runtime))
-    paths = ((folders.clip(clip.seq, clip.name), (clip.wall_ms - begin_ms) / 1000) for clip in found)
-    takes = [ReelFile(path, began_s, partial(_opened, path, keys.file_key)) for path, began_s in paths]
-    return Choice(camera, takes, f"{camera.name}, last {last}", begin_ms / 1000)
-
-
-def _opened(path: Path, file_key: FileKey) -> BinaryIO:
-    """A clip in the clear. Raises FootageError and OSError."""
-    try:
-        return io.BufferedReader(ClearStream(open_clip(path, file_key)))
-    except (LockedError, DamagedError) as error:
-        raise FootageError(str(error)) from error
+    takes = takes_of(found, Keyring(folders, Path(settings.store.runtime)))
+    return Choice(camera, takes, f"{camera.name}, last {last}", found[0].wall_ms / 1000)
 
 
 def _named(settings: Settings, name: str | None) -> Camera:
@@ -87,8 +67,3 @@ def _named(settings: Settings, name: str | None) -> Camera:
     if name is None:
         raise typer.BadParameter(f"say which camera: --camera NAME; known: {known(settings.camera)}")
     return find(settings.camera, name)
-
-
-def _ends_ms(clip: Clip) -> int:
-    return clip.wall_ms + (clip.dur_ms or 0)
-

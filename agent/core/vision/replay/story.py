@@ -19,6 +19,7 @@ class ReplayEvent:
     score: float = 0.0              # the highest of it
     peak_s: float = 0.0             # and when that was
     largest: Box | None = None      # the largest object of it
+    largest_s: float = 0.0          # and when that was
     zones: tuple[str, ...] = ()     # names of those that were fulfilled, in the order in which they first were
     continues: bool = False         # the one before had become too long
 
@@ -71,4 +72,5 @@ def _grown(event: ReplayEvent, at_s: float, score: float, counted: Counted) -> R
     larger = event.largest is None or box.w * box.h > event.largest.w * event.largest.h
     return replace(event, ended_s=at_s, score=score if stronger else event.score,
                    peak_s=at_s if stronger else event.peak_s, largest=box if larger else event.largest,
+                   largest_s=at_s if larger else event.largest_s,
                    zones=tuple(dict.fromkeys(event.zones + counted.zones)))

@@ -51,6 +51,11 @@ def size_of(area: Sequence[Point]) -> float:
     return abs(sum(a.x * b.y - b.x * a.y for a, b in _sides(area))) / 2
 
 
+def mirrored(points: Sequence[Point], across: bool, down: bool) -> tuple[Point, ...]:
+    """The same place after the picture was turned left to right (`across`), upside down, or both."""
+    return tuple(Point(1 - each.x if across else each.x, 1 - each.y if down else each.y) for each in points)
+
+
 def _sides(area: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
     return pairwise([*area, area[0]])
 
