@@ -1,25 +1,20 @@
-"""A household's way by apt, in a Debian of its own without any network: a stick's folder, install, upgrade, purge."""
-import shutil
+"""An image is made from a stick's folder, in a Debian of its own without any network, where nothing of ours runs.
+
+A machine that runs is upgraded and purged in tests/systemd/test_life_cycle.py.
+"""
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.packaging import repository, wheels
-from tests.machines.debian import NotDebian, index, supply
-from tests.rigs.packaged import MACHINE, MOMENT_S, packaged
+from scripts.packaging import wheels
+from tests.machines.debian import NotDebian
+from tests.rigs.packaged import packaged
+from tests.rigs.stick import STICK, Stick, take_off_line
 from tests.systemd.machine import Machine, NoMachine
 
-LATER = "0.9.0"
 LIMIT_S = 300.0
-OURS = """
-Types: deb
-URIs: file:/srv/stick
-Suites: ./
-Signed-By: /srv/stick/taimat.asc
-"""
-DEBIANS = "Types: deb\nURIs: file:/srv/debian\nSuites: ./\nTrusted: yes\n"
 
 
 class Offline:
@@ -39,39 +34,17 @@ class Offline:
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def runs(self) -> str:
-        """The version that runs here, as taimat itself says."""
-        return self.run("taimat", "--version").split()[1]
-
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Path:
-    """A file with a secret key, as gpg exports it."""
-    if not shutil.which("gpg"):
-        pytest.skip("no gpg: apt install gpg")
-    home = tmp_path_factory.mktemp("gpg")
-    home.chmod(0o700)
-    gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
-    subprocess.run([*gpg, "--quick-generate-key", "Taimat tests", "ed25519", "sign", "never"], check=True)
-    (home / "secret.asc").write_bytes(subprocess.run([*gpg, "--armor", "--export-secret-keys"], check=True,
-                                                     capture_output=True).stdout)
-    return home / "secret.asc"
-
-
-@pytest.fixture(scope="module")
-def offline(key: Path, tmp_path_factory) -> Iterator[Offline]:
+def offline(tmp_path_factory) -> Iterator[Offline]:
     """With the stick of this version in it, and of Debian's packages those that it needs."""
     folder = tmp_path_factory.mktemp("offline")
     try:
         made = packaged()
         with Machine(folder) as machine:
-            root = machine.root
-            index(root / "srv/debian", supply(MACHINE, root / "var/lib/dpkg/status", made.deb))
-            repository.add(root / "srv/stick", {path.name: path.read_bytes() for path in (made.deb, made.board)},
-                           str(key), MOMENT_S)
-            (root / "etc/apt/sources.list").unlink(missing_ok=True)
-            (root / "etc/apt/sources.list.d/taimat.sources").write_text(f"{OURS}\n{DEBIANS}")
-            yield Offline(root)
+            take_off_line(machine.root, made.deb)
+            Stick(machine.root / STICK.lstrip("/"), folder / "gpg").add(made.deb, made.board)
+            yield Offline(machine.root)
     except (NoMachine, NotDebian, wheels.NoWheel) as reason:
         pytest.skip(str(reason))
 
@@ -85,7 +58,7 @@ def installed(offline: Offline) -> Offline:
 
 
 def test_a_list_that_somebody_else_has_written_is_refused(offline: Offline):
-    signed = offline.root / "srv/stick/InRelease"
+    signed = offline.root / STICK.lstrip("/") / "InRelease"
     right = signed.read_text()
     try:
         signed.write_text(right.replace("Origin: Taimat", "Origin: Taimot"))
@@ -97,10 +70,10 @@ def test_a_list_that_somebody_else_has_written_is_refused(offline: Offline):
 
 
 def test_it_installs_by_its_name_and_runs(installed: Offline):
-    assert installed.runs() == packaged().version
+    assert installed.run("taimat", "--version").split()[1] == packaged().version
     said = installed.run("dpkg", "--verify", "taimat")
     assert not said.strip(), said
-    assert "/srv/stick" in installed.run("apt-cache", "policy", "taimat")
+    assert STICK in installed.run("apt-cache", "policy", "taimat")
 
 
 def test_its_files_take_their_place_on_the_disk_once(installed: Offline):
@@ -109,24 +82,3 @@ def test_its_files_take_their_place_on_the_disk_once(installed: Offline):
     (folder,) = (installed.root / "opt/taimat/libraries").iterdir()
     assert (folder / library.relative_to(installed.root / "usr/lib/taimat/libraries")).samefile(library)
     assert [*(installed.root / "opt/taimat").rglob("*.pyc")], "no start compiles anything"
-
-
-def test_an_upgrade_takes_over_and_purge_leaves_only_what_was_recorded(installed: Offline, key: Path):
-    later = packaged(LATER)
-    repository.add(installed.root / "srv/stick", {later.deb.name: later.deb.read_bytes()}, str(key), MOMENT_S + 60)
-    installed.run("apt-get", "update")
-    assert f"taimat ({LATER}" in installed.run("apt-get", "--simulate", "upgrade")
-    installed.run("apt-get", "-y", "upgrade")
-    assert installed.runs() == LATER
-    clip = installed.root / "var/lib/taimat/clips/a.mp4"
-    clip.write_bytes(b"a clip")
-    (installed.root / "etc/taimat/taimat.toml").write_text("# ours\n")
-    said = installed.run("apt-get", "-y", "remove", "taimat")
-    assert (installed.root / "etc/taimat/taimat.toml").exists() and not (installed.root / "opt/taimat").exists()
-    said = installed.run("apt-get", "-y", "purge", "taimat")
-    assert "rm -r /var/lib/taimat" in said
-    assert clip.read_bytes() == b"a clip"
-    elsewhere = [word for path in ("/var/lib/taimat*", "/srv/*", "/var/cache/*", "/var/lib/apt/*")
-                 for word in ("-not", "-path", path)]
-    left = installed.run("find", "/", "-xdev", "-name", "*taimat*", *elsewhere).split()
-    assert left == ["/etc/apt/sources.list.d/taimat.sources"]

@@ -32,7 +32,7 @@ class Lan:
 
     def __enter__(self) -> "Lan":
         with contextlib.ExitStack() as stack:
-            self._recorder, self._cameras = (stack.enter_context(_Machine()) for _ in range(2))
+            self._recorder, self._cameras = (stack.enter_context(Network()) for _ in range(2))
             self._recorder.do("ip", "link", "add", "lan", "type", "veth", "peer", "name", "lan",
                               "netns", str(self._cameras.pid))
             for machine, addresses in ((self._recorder, [RECORDER]), (self._cameras, [ONVIF_CAMERA, PLAIN_CAMERA])):
@@ -62,7 +62,7 @@ class Lan:
         return process.communicate(timeout=HANG_S)[0]
 
 
-class _Machine:
+class Network:
     """A network namespace, kept by a process that waits for its input to end."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class _Machine:
         return subprocess.Popen(["nsenter", "--target", str(self.pid), "--net", *command], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more)
 
-    def __enter__(self) -> "_Machine":
+    def __enter__(self) -> "Network":
         return self
 
     def __exit__(self, *_: object) -> None:

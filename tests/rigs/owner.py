@@ -45,7 +45,7 @@ def add_camera(phone: Phone, title: str, address: str, until_runs: Callable[[], 
     def offered() -> list[str]:
         return USE.findall(opened(phone, "/cameras", limit_s).text)
     known = set(offered())
-    phone.post("/cameras/search", at=address, user="", password="", by_hand="1", next="/cameras")
+    phone.post("/search", at=address, user="", password="", by_hand="1", next="/cameras")
     key = until(lambda: next(iter(set(offered()) - known), ""), "the camera is found", limit_s)
     with Stopwatch() as watch:
         visit = phone.post("/cameras", **{f"use-{key}": "on", f"title-{key}": title, "next": "/cameras"})

@@ -1,6 +1,7 @@
-"""Packages of this very checkout for this machine, made once as long as nothing that goes into them changes.
+"""Packages of this very checkout, made once as long as nothing that goes into them changes.
 
-Weakly packed, signed by a key of the tests. A later version is the same code with another number.
+Weakly packed, signed by a key of the tests. A later version is the same code with another number; one that shall not
+work has a line more.
 """
 import fcntl
 import hashlib
@@ -12,13 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.packaging import maker, signer, wheels
+from scripts.packaging import maker, recorder, signer, wheels
 
 REPO = Path(__file__).resolve().parents[2]
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
 INGREDIENTS = ("agent", "systemd", "firmware_cfg", "scripts/packaging", "requirements.lock", "CHANGELOG.md")
 MOMENT_S = 1_795_000_000
 KEPT_N, KEPT_S = 8, 7200.0  # packages of earlier checkouts; another run may be at work with one that is young
+
+
+class Edit(NamedTuple):
+    """In a file of the checkout, one text takes another's place."""
+
+    path: str
+    was: str
+    then: str
 
 
 class Packaged(NamedTuple):
@@ -31,9 +40,12 @@ class Packaged(NamedTuple):
     public: Path
 
 
-def packaged(version: str = "") -> Packaged:
-    """This checkout as packages of that version, or of its own. Raises NoWheel where the wheels can't be had."""
-    if not MACHINE:
+def packaged(version: str = "", machine: str = MACHINE, edit: Edit | None = None, is_light: bool = False) -> Packaged:
+    """This checkout, edited, as packages of that version, or of its own; `machine` is Debian's word for a processor.
+
+    `is_light`: the light release alone, in a fifth of the time. Raises NoWheel where the wheels can't be had.
+    """
+    if not machine:
         raise wheels.NoWheel(f"no package is made for {platform.machine()}")
     version = version or maker.version(REPO)
     cache = wheels.cache() / "packages"
@@ -44,16 +56,16 @@ def packaged(version: str = "") -> Packaged:
         if not (cache / "release.pem").exists():
             (cache / "release.key").unlink(missing_ok=True)
             signer.new(cache / "release.key")
-        folder = cache / f"{version}-{_digest()}"
+        folder = cache / f"{version}-{machine}{'-light' * is_light}-{_digest(edit)}"
         if not folder.is_dir():
-            _make(folder, version, cache / "release.key")
+            _make(folder, version, machine, edit, cache / "release.key", is_light)
         os.utime(folder)
-    name = f"taimat_{version}_{MACHINE}"
+    name = f"taimat_{version}_{machine}"
     return Packaged(version, folder / f"{name}.deb", folder / f"{name}.update",
                     folder / f"taimat-board_{version}_all.deb", cache / "release.pem")
 
 
-def _make(folder: Path, version: str, key: Path) -> None:
+def _make(folder: Path, version: str, machine: str, edit: Edit | None, key: Path, is_light: bool) -> None:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     source = part / "source"
@@ -62,18 +74,26 @@ def _make(folder: Path, version: str, key: Path) -> None:
             shutil.copytree(REPO / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif (REPO / name).exists():
             shutil.copy(REPO / name, source / name)
-    about = source / "agent/__init__.py"
-    about.write_text(about.read_text().replace(f'"{maker.version(REPO)}"', f'"{version}"'))
+    number = Edit("agent/__init__.py", f'"{maker.version(REPO)}"', f'"{version}"')
+    for each in (number, edit) if edit else (number,):
+        text = (source / each.path).read_text()
+        assert each.was in text, each
+        (source / each.path).write_text(text.replace(each.was, each.then, 1))
     recipe = maker.Recipe(source, version, MOMENT_S, signer.read(key, None, MOMENT_S), is_fast=True)
-    for name, data in {**recipe.recorder(MACHINE), **recipe.board()}.items():
+    for name, data in (_light(recipe, machine) if is_light else {**recipe.recorder(machine), **recipe.board()}).items():
         (part / name).write_bytes(data)
     shutil.rmtree(source)
     part.rename(folder)
 
 
-def _digest() -> str:
+def _light(recipe: maker.Recipe, machine: str) -> dict[str, bytes]:
+    package = recorder.build(recipe.source, machine, wheels.fetched(machine), recipe.version, MOMENT_S, recipe.signer)
+    return {f"{package.file.removesuffix('.deb')}.update": recorder.light(package, MOMENT_S, recipe.is_fast)}
+
+
+def _digest(edit: Edit | None) -> str:
     """Of all that goes into a package of this checkout."""
-    whole = hashlib.sha256()
+    whole = hashlib.sha256(repr(edit).encode())
     for path in sorted(_ingredients()):
         whole.update(f"{path.relative_to(REPO)} {path.stat().st_size}\n".encode() + path.read_bytes())
     return whole.hexdigest()[:16]

@@ -82,9 +82,9 @@ class Phone:
         connection.sock.settimeout(VISIT_S)
         self.fingerprint = connection.sock.getpeercert(binary_form=True) or b""
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"Accept": "text/html", "Cookie": cookies}
+        name = self.host if self.port == 443 else f"{self.host}:{self.port}"
+        headers = {"Host": name, "Accept": "text/html", "Cookie": cookies}
         if body is not None:
-            name = self.host if self.port == 443 else f"{self.host}:{self.port}"
             headers |= {"Origin": f"https://{name}", "Content-Type": "application/x-www-form-urlencoded"}
         try:
             connection.request(method, path, body, headers)

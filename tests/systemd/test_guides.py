@@ -5,23 +5,21 @@ configuration, a film is written into it as the camera `gate`, so that there is 
 """
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from scripts.packaging import repository
 from scripts.packaging.wheels import NoWheel
 from tests.machines.debian import Archive, NotDebian, index
 from tests.rigs import footage
 from tests.rigs.guides import GUIDES, NEEDS, Block, blocks
-from tests.rigs.packaged import MOMENT_S, packaged
+from tests.rigs.packaged import packaged
+from tests.rigs.stick import DEBIANS, STICK, Stick
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine, root_image
 
 USER = "pi"
-REPOSITORY, STICK = "/srv/debian", "/media/usb/taimat"
 SETTINGS = "/etc/taimat/taimat.toml"
 CAMERA = """
 [[camera]]
@@ -79,24 +77,14 @@ class Desk:
             until(lambda: self.machine.run("taimat", "clips", "list", "--json", check=False), "the first clip")
 
 
-def lay_repository(folder: Path, packages: Sequence[Path], work: Path) -> None:
-    """What the maker puts onto a stick, signed by a new key."""
-    gpg = ("gpg", "--homedir", work, "--batch", "--quiet", "--passphrase", "")
-    work.mkdir(mode=0o700)
-    subprocess.run([*gpg, "--quick-generate-key", "Maker <maker@example.org>", "ed25519", "sign", "never"], check=True)
-    secret = subprocess.run([*gpg, "--armor", "--export-secret-keys"], check=True, capture_output=True).stdout
-    (work / "secret.asc").write_bytes(secret)
-    repository.add(folder, {path.name: path.read_bytes() for path in packages}, str(work / "secret.asc"), MOMENT_S)
-
-
 def furnish(machine: Machine, packages: Sequence[Path]) -> None:
     """Debian's packages in a folder instead of the network, a default user with sudo, ours in the home folder."""
     archive = Archive("amd64").fresh()
     needed = archive.needed(root_image() / "var/lib/dpkg/status", *packages, "sudo")
-    index(machine.root / REPOSITORY.lstrip("/"), needed)
+    index(machine.root / DEBIANS.lstrip("/"), needed)
     for path in (machine.root / "etc/apt/sources.list.d").iterdir():
         path.unlink()
-    machine.write("/etc/apt/sources.list", f"deb [trusted=yes] file:{REPOSITORY} ./\n")
+    machine.write("/etc/apt/sources.list", f"deb [trusted=yes] file:{DEBIANS} ./\n")
     shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
     machine.write("/etc/hostname", "taimat\n")
     machine.write("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 taimat\n")
@@ -115,7 +103,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         with Machine(folder) as machine:
             made = packaged()
             furnish(machine, [made.deb])
-            lay_repository(machine.root / STICK.lstrip("/"), [made.deb, made.board], folder / "gpg")
+            Stick(machine.root / STICK.lstrip("/"), folder / "gpg").add(made.deb, made.board)
             yield Desk(machine)
     except (NoMachine, NotDebian, NoWheel) as reason:
         pytest.skip(f"no machine: {reason}")

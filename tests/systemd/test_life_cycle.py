@@ -1,0 +1,223 @@
+"""A recorder's life: apt brings it, a phone sets it up, versions come and go, apt takes it away.
+
+One boot, and the tests go on from one another. The packages are those of this checkout, the camera is a real RTSP
+server in the house, whose network begins at the other end of a cable. What has been recorded before a step can be read
+after it.
+"""
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from scripts.packaging.wheels import NoWheel
+from tests.cli.cli import taimat
+from tests.machines.debian import NotDebian
+from tests.rigs import footage, rtsp
+from tests.rigs.lan import PLAIN_CAMERA, RECORDER
+from tests.rigs.owner import CODE, add_camera, asks_for_the_code, opened, pair
+from tests.rigs.packaged import Edit, packaged
+from tests.rigs.phone import Phone, dial_within
+from tests.rigs.rtsp import RtspCamera
+from tests.rigs.stick import STICK, Stick, take_off_line
+from tests.rigs.wait import HANG_S, until
+from tests.systemd.house import house
+from tests.systemd.machine import Machine, NoMachine
+from tests.systemd.test_agent_boot import KEEPER, NETWORK, SETTINGS, STORE, WEB
+
+FIRST, LATER, LIGHT, BAD = "0.1.0", "0.2.0", "0.3.0", "0.4.0"
+# They judge sooner; nothing else about them is another.
+SOONER = Edit("agent/cli/update/root.py", "pace: TrialPace = TrialPace()",
+              "pace: TrialPace = TrialPace(listen_s=5.0, settle_s=4.0, deadline_s=30.0)")
+BROKEN = Edit("agent/keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
+ROLES = (KEEPER, WEB, NETWORK)
+ISSUE = "/run/issue.d/taimat.issue"
+TITLE = "Cổng trước"
+WITHIN_S = 5.0              # from the household's word to the camera's process
+APT_S = 300.0
+
+
+@dataclass
+class Home:
+    """A machine in a house, a phone and the maker's stick; `footage` has the digest of each clip seen so far."""
+
+    machine: Machine
+    phone: Phone
+    stick: Stick
+    camera: RtspCamera
+    footage: dict[str, str] = field(default_factory=dict)
+
+    def apt(self, *words: str) -> str:
+        """What apt says; nobody is there to answer a question."""
+        command = ("apt-get", "--yes", "-o", "Dpkg::Use-Pty=0", *words)
+        return self.machine.run(*command, limit_s=APT_S)
+
+    def truth(self) -> set[str]:
+        """All that anything says of which version is this recorder's."""
+        told = self.machine.run("taimat", "--version").split()[1]
+        return {told, *(self.machine.run("readlink", f"/opt/taimat/{name}").rpartition("/")[2]
+                        for name in ("current", "proven"))}
+
+    def born(self) -> dict[str, str]:
+        """When each role's process was started; "0" for one that is not there."""
+        return {unit: self.machine.show(unit, "ExecMainStartTimestampMonotonic") for unit in ROLES}
+
+    def until_born_again(self, before: dict[str, str]) -> None:
+        """Wait until other processes of all roles run than those."""
+        for unit in ROLES:
+            until(lambda unit=unit: self.machine.show(unit, "ExecMainStartTimestampMonotonic") != before[unit], unit)
+            self.machine.until(unit, "ActiveState", "active")
+
+    def clips(self) -> list[str]:
+        """Files of finished clips, newest first, below the store."""
+        said = self.machine.run("taimat", "clips", "list", "--last", "999", "--json")
+        return [json.loads(line)["file"] for line in said.splitlines()]
+
+    def until_recorded(self) -> None:
+        """Wait for a clip that was not there before; all that was is there and as it was, says `taimat verify`, too."""
+        until(lambda: set(self.clips()) - set(self.footage), "another clip")
+        now = {file: digest(self.machine.root / file.lstrip("/")) for file in self.clips()}
+        assert now | self.footage == now
+        self.footage = now
+        self.machine.run("taimat", "verify", "--json")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A fresh Debian with a stick in it, and its household's network."""
+    folder = tmp_path_factory.mktemp("life")
+    if reason := rtsp.missing():
+        pytest.skip(reason)
+    try:
+        first, film = packaged(FIRST, edit=SOONER), footage.clip(640, 360, 10, 10, 500)
+        with Machine(folder) as machine:
+            take_off_line(machine.root, first.deb)
+            stick = Stick(machine.root / STICK.lstrip("/"), folder / "gpg")
+            stick.add(first.deb)
+            machine.boot()
+            with (house(machine, PLAIN_CAMERA) as outside,
+                  RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=outside) as camera):
+                yield Home(machine, Phone(dial_within(outside, RECORDER), RECORDER), stick, camera)
+    except (NoMachine, NotDebian, NoWheel) as reason:
+        pytest.skip(f"no machine: {reason}")
+
+
+def test_apt_installs_a_recorder_that_runs(home: Home) -> None:
+    home.apt("update")
+    said = home.apt("install", "--no-install-recommends", "taimat")
+    assert "sudo taimat pair shows the code" in said
+    assert home.truth() == {FIRST}
+    for unit in (KEEPER, WEB):
+        home.machine.until(unit, "ActiveState", "active")
+    assert home.machine.show(NETWORK, "ActiveState") == "inactive", "there is no camera"
+    assert 'listen = "0.0.0.0"' in home.machine.run("cat", SETTINGS)
+
+
+def test_its_page_shows_nothing_but_the_form(home: Home) -> None:
+    assert asks_for_the_code(opened(home.phone, "/"))
+    for path in ("/events", "/cameras", "/setup", "/browsers", "/health.json", "/events.json", "/live/x.mp4"):
+        assert asks_for_the_code(home.phone.get(path)), path
+
+
+def test_the_code_on_the_screen_lets_a_phone_in(home: Home) -> None:
+    until(lambda: home.machine.run("cat", ISSUE, check=False), "the code is on the screen")
+    code = CODE.search(home.machine.run("script", "-qec", "agetty --show-issue", "/dev/null"))[0]
+    assert code in home.machine.run("taimat", "pair")
+    pair(home.phone, code)
+    until(lambda: not home.machine.run("ls", ISSUE, check=False), "the screen is empty")
+    stranger = Phone(home.phone.dial, home.phone.host)
+    assert asks_for_the_code(stranger.get("/")), "the others still need a code"
+
+
+def test_a_camera_from_the_page_runs_within_seconds_and_is_recorded(home: Home) -> None:
+    took_s = add_camera(home.phone, TITLE, home.camera.url,
+                        lambda: until(lambda: home.machine.show(NETWORK, "MainPID") != "0", "the camera's process"))
+    print(f"from the word to the process: {took_s:.1f} s on an idle machine")
+    assert took_s < WITHIN_S
+    settings = home.machine.run("cat", SETTINGS)
+    assert f'title = "{TITLE}"' in settings
+    source = f'source = "{home.camera.url}"'
+    home.machine.write(SETTINGS, settings.replace(source, f'{source}\nrecord = "continuous"\nmax_clip_s = 10'))
+    home.until_recorded()
+    assert TITLE in opened(home.phone, "/").text
+
+
+def test_a_newer_package_is_tried_and_takes_over(home: Home) -> None:
+    home.stick.add(packaged(LATER, edit=SOONER).deb)
+    home.apt("update")
+    before = home.born()
+    assert f"Taimat {LATER} is tried now" in home.apt("upgrade")
+    until(lambda: home.truth() == {LATER}, "it is proven", 2 * HANG_S)
+    home.until_born_again(before)
+    assert not asks_for_the_code(opened(home.phone, "/")), "the phone is still paired"
+    home.until_recorded()
+
+
+def test_a_light_release_takes_over(home: Home) -> None:
+    bring(home, LIGHT, SOONER)
+    before = home.born()
+    home.machine.run("taimat", "update", "install", f"{STICK}/{LIGHT}.update", limit_s=2 * HANG_S)
+    assert home.truth() == {LIGHT}
+    home.until_born_again(before)
+    home.until_recorded()
+
+
+def bring(home: Home, version: str, edit: Edit) -> None:
+    """Lay a light release onto the stick."""
+    shutil.copy(packaged(version, edit=edit, is_light=True).update, home.stick.folder / f"{version}.update")
+
+
+def test_one_that_does_not_work_is_taken_back(home: Home) -> None:
+    bring(home, BAD, BROKEN)
+    before = home.born()
+    said = home.machine.run("sh", "-c", f"taimat update install {STICK}/{BAD}.update 2>&1 || echo failed",
+                            limit_s=2 * HANG_S)
+    assert "going back to" in said and said.endswith("failed"), said
+    assert home.truth() == {LIGHT}
+    assert home.machine.run("ls", "/opt/taimat/versions").split() == [LATER, LIGHT]
+    home.until_born_again(before)
+    home.until_recorded()
+
+
+def test_whatever_apt_does_then_there_is_one_truth(home: Home) -> None:
+    before = home.born()
+    said = home.apt("install", "--reinstall", "taimat")
+    assert f"Taimat {LIGHT} runs, and stays: it is newer than this package's {LATER}" in said
+    assert home.truth() == {LIGHT} and home.born() == before
+    said = home.apt("install", "--allow-downgrades", f"taimat={FIRST}")
+    assert f"Taimat {FIRST} is what runs here; it has taken the place of {LIGHT}" in said
+    assert home.truth() == {FIRST}
+    home.until_born_again(before)
+    home.until_recorded()
+
+
+def test_removing_keeps_what_is_the_households_and_purging_the_footage(home: Home) -> None:
+    keys = {path: digest(path) for path in (home.machine.root / STORE.lstrip("/") / "keys").rglob("*.key")}
+    assert keys
+    home.apt("remove", "taimat")
+    assert (home.machine.root / SETTINGS.lstrip("/")).exists()
+    assert "taimat" not in home.machine.run("sh", "-c", "stat --format=%U /proc/[0-9]*", check=False)
+    said = home.apt("purge", "taimat")
+    assert f"To delete them for good: rm -r {STORE}" in said
+    kept = ("-not", "-path", f"{STORE}*", "-not", "-path", "/proc/*", "-not", "-path", "/sys/*", "-not", "-path",
+            f"{STICK}*", "-not", "-path", "/var/lib/apt/*")
+    left = home.machine.run("find", "/", "-name", "*taimat*", *kept, check=False).split()
+    assert left == ["/etc/apt/sources.list.d/taimat.sources"]
+    assert not home.machine.run("systemctl", "list-units", "--all", "--no-legend", "*taimat*")
+    assert {path: digest(path) for path in keys} == keys
+    assert {file: digest(home.machine.root / file.lstrip("/")) for file in home.footage} == home.footage
+
+
+def test_another_computer_reads_the_card(home: Home, tmp_path: Path) -> None:
+    """With the program of this checkout."""
+    checked = taimat(tmp_path, "verify", home.machine.root / STORE.lstrip("/"), "--json")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    told = json.loads(checked.stdout.splitlines()[-1])
+    assert told["holds"] and told["clips_hold_n"] >= len(home.footage) > 0
