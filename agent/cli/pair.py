@@ -30,6 +30,9 @@ Link = Annotated[bool, typer.Option(
 Listed = Annotated[bool, typer.Option("--list", help="List the paired browsers, the one that was here last first.")]
 Unpair = Annotated[str | None, typer.Option(
     "--unpair", metavar="ID", show_default=False, help="Let this browser in no more; its id is in the list.")]
+Owner = Annotated[str | None, typer.Option(
+    "--owner", metavar="ID", show_default=False,
+    help="Let this browser do all that the household may; others but the first may only look.")]
 Reset = Annotated[bool, typer.Option("--reset", help="Let none of them in any more, and make another code.")]
 
 WARNING = {
@@ -52,20 +55,22 @@ class _Household:
     db: StoreConnection
 
 
-def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, reset: Reset = False, yes: Yes = False,
-         config: Config = None) -> None:
+def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, owner: Owner = None,
+         reset: Reset = False, yes: Yes = False, config: Config = None) -> None:
     """Show the code (and a QR code) with which a browser of the household opens the page. For root and the owner."""
-    if sum((link, listed, unpair is not None, reset)) > 1:
-        raise typer.BadParameter("--link, --list, --unpair and --reset don't go together")
+    if sum((link, listed, unpair is not None, owner is not None, reset)) > 1:
+        raise typer.BadParameter("--link, --list, --unpair, --owner and --reset don't go together")
     with _household(config) as home:
         if link:
             console().print(page_link(home.settings.web, home.folders), soft_wrap=True)
         elif listed:
-            table(("id", "browser", "last here", "paired"),
-                  [(each.id, each.name, local(each.used_wall_ms), local(each.paired_wall_ms))
+            table(("id", "browser", "role", "last here", "paired"),
+                  [(each.id, each.name, each.role, local(each.used_wall_ms), local(each.paired_wall_ms))
                    for each in browsers.paired(home.own)])
         elif unpair is not None:
             _unpair(home, unpair)
+        elif owner is not None:
+            _make_owner(home, owner)
         else:
             if reset:
                 _reset(home, yes)
@@ -85,6 +90,13 @@ def _unpair(home: _Household, which: str) -> None:
     console().print(f"[green]un-paired[/green]  {which}")
 
 
+def _make_owner(home: _Household, which: str) -> None:
+    if not browsers.give_role(home.own, home.db, which, "owner", "command", SystemClock().now()):
+        raise typer.BadParameter(f"no paired browser has the id {which}; taimat pair --list shows them")
+    _tell_page(home)
+    console().print(f"[green]an owner[/green]  {which}")
+
+
 def _reset(home: _Household, yes: bool) -> None:
     paired_n = len(browsers.paired(home.own))
     if not yes:
@@ -95,8 +107,12 @@ def _reset(home: _Household, yes: bool) -> None:
 def _end(home: _Household, which: str) -> list[str]:
     """Let one or all ("") in no more, and have the page know it at once; returns their ids."""
     gone = browsers.unpair(home.own, home.db, which, SystemClock().now())
-    Outlet(Path(home.settings.store.runtime)).send(Poke(what="browsers"), "web")
+    _tell_page(home)
     return gone
+
+
+def _tell_page(home: _Household) -> None:
+    Outlet(Path(home.settings.store.runtime)).send(Poke(what="browsers"), "web")
 
 
 def _show(home: _Household) -> None:

@@ -26,10 +26,13 @@ from agent.core.contract.decisions import (
     DecideRequest,
     DecisionAnswer,
     EraseSpan,
+    GiveRole,
     HoldClips,
+    KnowBrowser,
     ListBrowsers,
     ListRequests,
     MarkSeen,
+    NewCode,
     OpenLink,
     PairBrowser,
     PauseCameras,
@@ -39,10 +42,12 @@ from agent.core.contract.decisions import (
     ReleaseClips,
     UnpairBrowser,
     UseFirstCode,
+    ViewerQuestion,
 )
 from agent.core.contract.setup import Changes, in_short
 from agent.core.evidence.ledger import SettingsChanged
 from agent.core.household import access
+from agent.core.household.access import BrowserRole
 from agent.core.household.pause import By
 from agent.host.clock import Clock
 from agent.host.setup_folders import NoSetup, SetupFolders
@@ -111,25 +116,42 @@ class DecisionDesk:
                 case ChangeCommandKeys(command=command):
                     why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
                     return DecisionAnswer(why=why)
-                case BrowserQuestion() if not browsers.use(own, question.token, self.clock.now()):
-                    return DecisionAnswer(why="not_paired")
-                case PauseCameras():
-                    self._pause(question.cameras, question.paused, question.length_ms, "page")
-                case ChangeSettings(change=change):
-                    return self._change_settings(db, change)
-                case AskSetup(over=over):
-                    return self._setup(own, over)
-                case ListBrowsers():
-                    return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
-                case UnpairBrowser(which=which):
-                    return self._unpair(own, db, which)
-                case ListRequests():
-                    return DecisionAnswer(waiting={each.request: each.digest for each in decided.waiting(own)})
-                case DecideRequest():
-                    return self._decide(own, db, question)
-                case MarkSeen() | HoldClips() | ReleaseClips() | EraseSpan():
-                    footage = FootageDesk(self.folders, self.store, self.erased)
-                    return DecisionAnswer(why=footage.answer(own, db, question, self.clock.now()))
+                case BrowserQuestion(token=token):
+                    return self._ask_browser(own, db, question, browsers.use(own, token, self.clock.now()))
+        return DecisionAnswer()
+
+    def _ask_browser(self, own: sqlite3.Connection, db: sqlite3.Connection, question: BrowserQuestion,
+                     role: BrowserRole | None) -> DecisionAnswer:
+        """What a browser in that role asks; None: it is not paired."""
+        if role is None:
+            return DecisionAnswer(why="not_paired")
+        if role != "owner" and not isinstance(question, ViewerQuestion):
+            return DecisionAnswer(why="viewer")
+        match question:
+            case KnowBrowser():
+                return DecisionAnswer(role=role)
+            case PauseCameras():
+                self._pause(question.cameras, question.paused, question.length_ms, "page")
+            case ChangeSettings(change=change):
+                return self._change_settings(db, change)
+            case AskSetup(over=over):
+                return self._setup(own, over) if role == "owner" else DecisionAnswer(why="viewer" if over else "")
+            case ListBrowsers():
+                return _all_browsers(own)
+            case GiveRole():
+                return self._give_role(own, db, question)
+            case NewCode():
+                browsers.new_code(own)
+                return _all_browsers(own)
+            case UnpairBrowser(which=which):
+                return self._unpair(own, db, which)
+            case ListRequests():
+                return DecisionAnswer(waiting={each.request: each.digest for each in decided.waiting(own)})
+            case DecideRequest():
+                return self._decide(own, db, question)
+            case MarkSeen() | HoldClips() | ReleaseClips() | EraseSpan():
+                footage = FootageDesk(self.folders, self.store, self.erased)
+                return DecisionAnswer(why=footage.answer(own, db, question, self.clock.now()))
         return DecisionAnswer()
 
     def _pair(self, own: sqlite3.Connection, db: sqlite3.Connection, question: PairBrowser) -> DecisionAnswer:
@@ -148,18 +170,29 @@ class DecisionDesk:
         with transaction(own):
             if not browsers.open_link(own, question.link, self.clock.now()):
                 return DecisionAnswer(why="stale_link")
-        return self._let_in(own, db, question.browser)
+        return self._let_in(own, db, question.browser, as_owner=True)
 
-    def _let_in(self, own: sqlite3.Connection, db: sqlite3.Connection, name: str) -> DecisionAnswer:
-        token = browsers.pair(own, db, name, self.clock.now())
+    def _let_in(self, own: sqlite3.Connection, db: sqlite3.Connection, name: str,
+                as_owner: bool = False) -> DecisionAnswer:
+        token = browsers.pair(own, db, name, self.clock.now(), as_owner=as_owner)
         _log.info("a browser was paired: %s", name[:80])
-        return DecisionAnswer(token=token)
+        return DecisionAnswer(token=token, role=browsers.use(own, token, self.clock.now()) or "viewer")
 
     def _unpair(self, own: sqlite3.Connection, db: sqlite3.Connection, which: str) -> DecisionAnswer:
+        if which and browsers.is_last_owner(own, which):
+            return DecisionAnswer(why="last_owner")
         if not (gone := browsers.unpair(own, db, which, self.clock.now())) and which:
             return DecisionAnswer(why="unknown")
         _log.info("%d browsers are paired no more", len(gone))
-        return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
+        return _all_browsers(own)
+
+    def _give_role(self, own: sqlite3.Connection, db: sqlite3.Connection, question: GiveRole) -> DecisionAnswer:
+        if question.role != "owner" and browsers.is_last_owner(own, question.which):
+            return DecisionAnswer(why="last_owner")
+        if not browsers.give_role(own, db, question.which, question.role, "page", self.clock.now()):
+            return DecisionAnswer(why="unknown")
+        _log.info("browser %s is %s now", question.which, question.role)
+        return _all_browsers(own)
 
     def _decide(self, own: sqlite3.Connection, db: sqlite3.Connection, question: DecideRequest) -> DecisionAnswer:
         try:
@@ -204,6 +237,10 @@ class DecisionDesk:
         with closing(decisions.connect(self.folders)) as own, closing(connect(self.folders.root)) as db:
             db.mark = decisions.mark(own)
             yield own, db
+
+
+def _all_browsers(own: sqlite3.Connection) -> DecisionAnswer:
+    return DecisionAnswer(code=browsers.pairing_code(own), browsers=browsers.paired(own))
 
 
 def is_from(user: int, name: str) -> bool:

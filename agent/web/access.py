@@ -1,4 +1,5 @@
-"""Access: which requests need no pairing, which are sent to /pair, and the headers of every answer."""
+"""Access: which requests need no pairing, which are sent to /pair, which are an owner's; the headers of every answer.
+"""
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import quote, urlsplit
@@ -16,6 +17,9 @@ COOKIE = "taimat"
 OPEN_STATIC = ("/static/page.css", "/static/mark.svg", "/static/icon.png")
 OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
+# What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.
+OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/settings", "/setup")
+VIEWERS_FORMS: tuple[str, ...] = ()     # addresses to which a viewer may send one
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
 # 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
@@ -63,17 +67,20 @@ def is_own_form(headers: Mapping[str, str]) -> bool:
     return scheme in ("http", "https") and origin.lower() == headers.get("host", "").lower()
 
 
+AnswerPage = Callable[[Request], Awaitable[Response]]
+
+
 class AccessMiddleware:
     """Lets a request through to the page, or answers it itself."""
 
-    def __init__(self, app: ASGIApp, browsers: Browsers, silent: Callable[[Request], Awaitable[Response]], *,
+    def __init__(self, app: ASGIApp, browsers: Browsers, silent: AnswerPage, owners_only: AnswerPage, *,
                  only_local: bool, encrypts: bool) -> None:
         """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
 
-        `silent` makes the answer to a browser of which nobody can say now whether it is paired. `encrypts`: plain HTTP
-        is for this machine alone.
+        `silent` makes the answer to a browser of which nobody can say now whether it is paired, `owners_only` that to a
+        viewer who asks for more. `encrypts`: plain HTTP is for this machine alone.
         """
-        self._app, self._browsers, self._silent = app, browsers, silent
+        self._app, self._browsers, self._silent, self._owners_only = app, browsers, silent, owners_only
         self._only_local, self._encrypts = only_local, encrypts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +90,7 @@ class AccessMiddleware:
             return
         headers = Headers(scope=scope)
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        scope.setdefault("state", {})["is_owner"] = self._browsers.is_owner(token)
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_BELOW)
         answer = self._refusal(scope, headers) or (None if is_open else await self._unpaired(scope, headers, token))
         keeps = None if is_open else partial(self._browsers.keeps, token)
@@ -102,12 +110,19 @@ class AccessMiddleware:
             return PlainTextResponse("Refused: this form was not sent by the recorder's own page\n", 403)
         return None
 
+    async def _viewers(self, scope: Scope, is_owner: bool) -> ASGIApp | None:
+        """The answer to a viewer who asks for what is an owner's; handlers find `is_owner` in the request's state."""
+        scope.setdefault("state", {})["is_owner"] = is_owner
+        path = scope["path"]
+        free = scope["method"] != "POST" and not path.startswith(OWNERS_BELOW) or path in VIEWERS_FORMS
+        return None if is_owner or free else await self._owners_only(Request(scope))
+
     async def _unpaired(self, scope: Scope, headers: Headers, token: str) -> ASGIApp | None:
-        """The answer to a browser that is not paired."""
+        """The answer to a browser that is not paired, or not for this."""
         is_page = "text/html" in headers.get("accept", "")
         try:
             if token and await self._browsers.knows(token):
-                return None
+                return await self._viewers(scope, self._browsers.is_owner(token))
         except KeeperSilent:
             later = PlainTextResponse("The recorder can't say now who is paired\n", 503, {"retry-after": "10"})
             return await self._silent(Request(scope)) if is_page else later

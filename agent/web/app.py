@@ -16,7 +16,7 @@ from agent.config.settings import Settings
 from agent.host.clock import Clock
 from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
-from agent.web.browsers import Browsers, CardRefused, KeeperSilent
+from agent.web.browsers import Browsers, CardRefused, KeeperSilent, OnlyOwners
 from agent.web.busy import BusyAreas
 from agent.web.camera_search import CameraSearch
 from agent.web.cameras import CamerasPage
@@ -125,13 +125,13 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/pair", pairing.pair, methods=["POST"]),
         Route("/enter/{link}", pairing.enter),
         Route("/browsers", pairing.browsers, methods=["GET"]),
-        Route("/browsers", pairing.unpair, methods=["POST"]),
+        Route("/browsers", pairing.change, methods=["POST"]),
         Route("/static/{name}", renderer.static),
     ]
 
     app = Starlette(routes=routes, exception_handlers=_error_pages(renderer))
-    page = AccessMiddleware(app, parts.browsers, _silent(renderer), only_local=is_loopback_name(settings.web.listen),
-                            encrypts=parts.fingerprint is not None)
+    page = AccessMiddleware(app, parts.browsers, _silent(renderer), _owners_only(renderer),
+                            only_local=is_loopback_name(settings.web.listen), encrypts=parts.fingerprint is not None)
     return PlainDoor(page, parts.led_port, parts.port, renderer.announce) if parts.led_port else page
 
 
@@ -178,6 +178,14 @@ def _silent(renderer: Renderer) -> ErrorPage:
     return silent
 
 
+def _owners_only(renderer: Renderer) -> ErrorPage:
+    """The answer to a viewer who asks for what is an owner's."""
+    async def refused(request: Request, error: Exception | None = None) -> Response:
+        return renderer.page(request, "message.html", 403, key="error.viewer")
+
+    return refused
+
+
 def _error_pages(renderer: Renderer) -> dict[Any, ErrorPage]:
     """What a visitor is told of each failure."""
     def told(key: str, status: int) -> ErrorPage:
@@ -193,4 +201,5 @@ def _error_pages(renderer: Renderer) -> dict[Any, ErrorPage]:
     card = told("error.card", 503)
     return {HTTPException: told("error.missing", 404), 410: told("error.gone", 410), CardTrouble: card,
             CardRefused: card, KeeperSilent: _silent(renderer), NotPaired: stranger,
-            NoChanges: told("error.setup", 409), Exception: told("error.broken", 500)}
+            OnlyOwners: _owners_only(renderer), NoChanges: told("error.setup", 409),
+            Exception: told("error.broken", 500)}

@@ -1,4 +1,5 @@
-"""Browsers: which are paired is the keeper's word; the page asks for it, and remembers it for a minute."""
+"""Browsers: which are paired, and as what, is the keeper's word; the page asks for it, and remembers it for a minute.
+"""
 import asyncio
 import hashlib
 import logging
@@ -15,6 +16,7 @@ from agent.core.contract.decisions import (
     PairBrowser,
     Question,
 )
+from agent.core.household.access import BrowserRole
 from agent.host.clock import Clock
 from agent.web.busy import ask_socket
 
@@ -36,6 +38,10 @@ class CardRefused(KeeperSilent):
     """The keeper could not look, or write, because of the card."""
 
 
+class OnlyOwners(Exception):
+    """A viewer has asked for something that is an owner's to decide."""
+
+
 class Browsers:
     """Decides which browsers may look. Belongs to the event loop."""
 
@@ -43,11 +49,12 @@ class Browsers:
         """In `runtime` is the keeper's socket."""
         self._socket, self._clock = runtime / SOCKET, clock
         self._seen: dict[bytes, float] = {}         # digest of a token -> when the keeper last knew it
+        self._owners: set[bytes] = set()            # those of them that are owners'
         self._looks: dict[bytes, asyncio.Task[bool | None]] = {}
         self.failures_n = 0
 
     async def ask(self, question: Question) -> DecisionAnswer:
-        """What the keeper says to that. Raises KeeperSilent."""
+        """What the keeper says to that. Raises KeeperSilent, OnlyOwners."""
         try:
             async with asyncio.timeout(KEEPER_S):
                 data = await ask_socket(self._socket, ANSWER_B_MAX, msgspec.json.encode(question) + b"\n")
@@ -58,6 +65,8 @@ class Browsers:
         if answer.why in ("card", "not_yours", "not_understood"):
             _log.warning("the keeper can't do it: %s", answer.why)
             raise CardRefused if answer.why == "card" else KeeperSilent
+        if answer.why == "viewer":
+            raise OnlyOwners
         return answer
 
     async def knows(self, token: str) -> bool:
@@ -72,6 +81,10 @@ class Browsers:
         if known is None:
             raise KeeperSilent
         return known
+
+    def is_owner(self, token: str) -> bool:
+        """Whether this browser, which is known, may do more than look."""
+        return _digest(token) in self._owners
 
     def keeps(self, token: str) -> bool:
         """Whether an answer under way to this browser may go on; nothing of it waits for the keeper."""
@@ -97,7 +110,7 @@ class Browsers:
 
     def _let_in(self, answer: DecisionAnswer) -> str:
         if answer.token:
-            self._remember(_digest(answer.token))
+            self._remember(_digest(answer.token), answer.role)
         return answer.token
 
     def _look(self, token: str, digest: bytes) -> asyncio.Task[bool | None]:
@@ -120,18 +133,25 @@ class Browsers:
             self._seen[digest] = self._clock.mono_s() + AGAIN_S - TRUSTED_S
             return True
         if answer.why:
-            self._seen.pop(digest, None)
+            self._forget(digest)
             return False
-        self._remember(digest)
+        self._remember(digest, answer.role)
         return True
 
     def _is_fresh(self, digest: bytes) -> bool:
         return self._clock.mono_s() - self._seen.get(digest, float("-inf")) < TRUSTED_S
 
-    def _remember(self, digest: bytes) -> None:
+    def _remember(self, digest: bytes, role: BrowserRole) -> None:
+        self._forget(digest)
         self._seen[digest] = self._clock.mono_s()
+        if role == "owner":
+            self._owners.add(digest)
         if len(self._seen) > REMEMBERED_N:
-            del self._seen[next(iter(self._seen))]
+            self._forget(next(iter(self._seen)))
+
+    def _forget(self, digest: bytes) -> None:
+        self._seen.pop(digest, None)
+        self._owners.discard(digest)
 
 
 def _digest(token: str) -> bytes:

@@ -9,6 +9,7 @@ class Place:
     said: str                       # its name's key in the words
     address: str
     icon: str
+    for_owners: bool = False        # a viewer can do nothing there
     below: tuple[str, ...] = ()     # how the addresses of the other pages that belong to it begin
 
     def holds(self, path: str) -> bool:
@@ -17,8 +18,8 @@ class Place:
 
 
 PLACES = (
-    Place("nav.now", "/", "eye", ("/live/",)),
-    Place("nav.recordings", "/events", "film", ("/events/", "/clips/", "/handout")),
-    Place("nav.sharing", "/requests", "share", ("/requests/",)),
-    Place("nav.settings", "/cameras", "gear", ("/cameras/", "/browsers", "/pair")),
+    Place("nav.now", "/", "eye", below=("/live/",)),
+    Place("nav.recordings", "/events", "film", below=("/events/", "/clips/", "/handout")),
+    Place("nav.sharing", "/requests", "share", for_owners=True, below=("/requests/",)),
+    Place("nav.settings", "/cameras", "gear", for_owners=True, below=("/cameras/", "/browsers", "/pair")),
 )

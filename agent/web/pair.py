@@ -5,6 +5,7 @@ Those that are let in already see the code; nobody else does, not on the device 
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -12,7 +13,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Web
-from agent.core.contract.decisions import ListBrowsers, UnpairBrowser
+from agent.core.contract.decisions import (
+    BrowserQuestion,
+    DecisionAnswer,
+    GiveRole,
+    ListBrowsers,
+    NewCode,
+    UnpairBrowser,
+)
 from agent.core.household.access import grouped
 from agent.host.address import is_loopback_address, phone_addresses
 from agent.host.clock import Clock
@@ -48,6 +56,7 @@ class BrowserView:
     name: str
     used: str           # when it was here last
     paired: str
+    is_owner: bool
     own: bool           # it is the one that asks
 
 
@@ -92,27 +101,51 @@ class PairPage:
     async def browsers(self, request: Request) -> Response:
         """GET /browsers: the paired ones, the one that was here last first."""
         token = request.cookies.get(COOKIE, "")
-        answer = await self._browsers.ask(ListBrowsers(token=token))
+        return await self._list(request, await self._browsers.ask(ListBrowsers(token=token)))
+
+    async def change(self, request: Request) -> Response:
+        """POST /browsers with `do`: "unpair", "owner" or "viewer", and `which`, an id; or "code" or "reset" alone.
+
+        With "code" others are let in by another one from now on; with "reset" nobody is let in by the old one any more.
+        """
+        form = await read_form(request)
+        token = request.cookies.get(COOKIE, "")
+        question = self._question(token, form or {})
+        if question is None:
+            return PlainTextResponse("No such browser, or no such change\n", 400)
+        answer = await self._browsers.ask(question)
+        self._browsers.doubt()
+        if answer.why == "last_owner":
+            return await self._list(request, await self._browsers.ask(ListBrowsers(token=token)), "browsers.last_owner")
+        is_reset = isinstance(question, UnpairBrowser) and not question.which
+        if not answer.why and (is_reset or isinstance(question, NewCode)):
+            return await self._phone(request, answer.code, is_reset)
+        return RedirectResponse("/browsers", 303)
+
+    @staticmethod
+    def _question(token: str, form: Mapping[str, str]) -> BrowserQuestion | None:
+        match form.get("do"), form.get("which", ""):
+            case "reset", _:
+                return UnpairBrowser(token=token)
+            case "code", _:
+                return NewCode(token=token)
+            case "unpair", which if which:
+                return UnpairBrowser(token=token, which=which)
+            case "owner" | "viewer" as role, which if which:
+                return GiveRole(token=token, which=which, role=role)
+        return None
+
+    async def _list(self, request: Request, answer: DecisionAnswer, problem: str = "") -> Response:
         if answer.why:
             return RedirectResponse("/pair", 303)
+        token = request.cookies.get(COOKIE, "")
         said, now, own = self._renderer.words(request), self._clock.now().wall_ms, _id_begin(token)
         shown = [BrowserView(each.id, each.name, said.moment(each.used_wall_ms, now),
-                             said.moment(each.paired_wall_ms, now), own.startswith(each.id))
+                             said.moment(each.paired_wall_ms, now), each.role == "owner", own.startswith(each.id))
                  for each in answer.browsers]
-        return self._renderer.page(request, "browsers.html", browsers=shown)
-
-    async def unpair(self, request: Request) -> Response:
-        """POST /browsers with `which`, an id, or "all": these are let in no more. With all of them goes the code."""
-        form = await read_form(request)
-        if form is None or not (which := form.get("which", "")):
-            return PlainTextResponse("No such browser\n", 400)
-        everybody = which == "all"
-        token = request.cookies.get(COOKIE, "")
-        answer = await self._browsers.ask(UnpairBrowser(token=token, which="" if everybody else which))
-        self._browsers.doubt()
-        if everybody and not answer.why:
-            return await self._phone(request, answer.code, reset=True)
-        return RedirectResponse("/browsers", 303)
+        owners_n = sum(each.is_owner for each in shown)
+        return self._renderer.page(request, "browsers.html", 409 if problem else 200, browsers=shown, problem=problem,
+                                   lonely=owners_n == 1 < len(shown))
 
     async def _let_in(self, request: Request, token: str, goal: str) -> Response:
         """With the cookie to where it wanted to go; to the set-up while that waits."""

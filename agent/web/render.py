@@ -57,10 +57,12 @@ class Renderer:
              bare: bool = False, **values: object) -> HTMLResponse:
         """The page that `template` makes of `values`; `bare` for strangers: it tells nothing of this recorder."""
         said = self.words(request)
+        is_owner = getattr(request.state, "is_owner", False)        # agent/web/access.py
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
-            t=said, bare=bare, place=self._place, asks=self._asks, path=request.url.path, places=navigation.PLACES,
-            other=other, other_query=request.url.include_query_params(lang=other).query, **values)
+            t=said, bare=bare, place=self._place, asks=self._asks, path=request.url.path, is_owner=is_owner,
+            places=[each for each in navigation.PLACES if is_owner or not each.for_owners], other=other,
+            other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:
             answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)

@@ -153,7 +153,7 @@ def test_without_scripts_lists_and_clips_still_work(house, tmp_path):
 
 @pytest.mark.skipif(primary_address() is None, reason="this machine has no address but loopback")
 def test_a_phone_pairs_and_watches_over_the_network_encrypted(tmp_path):
-    house = Household(tmp_path, listen="0.0.0.0", tls=True)
+    house = Household(tmp_path, listen="0.0.0.0", tls=True, visited=False)
     page = f"https://{primary_address()}:{house.port}"
     info, packets = movie()
     with house, Browser(tmp_path / "phone", mobile=True, any_certificate=True) as browser:
@@ -178,8 +178,10 @@ def test_a_phone_pairs_and_watches_over_the_network_encrypted(tmp_path):
 
 def test_all_browsers_are_put_out_by_two_taps(house, browser):
     browser.open(f"{house.url}/browsers")
-    browser.click("details summary")
-    browser.click("details button")
+    browser.run("document.querySelector('details:last-of-type').scrollIntoView({block: 'center'})")
+    browser.click("details:last-of-type summary")
+    browser.run("document.querySelector('button[value=reset]').scrollIntoView({block: 'center'})")
+    browser.click("button[value=reset]")
     browser.until("document.querySelector('.code')")
     browser.click("a.button.strong")
     browser.until("location.pathname === '/pair' && document.querySelector('#code')")

@@ -10,6 +10,7 @@ import pytest
 from agent.core.household.access import ALPHABET
 from agent.host.clock import SystemClock
 from agent.host.users import step_down
+from agent.store import ledger
 from agent.store.database import StoreConnection, StoreError
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
@@ -55,6 +56,19 @@ def test_one_browser_is_listed_and_put_out(tmp_path, config, folders, db):
     with closing(decisions.connect(folders)) as own:
         assert [each.name for each in browsers.paired(own)] == ["curl/8"]
         assert browsers.use(own, kept, SystemClock().now())
+
+
+def test_root_makes_an_owner_of_a_browser_that_may_only_look(tmp_path, config, folders, db):
+    pair_one(folders, db, "first")
+    later = pair_one(folders, db, "later")
+    listed = taimat(tmp_path, "pair", "--list", "-c", config).stdout
+    found = {name: (each, role) for each, name, role, *_ in (line.split("\t") for line in listed.splitlines())}
+    assert [found[name][1] for name in ("first", "later")] == ["owner", "viewer"]
+    assert taimat(tmp_path, "pair", "--owner", found["later"][0], "-c", config).returncode == 0
+    assert taimat(tmp_path, "pair", "--owner", "0123", "-c", config).returncode == 2
+    with closing(decisions.connect(folders)) as own:
+        assert browsers.use(own, later, SystemClock().now()) == "owner"
+    assert [row.kind for row in ledger.waiting(db)] == ["pairing", "pairing", "browser_role"]
 
 
 def test_a_link_is_printed_that_lets_a_browser_in(tmp_path, config, folders):

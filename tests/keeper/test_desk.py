@@ -13,9 +13,13 @@ from agent.core.contract.decisions import (
     SOCKET,
     AskSetup,
     ChangeSettings,
+    DecideRequest,
     DecisionAnswer,
+    GiveRole,
     KnowBrowser,
     ListBrowsers,
+    ListRequests,
+    NewCode,
     OpenLink,
     PairBrowser,
     PauseCameras,
@@ -33,6 +37,7 @@ from agent.keeper.ward_signature import WardSignature
 from agent.store import ledger, pause
 from agent.store.database import connect
 from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 
@@ -94,6 +99,75 @@ def test_a_browser_or_all_of_them_are_let_in_no_more(desk, own, folders):
     assert say(desk, UnpairBrowser(token=one)).code not in ("", code)
     assert say(desk, PairBrowser(code=code, browser="one")).why == "wrong_code"
     assert kinds(folders) == ["pairing", "pairing", "unpairing", "unpairing"]
+
+
+def test_the_first_browser_is_an_owner_and_a_later_one_looks_until_it_is_made_one(desk, own, folders):
+    code = browsers.pairing_code(own)
+    owner, viewer = (say(desk, PairBrowser(code=code, browser=name)) for name in ("owner", "viewer"))
+    assert (owner.role, viewer.role) == ("owner", "viewer") == (
+        say(desk, KnowBrowser(token=owner.token)).role, say(desk, KnowBrowser(token=viewer.token)).role)
+    ids = {each.name: each.id for each in say(desk, ListBrowsers(token=owner.token)).browsers}
+    refused: list[Question] = [
+        PauseCameras(token=viewer.token), ListBrowsers(token=viewer.token), UnpairBrowser(token=viewer.token),
+        GiveRole(token=viewer.token, which=ids["viewer"], role="owner"), NewCode(token=viewer.token),
+        ChangeSettings(token=viewer.token, change=SetDevice(title="x")), AskSetup(token=viewer.token, over=True),
+        ListRequests(token=viewer.token), DecideRequest(token=viewer.token, request="x", digest="x", code="approved")]
+    desk.setup.asked.mkdir(mode=0o700)
+    for question in refused:
+        assert say(desk, question) == DecisionAnswer(why="viewer"), question
+    assert say(desk, AskSetup(token=viewer.token)) == DecisionAnswer() and pause.load(folders) == Pauses()
+    assert browsers.pairing_code(own) == code and not desk.setup.collect(desk.clock.now())
+    given = say(desk, GiveRole(token=owner.token, which=ids["viewer"], role="owner"))
+    assert {each.role for each in given.browsers} == {"owner"}
+    assert say(desk, ListBrowsers(token=viewer.token)).why == ""
+    assert kinds(folders) == ["pairing", "pairing", "browser_role"]
+
+
+def test_the_last_owner_is_not_taken_from_viewers(desk, own):
+    code = browsers.pairing_code(own)
+    owner, viewer = (say(desk, PairBrowser(code=code, browser=name)).token for name in ("owner", "viewer"))
+    ids = {each.name: each.id for each in say(desk, ListBrowsers(token=owner)).browsers}
+    for question in (UnpairBrowser(token=owner, which=ids["owner"]),
+                     GiveRole(token=owner, which=ids["owner"], role="viewer")):
+        assert say(desk, question).why == "last_owner"
+    assert say(desk, GiveRole(token=owner, which="0123", role="viewer")).why == "unknown"
+    assert say(desk, UnpairBrowser(token=owner, which=ids["viewer"])).why == ""
+    assert say(desk, UnpairBrowser(token=owner, which=ids["owner"])).why == ""
+    assert say(desk, PairBrowser(code=code, browser="anew")).role == "owner"
+
+
+def test_a_link_lets_in_an_owner_and_no_flood_of_pairings_puts_one_out(desk, own, hand_clock):
+    code = browsers.pairing_code(own)
+    owner = say(desk, PairBrowser(code=code, browser="owner")).token
+    assert say(desk, OpenLink(link=browsers.make_link(own, hand_clock.now()), browser="desk")).role == "owner"
+    for _ in range(browsers.BROWSERS_MAX):
+        hand_clock.advance(1)
+        newest = say(desk, PairBrowser(code=code, browser="flood"))
+    assert say(desk, KnowBrowser(token=owner)).role == "owner" and say(desk, KnowBrowser(token=newest.token)).why == ""
+    assert len(say(desk, ListBrowsers(token=owner)).browsers) == browsers.BROWSERS_MAX
+
+
+def test_another_code_puts_nobody_out(desk, own):
+    code = browsers.pairing_code(own)
+    owner = say(desk, PairBrowser(code=code, browser="owner")).token
+    other = say(desk, NewCode(token=owner)).code
+    assert other != code and say(desk, PairBrowser(code=code, browser="late")).why == "wrong_code"
+    assert say(desk, KnowBrowser(token=owner)).why == "" and say(desk, PairBrowser(code=other, browser="new")).token
+
+
+def test_a_browser_from_before_there_were_roles_is_an_owner(desk, own, folders):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="old")).token
+    own.execute("ALTER TABLE browser RENAME TO kept")
+    own.execute("""CREATE TABLE browser (                    -- paired browsers of the household
+        token_sha256 TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        paired_wall_ms INTEGER NOT NULL,
+        used_wall_ms INTEGER NOT NULL         -- to the hour, so that looking costs few writes
+    ) STRICT, WITHOUT ROWID""")
+    own.execute("INSERT INTO browser SELECT token_sha256, name, paired_wall_ms, used_wall_ms FROM kept")
+    own.execute("PRAGMA user_version = 1")
+    assert say(desk, KnowBrowser(token=token)).role == "owner"
+    assert own.execute("PRAGMA user_version").fetchone()[0] == decisions.SCHEMA
 
 
 def test_a_paired_browser_pauses_and_nobody_else(desk, own, folders, hand_clock):

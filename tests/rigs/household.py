@@ -110,6 +110,7 @@ class Household:
     site: str = ""
     title: str = ""
     may_change: bool = False        # root is there, and takes changes of settings
+    visited: bool = True            # a browser is paired, an owner's: `get` and `post` are its visits
     clock: Clock = field(default_factory=SystemClock)
     stop: Stop = field(default_factory=Stop)
 
@@ -146,7 +147,8 @@ class Household:
     def __enter__(self) -> "Household":
         self.open_desk()
         with self.decisions() as own, contextlib.closing(connect(self.folders.root)) as db:
-            self.token = browsers.pair(own, db, "the test's", self.clock.now())
+            if self.visited:
+                self.token = browsers.pair(own, db, "the test's", self.clock.now(), as_owner=True)
         heart = Heartbeat("web", "web", self.runtime, self.clock)
         parts = Role(self.settings, None, self.folders, self.runtime, self.clock, heart, self.stop,
                      Lock(self.folders.lock("web")))

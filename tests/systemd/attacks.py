@@ -158,6 +158,15 @@ def pairing_code() -> str:
         return desk(ask="browsers", token="guess")
 
 
+def browser_role() -> str:
+    """Be an owner of the house, by the keeper's database or by its desk."""
+    try:
+        (STORE / "keys/decisions.db").write_bytes(b"")
+    except OSError:
+        return desk(ask="role", token="guess", which="0" * 12, role="owner") or desk(ask="new_code", token="guess")
+    return "decisions.db"
+
+
 def change_settings() -> str:
     """Have root change the configuration, or show the code with which a browser may."""
     change = {"change": "add_camera", "name": "evil", "source": "rtsp://192.168.1.66/1"}
@@ -200,7 +209,8 @@ def live() -> str:
 ATTACKS: dict[str, Callable[[], str]] = {
     "approve": approve_for_the_household, "erase": erase, "household_key": household_key, "pause": pause,
     "home_pause": home_pause, "signing_key": destroy_signing_key, "past": past_footage, "page": footage_by_page,
-    "code": pairing_code, "settings": change_settings, "live": live}
+    "code": pairing_code, "role": browser_role, "settings": change_settings,
+    "live": live}
 
 
 def outcome(attack: Callable[[], str]) -> str:

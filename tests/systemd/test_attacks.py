@@ -37,8 +37,8 @@ PAPER = ROOT / "docs/design/security.md"
 # The role's own business: the page shows footage and pictures to whoever logs in, a recorder has its own pictures.
 MAY = {("web", "past"), ("web", "live"), ("capture", "live")}
 INSIDE = {"capture": NETWORK, "link": LINK, "web": WEB}
-ASKED = ("approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past", "page", "code", "settings",
-         "live")
+ASKED = ("approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past", "page", "code", "role",
+         "settings", "live")
 
 
 @pytest.fixture(scope="module")

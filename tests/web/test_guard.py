@@ -196,7 +196,7 @@ def test_wrong_codes_are_told_in_health(open_house):
 @pytest.mark.parametrize("headers", [{"origin": "http://evil.example"}, {"origin": "null"}, {"origin": ""},
                                      {"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-site"}])
 def test_a_form_of_another_site_is_refused(open_house, headers):
-    for form in (f"code={code_of(open_house)}", "which=all"):
+    for form in (f"code={code_of(open_house)}", "do=reset"):
         path = "/pair" if form.startswith("code") else "/browsers"
         answer = open_house.post(path, form, **{"host": PHONE["host"]} | headers)
         assert answer.status == 403 and "set-cookie" not in answer.headers

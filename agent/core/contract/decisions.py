@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from agent.core.contract.setup import Changes
+from agent.core.household.access import BrowserRole
 
 QUESTION_B_MAX = 16_384
 ANSWER_B_MAX = 65_536
@@ -14,7 +15,7 @@ SOCKET = "keeper/decisions.sock"        # in the runtime folder
 
 Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
               "not_understood", "card", "unknown_key", "bad_signature", "other_order", "bad_args", "expired",
-              "old_version", "not_entitled", "no_setup", "no_room", "nothing_there"]
+              "old_version", "not_entitled", "no_setup", "no_room", "nothing_there", "viewer", "last_owner"]
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
@@ -36,13 +37,17 @@ class OpenLink(Question, kw_only=True, frozen=True, omit_defaults=True, tag="lin
 
 
 class BrowserQuestion(Question, kw_only=True, frozen=True, omit_defaults=True):
-    """The base of what a paired browser asks."""
+    """The base of what a paired browser asks. It is answered to owners alone."""
 
     token: str
 
 
-class KnowBrowser(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="know"):
-    """Is this browser paired?"""
+class ViewerQuestion(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True):
+    """The base of what a viewer may ask, too."""
+
+
+class KnowBrowser(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="know"):
+    """Is this browser paired, and in which role?"""
 
 
 class ListBrowsers(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="browsers"):
@@ -53,6 +58,17 @@ class UnpairBrowser(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=Tr
     """Let this browser in no more, or all of them and with another code from now on."""
 
     which: str = ""                 # its id; "": all, the asking one too
+
+
+class GiveRole(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="role"):
+    """Let a paired browser do all that the household may, or look alone."""
+
+    which: str                      # its id
+    role: BrowserRole
+
+
+class NewCode(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="new_code"):
+    """Have another pairing code from now on. Those that are paired stay so."""
 
 
 class ListRequests(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="requests"):
@@ -81,13 +97,16 @@ class ChangeSettings(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=T
     change: Changes
 
 
-class AskSetup(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="setup"):
-    """Does the set-up still wait for the household? With `over`, it has been through it, or wants none."""
+class AskSetup(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="setup"):
+    """Does the set-up still wait for the household? With `over`, it has been through it, or wants none.
+
+    A viewer is told that nobody changes settings, for it can't.
+    """
 
     over: bool = False
 
 
-class MarkSeen(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="seen"):
+class MarkSeen(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="seen"):
     """Somebody has looked at these events."""
 
     events: list[int]
@@ -139,9 +158,9 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
     command: str                    # `keys.change` as it came: the ward's signature is in it
 
 
-Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | ListRequests | DecideRequest
-             | PauseCameras | ChangeSettings | AskSetup | MarkSeen | HoldClips | ReleaseClips | EraseSpan
-             | PauseFromHome | ChangeCommandKeys | UseFirstCode)
+Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | GiveRole | NewCode | ListRequests
+             | DecideRequest | PauseCameras | ChangeSettings | AskSetup | MarkSeen | HoldClips | ReleaseClips
+             | EraseSpan | PauseFromHome | ChangeCommandKeys | UseFirstCode)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
@@ -149,6 +168,7 @@ class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
 
     id: str                         # the first digits of its token's digest, as in the ledger
     name: str
+    role: BrowserRole
     paired_wall_ms: int
     used_wall_ms: int
 
@@ -158,6 +178,7 @@ class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
 
     why: Why = ""
     token: str = ""                 # of a browser that was let in just now
+    role: BrowserRole = "viewer"    # of the browser that asks
     code: str = ""                  # the pairing code
     browsers: list[PairedBrowser] = []
     setup: Literal["", "waits", "over"] = ""        # "": nobody changes settings here

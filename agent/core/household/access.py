@@ -1,5 +1,8 @@
-"""The device's pairing code, and the lock that makes guessing it hopeless. Pure."""
+"""The device's pairing code, the lock that makes guessing it hopeless, and what a browser that is in may do. Pure."""
 from dataclasses import dataclass
+from typing import Literal
+
+BrowserRole = Literal["owner", "viewer"]            # whose word counts; who may look
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"       # Crockford's base 32: no I, L, O, U
 ALIKE = str.maketrans("ILO", "110")                 # what people read instead, by the same source

@@ -1,12 +1,17 @@
-"""Browsers of the household: the pairing code, links that let one in, and the paired ones by their tokens' digests."""
+"""Browsers of the household: the pairing code, links that let one in, and the paired ones by their tokens' digests.
+
+One is an owner, whose word is the household's, or a viewer. The first one is an owner, and one that a link lets in, for
+who makes links could make owners; others are viewers until an owner, or root, says otherwise.
+"""
 import contextlib
 import hashlib
 import secrets
 import sqlite3
 
 from agent.core.contract.decisions import PairedBrowser
-from agent.core.evidence.ledger import BrowserPaired, BrowserUnpaired
+from agent.core.evidence.ledger import BrowserPaired, BrowserUnpaired, RoleGiven
 from agent.core.household import access
+from agent.core.household.access import BrowserRole
 from agent.host.clock import Instant
 from agent.store import ledger, meta
 from agent.store.database import transaction
@@ -23,7 +28,7 @@ def pairing_code(own: sqlite3.Connection) -> str:
     if code := meta.get(own, access.CODE_KEY):
         return code
     with transaction(own):
-        return meta.get(own, access.CODE_KEY) or _new_code(own)
+        return meta.get(own, access.CODE_KEY) or _make_code(own)
 
 
 def code_to_show(own: sqlite3.Connection) -> str:
@@ -40,8 +45,8 @@ def use_first_code(own: sqlite3.Connection, code: str) -> bool:
     return True
 
 
-def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instant) -> str:
-    """Let a browser in; returns its token. The oldest beyond `BROWSERS_MAX` are forgotten.
+def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instant, *, as_owner: bool = False) -> str:
+    """Let a browser in; returns its token. The oldest beyond `BROWSERS_MAX` are forgotten, viewers first.
 
     `db` is the shared database, for the ledger, which is told first: a cut in between keeps out a browser that tries
     again, and lets none in unseen. Raises sqlite3.Error.
@@ -50,28 +55,48 @@ def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instan
     digest = _digest(token)
     with transaction(own):
         meta.put(own, EVER_KEY, "1")
-        own.execute("INSERT INTO browser (token_sha256, name, paired_wall_ms, used_wall_ms) VALUES (?, ?, ?, ?)",
-                    (digest, name[:80], now.wall_ms, now.wall_ms))
-        own.execute("DELETE FROM browser WHERE token_sha256 NOT IN "
-                    "(SELECT token_sha256 FROM browser ORDER BY paired_wall_ms DESC LIMIT ?)", (BROWSERS_MAX,))
+        is_first = own.execute("SELECT 1 FROM browser LIMIT 1").fetchone() is None
+        role: BrowserRole = "owner" if as_owner or is_first else "viewer"
+        own.execute("INSERT INTO browser (token_sha256, name, paired_wall_ms, used_wall_ms, role) "
+                    "VALUES (?, ?, ?, ?, ?)", (digest, name[:80], now.wall_ms, now.wall_ms, role))
+        own.execute("DELETE FROM browser WHERE token_sha256 NOT IN (SELECT token_sha256 FROM browser "
+                    "ORDER BY token_sha256 = ? DESC, role = 'owner' DESC, paired_wall_ms DESC LIMIT ?)",
+                    (digest, BROWSERS_MAX))
         with transaction(db):
-            ledger.note(db, now, BrowserPaired(browser=digest[:ID_DIGITS]))
+            ledger.note(db, now, BrowserPaired(browser=digest[:ID_DIGITS], role=role))
     return token
 
 
-def use(own: sqlite3.Connection, token: str, now: Instant) -> bool:
-    """Whether a browser with this token is paired; notes that it was here, if the card can be written."""
-    row = own.execute("SELECT used_wall_ms FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone()
+def use(own: sqlite3.Connection, token: str, now: Instant) -> BrowserRole | None:
+    """The role of the paired browser with this token; notes that it was here, if the card can be written."""
+    row = own.execute("SELECT used_wall_ms, role FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone()
     if row is not None and abs(now.wall_ms - row["used_wall_ms"]) > USED_STEP_MS:
         with contextlib.suppress(sqlite3.OperationalError):     # a household sees on its page that the card is unwell
             own.execute("UPDATE browser SET used_wall_ms = ? WHERE token_sha256 = ?", (now.wall_ms, _digest(token)))
+    return row and row["role"]
+
+
+def give_role(own: sqlite3.Connection, db: sqlite3.Connection, which: str, role: BrowserRole, by: str,
+              now: Instant) -> bool:
+    """Let the browser with this id be that; whether there is one. `db` is for the ledger. Raises sqlite3.Error."""
+    with transaction(own), transaction(db):     # the ledger's row is committed first
+        row = own.execute(f"UPDATE browser SET role = ? WHERE SUBSTR(token_sha256, 1, {ID_DIGITS}) = ? RETURNING 1",
+                          (role, which)).fetchone()
+        if row is not None:
+            ledger.note(db, now, RoleGiven(browser=which, role=role, by=by))
     return row is not None
+
+
+def is_last_owner(own: sqlite3.Connection, which: str) -> bool:
+    """Whether without the browser with this id there would be viewers, and nobody who could make one of them more."""
+    others = [each.role for each in paired(own) if each.id != which]
+    return bool(others) and "owner" not in others
 
 
 def paired(own: sqlite3.Connection) -> list[PairedBrowser]:
     """All paired browsers, the one that was used last first."""
-    return [PairedBrowser(id=row["token_sha256"][:ID_DIGITS], name=row["name"], paired_wall_ms=row["paired_wall_ms"],
-                          used_wall_ms=row["used_wall_ms"])
+    return [PairedBrowser(id=row["token_sha256"][:ID_DIGITS], name=row["name"], role=row["role"],
+                          paired_wall_ms=row["paired_wall_ms"], used_wall_ms=row["used_wall_ms"])
             for row in own.execute("SELECT * FROM browser ORDER BY used_wall_ms DESC, token_sha256")]
 
 
@@ -82,7 +107,7 @@ def unpair(own: sqlite3.Connection, db: sqlite3.Connection, which: str, now: Ins
     """
     with transaction(own), transaction(db):     # the ledger's row is committed first, as above
         if not which:
-            _new_code(own)
+            _make_code(own)
             own.execute("DELETE FROM link")
         gone = [row[0][:ID_DIGITS] for row in own.execute(
             "DELETE FROM browser WHERE :id = '' OR SUBSTR(token_sha256, 1, :digits) = :id RETURNING token_sha256",
@@ -108,7 +133,13 @@ def open_link(own: sqlite3.Connection, link: str, now: Instant) -> bool:
                             (_digest(link), now.boot, now.mono_ms)).fetchall())
 
 
-def _new_code(own: sqlite3.Connection) -> str:
+def new_code(own: sqlite3.Connection) -> str:
+    """Another pairing code from now on; who is paired stays so. Raises sqlite3.Error."""
+    with transaction(own):
+        return _make_code(own)
+
+
+def _make_code(own: sqlite3.Connection) -> str:
     code = access.code_from(secrets.token_bytes(access.CODE_RANDOM_B))
     meta.put(own, access.CODE_KEY, code)
     return code

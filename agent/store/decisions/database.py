@@ -12,7 +12,7 @@ from agent.store.database import StoreConnection, StoreError, make_tables, open_
 from agent.store.folders import Folders
 
 FILE = "decisions.db"
-SCHEMA = 1
+SCHEMA = 2
 MARK_KEY = "mark_key"       # in meta: 32 random bytes, hex
 
 TABLES = """
@@ -25,7 +25,8 @@ CREATE TABLE browser (                    -- paired browsers of the household
     token_sha256 TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     paired_wall_ms INTEGER NOT NULL,
-    used_wall_ms INTEGER NOT NULL         -- to the hour, so that looking costs few writes
+    used_wall_ms INTEGER NOT NULL,        -- to the hour, so that looking costs few writes
+    role TEXT NOT NULL DEFAULT 'owner'    -- owner | viewer
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE link (                       -- links that pair a browser once, within a minute
@@ -96,10 +97,19 @@ def connect(folders: Folders, file: str = FILE) -> StoreConnection:
 
 
 def _make(db: StoreConnection, path: Path) -> None:
-    if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+    if _schema(db) == 0:
         with transaction(db):
             if make_tables(db, TABLES, SCHEMA):     # else another process has been quicker
                 meta.put(db, MARK_KEY, os.urandom(32).hex())
+    if _schema(db) == 1:
+        with transaction(db):
+            if _schema(db) == 1:                    # it knew no roles: every paired browser was as good as an owner
+                db.execute("ALTER TABLE browser ADD COLUMN role TEXT NOT NULL DEFAULT 'owner'")
+                db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _schema(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def mark(own: sqlite3.Connection) -> Mark:

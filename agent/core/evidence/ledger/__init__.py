@@ -23,6 +23,7 @@ from agent.core.evidence.ledger.acts import (
     KeyChange,
     LedgerBegin,
     MasksDeclared,
+    RoleGiven,
     SettingsChanged,
     Updated,
 )
@@ -38,7 +39,8 @@ __all__ = [
     "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "CommandKeysSet", "Configured", "DatabaseMended",
     "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased", "HouseholdKeySet",
-    "KeyChange", "MasksDeclared", "SettingsChanged", "BrowserPaired", "BrowserUnpaired", "CameraPaused", "Updated",
+    "KeyChange", "MasksDeclared", "SettingsChanged", "BrowserPaired", "BrowserUnpaired", "RoleGiven",
+    "CameraPaused", "Updated",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",
     "FoundFile", "KnownClip", "CardContents", "check_card", "Package", "PackageVerdict", "check_package",

@@ -182,6 +182,17 @@ class BrowserPaired(Act, frozen=True, kw_only=True, omit_defaults=True):
     KIND: ClassVar[str] = "pairing"
 
     browser: str                    # digest of its token, shortened
+    role: str                       # owner | viewer
+
+
+class RoleGiven(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A browser of the household may do more, or less, from now on."""
+
+    KIND: ClassVar[str] = "browser_role"
+
+    browser: str                    # as in its pairing
+    role: str                       # owner | viewer
+    by: str                         # page | command
 
 
 class BrowserUnpaired(Act, frozen=True, kw_only=True, omit_defaults=True):
