@@ -21,6 +21,13 @@ hypothesis.settings.register_profile("few", max_examples=20, **ANY_PACE)    # fo
 hypothesis.settings.load_profile("taimat")
 # A shell without job control has its background jobs ignore Ctrl-C, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Rooms whose files take minutes: last in line, they would run alone when all others have ended.
+LONGEST = ("systemd", "packages", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first; within a room the order stays."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @dataclass
