@@ -20,6 +20,7 @@ from agent.web.browsers import Browsers, CardRefused, KeeperSilent, OnlyOwners
 from agent.web.busy import BusyAreas
 from agent.web.camera_search import CameraSearch
 from agent.web.cameras import CamerasPage
+from agent.web.event import EventPage
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
 from agent.web.film import FilmHandlers
@@ -92,6 +93,7 @@ def build(parts: PageParts) -> ASGIApp:
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     films = Films(parts.pool, parts.folders, Path(settings.store.runtime), parts.clock)
     filmed = FilmHandlers(settings, parts.pool, films, parts.clock)
+    event_page = EventPage(parts.pool, films, filmed, renderer, parts.clock)
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
     pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
@@ -100,7 +102,7 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/events", pages.events),
         Route("/events/{event_id:row}.mp4", filmed.event),
         Route("/events/{event_id:row}.json", filmed.event_told),
-        Route("/events/{event_id:row}", pages.event),
+        Route("/events/{event_id:row}", event_page.show),
         Route("/film/{camera}.mp4", filmed.film),
         Route("/film/{camera}.json", filmed.told),
         Route("/live/{camera}.mp4", views.stream),

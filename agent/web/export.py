@@ -29,7 +29,7 @@ from agent.store.export.ready import signed_until
 from agent.store.export.signature import AskKeeper
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
-from agent.web.forms import read_form
+from agent.web.forms import number, read_form
 from agent.web.health import HealthWatcher
 from agent.web.render import Renderer
 from agent.web.response import StreamedResponse
@@ -66,8 +66,12 @@ class ExportPage:
         self._closing: asyncio.Future[None] | None = None
 
     async def show(self, request: Request) -> Response:
-        """GET: the form, filled in with camera and time of `clip` if one is named."""
-        span = await self._pool.ask(_span, request.query_params.get("clip", ""))
+        """GET: the form, filled in with `camera`, `from` and `to` (wall times, ms), or those of `clip`, if named."""
+        query = request.query_params
+        begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
+        if begin_ms and end_ms:
+            return self._form(request, ExportForm(query.get("camera", ""), _local(begin_ms), _local(end_ms + 999)))
+        span = await self._pool.ask(_span, query.get("clip", ""))
         return self._form(request, span or ExportForm("", "", ""))
 
     async def make(self, request: Request) -> Response | ASGIApp:
@@ -156,7 +160,11 @@ def _span(db: sqlite3.Connection, clip_name: str) -> ExportForm | None:
 
 
 def _local(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms // 1000).isoformat()
+    """As a browser's field writes it; "" for a moment that no calendar has."""
+    try:
+        return datetime.fromtimestamp(wall_ms // 1000).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _moment_ms(text: str) -> int:

@@ -61,7 +61,10 @@ class FilmStretchTold(msgspec.Struct, frozen=True):
 
 
 class FilmListed(msgspec.Struct, frozen=True):
-    """A film, and what a page must know before it plays it. `type` names the picture's encoding alone."""
+    """A film, and what a page must know before it plays it. `type` names the picture's encoding alone.
+
+    `frames` are its pictures, `sound` is whether it has some.
+    """
 
     address: str
     begin_ms: int
@@ -72,6 +75,8 @@ class FilmListed(msgspec.Struct, frozen=True):
     codec: str
     width: int
     height: int
+    frames: int
+    sound: bool
     stretches: list[FilmStretchTold]
 
 
@@ -193,4 +198,4 @@ def _listed(address: str, film: CutFilm, size_b: int) -> FilmListed:
                  for each in film.stretches]
     return FilmListed(address, film.begin_ms, film.end_ms, film.dur_us // 1000, size_b,
                       f'video/mp4; codecs="{codec_string(stream.codec, stream.config)}"', stream.codec, stream.width,
-                      stream.height, stretches)
+                      stream.height, film.frames_n, film.sounds_n > 0, stretches)

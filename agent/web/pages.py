@@ -29,7 +29,6 @@ from agent.web.words import PageWords
 
 HOME_EVENTS_N = 6
 PAGE_EVENTS_N = 24
-LOOK_AHEAD_N = 50           # ids are almost without holes: the next newer event lies among these
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +65,6 @@ def home_rows(db: sqlite3.Connection, folders: Folders,
 def live_rows(db: sqlite3.Connection, folders: Folders, camera: str) -> tuple[Listing, Pauses]:
     """The store's part of a camera's own page."""
     return listing(db, camera, HOME_EVENTS_N), pause.load(folders)
-
-
-def one_event(db: sqlite3.Connection, event_id: int) -> tuple[Listing, int | None, int | None]:
-    """The event in a listing (empty if there is none), and the ids of the next older and newer ones."""
-    event = events.get(db, event_id)
-    if event is None:
-        return Listing((), frozenset()), None, None
-    older = next((each.id for each in events.latest(db, None, 1, event_id)), None)
-    later = events.latest(db, None, LOOK_AHEAD_N, event_id + 1 + LOOK_AHEAD_N)
-    newer = min((each.id for each in later if each.id > event_id), default=None)
-    return Listing((event,), present_event.unsure(db, [event])), older, newer
 
 
 class Pages:
@@ -119,14 +107,6 @@ class Pages:
         more = found.events[-1].id if len(found.events) == PAGE_EVENTS_N else None
         return self._renderer.page(request, "events.html", events=found.views(self._clock, said), camera=camera,
                                    cameras=self._names, before=before_id, more=more)
-
-    async def event(self, request: Request) -> Response:
-        """/events/ID: the player."""
-        found, older, newer = await self._pool.ask(one_event, request.path_params["event_id"])
-        if not found.events:
-            return self.missing(request)
-        shown = found.views(self._clock, self._renderer.words(request))[0]
-        return self._renderer.page(request, "event.html", event=shown, older=older, newer=newer)
 
     async def clip(self, request: Request) -> Response:
         """/clips/NAME?back=PATH: one clip in a player, and the way back to where it was asked for."""

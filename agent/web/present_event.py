@@ -12,15 +12,6 @@ KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
 
 
 @dataclass(frozen=True, slots=True)
-class ClipLink:
-    """The clip of an event."""
-
-    name: str
-    starts_s: float             # where in the clip the event begins
-    file_name: str              # for a download
-
-
-@dataclass(frozen=True, slots=True)
 class EventView:
     """An event in words. `note` says if it is going on or was interrupted."""
 
@@ -38,7 +29,6 @@ class EventView:
     going_on: bool
     thumb: bool
     small: str                  # address of a small picture, of now while it goes on; "" without one
-    clip: ClipLink | None
 
 
 def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[int]:
@@ -48,8 +38,6 @@ def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[i
 
 def event_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWords) -> EventView:
     """The event in the words of one language."""
-    clip = ClipLink(event.clip, (event.clip_offset_ms or 0) / 1000,
-                    f"{event.camera}-{words.stamp(event.wall_ms)}.mp4") if event.clip else None
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
     return EventView(
         id=event.id, camera=event.camera, kind=_kind(event, words),
@@ -58,7 +46,7 @@ def event_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWor
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
         lasted=words.span(event.dur_ms) if event.dur_ms is not None else "",
         length=words.length(event.dur_ms) if event.dur_ms is not None else "", note=note,
-        going_on=event.state == "open", thumb=event.thumb is not None, small=_small(event, now), clip=clip)
+        going_on=event.state == "open", thumb=event.thumb is not None, small=_small(event, now))
 
 
 def _small(event: StoredEvent, now: Instant) -> str:
