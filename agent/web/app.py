@@ -36,6 +36,7 @@ from agent.web.pair import PairPage
 from agent.web.pause import PausePage
 from agent.web.picture import PicturePage
 from agent.web.plain_door import PlainDoor
+from agent.web.preview import Previews
 from agent.web.rehearsal import Rehearsals
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
@@ -77,6 +78,8 @@ class PageParts:
     search: CameraSearch
     desk: SettingsDesk
     rehearsals: Rehearsals
+    films: Films
+    previews: Previews
     port: int                       # where phones find the page
     led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
 
@@ -91,9 +94,8 @@ def build(parts: PageParts) -> ASGIApp:
     pausing = PausePage(settings, parts.browsers)
     feeds = Feeds(parts.pool, parts.health, parts.clock)
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
-    films = Films(parts.pool, parts.folders, Path(settings.store.runtime), parts.clock)
-    filmed = FilmHandlers(settings, parts.pool, films, parts.clock)
-    event_page = EventPage(parts.pool, films, filmed, renderer, parts.clock)
+    filmed = FilmHandlers(settings, parts.pool, parts.films, parts.clock)
+    event_page = EventPage(parts.pool, parts.films, filmed, renderer, parts.clock)
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
     pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
@@ -105,6 +107,8 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/events/{event_id:row}", event_page.show),
         Route("/film/{camera}.mp4", filmed.film),
         Route("/film/{camera}.json", filmed.told),
+        Route("/preview/{camera}.json", parts.previews.ask, methods=["POST"]),
+        Route("/preview/{camera}.mp4", parts.previews.copy),
         Route("/live/{camera}.mp4", views.stream),
         Route("/snapshot/{camera}.jpg", views.snapshot),
         Route("/live/{camera}", pages.live),

@@ -79,11 +79,11 @@ def answer_file(request: Request, pool: StorePool, found: OpenedFile, headers: M
     status = 206 if span else 200
     if request.method == "HEAD":
         return _without_body(found, status, told)
-    return StreamedResponse(status, told, _pieces(pool, found.file, ByteRange(first, end)), IDLE_S, found.file.close)
+    return StreamedResponse(status, told, pieces(pool, found.file, ByteRange(first, end)), IDLE_S, found.file.close)
 
 
-async def _pieces(pool: StorePool, file: ClearFile, span: ByteRange) -> AsyncGenerator[bytes, None]:
-    """The bytes of `span`. Raises CardTrouble when the file has become shorter."""
+async def pieces(pool: StorePool, file: ClearFile, span: ByteRange) -> AsyncGenerator[bytes, None]:
+    """The bytes of `span`, piece by piece. Raises CardTrouble when the file has become shorter."""
     at = span.first
     while at < span.end:
         piece = await pool.ask(_read, file, at, min(CHUNK_B, span.end - at))

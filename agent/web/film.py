@@ -50,12 +50,12 @@ class FilmHandlers:
 
     async def film(self, request: Request) -> ASGIApp:
         """/film/CAMERA.mp4?from=MS&to=MS[&keys=1][&part=N][&download], wall times."""
-        wish = _wish(request)
+        wish = asked_wish(request)
         return _refused() if wish is None else await self._answer(request, wish)
 
     async def told(self, request: Request) -> Response:
         """/film/CAMERA.json?from=MS&to=MS[&keys=1]: which films the span has, and where it has none."""
-        wish = _wish(request)
+        wish = asked_wish(request)
         return _refused() if wish is None else _json(await self._films.told(wish))
 
     async def event(self, request: Request) -> ASGIApp:
@@ -78,7 +78,7 @@ class FilmHandlers:
         return event_wish(db, event, camera, self._clock.now().wall_ms)
 
     async def _answer(self, request: Request, wish: FilmWish) -> ASGIApp:
-        part = number(request.query_params.get("part")) or 1
+        part = asked_part(request)
         found = await self._films.find(wish)
         if part > len(found.layouts):
             return _missing()
@@ -114,7 +114,7 @@ class FilmHandlers:
         return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(named, safe='')}"
 
 
-def _wish(request: Request) -> FilmWish | None:
+def asked_wish(request: Request) -> FilmWish | None:
     """The span that the address names; None for one that is none, or too long."""
     query = request.query_params
     begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
@@ -122,6 +122,11 @@ def _wish(request: Request) -> FilmWish | None:
         return None
     wish = FilmWish(request.path_params["camera"], begin_ms, end_ms, query.get("keys") == "1")
     return wish if wish.fits else None
+
+
+def asked_part(request: Request) -> int:
+    """Which film of its span the address names, from 1 on."""
+    return number(request.query_params.get("part")) or 1
 
 
 def _json(told: msgspec.Struct) -> Response:

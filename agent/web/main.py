@@ -19,8 +19,10 @@ from agent.web.browsers import Browsers
 from agent.web.camera_search import CameraSearch
 from agent.web.doors import CannotListen, Doors, open_doors, turn_away
 from agent.web.encrypted import context
+from agent.web.films import Films
 from agent.web.health import HealthWatcher, monitor
 from agent.web.live import LiveStreams
+from agent.web.preview import Previews
 from agent.web.rehearsal import Rehearsals
 from agent.web.server import PageServer
 from agent.web.setup_desk import SettingsDesk
@@ -49,6 +51,8 @@ def serve(parts: Role) -> None:
 
     desk = SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock)
     search, rehearsals = CameraSearch(parts.settings.camera, parts.clock), Rehearsals(parts.settings, parts.clock)
+    films = Films(pool, parts.folders, parts.runtime, parts.clock)
+    previews = Previews(pool, films, parts.clock)
 
     def tick() -> None:
         if parts.heartbeat.due():
@@ -61,10 +65,12 @@ def serve(parts: Role) -> None:
         streams.close()
         search.stop()
         rehearsals.stop()
+        previews.stop()
 
     app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                           streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None,
-                          desk=desk, search=search, rehearsals=rehearsals, port=doors.port, led_port=doors.led_port))
+                          desk=desk, search=search, rehearsals=rehearsals, films=films, previews=previews,
+                          port=doors.port, led_port=doors.led_port))
     _log.info("the page is at %s://%s:%d%s", "https" if tls else "http",
               f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
               f" and at port {doors.port}" if doors.port != web.port else "")

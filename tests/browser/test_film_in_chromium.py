@@ -177,3 +177,27 @@ def press(browser: Browser, key: str) -> None:
 def choose(browser: Browser, speed: float) -> None:
     browser.run("const s = document.querySelector('[data-do=speed]'); s.value = String(arguments[0]);"
                 "s.dispatchEvent(new Event('change'))", speed)
+
+
+def test_what_the_browser_can_not_play_is_said_and_a_light_copy_is_made_and_played(house, browser):
+    """Real H.265. Whether this browser plays it is the browser's to say; the page must follow."""
+    stream, packets = encode("h265")
+    kept = Kept(house, stream, packets)
+    kept.store([0, 45])
+    event_id = kept.happen(30, 2000)
+    browser.open(f"{house.url}/events/{event_id}")
+    plays = browser.run(f"return {VIDEO}.canPlayType({PLAYER}.every.films[0].type)")
+    if plays:
+        browser.until(f"{VIDEO}.readyState >= 2 || !document.querySelector('[data-unplayable]').hidden")
+        browser.run(f"{PLAYER}.judge(true)")
+    assert not browser.run("return document.querySelector('[data-unplayable]').hidden")
+    assert "H.265" in browser.run("return document.querySelector('[data-unplayable]').innerText")
+    assert browser.count("[data-unplayable] a[download]") == 1
+    browser.click("[data-light]")
+    browser.until(f"{VIDEO}.src.includes('/preview/') && {VIDEO}.readyState >= 2 && {VIDEO}.currentTime > 2.1")
+    assert browser.run("return document.querySelector('[data-unplayable]').hidden")
+    assert browser.run(f"return [{VIDEO}.videoWidth, {VIDEO}.videoHeight]") == [stream.width, stream.height]
+    browser.run(f"{PLAYER}.go(500)")
+    browser.until(f"!{VIDEO}.seeking && {VIDEO}.currentTime < 2")
+    choose(browser, 8)
+    browser.until(f"{VIDEO}.ended && {VIDEO}.src.includes('/preview/')")

@@ -2,6 +2,7 @@
 const FAST = 4;                 // above this speed the film of keyframes is played: browsers can't decode so much
 const LEAP_MS = 5_000;          // of an arrow key
 const ASK_AGAIN_MS = 2_000;     // while what is watched is still being recorded
+const ASK_COPY_MS = 1_000;      // while a light copy is made
 const SPEEDS = [0.5, 1, 2, 4, 8];
 
 // A list of films (films.py tells them) as one stretch of time: milliseconds from the first picture on, gaps closed.
@@ -53,12 +54,13 @@ export class Player {
     this.speed = 1;
     this.wanted = null;             // a place that is sought as soon as the last one is found
     this.parts = Object.fromEntries([...this.bar.querySelectorAll("[data-do]")].map((each) => [each.dataset.do, each]));
-    if (this.reel.films.some((film) => film.codec === "h265")) this.judge();
+    this.note = figure.querySelector("[data-unplayable]");
     this.listen();
     this.video.controls = this.video.autoplay = false;
     this.play();
     this.bar.hidden = false;
     this.parts.sound.hidden = !this.reel.films.some((film) => film.sound);
+    this.judge();
     this.show();
   }
 
@@ -76,18 +78,19 @@ export class Player {
 
   // One seek at a time: a finger is faster than any decoder.
   seek(place) {
-    if (this.video.seeking || this.video.readyState === 0) {
+    if (!this.video.error && (this.video.seeking || this.video.readyState === 0)) {
       this.wanted = place;
       return;
     }
     this.wanted = null;
     const n = this.reel.filmAt(place), inner = (place - this.reel.starts[n]) / 1000;
-    if (n === this.film) this.video.currentTime = inner;
+    if (n === this.film && !this.video.error) this.video.currentTime = inner;
     else this.load(n, inner);
   }
 
   load(n, seconds = 0, plays = !this.video.paused) {
     this.film = n;
+    this.judge();
     this.video.defaultPlaybackRate = this.speed;
     this.video.src = `${this.reel.films[n].address}#t=${seconds.toFixed(3)}`;
     if (plays) this.play();
@@ -113,7 +116,7 @@ export class Player {
   async setSpeed(speed) {
     this.speed = speed;
     this.parts.speed.value = String(speed);
-    const reel = speed > FAST ? await this.keys() : this.every;
+    const reel = speed > FAST && !this.every.films.some((film) => film.light) ? await this.keys() : this.every;
     if (reel === this.reel || speed !== this.speed) {
       this.video.playbackRate = this.speed;
       return;
@@ -174,10 +177,7 @@ export class Player {
 
   // What a browser can't play is said; what was deleted while it was watched is left out.
   async fail() {
-    if (this.reel.films[this.film].codec === "h265") {
-      this.figure.querySelector("[data-unplayable]").hidden = false;
-      return;
-    }
+    if (this.reel.films[this.film].codec === "h265" && !this.reel.films[this.film].light) return this.judge(true);
     const wall = this.reel.wall(this.reel.starts[this.film]), before = this.told;
     if (!this.failed && await this.renew() && JSON.stringify(before.films) !== JSON.stringify(this.told.films)) {
       this.failed = true;
@@ -187,10 +187,36 @@ export class Player {
     }
   }
 
-  // Whether this browser says that it plays every film.
-  judge() {
-    const plays = this.reel.films.every((film) => this.video.canPlayType(film.type));
-    this.figure.querySelector("[data-unplayable]").hidden = plays;
+  // Tell of an encoding that this browser says it can't play, or has `failed` to.
+  judge(failed = false) {
+    const film = this.reel.films[this.film];
+    const plays = film.codec !== "h265" || film.light || (!failed && this.video.canPlayType(film.type) !== "");
+    if (this.note) this.note.hidden = plays;
+  }
+
+  // Have a light copy made of what can't be played, and play it. The recorder goes on with it only while it is asked.
+  async lighten() {
+    const film = this.every.films[this.film];
+    const wall = this.film ? this.every.wall(this.place) : this.every.wall(Number(this.figure.dataset.starts) * 1000);
+    const parts = ["light", "light-help", "light-state"].map((each) => this.note.querySelector(`[data-${each}]`));
+    const [button, help, state] = parts;
+    const [text, progress] = state.children;
+    button.hidden = help.hidden = true;
+    state.hidden = progress.hidden = false;
+    const address = film.address.replace("/film/", "/preview/").replace(".mp4?", ".json?");
+    for (;;) {
+      const answer = fetch(address, { method: "POST" }).then((each) => each.json());
+      const told = await answer.catch(() => ({ state: "failed" }));
+      if (told.state === "done") {
+        Object.assign(film, { address: told.address, light: true });
+        return this.change(this.every, wall, true);
+      }
+      text.textContent = state.dataset[told.state];
+      progress.value = told.share ?? 0;
+      progress.hidden = told.state !== "working" && told.state !== "busy";
+      if (progress.hidden) return;
+      await new Promise((go) => setTimeout(go, ASK_COPY_MS));
+    }
   }
 
   listen() {
@@ -212,6 +238,8 @@ export class Player {
     parts.full.addEventListener("click", () => this.fill());
     parts.speed.addEventListener("change", () => this.setSpeed(Number(parts.speed.value)));
     parts.place.addEventListener("input", () => this.go(Number(parts.place.value)));
+    for (const each of this.note?.querySelectorAll("[data-light], [data-light-help]") ?? []) each.hidden = false;
+    this.note?.querySelector("[data-light]").addEventListener("click", () => this.lighten());
     document.addEventListener("keydown", (event) => this.key(event));
   }
 

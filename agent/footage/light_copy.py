@@ -1,0 +1,90 @@
+"""A light copy of a film, for browsers that can't play what the camera sends: `python -m agent.footage.light_copy FD`.
+
+H.264, 640 wide, 15 pictures a second at most, without sound. A process of its own: the film comes in at stdin as it
+lies in its clips, the copy goes to the file FD, which the parent has opened in memory; at stdout, how far it is. So
+this process opens no recording and holds no key, and a decoder that fails, or takes too much, takes nothing with it.
+"""
+import contextlib
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+
+from agent.host.prctl import die_with_parent, small_pages_only
+
+WIDTH_MAX_PX, FPS_MAX = 640, 15
+MEMORY_B = 700 << 20        # of addresses; a film of 4K takes a fifth of it in memory
+CPU_S = 600                 # of the processor: more than ten minutes of 1080p take a Pi 4
+COPY_B_MAX = 32 << 20
+TELL_EVERY_S = 0.3
+THREADS_N = 2               # of the decoder: each holds a picture more
+CLOCK_HZ = 90_000
+X264 = {"preset": "ultrafast", "tune": "fastdecode", "crf": "27", "maxrate": "500k", "bufsize": "1M", "g": "30"}
+FIRST_TO_GO = "1000"        # when memory runs out: proc(5)
+
+
+def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
+    """Read a film, write its light copy; yields how much of it is done, from 0 to 1.
+
+    Raises av.FFmpegError for what is no film or can't be decoded, and OSError.
+    """
+    with av.open(source, format="mp4") as film, av.open(target, "w", format="mp4") as made:
+        pictures = film.streams.video[0]
+        pictures.codec_context.thread_count = THREADS_N
+        length_s = float((pictures.duration or 0) * (pictures.time_base or 0)) or 1.0
+        width = min(WIDTH_MAX_PX, pictures.width) & ~1
+        encoder = made.add_stream("libx264", rate=FPS_MAX, options=X264)
+        encoder.width, encoder.height = width, max(2, round(pictures.height * width / pictures.width) & ~1)
+        encoder.pix_fmt, encoder.thread_count = "yuv420p", THREADS_N
+        encoder.time_base = Fraction(1, CLOCK_HZ)
+        last_s = -1.0
+        for frame in film.decode(pictures):
+            if frame.time is None or frame.time - last_s < 0.9 / FPS_MAX:
+                continue
+            last_s = frame.time
+            small = frame.reformat(encoder.width, encoder.height, "yuv420p", interpolation="FAST_BILINEAR")
+            small.pts, small.time_base = round(last_s * CLOCK_HZ), encoder.time_base
+            made.mux(encoder.encode(small))
+            yield min(last_s / length_s, 1.0)
+        made.mux(encoder.encode(None))
+    yield 1.0
+
+
+def _bound() -> None:
+    """Behind everything else that runs, and within its bounds. A sandbox may refuse some; then the unit's count."""
+    die_with_parent()
+    small_pages_only()
+    with contextlib.suppress(OSError):
+        os.nice(19)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (COPY_B_MAX, COPY_B_MAX))
+
+
+def main() -> int:
+    """The process's work. Returns the exit code."""
+    _bound()
+    told_s = 0.0
+    try:
+        with os.fdopen(int(sys.argv[1]), "w+b", closefd=False) as target:
+            for share in copy(sys.stdin.buffer, target):
+                if time.monotonic() - told_s >= TELL_EVERY_S or share == 1.0:
+                    told_s = time.monotonic()
+                    print(f"{share:.3f}", flush=True)
+    except (av.FFmpegError, OSError, IndexError) as error:
+        print(f"light copy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
