@@ -11,7 +11,7 @@ from agent.config.settings import Store
 from agent.core.contract.decisions import EraseSpan, HoldClips, MarkSeen, ReleaseClips, Why
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
-from agent.store import clips, erase, events, holds
+from agent.store import erase, events, holds
 from agent.store.database import transaction
 from agent.store.export.find import reaching_into
 from agent.store.folders import Folders
@@ -65,9 +65,8 @@ class FootageDesk:
         return ""
 
     def _release(self, own: sqlite3.Connection, db: sqlite3.Connection, question: ReleaseClips, now: Instant) -> Why:
-        known = filter(None, (clips.get(db, name) for name in question.clips))
-        released = [reason for clip in known for reason in holds.release(own, db, clip, now, question.note)]
-        return "" if released else "nothing_there"
+        kept = reaching_into(db, question.camera, question.begin_ms, question.end_ms)
+        return "" if holds.release_all(own, db, kept, now, question.note) else "nothing_there"
 
     def _erase(self, own: sqlite3.Connection, db: sqlite3.Connection, question: EraseSpan, now: Instant) -> Why:
         """Those clips alone that the household was shown: others may have come, or gone, meanwhile."""

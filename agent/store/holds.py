@@ -69,6 +69,16 @@ def release(own: sqlite3.Connection, db: sqlite3.Connection, clip: Clip, now: In
     return [row["reason"] for row in gone]
 
 
+def release_all(own: sqlite3.Connection, db: sqlite3.Connection, kept: Iterable[Clip], now: Instant,
+                reason: str) -> int:
+    """The same for many clips as far as this reason goes; returns how many it held."""
+    with transaction(own):
+        gone_n = sum(own.execute(f"UPDATE hold SET state = 'released' WHERE clip = ? AND reason = ? AND {STANDS}",
+                                 (clip.name, reason)).rowcount for clip in kept)
+    show(own, db, now)
+    return gone_n
+
+
 def expire(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> int:
     """Release what has run out; only called while the clock is right. Returns how many."""
     over_n = own.execute(f"UPDATE hold SET state = 'expired' WHERE until_wall_ms <= ? AND {STANDS}",

@@ -14,6 +14,7 @@ from agent.core.household.day_lane import Absent, Recorded, WallSpan
 from agent.store.boots import NEAR, Dates
 from agent.store.export.find import LONGEST_MS
 
+UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
 KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"
 CLIPS = ("SELECT seq, boot, mono_ms, wall_ms, clock, dur_ms, COALESCE(why, state) FROM clip WHERE seq IN ({near}) "
          "ORDER BY seq")
@@ -134,6 +135,24 @@ def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
     between = [WallSpan(before.end_ms, after.begin_ms) for before, after in pairwise(lives)]
     return [Absent(*each, "off") for each in between
             if each.begin_ms < span.end_ms and each.end_ms > max(span.begin_ms, each.begin_ms)]
+
+
+def cameras_of(db: sqlite3.Connection) -> list[str]:
+    """Cameras of which there is footage, also those that are gone."""
+    rows = db.execute(f"WITH RECURSIVE its (camera) AS (SELECT MIN(camera) FROM clip WHERE {KEPT} UNION ALL "
+                      f"SELECT (SELECT MIN(camera) FROM clip WHERE {KEPT} AND clip.camera > its.camera) FROM its "
+                      "WHERE its.camera IS NOT NULL) SELECT camera FROM its WHERE camera IS NOT NULL")
+    return [row["camera"] for row in rows]
+
+
+def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
+    """The wall time of the newest footage of a boot whose clock nobody had set, so in 1970; None without any."""
+    asked = ("SELECT boot, mono_ms, wall_ms FROM clip WHERE seq = "
+             f"(SELECT MAX(rowid) FROM ({NEAR.format(t='clip', which=KEPT)}))")
+    dates = Dates(db)
+    found = [dates.wall_ms(*row) for camera in cameras
+             for row in _plain(db, asked, **_values(camera, WallSpan(-UNSET_MS, UNSET_MS)))]
+    return max(found, default=None)
 
 
 def days_with_footage(db: sqlite3.Connection, cameras: Sequence[str], days: Iterable[WallSpan]) -> list[bool]:

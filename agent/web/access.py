@@ -18,8 +18,8 @@ OPEN_STATIC = ("/static/page.css", "/static/mark.svg", "/static/icon.png")
 OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
 # What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.
-OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/settings", "/setup")
-VIEWERS_FORMS: tuple[str, ...] = ()     # addresses to which a viewer may send one
+OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/settings", "/setup")
+VIEWERS_FORMS = ("/recordings/seen",)   # addresses to which a viewer may send one
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
 # 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source

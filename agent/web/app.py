@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
@@ -37,6 +38,8 @@ from agent.web.pause import PausePage
 from agent.web.picture import PicturePage
 from agent.web.plain_door import PlainDoor
 from agent.web.preview import Previews
+from agent.web.recording_span import SpanPage
+from agent.web.recordings import RecordingsPage
 from agent.web.rehearsal import Rehearsals
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
@@ -101,7 +104,8 @@ def build(parts: PageParts) -> ASGIApp:
     pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
     routes = [
         Route("/", pages.home),
-        Route("/events", pages.events),
+        Route("/events", _to_recordings),
+        *_recording_routes(parts, renderer),
         Route("/events/{event_id:row}.mp4", filmed.event),
         Route("/events/{event_id:row}.json", filmed.event_told),
         Route("/events/{event_id:row}", event_page.show),
@@ -139,6 +143,27 @@ def build(parts: PageParts) -> ASGIApp:
     page = AccessMiddleware(app, parts.browsers, _silent(renderer), _owners_only(renderer),
                             only_local=is_loopback_name(settings.web.listen), encrypts=parts.fingerprint is not None)
     return PlainDoor(page, parts.led_port, parts.port, renderer.announce) if parts.led_port else page
+
+
+async def _to_recordings(request: Request) -> Response:
+    """/events was the list of events; who keeps its address finds them by their days."""
+    asked = urlencode({key: value for key, value in request.query_params.items() if key == "camera"})
+    return RedirectResponse(f"/recordings?{asked}" if asked else "/recordings", 303)
+
+
+def _recording_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
+    """Where what was recorded is found, watched, kept and erased."""
+    days = RecordingsPage(parts.settings, parts.pool, parts.films, parts.browsers, renderer, parts.clock)
+    spans = SpanPage(parts.pool, parts.browsers, renderer, parts.clock)
+    return [
+        Route("/recordings", days.show),
+        Route("/recordings/month", days.month),
+        Route("/recordings/seen", days.mark_seen, methods=["POST"]),
+        Route("/recordings/span", spans.show, methods=["GET"]),
+        Route("/recordings/span", spans.act, methods=["POST"]),
+        Route("/recordings/kept", spans.kept, methods=["GET"]),
+        Route("/recordings/kept", spans.release, methods=["POST"]),
+    ]
 
 
 def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:

@@ -19,7 +19,7 @@ class Place:
 
 PLACES = (
     Place("nav.now", "/", "eye", below=("/live/",)),
-    Place("nav.recordings", "/events", "film", below=("/events/", "/clips/", "/handout")),
+    Place("nav.recordings", "/recordings", "film", below=("/recordings/", "/events/", "/clips/", "/handout")),
     Place("nav.sharing", "/requests", "share", for_owners=True, below=("/requests/",)),
     Place("nav.settings", "/cameras", "gear", for_owners=True, below=("/cameras/", "/browsers", "/pair")),
 )

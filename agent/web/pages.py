@@ -17,7 +17,7 @@ from agent.web import present_camera, present_event, present_health
 from agent.web.access import COOKIE
 from agent.web.browsers import KeeperSilent
 from agent.web.busy import BusyAreas
-from agent.web.forms import number, own_path
+from agent.web.forms import own_path
 from agent.web.health import HealthWatcher
 from agent.web.media import FINISHED
 from agent.web.present_camera import paused_of
@@ -28,7 +28,6 @@ from agent.web.store_pool import CardTrouble, StorePool
 from agent.web.words import PageWords
 
 HOME_EVENTS_N = 6
-PAGE_EVENTS_N = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +97,6 @@ class Pages:
         except KeeperSilent:
             return False
 
-    async def events(self, request: Request) -> Response:
-        """/events: the events of one camera or all, a page at a time."""
-        said, camera = self._renderer.words(request), request.query_params.get("camera")
-        camera = camera if camera in self._names else None
-        before_id = number(request.query_params.get("before"))
-        found = await self._pool.ask(listing, camera, PAGE_EVENTS_N, before_id)
-        more = found.events[-1].id if len(found.events) == PAGE_EVENTS_N else None
-        return self._renderer.page(request, "events.html", events=found.views(self._clock, said), camera=camera,
-                                   cameras=self._names, before=before_id, more=more)
 
     async def clip(self, request: Request) -> Response:
         """/clips/NAME?back=PATH: one clip in a player, and the way back to where it was asked for."""

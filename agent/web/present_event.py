@@ -40,7 +40,7 @@ def event_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWor
     """The event in the words of one language."""
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
     return EventView(
-        id=event.id, camera=event.camera, kind=_kind(event, words),
+        id=event.id, camera=event.camera, kind=kind_of(event.kind, event.code, words),
         zones=words("event.zones", zones=", ".join(event.zones)) if event.zones else "",
         day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
@@ -55,7 +55,7 @@ def _small(event: StoredEvent, now: Instant) -> str:
     return f"/thumbs/{event.id}-small.jpg" if event.thumb else ""
 
 
-def _kind(event: StoredEvent, words: PageWords) -> str:
+def kind_of(kind: str, code: str | None, words: PageWords) -> str:
     """What happened; for tampering, its kind if there is a word for it."""
-    done = f"tamper.{event.code}"
-    return words(done if done in words.texts else KINDS.get(event.kind, "event.other"))
+    done = f"tamper.{code}"
+    return words(done if done in words.texts else KINDS.get(kind, "event.other"))

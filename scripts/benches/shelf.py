@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from agent.config.settings import Store
+from agent.core.household.day_lane import WallSpan
 from agent.host.clock import Instant, SystemClock
 from agent.host.stop import Stop
 from agent.keeper import deletion
@@ -21,11 +22,16 @@ from agent.keeper.deletion import PASS_N
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import boots, clips, events, retention_queries
+from agent.store.boots import Dates
 from agent.store.database import connect, transaction
 from agent.store.export.find import reaching_into
 from agent.store.folders import CLIPS_A_FOLDER, Folders
+from agent.store.recordings import camera_day, days_with_footage
 from agent.store.space import Space
+from agent.web import words
+from agent.web.local_days import day_of
 from agent.web.pages import home_rows, listing
+from agent.web.present_day import DayQuery, lane_view, pieces_of
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs.cards import film
@@ -124,6 +130,8 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
         "a day of one camera": (lambda: len(reaching_into(db, "gate", middle_ms, middle_ms + DAY_MS)), 20),
         "what each records in a day": (lambda: len(retention_queries.recording_rates(db)), 0),
         "page: home": (lambda: len(home_rows(db, folders, CAMERAS)[0].events), 20),
+        "page: a day of all cameras": (lambda: a_day(db, middle_ms, now.wall_ms), 50),
+        "page: a month": (lambda: sum(days_with_footage(db, CAMERAS, month(middle_ms))), 200),
         "page: events": (lambda: len(listing(db, None, 24).events), 20),
         "page: events of one camera": (lambda: len(listing(db, "gate", 24, count_n // 2).events), 20),
         "clips of one camera": (lambda: len(clips.finished(db, "shop", 100)), 20)}
@@ -135,6 +143,22 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
         if limit_ms:
             table.verdicts.append(Verdict(name, limit_ms, "ms", took.median))
     return table
+
+
+def a_day(db: sqlite3.Connection, begin_ms: int, now_ms: int) -> int:
+    """What the page reads and works out of a day; returns how many clips and events were in it."""
+    span, dates, shown_n = WallSpan(begin_ms, begin_ms + DAY_MS), Dates(db), 0
+    for camera in CAMERAS:
+        found = camera_day(db, dates, camera, span, now_ms)
+        pieces = pieces_of(found, span, now_ms, camera == CAMERAS[-1])
+        lane_view(camera, pieces, found, DayQuery(day_of(begin_ms)), span, words.load("en"))
+        shown_n += len(found.footage) + len(found.events)
+    return shown_n
+
+
+def month(begin_ms: int) -> list[WallSpan]:
+    """The days of one."""
+    return [WallSpan(begin_ms + n * DAY_MS, begin_ms + (n + 1) * DAY_MS) for n in range(31)]
 
 
 def measure(way: Callable[[], int], rounds_n: int) -> tuple[Spread, int]:

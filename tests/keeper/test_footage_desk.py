@@ -71,6 +71,9 @@ class FootageHouse:
         return self.ask(HoldClips, camera="gate", begin_ms=self.begin_ms + minutes[0] * MIN_MS,
                         end_ms=self.begin_ms + minutes[1] * MIN_MS, note=note, days=days)
 
+    def release(self, note: str) -> str:
+        return self.ask(ReleaseClips, camera="gate", begin_ms=self.begin_ms, end_ms=self.clock.wall_ms, note=note)
+
     def there(self) -> list[bool]:
         """Of each clip, whether its file is."""
         finish_deletion(self.own, self.db, self.folders, self.clock.now())
@@ -101,7 +104,7 @@ def test_what_is_kept_stays_whatever_the_card_needs_until_it_is_let_go(house, ha
     tight = Store(quota_gb=1e-7)                    # nothing of it fits
     retain(house.own, house.db, house.folders, tight, hand_clock.now(), True)
     assert house.there() == [True, False, False]
-    assert house.ask(ReleaseClips, clips=house.names, note="the broken fence") == ""
+    assert house.release("the broken fence") == ""
     retain(house.own, house.db, house.folders, tight, hand_clock.now(), True)
     assert house.there()[0] is False
     assert house.told() == ["hold", "deletion", "release", "deletion"]
@@ -110,7 +113,7 @@ def test_what_is_kept_stays_whatever_the_card_needs_until_it_is_let_go(house, ha
 def test_a_wish_to_keep_that_can_not_be_says_why(house, folders, db, own, hand_clock):
     assert house.hold(note="  ") == house.hold(note="x" * 201) == house.hold(days=0) == "bad_args"
     assert house.hold(minutes=(60, 61)) == "nothing_there"
-    assert house.ask(ReleaseClips, clips=house.names, note="another") == "nothing_there"
+    assert house.release("another") == "nothing_there"
     with transaction(db):
         db.execute("UPDATE clip SET bytes = ? WHERE seq = 1", (1 << 50,))
     assert house.hold() == "no_room" and holds.placed(db) == []
@@ -149,3 +152,10 @@ def test_the_events_and_keys_that_go_with_clips_are_known_before(house):
     with transaction(house.db):
         house.db.execute("UPDATE clip SET day_key = 1 + (seq > 1)")
     assert [erase.keys_n(house.db, found.free[:n]) for n in range(4)] == [0, 1, 1, 2]
+
+
+def test_a_viewer_marks_as_seen_and_the_keeper_refuses_it_the_rest(house, db, own, hand_clock):
+    house.token = browsers.pair(own, db, "a guest's phone", hand_clock.now())
+    assert house.ask(MarkSeen, events=[house.event]) == ""
+    assert house.hold() == house.release("x") == house.erase((0, 3)) == "viewer"
+    assert house.there() == [True] * 3 and holds.placed(db) == []

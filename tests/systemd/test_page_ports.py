@@ -100,8 +100,8 @@ def ask(machine: Machine, *where: str) -> str:
 
 def test_the_house_finds_the_page_without_a_port(machine: Machine) -> None:
     until(lambda: ask(machine, "https", RECORDER, "443", "/pair") == "200 None True", "the page at 443")
-    assert ask(machine, "https", RECORDER, "443", "/events") == "401 None False"
-    assert ask(machine, "http", RECORDER, "80", "/events") == f"308 https://{RECORDER}/events False"
+    assert ask(machine, "https", RECORDER, "443", "/recordings") == "401 None False"
+    assert ask(machine, "http", RECORDER, "80", "/recordings") == f"308 https://{RECORDER}/recordings False"
     assert ask(machine, "https", RECORDER, "8088", "/pair") == "200 None True"
     assert f"https://{RECORDER}\n" in machine.run("taimat", "pair", "-c", SETTINGS).replace(" ", "") + "\n"
 

@@ -43,7 +43,7 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path,
             each.start()
         until(lambda: len(waiting) == 3, "all workers hang")
         with ThreadPoolExecutor() as visitors:
-            home, events = visitors.submit(house.get, "/"), visitors.submit(house.get, "/events")
+            home, events = visitors.submit(house.get, "/"), visitors.submit(house.get, "/recordings")
             pieces_n = 0
             while not (home.done() and events.done()):
                 assert live.read1(65536)

@@ -79,7 +79,7 @@ def hangs_up(port: int) -> bool:
 def test_443_is_the_page_and_80_leads_there(start: Start, tmp_path: Path):
     https, http_port = start('listen = "0.0.0.0"')
     assert ask(https, "/pair", True, Host="taimat.local").status == 200
-    assert ask(https, "/events", True, Host="192.168.1.7").status == 401
+    assert ask(https, "/recordings", True, Host="192.168.1.7").status == 401
     for encrypted in (False, True):
         for path in ("/", "/pair?next=%2Fevents", "/static/page.js", "/nothing"):
             answer = ask(http_port, path, encrypted, Host=f"taimat.local:{http_port}")
@@ -94,8 +94,8 @@ def test_443_is_the_page_and_80_leads_there(start: Start, tmp_path: Path):
 def test_a_browser_is_told_once_what_it_is_going_to_warn_of(start: Start):
     https, http_port = start('listen = "0.0.0.0"', 'site = "HH-07"')
     page = {"Host": "taimat.local", "Accept": "text/html,*/*"}
-    told = said(http_port, "/events?lang=en", **page)
-    assert f'href="https://taimat.local:{https}/events?lang=en"' in told and "A warning comes next" in told
+    told = said(http_port, "/recordings?lang=en", **page)
+    assert f'href="https://taimat.local:{https}/recordings?lang=en"' in told and "A warning comes next" in told
     assert "HH-07" not in told and "page.js" not in told
     cookie = ask(https, "/pair", True, **page).getheader("set-cookie")
     assert cookie.startswith("seen=1;") and "secure" not in cookie.lower()

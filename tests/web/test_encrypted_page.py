@@ -69,18 +69,18 @@ def test_a_phone_pairs_and_looks_over_tls(house, ask):
     cookie = answer.getheader("set-cookie")
     assert answer.status == 303 and all(each in cookie.lower() for each in ("secure", "httponly", "samesite=strict"))
     for _ in range(20):         # a request that comes in one piece with the handshake's end, too
-        assert ask("/events", Cookie=cookie.split(";")[0]).status == 200
+        assert ask("/recordings", Cookie=cookie.split(";")[0]).status == 200
     clip = ask("/clips/none.mp4", Cookie=cookie.split(";")[0])
-    assert clip.status == 404 and ask("/events").status == 401
+    assert clip.status == 404 and ask("/recordings").status == 401
 
 
 def test_plain_http_from_the_network_is_led_to_the_encrypted_page(house):
     line = http.client.HTTPConnection(primary_address(), house.port, timeout=HANG_S)
-    line.request("GET", "/events", headers={"Cookie": house.cookie})
+    line.request("GET", "/recordings", headers={"Cookie": house.cookie})
     answer = line.getresponse()
-    assert (answer.status, answer.getheader("location")) == (303, f"https://{primary_address()}:{house.port}/events")
+    assert (answer.status, answer.getheader("location")) == (303, f"https://{primary_address()}:{house.port}/recordings")
     line.close()
-    assert house.get("/events").status == 200           # on the machine itself it stays as it is
+    assert house.get("/recordings").status == 200           # on the machine itself it stays as it is
 
 
 @pytest.mark.parametrize("said", [HELLO, HELLO[:1], b"\x16" * 400, b"\x15\x03\x01\x00\x02\x02\x28"])

@@ -67,7 +67,7 @@ def test_a_proxy_on_the_device_does_not_make_strangers_local(house, open_house, 
     assert open_house.get("/", **{header: "10.0.0.9", "cookie": ""}).status == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/events", "/events/1", "/events.json", "/health.json", "/live/gate",
+@pytest.mark.parametrize("path", ["/", "/recordings", "/events/1", "/events.json", "/health.json", "/live/gate",
                                   "/live/gate.mp4", "/clips/a.mp4", "/thumbs/1.jpg", "/browsers", "/nowhere"])
 def test_everything_needs_pairing(house, open_house, path):
     assert house.get(path, cookie="").status == open_house.get(path, **PHONE).status == 401
@@ -88,7 +88,7 @@ def test_the_form_tells_nothing_of_the_house(tmp_path):
         assert "HH-07" in house.get("/").text
         form = house.get("/pair", cookie="", host="taimat.local:8088").text
         assert "taimat-pairing.txt" in form and "label" in form
-        assert not any(word in form for word in ("HH-07", "gate", "yard", "page.js", "/events"))
+        assert not any(word in form for word in ("HH-07", "gate", "yard", "page.js", "/recordings"))
         house.close_desk()
         told = house.get("/", cookie="taimat=from-an-earlier-life", accept="text/html")
         assert told.status == 503 and "HH-07" not in told.text and "page.js" not in told.text
@@ -97,29 +97,29 @@ def test_the_form_tells_nothing_of_the_house(tmp_path):
 
 def test_a_phone_is_paired_once_and_its_token_is_not_stored(open_house):
     code = code_of(open_house)
-    form = open_house.get("/pair?next=%2Fevents", accept="text/html", **PHONE)
+    form = open_house.get("/pair?next=%2Frecordings", accept="text/html", **PHONE)
     assert form.status == 200 and code[:4] not in form.text
-    answer = open_house.post("/pair", f"code={grouped(code).lower()}&next=%2Fevents", **PHONE)
-    assert (answer.status, answer.headers["location"]) == (303, "/events")
+    answer = open_house.post("/pair", f"code={grouped(code).lower()}&next=%2Frecordings", **PHONE)
+    assert (answer.status, answer.headers["location"]) == (303, "/recordings")
     cookie = answer.headers["set-cookie"]
     assert all(part in cookie.lower() for part in ("httponly", "samesite=strict", "path=/", "max-age=31536000"))
     token = cookie.split(";")[0]
-    assert open_house.get("/events", **PHONE | {"cookie": token}).status == 200
+    assert open_house.get("/recordings", **PHONE | {"cookie": token}).status == 200
     with open_house.decisions() as own:
         stored = "".join(str(value) for row in own.execute("SELECT * FROM browser") for value in row)
     assert stored and token.removeprefix("taimat=") not in stored
 
 
 def test_an_unpaired_browser_is_out_within_a_minute_and_at_once_when_the_page_is_told(open_house):
-    assert open_house.get("/events").status == 200
+    assert open_house.get("/recordings").status == 200
     unpair(open_house)
-    assert open_house.get("/events").status == 200
+    assert open_house.get("/recordings").status == 200
     open_house.clock.advance(TRUSTED_S + 1)
-    assert open_house.get("/events").status == 401
+    assert open_house.get("/recordings").status == 401
     token = pair(open_house, code_of(open_house)).headers["set-cookie"].split(";")[0]
     unpair(open_house)
     Outlet(open_house.runtime).send(Poke(what="browsers"), "web")
-    until(lambda: open_house.get("/events", cookie=token).status == 401)
+    until(lambda: open_house.get("/recordings", cookie=token).status == 401)
 
 
 def test_a_live_picture_ends_with_the_pairing(house: Household):

@@ -72,11 +72,12 @@ def test_a_time_that_may_be_wrong_is_said_once_a_group(tmp_path):
                         ("0000000b", "unset")):
         happen(house.folders, replace(now, boot=boot, clock=clock))
     with house:
-        for path in ("/", "/events"):
+        for path in ("/", "/recordings"):
             text = house.get(path).text
             assert text.count(UNSURE) == 1, path
-            assert text.index(UNSURE) < text.index('href="/events/5"')
-            assert text.index('href="/events/3"') < text.index('href="/events/2"')
+        text = house.get("/").text
+        assert text.index(UNSURE) < text.index('href="/events/5"')
+        assert text.index('href="/events/3"') < text.index('href="/events/2"')
 
 
 def test_a_clip_that_is_gone_is_told_in_the_household_s_words(going_on):

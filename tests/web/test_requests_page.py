@@ -41,7 +41,7 @@ def test_who_asks_and_what_would_leave_is_on_the_page_before_the_buttons(house, 
                  "Look at the clips first", 'href="/clips/gate-'):
         assert told in page, told
     assert "The ward asks for recordings. You decide" in house.get("/?lang=en").text
-    assert 'href="/requests"' in house.get("/events").text
+    assert 'href="/requests"' in house.get("/recordings").text
 
 
 def test_a_tap_decides_and_can_take_an_approval_back(house, db):

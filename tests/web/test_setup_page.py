@@ -37,7 +37,7 @@ def goal(house: Household, query: str) -> str:
 
 
 def test_after_the_first_pairing_comes_the_set_up_until_it_is_over(house: Household):
-    assert pair(house) == "/" and pair(house, "/events") == "/events"      # they may only look
+    assert pair(house) == "/" and pair(house, "/recordings") == "/recordings"      # they may only look
     assert house.get(house.link().removeprefix(house.url), cookie="").headers["location"] == "/setup"
     assert 'href="/setup"' in house.get("/").text
     assert house.post("/setup", "").headers["location"] == "/"

@@ -123,9 +123,11 @@ class HoldClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, 
 
 
 class ReleaseClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="release"):
-    """Let these recordings go when their time has come, as far as this note had them kept."""
+    """Let a camera's recordings of a time go when theirs has come, as far as this note had them kept."""
 
-    clips: list[str]
+    camera: str
+    begin_ms: int
+    end_ms: int
     note: str
 
 

@@ -137,10 +137,10 @@ def _missing(pieces: Sequence[LanePiece]) -> list[LanePiece]:
 
 
 def _joined(pieces: Iterable[LanePiece]) -> list[LanePiece]:
-    """Neighbours that say the same as one; what is too short to be looked for goes to the one before."""
+    """Neighbours that say the same as one; what has no reason and is too short to look for goes to the one before."""
     found: list[LanePiece] = []
     for piece in pieces:
-        short = piece.end_ms - piece.begin_ms < LEAST_MS and piece.state not in ("recorded", "future")
+        short = piece.end_ms - piece.begin_ms < LEAST_MS and piece.state in ("quiet", "missing")
         if found and (short or found[-1][2:] == piece[2:]):
             found[-1] = found[-1]._replace(end_ms=piece.end_ms)
         else:

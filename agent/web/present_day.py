@@ -1,0 +1,214 @@
+"""A day of recordings as the page shows it: lanes as paths to draw, hours and events in words, what is missing and why.
+
+Pure, but for the words: what the store knows is handed in.
+"""
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from agent.core.household.day_lane import LanePiece, State, WallSpan, lane
+from agent.store.recordings import CameraDay, DayEvent
+from agent.web.local_days import hours_of
+from agent.web.present_event import KINDS, kind_of
+from agent.web.words import PageWords
+
+SHOWN_STATES: tuple[State, ...] = ("recorded", "deleted", "paused", "off", "camera", "missing")
+LOOKS = ("recorded", "mark motion", "mark tamper", "held", "paused", "off", "camera", "deleted", "missing")
+TOLD_MS = 60_000            # a shorter gap is drawn, and not told
+LEAST_DRAWN_S = 5           # what is shorter would be seen nowhere
+EVENTS_N = 60               # of a day, all are listed; of a fuller one those of an hour
+GAPS_N = 40
+
+
+class DayQuery(NamedTuple):
+    """Which recordings are looked at: the address in other words."""
+
+    day: date
+    camera: str | None = None       # None: all of them
+    kind: str = ""
+    zone: str = ""
+
+    def address(self, at: str = "", place: str = "", **changed: object) -> str:
+        """The page's address with some of it changed, at a time of day."""
+        asked = self._replace(**changed)
+        fields = {"day": asked.day.isoformat(), "camera": asked.camera, "kind": asked.kind, "zone": asked.zone,
+                  "at": at}
+        return f"/recordings{place}?" + urlencode({key: value for key, value in fields.items() if value})
+
+    def takes(self, event: DayEvent) -> bool:
+        """Whether the event is looked for."""
+        return self.kind in ("", event.kind) and (not self.zone or self.zone in event.zones)
+
+
+class Drawn(NamedTuple):
+    """A path of a lane, in seconds since the day's begin."""
+
+    look: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """A camera's day, to be drawn; `told` says the same in a sentence."""
+
+    camera: str
+    chosen: bool
+    address: str
+    drawn: list[Drawn]
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayEventView:
+    """An event in the list of a day."""
+
+    id: int
+    camera: str
+    clock: str
+    text: str                   # what and in which zone
+    length: str
+    note: str
+    seen: bool
+    small: str                  # the address of its small picture
+    address: str                # where it plays
+
+
+@dataclass(frozen=True, slots=True)
+class HourView:
+    """An hour of the day, and what is in it."""
+
+    clock: str
+    address: str
+    told: str
+    events: list[DayEventView]
+    events_n: int
+
+
+def pieces_of(found: CameraDay, span: WallSpan, now_ms: int, always: bool) -> list[LanePiece]:
+    """The camera's lane."""
+    return lane(span, now_ms, found.footage, found.absent, always)
+
+
+def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query: DayQuery, span: WallSpan,
+              words: PageWords) -> LaneView:
+    """The lane with its events."""
+    drawn = [Drawn(state, _bars((piece for piece in pieces if piece.state == state), span, 0, 26))
+             for state in SHOWN_STATES]
+    taken = [event for event in found.events if query.takes(event)]
+    for kind in sorted({event.kind for event in taken}):
+        marks = [WallSpan(each.begin_ms, each.begin_ms + (each.dur_ms or 0)) for each in taken if each.kind == kind]
+        drawn.append(Drawn(f"mark {kind}", _bars(marks, span, 30, 10)))
+    drawn.append(Drawn("held", _bars(found.held, span, 27, 2)))
+    return LaneView(camera, camera == query.camera, query.address(camera=camera),
+                    [each for each in drawn if each.path], _sentence(pieces, len(taken), words))
+
+
+def looks(lanes: Iterable[LaneView], words: PageWords) -> list[tuple[str, str]]:
+    """What each look that is drawn in a lane means."""
+    drawn = {each.look for one in lanes for each in one.drawn}
+    known = [look for look in LOOKS if look in drawn]
+    return [(look, words(f"recordings.look.{look.removeprefix('mark ')}")) for look in known]
+
+
+def _bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
+    """Rectangles of one height as a path."""
+    parts, lasts_s = [], (day.end_ms - day.begin_ms) // 1000
+    for each in spans:
+        begin_s = max(0, (each.begin_ms - day.begin_ms) // 1000)
+        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (each.end_ms - day.begin_ms) // 1000) - begin_s)
+        parts.append(f"M{min(begin_s, lasts_s - wide_s)} {top}h{wide_s}v{high}h-{wide_s}z")
+    return "".join(parts)
+
+
+def _sentence(pieces: Sequence[LanePiece], events_n: int, words: PageWords) -> str:
+    recorded_ms = sum(piece.end_ms - piece.begin_ms for piece in pieces if piece.state == "recorded")
+    if not recorded_ms:
+        return words("recordings.nothing")
+    return words("recordings.lane", span=words.span(recorded_ms), events=_events_n(events_n, words))
+
+
+def _events_n(count: int, words: PageWords) -> str:
+    return words("recordings.events_1") if count == 1 else words("recordings.events_n", n=count)
+
+
+def gaps_told(pieces: Sequence[LanePiece], words: PageWords) -> list[tuple[str, str]]:
+    """Each time without a recording that has a reason: from when to when, and the reason."""
+    told = [(f"{words.clock(piece.begin_ms)} – {words.clock(piece.end_ms)}", _reason(piece, words)) for piece in pieces
+            if piece.state not in ("recorded", "quiet", "future") and piece.end_ms - piece.begin_ms >= TOLD_MS]
+    return told[:GAPS_N]
+
+
+def _reason(piece: LanePiece, words: PageWords) -> str:
+    for key in (f"recordings.why.{piece.state}_{piece.why}", f"recordings.why.{piece.state}"):
+        if key in words.texts:
+            return words(key)
+    raise KeyError(piece.state)
+
+
+def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> DayEventView:
+    """The event in words."""
+    kind = kind_of(event.kind, event.code, words)
+    clock_s = words.clock(event.begin_ms, seconds=True)
+    note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
+    return DayEventView(event.id, event.camera, words.clock(event.begin_ms), " · ".join([kind, *event.zones]),
+                        words.length(event.dur_ms) if event.dur_ms is not None else "", note, event.seen,
+                        f"/thumbs/{event.id}-small.jpg" if event.thumb or event.state == "open" else "",
+                        query.address(clock_s, camera=event.camera) + f"&event={event.id}#film")
+
+
+def hour_views(span: WallSpan, pieces: Sequence[LanePiece], taken: Sequence[DayEvent], at_ms: int, query: DayQuery,
+               words: PageWords) -> list[HourView]:
+    """The hours in which there is something. Of a day with many events only those of the hour `at_ms` are listed."""
+    shown = []
+    for hour in hours_of(span):
+        recorded_ms = sum(max(0, min(piece.end_ms, hour.end_ms) - max(piece.begin_ms, hour.begin_ms))
+                          for piece in pieces if piece.state == "recorded")
+        inside = [event for event in taken if hour.begin_ms <= event.begin_ms < hour.end_ms]
+        if not recorded_ms and not inside:
+            continue
+        listed = inside if len(taken) <= EVENTS_N or hour.begin_ms <= at_ms < hour.end_ms else []
+        told = words("recordings.hour", span=words.span(recorded_ms)) if recorded_ms else words("recordings.nothing")
+        clock = words.clock(hour.begin_ms)
+        shown.append(HourView(clock, query.address(f"{clock}:00") + "#film", told,
+                              [event_view(event, query, words) for event in listed[:EVENTS_N]], len(inside)))
+    return shown
+
+
+def ticks(span: WallSpan, words: PageWords) -> list[tuple[int, str]]:
+    """Every third hour: where it is, in percent of the day, and its name."""
+    lasts_ms = span.end_ms - span.begin_ms
+    return [(round(100 * (hour.begin_ms - span.begin_ms) / lasts_ms), words.clock(hour.begin_ms))
+            for hour in hours_of(span)[::3]]
+
+
+def shortcuts(query: DayQuery, today: date, words: PageWords) -> list[tuple[str, str, bool]]:
+    """What people look for: address, name, and whether it is what is shown."""
+    plain, yesterday = query._replace(kind="", zone=""), today - timedelta(days=1)
+    return [(plain.address(day=today), words("time.today"), query.day == today),
+            (plain.address("18:00:00", day=yesterday) + "#film", words("recordings.yesterday_evening"), False),
+            (plain.address("00:00:00", day=today) + "#film", words("recordings.last_night"), False),
+            (plain.address(day=yesterday), words("time.yesterday"), query.day == yesterday)]
+
+
+def filters(query: DayQuery, found: Iterable[CameraDay], words: PageWords) -> list[tuple[str, str, bool]]:
+    """Kinds and zones of the day's events, as links; none where there is nothing to choose from."""
+    events = [event for each in found for event in each.events]
+    kinds, zones = sorted({event.kind for event in events}), sorted({zone for event in events for zone in event.zones})
+    if len(kinds) + len(zones) < 2:
+        return []
+    links = [(query.address(kind="", zone=""), words("recordings.all_events"), not query.kind and not query.zone)]
+    links += [(query.address(kind=kind, zone=""), words(KINDS.get(kind, "event.other")), query.kind == kind)
+              for kind in kinds if len(kinds) > 1]
+    return links + [(query.address(kind="", zone=zone), words("event.zones", zones=zone), query.zone == zone)
+                    for zone in zones]
+
+
+def nearest_recorded_ms(pieces: Sequence[LanePiece], at_ms: int) -> int | None:
+    """That moment if it was recorded, else the next that was, else the last one before; None if nothing was."""
+    recorded = [piece for piece in pieces if piece.state == "recorded"]
+    for piece in recorded:
+        if at_ms < piece.end_ms:
+            return max(at_ms, piece.begin_ms)
+    return recorded[-1].begin_ms if recorded else None
