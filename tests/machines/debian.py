@@ -16,6 +16,7 @@ SUITE = "trixie"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taimat" / "machines"
 SOURCES = Path("/etc/apt")
 LIMIT_S = 580
+BESIDE = ("unattended-upgrades",)       # what the guide names beside the package; picamera2 is not Debian's
 CONFIG = """
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
@@ -101,19 +102,20 @@ class Archive:
 
 
 def supply(architecture: str, status: Path, deb: Path) -> list[Path]:
-    """What `apt install DEB` brings along on a machine with this dpkg status: fetched once, then taken from the cache.
+    """What an installation of DEB by the guide fetches on a machine with this dpkg status: once, then from the cache.
 
-    Raises NotDebian.
+    That is without what its needs recommend in turn, but with BESIDE. Raises NotDebian.
     """
     wants = [subprocess.run(["dpkg-deb", "-f", deb, field], check=True, capture_output=True).stdout
-             for field in ("Depends", "Recommends")]
-    key = hashlib.sha256(b"\n".join([architecture.encode(), status.read_bytes(), *wants])).hexdigest()[:12]
+             for field in ("Pre-Depends", "Depends")]
+    known = [architecture.encode(), " ".join(BESIDE).encode(), status.read_bytes(), *wants]
+    key = hashlib.sha256(b"\n".join(known)).hexdigest()[:12]
     CACHE.mkdir(parents=True, exist_ok=True)
     listed = CACHE / f"needs-{architecture}-{key}"
     with (CACHE / f"apt-{architecture}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not listed.exists():
-            files = Archive(architecture).fresh().needed(status, deb)
+            files = Archive(architecture).fresh().needed(status, deb, *BESIDE, recommends=False)
             listed.write_text("".join(f"{path}\n" for path in files))
     return [Path(line) for line in listed.read_text().splitlines()]
 

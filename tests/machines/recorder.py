@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.machines.debian import BESIDE
 from tests.machines.emulated import HOST, Emulated
 from tests.rigs.owner import CODE, add_camera, pair
 from tests.rigs.phone import Phone
@@ -13,28 +14,26 @@ from tests.rigs.wait import until
 
 ROLES = ("taimat-capture-network", "taimat-keeper", "taimat-link", "taimat-web")
 SETTINGS = "/etc/taimat/taimat.toml"
-INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -o Dpkg::Use-Pty=0 {} </dev/null"
+# By the guide.
+INSTALL = ("DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 {} "
+           f"{' '.join(BESIDE)} </dev/null")
 ADDRESS = "10.0.2.15"
 SLOW_S = 600.0                  # a minute of a board may take ten here
-# Runs in the machine; prints JSON.
-LOOK = """
-import json, pathlib, subprocess
-roles, restarts_n = {}, 0
-for unit in %r:
-    told = subprocess.run(["systemctl", "show", "-p", "MainPID,NRestarts", unit], capture_output=True, text=True).stdout
-    shown = dict(line.split("=") for line in told.split())
-    restarts_n += int(shown["NRestarts"])
-    try:
-        lines = pathlib.Path("/proc", shown["MainPID"], "smaps_rollup").read_text().splitlines()[1:]
-        roles[unit] = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
-    except OSError:
-        pass
-memory = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in open("/proc/meminfo")}
-oom = subprocess.run(["dmesg"], capture_output=True, text=True).stdout.lower().count("out of memory")
-vm = dict(line.split() for line in open("/proc/vmstat"))
-print(json.dumps({"pss_b": roles, "restarts_n": restarts_n, "total_b": memory["MemTotal"],
-                  "available_b": memory["MemAvailable"], "swapped_b": int(vm["pswpout"]) * 4096, "oom_n": oom}))
+# Runs in the machine. No Python: one more would share its pages with the roles, and they would seem smaller.
+LOOK = f"""
+for unit in {' '.join(ROLES)}; do
+    pid=$(systemctl show --value -p MainPID $unit)
+    echo $unit $(systemctl show --value -p NRestarts $unit) $(sed -n 's/^Pss: *//p' /proc/$pid/smaps_rollup)
+done 2>/dev/null
+grep -E '^(MemTotal|MemAvailable):' /proc/meminfo
+grep -E '^(pswpout|oom_kill) ' /proc/vmstat
 """
+PAGE_B = 4096
+SWAP = """
+fallocate -l 256M /swapfile && chmod 600 /swapfile && mkswap -q /swapfile
+echo '/swapfile none swap sw 0 0' >> /etc/fstab && swapon -a
+"""
+# Runs in the machine; prints JSON.
 CLIPS = """
 import json, sqlite3
 boot = open("/proc/sys/kernel/random/boot_id").read().replace("-", "")[:8]
@@ -65,11 +64,21 @@ class Look:
     total_b: int
     available_b: int
     swapped_b: int              # since the boot
-    oom_n: int
+    oom_n: int                  # processes killed for want of memory, since the boot
+
+    @property
+    def roles_b(self) -> int:
+        """PSS of all roles together."""
+        return sum(self.pss_b.values())
+
+
+def offer_swap(machine: Emulated) -> None:
+    """Give it a swap file on its card, as stock systems have: then it shows whether the memory is enough."""
+    machine.run(SWAP)
 
 
 def install(machine: Emulated, deb: Path) -> Installed:
-    """`apt install ./DEB`, its needs on the stick. Raises NotWell."""
+    """`apt install --no-install-recommends ./DEB ...`, its needs on the stick. Raises NotWell."""
     machine.run("mkdir -p /media/stick && mount -o ro LABEL=stick /media/stick && apt-get update")
     machine.put(f"/root/{deb.name}", deb.read_bytes())
     before_b, began_s, packages_n = _used_b(machine), _up_s(machine), _packages_n(machine)
@@ -104,9 +113,20 @@ def set_up(machine: Emulated, cameras: Mapping[str, int], broker_port: int) -> P
     return own
 
 
+def record_always(machine: Emulated) -> None:
+    """As a technician: the cameras are recorded all the time, and motion looks at their small streams."""
+    machine.run(rf"""sed -i 's|^source = "\(rtsp.*\)/main"|&\nsub = "\1/sub"\nrecord = "continuous"|' {SETTINGS}""")
+
+
 def look(machine: Emulated) -> Look:
     """One look."""
-    return Look(**json.loads(machine.run("python3 -", stdin=(LOOK % (ROLES,)).encode())))
+    told = [line.split() for line in machine.run(LOOK).splitlines()]
+    roles = {name: figures for name, *figures in told if name in ROLES}
+    kernel = {name.rstrip(":"): int(figures[0]) for name, *figures in told if name not in ROLES}
+    return Look(pss_b={name: int(figures[1]) * 1024 for name, figures in roles.items() if figures[1:]},
+                restarts_n=sum(int(figures[0]) for figures in roles.values()),
+                total_b=kernel["MemTotal"] * 1024, available_b=kernel["MemAvailable"] * 1024,
+                swapped_b=kernel["pswpout"] * PAGE_B, oom_n=kernel["oom_kill"])
 
 
 def recorded(machine: Emulated) -> dict[str, object]:

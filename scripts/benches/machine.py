@@ -1,0 +1,146 @@
+"""A Pi-like machine in QEMU: what the package takes, how long until the first frame, memory, and half an hour of it.
+
+Times are the machine's own while its clock follows the instructions it has executed, one nanosecond each: about one
+core of a Pi Zero 2 W. A board has four such cores, and a slower card. Other work on this computer lengthens only the
+waits for its disk. The half hour runs by this computer's clock instead, so that the camera is as fast as in a house.
+"""
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.benches import needs, streams
+from scripts.benches.plan import Plan, tell
+from scripts.benches.processes import BenchError
+from scripts.benches.table import Spread, Table, Verdict
+from scripts.packaging import maker
+from scripts.packaging.wheels import NoWheel
+from tests.machines import guest
+from tests.machines.debian import NotDebian, supply
+from tests.machines.emulated import Emulated, NotWell
+from tests.machines.foreign import ARCHITECTURE, PACKAGES
+from tests.machines.recorder import (
+    ROLES,
+    Installed,
+    Look,
+    first_frame_s,
+    install,
+    offer_swap,
+    record_always,
+    set_up,
+    soak,
+)
+from tests.rigs.broker import Broker
+
+REPO = Path(__file__).parents[2]
+MB = 1_000_000
+HALF_HOUR_S, SETTLED_S = 1800, 60
+BASE = "base: Debian with " + PACKAGES.replace(",", ", ")
+
+
+class Lived(NamedTuple):
+    """What was seen."""
+
+    installed: Installed
+    fetched_b: int
+    reboots_s: Spread           # from the kernel's start to the first recorded frame
+    cuts_s: Spread
+    looks: list[Look]
+
+
+def run(plan: Plan) -> Iterator[Table]:
+    """Measure, and give the table."""
+    needs.demand(needs.mosquitto, guest.missing)
+    with tempfile.TemporaryDirectory(prefix="tb") as folder:
+        try:
+            deb = package(Path(folder))
+            fresh = guest.guest()
+            needed = supply(ARCHITECTURE, fresh.status, deb)
+        except (NotDebian, NoWheel, maker.NoMoment) as error:
+            raise needs.Missing(str(error)) from error
+        try:
+            with Emulated(Path(folder), fresh) as machine:
+                yield tabulate(live(machine, deb, needed, Path(folder), plan))
+        except (NotWell, AssertionError) as error:
+            raise BenchError(str(error)) from error
+
+
+def package(folder: Path) -> Path:
+    """As scripts/package makes it, packed as small as can be."""
+    tell("machine: the package is made (two minutes)")
+    made = maker.Recipe(REPO, maker.version(REPO), maker.moment_s(REPO)).recorder(ARCHITECTURE)
+    ((name, data),) = made.items()
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+def live(machine: Emulated, deb: Path, needed: list[Path], folder: Path, plan: Plan) -> Lived:
+    """From the package to the half hour. Raises NotWell; AssertionError where something takes too long."""
+    rounds_n = plan.rounds(3)
+    machine.stick(needed)
+    tell("machine: its first boot, and the installation")
+    machine.boot(by_instructions=True)
+    offer_swap(machine)
+    installed = install(machine, deb)
+    with Broker(folder / "broker") as broker, streams.camera("visits") as camera:
+        tell(f"machine: installed in {installed.took_s:.0f} s, {installed.card_b / MB:.1f} MB; a phone, a camera")
+        set_up(machine, {"Cổng": camera.port}, broker.port)
+        record_always(machine)
+        first_frame_s(machine)
+        reboots_s, cuts_s = [], []
+        for number in range(rounds_n):
+            machine.reboot()
+            reboots_s.append(first_frame_s(machine))
+            machine.cut_power()
+            machine.boot(by_instructions=True)
+            cuts_s.append(first_frame_s(machine))
+            tell(f"machine: {number + 1} of {rounds_n}: first frame {reboots_s[-1]:.1f} s after the kernel's start, "
+                 f"{cuts_s[-1]:.1f} s after a power cut")
+        machine.cut_power()
+        machine.boot()
+        first_frame_s(machine)
+        tell("machine: it records")
+        looks = soak(machine, plan.long_s(HALF_HOUR_S, 2 * SETTLED_S))
+    fetched_b = sum(path.stat().st_size for path in needed)
+    return Lived(installed, fetched_b, Spread((*reboots_s,)), Spread((*cuts_s,)), looks)
+
+
+def tabulate(seen: Lived) -> Table:
+    """What it takes, row by row."""
+    took, last = seen.installed, seen.looks[-1]
+    most = max(seen.looks, key=lambda look: look.roles_b)
+    least_b = min(look.available_b for look in seen.looks)
+    fetched_b = took.package_b + seen.fetched_b
+    table = Table("Debian 13 arm64 with 512 MB, one 1080p15 camera with a sub-stream, people come and go",
+                  ("", "figure", "unit"))
+    table.rows += [
+        ("the package", f"{took.package_b / MB:.1f}", "MB"),
+        (f"what apt fetches beside it: {took.packages_n - 1} packages", f"{seen.fetched_b / MB:.1f}", "MB"),
+        ("taken of the card by all of it", f"{took.card_b / MB:.1f}", "MB"),
+        ("apt install, all fetched", f"{took.took_s:.0f}", "s by instructions"),
+        ("kernel to first recorded frame, after a reboot", seen.reboots_s.text(1), "s by instructions"),
+        ("kernel to first recorded frame, after a power cut", seen.cuts_s.text(1), "s by instructions"),
+        *((f"PSS of {role.removeprefix('taimat-')} at most", f"{most_b(seen.looks, role) / MB:.1f}", "MB")
+          for role in ROLES),
+        ("PSS of all roles in the end", f"{last.roles_b / MB:.1f}", "MB"),
+        ("available memory, the least", f"{least_b / MB:.0f}", f"MB of {last.total_b / MB:.0f}")]
+    table.verdicts += [
+        Verdict("the package and what apt fetches beside it", 80, "MB", fetched_b / MB),
+        Verdict("taken of the card", 300, "MB", took.card_b / MB),
+        Verdict("apt install, all fetched", 180, "s", took.took_s),
+        Verdict("first frame after a reboot", 45, "s", max(seen.reboots_s.values)),
+        Verdict("first frame after a power cut", 45, "s", max(seen.cuts_s.values)),
+        Verdict("all roles together, at most", 180, "MB PSS", most.roles_b / MB),
+        Verdict("written to the swap file that the card has", 0, "bytes", last.swapped_b),
+        Verdict("processes killed for want of memory", 0, "", last.oom_n),
+        Verdict("restarts of roles", 0, "", last.restarts_n)]
+    table.notes += [BASE, f"memory: {len(seen.looks)} looks by this computer's clock, without a break"]
+    table.figures = {"installed": asdict(took), "fetched_b": seen.fetched_b, "reboots_s": seen.reboots_s.values,
+                     "cuts_s": seen.cuts_s.values, "looks": [asdict(look) for look in seen.looks]}
+    return table
+
+
+def most_b(looks: list[Look], role: str) -> int:
+    """The most that a role had."""
+    return max(look.pss_b.get(role, 0) for look in looks)
