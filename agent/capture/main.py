@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.capture.camera_set import CameraSet
 from agent.capture.pauses import PauseWatch
+from agent.config.derived import read_by_capture
 from agent.config.load import ConfigError, keep_as_good, load
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
@@ -65,7 +66,7 @@ def _read_again(config: Path, settings: Settings) -> tuple[Settings, str | None]
         _log.error("the settings stay as they were, because of: %s", error)
         return settings, str(error)
     keep_as_good(config)
-    if new.store != settings.store:
+    if read_by_capture(new.store) != read_by_capture(settings.store):
         _log.warning("[store] has changed: a restart puts that into effect")
     _log.info("the settings were read again")
     return new, None

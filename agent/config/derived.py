@@ -57,6 +57,11 @@ def limits(store: Store) -> CardLimits:
     return CardLimits(int(store.quota_gb * GB), store.free_floor_pct, store.hold_max_pct)
 
 
+def read_by_capture(store: Store) -> tuple[str | float, ...]:
+    """What of `[store]` a capture process goes by: how long footage is kept is the keeper's affair alone."""
+    return store.folder, store.runtime, store.volume, store.encrypt, store.sync_every_s
+
+
 def sharing_rules(sharing: Sharing) -> Rules:
     """What holds for each purpose."""
     return Rules(sharing.default, {purpose: rule for rule in STRICTEST_FIRST for purpose in getattr(sharing, rule)},

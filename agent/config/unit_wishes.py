@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from agent.config.derived import units
+from agent.config.derived import read_by_capture, units
 from agent.config.settings import Camera, Settings
 from agent.core.unit_plan import UnitWish
 
@@ -41,7 +41,8 @@ def _capture(settings: Settings, name: str) -> UnitWish:
     alone = {unit.partition("@")[2] for unit in units(settings)}
     cameras = [camera for camera in settings.camera if camera.enabled
                and (camera.name == name if name != "network" else camera.name not in alone)]
-    return UnitWish(_digest(settings.store, settings.log), _digest(cameras, settings.home.snapshots, settings.recovery))
+    return UnitWish(_digest(read_by_capture(settings.store), settings.log),
+                    _digest(cameras, settings.home.snapshots, settings.recovery))
 
 
 def _without(kept: Camera | Settings, keys: tuple[str, ...]) -> dict[str, Any]:

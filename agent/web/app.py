@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from agent.config.settings import Settings
 from agent.host.clock import Clock
+from agent.host.setup_folders import SetupFolders
 from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
 from agent.web.browsers import Browsers, CardRefused, KeeperSilent, OnlyOwners
@@ -44,6 +45,7 @@ from agent.web.rehearsal import Rehearsals
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
 from agent.web.set_up import SetupPages
+from agent.web.settings import SettingsPages
 from agent.web.setup_desk import NoChanges, NotPaired, SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
 
@@ -170,6 +172,8 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
     """Where settings are changed."""
     settings, desk = parts.settings, parts.desk
     seen = CamerasPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, desk, parts.search)
+    choices = SettingsPages(settings, parts.pool, parts.folders, SetupFolders.beside(Path(settings.store.runtime)),
+                            renderer, parts.clock, desk)
     steps, outcome = SetupPages(settings, renderer, desk), OutcomePage(renderer, desk)
     return [
         Route("/cameras", seen.show, methods=["GET"]),
@@ -184,6 +188,14 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/setup/cameras", seen.show),
         Route("/setup/sharing", steps.sharing),
         Route("/setup/done", steps.done),
+        Route("/settings", choices.hub),
+        Route("/settings/undo", choices.undo, methods=["POST"]),
+        Route("/settings/recording/{name}", choices.recording, methods=["GET"]),
+        Route("/settings/recording/{name}", choices.set_recording, methods=["POST"]),
+        Route("/settings/retention", choices.retention, methods=["GET"]),
+        Route("/settings/retention", choices.set_retention, methods=["POST"]),
+        Route("/settings/device", choices.device, methods=["GET"]),
+        Route("/settings/device", choices.set_device, methods=["POST"]),
         Route("/saving", outcome.show),
         Route("/saving.json", outcome.tell),
     ]

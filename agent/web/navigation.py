@@ -21,5 +21,5 @@ PLACES = (
     Place("nav.now", "/", "eye", below=("/live/",)),
     Place("nav.recordings", "/recordings", "film", below=("/recordings/", "/events/", "/clips/", "/handout")),
     Place("nav.sharing", "/requests", "share", for_owners=True, below=("/requests/",)),
-    Place("nav.settings", "/cameras", "gear", for_owners=True, below=("/cameras/", "/browsers", "/pair")),
+    Place("nav.settings", "/settings", "gear", for_owners=True, below=("/settings/", "/cameras", "/browsers", "/pair")),
 )

@@ -70,7 +70,7 @@ def test_a_title_does_not_stop_the_keeper_and_no_camera():
 
 
 def test_what_a_recorder_takes_up_at_its_start_only_has_it_started_anew():
-    done = steps(house(), house(store=replaced(house().store, keep_days=3)))
+    done = steps(house(), house(store=replaced(house().store, sync_every_s=3)))
     assert {GATE, NETWORK, KEEPER, WEB} <= set(done.restart)
 
 
@@ -103,6 +103,14 @@ def test_a_wish_covers_every_section_of_the_settings():
         setattr(changed, section, other)
         was, now = unit_wishes(house()), unit_wishes(changed)
         assert any(now.get(unit) != wish for unit, wish in was.items()), section
+
+
+def test_how_long_footage_is_kept_stops_no_recording():
+    old = house()
+    new = house(store=msgspec.structs.replace(old.store, keep_days=3, keep_continuous_days=1))
+    made = steps(old, new)
+    assert set(made.restart) == {KEEPER, WEB, LINK} & {unit for unit, wish in unit_wishes(old).items() if wish.wanted}
+    assert made.reload == made.stop == []
 
 
 def _another(section: msgspec.Struct) -> dict[str, object]:
