@@ -29,6 +29,7 @@ from agent.web.film import FilmHandlers
 from agent.web.films import Films
 from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
+from agent.web.home_broker import HomeBrokerPage
 from agent.web.live import LiveHandlers, LiveStreams
 from agent.web.looks import LooksPage
 from agent.web.media import MediaFiles
@@ -174,6 +175,7 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
     seen = CamerasPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, desk, parts.search)
     choices = SettingsPages(settings, parts.pool, parts.folders, SetupFolders.beside(Path(settings.store.runtime)),
                             renderer, parts.clock, desk)
+    home = HomeBrokerPage(settings.home, renderer, desk)
     steps, outcome = SetupPages(settings, renderer, desk), OutcomePage(renderer, desk)
     return [
         Route("/cameras", seen.show, methods=["GET"]),
@@ -196,6 +198,8 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/settings/retention", choices.set_retention, methods=["POST"]),
         Route("/settings/device", choices.device, methods=["GET"]),
         Route("/settings/device", choices.set_device, methods=["POST"]),
+        Route("/settings/home", home.show, methods=["GET"]),
+        Route("/settings/home", home.change, methods=["POST"]),
         Route("/saving", outcome.show),
         Route("/saving.json", outcome.tell),
     ]

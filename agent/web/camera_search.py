@@ -1,8 +1,6 @@
 """The search for cameras in the network: a process beside the page looks, and the page keeps what it has found."""
 import asyncio
-import contextlib
 import logging
-import sys
 from collections.abc import Sequence
 
 import msgspec
@@ -10,12 +8,12 @@ import msgspec
 from agent.config.settings import Camera
 from agent.core.contract.camera_search import ANSWER_B_MAX, CameraQuestion, SearchAnswer, SeenCamera
 from agent.host.clock import Clock
+from agent.web.beside import ask_program
 from agent.web.present_setup import camera_key
 
 PROGRAM = "agent.cli.discover.page_search"      # by its name: the command line's rooms are above the page's
 SEARCH_S = 100.0            # a machine is asked for 45 s at most, eight at a time
 KEPT_S = 900.0              # there are passwords in what was found
-READ_B = 65_536
 
 _log = logging.getLogger(__name__)
 
@@ -92,17 +90,5 @@ class CameraSearch:
 
 async def _asked(question: CameraQuestion) -> SearchAnswer:
     """The answer of a process of its own, which is gone then. Raises OSError, DecodeError."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", PROGRAM, stdin=asyncio.subprocess.PIPE,
-                                                   stdout=asyncio.subprocess.PIPE)
-    assert process.stdin and process.stdout
-    try:
-        process.stdin.write(msgspec.json.encode(question))
-        process.stdin.close()
-        data = bytearray()
-        while len(data) <= ANSWER_B_MAX and (piece := await process.stdout.read(READ_B)):
-            data += piece
-        return msgspec.json.decode(bytes(data), type=SearchAnswer)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    data = await ask_program(PROGRAM, msgspec.json.encode(question), ANSWER_B_MAX)
+    return msgspec.json.decode(data, type=SearchAnswer)

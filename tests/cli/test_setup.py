@@ -20,6 +20,7 @@ from agent.core.contract.setup import (
     PairingState,
     RemoveCamera,
     SetDevice,
+    SetHome,
     SetupResult,
     UndoChange,
 )
@@ -129,6 +130,36 @@ def test_the_newest_change_is_undone_and_the_undoing_too(place: Place):
     place.ask(UndoChange(of=undone))
     place.run()
     assert load(place.config).camera == []
+
+
+def test_a_broker_s_password_is_in_a_file_of_root_s_and_nowhere_else(place: Place):
+    place.run()
+    first = place.ask(SetHome(enabled=True, host="192.168.1.5", user="taimat", password="geheim-1"))
+    place.run()
+    assert place.doors.result(first).done
+    (secret,) = place.config.parent.glob("home.password.*")
+    home = load(place.config).home
+    assert (home.password_file, secret.read_text()) == (str(secret), "geheim-1")
+    assert oct(secret.stat().st_mode)[-3:] == "640" and "geheim" not in place.config.read_text()
+    assert place.doors.last().keys == ["enabled", "host", "password", "user"]
+    second = place.ask(SetHome(password="geheim-2"))
+    place.run()
+    refused = place.ask(SetHome(host="not a host", password="geheim-3"))
+    place.run()
+    assert place.doors.result(refused).problem == "not_valid"
+    other = Path(load(place.config).home.password_file)
+    assert {path.read_text() for path in place.config.parent.glob("home.password.*")} == {"geheim-1", "geheim-2"}
+    place.ask(UndoChange(of=second))
+    place.run()
+    assert Path(load(place.config).home.password_file).read_text() == "geheim-1"
+    gone = place.ask(SetHome(enabled=False, user="", password=""))
+    place.run()
+    assert place.doors.result(gone).done and load(place.config).home.password_file == ""
+    place.ask(SetDevice(title="Nhà"))
+    place.run()
+    assert not other.exists() and not list(place.config.parent.glob("home.password.*"))
+    told = "".join(path.read_text() for path in (place.runtime / "setup").iterdir())
+    assert "geheim" not in told
 
 
 def test_what_an_editor_has_changed_since_is_not_undone(place: Place):

@@ -24,7 +24,8 @@ from tests.rigs.household import Household
 
 EN = words.load("en")
 OFF = ["Mon-Fri 07:00-17:00", "Sun"]
-PAGES = ("/settings", "/settings/recording/gate", "/settings/recording/yard", "/settings/retention", "/settings/device")
+PAGES = ("/settings", "/settings/recording/gate", "/settings/recording/yard", "/settings/retention", "/settings/device",
+         "/settings/home")
 
 
 @pytest.fixture

@@ -19,8 +19,12 @@ BOM = "\ufeff"
 Toml = dict[str, Any]
 
 
-def changed(text: str, change: TextChange, file: str) -> str:
-    """The text with the change made; `file` names it in what is said. Raises SettingsRefused."""
+def changed(text: str, change: TextChange, file: str, password_file: str | None = None) -> str:
+    """The text with the change made; `file` names it in what is said. Raises SettingsRefused.
+
+    `password_file` has the password of a SetHome, if that brings one; "": there is none from now on.
+    """
+    keys = keys_set(change) | ({} if password_file is None else {"password_file": password_file})
     mark, crlf = text.startswith(BOM), "\r\n" in text
     plain = text.removeprefix(BOM).replace("\r\n", "\n")
     try:
@@ -28,8 +32,8 @@ def changed(text: str, change: TextChange, file: str) -> str:
     except ConfigError as error:
         raise SettingsRefused("broken_file", str(error)) from error
     table = tomllib.loads(plain)
-    wanted = _altered(table, change)
-    new = plain if wanted == table else _edited(plain, table, change)
+    wanted = _altered(table, change, keys)
+    new = plain if wanted == table else _edited(plain, table, change, keys)
     if not _says(new, wanted):
         raise SettingsRefused("broken_file", f"{file}: only a person can change what is written like this: see "
                             "taimat config init for the usual way")
@@ -47,7 +51,7 @@ def _says(text: str, wanted: Toml) -> bool:
         return False
 
 
-def _edited(text: str, table: Toml, change: TextChange) -> str:
+def _edited(text: str, table: Toml, change: TextChange, keys: Toml) -> str:
     """The new text. It is not believed yet."""
     try:
         match change:
@@ -56,13 +60,13 @@ def _edited(text: str, table: Toml, change: TextChange) -> str:
             case RemoveCamera(name=name):
                 return toml_text.remove_table(text, ("camera", _place(table, name)))
             case ChangeCamera(name=name):
-                return toml_text.set_key(text, ("camera", _place(table, name)), keys_set(change))
-        return toml_text.set_key(text, (change.TABLE,), keys_set(change))
+                return toml_text.set_key(text, ("camera", _place(table, name)), keys)
+        return toml_text.set_key(text, (change.TABLE,), keys)
     except (LookupError, TypeError, ValueError) as error:
         raise SettingsRefused("broken_file", f"only a person can change what is written like this: {error}") from error
 
 
-def _altered(table: Toml, change: TextChange) -> Toml:
+def _altered(table: Toml, change: TextChange, keys: Toml) -> Toml:
     """What the file is to say. Raises SettingsRefused."""
     wanted = copy.deepcopy(table)
     cameras: list[Toml] = wanted.get("camera", [])
@@ -75,12 +79,12 @@ def _altered(table: Toml, change: TextChange) -> Toml:
             if not cameras:
                 del wanted["camera"]
         case ChangeCamera(name=name):
-            _merge(cameras[_place(table, name)], keys_set(change))
+            _merge(cameras[_place(table, name)], keys)
         case _:
-            _merge(wanted.setdefault(change.TABLE, {}), keys_set(change))
+            _merge(wanted.setdefault(change.TABLE, {}), keys)
     if isinstance(change, AddCamera | ChangeCamera):
         for key in ("source", "sub"):
-            _demand_camera(keys_set(change).get(key, ""))
+            _demand_camera(keys.get(key, ""))
     return wanted
 
 

@@ -17,9 +17,10 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
 from agent import __version__
-from agent.cli.setup import systemd
+from agent.cli.setup import home_password, systemd
 from agent.cli.setup.kept import keep, newest, text_before
 from agent.cli.setup.notice import NoticePlaces
 from agent.cli.setup.refusal import SettingsRefused
@@ -30,6 +31,7 @@ from agent.core.contract.setup import (
     LastChange,
     LocalCamera,
     LocalCameras,
+    SetHome,
     SetupRequest,
     SetupResult,
     UndoChange,
@@ -93,6 +95,7 @@ class Setup:
         self._let_roles_read()
         for request, fresh in self._collected():
             self._tell(partial(self.folders.tell, self._answer(request, fresh)))
+            self._forget_passwords()
         settings, problem = self._settings()
         if settings is None:
             _log.error("no unit was touched: %s", redact(problem))
@@ -154,6 +157,12 @@ class Setup:
         kept = newest(self.config)
         return kept.change if kept else None
 
+    def _forget_passwords(self) -> None:
+        """Those of the household's broker that no text names any more."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            kept = newest(self.config)
+            home_password.tidy(self.config, [self.config.read_text(encoding="utf-8"), kept.before if kept else ""])
+
     def _collected(self) -> list[tuple[SetupRequest, bool]]:
         with contextlib.suppress(FileNotFoundError):
             return self.folders.collect(self.clock.now())
@@ -169,7 +178,8 @@ class Setup:
             if isinstance(change, UndoChange):
                 self._rewrite(request, lambda text: text_before(self.config, change.of))
             else:
-                self._rewrite(request, lambda text: changed(text, change, str(self.config)))
+                secret = self._password_file(request)
+                self._rewrite(request, lambda text: changed(text, change, str(self.config), secret))
         except SettingsRefused as refused:
             _log.warning("change %s: %s: %s", request.id, refused.problem, refused)
             return SetupResult(id=request.id, done=False, problem=refused.problem, detail=str(refused))
@@ -178,6 +188,13 @@ class Setup:
             return SetupResult(id=request.id, done=False, problem="card", detail=str(error))
         _log.info("change %s is made: %s", request.id, in_short(request.change))
         return SetupResult(id=request.id, done=True)
+
+    def _password_file(self, request: SetupRequest) -> str | None:
+        """Where the password of a change is now; None: it brings none. Raises OSError."""
+        change = request.change
+        if not isinstance(change, SetHome) or change.password is UNSET:
+            return None
+        return home_password.keep(self.config, request.id, change.password) if change.password else ""
 
     def _rewrite(self, request: SetupRequest, change: Callable[[str], str]) -> None:
         """Replace the file by its changed text, also while an editor writes it, and keep the old one.

@@ -146,6 +146,7 @@ class SetHome(SetupChange, kw_only=True, frozen=True, tag="home"):
     port: int | UnsetType = UNSET
     tls: bool | UnsetType = UNSET
     user: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    password: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET      # root puts it into a file of its own
     snapshots: bool | UnsetType = UNSET
 
 
@@ -164,16 +165,21 @@ Changes = TextChange | UndoChange
 
 
 def keys_set(change: Changes) -> dict[str, Any]:
-    """The keys that a change sets, as plain values, but for those by which it finds a camera or another change."""
+    """The keys that a change sets, as plain values; not those by which it finds a camera or another change.
+
+    A password is no key: the configuration has the file that it is in.
+    """
     plain = msgspec.json.decode(msgspec.json.encode(change))        # in which a corner is a list, as in TOML
-    return {key: value for key, value in plain.items() if key not in ("change", "name", "of")}
+    return {key: value for key, value in plain.items() if key not in ("change", "name", "of", "password")}
 
 
 def in_short(change: Changes) -> dict[str, Any]:
     """A change as the ledger tells it, without values: what, its keys as in "motion.ignore", which camera."""
     about = {"camera": change.name} if isinstance(change, AddCamera | ChangeCamera | RemoveCamera) else {}
     undone = {"undoes": change.of} if isinstance(change, UndoChange) else {}
-    return {"what": change.__struct_config__.tag, "keys": sorted(_dotted(keys_set(change))), **about, **undone}
+    secret = ["password"] if isinstance(change, SetHome) and change.password is not UNSET else []
+    return {"what": change.__struct_config__.tag, "keys": sorted([*_dotted(keys_set(change)), *secret]), **about,
+            **undone}
 
 
 def _dotted(values: dict[str, Any]) -> Iterator[str]:
