@@ -12,6 +12,7 @@ LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*\.?\Z", re.I)
 NUMBERS = re.compile(r"[\d.]+\Z")
 ADDRESSED = re.compile(r"(?:[a-z]+://)?([^/\s:\[\]]+|\[[0-9a-f:.]+\])(?::(\d+))?/?\Z", re.I)
+WIDEST_V4, WIDEST_V6 = 10, 48           # of a VPN's network: Tailscale's are 100.64.0.0/10 and fd7a:115c:a1e0::/48
 FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home", ("ca", "password_file")),
          ("update", ("release_key",)))
 
@@ -19,6 +20,7 @@ FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
     """What is wrong: the key, and the remedy."""
     yield from _listen(settings)
+    yield from _afar(settings)
     yield from _paths(settings)
     for table in ("ward", "home"):
         account = getattr(settings, table)
@@ -70,6 +72,18 @@ def _listen(settings: Settings) -> Iterator[tuple[Path, str]]:
         broker = getattr(settings, table)
         if web.enabled and broker.enabled and same_place(("localhost", web.port), (broker.host, broker.port)):
             yield (table, "port"), "is the page's, too ([web] port): on one machine only one of them can have it"
+
+
+def _afar(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Networks of a VPN are small, as against the Internet."""
+    for text in settings.web.afar:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            yield ("web", "afar"), f'takes networks, as in "100.64.0.0/10" or "fd7a:115c:a1e0::/48"; one is "{text}"'
+            continue
+        if network.prefixlen < (WIDEST_V4 if network.version == 4 else WIDEST_V6):
+            yield ("web", "afar"), f"{text} is more than a VPN has: whoever is in it could try the pairing code"
 
 
 def _spec(source: str) -> SourceSpec | None:

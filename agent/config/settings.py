@@ -168,6 +168,7 @@ class Web(Struct, kw_only=True, forbid_unknown_fields=True):
     listen: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8088
     tls: bool = True
+    afar: list[str] = field(default_factory=list)
 
 
 class Recovery(Struct, kw_only=True, forbid_unknown_fields=True):

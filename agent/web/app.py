@@ -198,6 +198,8 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/settings/retention", choices.set_retention, methods=["POST"]),
         Route("/settings/device", choices.device, methods=["GET"]),
         Route("/settings/device", choices.set_device, methods=["POST"]),
+        Route("/settings/afar", choices.afar, methods=["GET"]),
+        Route("/settings/afar", choices.set_afar, methods=["POST"]),
         Route("/settings/home", home.show, methods=["GET"]),
         Route("/settings/home", home.change, methods=["POST"]),
         Route("/saving", outcome.show),

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from agent.config.derived import limits
 from agent.config.settings import Camera, Settings, Store
 from agent.config.source import RAW, parse_source
-from agent.core.contract.setup import ChangeCamera, SetDevice, SetStore, TextChange, UndoChange, keys_set
+from agent.core.contract.setup import ChangeCamera, SetDevice, SetStore, SetWeb, TextChange, UndoChange, keys_set
 from agent.core.health.forecast import days_kept
 from agent.core.household.pause import DAYS
 from agent.host.clock import Clock
@@ -32,6 +32,7 @@ from agent.web.store_pool import CardTrouble, StorePool
 from agent.web.words import LANGUAGES
 
 HUB = "/settings"
+TAILSCALE = "100.64.0.0/10"         # its addresses; those of IPv6 are private ones, which the page hears in any case
 
 
 class SettingsPages:
@@ -48,6 +49,7 @@ class SettingsPages:
         last = present_settings.last_change(self._setup.last(), self._settings, self._clock.now().wall_ms, said)
         return await self._page(
             request, "settings.html", last=last, device=self._settings.device, home=self._settings.home,
+            afar=self._settings.web.afar,
             cameras=[present_settings.camera_line(camera, said) for camera in self._settings.camera],
             kept=present_settings.days_text(self._settings.store.keep_days, said))
 
@@ -110,6 +112,21 @@ class SettingsPages:
         if chosen != self._settings.device.language:
             answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=YEAR_S, samesite="lax", httponly=True)
         return answer
+
+    async def afar(self, request: Request) -> Response:
+        """GET /settings/afar."""
+        networks = self._settings.web.afar
+        return await self._page(request, "settings_afar.html", tailscale=TAILSCALE in networks,
+                                others=", ".join(each for each in networks if each != TAILSCALE))
+
+    async def set_afar(self, request: Request) -> Response:
+        """POST /settings/afar with `tailscale`: "on" or "off"."""
+        form, networks = await read_form(request) or {}, self._settings.web.afar
+        if form.get("tailscale") not in ("on", "off"):
+            return PlainTextResponse("On or off?\n", 400)
+        others = [each for each in networks if each != TAILSCALE]
+        wanted = SetWeb(afar=[*others, TAILSCALE] if form["tailscale"] == "on" else others)
+        return await self._change(request, wanted, self._settings.web, f"{HUB}/afar")
 
     def _find(self, request: Request) -> Camera | None:
         return next((each for each in self._settings.camera if each.name == request.path_params["name"]), None)

@@ -23,6 +23,7 @@ from agent.core.contract.setup import (
     SetStore,
     SetTable,
     SetWard,
+    SetWeb,
     TextChange,
     WholeZone,
     in_short,
@@ -154,7 +155,9 @@ def test_other_ways_to_write_it_are_changed_or_refused_and_never_spoiled(text: s
     (ChangeCamera(name="gate", sensor=SensorKeys(flip="both")), "not_valid"),
     (ChangeCamera(name="gate", zone=[WholeZone(name="a"), WholeZone(name="a")]), "not_valid"),
     (ChangeCamera(name="yard", masks=[[(0, 0), (2, 0), (1, 1)]]), "not_valid"),
-    (SetStore(keep_days=0), "not_valid"), (SetHome(enabled=True), "not_valid"), (SetWard(enabled=True), "not_valid"),
+    (SetStore(keep_days=0), "not_valid"), (SetHome(enabled=True), "not_valid"),
+    (SetWeb(afar=["0.0.0.0/0"]), "not_valid"), (SetWeb(afar=["::/0"]), "not_valid"), (SetWeb(afar=["x"]), "not_valid"),
+    (SetWard(enabled=True), "not_valid"),
     (SetSharing(never=["fire"], allow=["fire"]), "not_valid"),
     (RemoveCamera(name="bep"), "unknown_camera")])
 def test_what_can_not_be_is_refused_with_its_reason(change: TextChange, problem: str):
@@ -234,7 +237,8 @@ def test_whatever_is_drawn_the_file_says_that_or_stays(zones: list[WholeZone], m
     ChangeCamera(name="gate", privacy_mask="transcode", motion=MotionKeys(sensitivity="high", smallest_pct=0.5)),
     ChangeCamera(name="yard", sensor=SensorKeys(flip="both", exposure_ev=-0.5, night_fps=5)),
     SetStore(keep_days=5, keep_continuous_days=1.5), SetSharing(default="never", allow=["fire"], snapshots="ask"),
-    SetHome(enabled=True, host="192.168.1.5", port=1884, tls=True, snapshots=True), SetWard(enabled=False)])
+    SetHome(enabled=True, host="192.168.1.5", port=1884, tls=True, snapshots=True), SetWard(enabled=False),
+    SetWeb(afar=["100.64.0.0/10", "fd7a:115c:a1e0::/48"])])
 def test_each_key_of_the_contract_is_set_and_comments_stay(change: TextChange):
     for text in (OWN, changed(OWN, change, "f")):
         after = changed(text, change, "f")

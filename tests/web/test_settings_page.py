@@ -14,6 +14,7 @@ from agent.core.contract.setup import (
     LocalCameras,
     SetDevice,
     SetStore,
+    SetWeb,
     TextChange,
     UndoChange,
 )
@@ -25,7 +26,7 @@ from tests.rigs.household import Household
 EN = words.load("en")
 OFF = ["Mon-Fri 07:00-17:00", "Sun"]
 PAGES = ("/settings", "/settings/recording/gate", "/settings/recording/yard", "/settings/retention", "/settings/device",
-         "/settings/home")
+         "/settings/home", "/settings/afar")
 
 
 @pytest.fixture
@@ -65,7 +66,8 @@ def test_the_first_page_says_what_holds(house: Household):
      SetStore(keep_days=30, keep_continuous_days=1.5)),
     ("/settings/retention", {"keep_days": "5", "keep_continuous_days": "3"}, SetStore(keep_days=5)),
     ("/settings/device", {"title": " Nhà  bà Sáu", "language": "en"}, SetDevice(title="Nhà bà Sáu")),
-    ("/settings/device", {"title": "Nhà", "language": "vi"}, SetDevice(language="vi"))])
+    ("/settings/device", {"title": "Nhà", "language": "vi"}, SetDevice(language="vi")),
+    ("/settings/afar", {"tailscale": "on"}, SetWeb(afar=["100.64.0.0/10"]))])
 def test_a_form_changes_what_is_another_and_nothing_else(house: Household, path: str, form: dict[str, str],
                                                          change: TextChange):
     answer = house.post(path, urlencode(form))
@@ -76,7 +78,7 @@ def test_a_form_changes_what_is_another_and_nothing_else(house: Household, path:
 @pytest.mark.parametrize(("path", "form"), [
     ("/settings/recording/gate", {"record": "motion", "keep-0": "on", "keep-1": "on"}),
     ("/settings/retention", {"keep_days": "10.0", "keep_continuous_days": "3"}),
-    ("/settings/device", {"title": "Nhà", "language": "en"})])
+    ("/settings/device", {"title": "Nhà", "language": "en"}), ("/settings/afar", {"tailscale": "off"})])
 def test_what_is_so_already_needs_no_change(house: Household, path: str, form: dict[str, str]):
     assert house.post(path, urlencode(form)).headers["location"] == "/settings" and house.carry_out() == []
 

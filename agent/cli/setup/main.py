@@ -5,6 +5,7 @@ matter which of its reasons started it. Libraries that only a change needs are l
 """
 import argparse
 import contextlib
+import ipaddress
 import logging
 import os
 import stat
@@ -58,6 +59,7 @@ class AppliedWishes(msgspec.Struct, kw_only=True):
 
     version: str
     units: dict[str, UnitWish]
+    afar: list[str] = []        # networks from where the page is heard
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Setup:
         if problem:
             _log.error("the last good configuration counts, because of: %s", redact(problem))
         self._see_to_units(settings, first=first, bad=bool(problem))
+        self._admit(settings)
         local = LocalCameras(cameras=self._local(settings))
         self._tell(lambda: self.folders.show(local, self._last()))
         if state := self.folders.pairing():
@@ -235,27 +238,38 @@ class Setup:
 
     def _see_to_units(self, settings: Settings, *, first: bool, bad: bool) -> None:
         """Have systemd run what the settings call for. `bad`: they are the last good ones, as for the roles."""
-        wishes, applied = unit_wishes(settings), self._applied()
+        wishes, noted = unit_wishes(settings), self._applied()
+        applied = noted.units if noted.version == __version__ else {}
         known = {unit: applied.get(unit, UNKNOWN) for unit in wishes} if first else applied
         try:
             states = systemd.states()
             systemd.carry_out(plan(wishes, known, states.up), states)
-            self._apply(wishes, applied, bad)
+            now = {unit: _until_good(applied.get(unit), wish) for unit, wish in wishes.items()} if bad else wishes
+            self._note(AppliedWishes(version=__version__, units=now, afar=noted.afar), noted)
         except (OSError, subprocess.SubprocessError) as error:
             _log.error("the units: %s", error)
 
-    def _apply(self, wishes: dict[str, UnitWish], applied: dict[str, UnitWish], bad: bool) -> None:
-        """Note by what the units work now. Raises OSError."""
-        now = {unit: _until_good(applied.get(unit), wish) for unit, wish in wishes.items()} if bad else wishes
-        if now != applied:
-            write_whole(self.folders.told / APPLIED, msgspec.json.encode(AppliedWishes(version=__version__, units=now)))
+    def _admit(self, settings: Settings) -> None:
+        """Have the page heard from where the household wants it; no unit waits for that."""
+        noted = self._applied()
+        afar = [str(ipaddress.ip_network(each)) for each in settings.web.afar]      # as systemd writes them
+        if afar != noted.afar:
+            try:
+                systemd.admit(afar, noted.afar)
+                self._note(msgspec.structs.replace(noted, afar=afar), noted)
+            except (OSError, subprocess.SubprocessError) as error:
+                _log.error("the page from afar: %s", error)
 
-    def _applied(self) -> dict[str, UnitWish]:
+    def _note(self, now: AppliedWishes, noted: AppliedWishes) -> None:
+        """Note by what the units work now. Raises OSError."""
+        if now != noted:
+            write_whole(self.folders.told / APPLIED, msgspec.json.encode(now))
+
+    def _applied(self) -> AppliedWishes:
         """Nobody but root writes that folder; a boot empties it. An update has started all units anew."""
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            found = msgspec.json.decode((self.folders.told / APPLIED).read_bytes(), type=AppliedWishes)
-            return found.units if found.version == __version__ else {}
-        return {}
+            return msgspec.json.decode((self.folders.told / APPLIED).read_bytes(), type=AppliedWishes)
+        return AppliedWishes(version="", units={})
 
 
 def _until_good(was: UnitWish | None, wish: UnitWish) -> UnitWish:

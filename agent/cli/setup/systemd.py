@@ -5,11 +5,14 @@ systemctl speaks to PID 1 by a socket, which the sandbox lets through, and waits
 import logging
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.config.unit_wishes import PAGE_SOCKETS
 from agent.core.unit_plan import UnitSteps
 
+# Where visitors of the page come in: systemd judges a handed socket by the socket's own lines.
+PAGE_UNITS = ("taimat-web.service", *PAGE_SOCKETS)
 # What is stopped where the configuration does not want it. Other units are none of our business.
 OURS = re.compile(r"taimat-(capture@[a-z0-9-]+|capture-network|link|web|web-https?)\.(service|socket)\Z")
 UP = ("active", "activating", "reloading", "refreshing")
@@ -35,6 +38,21 @@ def states() -> UnitStates:
     units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in said.split("\n\n")]
     return UnitStates(frozenset(unit["Id"] for unit in units if unit.get("ActiveState") in UP),
                       frozenset(unit["Id"] for unit in units if unit.get("LoadState") in ("masked", "not-found")))
+
+
+def admit(networks: Sequence[str], before: Sequence[str]) -> None:
+    """Have the page hear these networks, too, and no more those before; until the machine is started anew.
+
+    What the units' own files allow stays. Raises OSError and subprocess.SubprocessError.
+    """
+    for unit in PAGE_UNITS:
+        said = subprocess.run(["systemctl", "show", "--property=IPAddressAllow", "--value", unit], check=True,
+                              text=True, stdout=subprocess.PIPE, timeout=WITHIN_S).stdout.split()
+        allowed = [each for each in said if each not in before]
+        wanted = [*allowed, *(each for each in networks if each not in allowed)]
+        subprocess.run(["systemctl", "set-property", "--runtime", unit, "IPAddressAllow=",
+                        f"IPAddressAllow={' '.join(wanted)}"], check=True, stdin=subprocess.DEVNULL, timeout=WITHIN_S)
+        _log.info("%s hears also: %s", unit, " ".join(networks) or "nobody from afar")
 
 
 def carry_out(steps: UnitSteps, states: UnitStates) -> None:

@@ -150,6 +150,14 @@ class SetHome(SetupChange, kw_only=True, frozen=True, tag="home"):
     snapshots: bool | UnsetType = UNSET
 
 
+class SetWeb(SetupChange, kw_only=True, frozen=True, tag="web"):
+    """Set from where the page may be looked at, beside the house's own networks. The list is the whole list."""
+
+    TABLE: ClassVar[str] = "web"
+
+    afar: Annotated[list[Annotated[str, Meta(max_length=43)]], Meta(max_length=8)] | UnsetType = UNSET
+
+
 class UndoChange(SetupChange, kw_only=True, frozen=True, tag="undo"):
     """Put the configuration back as it was before the newest change, if it is still what that change has made of it.
 
@@ -159,7 +167,7 @@ class UndoChange(SetupChange, kw_only=True, frozen=True, tag="undo"):
     of: ChangeId
 
 
-SetTable = SetDevice | SetStore | SetSharing | SetWard | SetHome
+SetTable = SetDevice | SetStore | SetSharing | SetWard | SetHome | SetWeb
 TextChange = AddCamera | ChangeCamera | RemoveCamera | SetTable
 Changes = TextChange | UndoChange
 
