@@ -1,5 +1,6 @@
 """Converts PyAV's packets, of files and of network cameras, into ours."""
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from agent.cameras import RecordSink, SourceError
@@ -69,8 +70,12 @@ def microseconds(ticks: int, time_base: Any) -> int:
 class Packets:
     """Turns a stream's packets into ours: length-prefixed NAL units, and a decode time for each."""
 
-    def __init__(self, stream: Any) -> None:
-        """Learn the format from the stream's header, as far as it has one. Raises BitstreamError."""
+    def __init__(self, stream: Any, turn: int = 0) -> None:
+        """Learn the format from the stream's header, as far as it has one. Raises BitstreamError.
+
+        `turn` is StreamInfo's.
+        """
+        self._turn = turn
         codec = CODECS[stream.codec_context.name]
         self._time_base = stream.time_base
         rate = stream.average_rate or stream.guessed_rate
@@ -82,7 +87,8 @@ class Packets:
     @property
     def info(self) -> StreamInfo | None:
         """The format as known by now."""
-        return self._sets.info
+        info = self._sets.info
+        return replace(info, turn=self._turn) if info is not None else None
 
     def convert(self, packet: Any) -> Iterator[Packet | StreamInfo]:
         """Our packets from one of PyAV's, each format change before the packet that needs it. Raises BitstreamError."""

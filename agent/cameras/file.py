@@ -11,8 +11,10 @@ from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.host.clock import Clock
+from agent.host.decoder import TooLarge, set_up
 from agent.host.libav import ANY_METADATA, PROBING
 from agent.host.stop import Stop
+from agent.host.turn import turn_of
 
 INTERLEAVED_US = 1_500_000      # how far apart in a file picture and sound of one moment may lie
 INTERLEAVED_MAX = 4096          # packets, likewise
@@ -28,10 +30,11 @@ class FileSource(Source):
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Play the file once, or over and over; returns at its end or when `stop` is set. Raises SourceError."""
-        began_us = int(self._clock.mono_s() * 1e6)
+        began_us, turn = int(self._clock.mono_s() * 1e6), None
         while True:
             try:
-                played_us = self._play(sink, stop, began_us)
+                turn = _turn(self._path) if turn is None else turn
+                played_us = self._play(sink, stop, began_us, turn)
             except FileNotFoundError:
                 raise SourceError("camera_not_found", f"{self._path}: there is no such file",
                                   "correct the camera's source") from None
@@ -45,12 +48,12 @@ class FileSource(Source):
                 raise SourceError("camera_stream_bad", f"{self._path}: has no picture in it", "choose another file")
             began_us += played_us
 
-    def _play(self, sink: RecordSink, stop: Stop, began_us: int) -> int:
+    def _play(self, sink: RecordSink, stop: Stop, began_us: int, turn: int) -> int:
         """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0
         with av.open(str(self._path), options=PROBING, **ANY_METADATA) as container:
-            packets = Packets(video_stream(container, str(self._path)))
+            packets = Packets(video_stream(container, str(self._path)), turn)
             sounds = Sounds(container) if self._audio else None
             if packets.info is not None:
                 sink.stream(packets.info)
@@ -70,6 +73,22 @@ class FileSource(Source):
                     step_us, last_us = at_us - first_us - last_us, at_us - first_us
                     sink.packet(Packet(item.data, item.pts_us + shift_us, at_us + shift_us, item.key))
         return last_us + step_us if first_us is not None else 0
+
+
+def _turn(path: Path) -> int:
+    """How far the file says that its pictures are to be turned, degrees clockwise: only a decoded picture tells it.
+
+    Raises what opening raises. A file whose first picture can't be decoded is not turned.
+    """
+    with av.open(str(path), options=PROBING, **ANY_METADATA) as container:
+        if not container.streams.video:
+            return 0
+        stream = container.streams.video[0]
+        try:
+            set_up(stream.codec_context, {})
+            return next((turn_of(frame) for frame in container.decode(stream)), 0)
+        except (TooLarge, av.error.FFmpegError):
+            return 0
 
 
 def _items(container: Any, packets: Packets, sounds: Sounds | None) -> Iterator[tuple[int, Item]]:

@@ -90,7 +90,8 @@ class WatchPath:
             if old or self._look is None or info is None or not grid:
                 return Busy(state="no_picture")
             why = silences(self._look, counted, told=self._events.going_on)
-            return Busy(state="ok", grid=grid, width=info.width, height=info.height,
+            width, height = info.shown_size
+            return Busy(state="ok", grid=grid, width=width, height=height,
                         moving=bool(counted.objects), silences=tuple(sorted(why, key=SILENCES.index)))
 
     def forget_busy(self) -> None:

@@ -10,6 +10,7 @@ from agent.core.media.model import Luma
 from agent.host.decoder import TooLarge, set_up
 from agent.host.libav import ANY_METADATA, PROBING
 from agent.host.luma import LOOKING, luma_of
+from agent.host.turn import turn_of, turned
 
 # What holds its video in itself: a playlist would lead into the network, or wait for more to come.
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,mjpeg,asf,ogg,ivf,dv"
@@ -83,7 +84,7 @@ class Film:
             # The last pictures don't know their stream's time base, so `frame.time` is no number.
             at_s = line.place(None if frame.pts is None else float(frame.pts * self._stream.time_base))
             if wants(at_s):
-                yield Luma(luma_of(frame), at_s)
+                yield Luma(luma_of(turned(frame, turn_of(frame))), at_s)
         promised_s = self.length_s
         self._torn = self._torn or promised_s is not None and line.length_s < promised_s - TORN_S
 

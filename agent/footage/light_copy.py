@@ -17,6 +17,7 @@ from typing import BinaryIO
 import av
 
 from agent.host.prctl import die_with_parent, small_pages_only
+from agent.host.turn import turn_of, turned
 
 WIDTH_MAX_PX, FPS_MAX = 640, 15
 MEMORY_B = 700 << 20        # of addresses; a film of 4K takes a fifth of it in memory
@@ -39,16 +40,17 @@ def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
         pictures.codec_context.thread_count = THREADS_N
         length_s = float((pictures.duration or 0) * (pictures.time_base or 0)) or 1.0
         width = min(WIDTH_MAX_PX, pictures.width) & ~1
+        height = max(2, round(pictures.height * width / pictures.width) & ~1)
         encoder = made.add_stream("libx264", rate=FPS_MAX, options=X264)
-        encoder.width, encoder.height = width, max(2, round(pictures.height * width / pictures.width) & ~1)
         encoder.pix_fmt, encoder.thread_count = "yuv420p", THREADS_N
         encoder.time_base = Fraction(1, CLOCK_HZ)
-        last_s = -1.0
+        last_s, turn = -1.0, None
         for frame in film.decode(pictures):
             if frame.time is None or frame.time - last_s < 0.9 / FPS_MAX:
                 continue
-            last_s = frame.time
-            small = frame.reformat(encoder.width, encoder.height, "yuv420p", interpolation="FAST_BILINEAR")
+            last_s, turn = frame.time, turn_of(frame) if turn is None else turn
+            small = turned(frame.reformat(width, height, "yuv420p", interpolation="FAST_BILINEAR"), turn)
+            encoder.width, encoder.height = small.width, small.height
             small.pts, small.time_base = round(last_s * CLOCK_HZ), encoder.time_base
             made.mux(encoder.encode(small))
             yield min(last_s / length_s, 1.0)

@@ -20,6 +20,7 @@ import av
 from agent.core.media import nal
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.sps import BitstreamError, Sps, parse
+from agent.host.turn import turned
 
 CODECS = {"h264": "h264", "h265": "hevc"}
 MICROSECONDS = Fraction(1, 1_000_000)
@@ -150,8 +151,14 @@ class BoundedDecoder:
         return codec
 
     def decode(self, packet: Packet | None) -> list[av.VideoFrame]:
-        """The pictures that come out for a packet; None asks for the last ones. Raises Undecodable and TooLarge."""
+        """The pictures that come out for a packet, as people see them; None asks for the last ones.
+
+        Raises Undecodable and TooLarge.
+        """
         encoded = None if packet is None else self._encoded(packet)
+        return [turned(frame, self._info.turn) for frame in self._decode(encoded)]
+
+    def _decode(self, encoded: av.Packet | None) -> list[av.VideoFrame]:
         try:
             with self._fence():
                 return self._codec.decode(encoded)

@@ -37,7 +37,13 @@ class StreamInfo:
     reduced_from: tuple[int, int] | None = None     # the size that was asked for, if it is more than the encoder can do
     stands_in: bool = False                         # x264 does it, because the board's own encoder failed
     view_pct: int | None = None                     # how much of the width that the sensor can see is in the picture
+    turn: int = 0                                   # players turn the pictures by so much: 0, 90, 180, 270 clockwise
     whole_up_to_fps: int = 0                        # below 100 %: up to which rate it could be all of it; 0: never
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height as people see it."""
+        return (self.height, self.width) if self.turn in (90, 270) else (self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)

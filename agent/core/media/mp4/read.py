@@ -26,6 +26,7 @@ from agent.core.media.mp4.boxes import (
 from agent.core.media.mp4.entries import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds
 from agent.core.media.mp4.head import ENTRIES_MAX, SIDX, SIDX_ENTRY, STARTS_WITH_KEY, HeadPlan, room_b, sidx_head
 from agent.core.media.mp4.index import Reference
+from agent.core.media.mp4.traks import turn_told
 
 ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
 
@@ -234,11 +235,13 @@ def _plan(data: bytes, begin: int, end: int, room: int) -> HeadPlan:
     if not timescale:
         raise Mp4Error("a timescale of 0")
     _, picture_end = _path(data, begin, end, b"trak")
-    return HeadPlan(_stream(data, stsd + 8, stsd_end), timescale, max(0, made - SECONDS_1904_TO_1970), reorder, room,
-                _audio(data, picture_end, end))
+    tkhd, tkhd_end = _path(data, begin, end, b"trak", b"tkhd")
+    stream = _stream(data, stsd + 8, stsd_end, turn_told(data[tkhd:tkhd_end]))
+    return HeadPlan(stream, timescale, max(0, made - SECONDS_1904_TO_1970), reorder, room,
+                    _audio(data, picture_end, end))
 
 
-def _stream(data: bytes, begin: int, end: int) -> StreamInfo:
+def _stream(data: bytes, begin: int, end: int, turn: int) -> StreamInfo:
     kind = data[begin + 4:begin + 8]
     entry, entry_end = _path(data, begin, end, kind, least_b=VISUAL.size + BOX.size)
     _, width, height, *_ = VISUAL.unpack_from(data, entry)
@@ -246,7 +249,7 @@ def _stream(data: bytes, begin: int, end: int) -> StreamInfo:
     if (kind, record) not in VISUAL_CODECS:
         raise Mp4Error(f"a stream of type {kind!r}")
     config, config_end = _path(data, entry + VISUAL.size, entry_end, record)
-    return StreamInfo(VISUAL_CODECS[kind, record], width, height, data[config:config_end])
+    return StreamInfo(VISUAL_CODECS[kind, record], width, height, data[config:config_end], turn=turn)
 
 
 def _audio(data: bytes, begin: int, end: int) -> AudioInfo | None:

@@ -11,7 +11,12 @@ from agent.core.media.model import AudioInfo, StreamInfo
 from agent.core.media.mp4.boxes import SECONDS_1904_TO_1970, SOUND_TRACK, TRACK, box, full_box
 from agent.core.media.mp4.entries import sound_entry, visual_entry
 
-UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+ONE, LAST = 0x10000, 0x40000000
+UNITY = struct.pack(">9I", ONE, 0, 0, 0, ONE, 0, 0, 0, LAST)
+# How far a picture is to be turned, degrees clockwise, by the signs of its matrix: a, b, c, d (§8.3.2).
+TURNS = {(1, 0, 0, 1): 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}
+SIGNS = {turn: signs for signs, turn in TURNS.items()}
+MATRIX_AT = 52              # in the body of tkhd as we write it
 NOTHING_SHOWN = -1          # instead of an edit's media time
 
 
@@ -42,10 +47,27 @@ def mvhd(show: Show, tracks_n: int) -> bytes:
                     struct.pack(">24xI", tracks_n + 1))
 
 
+def _matrix(stream: StreamInfo) -> bytes:
+    """Turns the picture, and moves it back to where it was: x, y of its top left corner."""
+    a, b, c, d = (sign * ONE for sign in SIGNS[stream.turn])
+    x = {90: stream.height, 180: stream.width}.get(stream.turn, 0) * ONE
+    y = {180: stream.height, 270: stream.width}.get(stream.turn, 0) * ONE
+    return struct.pack(">9i", a, b, 0, c, d, 0, x, y, LAST)
+
+
+def turn_told(tkhd: bytes) -> int:
+    """How far the picture is to be turned, out of the body of a tkhd as `picture_trak` makes it; 0 for another one."""
+    if len(tkhd) < MATRIX_AT + len(UNITY):
+        return 0
+    a, b, _, c, d, *_ = struct.unpack_from(">9i", tkhd, MATRIX_AT)
+    return TURNS.get(tuple((each > 0) - (each < 0) for each in (a, b, c, d)), 0)
+
+
 def picture_trak(show: Show, stream: StreamInfo, edits: Sequence[Edit], tables: Sequence[bytes]) -> bytes:
     """The picture's track; `tables` are the boxes of its samples."""
     size = struct.pack(">II", stream.width << 16, stream.height << 16)
-    tkhd = full_box(b"tkhd", 1, 3, struct.pack(">QQI4xQ16x", show.made, show.made, TRACK, show.duration), UNITY, size)
+    about = struct.pack(">QQI4xQ16x", show.made, show.made, TRACK, show.duration)
+    tkhd = full_box(b"tkhd", 1, 3, about, _matrix(stream), size)
     mdhd = _mdhd(show.made, show.timescale, show.duration)
     hdlr = full_box(b"hdlr", 0, 0, struct.pack(">4x4s12x", b"vide"), b"video\0")
     media = mdhd + hdlr, full_box(b"vmhd", 0, 1, bytes(8)), visual_entry(stream)
