@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import av
 
+from agent.host.decoder import TooLarge, set_up
 from agent.host.prctl import die_with_parent, small_pages_only
 from agent.host.turn import turn_of, turned
 
@@ -24,7 +25,7 @@ MEMORY_B = 700 << 20        # of addresses; a film of 4K takes a fifth of it in 
 CPU_S = 600                 # of the processor: more than ten minutes of 1080p take a Pi 4
 COPY_B_MAX = 32 << 20
 TELL_EVERY_S = 0.3
-THREADS_N = 2               # of the decoder: each holds a picture more
+THREADS_N = 2               # of the encoder
 CLOCK_HZ = 90_000
 X264 = {"preset": "ultrafast", "tune": "fastdecode", "crf": "27", "maxrate": "500k", "bufsize": "1M", "g": "30"}
 FIRST_TO_GO = "1000"        # when memory runs out: proc(5)
@@ -33,11 +34,11 @@ FIRST_TO_GO = "1000"        # when memory runs out: proc(5)
 def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
     """Read a film, write its light copy; yields how much of it is done, from 0 to 1.
 
-    Raises av.FFmpegError for what is no film or can't be decoded, and OSError.
+    Raises av.FFmpegError for what is no film or can't be decoded, TooLarge, and OSError.
     """
     with av.open(source, format="mp4") as film, av.open(target, "w", format="mp4") as made:
         pictures = film.streams.video[0]
-        pictures.codec_context.thread_count = THREADS_N
+        set_up(pictures.codec_context, {})
         length_s = float((pictures.duration or 0) * (pictures.time_base or 0)) or 1.0
         width = min(WIDTH_MAX_PX, pictures.width) & ~1
         height = max(2, round(pictures.height * width / pictures.width) & ~1)
@@ -48,9 +49,11 @@ def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
         for frame in film.decode(pictures):
             if frame.time is None or frame.time - last_s < 0.9 / FPS_MAX:
                 continue
-            last_s, turn = frame.time, turn_of(frame) if turn is None else turn
+            if turn is None:
+                turn = turn_of(frame)
+                encoder.width, encoder.height = (height, width) if turn in (90, 270) else (width, height)
+            last_s = frame.time
             small = turned(frame.reformat(width, height, "yuv420p", interpolation="FAST_BILINEAR"), turn)
-            encoder.width, encoder.height = small.width, small.height
             small.pts, small.time_base = round(last_s * CLOCK_HZ), encoder.time_base
             made.mux(encoder.encode(small))
             yield min(last_s / length_s, 1.0)
@@ -82,7 +85,7 @@ def main() -> int:
                 if time.monotonic() - told_s >= TELL_EVERY_S or share == 1.0:
                     told_s = time.monotonic()
                     print(f"{share:.3f}", flush=True)
-    except (av.FFmpegError, OSError, IndexError) as error:
+    except (av.FFmpegError, TooLarge, OSError, IndexError) as error:
         print(f"light copy: {error}", file=sys.stderr)
         return 1
     return 0

@@ -14,9 +14,11 @@ from agent.core.media.mp4.cut import Strip, cut
 from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
 from agent.footage.film import Film
+from agent.footage.light_copy import copy
 from agent.host.clock import SystemClock
 from agent.host.luma import luma_of
 from agent.host.stop import Stop
+from agent.host.turn import turn_of
 from tests.core.cut_material import record
 from tests.core.mp4_material import ffprobe, read_at
 from tests.rigs.wait import HANG_S
@@ -108,6 +110,19 @@ def test_footage_is_looked_at_upright_later_too(turn, taken, tmp_path):
     with Film(path) as film:
         picture = next(film.lumas(lambda at_s: True))
         assert corner(picture.y)
+
+
+@TURNS
+def test_a_light_copy_is_upright_by_itself(turn, taken):
+    info, packets = taken.infos[0], taken.packets
+    made = io.BytesIO()
+    clip = io.BytesIO(record(info, packets, packets[-1].dts_us + 100_000).data)
+    assert list(copy(clip, made))[-1] == 1.0
+    made.seek(0)
+    with av.open(made) as film:
+        frame = next(film.decode(video=0))
+        assert (frame.width, frame.height) == info.shown_size and turn_of(frame) == 0
+        assert corner(luma_of(frame))
 
 
 def test_what_has_no_matrix_is_not_turned(tmp_path):

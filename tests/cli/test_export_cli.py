@@ -71,6 +71,15 @@ def test_a_clip_by_its_name(tmp_path: Path, config: Path):
         packet.data for packet in PACKETS[15:30]]
 
 
+def test_a_gap_shorter_than_a_second_is_told_by_its_length(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
+    put(db, folders, record(STREAM, PACKETS[:12], PACKETS[12].dts_us), offset_ms=PAST_MS)
+    put(db, folders, record(STREAM, PACKETS[15:], PACKETS[-1].dts_us + LAST_US), offset_ms=PAST_MS)
+    done = taimat(tmp_path, "export", "--film", "-c", write_config(tmp_path), "--from", at(0), "--to", at(5))
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if line.startswith("missing")]
+    assert told == [f"missing 0.2 s at {at(0.8)}: nothing was recorded"]
+
+
 def test_damage_is_told_and_is_a_warning(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
     name, path = put(db, folders, record(STREAM, PACKETS, PACKETS[-1].dts_us + LAST_US), offset_ms=PAST_MS)
     path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])

@@ -2,6 +2,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import sqlite3
 import struct
 import subprocess
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.core.evidence.ledger.claim import Claim, ExportWish, GapTold
 from agent.core.media.model import Packet
 from agent.core.media.mp4.boxes import SYNC, TRACK, SampleRun, moof
 from agent.core.media.mp4.head import HeadPlan, head
 from agent.store import boots, clips
 from agent.store.database import transaction
 from agent.store.export import Export, ExportError, prepare, prepare_clip, write
+from agent.store.export.summary import About, summary
 from agent.store.folders import Folders
 from tests.core.cut_material import packets_of, record, record_all
 from tests.core.mp4_material import encode, ffprobe
@@ -263,3 +266,13 @@ def test_a_disk_without_room_is_told_before_anything_is_written(db, folders, tmp
     (film,) = found.films
     assert b"co64" in film.head() and film.head().endswith(struct.pack(">4sQ", b"mdat", parts_n * HUGE_B + 16))
     assert list(tmp_path.glob("film*")) == []
+
+
+def test_the_printed_page_tells_a_gap_of_less_than_a_second_by_its_length():
+    wish = ExportWish(camera="gate", begin_ms=0, end_ms=9_000, by="command")
+    gaps = [GapTold(begin_ms=1_000, end_ms=1_250), GapTold(begin_ms=3_000, end_ms=5_000)]
+    claim = Claim(wish=wish, films=[], clips=[], gaps=gaps, sure=True, software="1")
+    about = About("dev", None, None, is_signed=False)
+    page, vietnamese = (summary(claim, about, each).decode() for each in ("en", "vi"))
+    assert re.search(r"<li>0\.2 s at \S+ \S+ \S+: nothing", page) and "0,2 giây, lúc " in vietnamese
+    assert re.search(r"<li>\S+ \S+:\d\d \S+ – \S+ \S+:\d\d \S+: nothing", page)

@@ -14,7 +14,7 @@ from agent.host.users import as_before
 from agent.store import clips
 from agent.store.database import StoreError
 from agent.store.export import Export, ExportError, Written, prepare, prepare_clip, write
-from agent.store.export.errors import spell
+from agent.store.export.errors import spell, spell_gap
 from agent.store.folders import Folders
 
 EXIT_OK, EXIT_DAMAGED = 0, 1
@@ -77,7 +77,7 @@ def _show(found: Export, written: list[Written]) -> None:
         out.print(f"sha256  {each.sha256}", soft_wrap=True)
     for gap in found.gaps:
         why = gap.why or "nothing was recorded"
-        out.print(f"[yellow]missing[/yellow] {mark}{spell(gap.begin_ms)} to {spell(gap.end_ms)}: {why}", soft_wrap=True)
+        out.print(f"[yellow]missing[/yellow] {mark}{spell_gap(gap.begin_ms, gap.end_ms)}: {why}", soft_wrap=True)
     if len(written) > 1:
         out.print("[dim]several files: the camera's picture settings changed in between[/dim]", soft_wrap=True)
     if not found.sure:

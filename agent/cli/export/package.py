@@ -23,7 +23,7 @@ from agent.store import clips, holds
 from agent.store.database import StoreError
 from agent.store.export import ExportError, prepare
 from agent.store.export.age import demand_keys, listed
-from agent.store.export.errors import spell
+from agent.store.export.errors import spell, spell_gap
 from agent.store.export.package import ENDING, Made, Packer, name
 from agent.store.export.ready import signed_until
 from agent.store.export.signature import AskKeeper, Sign, unsigned
@@ -139,7 +139,7 @@ def _show(package: Made) -> None:
                   f"{spell(film.stretches[-1].end_ms)}, {length(film.dur_ms)}, {size(film.bytes)}", soft_wrap=True)
     for gap in claim.gaps:
         why = gap.why or "nothing was recorded"
-        out.print(f"[yellow]missing[/yellow] {mark}{spell(gap.begin_ms)} to {spell(gap.end_ms)}: {why}", soft_wrap=True)
+        out.print(f"[yellow]missing[/yellow] {mark}{spell_gap(gap.begin_ms, gap.end_ms)}: {why}", soft_wrap=True)
     if claim.wish.recipients:
         out.print(f"sealed  for {len(claim.wish.recipients)}: nobody else can open it, nor can this recorder",
                   soft_wrap=True)

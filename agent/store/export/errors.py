@@ -1,6 +1,8 @@
 """What can go wrong with an export."""
 from datetime import datetime
 
+BRIEF_MS = 1_000        # the ends of a shorter gap read the same, or look like a second of it
+
 
 class ExportError(Exception):
     """The film can't be made; the text says why, and what would help."""
@@ -13,3 +15,10 @@ class NothingRecorded(ExportError):
 def spell(wall_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """A wall time in the machine's own zone."""
     return datetime.fromtimestamp(wall_ms / 1000).strftime(form)
+
+
+def spell_gap(begin_ms: int, end_ms: int) -> str:
+    """A stretch of wall time that is missing; of less than a second how long it is, for both ends read the same."""
+    gap_ms = end_ms - begin_ms
+    brief = f"{gap_ms / 1000:.1f} s at {spell(begin_ms)}"
+    return brief if gap_ms < BRIEF_MS else f"{spell(begin_ms)} to {spell(end_ms)}"

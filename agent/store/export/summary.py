@@ -12,7 +12,8 @@ from pathlib import Path
 import jinja2
 
 from agent.core.evidence.ledger import seals
-from agent.core.evidence.ledger.claim import Claim, ClipTold
+from agent.core.evidence.ledger.claim import Claim, ClipTold, GapTold
+from agent.store.export.errors import BRIEF_MS
 
 LANGUAGES = ("vi", "en")
 HERE = Path(__file__).parent
@@ -47,7 +48,7 @@ def _words() -> Mapping[str, Mapping[str, str]]:
 def _template() -> jinja2.Template:
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes}
+    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes, "missing": _missing}
     return env.get_template("summary.html")
 
 
@@ -64,6 +65,13 @@ def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
 def _local(wall_ms: int) -> str:
     zoned = datetime.fromtimestamp(wall_ms / 1000).astimezone()
     return f"{zoned:%Y-%m-%d %H:%M:%S %z}"
+
+
+def _missing(gap: GapTold, words: Mapping[str, str]) -> str:
+    gap_ms = gap.end_ms - gap.begin_ms
+    if gap_ms >= BRIEF_MS:
+        return f"{_local(gap.begin_ms)} – {_local(gap.end_ms)}"
+    return words["brief"].format(seconds=f"{gap_ms / 1000:.1f}".replace(".", words["decimal"]), at=_local(gap.begin_ms))
 
 
 def _utc(wall_ms: int) -> str:

@@ -1,0 +1,86 @@
+"""An event across clips in Chromium, from the page as it is served: how soon it plays, and how long a seek takes.
+
+The event lies in clips of a minute; beside it, the same footage in one clip. A seek counts from the player's order to
+the browser's "seeked", with the picture there. The page, the browser and its decoder share this machine.
+"""
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.core.media.model import Packet
+from scripts.benches.cut import packets_of
+from scripts.benches.needs import Missing
+from scripts.benches.plan import Plan, tell
+from scripts.benches.table import Spread, Table, Verdict
+from tests.rigs import footage
+from tests.rigs.household import Household
+from tests.rigs.kept import Kept
+from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+
+SHAPES = ((1920, 1080, 15, 2000), (640, 360, 10, 500))        # width, height, fps, kbit/s
+MINUTES, SEED = 10, 5
+TARGET_MS = 300
+SEEKS_N, QUICK_SEEKS_N = 60, 8
+HEAD = ("footage", "clips", "cut, ms", "plays after, ms", "seek, ms: median", "95 of 100", "longest")
+VIDEO = "document.querySelector('.film video')"
+SEEK = """const began = performance.now(), {video} = document.querySelector('.film').player;
+const place = arguments[0];
+return new Promise((found) => {
+  video.addEventListener('seeked', () => found(performance.now() - began), {once: true});
+  document.querySelector('.film').player.go(place);
+});"""
+FIRST = f"""return new Promise((shown) => {{
+  const tell = () => shown(performance.now());
+  {VIDEO}.readyState >= 2 ? tell() : {VIDEO}.addEventListener('loadeddata', tell, {{once: true}});
+}});"""
+
+
+def run(plan: Plan) -> Iterator[Table]:
+    """Measure, and give the table. Raises Missing."""
+    if not (CHROMIUM and DRIVER):
+        raise Missing("no Chromium that can be driven", "apt install chromium chromium-driver")
+    table = Table("seek: an event of ten minutes in Chromium", HEAD)
+    minutes, seeks_n = (2, QUICK_SEEKS_N) if plan.quick else (MINUTES, plan.rounds(SEEKS_N))
+    for width, height, fps, kbps in SHAPES:
+        film = footage.clip(width, height, fps, 30, kbps)
+        for clips_n in (minutes, 1):
+            tell(f"seek: {film.stem} in {clips_n} clips")
+            with tempfile.TemporaryDirectory(prefix="taimat-bench-") as folder:
+                cut_ms, first_ms, seeks = measure(film, Path(folder), minutes, clips_n, seeks_n)
+            late = sorted(seeks.values)[min(len(seeks.values) - 1, round(len(seeks.values) * 0.95))]
+            table.rows.append((film.stem, str(clips_n), f"{cut_ms:.0f}", f"{first_ms:.0f}", f"{seeks.median:.0f}",
+                               f"{late:.0f}", f"{max(seeks.values):.0f}"))
+            table.figures[f"{film.stem} in {clips_n}"] = {"cut_ms": cut_ms, "first_ms": first_ms,
+                                                         "seeks_ms": seeks.values}
+            if clips_n > 1:
+                table.verdicts.append(Verdict(f"a seek across clips of {film.stem}, median", TARGET_MS, "ms",
+                                              seeks.median))
+    yield table
+
+
+def measure(film: Path, folder: Path, minutes: int, clips_n: int, seeks_n: int) -> tuple[float, float, Spread]:
+    """How long the cut takes, when the first picture is there after the page was asked for, and each seek; ms."""
+    stream, packets, long_us = packets_of(film)
+    run = [Packet(each.data, each.pts_us + n * long_us, each.dts_us + n * long_us, each.key)
+           for n in range(minutes * 60_000_000 // long_us + 1) for each in packets]
+    run = [each for each in run if each.dts_us < minutes * 60_000_000]
+    step_us = minutes * 60_000_000 // clips_n
+    starts = [next(n for n, each in enumerate(run) if each.key and each.dts_us >= number * step_us)
+              for number in range(clips_n)]
+    with Household(folder) as house, Browser(folder / "profile") as browser:
+        kept = Kept(house, stream, run)
+        kept.store(starts)
+        event_id = kept.happen(0, minutes * 60_000 - 6_000)
+        browser.open(house.link())
+        browser.open(f"{house.url}/browsers")           # no live pictures beside it
+        began_s = time.perf_counter()
+        house.get(f"/events/{event_id}.json")
+        cut_ms = (time.perf_counter() - began_s) * 1000
+        browser.open(f"{house.url}/events/{event_id}")
+        first_ms = browser.run(FIRST)
+        browser.run(f"{VIDEO}.pause()")
+        chance = random.Random(SEED)
+        places = [chance.uniform(0, minutes * 60_000 - 8_000) for _ in range(seeks_n)]
+        return cut_ms, first_ms, Spread(tuple(browser.run(SEEK, place) for place in places))
