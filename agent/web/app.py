@@ -22,6 +22,7 @@ from agent.web.browsers import Browsers, CardRefused, KeeperSilent, OnlyOwners
 from agent.web.busy import BusyAreas
 from agent.web.camera_search import CameraSearch
 from agent.web.cameras import CamerasPage
+from agent.web.compressed import CompressMiddleware
 from agent.web.event import EventPage
 from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
@@ -143,7 +144,7 @@ def build(parts: PageParts) -> ASGIApp:
     ]
 
     app = Starlette(routes=routes, exception_handlers=_error_pages(renderer))
-    page = AccessMiddleware(app, parts.browsers, _silent(renderer), _owners_only(renderer),
+    page = AccessMiddleware(CompressMiddleware(app), parts.browsers, _silent(renderer), _owners_only(renderer),
                             only_local=is_loopback_name(settings.web.listen), encrypts=parts.fingerprint is not None)
     return PlainDoor(page, parts.led_port, parts.port, renderer.announce) if parts.led_port else page
 
