@@ -18,6 +18,7 @@ from agent.host.clock import Clock
 from agent.host.setup_folders import SetupFolders
 from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
+from agent.web.app_shell import AppShell
 from agent.web.browsers import Browsers, CardRefused, KeeperSilent, OnlyOwners
 from agent.web.busy import BusyAreas
 from agent.web.camera_search import CameraSearch
@@ -106,6 +107,7 @@ def build(parts: PageParts) -> ASGIApp:
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
     pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
+    shell = AppShell(settings, renderer)
     routes = [
         Route("/", pages.home),
         Route("/events", _to_recordings),
@@ -141,6 +143,9 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/browsers", pairing.browsers, methods=["GET"]),
         Route("/browsers", pairing.change, methods=["POST"]),
         Route("/static/{name}", renderer.static),
+        Route("/app.webmanifest", shell.manifest),
+        Route("/worker.js", shell.worker),
+        Route("/offline", shell.offline),
     ]
 
     app = Starlette(routes=routes, exception_handlers=_error_pages(renderer))

@@ -42,7 +42,7 @@ class Renderer:
         self._static = {path.name: _static(path) for path in sorted((HERE / "static").iterdir())}
         env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False,
                                  undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        env.globals["static"] = self._address
+        env.globals["static"] = self.address
         env.filters["runs"] = _runs
         self._templates = {name: env.get_template(name) for name in env.list_templates()}
 
@@ -74,12 +74,16 @@ class Renderer:
 
     async def static(self, request: Request) -> Response:
         """/static/NAME; the address carries the content's tag, so a browser keeps it for good."""
-        found = self._static.get(request.path_params["name"])
-        if found is None:
-            return PlainTextResponse("No such file\n", 404)
-        return Response(found.data, headers={"content-type": found.media_type, "cache-control": FOREVER})
+        name = request.path_params["name"]
+        return self.file(name, FOREVER) if name in self._static else PlainTextResponse("No such file\n", 404)
 
-    def _address(self, name: str) -> str:
+    def file(self, name: str, caching: str) -> Response:
+        """A file of static/. Raises KeyError."""
+        found = self._static[name]
+        return Response(found.data, headers={"content-type": found.media_type, "cache-control": caching})
+
+    def address(self, name: str) -> str:
+        """Where a browser finds a file of static/. Raises KeyError."""
         return f"/static/{name}?{self._static[name].tag}"
 
 

@@ -106,6 +106,10 @@ class Browser:
             self._call("POST", f"{self._session}/window/rect", {"width": width, "height": height})
         path.write_bytes(base64.b64decode(self._call("GET", f"{self._session}/screenshot")))
 
+    def command(self, name: str, **parameters: Any) -> Any:
+        """What the browser answers to a command of its DevTools protocol."""
+        return self._call("POST", f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
+
     def complaints(self) -> list[str]:
         """What the console said since the last time: errors and refusals of the content security policy among it."""
         return [entry["message"] for entry in self._call("POST", f"{self._session}/se/log", {"type": "browser"})]

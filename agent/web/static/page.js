@@ -3,6 +3,7 @@ import { Screen } from "./live.js";
 
 const FRESH_EVERY_MS = 10_000;
 const SOON_MS = 2_000;          // where somebody waits for a search to end, or for a camera to be plugged in
+const SEEN_EVERY_MS = 60_000;
 const AT_ONCE_N = 3;            // a browser opens six connections to one host, and each screen keeps one
 
 const screens = [...document.querySelectorAll("[data-live]")].map((box) => new Screen(box));
@@ -38,12 +39,21 @@ document.addEventListener("visibilitychange", () => {
   for (const screen of screens) document.hidden ? screen.pause() : screen.resume();
 });
 
+// On the phone's home screen the page is an app, which says so itself when the recorder can't be reached. Browsers have no
+// service worker for a page whose certificate they do not trust.
+navigator.serviceWorker?.register(`/worker.js?${document.documentElement.lang}`).catch(() => {});
+
 // Elements marked data-fresh are replaced by their newer selves.
+let seenMs = Date.now();
 async function freshen() {
   if (document.hidden) return;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok) return;
+    if (window.caches && Date.now() - seenMs > SEEN_EVERY_MS) {           // for the page that worker.js keeps
+      seenMs = Date.now();
+      (await caches.open("taimat-1")).put("/last-seen", new Response(String(seenMs)));
+    }
     const newer = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (screens.length && !newer.querySelector("[data-live]")) return location.reload();      // it is a recording now
     for (const old of document.querySelectorAll("[data-fresh]")) {
