@@ -1,4 +1,7 @@
-"""The page as an app on a phone's home screen: its manifest, its service worker, and the page of a lost connection."""
+"""The page as an app on a phone's home screen: its manifest, its service worker, and the page of a lost connection.
+
+The phone asks for these by itself; no page of a visitor's is among them.
+"""
 import json
 
 from starlette.requests import Request

@@ -1,7 +1,6 @@
 """Our uploads against the tus protocol's own server for Node: a stranger's reading of the same standard."""
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,28 +11,19 @@ from agent.core.delivery.backoff import Waits
 from agent.host.clock import SystemClock
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
+from tests.rigs.node_packages import installed
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
 
 VERSIONS = {"@tus/server": "2.4.5", "@tus/file-store": "2.1.1"}
-PLACE = Path.home() / ".cache" / "taimat" / "tus-server-{@tus/server}".format_map(VERSIONS)
 SERVER = Path(__file__).parents[1] / "rigs" / "tus_stranger.mjs"
 REQUEST = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
 
 
 @pytest.fixture(scope="module")
 def node():
-    """The folder that the server's packages are installed in; they are fetched once."""
-    if not shutil.which("npm"):
-        pytest.skip("no npm: apt install npm")
-    if not (PLACE / "node_modules" / "@tus" / "server").is_dir():
-        PLACE.mkdir(parents=True, exist_ok=True)
-        packages = [f"{name}@{version}" for name, version in VERSIONS.items()]
-        found = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", PLACE, *packages],
-                               capture_output=True, text=True, timeout=HANG_S)
-        if found.returncode:
-            pytest.skip(f"npm can't install {packages}: {found.stderr.splitlines()[-1:]}")
-    return PLACE
+    """The folder that the server's packages are installed in."""
+    return installed("tus-server", VERSIONS)
 
 
 def test_a_stranger_s_server_gets_every_byte(node, tmp_path):

@@ -41,7 +41,12 @@ document.addEventListener("visibilitychange", () => {
 
 // On the phone's home screen the page is an app, which says so itself when the recorder can't be reached. Browsers have no
 // service worker for a page whose certificate they do not trust.
-navigator.serviceWorker?.register(`/worker.js?${document.documentElement.lang}`).catch(() => {});
+navigator.serviceWorker?.register("/worker.js").then(({ active }) => {
+  const looks = document.documentElement.lang + document.querySelector("link[rel=stylesheet]").href;
+  if (!active || localStorage.getItem("kept") === looks) return;
+  active.postMessage("keep");                   // in this language and these colours, from now on
+  localStorage.setItem("kept", looks);
+}).catch(() => {});
 
 // Elements marked data-fresh are replaced by their newer selves.
 let seenMs = Date.now();

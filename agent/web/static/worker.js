@@ -8,6 +8,8 @@ self.addEventListener("install", (event) => {
   event.waitUntil(keep());
 });
 
+self.addEventListener("message", (event) => event.waitUntil(keep()));
+
 self.addEventListener("activate", (event) => event.waitUntil(tidy().then(() => self.clients.claim())));
 
 self.addEventListener("fetch", (event) => {

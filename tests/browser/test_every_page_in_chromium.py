@@ -1,0 +1,140 @@
+"""Every page, judged by axe-core: on phone and desk, in the light and in the dark, in both languages; narrow; by keys.
+
+A page that is new is added to PAGES.
+"""
+from collections.abc import Iterator
+
+import pytest
+
+from agent.config.settings import Camera
+from agent.core.contract.facts import CameraFacts
+from tests.rigs.h264 import movie
+from tests.rigs.household import FRAME_US, Household, happen
+from tests.rigs.livecam import LiveCam
+from tests.rigs.node_packages import installed
+from tests.rigs.wait import until
+from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
+
+PAGES = ("/", "/live/gate", "/events", "/events/1", "/handout", "/requests", "/cameras", "/cameras/gate",
+         "/cameras/gate/picture", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing",
+         "/setup/done", "/offline", "/nowhere")
+AXE = {"axe-core": "4.11.4"}
+SIZES = {"phone": (390, 844), "desk": (1280, 900)}
+JUDGE = """return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
+  .filter(each => ['serious', 'critical'].includes(each.impact))
+  .map(each => `${each.id}: ${each.nodes.map(node => node.html.slice(0, 160)).join(' | ')}`))"""
+OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
+TOO_WIDE = """return document.documentElement.scrollWidth > innerWidth && [...document.querySelectorAll('main *')]
+  .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 120))"""
+REACHABLE = """const seen = each => each.checkVisibility() && !each.closest('[popover]:not(:popover-open)');
+window.wanted = [...document.querySelectorAll('a[href], button, summary, select, input:not([type=hidden])')]
+  .filter(each => seen(each) && each.tabIndex >= 0 && !each.disabled);
+return wanted.length"""
+FOCUSED = """const now = document.activeElement, box = now.getBoundingClientRect();
+if (now === document.body) return null;
+const style = getComputedStyle(now), parent = now.closest('label') ?? now;
+const there = document.elementFromPoint(Math.max(1, Math.min(innerWidth - 1, box.left + box.width / 2)),
+                                        Math.max(1, Math.min(innerHeight - 1, box.top + box.height / 2)));
+return {n: wanted.indexOf(now), html: now.outerHTML.slice(0, 120),
+  ring: style.outlineStyle !== 'none' || getComputedStyle(parent).outlineStyle !== 'none' ||
+        getComputedStyle(now.nextElementSibling ?? now).outlineStyle !== 'none',
+  covered: !(parent.contains(there) || there?.contains(now))}"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> Iterator[Household]:
+    """Two cameras, of which one sends; events, one of which goes on; settings may be changed."""
+    house = Household(tmp_path_factory.mktemp("house"), may_change=True, title="Nhà bà Sáu", cameras=[
+        Camera(name="gate", title="Cổng trước", source="file:/gate.mp4", off=["Mon 07:00-17:00"]),
+        Camera(name="yard", title="Sân sau", source="file:/yard.mp4")])
+    for camera in ("gate", "yard"):
+        happen(house.folders, house.clock.now(), camera, zones=["cổng"])
+    happen(house.folders, house.clock.now(), "gate", done=False)
+    info, packets = movie()
+    with house:
+        cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
+        house.beat(CameraFacts(camera="gate", state="ok", recording=True, last_frame_age_s=0.1, width=320, height=180))
+        yield house
+        cam.close()
+
+
+@pytest.fixture(scope="module")
+def browser(house, tmp_path_factory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        browser.open(house.link())
+        yield browser
+
+
+def shape(browser: Browser, width: int, height: int, dark: bool = False) -> None:
+    """Make the window that large, and light or dark."""
+    browser.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                {"name": "prefers-reduced-motion", "value": "reduce"}]
+    browser.command("Emulation.setEmulatedMedia", features=features)
+
+
+def press(browser: Browser, key: str) -> None:
+    """One key, down and up."""
+    code = {"Tab": 9, "Enter": 13}[key]
+    text = {"text": "\r"} if key == "Enter" else {}
+    browser.command("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+    browser.command("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_axe_finds_nothing_serious(house, browser, language: str):
+    axe = (installed("axe", AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    shape(browser, *SIZES["phone"])
+    browser.open(f"{house.url}/pair")
+    browser.run(f"{axe}; window.axe = axe; document.querySelector('.code').style.color = '#eee'")
+    assert any(each.startswith("color-contrast: ") for each in browser.run(JUDGE))         # it does look
+    found = []
+    for path in PAGES:
+        shape(browser, *SIZES["phone"])
+        browser.open(f"{house.url}{path}?lang={language}")
+        browser.run(f"{OPEN_ALL}; {axe}; window.axe = axe")
+        for name, size in SIZES.items():
+            for dark in (False, True):
+                shape(browser, *size, dark)
+                found += [f"{path} {name}{' dark' if dark else ''}: {each}" for each in browser.run(JUDGE)]
+    assert not found, "\n".join(found)
+
+
+def test_nothing_runs_off_a_narrow_screen(house, browser):
+    shape(browser, 320, 640)
+    for path in PAGES:
+        for language in ("vi", "en"):
+            browser.open(f"{house.url}{path}?lang={language}")
+            browser.run(OPEN_ALL)
+            assert not browser.run(TOO_WIDE), path
+
+
+def test_all_is_reached_and_seen_by_keys_alone(house, browser):
+    shape(browser, *SIZES["phone"])
+    for path in PAGES:
+        browser.open(house.url + path)
+        browser.run("document.activeElement?.blur()")
+        wanted_n, reached = browser.run(REACHABLE), set()
+        for _ in range(wanted_n + 40):                  # videos and dates have several stops each
+            if len(reached) == wanted_n:
+                break
+            press(browser, "Tab")
+            focused = browser.run(FOCUSED)
+            if focused is not None and focused["n"] >= 0:
+                assert focused["ring"] and not focused["covered"], (path, focused)
+                reached.add(focused["n"])
+        assert len(reached) == wanted_n, (path, set(range(wanted_n)) - reached)
+
+
+def test_the_whole_way_by_keys(house, browser):
+    shape(browser, *SIZES["desk"])
+    browser.open(f"{house.url}/")
+    browser.run("document.querySelector('.places a[href=\"/events\"]').focus()")
+    press(browser, "Enter")
+    browser.until("location.pathname === '/events'")
+    browser.run("document.querySelector('a.event[href=\"/events/1\"]').focus()")
+    press(browser, "Enter")
+    browser.until("location.pathname === '/events/1' && document.querySelector('video')?.readyState >= 2")
+    until(lambda: browser.run("return document.querySelector('video').currentTime") > 1, "it plays")
