@@ -2,6 +2,7 @@
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 
 import av
 import numpy as np
@@ -9,6 +10,7 @@ from av.video.frame import PictureType
 
 from agent.core.media import nal
 from agent.core.media.model import Packet, StreamInfo
+from tests.rigs import footage
 
 
 @cache
@@ -51,3 +53,10 @@ def encoded(frames: Iterable[av.VideoFrame], fps: int, gop: int, **x264: str) ->
     take(encoder.encode(None))
     assert info is not None
     return info, tuple(packets)
+
+
+@cache
+def detailed() -> tuple[StreamInfo, tuple[Packet, ...]]:
+    """Two seconds of real footage, full of detail, 640x360 at 10 frames a second."""
+    pictures = islice(footage.frames(640, 360), 20)
+    return encoded((av.VideoFrame.from_ndarray(each, "yuv420p") for each in pictures), 10, 10)

@@ -3,26 +3,19 @@ import gzip
 import re
 from collections.abc import Iterator
 
-import av
 import pytest
 
-from tests.rigs import footage
-from tests.rigs.h264 import encoded
+from tests.rigs.h264 import detailed
 from tests.rigs.household import Household, happen
-
-HEADERS_B = 450                 # of an answer, at most; HTTP/1.1 does not compress them
-LINKS = re.compile(r'(?:src|href|poster)="(/(?:static|thumbs|app)[^"]*)"')
-IMPORTS = re.compile(r'from "\./([a-z_]+\.js)"')
+from tests.rigs.loaded import loaded
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory) -> Iterator[Household]:
     """Two cameras with real footage, full of detail, and more events than the home page shows."""
     house = Household(tmp_path_factory.mktemp("house"))
-    pictures = footage.frames(640, 360)
-    frames = [av.VideoFrame.from_ndarray(next(pictures), "yuv420p") for _ in range(20)]
     for n in range(10):
-        happen(house.folders, house.clock.now(), ("gate", "yard")[n % 2], video=encoded(frames, 10, 10))
+        happen(house.folders, house.clock.now(), ("gate", "yard")[n % 2], video=detailed())
     with house:
         yield house
 
@@ -51,15 +44,6 @@ def test_a_head_tells_the_same_length_as_the_body_has(house):
 
 
 def test_the_first_home_page_is_light(house):
-    seen = {"/": house.get("/", accept_encoding="gzip")}
-    waiting = LINKS.findall(gzip.decompress(seen["/"].body).decode())
-    while waiting:
-        if (path := waiting.pop()) not in seen:
-            seen[path] = house.get(path, accept_encoding="gzip")
-            assert seen[path].status == 200, path
-            if ".js" in path:
-                text = gzip.decompress(seen[path].body).decode()
-                waiting += [f"/static/{name}" for name in IMPORTS.findall(text)]
-    weight = {path: len(answer.body) + HEADERS_B for path, answer in seen.items()}
+    weight = loaded(house, "/")
     assert sum("small" in path for path in weight) >= 6 and sum(".js" in path for path in weight) >= 2
     assert sum(weight.values()) <= 60_000, weight
