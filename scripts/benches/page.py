@@ -41,9 +41,9 @@ EVENTS_N = 10
 VIEWERS_N = 10
 PAGE_MS = 100
 # Each address that reads the store, and the most milliseconds that it may take.
-PAGES = {"/": PAGE_MS, "/live/gate": PAGE_MS, "/events": PAGE_MS, "/events?camera=gate&before=20000": PAGE_MS,
-         "/events/5000": PAGE_MS, "/requests": PAGE_MS, "/cameras": PAGE_MS, "/browsers": PAGE_MS,
-         "/events.json?limit=200": PAGE_MS}
+PAGES = {"/": PAGE_MS, "/live/gate": PAGE_MS, "/events/5000": PAGE_MS, "/requests": PAGE_MS, "/cameras": PAGE_MS,
+         "/browsers": PAGE_MS, "/recordings?day=2026-10-10&camera=gate": 50,
+         "/recordings/month?day=2026-10-10&camera=gate": 200, "/events.json?limit=200": PAGE_MS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,19 +31,19 @@ def test_it_can_be_installed_and_tells_the_truth_when_the_recorder_is_away(tmp_p
         phone.open(house.link())
         phone.until(CONTROLLED)
         assert phone.command("Page.getInstallabilityErrors") == {"installabilityErrors": []}
-        for path in ("/events", "/events/1", "/"):
+        for path in ("/recordings", "/events/1", "/"):
             phone.open(house.url + path)
         kept = set(phone.run(KEPT))
         assert {"/offline", "/last-seen", "/static/page.css"} <= kept
         assert all(path in ("/offline", "/last-seen") or path.startswith("/static/") for path in kept)
-    phone.open(f"{house.url}/events")
+    phone.open(f"{house.url}/recordings")
     assert phone.run("return document.querySelector('h1').textContent") == "Chưa liên lạc được với máy ghi hình"
     phone.until("(seen => !seen.hidden && /20\\d\\d/.test(seen.textContent))(document.getElementById('seen'))")
     assert "bà Sáu" not in phone.run("return document.documentElement.outerHTML") and phone.count("img") == 1
     again = Household(tmp_path)
     again.settings.web.port = house.port
     with again:
-        phone.until("location.pathname === '/events' && document.querySelector('a.event')")     # by itself
+        phone.until("location.pathname === '/recordings' && document.querySelector('.places')")     # by itself
 
 
 def test_a_stranger_s_phone_is_told_nothing_by_the_app_s_own_addresses(tmp_path):

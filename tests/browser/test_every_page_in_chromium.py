@@ -17,9 +17,9 @@ from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
-PAGES = ("/", "/live/gate", "/events", "/events/1", "/handout", "/requests", "/cameras", "/cameras/gate",
-         "/cameras/gate/picture", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing",
-         "/setup/done", "/offline", "/nowhere")
+PAGES = ("/", "/live/gate", "/events/1", "/handout", "/requests", "/cameras", "/cameras/gate", "/cameras/gate/picture",
+         "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing", "/setup/done", "/offline",
+         "/nowhere")
 AXE = {"axe-core": "4.11.4"}
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 JUDGE = """return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
@@ -131,9 +131,12 @@ def test_all_is_reached_and_seen_by_keys_alone(house, browser):
 def test_the_whole_way_by_keys(house, browser):
     shape(browser, *SIZES["desk"])
     browser.open(f"{house.url}/")
-    browser.run("document.querySelector('.places a[href=\"/events\"]').focus()")
+    browser.run("document.querySelector('.places a[href=\"/recordings\"]').focus()")
     press(browser, "Enter")
-    browser.until("location.pathname === '/events'")
+    browser.until("location.pathname === '/recordings'")
+    browser.run("document.querySelector('.places a[href=\"/\"]').focus()")
+    press(browser, "Enter")
+    browser.until("location.pathname === '/'")
     browser.run("document.querySelector('a.event[href=\"/events/1\"]').focus()")
     press(browser, "Enter")
     browser.until("location.pathname === '/events/1' && document.querySelector('video')?.readyState >= 2")

@@ -40,14 +40,14 @@ def test_the_chosen_one_of_six_cameras_is_in_sight(house, tmp_path, scripts: boo
 def test_the_navigation_is_at_the_thumb_and_hides_nothing(house, tmp_path):
     with Browser(tmp_path / "phone", mobile=True) as phone:
         phone.open(house.link())
-        phone.open(f"{house.url}/events")
+        phone.open(f"{house.url}/")
         bar, height = phone.run(BAR), phone.run("return innerHeight")
         assert bar["bottom"] == height and bar["height"] < height / 8
         phone.run("scrollTo(0, document.body.scrollHeight)")
-        assert phone.run("return [...document.querySelectorAll('a.event')].at(-1).getBoundingClientRect().bottom"
+        assert phone.run("return [...document.querySelectorAll('footer a')].at(-1).getBoundingClientRect().bottom"
                          ) <= bar["top"]
-        phone.click(".places a[href='/']")
-        assert phone.run("return location.pathname") == "/"
+        phone.click(".places a[href='/recordings']")
+        assert phone.run("return location.pathname") == "/recordings"
 
 
 def test_on_a_desk_the_navigation_is_in_the_top_line(house, tmp_path):
