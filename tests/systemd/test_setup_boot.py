@@ -163,6 +163,37 @@ def test_what_the_owner_writes_is_recorded_at_once_and_kept(machine: Machine, to
     assert machine.run("taimat", "config", "show").count("[[camera]]") == 2
 
 
+def test_a_change_is_undone_days_are_set_and_a_recorder_goes_on(machine: Machine, token: str) -> None:
+    until(lambda: up(machine) == [NETWORK, KEEPER, WEB], "all is up")
+    before, recorder = settings(machine), machine.show(NETWORK, "MainPID")
+    made = say(machine, ask="settings", token=token, change={"change": "store", "keep_days": 5})["change"]
+    assert result(machine, made)["done"] and settings(machine).endswith("keep_days = 5")
+    secret = change(machine, token, change="home", host="192.168.1.5", user="taimat", password="geheim")
+    assert secret["done"] and "geheim" not in settings(machine)
+    (file,) = machine.run("sh", "-c", "ls /etc/taimat/home.password.*").splitlines()
+    assert machine.run("stat", "--format=%U:%G %a", file) == "root:taimat 640"
+    assert machine.run(*AS_PAGE, "cat", "/etc/taimat/taimat.toml.before", check=False) == ""
+    assert change(machine, token, change="undo", of=secret["id"])["done"]
+    assert "keep_days = 5" in settings(machine) and "192.168.1.5" not in settings(machine)
+    assert change(machine, token, change="undo", of=made)["problem"] == "not_last"
+    settled(machine)
+    assert machine.show(NETWORK, "MainPID") == recorder and before != settings(machine)
+
+
+def test_a_vpn_is_let_in_and_out_again_and_the_house_stays(machine: Machine, token: str) -> None:
+    units = ("taimat-web.service", "taimat-web-http.socket", "taimat-web-https.socket")
+
+    def heard(unit: str) -> list[str]:
+        return machine.show(unit, "IPAddressAllow").split()
+
+    house = {unit: heard(unit) for unit in units}
+    assert "10.0.0.0/8" in house[WEB] and change(machine, token, change="web", afar=["100.64.0.0/10"])["done"]
+    until(lambda: all(set(heard(unit)) == {*house[unit], "100.64.0.0/10"} for unit in units), "the VPN is let in")
+    assert change(machine, token, change="web", afar=[])["done"]
+    until(lambda: all(set(heard(unit)) == set(house[unit]) for unit in units), "it is let in no more")
+    becomes(machine, WEB, "active")
+
+
 def test_a_broken_file_is_left_alone_and_stops_nothing(machine: Machine, token: str) -> None:
     good = settings(machine)
     running = [NETWORK, KEEPER, WEB]

@@ -22,7 +22,8 @@ Problem = Literal["", "late", "broken_file", "not_valid", "not_allowed", "unknow
                   "too_many_cameras", "not_last", "card"]
 CAMERAS_MAX = 32
 
-Area = Annotated[list[tuple[float, float]], Meta(max_length=64)]    # corners as fractions (0..1) of width and height
+Number = int | float                    # 5 stays 5 in the file, and is not 5.0
+Area = Annotated[list[tuple[Number, Number]], Meta(max_length=64)]    # corners as fractions (0..1) of width and height
 Areas = Annotated[list[Area], Meta(max_length=32)]
 Purposes = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=32)]
 
@@ -41,7 +42,7 @@ class MotionKeys(KeysOfTable, kw_only=True, frozen=True):
 
     enabled: bool | UnsetType = UNSET
     sensitivity: Literal["low", "normal", "high"] | UnsetType = UNSET
-    smallest_pct: float | UnsetType = UNSET
+    smallest_pct: Number | UnsetType = UNSET
     ignore: Areas | UnsetType = UNSET
 
 
@@ -49,7 +50,7 @@ class SensorKeys(KeysOfTable, kw_only=True, frozen=True):
     """Keys of `[camera.sensor]`."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] | UnsetType = UNSET
-    exposure_ev: float | UnsetType = UNSET
+    exposure_ev: Number | UnsetType = UNSET
     night_fps: int | UnsetType = UNSET
 
 
@@ -61,7 +62,7 @@ class WholeZone(KeysOfTable, kw_only=True, frozen=True):
     area: Area = []
     line: Area = []
     direction: Literal["both", "left", "right"] = "both"
-    dwell_s: float = 0
+    dwell_s: Number = 0
 
 
 class AddCamera(SetupChange, kw_only=True, frozen=True, tag="add_camera"):
@@ -84,7 +85,7 @@ class ChangeCamera(SetupChange, kw_only=True, frozen=True, tag="change_camera"):
     record: Literal["motion", "continuous", "both"] | UnsetType = UNSET
     off: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=32)] | UnsetType = UNSET
     audio: bool | UnsetType = UNSET
-    cool_down_s: float | UnsetType = UNSET
+    cool_down_s: Number | UnsetType = UNSET
     masks: Areas | UnsetType = UNSET
     privacy_mask: Literal["paint", "transcode", "camera"] | UnsetType = UNSET
     motion: MotionKeys | UnsetType = UNSET
@@ -112,8 +113,8 @@ class SetStore(SetupChange, kw_only=True, frozen=True, tag="store"):
 
     TABLE: ClassVar[str] = "store"
 
-    keep_days: float | UnsetType = UNSET
-    keep_continuous_days: float | UnsetType = UNSET
+    keep_days: Number | UnsetType = UNSET
+    keep_continuous_days: Number | UnsetType = UNSET
 
 
 class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
