@@ -49,7 +49,7 @@ def cam(house) -> Iterator[LiveCam]:
 
 
 def test_a_clip_starts_at_its_event_plays_and_seeks(house, browser):
-    browser.open(f"{house.url}/events")
+    browser.open(f"{house.url}/")
     browser.until("[...document.querySelectorAll('.thumb img')].filter(i => i.naturalWidth > 0).length === 2")
     browser.click("a.event")
     browser.until("document.querySelector('video')?.readyState >= 2")
@@ -129,12 +129,12 @@ def test_language_and_details_by_touch(house, browser):
     browser.open(f"{house.url}/")
     browser.click("a.language")
     assert browser.run("return document.documentElement.lang") == "en"
-    browser.open(f"{house.url}/events")
-    assert browser.run("return document.querySelector('h1').textContent") == "Events"
+    browser.open(f"{house.url}/recordings")
+    assert browser.run("return document.querySelector('h1').textContent") == "Today"
 
 
 def test_targets_are_large_and_nothing_runs_off_the_screen(house, browser):
-    for path in ("/", "/events", "/events/1", "/live/gate", "/pair", "/browsers"):
+    for path in ("/", "/recordings", "/events/1", "/live/gate", "/pair", "/browsers"):
         browser.open(house.url + path)
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), path
         assert browser.run(SMALL_TARGETS) == [], path
@@ -143,7 +143,7 @@ def test_targets_are_large_and_nothing_runs_off_the_screen(house, browser):
 def test_without_scripts_lists_and_clips_still_work(house, tmp_path):
     with Browser(tmp_path / "plain", scripts=False) as browser:
         browser.open(house.link())
-        browser.open(f"{house.url}/events")
+        browser.open(f"{house.url}/")
         assert browser.count("a.event") == 2
         browser.click("a.event")
         assert browser.count("video[src]") == 1 and browser.count("a[download]") == 1
@@ -158,7 +158,7 @@ def test_a_phone_pairs_and_watches_over_the_network_encrypted(tmp_path):
     info, packets = movie()
     with house, Browser(tmp_path / "phone", mobile=True, any_certificate=True) as browser:
         cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
-        browser.open(f"{page.replace('https', 'http')}/events")       # as typed without the s
+        browser.open(f"{page.replace('https', 'http')}/recordings")       # as typed without the s
         assert browser.run("return location.href.split('?')[0]") == f"{page}/pair"
         browser.write("#code", "wrong")
         browser.click("button[type=submit]")
@@ -166,7 +166,7 @@ def test_a_phone_pairs_and_watches_over_the_network_encrypted(tmp_path):
         with house.decisions() as own:
             browser.write("#code", " ".join(grouped(pairing_code(own)).lower().split("-")))
         browser.click("button[type=submit]")
-        browser.until("location.pathname === '/events'")
+        browser.until("location.pathname === '/recordings'")
         assert browser.run("return document.cookie") == ""                        # scripts can't read the token
         browser.open(f"{page}/live/gate")
         browser.until("!document.querySelector('.badge').hidden && document.querySelector('video').currentTime > 1")
