@@ -32,6 +32,7 @@ from agent.web import words
 from agent.web.local_days import day_of
 from agent.web.pages import home_rows, listing
 from agent.web.present_day import DayQuery, lane_view, pieces_of
+from agent.web.words import PageWords
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs.cards import film
@@ -114,7 +115,7 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
     now, room_b = moment(count_n, count_n), count_n * SIZE_B
     settings = Store(keep_days=DAYS_N, keep_continuous_days=DAYS_N / 2)
     young = Store(keep_days=365, keep_continuous_days=365)
-    middle_ms = BEGIN_MS + DAYS_N // 2 * DAY_MS
+    middle_ms, said = BEGIN_MS + DAYS_N // 2 * DAY_MS, words.load("en")
 
     def plan(wanted: Store, free_b: int, most_n: int = PASS_N) -> int:
         sums_b = retention_queries.bytes_by_camera(db)
@@ -130,7 +131,7 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
         "a day of one camera": (lambda: len(reaching_into(db, "gate", middle_ms, middle_ms + DAY_MS)), 20),
         "what each records in a day": (lambda: len(retention_queries.recording_rates(db)), 0),
         "page: home": (lambda: len(home_rows(db, folders, CAMERAS)[0].events), 20),
-        "page: a day of all cameras": (lambda: a_day(db, middle_ms, now.wall_ms), 50),
+        "page: a day of all cameras": (lambda: a_day(db, middle_ms, now.wall_ms, said), 50),
         "page: a month": (lambda: sum(days_with_footage(db, CAMERAS, month(middle_ms))), 200),
         "page: events": (lambda: len(listing(db, None, 24).events), 20),
         "page: events of one camera": (lambda: len(listing(db, "gate", 24, count_n // 2).events), 20),
@@ -145,13 +146,13 @@ def read(db: sqlite3.Connection, folders: Folders, count_n: int, rounds_n: int) 
     return table
 
 
-def a_day(db: sqlite3.Connection, begin_ms: int, now_ms: int) -> int:
+def a_day(db: sqlite3.Connection, begin_ms: int, now_ms: int, said: PageWords) -> int:
     """What the page reads and works out of a day; returns how many clips and events were in it."""
     span, dates, shown_n = WallSpan(begin_ms, begin_ms + DAY_MS), Dates(db), 0
     for camera in CAMERAS:
         found = camera_day(db, dates, camera, span, now_ms)
         pieces = pieces_of(found, span, now_ms, camera == CAMERAS[-1])
-        lane_view(camera, pieces, found, DayQuery(day_of(begin_ms)), span, words.load("en"))
+        lane_view(camera, pieces, found, DayQuery(day_of(begin_ms)), span, said)
         shown_n += len(found.footage) + len(found.events)
     return shown_n
 
