@@ -2,6 +2,7 @@
 
 Pure, but for the words: what the store knows is handed in.
 """
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -94,8 +95,10 @@ def pieces_of(found: CameraDay, span: WallSpan, now_ms: int, always: bool) -> li
 def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query: DayQuery, span: WallSpan,
               words: PageWords) -> LaneView:
     """The lane with its events."""
-    drawn = [Drawn(state, _bars((piece for piece in pieces if piece.state == state), span, 0, 26))
-             for state in SHOWN_STATES]
+    by_state: dict[State, list[LanePiece]] = defaultdict(list)
+    for piece in pieces:
+        by_state[piece.state].append(piece)
+    drawn = [Drawn(state, _bars(by_state[state], span, 0, 26)) for state in SHOWN_STATES if state in by_state]
     taken = [event for event in found.events if query.takes(event)]
     for kind in sorted({event.kind for event in taken}):
         marks = [WallSpan(each.begin_ms, each.begin_ms + (each.dur_ms or 0)) for each in taken if each.kind == kind]
@@ -115,9 +118,9 @@ def looks(lanes: Iterable[LaneView], words: PageWords) -> list[tuple[str, str]]:
 def _bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
     """Rectangles of one height as a path."""
     parts, lasts_s = [], (day.end_ms - day.begin_ms) // 1000
-    for each in spans:
-        begin_s = max(0, (each.begin_ms - day.begin_ms) // 1000)
-        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (each.end_ms - day.begin_ms) // 1000) - begin_s)
+    for begin_ms, end_ms, *_ in spans:
+        begin_s = max(0, (begin_ms - day.begin_ms) // 1000)
+        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (end_ms - day.begin_ms) // 1000) - begin_s)
         parts.append(f"M{min(begin_s, lasts_s - wide_s)} {top}h{wide_s}v{high}h-{wide_s}z")
     return "".join(parts)
 

@@ -104,6 +104,8 @@ def _cut(span: WallSpan, kept: Iterable[WallSpan]) -> Iterable[tuple[WallSpan, b
 
 def _told(reach: WallSpan, gone: Sequence[Recorded], away: Sequence[Absent]) -> list[LanePiece]:
     """What is known of a time without a recording, in pieces."""
+    if not gone and not away:
+        return [LanePiece(*reach, "quiet")]
     near_gone = [each for each in gone if each.begin_ms < reach.end_ms and each.end_ms > reach.begin_ms]
     near_away = [each for each in away if each.begin_ms < reach.end_ms and (each.end_ms or 0) > reach.begin_ms]
     if not near_gone and not near_away:
@@ -141,7 +143,7 @@ def _joined(pieces: Iterable[LanePiece]) -> list[LanePiece]:
     found: list[LanePiece] = []
     for piece in pieces:
         short = piece.end_ms - piece.begin_ms < LEAST_MS and piece.state in ("quiet", "missing")
-        if found and (short or found[-1][2:] == piece[2:]):
+        if found and (short or (found[-1].state == piece.state and found[-1].why == piece.why)):
             found[-1] = found[-1]._replace(end_ms=piece.end_ms)
         else:
             found.append(piece)
