@@ -71,11 +71,18 @@ def sharing_rules(sharing: Sharing) -> Rules:
 def agreed(settings: Settings) -> Agreed:
     """What holds now."""
     ward, store = settings.ward, settings.store
-    joining = {"text": consent.VERSION, "told": list(consent.TOLD), "by": consent.BY_SETTINGS} if ward.enabled else {}
+    joining = _joining(settings.sharing) if ward.enabled else {}
     return Agreed(cameras={camera.name: _camera(camera) for camera in settings.camera},
                   keep_h=int(store.keep_days * 24), keep_continuous_h=int(store.keep_continuous_days * 24),
                   ward=ward.ward if ward.enabled else None, encrypt=store.encrypt,
                   configurable=listens(settings), **joining)
+
+
+def _joining(sharing: Sharing) -> dict[str, Any]:
+    """What somebody agrees to who is in a ward with these settings."""
+    rules, kept = sharing_rules(sharing), [part for part in consent.KINDS_OF if getattr(sharing, part) == "never"]
+    return {"text": consent.VERSION, "told": consent.told(kept), "snapshots": rules.snapshots,
+            "pictures": {"*": rules.default, **rules.by_purpose}}
 
 
 def _camera(camera: Camera) -> str:

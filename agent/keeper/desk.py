@@ -20,6 +20,7 @@ from agent.core.contract.decisions import (
     QUESTION_B_MAX,
     SOCKET,
     AskSetup,
+    AskSharing,
     BrowserQuestion,
     ChangeCommandKeys,
     ChangeSettings,
@@ -28,6 +29,7 @@ from agent.core.contract.decisions import (
     EraseSpan,
     GiveRole,
     HoldClips,
+    JoinWard,
     KnowBrowser,
     ListBrowsers,
     ListRequests,
@@ -44,7 +46,7 @@ from agent.core.contract.decisions import (
     UseFirstCode,
     ViewerQuestion,
 )
-from agent.core.contract.setup import Changes, in_short
+from agent.core.contract.setup import Changes, SetWard, in_short
 from agent.core.evidence.ledger import SettingsChanged
 from agent.core.household import access
 from agent.core.household.access import BrowserRole
@@ -54,6 +56,7 @@ from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
 from agent.keeper import command_keys
 from agent.keeper.footage_desk import FootageDesk
+from agent.keeper.sharing_desk import SharingDesk
 from agent.keeper.ward_signature import WardSignature
 from agent.store import ledger, meta, pause
 from agent.store.database import StoreConnection, StoreError, connect, transaction
@@ -132,8 +135,16 @@ class DecisionDesk:
                 return DecisionAnswer(role=role)
             case PauseCameras():
                 self._pause(question.cameras, question.paused, question.length_ms, "page")
+            case ChangeSettings(change=SetWard(enabled=True)):
+                return DecisionAnswer(why="not_shown")          # nobody joins without the text
             case ChangeSettings(change=change):
-                return self._change_settings(db, change)
+                return self._change_settings(own, db, change)
+            case JoinWard(ward=ward, text=text):
+                if not self._sharing.may_join(ward, text):
+                    return DecisionAnswer(why="not_shown")
+                return self._change_settings(own, db, SetWard(enabled=True))
+            case AskSharing():
+                return DecisionAnswer(sharing=self._sharing.state(own, db))
             case AskSetup(over=over):
                 return self._setup(own, over) if role == "owner" else DecisionAnswer(why="viewer" if over else "")
             case ListBrowsers():
@@ -210,14 +221,21 @@ class DecisionDesk:
         else:
             pause.lift(self.folders, cameras)
 
-    def _change_settings(self, db: sqlite3.Connection, change: Changes) -> DecisionAnswer:
-        """The ledger is told first: a cut in between leaves the row of a change that root never heard of."""
+    def _change_settings(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes) -> DecisionAnswer:
+        """The ledger is told first: a cut in between leaves the row of a change that root never heard of.
+
+        What is taken back from the ward counts from here on, whether root is there or not.
+        """
         now = self.clock.now()
+        if not self._sharing.can_undo(own, change):
+            return DecisionAnswer(why="not_undone")
         try:
             change_id = self.setup.new_id(now)
         except NoSetup as error:
             _log.warning("%s", error)
+            self._sharing.hear(own, db, change, "", now)
             return DecisionAnswer(why="no_setup")
+        self._sharing.hear(own, db, change, change_id, now)
         with transaction(db):
             ledger.note(db, now, SettingsChanged(change=change_id, by="page", **in_short(change)))
         self.setup.ask(change_id, change, now)
@@ -231,6 +249,10 @@ class DecisionDesk:
         if not self.setup.asked.is_dir():
             return DecisionAnswer()
         return DecisionAnswer(setup="over" if meta.get(own, SETUP_KEY) else "waits")
+
+    @property
+    def _sharing(self) -> SharingDesk:
+        return SharingDesk(self.signature.settings)
 
     @contextmanager
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:

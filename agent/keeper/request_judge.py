@@ -17,9 +17,9 @@ from agent.core.household.sharing_rules import Rule
 from agent.host.clock import Instant
 from agent.keeper.pack import Packager
 from agent.keeper.ward_signature import NotGenuine, WardSignature
-from agent.store import boots, outbox, requests, wishes
+from agent.store import boots, membership, outbox, requests, wishes
 from agent.store.database import transaction
-from agent.store.decisions import decided
+from agent.store.decisions import consent, decided, page_word
 from agent.store.decisions.decided import RequestDecision, Word
 from agent.store.requests import RequestError, WardRequest
 
@@ -55,6 +55,7 @@ class RequestJudge:
         """Take up what is new, put right what others have changed, end what is over."""
         own = self.own
         changed = decided.tell(own, db)
+        consent.refuse(own, db, now)
         if now.clock == "unset":        # nobody can tell whether a command has expired
             return changed
         for row in requests.open_ones(db):
@@ -90,10 +91,18 @@ class RequestJudge:
             raise NotGenuine("altered") from None
         if row.wall_ms >= order.exp or now.wall_ms >= order.exp + LATE_MS:
             raise NotGenuine("expired")
-        word = BY_RULE[sharing_rules(self.settings.sharing).of(row.kind, row.purpose)]
+        word, by = self._by_rule(row)
         return RequestDecision(row.id, row.digest, order.exp,
-                               now.wall_ms + round(self.settings.sharing.ask_h * HOUR_MS), word,
-                               None if word == "waiting" else "rule", now, told=False)
+                               now.wall_ms + round(self.settings.sharing.ask_h * HOUR_MS), word, by, now, told=False)
+
+    def _by_rule(self, row: WardRequest) -> tuple[Word, str | None]:
+        """What holds without asking, and by what; the household's newest word on its page may be stricter."""
+        if membership.read(self.own) is None:
+            return "refused", consent.LEAVING
+        shut = page_word.read(self.own).no_pictures
+        rules = page_word.NO_PICTURES if shut else sharing_rules(self.settings.sharing)
+        word = BY_RULE[rules.of(row.kind, row.purpose)]
+        return word, None if word == "waiting" else "rule"
 
     def _cancel(self, db: sqlite3.Connection, row: WardRequest, command: bytes, now: Instant) -> bool:
         """The link has stopped at once, for that lessens what leaves; the ledger tells it by the ward's signature."""

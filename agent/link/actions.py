@@ -70,7 +70,7 @@ class Actions:
             case "replay", Replay(first, last):
                 return self._replay(max(1, first), last)
             case "pause.state", _:
-                return _telling(self._pauses())
+                return _telling(self._pauses()) if self.reporter.tells else Outcome("refused", "withheld")
             case "diagnostics", _:
                 return _telling(self._diagnostics())
             case "restart", Restart(role):

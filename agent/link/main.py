@@ -41,10 +41,10 @@ from agent.link.store_thread import StoreThread
 from agent.link.update.flow import WAITS as UPDATE_WAITS
 from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
-from agent.link.ward_link import COUNT_WITHIN_S, WardLink
+from agent.link.ward_link import COUNT_WITHIN_S, WITHDRAWN, WardLink
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import boots, home, ward_settings
+from agent.store import boots, home, membership, ward_settings
 from agent.store.database import StoreError
 from agent.store.folders import COMMAND_KEYS
 from agent.store.identity import named
@@ -178,6 +178,8 @@ class Link:
                     self._drain.poke()
                 case Poke(what="requests"):
                     self._requests.hurry()
+                case Poke(what="membership") if self._ward:
+                    self._ward.membership.hurry()
                 case Poke(what="updates"):
                     self._updates.hurry()
                 case None:
@@ -185,8 +187,9 @@ class Link:
 
     def _why_stopped(self) -> str:
         """The reason that the ward is told of a planned stop."""
-        at_work = self._store.wait_for(lambda _: self._doors.under_way(), STOP_WITHIN_S)
-        return "update" if at_work else "shutdown"
+        found = self._store.wait_for(lambda db: (membership.has_left(db), self._doors.under_way()), STOP_WITHIN_S)
+        has_left, at_work = found or (False, False)
+        return WITHDRAWN if has_left else "update" if at_work else "shutdown"
 
     def _facts(self) -> LinkFacts:
         """The link's part of the heartbeat."""

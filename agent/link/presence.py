@@ -11,6 +11,7 @@ from agent import __version__
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import CameraFacts
+from agent.core.household.consent import Switch
 from agent.core.passwords import redact
 from agent.host import board
 from agent.host.clock import Clock
@@ -32,6 +33,7 @@ class Presence:
         self._conn = 0
         self._refresh_mono_s = self._birth_mono_s = 0.0
         self._birth_wanted = False
+        self._withheld: Sequence[Switch] = ()
         self._cameras: list[wire.BirthCamera] = []
         self._hw = board.read().model
         self._os = _os_name()
@@ -67,20 +69,24 @@ class Presence:
         """Have the birth sent again, whatever has changed."""
         self._birth_wanted = True
 
+    def keep(self, withheld: Sequence[Switch]) -> None:
+        """Tell from now on that the household keeps these parts to itself, and of cameras no more than that allows."""
+        self._withheld, self._birth_wanted = withheld, True
+
     def birth_is_due(self, cameras: Sequence[CameraFacts] | None) -> bool:
         """Whether a birth is wanted, or the cameras are others, or deliver other pictures, than in the last one.
 
         `cameras` is None while nothing is known of them.
         """
         settled = self._clock.mono_s() >= self._birth_mono_s
-        return self._birth_wanted or (cameras is not None and settled and _birth_cameras(cameras) != self._cameras)
+        return self._birth_wanted or (cameras is not None and settled and self._told_of(cameras) != self._cameras)
 
     def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
               backlog: OutboxBacklog) -> Outgoing:
         """The message that describes this device, sent now."""
         now = self._clock.now()
         self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
-        self._cameras = _birth_cameras(cameras)
+        self._cameras = self._told_of(cameras)
         not_after = credentials.cert_not_after
         return Outgoing(topics.birth, wire.encode(wire.Birth(
             v=wire.VERSION, boot=now.boot, conn=self._conn, mono_ms=now.mono_ms, clock=now.clock,
@@ -88,11 +94,18 @@ class Presence:
             agent=__version__, os=self._os, hw=self._hw, site=self._settings.device.site or None,
             cfg_sha256=self._settings_sha256, cfg_ver=self._cfg_ver,
             cert_not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if not_after else None,
-            schemas=SCHEMAS, caps=[], cams=self._cameras)), retain=True)
+            schemas=SCHEMAS, caps=[], cams=self._cameras, withheld=list(self._withheld))), retain=True)
 
     def versions(self) -> dict[str, str]:
         """Of agent, system and board, as far as known."""
         return {"agent": __version__, "os": self._os, **({"hw": self._hw} if self._hw else {})}
+
+    def _told_of(self, cameras: Sequence[CameraFacts]) -> list[wire.BirthCamera]:
+        if "health" in self._withheld:          # what a camera delivers says whether it is well
+            return [wire.BirthCamera(c=each.camera) for each in cameras]
+        return [wire.BirthCamera(c=each.camera, src=each.source, w=each.width, h=each.height, fps_set=each.fps_set,
+                                 codec=each.codec)
+                for each in cameras]
 
     def _status(self, topics: wire.Topics, online: bool, why: str | None = None, dated: bool = True) -> Outgoing:
         now = self._clock.now()
@@ -101,12 +114,6 @@ class Presence:
             v=wire.VERSION, online=online, boot=now.boot, conn=self._conn, why=why, ts=now.wall_ms if known else None,
             clock=now.clock if dated else None, mode="active" if online else None)),
             retain=True, expiry_s=ONLINE_EXPIRY_S if online else None)
-
-
-def _birth_cameras(cameras: Sequence[CameraFacts]) -> list[wire.BirthCamera]:
-    return [wire.BirthCamera(c=each.camera, src=each.source, w=each.width, h=each.height, fps_set=each.fps_set,
-                             codec=each.codec)
-            for each in cameras]
 
 
 def _os_name() -> str:

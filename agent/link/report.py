@@ -1,10 +1,12 @@
 """The health report in the contract's words: what the monitor found, and the link's own numbers."""
+from collections.abc import Sequence
 
 from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.core.health.report import Report
+from agent.core.household.consent import Switch
 from agent.host.clock import Clock, Instant
 from agent.host.probes.machine import Probes
 from agent.link.audit import EventWriter
@@ -31,10 +33,17 @@ class Reporter:
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
         self.told: wire.Health | None = None        # the last report as the ward got it
+        self.tells = True                           # the household may keep all of it to itself
         self._seq = 0
         self._thin_until_mono_s = 0.0
         self._due_mono_s = clock.mono_s()
         self._history_mono_s = clock.mono_s() + HISTORY_EVERY_S
+
+    def keep(self, withheld: Sequence[Switch]) -> None:
+        """The household keeps these parts to itself from now on, and no others."""
+        self.tells = "health" not in withheld
+        self.told = self.told if self.tells else None
+        self.hurry()
 
     def receive(self, beat: Beat) -> None:
         """A heartbeat has come."""
@@ -66,7 +75,7 @@ class Reporter:
             return
         self._due_mono_s = now_mono_s + self._every_s
         self.report = self._monitor.look(now_mono_s)
-        if session is None:
+        if session is None or not self.tells:
             return
         if session.up and topics:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from agent.core.contract import wire
 from agent.core.contract.facts import LinkFacts
 from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.household.consent import Switch
 from agent.host.clock import Clock
 from agent.link.answers import AnswerQueue, is_final
 from agent.link.audit import Audit
@@ -21,27 +22,39 @@ from agent.link.report import Reporter
 from agent.link.requests.flow import RequestFlow
 from agent.link.store_thread import StoreThread
 from agent.link.update.flow import UpdateFlow
-from agent.mqtt.connection import Arrived, Connection
+from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.process.role import Role
 from agent.store import membership, meta
+from agent.store.membership import Membership
 
 COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
 LOOK_EVERY_S = 1.0          # whether the household is in the ward
 FAREWELL_S = 1.5
+WITHDRAWN = "consent_withdrawn"
 PROGRESS = "progress"       # tag of answers after which another follows
 
 _log = logging.getLogger(__name__)
 
 
 class MembershipWatch:
-    """Whether the household is in this ward: not by the settings alone, but once the keeper has noted its consent."""
+    """Whether the household is in this ward, and what it keeps to itself: not by the settings alone, but once the
+    keeper has noted its consent.
+    """
 
-    def __init__(self, store: StoreThread, clock: Clock, ward: str, left: Callable[[], None]) -> None:
-        """`left` is called when it has left; until then `joined` stays true."""
-        self._store, self._clock, self._ward, self._left = store, clock, ward, left
+    def __init__(self, store: StoreThread, clock: Clock, ward: str, left: Callable[[], None],
+                 switched: Callable[[Sequence[Switch]], None]) -> None:
+        """`left` is called when it has left; until then `joined` stays true. `switched` is told what is withheld, at
+        first and after each change.
+        """
+        self._store, self._clock, self._ward, self._left, self._switched = store, clock, ward, left, switched
         self.joined = self._looking = False
+        self._withheld: Sequence[Switch] | None = None
+        self._due_mono_s = 0.0
+
+    def hurry(self) -> None:
+        """The keeper has noted something: look at once."""
         self._due_mono_s = 0.0
 
     def turn(self) -> None:
@@ -51,14 +64,17 @@ class MembershipWatch:
             self._due_mono_s = now_mono_s + LOOK_EVERY_S
             self._looking = self._store.ask(_standing, self._found)
 
-    def _found(self, standing: tuple[str | None, bool] | None) -> None:
+    def _found(self, standing: tuple[Membership | None, bool] | None) -> None:
         self._looking = False
-        ward, has_left = standing or (None, False)
-        if ward == self._ward:
+        known, has_left = standing or (None, False)
+        if known and known.ward == self._ward:
+            if known.withheld != self._withheld:
+                self._withheld = known.withheld
+                self._switched(known.withheld)
             self.joined = True
-        elif self.joined and (ward or has_left):        # a database without the row can't tell
+        elif self.joined and (known or has_left):       # a database without the row can't tell
             self._left()
-            self.joined = False
+            self.joined, self._withheld = False, None
 
 
 class WardLink:
@@ -75,7 +91,7 @@ class WardLink:
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
         self.membership = MembershipWatch(store, role.clock, role.settings.ward.ward,
-                                          functools.partial(self.leave, "consent_withdrawn"))
+                                          functools.partial(self.leave, WITHDRAWN), self._switched)
         connect = functools.partial(self._connect, own_id=own_id, will_delay_s=will_delay_s)
         self._session = Session(connect, role.clock, Backoff(waits), draw)
 
@@ -107,6 +123,9 @@ class WardLink:
     def leave(self, why: str) -> None:
         """Say that this is a planned stop, and wait a little until the broker has heard it."""
         farewell = self._presence.offline(self._topics, why) if self._session.up and self._topics else None
+        if farewell and self._topics and why == WITHDRAWN:
+            for topic in (self._topics.health, self._topics.birth):
+                self._session.post(Outgoing(topic, b"", retain=True))
         self._session.leave(farewell, FAREWELL_S, self._hear)
 
     def facts(self, own: LinkFacts) -> LinkFacts:
@@ -139,8 +158,20 @@ class WardLink:
             case Arrived() if self._inbound:
                 self._inbound.handle(told)
 
+    def _switched(self, withheld: Sequence[Switch]) -> None:
+        """The household keeps these parts to itself from now on, and no others."""
+        self._reporter.keep(withheld)
+        self._presence.keep(withheld)
+        self._forget_health()
+
+    def _forget_health(self) -> None:
+        """Take the newest report away from the broker, where the household tells of none any more."""
+        if self._topics and self._session.up and not self._reporter.tells:
+            self._session.post(Outgoing(self._topics.health, b"", retain=True))
+
     def _come_up(self, topics: wire.Topics) -> None:
         self._be_born(topics)
+        self._forget_health()
         self._session.post(self._presence.online(topics))
         self._reporter.hurry()
         for part in (self._inbound, self._requests, self._updates):
@@ -165,10 +196,9 @@ class WardLink:
                           self._presence.next_connection(topics, counted), will_delay_s, confirm_later=True)
 
 
-def _standing(db: sqlite3.Connection) -> tuple[str | None, bool]:
+def _standing(db: sqlite3.Connection) -> tuple[Membership | None, bool]:
     """The ward that the household is in, and whether it has left one and is in none."""
-    known = membership.read(db)
-    return known.ward if known else None, membership.has_left(db)
+    return membership.read(db), membership.has_left(db)
 
 
 def _count(db: sqlite3.Connection) -> int:

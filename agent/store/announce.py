@@ -23,7 +23,7 @@ def _rounded(boxes: Boxes) -> list[list[float]]:
 
 def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
     """A clip is whole and flushed; `clip` is its row as it is now."""
-    if not membership.covers(db, clip.boot, clip.mono_ms):
+    if not membership.covers(db, "clip", clip.boot, clip.mono_ms):
         return
     assert clip.dur_ms is not None and clip.bytes is not None and clip.frames is not None
     data = wire.ClipData(id=clip.name, start_ms=clip.mono_ms, dur_ms=clip.dur_ms, bytes=clip.bytes,
@@ -42,7 +42,7 @@ def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
 
 def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, continues: int | None = None) -> None:
     """The event is over, or a dead process had left it open; `event` is its row as it is now."""
-    if not membership.covers(db, event.boot, event.mono_ms):
+    if not membership.covers(db, "motion", event.boot, event.mono_ms):
         return
     data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
                            score=None if event.score is None else round(event.score, 4), zones=event.zones,
@@ -63,7 +63,7 @@ def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
 def tamper_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, detail: str | None = None) -> None:
     """That is over, or nobody can tell: its row is cut; `event` is that row as it is now."""
     assert event.code is not None
-    if not membership.covers(db, event.boot, event.mono_ms):
+    if not membership.covers(db, "tamper", event.boot, event.mono_ms):
         return
     data = wire.TamperData(event=event.id, code=event.code, phase="end", start_ms=event.mono_ms,
                            dur_ms=event.dur_ms, strength=None if event.score is None else round(event.score, 2),

@@ -54,6 +54,12 @@ def answered(db: sqlite3.Connection, command_id: str, payload: bytes) -> None:
     db.execute("UPDATE command SET answer = ? WHERE id = ? AND state = 'accepted'", (payload.decode(), command_id))
 
 
+def withdraw_health(db: sqlite3.Connection) -> None:
+    """Take what they tell of health out of the answers, some of which may wait; in the caller's transaction."""
+    db.execute("UPDATE command SET answer = json_remove(answer, '$.data.health', '$.data.cams') "
+               "WHERE name IN ('diagnostics', 'pause.state')")
+
+
 def unfinished(db: sqlite3.Connection) -> list[Ordered]:
     """What was accepted and has no final answer."""
     return _read(db, "state = 'accepted' ORDER BY n", KEPT_N)

@@ -1,9 +1,9 @@
 """Messages for the ward: written with what they tell of, gone when the receipt names them.
 
-Without a ward that the household has joined there are none.
+Without a ward that the household has joined there are none, nor of what it keeps to itself.
 """
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from agent.host.clock import Instant
 from agent.store import membership
@@ -31,9 +31,9 @@ def trim_quarantine(db: sqlite3.Connection, keep_n: int) -> int:
 def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int | None:
     """Add a message in the caller's transaction: it exists exactly if what it tells of does.
 
-    Returns its seq; None where no ward was joined by then: nothing is kept for a ward that may never be.
+    Returns its seq; None where no ward was joined by then, or is not told of it: that is not kept, either.
     """
-    if not membership.covers(db, when.boot, when.mono_ms):
+    if not membership.covers(db, kind, when.boot, when.mono_ms):
         return None
     text = data.decode() if isinstance(data, bytes) else data
     cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) "
@@ -70,6 +70,16 @@ def empty(db: sqlite3.Connection) -> None:
     """Forget all that waits or was set aside; in the caller's transaction. No number comes again."""
     db.execute("DELETE FROM outbox")
     db.execute("DELETE FROM quarantine")
+
+
+def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
+    """Forget what waits of these kinds of the contract, also as sums; in the caller's transaction."""
+    stored = [*kinds, *(kind for kind, told_as in membership.HISTORY.items() if told_as in kinds)]
+    for kind in stored:
+        db.execute("DELETE FROM outbox WHERE kind = ?", (kind,))
+        db.execute("DELETE FROM quarantine WHERE kind = ?", (kind,))
+    if "motion" in kinds:
+        db.execute("UPDATE outbox SET data = json_remove(data, '$.hours') WHERE kind = 'gap'")
 
 
 def waiting(db: sqlite3.Connection) -> tuple[int, int, int | None]:

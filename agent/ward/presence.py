@@ -1,6 +1,7 @@
 """A device's presence by the contract's rules, from its last word and a moment. Pure.
 
-Online means: its status says so and has not expired, and its health has not either. All moments are UTC ms of the ward.
+Online means: its status says so and has not expired, and its health has not either, unless the household keeps that to
+itself. All moments are UTC ms of the ward.
 """
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +9,7 @@ from typing import Literal
 State = Literal["online", "stale", "offline", "never-seen", "maintenance"]
 STATUS_LIVES_S = 1200           # the life of an "online" that is not repeated
 HEALTH_LIVES = 3                # intervals
+WITHHELD_MS = 2**62             # as the end of the last report: none comes, for the household keeps that to itself
 WHY_EXPIRED, WHY_SILENT, WHY_NONE = "expired", "no health", "no status yet"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.core.contract.wire import ward_side
 from agent.ward.gaps import Reach
-from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, Standing, is_of_the_past, until_ms
+from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, WITHHELD_MS, Standing, is_of_the_past, until_ms
 
 WHY_REMOVED = "removed"         # its retained messages were deleted, as for a stolen device
 
@@ -51,8 +51,13 @@ def removed(device: DeviceRecord) -> DeviceRecord:
 
 
 def with_birth(device: DeviceRecord, birth: ward_side.Birth, text: str) -> DeviceRecord:
-    """After a birth."""
-    return replace(device, birth=text, clock=birth.clock)
+    """After a birth. It says whether reports of health come at all."""
+    standing = device.standing
+    if "health" in birth.withheld:
+        standing = replace(standing, health_until_ms=WITHHELD_MS)
+    elif standing.health_until_ms == WITHHELD_MS:
+        standing = replace(standing, health_until_ms=None)
+    return replace(device, birth=text, clock=birth.clock, standing=standing)
 
 
 def with_health(device: DeviceRecord, health: ward_side.Health, text: str, when: Arrival) -> DeviceRecord:

@@ -64,6 +64,8 @@ def line(device: DeviceRecord, now_ms: int, maintained: bool = False, overs: Seq
     """The line of one device."""
     verdict: DevicePresence = presence(device.standing, now_ms, maintained)
     birth, health = _read(ward_side.Birth, device.birth), _read(ward_side.Health, device.health)
+    if birth and "health" in birth.withheld:
+        health = None               # what is known of it is of before
     return WatchLine(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                      site=birth.site if birth else None, agent=birth.agent if birth else None,
                      cond=[*overs, *(_condition(each) for each in health.cond)] if health else list(overs),

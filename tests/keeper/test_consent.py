@@ -78,7 +78,7 @@ def test_the_keeper_puts_right_what_another_role_has_changed(folders, hand_clock
                 Heartbeat("keeper", "keeper", folders.root, hand_clock), Stop(), None)
     keeper = Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(folders.root))
     keeper.round(asked_for_space=False)
-    membership.put(keeper.db, membership.Membership(ward="w07"))
+    membership.put(keeper.db, membership.Membership(ward="w07", told=["motion"]))
     assert keep(folders, hand_clock) == 1
     keeper.round(asked_for_space=False)
     assert membership.read(keeper.db) is None and outbox.waiting(keeper.db)[0] == 0

@@ -2,8 +2,14 @@
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
+from msgspec.structs import replace
+
+from agent.core.contract.facts import Beat, CameraFacts, Poke
 from agent.core.evidence.ledger import Agreed
+from agent.core.household import consent as consent_text
+from agent.core.household.consent import TOLD
 from agent.store import membership, outbox
 from agent.store.decisions import consent
 from agent.store.decisions import database as decisions
@@ -13,7 +19,11 @@ from tests.rigs.links import LinkRig
 from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
 
-ALONE, JOINED = (Agreed(cameras={}, keep_h=1, keep_continuous_h=1, ward=ward) for ward in (None, "w07"))
+CAMERA = '[[camera]]\nname = "gate"\nsource = "picamera:0"'
+BEAT = Beat(role="capture", unit="capture@gate", pid=1, mono_s=1, up_s=1,
+            cameras=[CameraFacts(camera="gate", state="ok", source="picamera", width=640, height=360)])
+ALONE = Agreed(cameras={}, keep_h=1, keep_continuous_h=1)
+JOINED = Agreed(cameras={}, keep_h=1, keep_continuous_h=1, ward="w07", told=list(TOLD))
 
 
 def settle(rig: LinkRig, agreed: Agreed) -> None:
@@ -66,3 +76,38 @@ def test_the_settings_alone_tell_nothing_joining_confesses_nothing_and_leaving_e
             facts = until(lambda: rig.facts() if rig.facts()["broker"] == "off" else None)
             assert "outbox_n" not in facts and rig.waiting_n() == 0 and outbox.next_seq(rig.db) == 3
             assert len(ward.events()) == 2
+
+
+def test_what_a_household_keeps_to_itself_is_neither_told_nor_left_at_the_broker(tmp_path: Path):
+    def born() -> dict[str, Any]:
+        return ward.last("/birth") or {}
+
+    with Broker(tmp_path / "broker") as broker, Ingest(broker.port, tmp_path) as ward, \
+            LinkRig(tmp_path / "link", broker.port, more=CAMERA) as rig:
+        with contextlib.closing(decisions.connect(Folders(rig.folder / "store"))) as own:
+            never(own)
+        settle(rig, JOINED)
+        until(lambda: ward.last("/health"))
+        rig.outlet.send(BEAT, "link")
+        until(lambda: ward.last("/health").get("cams"), "the camera is heard of")
+        settle(rig, replace(JOINED, told=consent_text.told(["health"])))
+        rig.outlet.send(Poke(what="membership"), "link")
+        until(lambda: born().get("withheld") == ["health"])
+        assert born()["cams"] == [{"c": "gate"}]
+        until(lambda: not ward.all("/health")[-1].payload, "the last report is taken away")
+        told_n, births_n = len(ward.all("/health")), len(ward.all("/birth"))
+        rig.kill()
+        rig.start()
+        until(lambda: len(ward.all("/birth")) > births_n)
+        assert rig.append("storage") is None and rig.append() is not None
+        until(lambda: ward.events() and ward.events()[-1]["data"]["kind"] == "motion")
+        assert born()["withheld"] == ["health"] and not any(each.payload for each in ward.all("/health")[told_n:])
+        with Ingest(broker.port, tmp_path, name="later") as later:
+            until(lambda: later.last("/birth"))
+            assert not later.all("/health"), "who comes now finds no report"
+        rig.outlet.send(BEAT, "link")
+        settle(rig, JOINED)
+        until(lambda: ward.all("/health")[-1].payload and "withheld" not in born())
+        settle(rig, ALONE)
+        until(lambda: ward.last("/status")["online"] is False, "it leaves")
+        until(lambda: not ward.all("/birth")[-1].payload and not ward.all("/health")[-1].payload)

@@ -170,7 +170,7 @@ class Household:
     def open_desk(self) -> None:
         """Let the keeper answer, as it does from the start on."""
         runtime.own(self.runtime, "keeper")
-        self._desk = DecisionDesk(self.folders, self.clock, WardSignature(Settings(), self.folders),
+        self._desk = DecisionDesk(self.folders, self.clock, WardSignature(self.settings, self.folders),
                                   self.setup).open(self.runtime)
 
     def close_desk(self) -> None:

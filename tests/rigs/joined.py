@@ -3,6 +3,7 @@ import contextlib
 from pathlib import Path
 
 from agent.config.settings import Ward
+from agent.core.household import consent
 from agent.store import membership
 from agent.store.database import StoreConnection, connect
 from agent.store.decisions import database as decisions
@@ -18,7 +19,7 @@ def join(db: StoreConnection, ward: str = WARD.ward) -> StoreConnection:
     """As if the household had always been in the ward; returns the connection."""
     with contextlib.closing(decisions.connect(Folders(db.path.parent.parent).create())) as own:
         for each in (own, db):
-            membership.put(each, Membership(ward=ward))
+            membership.put(each, Membership(ward=ward, told=list(consent.TOLD)))
     return db
 
 

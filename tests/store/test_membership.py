@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from agent.core.evidence.ledger import Agreed
+from agent.core.household.consent import TOLD
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, events, ledger, membership, outbox, requests, ward_settings
 from agent.store.database import connect, transaction
 from agent.store.decisions import consent
 from agent.store.folders import Folders
-from agent.store.membership import Membership
 from agent.store.ward_settings import NOTHING, Given
 from tests.rigs.wishes import ask, decide
 
 ALONE = Agreed(cameras={}, keep_h=240, keep_continuous_h=72)
-OURS, OTHERS = (Agreed(cameras={}, keep_h=240, keep_continuous_h=72, ward=ward, text=1, told=["motion"], by="settings")
+OURS, OTHERS = (Agreed(cameras={}, keep_h=240, keep_continuous_h=72, ward=ward, text=1, told=list(TOLD))
                 for ward in ("w07", "w08"))
 
 
@@ -116,8 +116,8 @@ def test_what_waits_for_one_ward_is_not_another_ones(own, lonely, hand_clock):
     outbox.append(lonely, "motion", "gate", hand_clock.now(), "{}")
     assert settle(own, lonely, OTHERS, hand_clock.now()) and told(lonely) == []
     known = membership.read(lonely)
-    assert known == Membership(ward="w08", text=1, told=["motion"], by="settings", boot=hand_clock.boot,
-                               mono_ms=1_000_000) and not membership.has_left(lonely)
+    assert known and (known.ward, known.text, known.telling, known.by) == ("w08", 1, list(TOLD), "settings")
+    assert known.begin_of("motion") == (hand_clock.boot, 1_000_000) and not membership.has_left(lonely)
 
 
 @pytest.mark.parametrize("spoiled", ["no JSON", "[]", json.dumps({"ward": 3}), "{}"])

@@ -14,7 +14,7 @@ from agent.ward.gaps import AGAIN_MAX_MS, PATIENCE_MS, Reach
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
 from agent.ward.prune import PrunedStretch, joined
 from agent.ward.receipts import Receipts
-from agent.ward.register import Arrival, DeviceRecord, with_health, with_status
+from agent.ward.register import Arrival, DeviceRecord, with_birth, with_health, with_status
 
 DEV = "c-7f3a9c21b04d"
 moments_ms = st.integers(0, 10**7)
@@ -59,6 +59,20 @@ def test_who_tells_nothing_never_gets_better(standing, now_ms, later_ms):
 def test_whose_word_is_of_the_past(online, boot, conn, past):
     assert is_of_the_past(Standing(True, None, "b", 7), online, boot, conn) is past
     assert not is_of_the_past(Standing(), online, boot, conn)
+
+
+def test_who_keeps_its_health_to_itself_is_there_without_it():
+    device = with_status(DeviceRecord(DEV, 0), ward_side.Status(online=True, boot="b", conn=1), Arrival(0))
+    born = ward_side.Birth(boot="b", conn=1, mono_ms=1, clock="ntp", agent="1")
+    device = with_birth(device, born, "{}")
+    assert presence(device.standing, 1).state == "stale"
+    kept = with_birth(device, msgspec.structs.replace(born, withheld=["health"]), "{}")
+    assert presence(kept.standing, 1_199_999).state == "online" and presence(kept.standing, 1_200_000).why == "expired"
+    again = with_birth(kept, born, "{}")
+    assert presence(again.standing, 1).state == "stale"
+    health = ward_side.Health(seq=1, boot="b", clock="ntp", mono_ms=1, int_s=30)
+    told = with_birth(with_health(again, health, "{}", Arrival(0)), born, "{}")
+    assert presence(told.standing, 89_999).state == "online"
 
 
 def test_a_power_cut_shows_as_stale_after_three_intervals_and_as_offline_by_the_will():

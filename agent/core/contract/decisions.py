@@ -15,7 +15,8 @@ SOCKET = "keeper/decisions.sock"        # in the runtime folder
 
 Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
               "not_understood", "card", "unknown_key", "bad_signature", "other_order", "bad_args", "expired",
-              "old_version", "not_entitled", "no_setup", "no_room", "nothing_there", "viewer", "last_owner"]
+              "old_version", "not_entitled", "no_setup", "no_room", "nothing_there", "viewer", "last_owner",
+              "not_shown", "not_undone"]
 
 
 class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="ask"):
@@ -97,6 +98,20 @@ class ChangeSettings(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=T
     change: Changes
 
 
+class JoinWard(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="join"):
+    """Join the ward that the configuration names; the answer is as to a change of settings.
+
+    Leaving it, and what it is told and may have, are changes of settings: what they take back counts at once.
+    """
+
+    ward: str                       # as it was shown
+    text: int                       # the version of the text that was shown: core.household.consent
+
+
+class AskSharing(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="sharing"):
+    """What does the household share with its ward, and which deliveries are receipted?"""
+
+
 class AskSetup(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="setup"):
     """Does the set-up still wait for the household? With `over`, it has been through it, or wants none.
 
@@ -161,8 +176,8 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | GiveRole | NewCode | ListRequests
-             | DecideRequest | PauseCameras | ChangeSettings | AskSetup | MarkSeen | HoldClips | ReleaseClips
-             | EraseSpan | PauseFromHome | ChangeCommandKeys | UseFirstCode)
+             | DecideRequest | PauseCameras | ChangeSettings | JoinWard | AskSharing | AskSetup | MarkSeen | HoldClips
+             | ReleaseClips | EraseSpan | PauseFromHome | ChangeCommandKeys | UseFirstCode)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
@@ -175,6 +190,17 @@ class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
     used_wall_ms: int
 
 
+class SharingState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What the keeper goes by, which may be stricter than the configuration."""
+
+    ward: str = ""                  # that the household is in; "": in none
+    text: int = 0                   # the version of the text that was agreed to
+    by: str = ""                    # the door of the newest word on it
+    withheld: list[str] = []        # of core.household.consent.Switch
+    no_pictures: bool = False       # for whatever purpose
+    receipted: list[str] = []       # requests whose file the ward's intake has by its own signature
+
+
 class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The keeper's answer to any question; `why` is "" where it was done."""
 
@@ -185,4 +211,5 @@ class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     browsers: list[PairedBrowser] = []
     setup: Literal["", "waits", "over"] = ""        # "": nobody changes settings here
     change: str = ""                # the id of a change of settings; what became of it: agent/host/setup_folders.py
+    sharing: SharingState = SharingState()
     waiting: dict[str, str] = {}    # requests for the household to decide on, each with WardRequest.digest

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from agent.core.household.sharing_rules import Rule
+from agent.core.household.sharing_rules import Rule, Telling
 
 ChangeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 CameraName = Annotated[str, Meta(max_length=24)]
@@ -118,10 +118,12 @@ class SetStore(SetupChange, kw_only=True, frozen=True, tag="store"):
 
 
 class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
-    """Set what the ward may have. A list is the whole list."""
+    """Set what the ward is told and may have. A list is the whole list."""
 
     TABLE: ClassVar[str] = "sharing"
 
+    health: Telling | UnsetType = UNSET
+    events: Telling | UnsetType = UNSET
     default: Rule | UnsetType = UNSET
     never: Purposes | UnsetType = UNSET
     ask: Purposes | UnsetType = UNSET

@@ -1,33 +1,55 @@
 """What a household agrees to when it joins a ward: the text that it is shown, and its version. Pure.
 
 Whoever has a ward told more raises VERSION and says so in both texts. A household that has joined under an earlier one
-keeps that one: it was never asked about the later.
+keeps that one: it was never asked about the later. Of what it has agreed to it can take two parts back, and allow them
+again, without leaving: its switches `health` and `events`.
 """
-VERSION = 1
-BY_SETTINGS = "settings"    # the door: somebody who may write the configuration
+from collections.abc import Collection
+from typing import Literal
+
+VERSION = 2
+BY_SETTINGS, BY_PAGE = "settings", "page"       # the doors: somebody who may write the configuration; a paired browser
 TOLD = ("status", "birth", "health", "motion", "tamper", "clip", "camera", "storage", "clock", "security", "command",
         "config", "consent", "delivery", "gap")
+Switch = Literal["health", "events"]
+KINDS_OF: dict[Switch, tuple[str, ...]] = {"health": ("health", "camera", "storage"),
+                                           "events": ("motion", "tamper", "clip")}
 
 EN = """\
-[ward] enabled = true joins this household to a ward. From then on, and not before, the recorder tells the ward:
-- that it is there, what it is, and how it does: cameras, card, power, network, clock;
-- each motion and each tampering: camera, time, zone, place in the picture; never the picture or the sound;
-- each clip: its name, time and size; never the clip itself;
-- faults of cameras and card, pauses, wrong messages, missing ones, what became of the ward's commands and settings;
+Joining a ward means: from then on, and not before, the recorder tells the ward
+- that it is there, and what it is: versions, board, names of its cameras;
+- how it does, unless you switch that off: cameras, card, power, network, faults and pauses;
+- what happens, unless you switch that off: each motion and tampering, with camera, time, zone, place in the picture;
+- with that, the name, time and size of each clip; never the picture, the sound or the clip itself;
+- what messages need: its clock, wrong and missing ones, what became of the ward's commands and settings;
 - your answer to each of its requests for pictures, and what was delivered.
-Nothing from before is told. Pictures leave the house by [sharing] alone, those of earlier days, too, if you agree.
-enabled = false ends it: nothing more is told, messages that wait are deleted, and open requests are refused.
+Nothing from before is told. Pictures leave the house only as you allow, those of earlier days, too.
+You can switch off each part, and leave, at any time. From then on it is not told, messages that wait are deleted,
+and when you leave, or let pictures out no more, open requests are refused.
 """
 
 VI = """\
-[ward] enabled = true nghĩa là nhà này tham gia với phường. Từ lúc đó, không sớm hơn, máy báo cho phường:
-- rằng máy đang chạy, là máy gì, và tình trạng ra sao: camera, thẻ nhớ, nguồn điện, mạng, đồng hồ;
-- mỗi chuyển động, mỗi lần phá camera: camera nào, lúc nào, vùng nào, chỗ nào trong hình; không gửi hình hay tiếng;
-- mỗi đoạn video: tên, giờ và độ lớn; không gửi chính đoạn video;
-- lỗi của camera và thẻ nhớ, lúc tạm dừng, tin sai, tin thiếu, kết quả các lệnh và thiết lập của phường;
+Tham gia với phường nghĩa là: từ lúc đó, không sớm hơn, máy báo cho phường
+- rằng máy đang chạy, và là máy gì: phiên bản, bo mạch, tên các camera;
+- tình trạng máy, trừ khi bạn tắt mục này: camera, thẻ nhớ, nguồn điện, mạng, lỗi và lúc tạm dừng;
+- chuyện xảy ra, trừ khi bạn tắt mục này: mỗi chuyển động, mỗi lần phá camera: camera, lúc, vùng, chỗ trong hình;
+- cùng với đó là tên, giờ và độ lớn của mỗi đoạn video; không gửi hình, tiếng hay chính đoạn video;
+- những gì việc gửi tin cần: đồng hồ, tin sai, tin thiếu, kết quả các lệnh và thiết lập của phường;
 - câu trả lời của bạn cho mỗi lần phường xin hình, và những gì đã giao.
-Chuyện trước đó không được báo. Hình chỉ rời nhà theo [sharing], kể cả hình của những ngày trước, nếu bạn đồng ý.
-enabled = false là thôi: không báo gì nữa, tin đang chờ bị xoá, yêu cầu chưa xong bị từ chối.
+Chuyện trước đó không được báo. Hình chỉ rời nhà khi bạn cho phép, kể cả hình của những ngày trước.
+Lúc nào bạn cũng tắt được từng phần, và thôi tham gia. Từ lúc đó phần ấy không được báo nữa, tin đang chờ bị xoá,
+và khi bạn thôi tham gia, hoặc không cho lấy hình nữa, các yêu cầu chưa xong bị từ chối.
 """
 
 TEXTS = {"en": EN, "vi": VI}
+
+
+def told(withheld: Collection[Switch]) -> list[str]:
+    """The kinds of messages that a ward gets of a household that keeps these parts to itself."""
+    gone = {kind for switch in withheld for kind in KINDS_OF[switch]}
+    return [kind for kind in TOLD if kind not in gone]
+
+
+def withheld(kinds: Collection[str]) -> list[Switch]:
+    """The parts of which none of these kinds is."""
+    return [switch for switch, its in KINDS_OF.items() if not set(its) & set(kinds)]

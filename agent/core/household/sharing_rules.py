@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Rule = Literal["never", "ask", "allow"]
+Telling = Literal["never", "allow"]        # of messages: nobody would answer for each
 Kind = Literal["clip", "snapshot"]
 State = Literal["new", "waiting", "approved", "packed", "delivered", "refused", "lapsed", "cancelled", "failed"]
 
@@ -26,6 +27,11 @@ class Rules:
     default: Rule
     by_purpose: dict[str, Rule]
     snapshots: Rule                 # for a picture of the moment, beside the purpose's own
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing leaves, for whatever purpose."""
+        return {self.default, self.snapshots, *self.by_purpose.values()} == {"never"}
 
     def of(self, kind: Kind, purpose: str) -> Rule:
         """What holds for such a wish; of two rules the stricter one."""

@@ -1,75 +1,120 @@
-"""What the household agrees to by its settings: noted for the ledger once each time it changes, and followed.
+"""What the household agrees to by its settings and its page: noted for the ledger each time it changes, and followed.
 
 The membership of a ward is kept here; the shared database has a copy, by which the other roles keep messages or not.
 """
 import hashlib
 import sqlite3
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed, canonical
+from agent.core.household import consent
+from agent.core.household.consent import BY_PAGE
 from agent.host.clock import Instant
-from agent.store import boots, ledger, membership, meta, outbox, ward_settings
+from agent.store import boots, commands, ledger, membership, meta, outbox, ward_settings
 from agent.store.database import transaction
-from agent.store.decisions import decided
+from agent.store.decisions import decided, page_word
+from agent.store.decisions.page_word import PageWord
 from agent.store.membership import Membership
 
 AGREED = "agreed"               # in meta: the digest of what was noted last
 LEAVING = "leaving"             # by which requests are refused whose ward the household has left
 
 
-def agree(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: Instant) -> bool:
-    """Note what holds by the settings if it is something else than before; another ward is joined, or none, by it.
+def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: Instant,
+          said: Callable[[PageWord], PageWord] | None = None) -> bool:
+    """Note what holds if it is something else than before; another ward is joined, or none, by it.
 
-    A ward that was joined under an earlier text stays joined under that: an update of ours is no consent to the later.
-    `db` is the shared database: its ledger is told first, and a cut in between has it told twice.
+    `stated` is what the configuration says; beside it holds what only the page has said so far, which `said` changes
+    now. A ward that was joined under an earlier text stays joined under that: an update of ours is no consent to the
+    later. `db` is the shared database: its ledger is told first, and a cut in between has it told twice.
     Raises sqlite3.Error.
     """
-    known = membership.read(own)
-    stays = (known.ward if known else None) == agreed.ward
-    if known and stays:
-        agreed = replace(agreed, text=known.text, told=known.told, by=known.by)
-    digest = hashlib.sha256(canonical(agreed)).hexdigest()
-    if meta.get(own, AGREED) == digest:
-        return False
-    if not stays:
+    with transaction(own):              # keeper and desk are two threads
+        before, known = page_word.read(own), membership.read(own)
+        word = said(before) if said else before.beside(stated)
+        by = BY_PAGE if said else before.door(stated, known.ward if known else None, now)
+        if word != before:
+            page_word.put(own, word)
+        changed = _note(own, db, word.over(stated), now, by)
+    refuse(own, db, now)
+    return changed
+
+
+def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
+    """Refuse what is open, where nothing may leave the house any more. Raises sqlite3.Error."""
+    if membership.read(own) is None:
         decided.refuse_all(own, db, LEAVING, now)
-    with transaction(own):
-        meta.put(own, AGREED, digest)
-        if not stays:
-            membership.put(own, _membership(agreed, now))
-        with transaction(db):
-            ledger.note(db, now, agreed)
-            if not stays:
-                _clear(db)
-    return True
+    elif page_word.read(own).no_pictures:
+        decided.refuse_all(own, db, BY_PAGE, now)
 
 
 def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> bool:
     """Have the shared database's copy say the same, whatever became of it; True where it did not.
 
-    What was kept for a ward that is none of ours goes. Raises sqlite3.Error.
+    What was kept for a ward that is none of ours goes, and what ours is not told. Raises sqlite3.Error.
     """
-    wanted, found = membership.read(own), membership.read(db)
-    if wanted == found:
+    if membership.read(own) == membership.read(db):
         return False
-    with transaction(db):
-        if found and found.ward != (wanted and wanted.ward):
-            _clear(db)
-        if wanted:
-            boots.remember(db, wanted.boot)
+    with transaction(own), transaction(db):         # somebody may be leaving at the desk in this moment
+        wanted = membership.read(own)
+        _forget(db, membership.read(db), wanted)
+        for boot in wanted.boots if wanted else ():
+            boots.remember(db, boot)
         membership.put(db, wanted)
     return True
 
 
-def _membership(agreed: Agreed, now: Instant) -> Membership | None:
+def _note(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: Instant, by: str) -> bool:
+    """In the caller's transaction of `own`; returns whether it is something else than before."""
+    known = membership.read(own)
+    then = _membership(known, agreed, by, now)
+    if then:
+        agreed = replace(agreed, text=then.text, told=then.telling, by=then.by)
+    elif known:
+        agreed = replace(agreed, by=by)
+    digest = hashlib.sha256(canonical(replace(agreed, by=None))).hexdigest()
+    if meta.get(own, AGREED) == digest:
+        return False
+    meta.put(own, AGREED, digest)
+    if then != known:
+        membership.put(own, then)
+    with transaction(db):
+        ledger.note(db, now, agreed)
+        _forget(db, known, then)
+    return True
+
+
+def _membership(known: Membership | None, agreed: Agreed, by: str, now: Instant) -> Membership | None:
+    """That which follows on `known`."""
     if agreed.ward is None:
         return None
-    return Membership(ward=agreed.ward, text=agreed.text or 0, told=agreed.told, by=agreed.by or "", boot=now.boot,
-                      mono_ms=now.mono_ms)
+    if known is None or known.ward != agreed.ward:
+        told = list(consent.TOLD)
+        return Membership(ward=agreed.ward, text=agreed.text or 0, told=told, kept=_less(told, agreed.told), by=by,
+                          pictures=agreed.pictures, snapshots=agreed.snapshots, boot=now.boot, mono_ms=now.mono_ms)
+    kept = _less(known.told, agreed.told)
+    again = dict.fromkeys(_less(known.kept, kept), (now.boot, now.mono_ms))
+    then = replace(known, kept=kept, since=known.since | again, pictures=agreed.pictures, snapshots=agreed.snapshots)
+    return known if then == known else replace(then, by=by)
 
 
-def _clear(db: sqlite3.Connection) -> None:
-    """Forget what waits for a ward, and what it has set; in the caller's transaction."""
-    ward_settings.put(db, ward_settings.NOTHING)
-    outbox.empty(db)
+def _less(kinds: Sequence[str], others: Collection[str]) -> list[str]:
+    return [kind for kind in kinds if kind not in others]
+
+
+def _forget(db: sqlite3.Connection, before: Membership | None, then: Membership | None) -> None:
+    """Delete what waits for a ward that is left, and what it has set, or what it is told no more; in the caller's
+    transaction.
+    """
+    if before is None:
+        return
+    if then is None or then.ward != before.ward:
+        ward_settings.put(db, ward_settings.NOTHING)
+        outbox.empty(db)
+    else:
+        gone = _less(before.telling, then.telling)
+        outbox.withdraw(db, gone)
+        if "health" in gone:
+            commands.withdraw_health(db)

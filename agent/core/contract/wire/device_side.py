@@ -41,7 +41,8 @@ class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
     agent: str                          # version of the software
     schemas: dict[str, int]             # version of each payload's form that it speaks
     caps: list[str]                     # what it can do beyond the contract's minimum
-    cams: list[BirthCamera]             # what cameras it has
+    cams: list[BirthCamera]             # what cameras it has; by name alone where its health is withheld
+    withheld: list[str] = []            # what the household keeps to itself: health, events
     ts: int | None = None
     seq_next: int | None = None         # what the next event will get
     outbox_n: int | None = None         # events that wait

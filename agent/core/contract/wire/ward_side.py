@@ -58,6 +58,7 @@ class Birth(Struct, kw_only=True, frozen=True):
     site: Line | None = None
     hw: Line | None = None
     cert_not_after: Line | None = None
+    withheld: Annotated[list[Code], Meta(max_length=16)] = []
 
 
 class Condition(Struct, kw_only=True, frozen=True):

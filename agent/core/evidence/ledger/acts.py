@@ -94,7 +94,8 @@ class ClockMoved(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """What the household agrees to by its settings, from now on. The last three are of its joining a ward."""
+    """What the household agrees to by its settings, from now on. All behind `ward` but `encrypt` is of its joining one.
+    """
 
     KIND: ClassVar[str] = "consent"
 
@@ -106,7 +107,9 @@ class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
     configurable: bool = False      # the ward may set a few things within these settings
     text: int | None = None         # the version of the text that was agreed to: core.household.consent
     told: list[str] = []            # kinds of messages that the ward gets, of what happens after the joining
-    by: str | None = None           # the door: "settings" is the configuration
+    pictures: dict[str, str] = {}   # never, ask or allow, by the purpose that the ward names; "*": all others
+    snapshots: str | None = None    # likewise for a picture of the moment
+    by: str | None = None           # the door of the newest word on all that, a leaving too: settings | page
 
 
 class Configured(Act, frozen=True, kw_only=True, omit_defaults=True):

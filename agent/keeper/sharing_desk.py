@@ -1,0 +1,105 @@
+"""The household's word on its ward, from the page: what it takes back counts at once, the rest as root has written it.
+"""
+import functools
+import sqlite3
+from dataclasses import dataclass
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from agent.config.derived import agreed, sharing_rules
+from agent.config.settings import Settings
+from agent.core.contract import wire
+from agent.core.contract.decisions import SharingState
+from agent.core.contract.setup import Changes, SetSharing, SetWard, UndoChange, keys_set
+from agent.core.contract.wire.requests import receipt
+from agent.core.household import consent as agreement
+from agent.host import command_key
+from agent.host.clock import Instant
+from agent.store import membership, requests, wishes
+from agent.store.decisions import consent, decided, page_word
+from agent.store.decisions.page_word import PageWord
+from agent.store.requests import WardRequest
+from agent.store.wishes import WishRefused
+
+SHOWN_N = 200               # of the newest requests, whose receipts are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class SharingDesk:
+    """A part of the keeper's desk."""
+
+    settings: Settings              # as the keeper has read them
+
+    def may_join(self, ward: str, text: int) -> bool:
+        """Whether that ward can be joined, under the text that was shown."""
+        return ward == self.settings.ward.ward and text == agreement.VERSION
+
+    @staticmethod
+    def can_undo(own: sqlite3.Connection, change: Changes) -> bool:
+        """A consent is given and taken back in words, under the text: undoing a change must do neither."""
+        return not (isinstance(change, UndoChange) and change.of == page_word.read(own).change)
+
+    def hear(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes, change_id: str,
+             now: Instant) -> None:
+        """Note what the household says to its ward by a change, if it does. Raises sqlite3.Error."""
+        if not isinstance(change, SetWard | SetSharing):
+            return
+
+        def said(word: PageWord) -> PageWord:
+            word = replace(word, boot=now.boot, mono_ms=now.mono_ms, change=change_id)
+            return self._by_ward(word, own, change) if isinstance(change, SetWard) else self._by_sharing(word, change)
+
+        consent.agree(own, db, agreed(self.settings), now, said)
+        consent.follow(own, db, now)
+
+    def state(self, own: sqlite3.Connection, db: sqlite3.Connection) -> SharingState:
+        """What holds. Raises sqlite3.Error."""
+        known, word = membership.read(own), page_word.read(own)
+        receipted = [each.id for each in requests.newest(db, SHOWN_N) if is_receipted(own, each)]
+        if known is None:
+            return SharingState(receipted=receipted)
+        rules = page_word.NO_PICTURES if word.no_pictures else sharing_rules(self.settings.sharing)
+        return SharingState(ward=known.ward, text=known.text, by=known.by, withheld=known.withheld,
+                            no_pictures=rules.is_shut, receipted=receipted)
+
+    def _by_ward(self, word: PageWord, own: sqlite3.Connection, change: SetWard) -> PageWord:
+        known, configured = membership.read(own), self.settings.ward.ward
+        if change.enabled:
+            return replace(word, joins=configured, left="")
+        return replace(word, joins="", left=known.ward if known else configured)
+
+    def _by_sharing(self, word: PageWord, change: SetSharing) -> PageWord:
+        kept = [*word.kept]
+        for part, said in (("health", change.health), ("events", change.events)):
+            kept = kept if said is UNSET else [*(each for each in kept if each != part),
+                                               *([part] if said == "never" else [])]
+        said_rules = keys_set(change).keys() - agreement.KINDS_OF.keys()
+        rules = sharing_rules(replace(self.settings.sharing, **{key: getattr(change, key) for key in said_rules}))
+        return replace(word, kept=kept, no_pictures=rules.is_shut if said_rules else word.no_pictures)
+
+
+def is_receipted(own: sqlite3.Connection, request: WardRequest) -> bool:
+    """Whether the intake that the ward's own command names has signed that it has this very file. Raises sqlite3.Error.
+    """
+    if request.state != "delivered" or request.receipt is None:
+        return False
+    known = decided.find(own, request.id)
+    try:
+        asked = known.digest if known else wishes.request_of(request.command).digest
+        dev = wire.decode(wire.Command, request.command).dev
+        told = receipt(request.receipt.encode())
+    except (WishRefused, wire.BadPayload):
+        return False
+    return (asked == request.digest and _holds(request.receipt, request.receipt_key)
+            and (told.request, told.dev, told.sha256, told.bytes, told.manifest)
+            == (request.id, dev, request.sha256, request.bytes, request.manifest))
+
+
+@functools.lru_cache(2 * SHOWN_N)
+def _holds(signed: str, key: str) -> bool:
+    """Whether this is signed by that key; asked anew with each look at the page, and slow on a small board."""
+    try:
+        return command_key.fault_of(signed.encode(), bytes.fromhex(key)) is None
+    except ValueError:
+        return False
