@@ -57,11 +57,13 @@ class SharingDesk:
         """What holds. Raises sqlite3.Error."""
         known, word = membership.read(own), page_word.read(own)
         receipted = [each.id for each in requests.newest(db, SHOWN_N) if is_receipted(own, each)]
+        rest = word.beside(agreed(self.settings))
+        held = bool(rest.left or rest.kept or rest.no_pictures)
         if known is None:
-            return SharingState(receipted=receipted)
+            return SharingState(receipted=receipted, held=held)
         rules = page_word.NO_PICTURES if word.no_pictures else sharing_rules(self.settings.sharing)
         return SharingState(ward=known.ward, text=known.text, by=known.by, withheld=known.withheld,
-                            no_pictures=rules.is_shut, receipted=receipted)
+                            no_pictures=rules.is_shut, held=held, receipted=receipted)
 
     def _by_ward(self, word: PageWord, own: sqlite3.Connection, change: SetWard) -> PageWord:
         known, configured = membership.read(own), self.settings.ward.ward

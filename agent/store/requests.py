@@ -114,6 +114,11 @@ def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
     return _read(db, "1 ORDER BY n DESC", limit_n)
 
 
+def delivered(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
+    """The latest that the ward has, newest first."""
+    return _read(db, "state = 'delivered' ORDER BY n DESC", limit_n)
+
+
 def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
     """The ward has said by this command that it is not wanted any more; in the caller's transaction.
 

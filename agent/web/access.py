@@ -19,7 +19,8 @@ OPEN_STATIC = ("/static/page.css", "/static/mark.svg", "/static/icon.png", "/sta
 OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
 # What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.
-OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/settings", "/setup")
+OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/requests", "/settings", "/setup",
+                "/sharing/")
 VIEWERS_FORMS = ("/recordings/seen",)   # addresses to which a viewer may send one
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 

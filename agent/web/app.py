@@ -50,6 +50,7 @@ from agent.web.requests import RequestsPage
 from agent.web.set_up import SetupPages
 from agent.web.settings import SettingsPages
 from agent.web.setup_desk import NoChanges, NotPaired, SettingsDesk
+from agent.web.sharing_page import SharingPage
 from agent.web.store_pool import CardTrouble, StorePool
 
 
@@ -104,8 +105,6 @@ def build(parts: PageParts) -> ASGIApp:
     media = MediaFiles(parts.pool, parts.folders, Path(settings.store.runtime))
     filmed = FilmHandlers(settings, parts.pool, parts.films, parts.clock)
     event_page = EventPage(parts.pool, parts.films, filmed, renderer, parts.clock)
-    exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
-    asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock)
     pairing = PairPage(settings.web, parts.port, parts.browsers, renderer, parts.clock, parts.fingerprint, desk)
     shell = AppShell(settings, renderer)
     routes = [
@@ -129,12 +128,8 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/events.json", feeds.events),
         Route("/health.json", feeds.health),
         Route("/pause", pausing.change, methods=["POST"]),
-        Route("/handout", exporting.show, methods=["GET"]),
-        Route("/handout", exporting.make, methods=["POST"]),
-        Route("/requests", asked.show, methods=["GET"]),
-        Route("/requests", asked.decide, methods=["POST"]),
-        Route("/requests/{n:int}/approve", asked.confirm),
         Route("/busy/forget", busy.forget, methods=["POST"]),
+        *_sharing_routes(parts, renderer),
         *_setup_routes(parts, renderer),
         *_picture_routes(parts, renderer, busy),
         Route("/pair", pairing.show, methods=["GET"]),
@@ -172,6 +167,27 @@ def _recording_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/recordings/span", spans.act, methods=["POST"]),
         Route("/recordings/kept", spans.kept, methods=["GET"]),
         Route("/recordings/kept", spans.release, methods=["POST"]),
+    ]
+
+
+def _sharing_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
+    """What leaves the house, to the ward or by hand."""
+    settings = parts.settings
+    exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
+    asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock, parts.films)
+    sharing = SharingPage(settings, parts.browsers, renderer, parts.desk, asked)
+    return [
+        Route("/handout", exporting.show, methods=["GET"]),
+        Route("/handout", exporting.make, methods=["POST"]),
+        Route("/sharing", sharing.show, methods=["GET"]),
+        Route("/sharing", sharing.change, methods=["POST"]),
+        Route("/sharing/join", sharing.joining, methods=["GET"]),
+        Route("/sharing/join", sharing.join, methods=["POST"]),
+        Route("/sharing/leave", sharing.leaving, methods=["GET"]),
+        Route("/sharing/leave", sharing.leave, methods=["POST"]),
+        Route("/requests", asked.show, methods=["GET"]),
+        Route("/requests", asked.decide, methods=["POST"]),
+        Route("/requests/{n:int}/approve", asked.confirm),
     ]
 
 

@@ -19,7 +19,7 @@ class Place:
 
 PLACES = (
     Place("nav.now", "/", "eye", below=("/live/",)),
-    Place("nav.recordings", "/recordings", "film", below=("/recordings/", "/events/", "/clips/", "/handout")),
-    Place("nav.sharing", "/requests", "share", for_owners=True, below=("/requests/",)),
+    Place("nav.recordings", "/recordings", "film", below=("/recordings/", "/events/", "/clips/")),
+    Place("nav.sharing", "/sharing", "share", below=("/sharing/", "/requests", "/handout")),
     Place("nav.settings", "/settings", "gear", for_owners=True, below=("/settings/", "/cameras", "/browsers", "/pair")),
 )

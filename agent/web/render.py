@@ -35,7 +35,7 @@ class Renderer:
     """Makes answers from templates, in the browser's language."""
 
     def __init__(self, settings: Settings) -> None:
-        self._language, self._asks = settings.device.language, settings.ward.enabled
+        self._language = settings.device.language
         self._place = settings.device.title or settings.device.site     # stands beside the name
         labels = {camera.name: camera.label for camera in settings.camera}
         self._words = {each: words.load(each, labels) for each in LANGUAGES}
@@ -60,7 +60,7 @@ class Renderer:
         is_owner = getattr(request.state, "is_owner", False)        # agent/web/access.py
         other = next(each for each in LANGUAGES if each != said.language)
         html = self._templates[template].render(
-            t=said, bare=bare, place=self._place, asks=self._asks, path=request.url.path, is_owner=is_owner,
+            t=said, bare=bare, place=self._place, path=request.url.path, is_owner=is_owner,
             places=[each for each in navigation.PLACES if is_owner or not each.for_owners], other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)

@@ -200,6 +200,17 @@ def test_where_root_changes_nothing_what_is_taken_back_is_taken_back_all_the_sam
     assert place.change(SetWard(enabled=False)).why == "no_setup" and not place.keeps("clock")
 
 
+def test_a_viewer_is_told_and_not_obeyed(place):
+    place.live(JOINED)
+    with closing(decisions.connect(place.folders)) as own:
+        guest = browsers.pair(own, place.db, "guest", place.clock.now())
+    assert place.say(AskSharing(token=guest)).sharing.ward == "w07"
+    assert place.say(JoinWard(token=guest, ward="w07", text=VERSION)).why == "viewer"
+    for change in (SetWard(enabled=False), SHUT):
+        assert place.say(ChangeSettings(token=guest, change=change)).why == "viewer"
+    assert place.keeps("motion")
+
+
 def test_strangers_are_told_nothing(place):
     place.live(JOINED)
     for question in (AskSharing(token="guess"), JoinWard(token="guess", ward="w07", text=VERSION),

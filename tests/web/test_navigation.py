@@ -13,17 +13,18 @@ def places(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("path", "marked"), [
     ("/", ("/", "page")), ("/live/gate", ("/", "true")), ("/recordings", ("/recordings", "page")),
-    ("/events/1", ("/recordings", "true")), ("/handout", ("/recordings", "true")), ("/settings", ("/settings", "page")),
+    ("/events/1", ("/recordings", "true")), ("/handout", ("/sharing", "true")),
+    ("/sharing", ("/sharing", "page")), ("/requests", ("/sharing", "true")), ("/settings", ("/settings", "page")),
     *((path, ("/settings", "true")) for path in ("/cameras", "/cameras/gate", "/browsers", "/pair"))])
 def test_a_page_tells_where_one_is(house, path: str, marked: tuple[str, str]):
     shown = places(house.get(path).text)
-    assert set(shown) == {"/", "/recordings", "/settings"}
+    assert set(shown) == {"/", "/recordings", "/sharing", "/settings"}
     assert [(address, mark) for address, mark in shown.items() if mark] == [marked]
 
 
 def test_what_does_not_exist_leads_home_and_marks_nothing(house):
     answer = house.get("/nowhere")
-    assert answer.status == 404 and places(answer.text) == {"/": "", "/recordings": "", "/settings": ""}
+    assert answer.status == 404 and places(answer.text) == {"/": "", "/recordings": "", "/sharing": "", "/settings": ""}
 
 
 def test_a_stranger_sees_no_navigation(house):

@@ -1,4 +1,5 @@
 """/requests over HTTP: what it says, what a tap does, and who may."""
+import html
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -37,11 +38,13 @@ def test_who_asks_and_what_would_leave_is_on_the_page_before_the_buttons(house, 
     ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
     page = house.get("/requests?lang=en").text
     for told in ("Trần Văn B", "W07-2026-0093", "Theft", "BLTTHS 2015, điều 107", " s of video", "(clips: 1)",
-                 ">Approve<", ">Refuse<", "ward07.example.invalid:8443 (its key: 6668",
-                 "Look at the clips first", 'href="/clips/gate-'):
+                 ">Look at it<", ">Refuse<", "ward07.example.invalid:8443 (its key: 6668",
+                 "on another machine than localhost", 'href="/requests/1/approve"'):
         assert told in page, told
     assert "The ward asks for recordings. You decide" in house.get("/?lang=en").text
-    assert 'href="/requests"' in house.get("/recordings").text
+    shown = house.get("/requests/1/approve?lang=en").text
+    (address,) = re.findall(r'<video controls playsinline preload="metadata" src="([^"]+)"', shown)
+    assert house.get(html.unescape(address)).status == 200 and "Exactly this would leave" in shown
 
 
 def test_a_tap_decides_and_can_take_an_approval_back(house, db):

@@ -198,6 +198,7 @@ class SharingState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True
     by: str = ""                    # the door of the newest word on it
     withheld: list[str] = []        # of core.household.consent.Switch
     no_pictures: bool = False       # for whatever purpose
+    held: bool = False              # the household has taken back what the configuration still says
     receipted: list[str] = []       # requests whose file the ward's intake has by its own signature
 
 
