@@ -98,7 +98,7 @@ def build(parts: PageParts) -> ASGIApp:
     settings = parts.settings
     renderer = Renderer(settings)
     busy, desk = BusyAreas(settings, renderer), parts.desk
-    pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, busy, desk)
+    pages = Pages(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock, desk)
     views = LiveHandlers(settings, parts.pool, parts.health, parts.streams, parts.folders, parts.clock)
     pausing = PausePage(settings, parts.browsers)
     feeds = Feeds(parts.pool, parts.health, parts.clock)
@@ -232,7 +232,8 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
 def _picture_routes(parts: PageParts, renderer: Renderer, busy: BusyAreas) -> list[Route]:
     """Where a camera's picture is drawn on."""
     settings = parts.settings
-    drawn = PicturePage(settings, parts.health, renderer, parts.clock, parts.desk, busy, parts.rehearsals)
+    drawn = PicturePage(settings, parts.pool, parts.folders, parts.health, renderer, parts.clock, parts.desk, busy,
+                        parts.rehearsals)
     return [
         Route("/cameras/{name}/picture", drawn.show, methods=["GET"]),
         Route("/cameras/{name}/picture", drawn.change, methods=["POST"]),

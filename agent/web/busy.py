@@ -1,4 +1,4 @@
-"""A camera's busy areas as capture knows them, for the camera's page; POST /busy/forget makes capture forget them."""
+"""A camera's busy areas as capture knows them, for the page of its picture; POST /busy/forget makes capture forget."""
 import asyncio
 import logging
 from pathlib import Path
@@ -50,7 +50,7 @@ class BusyAreas:
         return await self._ask(camera, SHOW)
 
     async def forget(self, request: Request) -> Response:
-        """POST with `camera`; leads back to the camera's page with its busy areas unfolded."""
+        """POST with `camera`; leads back to the camera's picture with its busy areas unfolded."""
         form = await read_form(request)
         if form is None:
             return PlainTextResponse("Too long\n", 413)
@@ -60,7 +60,7 @@ class BusyAreas:
         if await self._ask(camera, FORGET) is None:
             return self._renderer.page(request, "message.html", 503, {"retry-after": "10"}, key="error.camera")
         _log.info("%s: busy areas forgotten, by the page", camera)
-        return RedirectResponse(f"/live/{camera}?busy=open", 303)
+        return RedirectResponse(f"/cameras/{camera}/picture?busy=open", 303)
 
     async def _ask(self, camera: str, question: bytes) -> Busy | None:
         try:

@@ -16,7 +16,6 @@ from agent.store.folders import Folders
 from agent.web import present_camera, present_event, present_health
 from agent.web.access import COOKIE
 from agent.web.browsers import KeeperSilent
-from agent.web.busy import BusyAreas
 from agent.web.forms import own_path
 from agent.web.health import HealthWatcher
 from agent.web.media import FINISHED
@@ -70,9 +69,9 @@ class Pages:
     """The handlers of the pages."""
 
     def __init__(self, settings: Settings, pool: StorePool, health: HealthWatcher, folders: Folders,
-                 renderer: Renderer, clock: Clock, busy: BusyAreas, desk: SettingsDesk) -> None:
+                 renderer: Renderer, clock: Clock, desk: SettingsDesk) -> None:
         self._cameras, self._pool, self._health = settings.camera, pool, health
-        self._folders, self._renderer, self._clock, self._busy = folders, renderer, clock, busy
+        self._folders, self._renderer, self._clock = folders, renderer, clock
         self._desk = desk
         self._names = [camera.name for camera in settings.camera]
 
@@ -122,12 +121,9 @@ class Pages:
         except CardTrouble:
             latest, pauses = None, None
         paused = paused_of([camera] if camera.enabled else [], report, pauses, now)
-        looks = self._busy.has(camera.name) and paused[camera.name] is None
-        busy = present_camera.busy_view(await self._busy.of(camera.name), said) if looks else None
         (tile,) = present_camera.tiles([camera], report, now, said, paused)
         return self._renderer.page(request, "live.html", tile=tile,
                                    cameras=self._names, events=latest, masks=present_camera.mask_view(camera, report),
-                                   busy=busy, busy_open="busy" in request.query_params,
                                    sound=present_camera.sound_text(camera, report, said),
                                    switch=present_camera.camera_switch(camera, paused.get(camera.name), now, said))
 

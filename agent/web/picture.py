@@ -6,6 +6,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Camera, Settings
 from agent.host.clock import Clock
+from agent.store import pause
+from agent.store.folders import Folders
 from agent.web import picture_form, present_camera
 from agent.web.access import COOKIE
 from agent.web.busy import BusyAreas
@@ -17,17 +19,20 @@ from agent.web.present_picture import picture_view, reasons, rehearsal_view, siz
 from agent.web.rehearsal import Rehearsals
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
+from agent.web.store_pool import CardTrouble, StorePool
 
 FORM_B_MAX = 65_536
-FOR_GOOD = "private, no-store"
+NOT_KEPT = "private, no-store"
 
 
 class PicturePage:
     """The handlers."""
 
-    def __init__(self, settings: Settings, health: HealthWatcher, renderer: Renderer, clock: Clock,
-                 desk: SettingsDesk, busy: BusyAreas, rehearsals: Rehearsals) -> None:
+    def __init__(self, settings: Settings, pool: StorePool, folders: Folders, health: HealthWatcher,
+                 renderer: Renderer, clock: Clock, desk: SettingsDesk, busy: BusyAreas,
+                 rehearsals: Rehearsals) -> None:
         self._cameras = {camera.name: camera for camera in settings.camera}
+        self._pool, self._folders = pool, folders
         self._health, self._renderer, self._clock = health, renderer, clock
         self._desk, self._busy, self._rehearsals = desk, busy, rehearsals
 
@@ -75,15 +80,20 @@ class PicturePage:
         jpeg = self._rehearsals.pictures.get(request.path_params["n"])
         if jpeg is None or self._rehearsals.camera != request.path_params["name"]:
             return PlainTextResponse("No such picture\n", 404)
-        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": FOR_GOOD})
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": NOT_KEPT})
 
     async def _page(self, request: Request, camera: Camera, form: PictureForm,
                     problems: Mapping[str, str] | None = None, *, status: int = 200, is_draft: bool = False,
                     refusal: str = "") -> Response:
         said, report, now = self._renderer.words(request), self._health.report, self._clock.now()
         told, detail = problem_text(request, said, self._desk)
-        looks = self._busy.has(camera.name)
-        (tile,) = present_camera.tiles([camera], report, now, said)
+        try:
+            pauses = await self._pool.ask(lambda db: pause.load(self._folders))
+        except CardTrouble:
+            pauses = None
+        paused = present_camera.paused_of([camera] if camera.enabled else [], report, pauses, now)
+        looks = self._busy.has(camera.name) and paused[camera.name] is None
+        (tile,) = present_camera.tiles([camera], report, now, said, paused)
         rehearsals = self._rehearsals if self._rehearsals.camera == camera.name else None
         drafted, answer = picture_form.draft(form, camera).camera, rehearsals.answer if rehearsals else None
         return self._renderer.page(

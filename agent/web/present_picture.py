@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 1600, 900           # of a picture whose size nobody has told ye
 SIZES_PCT = ("0.03", "0.1", "0.3", "1", "3")
 STOPS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 NIGHTS_FPS = (0, 10, 5, 3)
-TIGHT_PCT, TOO_MUCH_PCT = 60, 90    # of the time that painting takes
+TIGHT_PCT, TOO_MUCH_PCT = 60, 90    # of a core: beyond, a busy scene is painted too slowly, or any
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +193,9 @@ def _cost(cost: MaskCost | None, words: PageWords) -> tuple[list[str], list[str]
     if cost is None:
         return [words("rehearsal.cost_unknown")], []
     told = [words("rehearsal.cost", pct=round(cost.cpu_pct), cores=cost.cores_n)]
-    if cost.busy_pct > TOO_MUCH_PCT:
+    if cost.cpu_pct > TOO_MUCH_PCT:
         return told, [words("rehearsal.cost_too_much")]
-    return told, [words("rehearsal.cost_tight")] if cost.busy_pct > TIGHT_PCT else []
+    return told, [words("rehearsal.cost_tight")] if cost.cpu_pct > TIGHT_PCT else []
 
 
 def _event_view(event: RehearsalEvent, camera: str, now_wall_ms: int, words: PageWords) -> RehearsalEventView:

@@ -2,7 +2,7 @@
 import pytest
 
 from agent.config.settings import Camera
-from tests.browser.test_page_in_chromium import SMALL_TARGETS
+from tests.browser.test_picture_in_chromium import SMALL_TARGETS
 from tests.rigs.busyrig import BusyCam, busy_at
 from tests.rigs.household import Household
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
@@ -21,13 +21,15 @@ def test_the_areas_lie_over_the_picture_while_they_are_open_and_go_when_forgotte
     with house, BusyCam(house.runtime, "gate", busy_at([(12, 3, 0.4)])), \
             Browser(tmp_path / "profile", mobile=True) as browser:
         browser.open(house.link())
-        browser.open(f"{house.url}/live/gate")
+        browser.open(f"{house.url}/cameras/gate/picture")
         assert not browser.run(f"return {SHOWN}")
+        browser.run("document.querySelector('.busy').scrollIntoView({block: 'center'})")
         browser.click(".busy summary")
         browser.until(SHOWN)
         assert browser.run(PLACE) == pytest.approx([12 / 16, 3 / 9, 1 / 16], abs=0.01)
         assert browser.run(SMALL_TARGETS) == []
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        browser.run("document.querySelector('.busy button').scrollIntoView({block: 'center'})")
         browser.click(".busy button")
         browser.until("location.search === '?busy=open' && !document.querySelector('.heat rect')")
         assert "Hiện không có chỗ nào hay động." in browser.run("return document.querySelector('.busy').innerText")

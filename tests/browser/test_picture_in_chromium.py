@@ -22,7 +22,9 @@ from agent.store import clips, events
 from agent.store.database import connect
 from tests.cli.test_page_rehearsal import put_clip
 from tests.rigs import footage
-from tests.rigs.household import Household
+from tests.rigs.h264 import movie
+from tests.rigs.household import FRAME_US, Household
+from tests.rigs.livecam import LiveCam
 from tests.rigs.wait import until
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
@@ -192,9 +194,13 @@ def yard(tmp_path: Path, **keys) -> Household:
 
 
 def test_with_a_keyboard_alone(tmp_path: Path):
+    info, packets = movie(size=(240, 180))
     with yard(tmp_path) as house, Browser(tmp_path / "desk") as browser:
+        cam = LiveCam(house.runtime, "yard", info, packets, FRAME_US)
         browser.open(house.link())
         browser.open(f"{house.url}{HERE}?lang=en")
+        browser.until("document.querySelector('video').currentTime > 0")
+        assert browser.run("return document.getElementById('drawing').getAttribute('viewBox')") == "0 0 240 180"
         browser.run("document.querySelector('[data-add=watch]').focus()")
         browser.press("ENTER")
         assert browser.run("return document.activeElement.dataset.corner") == "0"
@@ -216,6 +222,7 @@ def test_with_a_keyboard_alone(tmp_path: Path):
         (change,) = until(house.carry_out)
         assert change.zone[0].name == "Gate" and change.zone[0].area[0] == pytest.approx((0.33, 0.34))
         assert [each for each in browser.complaints() if "live" not in each] == []
+        cam.close()
 
 
 def test_corners_are_dragged_added_and_undone_by_touch(tmp_path: Path):
@@ -224,6 +231,9 @@ def test_corners_are_dragged_added_and_undone_by_touch(tmp_path: Path):
         browser.open(house.link())
         browser.open(house.url + HERE)
         stage, before = Stage(browser), corners(browser, 0)
+        stage.draw((0.4, 0.4), (0.45, 0.5))                             # somebody who scrolls
+        assert corners(browser, 0) == before
+        tap(browser, ".shape")
         stage.draw((0.4, 0.4), (0.45, 0.5))                             # the whole area
         assert corners(browser, 0)[0] == pytest.approx((0.25, 0.3), abs=0.02)
         stage.draw((0.25, 0.3), (0.1, 0.1))                             # one corner
@@ -238,6 +248,8 @@ def test_corners_are_dragged_added_and_undone_by_touch(tmp_path: Path):
         tap(browser, "[data-add=cross]")
         stage.draw((0.1, 0.9), (0.5, 0.8), (0.9, 0.7))
         assert len(corners(browser, 1)) == 2 and browser.count(".way") == 2
+        stage.draw((0.3, 0.78), (0.3, 0.68))                            # beside the line is near enough for a finger
+        assert corners(browser, 1)[0] == pytest.approx((0.1, 0.8), abs=0.03)
         choose(browser, "#direction-1", "left")
         assert browser.count(".way") == 1
         tap(browser, "#area-1 [data-remove]")

@@ -66,6 +66,19 @@ letters = (("r", os.R_OK), ("w", os.W_OK))
 print(json.dumps(["".join(letter for letter, how in letters if os.access(path, how)) for path in sys.argv[1:]]))
 """
 
+REHEARSE = f"""
+import msgspec
+from agent.cli.tune.page_rehearsal import Rehearsal
+from agent.config.settings import Camera
+from agent.core.contract.rehearsal import RehearsalQuestion
+camera = Camera(name="gate", source="file:/srv/gate.mp4")
+draft = msgspec.structs.replace(camera, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]], privacy_mask="transcode")
+*_, answer = Rehearsal(RehearsalQuestion(
+    store="{STORE}", runtime="/run/taimat", now=msgspec.to_builtins(camera), draft=msgspec.to_builtins(draft),
+    since_ms=0, budget_s=60.0)).words()
+print(msgspec.json.encode(answer).decode(), flush=True)
+"""
+
 
 def demand_libraries() -> None:
     """Raises NoMachine with what is missing of that which the agent imports on a device."""
@@ -246,6 +259,13 @@ def test_a_clip_is_hashed_announced_and_shown_in_the_clear(machine: Machine) -> 
     served = machine.run("sh", "-c", f"python3 -c '{FETCH}' http://localhost:8088/clips/{clip['name']}.mp4 | base64")
     with av.open(io.BytesIO(base64.b64decode(served))) as film:
         assert sum(1 for _ in film.decode(video=0)) == clip["frames"]
+
+
+def test_other_settings_are_tried_on_encrypted_recordings_within_the_page_s_sandbox(machine: Machine) -> None:
+    machine.write("/usr/lib/rehearse.py", REHEARSE)
+    answer: dict[str, Any] = machine.in_place_of(WEB, "/usr/lib/rehearse.py")
+    assert answer["looked_s"] > 3 and answer["now_n"] >= 1 and answer["missed_n"] == answer["now_n"]
+    assert answer["cost"]["cpu_pct"] > 0
 
 
 def test_all_is_signed_while_it_goes_on_with_a_key_that_is_the_keeper_s_alone(machine: Machine) -> None:

@@ -71,11 +71,13 @@ def test_a_later_browser_may_look_and_nothing_else(house):
         assert page.status == 200
         for address in ("/pause", "/busy/forget", "/handout", "/cameras", "/setup", "/browsers", "/requests", "/pair"):
             assert f'="{address}' not in page.text, (path, address)
-    for path in ("/browsers", "/cameras", "/cameras/gate", "/handout", "/setup", "/pair"):
+    for path in ("/browsers", "/cameras", "/cameras/gate", "/cameras/gate/picture", "/cameras/gate/looks", "/handout",
+                 "/setup", "/pair"):
         page = house.get(path, cookie=guest)
         assert page.status == 403 and grouped(code) not in page.text and "An owner can do that" in page.text
     for path, form in (("/pause", "camera=gate&for=15&next=/"), ("/busy/forget", "camera=gate"), ("/setup", ""),
-                       ("/browsers", "do=reset"), ("/cameras/gate", "do=off"), ("/search", "at="), ("/requests", "")):
+                       ("/browsers", "do=reset"), ("/cameras/gate", "do=off"), ("/cameras/gate/picture", "do=try"),
+                       ("/search", "at="), ("/requests", "")):
         assert house.post(path, form, cookie=guest).status == 403
     assert pause.load(house.folders) == Pauses() and code_of(house) == code
 

@@ -1,4 +1,4 @@
-"""Busy areas on a camera's page: drawn, told in words, and forgotten by a tap of our own page only."""
+"""Busy areas on the page of a camera's picture: drawn, told in words, and forgotten by a tap of our own page only."""
 import re
 
 import pytest
@@ -31,12 +31,12 @@ def drawn(text: str) -> list[tuple[str, ...]]:
 
 def test_the_page_shows_where_it_is_restless_and_tells_it_in_both_languages(house):
     with BusyCam(house.runtime, "gate", WINDY):
-        page = house.get("/live/gate").text
+        page = house.get("/cameras/gate/picture").text
         assert drawn(page) == [("1", "0", "0"), ("3", "15", "8")]
         assert 'viewBox="0 0 640 360"' in page and 'transform="scale(40 40)"' in page
         assert "Vùng hay động" in page and "phải rõ hơn mới được báo" in page and "Khoảng 1 % khung hình" in page
         assert VI("busy.why.busy") in page and "style=" not in page             # the guard lets no style inside a page
-        english = house.get("/live/gate?lang=en").text
+        english = house.get("/cameras/gate/picture?lang=en").text
         assert "Busy areas" in english and EN("busy.why.busy") in english and "About 1 % of the picture" in english
         assert not drawn(house.get("/").text)
 
@@ -44,10 +44,11 @@ def test_the_page_shows_where_it_is_restless_and_tells_it_in_both_languages(hous
 def test_a_tap_forgets_and_leads_back_to_the_open_areas(house):
     with BusyCam(house.runtime, "gate", WINDY) as cam:
         answer = house.post("/busy/forget", "camera=gate")
-        assert (answer.status, answer.headers["location"], cam.forgotten_n) == (303, "/live/gate?busy=open", 1)
+        assert answer.status == 303 and answer.headers["location"] == "/cameras/gate/picture?busy=open"
+        assert cam.forgotten_n == 1
         page = house.get(answer.headers["location"]).text
         assert not drawn(page) and VI("busy.none") in page and '<details class="card busy" open>' in page
-        assert '<details class="card busy">' in house.get("/live/gate").text
+        assert '<details class="card busy">' in house.get("/cameras/gate/picture").text
 
 
 @pytest.mark.parametrize("form", ["camera=nobody", "camera=yard", "camera=shed", "camera=..%2Fgate", "", "x" * 5000])
@@ -69,19 +70,19 @@ def test_strangers_and_other_sites_forget_nothing(tmp_path):
 
 
 def test_without_an_answer_the_page_is_there_and_says_that_nothing_is_known(house):
-    assert VI("busy.unknown") in house.get("/live/gate").text
+    assert VI("busy.unknown") in house.get("/cameras/gate/picture").text
     answer = house.post("/busy/forget", "camera=gate")
     assert answer.status == 503 and "Camera không trả lời" in answer.text
     with BusyCam(house.runtime, "gate", Busy(state="no_picture")):
-        assert VI("busy.unknown") in house.get("/live/gate").text
+        assert VI("busy.unknown") in house.get("/cameras/gate/picture").text
 
 
 def test_a_camera_that_is_paused_or_looks_for_no_motion_has_no_busy_areas(house):
     with BusyCam(house.runtime, "gate", WINDY):
-        assert "Vùng hay động" not in house.get("/live/yard").text
-        assert "Vùng hay động" not in house.get("/live/shed").text
+        assert "Vùng hay động" not in house.get("/cameras/yard/picture").text
+        assert "Vùng hay động" not in house.get("/cameras/shed/picture").text
         house.post("/pause", "camera=gate&for=open&next=/")
-        paused = house.get("/live/gate").text
+        paused = house.get("/cameras/gate/picture").text
         assert "Vùng hay động" not in paused and not drawn(paused)
 
 

@@ -126,7 +126,8 @@ class Rehearsal:
             cost = masks.measure(self._draft, *_packets(self._takes[-1]))
         except (SourceError, FootageError, OSError, av.error.FFmpegError):
             return None
-        return cost and MaskCost(cpu_pct=cost.cpu_pct, busy_pct=cost.busy_pct, cores_n=os.cpu_count() or 1)
+        # Of its work alone: behind everybody else, its share of the time says nothing.
+        return cost and MaskCost(cpu_pct=cost.cpu_pct, cores_n=os.cpu_count() or 1)
 
 
 def _stored(db: sqlite3.Connection, found: Sequence[Clip]) -> list[StoredEvent]:

@@ -49,8 +49,7 @@ class RehearsalPicture(Struct, kw_only=True, frozen=True, tag="picture"):
 class MaskCost(Struct, kw_only=True, frozen=True):
     """What painting the masks takes here, measured on the camera's own video."""
 
-    cpu_pct: float                  # of one core
-    busy_pct: float                 # of the time: from 100 on, pictures are lost
+    cpu_pct: float                  # of one core, and one is all that it can use: from 100 on, pictures are lost
     cores_n: int
 
 

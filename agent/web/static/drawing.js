@@ -14,7 +14,8 @@ const form = document.getElementById("picture"), list = document.getElementById(
 const svg = document.getElementById("drawing"), template = document.getElementById("row");
 const shapes = document.getElementById("shapes"), handles = document.getElementById("handles");
 const [undo, drop, told] = ["undo", "drop", "told"].map((id) => document.getElementById(id));
-const { width, height } = svg.viewBox.baseVal;
+const video = document.querySelector(".stage video");
+let { width, height } = svg.viewBox.baseVal;
 
 let chosen = null, corner = 0;          // the row whose corners can be moved, and which of them
 let fresh = null;                       // a row that waits to be drawn
@@ -138,8 +139,9 @@ function shape(row) {
   row.querySelector("legend").textContent = label(row);
   const points = corners(row).map(px).map((each) => each.join(",")).join(" ");
   const wrong = row.classList.contains("wrong") ? " wrong" : "", on = row === chosen ? " chosen" : "";
-  return node(isLine(row) ? "polyline" : "polygon", { class: `shape ${kindOf(row)}${wrong}${on}`, points,
+  const seen = node(isLine(row) ? "polyline" : "polygon", { class: `shape ${kindOf(row)}${wrong}${on}`, points,
     tabindex: 0, role: "button", "aria-label": label(row), "data-shape": row.id });
+  return isLine(row) ? [node("polyline", { class: `grip${on}`, points, "data-shape": row.id }), seen] : [seen];
 }
 
 // Little arrows across the middle of a line: which way counts.
@@ -195,10 +197,10 @@ function knobs() {
 function draw() {
   const focus = document.activeElement, onCorner = focus?.dataset?.corner !== undefined;
   const onShape = focus?.dataset?.shape;
-  shapes.replaceChildren(...rows().map(shape), ...rows().flatMap(ways));
+  shapes.replaceChildren(...rows().flatMap(shape), ...rows().flatMap(ways));
   handles.replaceChildren(...knobs());
   if (onCorner) focusCorner();
-  else if (onShape) shapes.querySelector(`[data-shape="${onShape}"]`)?.focus();
+  else if (onShape) shapes.querySelector(`.shape[data-shape="${onShape}"]`)?.focus();
   svg.classList.toggle("armed", fresh !== null);
   undo.disabled = !past.length;
   drop.disabled = !chosen || corners(chosen).length <= least(chosen);
@@ -228,15 +230,13 @@ svg.addEventListener("pointerdown", (event) => {
     remember();
     gesture = { move: (to) => { path.push(to); put(row, isLine(row) ? path : outline(path)); },
       end: () => { if (extent(path) < TINY) put(row, NEW[kindOf(row)] ?? NEW_AREA); fresh = null; } };
-  } else if (on("shape")) {
-    const row = document.getElementById(on("shape")), was = corners(row), [fx, fy] = at(event);
+  } else if (chosen && on("shape") === chosen.id) {
+    const was = corners(chosen), [fx, fy] = at(event);
     remember();
-    choose(row);
-    gesture = { move: ([x, y]) => put(row, shifted(was, x - fx, y - fy)) };
+    gesture = { move: ([x, y]) => put(chosen, shifted(was, x - fx, y - fy)) };
   } else return;
   svg.setPointerCapture(event.pointerId);
-  event.preventDefault();
-  draw();
+  event.preventDefault();         // nothing is drawn anew yet: what was touched would be gone before "touchstart"
 });
 svg.addEventListener("pointermove", (event) => {
   if (!gesture) return;
@@ -252,8 +252,15 @@ function letGo() {
   draw();
 }
 svg.addEventListener("pointerup", letGo);
-// A finger that draws neither scrolls nor swipes back; what it touches may be new, and its touch-action not known yet.
-svg.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+// Another area is chosen by a tap and moved only then: a finger that scrolls is to move none.
+svg.addEventListener("click", (event) => {
+  const id = event.target.dataset.shape;
+  if (id && id !== chosen?.id && !fresh) choose(document.getElementById(id));
+});
+// A finger that draws neither scrolls nor swipes back.
+svg.addEventListener("touchstart", (event) => {
+  if (fresh || event.target.closest(".chosen, .knob")) event.preventDefault();
+}, { passive: false });
 svg.addEventListener("pointercancel", letGo);
 
 // Moved as a whole, and no further than to the picture's edge.
@@ -375,5 +382,11 @@ form.classList.add("folded");
 for (const each of form.querySelectorAll(".tools, [data-remove]")) each.hidden = false;
 for (const details of list.querySelectorAll("details")) details.open = false;
 addEventListener("resize", draw);
+// The recorder may not know the picture's shape yet, and what is drawn has to lie where it is meant to.
+video?.addEventListener("resize", () => {
+  [width, height] = [video.videoWidth || width, video.videoHeight || height];
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  draw();
+});
 choose(list.querySelector(".wrong"));
 watchDetector(svg, document.getElementById("seen"), node);

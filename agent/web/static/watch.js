@@ -8,7 +8,6 @@ export function watchDetector(svg, seen, node) {
   if (!box) return;
   const plot = document.getElementById("score"), now = document.getElementById("now");
   const [limit, line] = plot.querySelectorAll("polyline"), word = plot.querySelector("text");
-  const { width, height } = svg.viewBox.baseVal;
   const looks = [];
   let source = null, again, clock;
 
@@ -21,7 +20,7 @@ export function watchDetector(svg, seen, node) {
   }
 
   function show() {
-    const at = performance.now();
+    const at = performance.now(), { width, height } = svg.viewBox.baseVal;
     while (looks.length && at - looks[0].at > SPAN_MS) looks.shift();
     const newest = looks.at(-1);
     const live = newest && at - newest.at < OLD_MS;
