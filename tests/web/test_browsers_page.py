@@ -66,7 +66,7 @@ def test_a_form_that_names_no_browser_puts_none_out(house, form, status):
 def test_a_later_browser_may_look_and_nothing_else(house):
     guest, code = let_in(house, PHONE), code_of(house)
     event = happen(house.folders, house.clock.now())
-    for path in ("/", "/live/gate", "/events", f"/events/{event}", "/health.json"):
+    for path in ("/", "/live/gate", "/recordings", f"/events/{event}", "/health.json"):
         page = house.get(path, cookie=guest)
         assert page.status == 200
         for address in ("/pause", "/busy/forget", "/handout", "/cameras", "/setup", "/browsers", "/requests", "/pair"):

@@ -13,7 +13,9 @@ const NEW = { cross: [[20, 60], [80, 60]] }, NEW_AREA = [[35, 35], [65, 35], [65
 const form = document.getElementById("picture"), list = document.getElementById("areas");
 const svg = document.getElementById("drawing"), template = document.getElementById("row");
 const shapes = document.getElementById("shapes"), handles = document.getElementById("handles");
-const [undo, drop, told] = ["undo", "drop", "told"].map((id) => document.getElementById(id));
+const [undo, drop, told, unsaved] = ["undo", "drop", "told", "unsaved"].map((id) => document.getElementById(id));
+const filledIn = () => new URLSearchParams(new FormData(form)).toString();
+const saved = "draft" in unsaved.dataset ? null : filledIn();
 const video = document.querySelector(".stage video");
 let { width, height } = svg.viewBox.baseVal;
 
@@ -163,8 +165,8 @@ function ways(row) {
 
 function knob(at, number, points) {
   const [x, y] = px(at), scale = unit();
-  const text = form.dataset.corner.replace("AREA", label(chosen)).replace("N", number + 1)
-    .replace("X", Math.round(at[0])).replace("Y", Math.round(at[1]));
+  const gaps = { AREA: label(chosen), N: number + 1, X: Math.round(at[0]), Y: Math.round(at[1]) };
+  const text = form.dataset.corner.replace(/AREA|N|X|Y/g, (gap) => gaps[gap]);
   const made = node("g", { class: `knob${number === corner ? " on" : ""}`, tabindex: 0, role: "button",
     "aria-label": text, "data-corner": number },
   node("circle", { class: "hit", cx: x, cy: y, r: HIT_PX * scale }),
@@ -203,6 +205,7 @@ function draw() {
   else if (onShape) shapes.querySelector(`.shape[data-shape="${onShape}"]`)?.focus();
   svg.classList.toggle("armed", fresh !== null);
   undo.disabled = !past.length;
+  unsaved.hidden = filledIn() === saved;
   drop.disabled = !chosen || corners(chosen).length <= least(chosen);
 }
 
@@ -350,10 +353,10 @@ list.addEventListener("click", (event) => {
   if (button) remove(button.closest(".area"));
   else if (event.target.matches("legend")) choose(event.target.closest(".area"));
 });
-list.addEventListener("input", draw);
+form.addEventListener("input", draw);
 list.addEventListener("change", (event) => {
   const row = event.target.closest(".area"), points = corners(row);
-  past.push(typed);
+  if (typed) past.push(typed);
   typed = snapshot();
   if (!isLine(row) && points.length === 2) {          // a line becomes the area around it
     const [x0, y0, x1, y1] = bounds(points);
