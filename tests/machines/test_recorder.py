@@ -126,7 +126,7 @@ def test_apt_installs_it_and_asks_nothing(machine: Emulated, made: Packaged) -> 
 def test_before_pairing_the_page_shows_the_form_alone(machine: Emulated) -> None:
     stranger = phone(machine)
     assert asks_for_the_code(opened(stranger, "/", SLOW_S))
-    assert asks_for_the_code(stranger.get("/events"))
+    assert asks_for_the_code(stranger.get("/recordings"))
 
 
 def test_the_wards_broker_gets_health_motion_and_clips(own: Phone, ward: tuple[int, Ingest]) -> None:
@@ -146,7 +146,7 @@ def test_the_owner_plays_what_was_recorded(own: Phone, ward: tuple[int, Ingest])
     with av.open(io.BytesIO(own.read(f"/clips/{name}.mp4"))) as film:
         pictures = [(frame.width, frame.height) for frame in film.decode(video=0)]
     assert pictures == [SIZE] * clip["frames"]
-    assert "/events/" in own.get("/events").text
+    assert 'data-id="' in own.get("/recordings").text
 
 
 def test_all_roles_fit_beside_each_other(machine: Emulated, own: Phone) -> None:
