@@ -22,12 +22,15 @@ hypothesis.settings.load_profile("taimat")
 # A shell without job control has its background jobs ignore Ctrl-C, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Rooms whose files take minutes: last in line, they would run alone when all others have ended.
-LONGEST = ("systemd", "packages", "browser")
+LONGEST_FIRST = ("systemd", "packages", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest come first; within a room the order stays."""
-    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+    def place(item: pytest.Item) -> int:
+        room = item.path.parent.name
+        return LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST)
+    items.sort(key=place)
 
 
 @dataclass
