@@ -17,9 +17,10 @@ from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
-PAGES = ("/", "/live/gate", "/events/1", "/handout", "/requests", "/cameras", "/cameras/gate", "/cameras/gate/picture",
-         "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing", "/setup/done", "/offline",
-         "/nowhere")
+PAGES = ("/", "/recordings", "/recordings/month", "/recordings/kept", "/live/gate", "/events/1", "/handout", "/sharing",
+         "/requests", "/cameras", "/cameras/gate", "/cameras/gate/picture", "/settings", "/settings/recording/gate",
+         "/settings/retention", "/settings/device", "/settings/afar", "/settings/home", "/browsers", "/pair", "/setup",
+         "/setup/name", "/setup/cameras", "/setup/sharing", "/setup/done", "/offline", "/nowhere")
 AXE = {"axe-core": "4.11.4"}
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 JUDGE = """return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
@@ -30,7 +31,7 @@ TOO_WIDE = """return document.documentElement.scrollWidth > innerWidth && [...do
   .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 120))"""
 REACHABLE = """const seen = each => each.checkVisibility() && !each.closest('[popover]:not(:popover-open)');
 window.wanted = [...document.querySelectorAll('a[href], button, summary, select, input:not([type=hidden])')]
-  .filter(each => seen(each) && each.tabIndex >= 0 && !each.disabled);
+  .filter(each => seen(each) && each.tabIndex >= 0 && !each.disabled && !each.matches('[type=radio]:not(:checked)'));
 return wanted.length"""
 FOCUSED = """const now = document.activeElement, box = now.getBoundingClientRect();
 if (now === document.body) return null;
