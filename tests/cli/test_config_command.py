@@ -14,7 +14,9 @@ from agent.cli.config import document
 from agent.cli.place import user_places
 from agent.config.load import load, parse
 from agent.config.settings import Settings
+from agent.config.zones import SMALLEST, points
 from agent.core.household import consent
+from agent.core.vision.zones.geometry import size_of
 from agent.store import ward_settings
 from agent.store.database import FILE, connect
 from agent.store.ward_settings import Given
@@ -53,7 +55,7 @@ def test_home_is_the_machines_for_root_and_the_users_own_else(tmp_path: Path, mo
     ('[store]\nfodler = "/x"\n', "taimat.toml:2: store.fodler: unknown key; did you mean folder"),
     (CAMERA + "pre_roll_ms = 5000\n", "taimat.toml:4: camera[1].pre_roll_ms: unknown key; did you mean pre_roll_s"),
     (CAMERA + 'fps = "15"\n', "taimat.toml:4: camera[1].fps: takes a whole number of pictures a second"),
-    (CAMERA + "motion.ignore = [[[0, 0], [2, 0]]]\n", "taimat.toml:4: camera[1].motion.ignore: takes areas"),
+    (CAMERA + "motion.ignore = [[[0, 0], [2, 0]]]\n", "taimat.toml:4: camera[1].motion.ignore[1]: takes areas"),
     ('[[camera]]\nsource = "picamera:0"\n', "taimat.toml:1: camera[1].name: is missing"),
     ("[store\n", "taimat.toml:1:1: "),
 ], ids=["unknown key", "wrong unit", "wrong type", "bad polygon", "no name", "no TOML"])
@@ -159,7 +161,8 @@ def test_show_says_when_the_wards_part_is_not_known(tmp_path: Path):
 
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-corners = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=4)
+corners = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=4).filter(
+    lambda area: size_of(points(area)) >= SMALLEST)
 
 
 @given(site=words, days=st.floats(0.01, 365), areas=st.lists(corners, max_size=2))
