@@ -13,7 +13,7 @@ def test_a_damaged_one_goes_on_with_its_key_and_its_rows(folders):
     with contextlib.closing(decisions.connect(folders)) as own, transaction(own):
         before = mark(own)(b"an act")
         meta.put(own, "pairing_code", "AB12CD34")
-        own.executemany("INSERT INTO browser VALUES (?, 'phone', 1, 1)", ((f"{n:064x}",) for n in range(50)))
+        own.executemany("INSERT INTO browser VALUES (?, 'phone', 1, 1, 'owner')", ((f"{n:064x}",) for n in range(50)))
     path = folders.keys / decisions.FILE
     spoiled = random.Random(1).randbytes(1024) + path.read_bytes()[1024:]
     path.write_bytes(spoiled)

@@ -167,7 +167,8 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, stdin: str = "", limit_s: float = HANG_S) -> str:
         """Run a command as root beside the machine's PID 1; its output without the last line end."""
-        done = subprocess.run(["nsenter", "--all", "--target", self.leader, *command],
+        mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        done = subprocess.run(["nsenter", "--all", "--target", self.leader, *command], env=mine,
                               input=stdin, capture_output=True, text=True, timeout=limit_s)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()

@@ -113,7 +113,7 @@ VI = {
         "Máy không có bộ nén hình",
         "Hãy chọn độ phân giải thấp hơn, hoặc dùng camera tự nén H.264."),
     "masks_unsafe": ConditionText(
-        "Vùng che chưa chắc che được, nên máy không ghi camera này",
+        "Vùng che có thể lộ, nên camera này không ghi",
         "Hãy cập nhật gói python3-picamera2 (0.3.33 trở lên), hoặc bỏ vùng che của camera này."),
     "encoder_failed": ConditionText(
         "Bộ nén hình của máy không chạy",
@@ -260,7 +260,7 @@ EN = {
         "This device has no video encoder",
         "Choose a lower resolution, or use a camera that sends H.264 itself."),
     "masks_unsafe": ConditionText(
-        "Hidden places may not stay hidden, so this camera is not recorded",
+        "Masks may not hold: this camera is not recorded",
         "Update the package python3-picamera2 (to 0.3.33 or newer), or remove this camera's masks."),
     "encoder_failed": ConditionText(
         "The device's own video encoder does not work",
