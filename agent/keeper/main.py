@@ -129,6 +129,10 @@ class Keeper:
                 _log.error("%s is damaged: starting anew, which repairs it", self.own.path)
                 self.role.stop.set()
                 return
+            if self.own.replaced():
+                _log.error("%s is another one now: starting anew with that", self.own.path)
+                self.role.stop.set()
+                return
             self._go_on(partial(repair.successor, self.db, self.role.folders, error, self.beat))
         self.card.look(now, failed=self._met_by_card() is not None)
 

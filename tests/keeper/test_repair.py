@@ -175,7 +175,7 @@ def test_damage_that_another_role_meets_is_mended_when_it_says_so(start, folders
 
 
 def test_a_volume_that_is_mounted_late_is_taken_up_with_what_is_on_it(start, folders, tmp_path):
-    """The keeper began on what was there; then the store's folder is another one."""
+    """The keeper began on what was there; then the store's folder is another one: it ends, and begins anew on that."""
     keeper = start()
     keeper.round(asked_for_space=False)
     late = Folders(tmp_path / "late").create()
@@ -183,6 +183,8 @@ def test_a_volume_that_is_mounted_late_is_taken_up_with_what_is_on_it(start, fol
     folders.root.rename(tmp_path / "was")
     late.root.rename(folders.root)
     keeper.round(asked_for_space=False)
+    assert keeper.role.stop.is_set()
+    keeper = start()
     keeper.round(asked_for_space=False)
     assert keeper.fault is None and not keeper.aside
     assert [clip.name for clip in clips.finished(keeper.db)[::-1]] == names
