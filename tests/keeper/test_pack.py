@@ -18,6 +18,7 @@ from agent.store.database import transaction
 from tests.core.cut_material import record_all
 from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
+from tests.rigs.joined import WARD
 from tests.rigs.shelf import OFFSET_MS, put
 from tests.rigs.vault import Vault
 from tests.rigs.wait import until
@@ -28,7 +29,7 @@ def keeper_at_end(folders, clock) -> Keeper:
     """A keeper's life a second after the footage."""
     clock.wall_ms = END_MS + 1000
     clock.mono = (clock.wall_ms - OFFSET_MS) / 1000
-    return keeper_of(folders, clock)
+    return keeper_of(folders, clock, ward=WARD)
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_clip_that_is_not_what_was_signed_is_not_handed_out(keeper, folders):
 
 
 def test_encrypted_footage_is_opened_and_without_its_key_it_is_locked(folders, hand_clock):
-    keeper = keeper_of(folders, hand_clock)
+    keeper = keeper_of(folders, hand_clock, ward=WARD)
     vault = Vault(keeper.db, folders, hand_clock)
     begin_ms = hand_clock.wall_ms
     vault.record()
