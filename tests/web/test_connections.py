@@ -62,8 +62,8 @@ def test_a_connection_that_is_being_answered_does_not_give_way(house: Household,
         capture.settimeout(HANG_S)
         capture.bind(str(asked_at))
         capture.listen()
-        asking = visits("127.0.0.8", b"GET /live/gate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                                     b"Cookie: " + house.cookie.encode() + b"\r\n\r\n")
+        asking = visits("127.0.0.8", b"GET /cameras/gate/picture HTTP/1.1\r\nHost: localhost\r\n"
+                                     b"Connection: close\r\nCookie: " + house.cookie.encode() + b"\r\n\r\n")
         asked, _ = capture.accept()
         for _ in range(SILENT_OF_ONE_PEER_N_MAX + 4):
             visits("127.0.0.8")

@@ -12,8 +12,7 @@ from agent.core.health.report import Report
 from agent.core.household.pause import UNREADABLE, Pause, Pauses
 from agent.host.runtime import camera_socket
 from agent.store import pause
-from agent.web import live as live_view
-from agent.web import words
+from agent.web import still_picture, words
 from agent.web.present_camera import camera_switch, hours_text, house_switch, paused_now, tiles
 from tests.rigs.h264 import movie
 from tests.rigs.household import Household
@@ -107,7 +106,7 @@ def test_without_a_picture_the_snapshot_says_why(house, monkeypatch):
     answer = house.get("/snapshot/gate.jpg")
     assert (answer.status, json.loads(answer.body)) == (503, {"reason": "no_picture"})
     shop.close()
-    monkeypatch.setattr(live_view, "STILL_S", 0.2)
+    monkeypatch.setattr(still_picture, "STILL_S", 0.2)
     path = camera_socket(house.runtime, "snap", "yard")
     slow = SnapshotSocket(path, lambda: house.stop.wait(1) and None, house.clock)
     assert house.get("/snapshot/yard.jpg").status == 503
