@@ -21,7 +21,7 @@ OPEN_BELOW = ("/enter/",)
 # What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.
 OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/requests", "/settings", "/setup",
                 "/sharing/")
-VIEWERS_FORMS = ("/recordings/seen",)   # addresses to which a viewer may send one
+VIEWERS_FORMS = ("/recordings/seen", "/preview/")       # how the addresses begin to which a viewer may send one
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
 # 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
@@ -116,7 +116,7 @@ class AccessMiddleware:
         """The answer to a viewer who asks for what is an owner's; handlers find `is_owner` in the request's state."""
         scope.setdefault("state", {})["is_owner"] = is_owner
         path = scope["path"]
-        free = scope["method"] != "POST" and not path.startswith(OWNERS_BELOW) or path in VIEWERS_FORMS
+        free = scope["method"] != "POST" and not path.startswith(OWNERS_BELOW) or path.startswith(VIEWERS_FORMS)
         return None if is_owner or free else await self._owners_only(Request(scope))
 
     async def _unpaired(self, scope: Scope, headers: Headers, token: str) -> ASGIApp | None:

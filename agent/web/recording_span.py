@@ -182,9 +182,11 @@ class SpanPage:
 
 def _found(db: sqlite3.Connection, asked: SpanAsked) -> SpanFound:
     found = erase.find(db, asked.camera, *asked.span)
+    shown, keys_n = _events(db, found.free), erase.keys_n(db, found.free)
+    if not found.held:
+        return SpanFound(found, shown, shown, keys_n, keys_n)
     both = found.free + found.held
-    return SpanFound(found, _events(db, found.free), _events(db, both), erase.keys_n(db, found.free),
-                     erase.keys_n(db, both))
+    return SpanFound(found, shown, _events(db, both), keys_n, erase.keys_n(db, both))
 
 
 def _events(db: sqlite3.Connection, doomed: Sequence[Clip]) -> list[StoredEvent]:

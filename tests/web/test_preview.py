@@ -11,7 +11,9 @@ import pytest
 
 from agent.store import clips
 from agent.store.database import connect, transaction
+from agent.store.decisions import browsers
 from agent.web import preview
+from agent.web.access import COOKIE
 from tests.core.mp4_material import encode
 from tests.rigs.household import Household
 from tests.rigs.kept import Kept
@@ -45,6 +47,12 @@ def ask(house: Household, where: str) -> dict:
 def copiers() -> list[psutil.Process]:
     """The processes at work that make copies."""
     return [each for each in psutil.Process().children(recursive=True) if preview.PROGRAM in " ".join(each.cmdline())]
+
+
+def test_a_viewer_may_have_one_made(house, kept):
+    with house.decisions() as own, connect(house.folders.root) as db:
+        token = browsers.pair(own, db, "a guest's phone", house.clock.now())
+    assert house.post(address(kept), "", cookie=f"{COOKIE}={token}").status == 200
 
 
 def test_a_copy_is_made_over_clip_borders_and_plays_everywhere(house, kept):
