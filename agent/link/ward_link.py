@@ -91,7 +91,7 @@ class WardLink:
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
         self.membership = MembershipWatch(store, role.clock, role.settings.ward.ward,
-                                          functools.partial(self.leave, WITHDRAWN), self._switched)
+                                          self._left, self._switched)
         connect = functools.partial(self._connect, own_id=own_id, will_delay_s=will_delay_s)
         self._session = Session(connect, role.clock, Backoff(waits), draw)
 
@@ -157,6 +157,11 @@ class WardLink:
                 self._inbound.published(topic)
             case Arrived() if self._inbound:
                 self._inbound.handle(told)
+
+    def _left(self) -> None:
+        """The household is in this ward no more."""
+        self._requests.leave()
+        self.leave(WITHDRAWN)
 
     def _switched(self, withheld: Sequence[Switch]) -> None:
         """The household keeps these parts to itself from now on, and no others."""

@@ -69,6 +69,11 @@ class RequestFlow:
         """Slow down or report the upload that is under way."""
         self._line.turn(self._follower.view, ward_is_up)
 
+    def leave(self) -> None:
+        """The household has left the ward: what is under way stops at once, and the next look tells what is over."""
+        self._line.stop()
+        self.hurry()
+
     def close(self) -> None:
         """Let go of what is under way; it goes on with the next process."""
         self._line.stop()
@@ -104,6 +109,10 @@ class RequestFlow:
             return
         uploader = self._line.begin(request)
         yield Until(lambda: uploader.outcome or not self._line.may_go_on(uploader, self._follower.view))
+        if uploader.outcome is None:        # it is over, or gets nowhere, or there is another file now
+            self._line.stop()
+            self._follower.hurry()
+            yield self._follower.next_look()
         match uploader.outcome:
             case _ if self._request(request_id, "packed") is None:
                 self._line.stop()
@@ -118,9 +127,6 @@ class RequestFlow:
             case NotAccepted(code):
                 self._line.stop()
                 yield from self._fail(request, code)
-            case None:                      # it gets nowhere, or there is another file now
-                self._line.stop()
-                yield self._follower.next_look()
         self._line.release()
 
     def _judge(self, request: WardRequest, receipt: bytes) -> Flow:

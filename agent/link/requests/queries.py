@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agent.host.clock import Instant
 from agent.link import command_log
 from agent.link.answers import News, state
-from agent.store import boots, commands, pins, requests
+from agent.store import boots, commands, membership, pins, requests
 from agent.store.commands import Ordered
 from agent.store.database import transaction
 from agent.store.requests import RequestError, WardRequest
@@ -47,7 +47,8 @@ class OpenRequests:
 def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> OpenRequests:
     """Give up what has waited too long, answer what has changed; with `repeat`, say once more how all of it stands.
 
-    What the ward has cancelled is over for us, also before the keeper has written that down.
+    What the ward has cancelled is over for us, and all of a ward that the household has left, also before the keeper
+    has written that down.
     """
     _give_up(db, now)
     news = _follow(db, now)
@@ -56,7 +57,8 @@ def look(db: sqlite3.Connection, now: Instant, repeat: bool) -> OpenRequests:
         told = {ordered.id for ordered, _ in news}
         news += [(each, each.answer) for each in orders.values()
                  if each.id not in told and state(each.answer) != "accepted"]
-    return OpenRequests(news, {each.id: each for each in requests.open_ones(db) if each.cancel is None}, orders)
+    wanted = [] if membership.has_left(db) else [each for each in requests.open_ones(db) if each.cancel is None]
+    return OpenRequests(news, {each.id: each for each in wanted}, orders)
 
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> News:
