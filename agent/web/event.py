@@ -9,9 +9,10 @@ from starlette.responses import Response
 from agent.host.clock import Clock
 from agent.store import events
 from agent.store.events import StoredEvent
-from agent.web import present_event
+from agent.web import local_days, present_event
 from agent.web.film import FilmHandlers
 from agent.web.films import FilmList, Films, FilmWish
+from agent.web.present_day import DayQuery
 from agent.web.render import Renderer
 from agent.web.store_pool import StorePool
 from agent.web.words import PageWords, local
@@ -60,7 +61,8 @@ class EventPage:
         listed = await self._films.told(found.wish)
         shown = present_event.event_view(found.event, found.unsure, self._clock.now(), said)
         return self._renderer.page(request, "event.html", event=shown, wish=found.wish, older=found.older,
-                                   newer=found.newer, film=_film_view(found.event, listed, said))
+                                   newer=found.newer, film=_film_view(found.event, listed, said),
+                                   day_address=_in_its_day(found.event))
 
     def _find(self, db: sqlite3.Connection, event_id: int) -> FoundEvent | None:
         event = events.get(db, event_id)
@@ -70,6 +72,12 @@ class EventPage:
         later = events.latest(db, None, LOOK_AHEAD_N, event_id + 1 + LOOK_AHEAD_N)
         newer = min((each.id for each in later if each.id > event_id), default=None)
         return FoundEvent(event, bool(present_event.unsure(db, [event])), self._filmed.wish_of(db, event), older, newer)
+
+
+def _in_its_day(event: StoredEvent) -> str:
+    """The address of its moment in its camera's day."""
+    query = DayQuery(local_days.day_of(event.wall_ms), event.camera)
+    return query.address(f"{local(event.wall_ms):%H:%M:%S}") + f"&event={event.id}#film"
 
 
 def _film_view(event: StoredEvent, listed: FilmList, words: PageWords) -> FilmView | None:

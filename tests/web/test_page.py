@@ -1,4 +1,5 @@
 """The page over HTTP, as it is served: what it shows, what it refuses, and how clips come in parts."""
+import html
 import json
 import re
 import socket
@@ -42,6 +43,12 @@ def test_an_event_has_its_player_at_the_right_moment_and_its_neighbours(house):
     assert 'href="/events/1"' in text and 'href="/events/3"' in text
     assert 'href="/live/gate"' in house.get("/events/3").text
     assert house.get("/events/99").status == 404
+
+
+def test_from_an_event_its_day_is_one_tap_away(house):
+    address = html.unescape(re.search(r'href="(/recordings\?[^"]+&amp;event=2#film)"', house.get("/events/2").text)[1])
+    text = house.get(address.partition("#")[0]).text
+    assert 'data-event="2"' in text and 'id="film"' in text
 
 
 def test_the_zones_of_an_event_are_named(house):
