@@ -15,7 +15,7 @@ SMALLEST = 1e-4             # of the picture: less than a few pixels of what the
 CORNERS_MIN, POINTS_MIN = 3, 2      # of an area, of a line
 
 AREA = "at least 3 corners, each [x, y] with 0 <= x, y <= 1 (0, 0 is the top left of the picture)"
-FLAT = "encloses next to nothing: its corners lie on one line"
+FLAT = "encloses next to nothing: its corners lie on one line, or its sides cross"
 LINE = "at least 2 points, each [x, y] with 0 <= x, y <= 1 (0, 0 is the top left of the picture)"
 
 
