@@ -134,11 +134,11 @@ def test_the_wards_broker_gets_health_motion_and_clips(own: Phone, ward: tuple[i
     until(lambda: len({clip["camera"] for clip in told(ingest, "clip").values()}) == 2, "clips of both", SLOW_S)
     assert len({motion["camera"] for motion in told(ingest, "motion").values()}) == 2
 
-    def well() -> dict[str, Any] | None:
+    def all_is_well() -> bool:
         health = ingest.last("health")
-        return health if health and [each["st"] for each in health["cams"]] == ["ok", "ok"] else None
-    health = until(well, "both cameras are well", SLOW_S)
-    assert set(health["roles"].values()) == {"ok"}, health
+        return (bool(health) and [each["st"] for each in health["cams"]] == ["ok", "ok"]
+                and set(health["roles"].values()) == {"ok"})
+    until(all_is_well, "both cameras and all roles are well", SLOW_S)
 
 
 def test_the_owner_plays_what_was_recorded(own: Phone, ward: tuple[int, Ingest]) -> None:
