@@ -1,12 +1,11 @@
 """Which cameras are paused now: the household's word from the store, and each camera's weekly hours."""
 import os
-import time
 from collections.abc import Collection
 from dataclasses import replace
 
 from agent.config.settings import Camera
 from agent.core.household.pause import TRUSTED, UNREADABLE, Paused, all_hours, paused
-from agent.host.clock import Clock, Instant
+from agent.host.clock import Clock, week_min
 from agent.store import pause
 from agent.store.folders import Folders
 
@@ -44,16 +43,9 @@ class PauseWatch:
             self._offset_ms = now.wall_ms - now.mono_ms
         elif self._offset_ms is not None:
             now = replace(now, wall_ms=now.mono_ms + self._offset_ms)
-        week_min = _week_min(now) if self._offset_ms is not None and camera.off else None
-        return paused(camera.name, self._pauses, all_hours(camera.off), week_min, now, camera.name in self._were_off)
+        week = week_min(now.wall_ms) if self._offset_ms is not None and camera.off else None
+        return paused(camera.name, self._pauses, all_hours(camera.off), week, now, camera.name in self._were_off)
 
     def guesses(self, camera: Camera) -> bool:
         """Whether the camera has weekly hours that nobody can tell, for the clock is not to be relied upon."""
         return bool(camera.off) and self._offset_ms is None
-
-
-def _week_min(now: Instant) -> int:
-    """Minutes since Monday 0:00 in the device's time zone, which may be set while we run."""
-    time.tzset()
-    local = time.localtime(now.wall_ms / 1000)
-    return local.tm_wday * 1440 + local.tm_hour * 60 + local.tm_min

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from agent.config import places, zones
+from agent.config import notifications, places, zones
 from agent.config.positions import Path
 from agent.config.settings import Polygon, Sensor, Settings, Sharing
 from agent.config.source import RAW, parse_source
@@ -70,6 +70,8 @@ def expects(key: str, kind: Any) -> str:
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
     if kind == list[str]:
         return "a list of texts in quotes"
+    if get_origin(kind) is list and get_origin(get_args(kind)[0]) is Literal:
+        return f"a list of {expects(key, get_args(kind)[0])}"
     if kind == Polygon:
         return "a list of [x, y] corners with 0 <= x, y <= 1"
     if get_origin(kind) is list:
@@ -158,7 +160,7 @@ def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     if settings.ward.user and not settings.ward.password_file:
         yield ConfigProblem(("ward", "user"),
                             "needs password_file: a file that holds the password alone, readable by the link role only")
-    for where, text in places.faults(settings):
+    for where, text in (*places.faults(settings), *notifications.faults(settings)):
         yield ConfigProblem(where, text)
     for key, text in sharing_faults(settings.sharing):
         yield ConfigProblem(("sharing", key), text)

@@ -48,7 +48,7 @@ def units(settings: Settings) -> dict[str, str]:
         if camera.enabled:
             shared = parse_source(camera.source).scheme in (*NETWORK, "file")
             found["capture@network" if shared else f"capture@{camera.name}"] = "capture"
-    link = {"link": "link"} if settings.ward.enabled or settings.home.enabled else {}
+    link = {"link": "link"} if settings.ward.enabled or settings.home.enabled or settings.notify else {}
     return {**found, "keeper": "keeper", **link, **({"web": "web"} if settings.web.enabled else {})}
 
 

@@ -98,6 +98,7 @@ def _paths(settings: Settings) -> Iterator[tuple[Path, str]]:
     named = {("store", key): getattr(store, key) for key in ("folder", "runtime")}
     named |= {(table, key): value for table, keys in FILES for key in keys
               if (value := getattr(getattr(settings, table), key))}
+    named |= {("notify", index, "url_file"): each.url_file for index, each in enumerate(settings.notify)}
     named |= {("camera", index, "source"): spec.target for index, camera in enumerate(settings.camera)
               if (spec := _spec(camera.source)) and spec.scheme == "file"}
     for path, value in named.items():

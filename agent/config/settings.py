@@ -163,6 +163,20 @@ class Home(Struct, kw_only=True, forbid_unknown_fields=True):
     snapshots: bool = False
 
 
+class Notify(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A phone or another place that gets notifications, and of which events."""
+
+    name: Annotated[Title, Meta(min_length=1)]
+    url_file: str
+    kinds: list[Literal["motion", "tamper"]] = field(default_factory=list)
+    cameras: list[str] = field(default_factory=list)
+    zones: list[str] = field(default_factory=list)
+    hours: list[str] = field(default_factory=list)
+    quiet: list[str] = field(default_factory=list)
+    at_most_every_min: Annotated[int, Meta(ge=1, le=1440)] = 5
+    pictures: bool = False
+
+
 class Web(Struct, kw_only=True, forbid_unknown_fields=True):
     """The household's page."""
 
@@ -202,6 +216,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     ward: Ward = field(default_factory=Ward)
     sharing: Sharing = field(default_factory=Sharing)
     home: Home = field(default_factory=Home)
+    notify: list[Notify] = field(default_factory=list)
     web: Web = field(default_factory=Web)
     recovery: Recovery = field(default_factory=Recovery)
     update: Update = field(default_factory=Update)

@@ -23,8 +23,8 @@ def unit_wishes(settings: Settings) -> dict[str, UnitWish]:
              for name, role in units(settings).items() if role == "capture"}
     cameras = [_without(camera, NOT_FOR_KEEPER) for camera in settings.camera]
     found["taimat-keeper.service"] = UnitWish(_digest(
-        settings.store, settings.log, settings.ward, settings.sharing, settings.home.enabled, settings.recovery,
-        cameras))
+        settings.store, settings.log, settings.ward, settings.sharing, settings.home.enabled, settings.notify,
+        settings.recovery, cameras))
     found["taimat-link.service"] = UnitWish(_digest(_without(settings, ("web",))), wanted="link" in units(settings))
     if settings.web.enabled:
         found["taimat-web.service"] = UnitWish(_digest(_without(settings, ("recovery",))))

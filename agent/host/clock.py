@@ -50,6 +50,13 @@ class SystemClock:
         return Instant(self.boot, int(self.mono_s() * 1000), time.time_ns() // 1_000_000, self._read_state())
 
 
+def week_min(wall_ms: int) -> int:
+    """Minutes since Monday 0:00 in the device's time zone, which may be set while we run."""
+    time.tzset()
+    local = time.localtime(wall_ms / 1000)
+    return local.tm_wday * 1440 + local.tm_hour * 60 + local.tm_min
+
+
 def at(now: Instant, mono_ms: int) -> Instant:
     """The same boot at another moment: the wall clock is moved by as much as the monotonic one."""
     return Instant(now.boot, mono_ms, now.wall_ms + mono_ms - now.mono_ms, now.clock)

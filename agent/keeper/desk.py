@@ -28,6 +28,7 @@ from agent.core.contract.decisions import (
     DecisionAnswer,
     EraseSpan,
     GiveRole,
+    HandOutEvent,
     HoldClips,
     JoinWard,
     KnowBrowser,
@@ -42,6 +43,7 @@ from agent.core.contract.decisions import (
     Question,
     Questions,
     ReleaseClips,
+    TryNotify,
     UnpairBrowser,
     UseFirstCode,
     ViewerQuestion,
@@ -56,6 +58,7 @@ from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
 from agent.keeper import command_keys
 from agent.keeper.footage_desk import FootageDesk
+from agent.keeper.notify_desk import NotifyDesk
 from agent.keeper.sharing_desk import SharingDesk
 from agent.keeper.ward_signature import WardSignature
 from agent.store import ledger, meta, pause
@@ -82,7 +85,12 @@ class DecisionDesk:
     home: bool = False                      # Home Assistant may pause
     lock: access.PairingLock = field(default_factory=access.PairingLock)
     store: Store = field(default_factory=Store)
+    notify: NotifyDesk = field(init=False)
     erased: Callable[[], object] = lambda: None     # files of erased clips are to go
+
+    def __post_init__(self) -> None:
+        """Notifications go by the settings, too."""
+        self.notify = NotifyDesk(self.signature.settings, self.folders)
 
     def open(self, runtime: Path) -> SocketServer:
         """Listen in the runtime folder. Raises OSError."""
@@ -101,7 +109,7 @@ class DecisionDesk:
 
     def _answer(self, question: Question, user: int) -> DecisionAnswer:
         from_home = isinstance(question, PauseFromHome)
-        from_link = from_home or isinstance(question, ChangeCommandKeys)
+        from_link = from_home or isinstance(question, ChangeCommandKeys | HandOutEvent)
         by = "" if isinstance(question, UseFirstCode) else LINK_USER if from_link else PAGE_USER
         if not is_from(user, by) or (from_home and not self.home):
             _log.error("user %d asked as %s, and may not", user, by or "root")
@@ -116,6 +124,8 @@ class DecisionDesk:
                     self._pause([question.camera], question.paused, None, "home")
                 case UseFirstCode(code=code):
                     return DecisionAnswer(why="" if browsers.use_first_code(own, code) else "too_late")
+                case HandOutEvent():
+                    return self.notify.hand_out(db, question, self.clock.now())
                 case ChangeCommandKeys(command=command):
                     why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
                     return DecisionAnswer(why=why)
@@ -160,6 +170,8 @@ class DecisionDesk:
                 return DecisionAnswer(waiting={each.request: each.digest for each in decided.waiting(own)})
             case DecideRequest():
                 return self._decide(own, db, question)
+            case TryNotify(to=to):
+                return self.notify.order_trial(db, to, self.clock.now())
             case MarkSeen() | HoldClips() | ReleaseClips() | EraseSpan():
                 footage = FootageDesk(self.folders, self.store, self.erased)
                 return DecisionAnswer(why=footage.answer(own, db, question, self.clock.now()))

@@ -30,7 +30,7 @@ from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import clips, identity, privacy
+from agent.store import clips, identity, notify, privacy
 from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError, is_damage
@@ -83,6 +83,7 @@ class Keeper:
         """
         now = self.role.clock.now()
         identity.name(self.role.folders, self.db)
+        notify.forget_others(self.db, {each.name for each in self.role.settings.notify})
         consent.follow(self.own, self.db, now)      # a mended database may know of no ward, which is to be told
         repair.tell(self.db, self.role.folders, now)
         self.timekeeper.recall(self.db, now)

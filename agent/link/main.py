@@ -30,6 +30,9 @@ from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
 from agent.link.home.thread import HomeThread
 from agent.link.inbound import Inbound
+from agent.link.notify.notifier import WAITS as NOTIFY_WAITS
+from agent.link.notify.notifier import NotifyContext
+from agent.link.notify.thread import NotifyThread
 from agent.link.outbox_bound import OutboxBacklog, OutboxMeter
 from agent.link.presence import Presence
 from agent.link.report import Reporter
@@ -66,6 +69,7 @@ class LinkTempo:
     pace: OutboxPace = field(default_factory=OutboxPace)
     will_delay_s: int = 30
     home: Waits = WAITS
+    notify: Waits = NOTIFY_WAITS
     upload: Waits = UPLOAD_WAITS
     update: Waits = UPDATE_WAITS
 
@@ -85,6 +89,8 @@ class Link:
         own_id = _name(role)
         self._inbox = Inbox(role.runtime, "link")
         self._home = _at_home(role, own_id, store, tempo, draw)
+        self._notify = NotifyThread(NotifyContext(
+            settings, role.folders, role.runtime, clock, draw, tempo.notify)) if settings.notify else None
         writer = EventWriter(store, clock, written.set)
         self._audit = audit = Audit(writer, clock)
         self._drain = Drain(store, clock, audit, settings.ward.delivery, tempo.pace, written)
@@ -124,6 +130,9 @@ class Link:
         if self._home:
             self._home.start()
             ends.callback(self._home.leave)
+        if self._notify:
+            self._notify.start()
+            ends.callback(self._notify.leave)
         if self._ward:
             self._requests.start()
             ends.callback(lambda ward: ward.leave(self._why_stopped()), self._ward)
@@ -131,6 +140,8 @@ class Link:
             _log.info("ward disabled: nothing is told to anybody; see [ward] enabled")
         if self._home:
             ends.callback(self._home.end)       # it leaves while we say goodbye to the ward
+        if self._notify:
+            ends.callback(self._notify.end)
         signal.set_wakeup_fd(self._store.bell(), warn_on_full_buffer=False)
         ends.callback(signal.set_wakeup_fd, -1)
         while not self._role.stop.is_set():
@@ -171,6 +182,8 @@ class Link:
             heard = self._inbox.receive(0)
             if self._home and heard:
                 self._home.hear(heard)
+            if self._notify and heard:
+                self._notify.hear(heard)
             match heard:
                 case Beat() as beat:
                     self._reporter.receive(beat)
@@ -198,6 +211,7 @@ class Link:
         home, home_detail = self._home.state() if self._home else (None, None)
         own = LinkFacts(
             broker="off", config_fault=self._role.config_problem, home=home, home_detail=home_detail,
+            notify_fault=self._notify.fault or None if self._notify else None,
             outbox_n=backlog.n, outbox_oldest_s=backlog.old_s, outbox_b=backlog.bytes,
             quarantine_n=backlog.quarantine_n, security_n=self._audit.seen_n, store_fault=self._store.fault,
             card_fault=self._store.card_fault,

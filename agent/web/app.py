@@ -35,6 +35,7 @@ from agent.web.home_broker import HomeBrokerPage
 from agent.web.live import LiveHandlers, LiveStreams
 from agent.web.looks import LooksPage
 from agent.web.media import MediaFiles
+from agent.web.notify_page import NotifyPage
 from agent.web.outcome import OutcomePage
 from agent.web.pages import Pages
 from agent.web.pair import PairPage
@@ -198,6 +199,7 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
     choices = SettingsPages(settings, parts.pool, parts.folders, SetupFolders.beside(Path(settings.store.runtime)),
                             renderer, parts.clock, desk)
     home = HomeBrokerPage(settings.home, renderer, desk)
+    phones = NotifyPage(settings, parts.pool, parts.browsers, renderer, parts.clock, desk)
     steps, outcome = SetupPages(settings, renderer, desk), OutcomePage(renderer, desk)
     return [
         Route("/cameras", seen.show, methods=["GET"]),
@@ -224,6 +226,10 @@ def _setup_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/settings/afar", choices.set_afar, methods=["POST"]),
         Route("/settings/home", home.show, methods=["GET"]),
         Route("/settings/home", home.change, methods=["POST"]),
+        Route("/settings/notify", phones.show, methods=["GET"]),
+        Route("/settings/notify/try", phones.attempt, methods=["POST"]),
+        Route("/settings/notify/{n:int}", phones.one, methods=["GET"]),
+        Route("/settings/notify/{n:int}", phones.change, methods=["POST"]),
         Route("/saving", outcome.show),
         Route("/saving.json", outcome.tell),
     ]

@@ -49,7 +49,7 @@ class SettingsPages:
         last = present_settings.last_change(self._setup.last(), self._settings, self._clock.now().wall_ms, said)
         return await self._page(
             request, "settings.html", last=last, device=self._settings.device, home=self._settings.home,
-            afar=self._settings.web.afar,
+            afar=self._settings.web.afar, notify=[each.name for each in self._settings.notify],
             cameras=[present_settings.camera_line(camera, said) for camera in self._settings.camera],
             kept=present_settings.days_text(self._settings.store.keep_days, said))
 

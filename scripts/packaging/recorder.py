@@ -32,7 +32,8 @@ RELATIONS = {
         "zlib1g", "sqlite3", "avahi-daemon", "systemd (>= 257)")),
     # Masks of a Pi camera are safe from that version on; the agent looks at the one that it finds, too.
     "Recommends": "python3-picamera2 (>= 0.3.33), unattended-upgrades",
-    "Suggests": "taimat-board, python3-yaml"}       # which reads cloud-init's files for `taimat card check`
+    # Notifications; cloud-init's files, which `taimat card check` reads.
+    "Suggests": "taimat-board, apprise (>= 1.9.3), python3-yaml"}
 SUMMARY = "video recorder that a household owns and a ward can rely on"
 DESCRIPTION = """
 Records the cameras of a house: those of a Raspberry Pi, of USB, and in the network (RTSP). It looks for motion, keeps

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.config.settings import Camera
+from agent.config.settings import Camera, Notify
 from agent.core.contract.facts import CameraFacts
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium a
 
 PAGES = ("/", "/recordings", "/recordings/month", "/recordings/kept", "/live/gate", "/events/1", "/handout", "/sharing",
          "/requests", "/cameras", "/cameras/gate", "/cameras/gate/picture", "/settings", "/settings/recording/gate",
-         "/settings/retention", "/settings/device", "/settings/afar", "/settings/home", "/browsers", "/pair", "/setup",
-         "/setup/name", "/setup/cameras", "/setup/sharing", "/setup/done", "/offline", "/nowhere")
+         "/settings/retention", "/settings/device", "/settings/afar", "/settings/home", "/settings/notify",
+         "/settings/notify/0", "/settings/notify/1", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras",
+         "/setup/sharing", "/setup/done", "/offline", "/nowhere")
 AXE = {"axe-core": "4.11.4"}
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 JUDGE = """return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
@@ -51,6 +52,7 @@ def house(tmp_path_factory) -> Iterator[Household]:
     house = Household(tmp_path_factory.mktemp("house"), may_change=True, title="Nhà bà Sáu", cameras=[
         Camera(name="gate", title="Cổng trước", source="file:/gate.mp4", off=["Mon 07:00-17:00"]),
         Camera(name="yard", title="Sân sau", source="file:/yard.mp4")])
+    house.settings.notify = [Notify(name="Điện thoại Mai", url_file="/none", cameras=["gate"], quiet=["22:00-06:00"])]
     for camera in ("gate", "yard"):
         happen(house.folders, house.clock.now(), camera, zones=["cổng"])
     happen(house.folders, house.clock.now(), "gate", done=False)

@@ -19,8 +19,10 @@ from agent.core.contract.setup import (
     LocalCamera,
     PairingState,
     RemoveCamera,
+    RemoveNotify,
     SetDevice,
     SetHome,
+    SetNotify,
     SetupResult,
     UndoChange,
 )
@@ -160,6 +162,35 @@ def test_a_broker_s_password_is_in_a_file_of_root_s_and_nowhere_else(place: Plac
     assert not other.exists() and not list(place.config.parent.glob("home.password.*"))
     told = "".join(path.read_text() for path in (place.runtime / "setup").iterdir())
     assert "geheim" not in told
+
+
+def test_a_phone_s_address_is_in_a_file_of_root_s_as_long_as_the_phone_is_there(place: Place):
+    place.run()
+    added = place.ask(SetNotify(name="Mai", url="ntfys://h/secret-1", pictures=True))
+    place.run()
+    assert place.doors.result(added).done
+    mai = load(place.config).notify[0]
+    assert mai.pictures and Path(mai.url_file).read_text() == "ntfys://h/secret-1"
+    assert oct(Path(mai.url_file).stat().st_mode)[-3:] == "640" and "secret" not in place.config.read_text()
+    assert place.doors.last().what == "notify" and place.doors.last().keys == ["pictures", "url"]
+    place.ask(SetNotify(name="Mai", url="ntfys://h/secret-2", at_most_every_min=15))
+    place.run()
+    mai = load(place.config).notify[0]
+    assert (mai.pictures, mai.at_most_every_min, Path(mai.url_file).read_text()) == (True, 15, "ntfys://h/secret-2")
+    removed = place.ask(RemoveNotify(name="Mai"))
+    place.run()
+    assert load(place.config).notify == [] and Path(mai.url_file).exists(), "for it can be put back"
+    place.ask(UndoChange(of=removed))
+    place.run()
+    assert load(place.config).notify == [mai]
+    place.ask(RemoveNotify(name="Mai"))
+    place.run()
+    unknown = place.ask(RemoveNotify(name="Mai"))
+    place.ask(SetDevice(title="Nhà"))
+    place.run()
+    assert place.doors.result(unknown).problem == "unknown_notify"
+    assert not list(place.config.parent.glob("notify.url.*"))
+    assert "secret" not in "".join(path.read_text() for path in (place.runtime / "setup").iterdir())
 
 
 def test_what_an_editor_has_changed_since_is_not_undone(place: Place):

@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 
 from agent.cli.setup.changes import SettingsRefused, changed
 from agent.config.load import TEMPLATE, parse
-from agent.config.settings import Camera, Motion, Sensor, Settings, Zone
+from agent.config.settings import Camera, Motion, Notify, Sensor, Settings, Zone
 from agent.core.contract.setup import (
     CAMERAS_MAX,
     AddCamera,
     ChangeCamera,
     MotionKeys,
     RemoveCamera,
+    RemoveNotify,
     SensorKeys,
     SetDevice,
     SetHome,
+    SetNotify,
     SetSharing,
     SetStore,
     SetTable,
@@ -238,18 +240,29 @@ def test_whatever_is_drawn_the_file_says_that_or_stays(zones: list[WholeZone], m
     ChangeCamera(name="yard", sensor=SensorKeys(flip="both", exposure_ev=-0.5, night_fps=5)),
     SetStore(keep_days=5, keep_continuous_days=1.5), SetSharing(default="never", allow=["fire"], snapshots="ask"),
     SetHome(enabled=True, host="192.168.1.5", port=1884, tls=True, snapshots=True), SetWard(enabled=False),
+    SetNotify(name="Mai", kinds=["tamper"], cameras=["gate"], zones=["sân"], hours=["22:00-06:00"], quiet=["Sun"],
+              at_most_every_min=15, pictures=True),
     SetWeb(afar=["100.64.0.0/10", "fd7a:115c:a1e0::/48"])])
 def test_each_key_of_the_contract_is_set_and_comments_stay(change: TextChange):
-    for text in (OWN, changed(OWN, change, "f")):
-        after = changed(text, change, "f")
+    secret = {"url_file": "/etc/taimat/u"} if isinstance(change, SetNotify) else {}
+    for text in (OWN, changed(OWN, change, "f", secret)):
+        after = changed(text, change, "f", secret)
         said = tomllib.loads(after)
         table = said[change.TABLE] if isinstance(change, SetTable) else next(
-            camera for camera in said["camera"] if camera["name"] == change.name)
+            each for each in said["notify" if secret else "camera"] if each["name"] == change.name)
         for key, value in keys_set(change).items():
             assert table[key] == ({**table[key], **value} if isinstance(value, dict) else value)
         assert [line for line in OWN.splitlines() if line.startswith("#") and line not in after.splitlines()] == []
         for comment in ("# ban đêm", "# cổng", "# đủ", "# bà không đọc tiếng Anh"):
             assert comment in after
+
+
+def test_a_camera_that_notifications_are_about_stays():
+    notified = changed(OWN, SetNotify(name="Mai", cameras=["gate"]), "f", {"url_file": "/u"})
+    with pytest.raises(SettingsRefused, match="Mai names gate") as refused:
+        changed(notified, RemoveCamera(name="gate"), "f")
+    assert refused.value.problem == "camera_notified"
+    assert "notify" not in tomllib.loads(changed(notified, RemoveNotify(name="Mai"), "f"))
 
 
 def test_the_ledger_hears_keys_and_no_values():
@@ -261,5 +274,6 @@ def test_the_ledger_hears_keys_and_no_values():
 def test_every_key_of_the_contract_is_one_of_the_configuration():
     settings = Settings()
     tables = [(each, type(getattr(settings, each.TABLE))) for each in SetTable.__args__]
-    for kind, known in [*tables, (ChangeCamera, Camera), (MotionKeys, Motion), (SensorKeys, Sensor), (WholeZone, Zone)]:
-        assert set(kind.__struct_fields__) - {"password"} <= set(known.__struct_fields__)
+    for kind, known in [*tables, (ChangeCamera, Camera), (MotionKeys, Motion), (SensorKeys, Sensor), (WholeZone, Zone),
+                        (SetNotify, Notify)]:
+        assert set(kind.__struct_fields__) - {"password", "url"} <= set(known.__struct_fields__)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.config.check import ConfigProblem, check_table
 from agent.config.load import TEMPLATE, ConfigError, keep_as_good, load, load_or_last_good, parse
 from agent.config.positions import positions
-from agent.config.settings import Settings, Zone
+from agent.config.settings import Notify, Settings, Zone
 from agent.core.passwords import redact
 
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://u:secret@host/1"\n'
@@ -121,10 +121,12 @@ def test_the_template_has_every_key_with_its_default():
             assert name in given, f"{name} is not in default.toml"
             if isinstance(value, msgspec.Struct):
                 compare(given[name], value)
-            elif name not in ("name", "source", "camera", "zone"):
+            elif name not in ("name", "source", "camera", "zone", "notify"):
                 assert given[name] == value, name
 
     compare({k: v for k, v in table.items() if k != "camera"} | {"camera": []}, Settings())
+    place = table["notify"][0]
+    compare(place, Notify(name=place["name"], url_file=place["url_file"]))
     kind = Settings.__annotations__["camera"].__args__[0]
     compare(camera, msgspec.convert({"name": camera["name"], "source": camera["source"]}, kind))
     compare(camera["zone"][0], Zone(name=camera["zone"][0]["name"]))

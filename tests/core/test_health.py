@@ -127,6 +127,7 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("motion_blind", "warn", facts(unit(cameras=[camera(luma_fps=0.0)]))),
     ("broker_unreachable", "warn", facts(unit("link", broker="unreachable"))),
     ("broker_refused", "warn", facts(unit("link", broker="refused", broker_detail="not authorised"))),
+    ("notifications_wait", "warn", facts(unit("link", notify_fault="unreachable"))),
     ("outbox_growing", "warn", facts(unit("link", broker="connected", outbox_n=1500))),
     ("outbox_growing", "warn", facts(unit("link", broker="connected", outbox_n=3, outbox_oldest_s=1000))),
 ])
@@ -170,6 +171,7 @@ UNREACHABLE = {"state": "retrying", "fault": "camera_unreachable"}
     (["camera_unreachable"], facts(unit(cameras=[camera(tampered=("covered",), **UNREACHABLE)]))),
     (["network_down"], facts(unit(cameras=[camera(**UNREACHABLE)]), unit("link", broker="connected"), net_up=False)),
     (["network_down"], facts(unit("link", broker="unreachable", outbox_n=2000), net_up=False, clock="unset")),
+    (["network_down"], facts(unit("link", notify_fault="unreachable"), net_up=False)),
     (["clock_unset"], facts(unit("link", broker="refused", outbox_n=2000), clock="unset")),
     (["broker_refused"], facts(unit("link", broker="refused", outbox_n=2000))),
     # two faults that have nothing to do with each other are both told, the worse first

@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = LinkTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
               pace=OutboxPace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1,
               home=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
+              notify=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4, hopeless_s=(0.5, 1.0)),
               upload=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4),
               update=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4))
 

@@ -5,13 +5,24 @@ and passes the checks of `taimat config check`.
 """
 import copy
 import tomllib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from agent.cli.setup.refusal import SettingsRefused
 from agent.config import toml_text
 from agent.config.load import ConfigError, parse
 from agent.config.source import NETWORK, is_on_board, parse_source
-from agent.core.contract.setup import CAMERAS_MAX, AddCamera, ChangeCamera, RemoveCamera, TextChange, keys_set
+from agent.core.contract.setup import (
+    CAMERAS_MAX,
+    AddCamera,
+    ChangeCamera,
+    RemoveCamera,
+    RemoveNotify,
+    SetNotify,
+    TextChange,
+    keys_set,
+)
 from agent.core.household.camera_names import RESERVED
 
 BOM = "\ufeff"
@@ -19,12 +30,12 @@ BOM = "\ufeff"
 Toml = dict[str, Any]
 
 
-def changed(text: str, change: TextChange, file: str, password_file: str | None = None) -> str:
+def changed(text: str, change: TextChange, file: str, secret: Mapping[str, str] = MappingProxyType({})) -> str:
     """The text with the change made; `file` names it in what is said. Raises SettingsRefused.
 
-    `password_file` has the password of a SetHome, if that brings one; "": there is none from now on.
+    `secret` is the key of the file where root has put the change's secret, if that brings one: "" for none from now on.
     """
-    keys = keys_set(change) | ({} if password_file is None else {"password_file": password_file})
+    keys = keys_set(change) | secret
     mark, crlf = text.startswith(BOM), "\r\n" in text
     plain = text.removeprefix(BOM).replace("\r\n", "\n")
     try:
@@ -61,6 +72,12 @@ def _edited(text: str, table: Toml, change: TextChange, keys: Toml) -> str:
                 return toml_text.remove_table(text, ("camera", _place(table, name)))
             case ChangeCamera(name=name):
                 return toml_text.set_key(text, ("camera", _place(table, name)), keys)
+            case RemoveNotify(name=name):
+                return toml_text.remove_table(text, ("notify", _place(table, name, "notify")))
+            case SetNotify(name=name) if _has(table, name):
+                return toml_text.set_key(text, ("notify", _place(table, name, "notify")), keys)
+            case SetNotify(name=name):
+                return toml_text.add_to_array(text, "notify", {"name": name, **keys})
         return toml_text.set_key(text, (change.TABLE,), keys)
     except (LookupError, TypeError, ValueError) as error:
         raise SettingsRefused("broken_file", f"only a person can change what is written like this: {error}") from error
@@ -75,9 +92,19 @@ def _altered(table: Toml, change: TextChange, keys: Toml) -> Toml:
             _demand_new(cameras, name)
             wanted["camera"] = [*cameras, _as_camera(change)]
         case RemoveCamera(name=name):
+            _demand_unnotified(table, name)
             del cameras[_place(table, name)]
             if not cameras:
                 del wanted["camera"]
+        case RemoveNotify(name=name):
+            there = _place(table, name, "notify")
+            del wanted["notify"][there]
+            if not wanted["notify"]:
+                del wanted["notify"]
+        case SetNotify(name=name) if _has(table, name):
+            _merge(wanted["notify"][_place(table, name, "notify")], keys)
+        case SetNotify(name=name):
+            wanted["notify"] = [*wanted.get("notify", []), {"name": name, **keys}]
         case ChangeCamera(name=name):
             _merge(cameras[_place(table, name)], keys)
         case _:
@@ -100,12 +127,24 @@ def _merge(into: Toml, values: Toml) -> None:
             into[key] = value
 
 
-def _place(table: Toml, name: str) -> int:
-    """The camera's place in the file. Raises SettingsRefused."""
-    for place, camera in enumerate(table.get("camera", [])):
-        if camera["name"] == name:
+def _place(table: Toml, name: str, array: str = "camera") -> int:
+    """The place in the file of the [[array]]'s table of that name. Raises SettingsRefused."""
+    for place, each in enumerate(table.get(array, [])):
+        if each["name"] == name:
             return place
-    raise SettingsRefused("unknown_camera", f"no camera of the configuration is called {name}")
+    raise SettingsRefused("unknown_camera" if array == "camera" else "unknown_notify",
+                          f"no {array} of the configuration is called {name}")
+
+
+def _has(table: Toml, name: str) -> bool:
+    return any(each["name"] == name for each in table.get("notify", []))
+
+
+def _demand_unnotified(table: Toml, name: str) -> None:
+    """That no notification is about this camera: without its name one could be about all. Raises SettingsRefused."""
+    for each in table.get("notify", []):
+        if name in each.get("cameras", []):
+            raise SettingsRefused("camera_notified", f"[[notify]] {each['name']} names {name}: change that first")
 
 
 def _demand_new(cameras: list[Toml], name: str) -> None:

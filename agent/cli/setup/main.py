@@ -18,10 +18,9 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from msgspec import UNSET
 
 from agent import __version__
-from agent.cli.setup import home_password, systemd
+from agent.cli.setup import secret_files, systemd
 from agent.cli.setup.kept import keep, newest, text_before
 from agent.cli.setup.notice import NoticePlaces
 from agent.cli.setup.refusal import SettingsRefused
@@ -32,11 +31,11 @@ from agent.core.contract.setup import (
     LastChange,
     LocalCamera,
     LocalCameras,
-    SetHome,
     SetupRequest,
     SetupResult,
     UndoChange,
     in_short,
+    secret_of,
 )
 from agent.core.passwords import redact
 from agent.core.unit_plan import UnitWish, plan
@@ -97,7 +96,7 @@ class Setup:
         self._let_roles_read()
         for request, fresh in self._collected():
             self._tell(partial(self.folders.tell, self._answer(request, fresh)))
-            self._forget_passwords()
+            self._forget_secrets()
         settings, problem = self._settings()
         if settings is None:
             _log.error("no unit was touched: %s", redact(problem))
@@ -160,11 +159,11 @@ class Setup:
         kept = newest(self.config)
         return kept.change if kept else None
 
-    def _forget_passwords(self) -> None:
-        """Those of the household's broker that no text names any more."""
+    def _forget_secrets(self) -> None:
+        """Those that no text names any more."""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             kept = newest(self.config)
-            home_password.tidy(self.config, [self.config.read_text(encoding="utf-8"), kept.before if kept else ""])
+            secret_files.tidy(self.config, [self.config.read_text(encoding="utf-8"), kept.before if kept else ""])
 
     def _collected(self) -> list[tuple[SetupRequest, bool]]:
         with contextlib.suppress(FileNotFoundError):
@@ -181,7 +180,7 @@ class Setup:
             if isinstance(change, UndoChange):
                 self._rewrite(request, lambda text: text_before(self.config, change.of))
             else:
-                secret = self._password_file(request)
+                secret = self._secret_file(request)
                 self._rewrite(request, lambda text: changed(text, change, str(self.config), secret))
         except SettingsRefused as refused:
             _log.warning("change %s: %s: %s", request.id, refused.problem, refused)
@@ -192,12 +191,12 @@ class Setup:
         _log.info("change %s is made: %s", request.id, in_short(request.change))
         return SetupResult(id=request.id, done=True)
 
-    def _password_file(self, request: SetupRequest) -> str | None:
-        """Where the password of a change is now; None: it brings none. Raises OSError."""
-        change = request.change
-        if not isinstance(change, SetHome) or change.password is UNSET:
-            return None
-        return home_password.keep(self.config, request.id, change.password) if change.password else ""
+    def _secret_file(self, request: SetupRequest) -> dict[str, str]:
+        """The key of the file where a change's secret is now: "" where there is to be none. Raises OSError."""
+        if (found := secret_of(request.change)) is None:
+            return {}
+        key, secret = found
+        return {key: secret_files.keep(self.config, key, request.id, secret) if secret else ""}
 
     def _rewrite(self, request: SetupRequest, change: Callable[[str], str]) -> None:
         """Replace the file by its changed text, also while an editor writes it, and keep the old one.

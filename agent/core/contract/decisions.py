@@ -121,6 +121,12 @@ class AskSetup(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, ta
     over: bool = False
 
 
+class TryNotify(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="try_notify"):
+    """Send a trial to a place of `[[notify]]`; the answer's `change` is its id, and the link tells how it went."""
+
+    to: str                         # its name
+
+
 class MarkSeen(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="seen"):
     """Somebody has looked at these events."""
 
@@ -169,6 +175,14 @@ class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag
     paused: bool
 
 
+class HandOutEvent(Question, kw_only=True, frozen=True, omit_defaults=True, tag="notify"):
+    """The link is about to tell a place of `[[notify]]` of events: put it into the ledger, and hand out the picture."""
+
+    to: str                         # its name
+    event: int                      # the newest
+    events_n: int
+
+
 class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True, tag="keys"):
     """Obey other keys of the ward, by its own word, which the link hands on."""
 
@@ -177,7 +191,7 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | GiveRole | NewCode | ListRequests
              | DecideRequest | PauseCameras | ChangeSettings | JoinWard | AskSharing | AskSetup | MarkSeen | HoldClips
-             | ReleaseClips | EraseSpan | PauseFromHome | ChangeCommandKeys | UseFirstCode)
+             | ReleaseClips | EraseSpan | TryNotify | PauseFromHome | HandOutEvent | ChangeCommandKeys | UseFirstCode)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
@@ -213,4 +227,5 @@ class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     setup: Literal["", "waits", "over"] = ""        # "": nobody changes settings here
     change: str = ""                # the id of a change of settings; what became of it: agent/host/setup_folders.py
     sharing: SharingState = SharingState()
+    picture: bytes = b""            # JPEG
     waiting: dict[str, str] = {}    # requests for the household to decide on, each with WardRequest.digest

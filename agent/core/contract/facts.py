@@ -99,6 +99,7 @@ class LinkFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="l
     broker_detail: str | None = None
     home: Literal["off", "connected", "unreachable"] | None = None
     home_detail: str | None = None
+    notify_fault: str | None = None       # why a phone gets no notifications: core.contract.notify_send
     outbox_n: int | None = None           # messages that wait
     outbox_b: int | None = None
     outbox_oldest_s: float | None = None
@@ -151,7 +152,7 @@ class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):
     """Something has changed in the store: look now instead of at the next tick."""
 
     what: str       # outbox | clips | requests | settings | space | erase | keys | database | updates | browsers
-                    # | membership
+                    # | membership | notify
 
 
 Message = Beat | Poke

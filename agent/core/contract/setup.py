@@ -19,12 +19,13 @@ Address = Annotated[str, Meta(max_length=1000)]         # of a picture, as in `s
 ShownCode = Annotated[str, Meta(pattern=r"^([0-9A-Z]{8})?\Z")]       # a console would obey other characters
 
 Problem = Literal["", "late", "broken_file", "not_valid", "not_allowed", "unknown_camera", "name_taken",
-                  "too_many_cameras", "not_last", "card"]
+                  "too_many_cameras", "not_last", "camera_notified", "unknown_notify", "card"]
 CAMERAS_MAX = 32
 
 Number = int | float                    # 5 stays 5 in the file, and is not 5.0
 Area = Annotated[list[tuple[Number, Number]], Meta(max_length=64)]    # corners as fractions (0..1) of width and height
 Areas = Annotated[list[Area], Meta(max_length=32)]
+WeekHours = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=32)]
 Purposes = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=32)]
 
 
@@ -83,7 +84,7 @@ class ChangeCamera(SetupChange, kw_only=True, frozen=True, tag="change_camera"):
     sub: Address | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     record: Literal["motion", "continuous", "both"] | UnsetType = UNSET
-    off: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=32)] | UnsetType = UNSET
+    off: WeekHours | UnsetType = UNSET
     audio: bool | UnsetType = UNSET
     cool_down_s: Number | UnsetType = UNSET
     masks: Areas | UnsetType = UNSET
@@ -153,6 +154,26 @@ class SetHome(SetupChange, kw_only=True, frozen=True, tag="home"):
     snapshots: bool | UnsetType = UNSET
 
 
+class SetNotify(SetupChange, kw_only=True, frozen=True, tag="notify"):
+    """Send notifications to another place, or to one of that name in another way; what is absent stays as it is."""
+
+    name: Title
+    url: Address | UnsetType = UNSET            # root puts it into a file of its own
+    kinds: list[Literal["motion", "tamper"]] | UnsetType = UNSET
+    cameras: Annotated[list[CameraName], Meta(max_length=CAMERAS_MAX)] | UnsetType = UNSET
+    zones: Annotated[list[Annotated[str, Meta(max_length=20)]], Meta(max_length=32)] | UnsetType = UNSET
+    hours: WeekHours | UnsetType = UNSET
+    quiet: WeekHours | UnsetType = UNSET
+    at_most_every_min: int | UnsetType = UNSET
+    pictures: bool | UnsetType = UNSET
+
+
+class RemoveNotify(SetupChange, kw_only=True, frozen=True, tag="remove_notify"):
+    """Send nothing to that place any more."""
+
+    name: Title
+
+
 class SetWeb(SetupChange, kw_only=True, frozen=True, tag="web"):
     """Set from where the page may be looked at, beside the house's own networks. The list is the whole list."""
 
@@ -170,27 +191,36 @@ class UndoChange(SetupChange, kw_only=True, frozen=True, tag="undo"):
     of: ChangeId
 
 
+SECRETS = {"password": "password_file", "url": "url_file"}     # of a change, and the key of the file where root puts it
 SetTable = SetDevice | SetStore | SetSharing | SetWard | SetHome | SetWeb
-TextChange = AddCamera | ChangeCamera | RemoveCamera | SetTable
+TextChange = AddCamera | ChangeCamera | RemoveCamera | SetNotify | RemoveNotify | SetTable
 Changes = TextChange | UndoChange
 
 
 def keys_set(change: Changes) -> dict[str, Any]:
     """The keys that a change sets, as plain values; not those by which it finds a camera or another change.
 
-    A password is no key: the configuration has the file that it is in.
+    A secret is no key: the configuration has the file that it is in.
     """
     plain = msgspec.json.decode(msgspec.json.encode(change))        # in which a corner is a list, as in TOML
-    return {key: value for key, value in plain.items() if key not in ("change", "name", "of", "password")}
+    return {key: value for key, value in plain.items() if key not in ("change", "name", "of", *SECRETS)}
 
 
 def in_short(change: Changes) -> dict[str, Any]:
     """A change as the ledger tells it, without values: what, its keys as in "motion.ignore", which camera."""
     about = {"camera": change.name} if isinstance(change, AddCamera | ChangeCamera | RemoveCamera) else {}
     undone = {"undoes": change.of} if isinstance(change, UndoChange) else {}
-    secret = ["password"] if isinstance(change, SetHome) and change.password is not UNSET else []
+    secret = [key for key in SECRETS if getattr(change, key, UNSET) is not UNSET]
     return {"what": change.__struct_config__.tag, "keys": sorted([*_dotted(keys_set(change)), *secret]), **about,
             **undone}
+
+
+def secret_of(change: Changes) -> tuple[str, str] | None:
+    """Which key names the file of a change's secret, and the secret; None: the change brings none."""
+    for key, file_key in SECRETS.items():
+        if (secret := getattr(change, key, UNSET)) is not UNSET:
+            return file_key, secret
+    return None
 
 
 def _dotted(values: dict[str, Any]) -> Iterator[str]:

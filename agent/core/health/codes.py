@@ -74,5 +74,6 @@ CODES: dict[str, ConditionKind] = {
     "motion_blind": ConditionKind("warn", 30, 30, (*ROLE, *CAMERA, "picture_too_large")),
     "broker_unreachable": ConditionKind("warn", 60, 20, (*ROLE, *NETWORK)),
     "broker_refused": ConditionKind("warn", 5, 20, (*ROLE, "clock_unset")),
+    "notifications_wait": ConditionKind("warn", 300, 20, (*ROLE, *NETWORK)),
     "outbox_growing": ConditionKind("warn", 60, 60, (*ROLE, *NETWORK, "broker_unreachable", "broker_refused")),
 }

@@ -151,6 +151,9 @@ VI = {
     "broker_refused": ConditionText(
         "Máy chủ của phường từ chối kết nối",
         "Hãy nhờ kỹ thuật viên của phường kiểm tra giấy chứng nhận và quyền truy cập của máy này."),
+    "notifications_wait": ConditionText(
+        "Thông báo không gửi được tới điện thoại",
+        "Hãy mở Cài đặt > Thông báo trên trang của máy: ở đó có ghi lý do và nút gửi thử. Không sự kiện nào bị mất."),
     "outbox_growing": ConditionText(
         "Nhiều tin chưa gửi được",
         "Tin vẫn được giữ trên máy và sẽ tự gửi đi; hãy kiểm tra tốc độ mạng."),
@@ -298,6 +301,9 @@ EN = {
     "broker_refused": ConditionText(
         "The ward's server refuses this device",
         "Ask the ward's technician to check this device's certificate and permissions."),
+    "notifications_wait": ConditionText(
+        "Notifications do not reach a phone",
+        "Open Settings > Notifications on the recorder's page: it says why, and has a button to try. Nothing is lost."),
     "outbox_growing": ConditionText(
         "Many messages are waiting to be sent",
         "They are kept on the device and go out by themselves; check how fast the network is."),

@@ -135,10 +135,17 @@ def ward(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
             yield finding("outbox_growing", unit=name, detail=None if told.outbox_n is None else f"{told.outbox_n}")
 
 
+def notifications(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    """A phone of the household that can't be told. Which one and why is on its own page, and no business of the ward.
+    """
+    if any(told.notify_fault for _, told in _told(facts, LinkFacts)):
+        yield finding("notifications_wait")
+
+
 def network(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A missing network is named only where something misses it: many a recorder lives without one on purpose."""
     if facts.host.net_up is False and (
-            any(told.broker == "unreachable" for _, told in _told(facts, LinkFacts))
+            any("unreachable" in (told.broker, told.notify_fault) for _, told in _told(facts, LinkFacts))
             or any(camera.source == "rtsp" and _fault(unit, camera) for unit, camera in _cameras(facts))):
         yield finding("network_down")
 
@@ -174,4 +181,5 @@ def _climbs(unit: UnitFacts) -> bool:
     return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
 
 
-RULES = (roles, config, cameras, recovery, pauses, recording, store, holds, ward, network)
+RULES = (roles, config, cameras, recovery, pauses, recording, store, holds, ward, notifications,
+         network)

@@ -286,6 +286,18 @@ class Delivered(Act, frozen=True, kw_only=True, omit_defaults=True):
     manifest: str | None = None     # SHA-256 of the export's manifest
 
 
+class Notified(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """A notification was made for a phone of the household's: what may leave, whether its service takes it or not."""
+
+    KIND: ClassVar[str] = "notification"
+
+    to: str                         # as the household calls it; its address is a secret
+    service: str                    # the address up to its "://"
+    event: int | None = None        # the newest that it tells of; absent: a trial, which tells of none
+    events_n: int = 0
+    picture: bool = False           # that event's goes along
+
+
 class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A role noted what the keeper alone may do: it was not done, and that role is not to be trusted."""
 

@@ -1,0 +1,128 @@
+"""Which events a notification tells, and when. Pure: events, clock and weekly hours are handed in.
+
+Each event that somebody wants to hear of is told once. What comes while nothing may or can be sent is summed in the
+next message, so that a phone never gets many late ones.
+"""
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from msgspec import Struct
+
+from agent.core.household.pause import WeekStretch, ends_in_min
+
+LATE_MS = 3_600_000             # what is older is told as something that was; no event is waited for any longer
+PICTURE_MS = 20_000             # so long an event that goes on is waited for, which has its picture at its end
+WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0:00; None where no clock is right
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyRule:
+    """What one phone wants to hear of, and when. Empty sets mean everything, no hours mean always."""
+
+    kinds: frozenset[str] = frozenset()
+    cameras: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()         # of motion: one of them is enough
+    hours: tuple[WeekStretch, ...] = ()         # in which an event begins
+    quiet: tuple[WeekStretch, ...] = ()         # in which nothing is sent
+    every_ms: int = 300_000                     # from one message to the next
+    pictures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """An event as far as notifications go."""
+
+    id: int
+    camera: str
+    kind: str
+    wall_ms: int                # of its begin, as believed now
+    age_ms: int                 # since then, on the monotonic clock where that goes back so far
+    going_on: bool = False
+    zones: tuple[str, ...] = ()
+    code: str | None = None     # of kind "tamper"
+
+
+class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far one phone has been told."""
+
+    after_id: int                   # all events up to this one are settled
+    beyond: tuple[int, ...] = ()    # settled ones behind it, for an earlier one goes on
+    sent_ms: int | None = None      # wall time of the last message
+
+
+@dataclass(slots=True)
+class Notification:
+    """The newest event, and how many more there were."""
+
+    newest: SeenEvent
+    since_ms: int                               # wall time of the earliest
+    more: Counter[str] = field(default_factory=Counter)     # events but the newest, by camera
+
+    @property
+    def events_n(self) -> int:
+        """How many events it tells of."""
+        return 1 + self.more.total()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it tells of what was, and of nothing that is."""
+        return self.newest.age_ms >= LATE_MS
+
+
+class Stand(Enum):
+    """What an event is to a rule."""
+
+    UNWANTED = "unwanted"
+    UNDECIDED = "undecided"     # it goes on: its picture is still to come, or a zone may be
+    DUE = "due"
+
+
+def stand(rule: NotifyRule, event: SeenEvent, week_min: WeekMinute) -> Stand:
+    """Where the event stands; without a right clock no hours keep it back, for too much is better than nothing."""
+    week = week_min(event.wall_ms) if rule.hours else None
+    if ((week is not None and ends_in_min(rule.hours, week) is None) or (rule.kinds and event.kind not in rule.kinds)
+            or (rule.cameras and event.camera not in rule.cameras)):
+        return Stand.UNWANTED
+    is_over = not event.going_on or event.age_ms >= LATE_MS
+    if rule.zones and event.kind == "motion" and rule.zones.isdisjoint(event.zones):
+        return Stand.UNWANTED if is_over else Stand.UNDECIDED
+    return Stand.DUE if is_over or not rule.pictures or event.age_ms >= PICTURE_MS else Stand.UNDECIDED
+
+
+def pause_ms(rule: NotifyRule, progress: Progress, now_wall_ms: int, week_min: int | None) -> int:
+    """How long nothing is to be sent from now on: for quiet hours, or because a message has just gone. 0: send."""
+    quiet_min = ends_in_min(rule.quiet, week_min) if week_min is not None else None
+    if quiet_min is not None:
+        return max(1, quiet_min * 60_000 - now_wall_ms % 60_000)
+    since_ms = now_wall_ms - progress.sent_ms if progress.sent_ms is not None else -1
+    return rule.every_ms - since_ms if 0 <= since_ms < rule.every_ms else 0      # a clock set back holds up nothing
+
+
+def gather(rule: NotifyRule, progress: Progress, events: Iterable[SeenEvent],
+           week_min: WeekMinute) -> tuple[Notification | None, Progress]:
+    """The message that is due, and the progress once it is sent; `events` are those after `after_id`, by their ids."""
+    message: Notification | None = None
+    after_id, beyond, settled = progress.after_id, list[int](), set(progress.beyond)
+    held_up = False
+    for event in events:
+        found = Stand.UNWANTED if event.id in settled else stand(rule, event, week_min)
+        if found is Stand.UNDECIDED:
+            held_up = True
+            continue
+        if found is Stand.DUE:
+            message = _with(message, event)
+        if held_up:
+            beyond.append(event.id)
+        else:
+            after_id = event.id
+    return message, Progress(after_id=after_id, beyond=tuple(beyond), sent_ms=progress.sent_ms)
+
+
+def _with(message: Notification | None, event: SeenEvent) -> Notification:
+    if message is None:
+        return Notification(event, event.wall_ms)
+    message.more[message.newest.camera] += 1
+    message.newest, message.since_ms = event, min(message.since_ms, event.wall_ms)
+    return message

@@ -1,0 +1,89 @@
+"""What notifications need of the store: events not told yet, how far each phone has been told, and trials."""
+import json
+import sqlite3
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from agent.core.contract.notify_send import NotifyFault
+from agent.core.household.notifications import Progress, SeenEvent
+from agent.host.clock import Instant
+from agent.store import meta
+from agent.store.boots import DATED
+from agent.store.database import transaction
+
+STATES, TRIAL = "notify.states", "notify.trial"         # in meta
+SEEN = (f"SELECT id, camera, kind, code, state, boot, mono_ms, zones, {DATED.format(t='event')} AS at_ms FROM event ")
+
+
+class NotifyTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The household wants to see a message arrive; the newest word alone counts, in the boot in which it was said."""
+
+    id: str
+    to: str
+    boot: str
+    mono_ms: int
+
+
+class PlaceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a place of `[[notify]]` fares."""
+
+    progress: Progress
+    fault: NotifyFault = ""         # of the last try; "": it arrived
+    status: int | None = None
+    tried_ms: int | None = None     # wall time of that
+    trial: str = ""                 # the id of the newest trial that was sent
+    trial_fault: NotifyFault = ""
+    trial_status: int | None = None
+
+
+def events_after(db: sqlite3.Connection, event_id: int, now: Instant) -> Iterator[SeenEvent]:
+    """Events behind that one, in their order."""
+    return (_seen(row, now) for row in db.execute(f"{SEEN} WHERE id > ? ORDER BY id", (event_id,)))
+
+
+def seen(db: sqlite3.Connection, event_id: int, now: Instant) -> SeenEvent | None:
+    """That event."""
+    row = db.execute(f"{SEEN} WHERE id = ?", (event_id,)).fetchone()
+    return _seen(row, now) if row else None
+
+
+def _seen(row: sqlite3.Row, now: Instant) -> SeenEvent:
+    age_ms = now.mono_ms - row["mono_ms"] if row["boot"] == now.boot else max(0, now.wall_ms - row["at_ms"])
+    return SeenEvent(id=row["id"], camera=row["camera"], kind=row["kind"], wall_ms=row["at_ms"], age_ms=age_ms,
+                     going_on=row["state"] == "open", zones=tuple(json.loads(row["zones"] or "[]")), code=row["code"])
+
+
+def thumb(db: sqlite3.Connection, event_id: int) -> str | None:
+    """The file name of the event's picture."""
+    row = db.execute("SELECT thumb FROM event WHERE id = ?", (event_id,)).fetchone()
+    return row["thumb"] if row else None
+
+
+def states(db: sqlite3.Connection) -> dict[str, PlaceState]:
+    """All states, by the places' names."""
+    text = meta.get(db, STATES)
+    return msgspec.json.decode(text, type=dict[str, PlaceState]) if text else {}
+
+
+def keep(db: sqlite3.Connection, states: dict[str, PlaceState]) -> None:
+    """Keep the states; what is not among them is forgotten."""
+    meta.put(db, STATES, msgspec.json.encode(states).decode())
+
+
+def order(db: sqlite3.Connection, trial: NotifyTrial) -> None:
+    """Have a trial sent. Within the caller's transaction."""
+    meta.put(db, TRIAL, msgspec.json.encode(trial).decode())
+
+
+def ordered(db: sqlite3.Connection) -> NotifyTrial | None:
+    """The newest trial."""
+    text = meta.get(db, TRIAL)
+    return msgspec.json.decode(text, type=NotifyTrial) if text else None
+
+
+def forget_others(db: sqlite3.Connection, names: Collection[str]) -> None:
+    """Forget all other places: one that comes back hears of what happens from then on."""
+    if gone := (known := states(db)).keys() - names:
+        with transaction(db):
+            keep(db, {name: state for name, state in known.items() if name not in gone})
