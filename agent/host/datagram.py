@@ -6,6 +6,7 @@ seconds, and whatever is worth keeping lies in the store.
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,13 +15,14 @@ from agent.core.contract.facts import Message
 from agent.host import runtime as places
 
 LARGEST_B = 32_768
+WAITING_N_MAX = 64          # read at a time: whoever floods a role must not keep it from its work
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
 
 
 class Inbox:
-    """The socket a role listens on; `receive` is its only door."""
+    """The socket a role listens on."""
 
     def __init__(self, runtime: Path, role: str) -> None:
         """Listen for `role`, in the place of a process that died. Raises OSError."""
@@ -38,6 +40,17 @@ class Inbox:
             return _decoder.decode(self._socket.recv(LARGEST_B))
         except (TimeoutError, msgspec.DecodeError):
             return None
+
+    def waiting(self) -> Iterator[Message]:
+        """The messages that are there already, WAITING_N_MAX at most; what is none of ours is left out."""
+        self._socket.setblocking(False)
+        for _ in range(WAITING_N_MAX):
+            try:
+                data = self._socket.recv(LARGEST_B)
+            except BlockingIOError:
+                return
+            with contextlib.suppress(msgspec.DecodeError):
+                yield _decoder.decode(data)
 
     def fileno(self) -> int:
         """What a select waits on."""

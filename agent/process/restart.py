@@ -20,8 +20,8 @@ def ask(runtime: Path, unit: str, now: Instant) -> None:
     write_whole(own(runtime, ASKER) / f"{unit}.restart", f"{now.boot} {now.mono_ms}".encode())
 
 
-def is_asked(runtime: Path, unit: str, born: Instant, now: Instant) -> bool:
-    """Whether that was asked for since `born`, when the unit's process began."""
+def is_asked(runtime: Path, unit: str, born: Instant, now_mono_ms: int) -> bool:
+    """Whether that was asked for since `born`, when the unit's process began, until now."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         handle = open_plain(runtime / ASKER / f"{unit}.restart")
         try:
@@ -29,5 +29,5 @@ def is_asked(runtime: Path, unit: str, born: Instant, now: Instant) -> bool:
         finally:
             os.close(handle)
         asked = boot == born.boot and mono_ms.isascii() and mono_ms.isdecimal()
-        return asked and born.mono_ms < int(mono_ms) <= now.mono_ms
+        return asked and born.mono_ms < int(mono_ms) <= now_mono_ms
     return False

@@ -75,21 +75,23 @@ AnswerPage = Callable[[Request], Awaitable[Response]]
 class AccessMiddleware:
     """Lets a request through to the page, or answers it itself."""
 
-    def __init__(self, app: ASGIApp, browsers: Browsers, silent: AnswerPage, owners_only: AnswerPage, *,
-                 only_local: bool, encrypts: bool) -> None:
+    def __init__(self, app: ASGIApp, browsers: Browsers, silent: AnswerPage, owners_only: AnswerPage,
+                 hear: Callable[[], None], *, only_local: bool, encrypts: bool) -> None:
         """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
 
         `silent` makes the answer to a browser of which nobody can say now whether it is paired, `owners_only` that to a
-        viewer who asks for more. `encrypts`: plain HTTP is for this machine alone.
+        viewer who asks for more. `hear` is called before anything is decided: somebody may be paired no more.
+        `encrypts`: plain HTTP is for this machine alone.
         """
         self._app, self._browsers, self._silent, self._owners_only = app, browsers, silent, owners_only
-        self._only_local, self._encrypts = only_local, encrypts
+        self._hear, self._only_local, self._encrypts = hear, only_local, encrypts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._hear()
         headers = Headers(scope=scope)
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         scope.setdefault("state", {})["is_owner"] = self._browsers.is_owner(token)

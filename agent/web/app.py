@@ -146,7 +146,8 @@ def build(parts: PageParts) -> ASGIApp:
 
     app = Starlette(routes=routes, exception_handlers=_error_pages(renderer))
     page = AccessMiddleware(CompressMiddleware(app), parts.browsers, _silent(renderer), _owners_only(renderer),
-                            only_local=is_loopback_name(settings.web.listen), encrypts=parts.fingerprint is not None)
+                            parts.health.hear, only_local=is_loopback_name(settings.web.listen),
+                            encrypts=parts.fingerprint is not None)
     return PlainDoor(page, parts.led_port, parts.port, renderer.announce) if parts.led_port else page
 
 

@@ -131,7 +131,7 @@ class CamerasPage:
         return "same_title" if title.casefold() in others else ""
 
     async def _tiles(self, request: Request, cameras: list[Camera]) -> list[present_camera.Tile]:
-        report, now = self._health.report, self._clock.now()
+        report, now = await self._health.report(), self._clock.now()
         try:
             pauses = await self._pool.ask(lambda db: pause.load(self._folders))
         except CardTrouble:

@@ -1,5 +1,6 @@
 """One visitor's connection: what it may keep us waiting for, and which one goes when there are too many."""
 import asyncio
+from email.utils import formatdate
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -43,6 +44,11 @@ class PageConnection(H11Protocol):
         super().data_received(data)
         if not self._is_owed():
             self._wait_no_more()
+
+    def handle_events(self) -> None:
+        """Requests may be here: their answers bear the time of now, which uvicorn would look up every second."""
+        self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        super().handle_events()
 
     def on_response_complete(self) -> None:
         """An answer has gone; uvicorn bounds the wait for the first byte of another request.

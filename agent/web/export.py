@@ -63,6 +63,7 @@ class ExportPage:
         self._renderer, self._clock = renderer, clock
         self._thread = StorePool(folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
         self._busy = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Future[None] | None = None
 
     async def show(self, request: Request) -> Response:
@@ -85,7 +86,7 @@ class ExportPage:
             return self._form(request, span, "handout.unclear")
         if self._busy:
             return self._form(request, span, "handout.busy", status=503)
-        self._busy = True
+        self._busy, self._loop = True, asyncio.get_running_loop()
         try:
             file, made = await self._thread.ask(self._begin, wish)
         except REFUSALS as error:
@@ -131,7 +132,9 @@ class ExportPage:
                 yield from zipped(name(found), items, end_ms // 1000)
 
     def _keeper_is_there(self) -> bool:
-        report = self._health.report
+        """For the thread that waits for it."""
+        assert self._loop is not None
+        report = asyncio.run_coroutine_threadsafe(self._health.report(), self._loop).result()
         return report is None or "keeper" not in report.roles or report.roles["keeper"].state != "down"
 
     async def _pieces(self, made: Archive) -> AsyncGenerator[bytes, None]:

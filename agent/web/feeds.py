@@ -35,7 +35,7 @@ class Feeds:
 
     async def health(self, request: Request) -> Response:
         """/health.json: the newest report; null stands for unknown. 503 before the first report."""
-        report = self._health.report
+        report = await self._health.report()
         return _json(health_of(report, self._clock.now())) if report else _json({"report": None}, 503)
 
 

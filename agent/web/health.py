@@ -1,19 +1,22 @@
-"""Keeps the newest health report at hand for the page: heartbeats and probes are read off the event loop."""
+"""Keeps the newest health report at hand for the page, which sleeps while nobody asks.
+
+What the other roles send waits in the kernel until the page wakes anyway, or somebody asks.
+"""
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.derived import units
 from agent.config.settings import Settings
-from agent.core.contract.facts import Beat, Message, Poke
+from agent.core.contract.facts import Beat, Poke
 from agent.core.health.report import Report
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.probes.machine import Probes
 from agent.process.monitor import Monitor
 
-LOOK_EVERY_S = 5.0
-WAIT_S = 0.5
+FRESH_S = 5.0               # a visitor gets no older report
+LOOK_IDLY_S = 30.0          # while nobody asks: so that it is known since when something is wrong
 
 
 def monitor(settings: Settings, clock: Clock) -> Monitor:
@@ -26,31 +29,45 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
 
 
 class HealthWatcher:
-    """Looks every LOOK_EVERY_S and when a camera's state changes; `report` is the newest one, None before the first."""
+    """Looks when somebody asks, when a camera's state changes, and seldom otherwise. Belongs to the event loop."""
 
     def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock, on_unpairing: Callable[[], None]) -> None:
-        """`on_unpairing` is called, in the event loop, when somebody tells that a browser is paired no more."""
+        """`on_unpairing` is called when somebody tells that a browser is paired no more."""
         self._inbox, self._monitor, self._clock, self._on_unpairing = inbox, monitor, clock, on_unpairing
-        self._due_mono_s = clock.mono_s()
+        self._beats: dict[str, tuple[Beat, float]] = {}     # of each unit the newest one since the last look, and when
         self._states: dict[str, str] = {}       # of the cameras, as last heard
-        self.report: Report | None = None
+        self._looked_mono_s = float("-inf")     # before a change of a state, too
+        self._look: asyncio.Task[None] | None = None
+        self._report: Report | None = None
 
-    async def run(self) -> None:
-        """Watch until cancelled."""
-        while True:
-            message = await asyncio.to_thread(self._turn)
+    def hear(self) -> None:
+        """Take in what the other roles have sent since the last time; waits for nobody."""
+        now_mono_s = self._clock.mono_s()
+        for message in self._inbox.waiting():
             if isinstance(message, Poke) and message.what == "browsers":
                 self._on_unpairing()
+            elif isinstance(message, Beat):
+                self._beats[message.unit] = message, now_mono_s
+                states = self._states | {each.camera: each.state for each in message.cameras}
+                if states != self._states:
+                    self._states, self._looked_mono_s = states, float("-inf")
 
-    def _turn(self) -> Message | None:
-        message = self._inbox.receive(WAIT_S)
-        now_mono_s = self._clock.mono_s()
-        if isinstance(message, Beat):
-            self._monitor.receive(message, now_mono_s)
-            states = self._states | {each.camera: each.state for each in message.cameras}
-            if states != self._states:          # somebody may be waiting for it
-                self._states, self._due_mono_s = states, now_mono_s
-        if now_mono_s >= self._due_mono_s:
-            self._due_mono_s = now_mono_s + LOOK_EVERY_S
-            self.report = self._monitor.look(now_mono_s)
-        return message
+    async def report(self, older_s: float = FRESH_S) -> Report | None:
+        """The newest report, after a look where the last one is older than that; None where there can be none."""
+        self.hear()
+        if self._look is None and self._clock.mono_s() - self._looked_mono_s >= older_s:
+            self._look = asyncio.create_task(self._looked())
+        if self._look is not None:
+            await asyncio.shield(self._look)    # a visitor who goes ends nobody else's look
+        return self._report
+
+    async def _looked(self) -> None:
+        """Off the event loop: a card that hangs holds a look up for a moment."""
+        self._looked_mono_s = self._clock.mono_s()
+        beats, self._beats = self._beats, {}
+        try:
+            for beat, heard_mono_s in beats.values():
+                self._monitor.receive(beat, heard_mono_s)
+            self._report = await asyncio.to_thread(self._monitor.look, self._looked_mono_s)
+        finally:
+            self._look = None

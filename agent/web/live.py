@@ -126,7 +126,7 @@ class LiveHandlers:
         camera = self._cameras.get(request.path_params["camera"])
         if camera is None:
             return JSONResponse({"reason": "camera_off"}, 404)
-        if self._paused(camera, await self._pauses_soon()):
+        if await self._paused(camera, await self._pauses_soon()):
             return JSONResponse({"reason": "paused"}, 409)
         try:
             return await self._streams.open(camera.name)
@@ -138,7 +138,7 @@ class LiveHandlers:
         camera = self._cameras.get(request.path_params["camera"])
         if camera is None:
             return JSONResponse({"reason": "camera_off"}, 404)
-        if self._paused(camera, await self._pool.ask(_pauses, self._folders)):
+        if await self._paused(camera, await self._pool.ask(_pauses, self._folders)):
             return JSONResponse({"reason": "paused"}, 409)
         try:
             jpeg = await still_of(self._runtime, camera.name)
@@ -154,5 +154,6 @@ class LiveHandlers:
         except (TimeoutError, CardTrouble):
             return None
 
-    def _paused(self, camera: Camera, pauses: Pauses | None) -> bool:
-        return paused_of([camera], self._health.report, pauses, self._clock.now())[camera.name] is not None
+    async def _paused(self, camera: Camera, pauses: Pauses | None) -> bool:
+        report = await self._health.report()
+        return paused_of([camera], report, pauses, self._clock.now())[camera.name] is not None

@@ -17,10 +17,10 @@ from agent.web.access import is_loopback_name
 from agent.web.app import PageParts, build
 from agent.web.browsers import Browsers
 from agent.web.camera_search import CameraSearch
-from agent.web.doors import CannotListen, Doors, open_doors, turn_away
+from agent.web.doors import CannotListen, open_doors, turn_away
 from agent.web.encrypted import context
 from agent.web.films import Films
-from agent.web.health import HealthWatcher, monitor
+from agent.web.health import LOOK_IDLY_S, HealthWatcher, monitor
 from agent.web.live import LiveStreams
 from agent.web.preview import Previews
 from agent.web.rehearsal import Rehearsals
@@ -54,7 +54,8 @@ def serve(parts: Role) -> None:
     films = Films(pool, parts.folders, parts.runtime, parts.clock)
     previews = Previews(pool, films, parts.clock)
 
-    def tick() -> None:
+    async def tick() -> None:
+        await health.report(LOOK_IDLY_S)
         if parts.heartbeat.due():
             parts.heartbeat.beat(facts=WebFacts(
                 config_fault=parts.config_problem, pairing_failures_n=browsers.failures_n,
@@ -75,7 +76,7 @@ def serve(parts: Role) -> None:
               f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
               f" and at port {doors.port}" if doors.port != web.port else "")
     try:
-        asyncio.run(_live(PageServer(app, parts.stop, tick, end, tls), health, doors))
+        asyncio.run(PageServer(app, parts.stop, tick, end, tls).serve(list(doors.listeners)))
     finally:
         pool.stop()
         inbox.close()
@@ -87,13 +88,6 @@ def _idle(parts: Role) -> None:
     _log.info("the page is switched off: [web] enabled = false")
     while not parts.stop.wait(EVERY_S):
         parts.heartbeat.beat()
-
-
-async def _live(server: PageServer, health: HealthWatcher, doors: Doors) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(health.run())
-        await server.serve(list(doors.listeners))
-        watching.cancel()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -77,7 +77,7 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """/: cameras, latest events, health. Without an answer of the card it is shown without events."""
-        said, now, report = self._renderer.words(request), self._clock.now(), self._health.report
+        said, now, report = self._renderer.words(request), self._clock.now(), await self._health.report()
         try:
             found, pictures, pauses, asked_n = await self._pool.ask(home_rows, self._folders, self._names)
             latest = found.views(self._clock, said)
@@ -111,7 +111,7 @@ class Pages:
 
     async def live(self, request: Request) -> Response:
         """/live/CAMERA: one camera, large."""
-        said, now, report = self._renderer.words(request), self._clock.now(), self._health.report
+        said, now, report = self._renderer.words(request), self._clock.now(), await self._health.report()
         camera = next((each for each in self._cameras if each.name == request.path_params["camera"]), None)
         if camera is None:
             return self.missing(request)

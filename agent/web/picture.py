@@ -85,7 +85,7 @@ class PicturePage:
     async def _page(self, request: Request, camera: Camera, form: PictureForm,
                     problems: Mapping[str, str] | None = None, *, status: int = 200, is_draft: bool = False,
                     refusal: str = "") -> Response:
-        said, report, now = self._renderer.words(request), self._health.report, self._clock.now()
+        said, report, now = self._renderer.words(request), await self._health.report(), self._clock.now()
         told, detail = problem_text(request, said, self._desk)
         try:
             pauses = await self._pool.ask(lambda db: pause.load(self._folders))

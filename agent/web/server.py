@@ -5,24 +5,25 @@ What it serves and where it listens are other files' business; this one bends a 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from agent.host.stop import Stop
+from agent.process.heartbeat import EVERY_S
 from agent.web.connection import CONNECTIONS_N_MAX, PageConnection
 from agent.web.encrypted import EncryptedConnection
 
-TICK_S = 0.5
+IDLY_S = 5.0                # between two heartbeats while nobody is connected
 END_WITHIN_S = 1
 
 
 class PageServer(uvicorn.Server):
-    """Serves until `stop`; `tick` is called a few times a second, from the event loop."""
+    """Serves until `stop`; `tick` is called from the event loop when a heartbeat is due, seldom while nobody looks."""
 
-    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], None], at_end: Callable[[], None],
+    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], Awaitable[None]], at_end: Callable[[], None],
                  tls: ssl.SSLContext | None) -> None:
         """With `tls`, plain HTTP is for loopback alone."""
         connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
@@ -31,16 +32,20 @@ class PageServer(uvicorn.Server):
             access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS_N_MAX,
             timeout_keep_alive=20, timeout_graceful_shutdown=END_WITHIN_S, h11_max_incomplete_event_size=16 * 1024))
         self._stop, self._tick, self._at_end = stop, tick, at_end
+        self._ended = asyncio.Event()
 
     async def main_loop(self) -> None:
         """Instead of uvicorn's, which wakes ten times a second."""
         while not self._stop.is_set():
-            self._tick()
-            await self.on_tick(0)           # keeps the Date header right
-            await asyncio.sleep(TICK_S)
+            await self._tick()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S if self.server_state.connections else IDLY_S):
+                    await self._ended.wait()
         self._at_end()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Instead of uvicorn's: `stop` has the signals already."""
-        yield
+        """Instead of uvicorn's: `stop` has the signals already, and wakes the main loop."""
+        loop = asyncio.get_running_loop()
+        with self._stop.waking(lambda: loop.call_soon_threadsafe(self._ended.set)):
+            yield

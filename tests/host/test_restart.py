@@ -37,10 +37,10 @@ BORN = replace(NOW, mono_ms=NOW.mono_ms - 60_000)
                                   f"9f2c1a7e {NOW.mono_ms + 1}", f"9f2c1a7e {BORN.mono_ms}"])
 def test_what_is_no_request_to_this_process_ends_nothing(tmp_path, text):
     (own(tmp_path, restart.ASKER) / "link.restart").write_text(text)
-    assert not restart.is_asked(tmp_path, "link", BORN, NOW)
+    assert not restart.is_asked(tmp_path, "link", BORN, NOW.mono_ms)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
 def test_nothing_strange_in_its_place_holds_a_role_up(tmp_path, make):
     make(own(tmp_path, restart.ASKER) / "link.restart")
-    assert not restart.is_asked(tmp_path, "link", BORN, NOW)
+    assert not restart.is_asked(tmp_path, "link", BORN, NOW.mono_ms)

@@ -32,14 +32,12 @@ from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from agent.web import server
 from agent.web.access import COOKIE
 from agent.web.main import serve
 from tests.rigs.beats import own_facts
 from tests.rigs.h264 import movie
 from tests.rigs.wait import HANG_S, free_port, until
 
-server.TICK_S = 0.05        # as often the page looks whether it is to end: a test may end sooner than a process
 FRAME_US = 100_000          # of h264.movie at 10 pictures a second
 
 
