@@ -9,6 +9,7 @@ from tests.rigs.phone import Phone, Visit
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 USE = re.compile(r'name="use-([0-9a-f]+)"')
+SEARCHING = 'class="working"'
 CODE = re.compile(rf"\b[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}\b")
 
 
@@ -42,11 +43,18 @@ def add_camera(phone: Phone, title: str, address: str, until_runs: Callable[[], 
 
     Returns for how many fair seconds (Stopwatch) `until_runs` went on after that.
     """
-    def offered() -> list[str]:
-        return USE.findall(opened(phone, "/cameras", limit_s).text)
-    known = set(offered())
-    phone.post("/search", at=address, user="", password="", by_hand="1", next="/cameras")
-    key = until(lambda: next(iter(set(offered()) - known), ""), "the camera is found", limit_s)
+    def look_for_it() -> None:
+        phone.post("/search", at=address, user="", password="", by_hand="1", next="/cameras")
+
+    def found() -> str:
+        text = opened(phone, "/cameras", limit_s).text
+        key = next(iter(set(USE.findall(text)) - known), "")
+        if not key and SEARCHING not in text:       # a slow machine has not seen it: once more, as people do
+            look_for_it()
+        return key
+    known = set(USE.findall(opened(phone, "/cameras", limit_s).text))
+    look_for_it()
+    key = until(found, "the camera is found", limit_s)
     with Stopwatch() as watch:
         visit = phone.post("/cameras", **{f"use-{key}": "on", f"title-{key}": title, "next": "/cameras"})
         if until_runs:
