@@ -1,7 +1,6 @@
 """Access: which requests need no pairing, which are sent to /pair, which are an owner's; the headers of every answer.
 """
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -97,7 +96,7 @@ class AccessMiddleware:
         scope.setdefault("state", {})["is_owner"] = self._browsers.is_owner(token)
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_BELOW)
         answer = self._refusal(scope, headers) or (None if is_open else await self._unpaired(scope, headers, token))
-        keeps = None if is_open else partial(self._browsers.keeps, token)
+        keeps = None if is_open else self._browsers.keeps(token)
         await (answer or self._app)(scope, receive, guarded(send, keeps))
 
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:

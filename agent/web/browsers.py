@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -86,12 +87,17 @@ class Browsers:
         """Whether this browser, which is known, may do more than look."""
         return _digest(token) in self._owners
 
-    def keeps(self, token: str) -> bool:
-        """Whether an answer under way to this browser may go on; nothing of it waits for the keeper."""
+    def keeps(self, token: str) -> Callable[[], bool]:
+        """Tells, each time anew, whether an answer under way to this browser may go on; nothing waits for the keeper.
+        """
         digest = _digest(token)
-        if digest in self._seen and not self._is_fresh(digest):
-            self._look(token, digest)
-        return digest in self._seen
+
+        def still() -> bool:
+            if digest in self._seen and not self._is_fresh(digest):
+                self._look(token, digest)
+            return digest in self._seen
+
+        return still
 
     def doubt(self) -> None:
         """Look up every token anew: one of them may be paired no more."""

@@ -1,4 +1,4 @@
-"""The live view: a camera's packets, made into MP4 for each viewer as they come."""
+"""The live view: a camera's packets, as MP4, to each viewer as they come."""
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from agent.config.settings import Camera, Settings
 from agent.core.household.pause import Pauses
-from agent.core.media.model import Packet, StreamInfo
+from agent.core.media.model import StreamInfo
 from agent.core.media.mp4.write import Movie
 from agent.core.media.nal import BitstreamError, codec_string
 from agent.host.clock import Clock
@@ -20,6 +20,7 @@ from agent.store.folders import Folders
 from agent.web import fanout
 from agent.web.fanout import Fanout, NotLive, Viewer
 from agent.web.health import HealthWatcher
+from agent.web.live_pieces import Piece
 from agent.web.present_camera import paused_of
 from agent.web.response import StreamedResponse
 from agent.web.still_picture import still_of
@@ -34,37 +35,16 @@ def _pauses(db: sqlite3.Connection, folders: Folders) -> Pauses:
 
 VIEWERS_N_MAX = 32          # of all cameras together; a phone shows three at once at most
 IDLE_S = 15.0               # a browser that reads nothing for so long sleeps, or is out of reach
-FRAME_US = 66_667           # a guess for the first frame's length, until there are two
 
 
-class DurationGuess:
-    """Guesses the newest frame's duration: the shorter of the last two intervals, so that a gap is no long frame."""
-
-    def __init__(self) -> None:
-        self._last_dts_us: int | None = None
-        self._intervals_us = (FRAME_US, FRAME_US)
-
-    def guess_us(self, packets: Sequence[Packet]) -> int:
-        """The likely duration of the last one of these newest packets."""
-        for packet in packets:
-            if self._last_dts_us is not None:
-                self._intervals_us = self._intervals_us[1], packet.dts_us - self._last_dts_us
-            self._last_dts_us = packet.dts_us
-        return min(self._intervals_us)
-
-
-async def fragments(info: StreamInfo, first: Sequence[Packet], viewer: Viewer) -> AsyncGenerator[bytes, None]:
-    """The init segment, then a fragment for each batch of packets; ends with the stream or its format."""
-    packets, duration = first, DurationGuess()
-    movie = Movie(info, reorder_us=packets[0].pts_us - packets[0].dts_us, index_entries_max=0)
-    yield movie.init_segment()
-    while packets:
-        try:
-            fragment = movie.fragment(packets, packets[-1].dts_us + duration.guess_us(packets))
-        except ValueError:              # times that no track can hold: the browser asks again, and a new track begins
-            return
-        yield fragment
-        packets = await viewer.next_packets()
+async def fragments(info: StreamInfo, first: Sequence[Piece], viewer: Viewer) -> AsyncGenerator[bytes, None]:
+    """The init segment, then what waits; times run from the viewer's first picture. Ends with the stream or its format.
+    """
+    pieces, begin = first, first[0].begin
+    yield Movie(info, reorder_us=first[0].reorder_us, index_entries_max=0).init_segment()
+    while pieces:
+        yield b"".join([piece.since(begin) for piece in pieces])
+        pieces = await viewer.next_pieces()
 
 
 class LiveStreams:
@@ -89,7 +69,7 @@ class LiveStreams:
         viewer = watched.join()
         try:
             async with asyncio.timeout(fanout.FIRST_PACKET_S):
-                first = await viewer.next_packets()
+                first = await viewer.next_pieces()
             if not first or watched.info is None:
                 raise NotLive(watched.reason or "no_picture")
             media_type = f'video/mp4; codecs="{codec_string(watched.info.codec, watched.info.config)}"'

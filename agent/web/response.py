@@ -1,6 +1,7 @@
 """An answer that is made piece by piece, and that ends when the browser goes or reads no more."""
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ class StreamedResponse:
     def __init__(self, status: int, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None], patience_s: float,
                  on_end: Callable[[], None]) -> None:
         self._status, self._pieces, self._patience_s, self._on_end = status, pieces, patience_s, on_end
+        self._send_since_s: float | None = None         # when the piece began that is under way
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +44,7 @@ class StreamedResponse:
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await _first(self._pump(send), _until_gone(receive))
+                await _first(self._pump(send), _until_gone(receive), self._until_stuck())
         finally:
             self._on_end()
 
@@ -51,6 +53,15 @@ class StreamedResponse:
         with contextlib.suppress(OSError, CardTrouble):
             async with contextlib.aclosing(self._pieces) as pieces:
                 async for piece in pieces:
-                    async with asyncio.timeout(self._patience_s):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    self._send_since_s = time.monotonic()
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    self._send_since_s = None
             await send({"type": "http.response.body", "body": b""})
+
+    async def _until_stuck(self) -> None:
+        """Until a piece is under way for too long. A timeout for each of them would cost as much as sending it."""
+        while (left_s := self._patience_s - self._waits_s()) > 0:
+            await asyncio.sleep(left_s)
+
+    def _waits_s(self) -> float:
+        return 0.0 if self._send_since_s is None else time.monotonic() - self._send_since_s

@@ -13,7 +13,7 @@ import pytest
 
 from agent.host.runtime import VIDEO, made
 from agent.web import fanout, live
-from agent.web.live import DurationGuess
+from agent.web.live_pieces import DurationGuess
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household
 from tests.rigs.livecam import LiveCam

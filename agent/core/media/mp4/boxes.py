@@ -38,6 +38,10 @@ SYNC, NO_SYNC = 0x0200_0000, 0x0101_0000    # sample flags: leans on no other sa
 FIRST_MOOF = struct.pack(">4sI4sII", b"moof", 16, b"mfhd", 0, 1)    # how the first fragment begins, behind its size
 
 
+BASE = struct.Struct(">Q")                  # the base time of a fragment's first track, in its ticks,
+BASE_AT = MOOF.size + struct.calcsize(">I4s" "I4sII" "I4sI")        # and where that stands
+
+
 class SampleRun(NamedTuple):
     """A track's share of a fragment; its samples follow one another without a hole in the file."""
 
@@ -56,6 +60,17 @@ def traf(track: int, base: int, rows_n: int, data_at: int) -> bytes:
     rows_b = ROW.size * rows_n
     return TRAF.pack(TRAF.size + rows_b, b"traf", 16, b"tfhd", 0x020000, track, 20, b"tfdt", 0x0100_0000, base,
                      20 + rows_b, b"trun", TRUN_FIELDS, rows_n, data_at)
+
+
+def base(fragment: bytes) -> int:
+    """When the first sample of a fragment's first track is decoded, in its ticks."""
+    return int(BASE.unpack_from(fragment, BASE_AT)[0])
+
+
+def rebased(fragment: bytes, ticks: int) -> bytes:
+    """A fragment of one track, decoded from that time on."""
+    whole = memoryview(fragment)
+    return b"".join((whole[:BASE_AT], BASE.pack(ticks), whole[BASE_AT + BASE.size:]))
 
 
 def moof(sequence: int, runs: Sequence[SampleRun]) -> bytes:
