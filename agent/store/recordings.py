@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from agent.core.household.day_lane import Absent, Recorded, WallSpan
@@ -22,8 +23,7 @@ EVENTS = ("SELECT id, kind, code, state, boot, mono_ms, wall_ms, clock, dur_ms, 
           "EXISTS (SELECT 1 FROM seen WHERE seen.event = event.id) FROM event WHERE id IN ({near})")
 
 
-@dataclass(frozen=True, slots=True)
-class DayEvent:
+class DayEvent(NamedTuple):
     """An event as a day's line shows it."""
 
     id: int
@@ -78,7 +78,7 @@ def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan
 
 def _clips(db: sqlite3.Connection, camera: str, span: WallSpan, which: str) -> list[ClipRow]:
     near = NEAR.format(t="clip", which=which)
-    return [ClipRow(*row) for row in _plain(db, CLIPS.format(near=near), **_values(camera, span))]
+    return list(map(ClipRow._make, _plain(db, CLIPS.format(near=near), **_values(camera, span))))
 
 
 def _plain(db: sqlite3.Connection, question: str, **values: Any) -> Iterable[Any]:
@@ -112,7 +112,7 @@ def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) ->
             named = tuple(json.loads(zones)) if zones and zones != "[]" else ()
             found.append(DayEvent(number, camera, kind, code, state, begin_ms, dur_ms, named, bool(thumb),
                                   dates.sure(boot, clock), bool(seen)))
-    return sorted(found, key=lambda event: (event.begin_ms, event.id))
+    return sorted(found, key=attrgetter("begin_ms", "id"))
 
 
 def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[Absent]:

@@ -2,6 +2,7 @@
 
 Pure, but for the words: what the store knows is handed in.
 """
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -117,10 +118,10 @@ def looks(lanes: Iterable[LaneView], words: PageWords) -> list[tuple[str, str]]:
 
 def _bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
     """Rectangles of one height as a path."""
-    parts, lasts_s = [], (day.end_ms - day.begin_ms) // 1000
-    for begin_ms, end_ms, *_ in spans:
-        begin_s = max(0, (begin_ms - day.begin_ms) // 1000)
-        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (end_ms - day.begin_ms) // 1000) - begin_s)
+    parts, day_ms, lasts_s = [], day.begin_ms, (day.end_ms - day.begin_ms) // 1000
+    for each in spans:
+        begin_s = max(0, (each.begin_ms - day_ms) // 1000)
+        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (each.end_ms - day_ms) // 1000) - begin_s)
         parts.append(f"M{min(begin_s, lasts_s - wide_s)} {top}h{wide_s}v{high}h-{wide_s}z")
     return "".join(parts)
 
@@ -163,12 +164,14 @@ def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> DayEventVi
 
 def hour_views(span: WallSpan, pieces: Sequence[LanePiece], taken: Sequence[DayEvent], at_ms: int, query: DayQuery,
                words: PageWords) -> list[HourView]:
-    """The hours in which there is something. Of a day with many events only those of the hour `at_ms` are listed."""
+    """The hours in which there is something. Of a day with many events only those of the hour `at_ms` are listed.
+
+    `taken` are in the order of their dates.
+    """
+    hours, dates = hours_of(span), [event.begin_ms for event in taken]
     shown = []
-    for hour in hours_of(span):
-        recorded_ms = sum(max(0, min(piece.end_ms, hour.end_ms) - max(piece.begin_ms, hour.begin_ms))
-                          for piece in pieces if piece.state == "recorded")
-        inside = [event for event in taken if hour.begin_ms <= event.begin_ms < hour.end_ms]
+    for hour, recorded_ms in zip(hours, _recorded_in(hours, pieces), strict=True):
+        inside = taken[bisect_left(dates, hour.begin_ms):bisect_left(dates, hour.end_ms)]
         if not recorded_ms and not inside:
             continue
         listed = inside if len(taken) <= EVENTS_N or hour.begin_ms <= at_ms < hour.end_ms else []
@@ -177,6 +180,16 @@ def hour_views(span: WallSpan, pieces: Sequence[LanePiece], taken: Sequence[DayE
         shown.append(HourView(clock, query.address(f"{clock}:00") + "#film", told,
                               [event_view(event, query, words) for event in listed[:EVENTS_N]], len(inside)))
     return shown
+
+
+def _recorded_in(hours: Sequence[WallSpan], pieces: Iterable[LanePiece]) -> list[int]:
+    """How much was recorded in each of these hours, ms; each piece is looked at in its own hours alone."""
+    sums_ms, begins = [0] * len(hours), [hour.begin_ms for hour in hours]
+    for piece in pieces:
+        if piece.state == "recorded":
+            for n in range(max(0, bisect_right(begins, piece.begin_ms) - 1), bisect_left(begins, piece.end_ms)):
+                sums_ms[n] += min(piece.end_ms, hours[n].end_ms) - max(piece.begin_ms, begins[n])
+    return sums_ms
 
 
 def ticks(span: WallSpan, words: PageWords) -> list[tuple[int, str]]:

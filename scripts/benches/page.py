@@ -46,7 +46,7 @@ VIEWERS_N = 10
 PAGE_MS = 100
 # Each address that reads the store, and the most milliseconds that it may take.
 PAGES = {"/": PAGE_MS, "/live/gate": PAGE_MS, "/events/5000": PAGE_MS, "/requests": PAGE_MS, "/cameras": PAGE_MS,
-         "/browsers": PAGE_MS, "/recordings?day=2026-10-10&camera=gate": 50,
+         "/browsers": PAGE_MS, "/recordings?day=2026-10-10": 50, "/recordings?day=2026-10-10&camera=gate": 50,
          "/recordings/month?day=2026-10-10&camera=gate": 200, "/events.json?limit=200": PAGE_MS}
 
 

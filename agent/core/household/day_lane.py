@@ -59,11 +59,13 @@ def lane(span: WallSpan, now_ms: int, footage: Sequence[Recorded], absent: Seque
     gone = sorted(each for each in footage if each.gone)
     away = sorted(Absent(each.begin_ms, _end_ms(each, footage, now_ms), each.why) for each in absent)
     pieces: list[LanePiece] = []
-    for reach, is_kept in _cut(WallSpan(span.begin_ms, until_ms), kept):
+    for begin_ms, end_ms, is_kept in _cut(WallSpan(span.begin_ms, until_ms), kept):
         if is_kept:
-            pieces.append(LanePiece(*reach, "recorded"))
+            pieces.append(LanePiece(begin_ms, end_ms, "recorded"))
+        elif gone or away:
+            pieces += _told(WallSpan(begin_ms, end_ms), gone, away)
         else:
-            pieces += _told(reach, gone, away)
+            pieces.append(LanePiece(begin_ms, end_ms, "quiet"))
     if always:
         pieces = _missing(pieces)
     if until_ms < span.end_ms:
@@ -88,24 +90,22 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[WallSpan]:
     return found
 
 
-def _cut(span: WallSpan, kept: Iterable[WallSpan]) -> Iterable[tuple[WallSpan, bool]]:
-    """The span in parts, each with whether it is kept."""
+def _cut(span: WallSpan, kept: Iterable[WallSpan]) -> Iterable[tuple[int, int, bool]]:
+    """The span in parts, from when to when, each with whether it is kept."""
     at_ms = span.begin_ms
     for each in kept:
         begin_ms, end_ms = max(each.begin_ms, at_ms), min(each.end_ms, span.end_ms)
         if end_ms > begin_ms:
             if begin_ms > at_ms:
-                yield WallSpan(at_ms, begin_ms), False
-            yield WallSpan(begin_ms, end_ms), True
+                yield at_ms, begin_ms, False
+            yield begin_ms, end_ms, True
             at_ms = end_ms
     if span.end_ms > at_ms:
-        yield WallSpan(at_ms, span.end_ms), False
+        yield at_ms, span.end_ms, False
 
 
 def _told(reach: WallSpan, gone: Sequence[Recorded], away: Sequence[Absent]) -> list[LanePiece]:
     """What is known of a time without a recording, in pieces."""
-    if not gone and not away:
-        return [LanePiece(*reach, "quiet")]
     near_gone = [each for each in gone if each.begin_ms < reach.end_ms and each.end_ms > reach.begin_ms]
     near_away = [each for each in away if each.begin_ms < reach.end_ms and (each.end_ms or 0) > reach.begin_ms]
     if not near_gone and not near_away:
