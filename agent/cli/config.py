@@ -154,6 +154,9 @@ def _missing(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
         named = getattr(settings.home, key)
         if settings.home.enabled and named and (trouble := _trouble(named)):
             yield ("home", key), trouble
+    for index, each in enumerate(settings.notify):
+        if trouble := _trouble(each.url_file):
+            yield ("notify", index, "url_file"), trouble
     if settings.update.release_key and (trouble := _trouble(settings.update.release_key)):
         yield ("update", "release_key"), trouble
 

@@ -14,7 +14,7 @@ from agent.core.contract.decisions import DecisionAnswer, HandOutEvent
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.core.evidence.ledger import Notified
 from agent.core.household.notifications import Stand, stand
-from agent.host.clock import Instant, week_min
+from agent.host.clock import Instant
 from agent.store import ledger, notify
 from agent.store.database import transaction
 from agent.store.encryption.clear_file import open_clear
@@ -38,7 +38,7 @@ class NotifyDesk:
         """Note what is about to leave; the answer has the picture, if one may. Raises OSError and sqlite3.Error."""
         place = self._place(asked.to)
         event = notify.seen(db, asked.event, now)
-        if place is None or event is None or stand(rule_of(place), event, week_min) is Stand.UNWANTED:
+        if place is None or event is None or stand(rule_of(place), event, notify.week_clock(now)) is Stand.UNWANTED:
             return DecisionAnswer(why="unknown")
         picture = self._picture(db, asked.event) if place.pictures else b""
         if self.last.get(asked.to) != (asked.event, asked.events_n):

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from agent.core.contract.notify_send import NotifyFault
-from agent.core.household.notifications import Progress, SeenEvent
-from agent.host.clock import Instant
+from agent.core.household.notifications import Progress, SeenEvent, WeekMinute
+from agent.core.household.pause import TRUSTED
+from agent.host.clock import Instant, week_min
 from agent.store import meta
 from agent.store.boots import DATED
 from agent.store.database import transaction
@@ -35,6 +36,15 @@ class PlaceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trial: str = ""                 # the id of the newest trial that was sent
     trial_fault: NotifyFault = ""
     trial_status: int | None = None
+
+
+def week_clock(now: Instant) -> WeekMinute:
+    """The minute of the week of a wall time, as long as the clock can be relied upon."""
+    return week_min if now.clock in TRUSTED else _unknown
+
+
+def _unknown(_: int) -> None:
+    """No minute is known."""
 
 
 def events_after(db: sqlite3.Connection, event_id: int, now: Instant) -> Iterator[SeenEvent]:

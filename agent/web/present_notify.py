@@ -17,6 +17,7 @@ TRIAL_MS = 120_000          # Apprise takes a Zero some seconds, and a silent se
 NAME_N_MAX, ADDRESS_N_MAX = 40, 1000
 PAUSES_MIN = (1, 5, 15, 30, 60)
 KINDS = ("motion", "tamper")
+SERVICES = {"ntfy": "ntfy", "ntfys": "ntfy", "mailto": "mail", "mailtos": "mail", "json": "webhook", "jsons": "webhook"}
 HOURS = ("hours", "quiet")
 
 
@@ -50,7 +51,7 @@ def trial_view(ordered: NotifyTrial, state: PlaceState | None, now: Instant, wor
     if state and state.trial == ordered.id:
         if not state.trial_fault:
             return TrialView("arrived", ordered.to, words("notify.trial_arrived"))
-        return TrialView("failed", ordered.to, fault_text(state.trial_fault, state.trial_status, words))
+        return TrialView("failed", ordered.to, words(f"notify.fault.{state.trial_fault}") + _code(state.trial_status))
     if ordered.boot != now.boot or now.mono_ms - ordered.mono_ms > TRIAL_MS:
         return TrialView("failed", ordered.to, words("notify.trial_late"))
     return TrialView("waits", ordered.to, words("notify.trial_waits"))
@@ -67,15 +68,17 @@ def place_line(n: int, place: Notify, service: str, state: PlaceState | None, ca
     told += [words(f"notify.{key}_told", hours=hours_text(lines, words))
              for key in HOURS if (lines := getattr(place, key))]
     told.append(words("notify.with_picture" if place.pictures else "notify.without_picture"))
-    fault = fault_text(state.fault, state.status, words) if state and state.fault else ""
+    why = words(f"notify.fault.{state.fault}") if state and state.fault else ""
+    fault = words("notify.waits", why=why) + _code(state.status) if state and why else ""
     sent_ms = state.progress.sent_ms if state else None
     arrived = words("notify.arrived", when=words.moment(sent_ms, now_ms)) if sent_ms and not fault else ""
-    return PlaceLine(n, place.name, service, " · ".join(told), fault, arrived)
+    kind = SERVICES.get(service, "")
+    return PlaceLine(n, place.name, words(f"notify.way.{kind}") if kind else service, " · ".join(told), fault, arrived)
 
 
-def fault_text(fault: str, status: int | None, words: PageWords) -> str:
-    """Why a message did not arrive, in a sentence."""
-    return words(f"notify.fault.{fault}") + (f" ({status})" if status else "")
+def _code(status: int | None) -> str:
+    """For a technician: with what HTTP or SMTP has refused it."""
+    return f" ({status})" if status else ""
 
 
 def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]:

@@ -75,11 +75,13 @@ def test_check_tells_all_mistakes_at_once(tmp_path: Path):
 
 
 def test_check_names_files_that_are_not_there_and_warns(tmp_path: Path):
-    path = write_config(tmp_path, f"file:{tmp_path}/none.mp4", f'{JOINED}ca = "{tmp_path}/no-ca.pem"\n')
+    path = write_config(tmp_path, f"file:{tmp_path}/none.mp4", f'{JOINED}ca = "{tmp_path}/no-ca.pem"\n'
+                        f'[[notify]]\nname = "Mai"\nurl_file = "{tmp_path}/no-url"\n')
     said = taimat(tmp_path, "config", "check", "-c", path)
     assert said.returncode == 1
     assert f"{path}:9: camera[1].source: {tmp_path}/none.mp4: there is no such file" in said.stderr
     assert f"{path}:13: ward.ca: {tmp_path}/no-ca.pem: there is no such file" in said.stderr
+    assert f"{path}:16: notify[1].url_file: {tmp_path}/no-url: there is no such file" in said.stderr
 
 
 def test_check_warns_when_nothing_would_be_recorded(tmp_path: Path):

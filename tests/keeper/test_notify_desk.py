@@ -66,6 +66,13 @@ def test_what_no_rule_lets_out_is_handed_to_nobody(desk: DecisionDesk):
     assert told(desk) == []
 
 
+def test_hours_are_judged_as_the_link_does(desk: DecisionDesk):
+    desk.notify.settings.notify[1].hours = ["00:00-00:01"]
+    assert ask(desk, HandOutEvent(to="Ba", event=1, events_n=1)).why == "unknown"
+    desk.clock.state = "unset"
+    assert ask(desk, HandOutEvent(to="Ba", event=1, events_n=1)).why == ""
+
+
 def test_a_further_try_of_the_same_message_is_no_further_row(desk: DecisionDesk):
     for events_n in (1, 1, 2):
         assert ask(desk, HandOutEvent(to="Mai", event=1, events_n=events_n)).picture == JPEG

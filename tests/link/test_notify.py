@@ -1,8 +1,8 @@
 """Notifications by the real Apprise, to a server that speaks ntfy's API and to a mail server."""
 import contextlib
+import sys
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from agent.config.load import load
 from agent.core.contract.facts import Poke
@@ -20,6 +20,7 @@ from tests.rigs.phones import Arrived, MailBox, NotifyHouse, Ntfy
 from tests.rigs.wait import deaf_port, free_port, until
 
 pytest.importorskip("apprise")
+smtp = pytest.importorskip("aiosmtpd.controller")
 HOUR_S = 3600
 
 
@@ -49,7 +50,7 @@ def test_without_that_word_no_picture_leaves_and_none_is_handed_out(tmp_path, nt
 
 def test_a_mail_arrives_with_its_picture(tmp_path):
     box = MailBox()
-    server = Controller(box, hostname="127.0.0.1", port=free_port())
+    server = smtp.Controller(box, hostname="127.0.0.1", port=free_port())
     server.start()
     url = f"mailto://127.0.0.1:{server.port}?from=may@nha.example&to=mai@nha.example&smtp=127.0.0.1&mode=insecure"
     try:
@@ -168,6 +169,12 @@ def test_a_mail_server_that_does_not_let_us_in_refuses():
     said = 'Connection error while submitting email to "h"\nSocket Exception: (535, b"no")'
     assert send.judged(said) == NotificationSent(fault="refused", status=535)
     assert send.judged("Unsupported").fault == "failed"
+
+
+def test_without_apprise_it_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    message = SendNotification(url="ntfys://ntfy.sh/t", title="t", body="b")
+    assert send.deliver(message) == NotificationSent(fault="not_installed")
 
 
 def test_a_service_that_hangs_is_given_up(ntfy, monkeypatch):

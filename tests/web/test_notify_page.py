@@ -1,5 +1,6 @@
 """/settings/notify: what a form asks of root, that no address is shown again, and a trial that arrives."""
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -58,7 +59,7 @@ def test_a_phone_is_added_with_all_that_the_form_says(house: Household):
 
 def test_what_is_not_changed_stays_and_the_address_is_never_shown(house: Household):
     text = house.get("/settings/notify").text + house.get("/settings/notify/1").text + house.get("/settings").text
-    assert "secret-topic" not in text and "ntfys · Everything · gate" in text and "only Mon-Fri 22:00-06:00" in text
+    assert "secret-topic" not in text and "ntfy · All · gate" in text and "only Mon-Fri 22:00-06:00" in text
     form = shown(house)
     answer = save(house, 1, **form)
     assert house.carry_out() == [] and answer.headers["location"] == "/settings/notify"
@@ -100,6 +101,11 @@ def test_a_trial_arrives_and_the_page_says_so(tmp_path: Path):
             there = house.post("/settings/notify/try", "to=Mai").headers["location"]
             until(lambda: "không cho máy ghi hình vào" in house.get(there).text)
             assert house.post("/settings/notify/try", "to=Ba").headers["location"] == "/settings/notify"
+
+
+def test_without_apprise_the_page_says_how_to_get_it(house: Household, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    assert "sudo apt install apprise" in house.get("/settings/notify").text
 
 
 def test_a_fault_is_told_in_a_sentence(house: Household):

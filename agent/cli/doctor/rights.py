@@ -54,8 +54,8 @@ def _folder(folder: Path, group: int | None) -> Iterator[CheckVerdict]:
 
 
 def _secrets(settings: Settings, config: Path) -> Iterator[CheckVerdict]:
-    ward = settings.ward
-    for path in (Path(each) for each in (ward.key, ward.password_file, settings.home.password_file) if each):
+    ward, urls = settings.ward, [each.url_file for each in settings.notify]
+    for path in (Path(each) for each in (ward.key, ward.password_file, settings.home.password_file, *urls) if each):
         try:
             mode = path.stat().st_mode
         except OSError as error:

@@ -22,8 +22,7 @@ from agent.core.contract.notify_send import NotificationSent, NotifyFault, SendN
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.household.notification_texts import told, trial
 from agent.core.household.notifications import Notification, Progress, gather, pause_ms
-from agent.core.household.pause import TRUSTED
-from agent.host.clock import Clock, Instant, week_min
+from agent.host.clock import Clock, Instant
 from agent.host.sockets import ask
 from agent.link.notify.send import send
 from agent.store import home, notify
@@ -127,7 +126,7 @@ class Notifier:
 
     def _tell(self, place: Notify) -> None:
         now, rule, state = self.about.clock.now(), rule_of(place), self.states[place.name]
-        week: Callable[[int], int | None] = week_min if now.clock in TRUSTED else _unknown
+        week = notify.week_clock(now)
         if pause_ms(rule, state.progress, now.wall_ms, week(now.wall_ms)):
             return
         events = notify.events_after(self._db, state.progress.after_id, now)
@@ -175,10 +174,6 @@ class Notifier:
         except (OSError, UnicodeDecodeError):
             return NotificationSent(fault="no_file")
         return self.about.send(SendNotification(url=url, title=title, body=body, jpeg=picture))
-
-
-def _unknown(_: int) -> None:
-    """The minute of the week where no clock can be relied upon."""
 
 
 def _local(wall_ms: int) -> datetime:
