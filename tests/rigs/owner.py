@@ -1,6 +1,7 @@
 """What a recorder's owner does with a phone: pairs it, has a camera looked for, and takes it."""
 import html
 import re
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ from tests.rigs.wait import HANG_S, Stopwatch, until
 
 USE = re.compile(r'name="use-([0-9a-f]+)"')
 SEARCHING = 'class="working"'
+LOOKS_N = 200               # while a camera is searched for
 CODE = re.compile(rf"\b[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}\b")
 
 
@@ -51,6 +53,8 @@ def add_camera(phone: Phone, title: str, address: str, until_runs: Callable[[], 
         key = next(iter(set(USE.findall(text)) - known), "")
         if not key and SEARCHING not in text:       # a slow machine has not seen it: once more, as people do
             look_for_it()
+        elif not key:                               # each look takes from a slow machine what the search needs
+            time.sleep(limit_s / LOOKS_N)
         return key
     known = set(USE.findall(opened(phone, "/cameras", limit_s).text))
     look_for_it()
