@@ -6,20 +6,24 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from agent import __version__
 from agent.config.derived import agreed
 from agent.config.privacy import declared
-from agent.core.contract.facts import KeeperFacts, Poke
+from agent.core.contract.facts import KeeperFacts, Poke, ReachFacts
 from agent.core.contract.setup import PairingState
+from agent.core.health.history import SAMPLE_EVERY_MS
 from agent.host import board
 from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
+from agent.host.probes.machine import Probes
 from agent.host.setup_folders import SetupFolders
 from agent.keeper import command_keys, pause_words, repair
 from agent.keeper.card_watch import CardWatch
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.evidence import Evidence
+from agent.keeper.health_notes import HealthNotes
 from agent.keeper.key import KeyFault, open_key_socket
 from agent.keeper.own_repair import open_own
 from agent.keeper.pack import Packager
@@ -44,6 +48,13 @@ NICE = 10                       # recording comes first
 _log = logging.getLogger(__name__)
 
 
+class Repaired(NamedTuple):
+    """A damaged database was repaired."""
+
+    aside: str          # the name under which it was set aside
+    mono_ms: int
+
+
 @dataclass(slots=True)
 class Keeper:
     """The keeper's round: clock, retention, digests, now and then the sweep, and signatures for all that was done."""
@@ -53,11 +64,11 @@ class Keeper:
     own: StoreConnection                    # what the household has decided: agent/store/decisions
     outlet: Outlet
     serial: str | None = None               # the board's
-    aside: str | None = None                # the name of a damaged database, once this process has repaired it
-    aside_ms: int = 0                       # when that was, on the monotonic clock
+    repaired: Repaired | None = None        # the newest damaged database that this process has set aside
     error: Exception | None = None          # of the last round
     recovered: bool = False                 # what an earlier life left is closed
     timekeeper: Timekeeper = field(default_factory=Timekeeper)
+    health: HealthNotes = field(init=False)
     sweeper: Sweeper = field(init=False)
     retention: Retention = field(init=False)
     evidence: Evidence = field(init=False)
@@ -67,7 +78,8 @@ class Keeper:
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
         role, store = self.role, self.role.settings.store
-        self.db.mark, self.aside_ms = mark(self.own), role.clock.now().mono_ms
+        self.db.mark = mark(self.own)
+        self.health = HealthNotes(Probes(role.folders.root, interval_s=SAMPLE_EVERY_MS / 1000))
         self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
         signature = WardSignature(role.settings, role.folders)
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper, signature)
@@ -103,6 +115,7 @@ class Keeper:
     def round(self, asked_for_space: bool) -> None:
         """One look at everything; errors of the card are reported, not fatal: the next round tries again."""
         now = self.role.clock.now()
+        self.health.look(now)
         try:
             self._demand_ours()
             if not self.recovered:
@@ -110,6 +123,7 @@ class Keeper:
             consent.follow(self.own, self.db, now)
             if self.timekeeper.look(self.db, now):
                 self.outlet.send(Poke(what="outbox"), "link")
+            self.health.write(self.db, now)
             pause_words.tell(self.own, self.db, self.role.folders,
                              [camera.name for camera in self.role.settings.camera], now)
             if asked_for_space or self.retention.is_due(now):
@@ -184,11 +198,11 @@ class Keeper:
             fault=self.fault, key_fault=self.fault if isinstance(self.error, KeyFault) else None,
             card_drops=self.card.canary.trouble,
             card_fault=self._card_fault(),
-            database_aside=self.aside if now_ms - self.aside_ms < NEWS_MS else None,
+            database_aside=self.repaired.aside if self.repaired and now_ms - self.repaired.mono_ms < NEWS_MS else None,
             deleted_n=self.retention.deleted_n, clips_n=stock.clips_n, clips_b=stock.clips_b, held_b=stock.held_b,
             holds_over=stock.over, kept_days={camera: round(days, 1) for camera, days in stock.kept_days.items()},
             clock_err_ms=self.timekeeper.read_error_ms(), clock_step_ms=self.timekeeper.step_ms,
-            ledger=self.evidence.ledger_writer.facts())
+            ledger=self.evidence.ledger_writer.facts(), lately=self.health.waiting)
 
     def beat(self) -> None:
         """Send a heartbeat, if it is time."""
@@ -200,6 +214,7 @@ class Keeper:
         self.judge.packager.close()
         with contextlib.suppress(sqlite3.Error):
             self.timekeeper.lives.note(self.db, self.role.clock.now())
+            self.health.write(self.db, self.role.clock.now(), at_end=True)
         self.db.close()
         self.own.close()
 
@@ -221,7 +236,7 @@ class Keeper:
             self.db, aside = found
             self.db.mark = mark(self.own)
             if aside:
-                self.aside, self.aside_ms = aside, self.role.clock.now().mono_ms
+                self.repaired = Repaired(aside, self.role.clock.now().mono_ms)
             self.recovered = False
             self.sweeper.start_again()
             self.card.canary.start_again()
@@ -241,10 +256,14 @@ def serve(role: Role) -> None:
                         SetupFolders.beside(role.runtime), role.settings.home.enabled, store=role.settings.store,
                         erased=lambda: outlet.send(Poke(what="erase"), "keeper")).open(role.runtime)
     db, aside = repair.open_database(role.folders, patience)
-    keeper = Keeper(role, db, own, outlet, board.read().serial, aside or own_aside)
+    name = aside or own_aside
+    repaired = Repaired(name, role.clock.now().mono_ms) if name else None
+    keeper = Keeper(role, db, own, outlet, board.read().serial, repaired)
     while not role.stop.is_set():
         message = inbox.receive(0.0 if keeper.at_work else LOOK_EVERY_S)
         asked = message.what if isinstance(message, Poke) else None
+        if isinstance(message, ReachFacts):
+            keeper.health.hear(message, role.clock.now())
         if asked == "database":
             keeper.examine()
         keeper.round(asked_for_space=asked in ("space", "erase"))

@@ -1,6 +1,6 @@
 """The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-SCHEMA = 14             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
+SCHEMA = 15             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
@@ -121,6 +121,15 @@ CREATE TABLE life (                       -- lives of the keeper: between two of
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL,
     last_mono_ms INTEGER NOT NULL         -- it was still there then
+) STRICT;
+
+CREATE TABLE health (                     -- how the machine was, an hour a row: store.health_history
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,             -- of the first sample, like wall_ms
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    samples TEXT NOT NULL                 -- JSON [[...], ...]: core.contract.facts.HealthSample
 ) STRICT;
 
 CREATE TABLE outbox (                     -- messages for the ward until its receipt names them

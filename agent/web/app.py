@@ -31,10 +31,12 @@ from agent.web.film import FilmHandlers
 from agent.web.films import Films
 from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
+from agent.web.health_page import HealthPage
 from agent.web.home_broker import HomeBrokerPage
 from agent.web.live import LiveHandlers, LiveStreams
 from agent.web.looks import LooksPage
 from agent.web.media import MediaFiles
+from agent.web.notice import NoticePage
 from agent.web.notify_page import NotifyPage
 from agent.web.outcome import OutcomePage
 from agent.web.pages import Pages
@@ -131,6 +133,7 @@ def build(parts: PageParts) -> ASGIApp:
         Route("/pause", pausing.change, methods=["POST"]),
         Route("/busy/forget", busy.forget, methods=["POST"]),
         *_sharing_routes(parts, renderer),
+        *_health_routes(parts, renderer),
         *_setup_routes(parts, renderer),
         *_picture_routes(parts, renderer, busy),
         Route("/pair", pairing.show, methods=["GET"]),
@@ -190,6 +193,17 @@ def _sharing_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
         Route("/requests", asked.show, methods=["GET"]),
         Route("/requests", asked.decide, methods=["POST"]),
         Route("/requests/{n:int}/approve", asked.confirm),
+    ]
+
+
+def _health_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
+    """How the recorder does, and the sheet that tells visitors of it."""
+    seen = HealthPage(parts.settings, parts.pool, parts.health, renderer, parts.clock)
+    notice = NoticePage(parts.settings, parts.browsers, renderer)
+    return [
+        Route("/health", seen.day),
+        Route("/health/month", seen.month),
+        Route("/notice", notice.show),
     ]
 
 

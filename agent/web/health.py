@@ -1,6 +1,7 @@
 """Keeps the newest health report at hand for the page, which sleeps while nobody asks.
 
-What the other roles send waits in the kernel until the page wakes anyway, or somebody asks.
+What the other roles send waits in the kernel until the page wakes anyway, or somebody asks. The keeper, which notes how
+the machine is and has no network, hears from here whether there is one.
 """
 import asyncio
 from collections.abc import Callable
@@ -8,15 +9,16 @@ from pathlib import Path
 
 from agent.config.derived import units
 from agent.config.settings import Settings
-from agent.core.contract.facts import Beat, Poke
+from agent.core.contract.facts import Beat, LinkFacts, Poke, ReachFacts
 from agent.core.health.report import Report
 from agent.host.clock import Clock
-from agent.host.datagram import Inbox
+from agent.host.datagram import Inbox, Outlet
 from agent.host.probes.machine import Probes
 from agent.process.monitor import Monitor
 
 FRESH_S = 5.0               # a visitor gets no older report
 LOOK_IDLY_S = 30.0          # while nobody asks: so that it is known since when something is wrong
+TELL_EVERY_S = 60.0
 
 
 def monitor(settings: Settings, clock: Clock) -> Monitor:
@@ -31,9 +33,12 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
 class HealthWatcher:
     """Looks when somebody asks, when a camera's state changes, and seldom otherwise. Belongs to the event loop."""
 
-    def __init__(self, inbox: Inbox, monitor: Monitor, clock: Clock, on_unpairing: Callable[[], None]) -> None:
+    def __init__(self, inbox: Inbox, outlet: Outlet, monitor: Monitor, clock: Clock,
+                 on_unpairing: Callable[[], None]) -> None:
         """`on_unpairing` is called when somebody tells that a browser is paired no more."""
-        self._inbox, self._monitor, self._clock, self._on_unpairing = inbox, monitor, clock, on_unpairing
+        self._inbox, self._outlet, self._monitor, self._clock = inbox, outlet, monitor, clock
+        self._on_unpairing = on_unpairing
+        self._tell_mono_s = clock.mono_s()
         self._beats: dict[str, tuple[Beat, float]] = {}     # of each unit the newest one since the last look, and when
         self._states: dict[str, str] = {}       # of the cameras, as last heard
         self._looked_mono_s = float("-inf")     # before a change of a state, too
@@ -71,3 +76,14 @@ class HealthWatcher:
             self._report = await asyncio.to_thread(self._monitor.look, self._looked_mono_s)
         finally:
             self._look = None
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s >= self._tell_mono_s:
+            self._tell_mono_s = now_mono_s + TELL_EVERY_S
+            self._outlet.send(reach_of(self._report), "keeper")
+
+
+def reach_of(report: Report) -> ReachFacts:
+    """Who can be reached, by that report."""
+    told = next((told for unit in report.units if (told := unit.told(LinkFacts))), LinkFacts())
+    ward_up = None if told.broker in (None, "off") else told.broker == "connected"
+    return ReachFacts(net_up=report.host.net_up, ward_up=ward_up)

@@ -51,6 +51,11 @@ def parse_day(text: str) -> date | None:
     return day if 1969 <= day.year < 9999 else None
 
 
+def days_before(day: date, count_n: int) -> list[date]:
+    """So many days up to that one, which is the last."""
+    return [day - timedelta(days=n) for n in reversed(range(count_n))]
+
+
 def month_of(day: date) -> list[date]:
     """All days of its month."""
     first = day.replace(day=1)

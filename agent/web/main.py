@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agent.core.contract.facts import WebFacts
 from agent.host import page_port
-from agent.host.datagram import Inbox
+from agent.host.datagram import Inbox, Outlet
 from agent.host.handed import handed_sockets
 from agent.host.setup_folders import SetupFolders
 from agent.process import role
@@ -47,7 +47,8 @@ def serve(parts: Role) -> None:
     page_port.tell(parts.runtime, doors.port)
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
-    health = HealthWatcher(inbox, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
+    health = HealthWatcher(inbox, Outlet(parts.runtime), monitor(parts.settings, parts.clock), parts.clock,
+                           browsers.doubt)
 
     desk = SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock)
     search, rehearsals = CameraSearch(parts.settings.camera, parts.clock), Rehearsals(parts.settings, parts.clock)

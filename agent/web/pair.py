@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -24,6 +23,7 @@ from agent.core.contract.decisions import (
 from agent.core.household.access import grouped
 from agent.host.address import is_loopback_address, phone_addresses
 from agent.host.clock import Clock
+from agent.web import qr
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers, KeeperSilent
 from agent.web.forms import own_path, read_form
@@ -161,7 +161,7 @@ class PairPage:
         """What another phone needs, or, after a `reset`, any browser."""
         found = await asyncio.to_thread(phone_addresses, self._web.listen, self._port, self._web.tls)
         return self._renderer.page(request, "phone.html", code=grouped(code), addresses=found, reset=reset,
-                                   qr=_qr(found[0]) if found else "", fingerprint=self._fingerprint,
+                                   qr=qr.drawn(found[0]) if found else "", fingerprint=self._fingerprint,
                                    closed=is_loopback_address(self._web.listen))
 
     def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
@@ -178,9 +178,3 @@ def _name(request: Request) -> str:
 def _id_begin(token: str) -> str:
     """The digest whose first digits are the browser's id."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _qr(address: str) -> Markup:
-    import segno  # only here: it is needed once for a phone
-
-    return Markup(segno.make(address, micro=False).svg_inline(omitsize=True, border=2, dark="#000", light="#fff"))

@@ -99,24 +99,24 @@ def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query:
     by_state: dict[State, list[LanePiece]] = defaultdict(list)
     for piece in pieces:
         by_state[piece.state].append(piece)
-    drawn = [Drawn(state, _bars(by_state[state], span, 0, 26)) for state in SHOWN_STATES if state in by_state]
+    drawn = [Drawn(state, bars(by_state[state], span, 0, 26)) for state in SHOWN_STATES if state in by_state]
     taken = [event for event in found.events if query.takes(event)]
     for kind in sorted({event.kind for event in taken}):
         marks = [WallSpan(each.begin_ms, each.begin_ms + (each.dur_ms or 0)) for each in taken if each.kind == kind]
-        drawn.append(Drawn(f"mark {kind}", _bars(marks, span, 30, 10)))
-    drawn.append(Drawn("held", _bars(found.held, span, 27, 2)))
+        drawn.append(Drawn(f"mark {kind}", bars(marks, span, 30, 10)))
+    drawn.append(Drawn("held", bars(found.held, span, 27, 2)))
     return LaneView(camera, camera == query.camera, query.address(camera=camera),
                     [each for each in drawn if each.path], _sentence(pieces, len(taken), words))
 
 
-def looks(lanes: Iterable[LaneView], words: PageWords) -> list[tuple[str, str]]:
+def looks(drawn: Iterable[Drawn], words: PageWords) -> list[tuple[str, str]]:
     """What each look that is drawn in a lane means."""
-    drawn = {each.look for one in lanes for each in one.drawn}
-    known = [look for look in LOOKS if look in drawn]
+    there = {each.look for each in drawn}
+    known = [look for look in LOOKS if look in there]
     return [(look, words(f"recordings.look.{look.removeprefix('mark ')}")) for look in known]
 
 
-def _bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
+def bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
     """Rectangles of one height as a path."""
     parts, day_ms, lasts_s = [], day.begin_ms, (day.end_ms - day.begin_ms) // 1000
     for each in spans:

@@ -79,10 +79,16 @@ def _card(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
         space = f"{space}, {lasts}"
     yield words("health.card"), space
     yield from _kept(report, words)
-    if report.card_written_b_per_day is not None and report.card_life_days is not None:
-        worst, best = (_figure(days / DAYS_A_YEAR, words) for days in report.card_life_days)
-        size = words.size(int(report.card_written_b_per_day))
-        yield words("health.wear"), words("health.wear_value", size=size, worst=worst, best=best)
+    if report.card_written_b_per_day is not None:
+        written = words("health.wear_value", size=words.size(int(report.card_written_b_per_day)))
+        yield words("health.wear"), "; ".join([written, *life_sentence(report.card_life_days, words)])
+
+
+def life_sentence(life_days: tuple[float, float] | None, words: PageWords) -> Iterator[str]:
+    """Half a sentence: how long a new card would last, at worst and at best, if that is known."""
+    if life_days:
+        worst, best = (_figure(days / DAYS_A_YEAR, words) for days in life_days)
+        yield words("health.wear_life", worst=worst, best=best)
 
 
 def _figure(value: float, words: PageWords) -> str:

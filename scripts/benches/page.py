@@ -35,6 +35,7 @@ from tests.rigs.h264 import detailed
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
 from tests.rigs.loaded import loaded
+from tests.rigs.past import live_through
 from tests.rigs.wait import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,8 @@ VIEWERS_N = 10
 PAGE_MS = 100
 # Each address that reads the store, and the most milliseconds that it may take.
 PAGES = {"/": PAGE_MS, "/live/gate": PAGE_MS, "/events/5000": PAGE_MS, "/requests": PAGE_MS, "/cameras": PAGE_MS,
-         "/browsers": PAGE_MS, "/recordings?day=2026-10-10": 50, "/recordings?day=2026-10-10&camera=gate": 50,
+         "/browsers": PAGE_MS, "/health": PAGE_MS, "/health/month": PAGE_MS, "/notice": PAGE_MS,
+         "/recordings?day=2026-10-10": 50, "/recordings?day=2026-10-10&camera=gate": 50,
          "/recordings/month?day=2026-10-10&camera=gate": 200, "/events.json?limit=200": PAGE_MS}
 
 
@@ -102,6 +104,7 @@ def run(plan: Plan) -> Iterator[Table]:
         tell(f"page: a store with {count_n} clips")
         with contextlib.closing(connect(folders.root)) as db:
             fill(db, folders, count_n)
+        live_through(folders, SystemClock().now())
         with visited(Path(place), folders) as page:
             with others(page):
                 yield costs(page, plan)

@@ -13,16 +13,18 @@ from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
 from tests.rigs.node_packages import installed
+from tests.rigs.past import live_through
 from tests.rigs.wait import until
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
 PAGES = ("/", "/recordings", "/recordings/month", "/recordings/kept", "/live/gate", "/events/1", "/handout", "/sharing",
-         "/requests", "/cameras", "/cameras/gate", "/cameras/gate/picture", "/settings", "/settings/recording/gate",
-         "/settings/retention", "/settings/device", "/settings/afar", "/settings/home", "/settings/notify",
-         "/settings/notify/0", "/settings/notify/1", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras",
-         "/setup/sharing", "/setup/done", "/offline", "/nowhere")
+         "/requests", "/health", "/health/month", "/notice", "/notice?ask=B%C3%A0%20S%C3%A1u", "/cameras",
+         "/cameras/gate", "/cameras/gate/picture", "/settings", "/settings/recording/gate", "/settings/retention",
+         "/settings/device", "/settings/afar", "/settings/home", "/settings/notify", "/settings/notify/0",
+         "/settings/notify/1", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing",
+         "/setup/done", "/offline", "/nowhere")
 AXE = {"axe-core": "4.11.4"}
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 JUDGE = """return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
@@ -56,6 +58,7 @@ def house(tmp_path_factory) -> Iterator[Household]:
     for camera in ("gate", "yard"):
         happen(house.folders, house.clock.now(), camera, zones=["cổng"])
     happen(house.folders, house.clock.now(), "gate", done=False)
+    live_through(house.folders, house.clock.now())
     info, packets = movie()
     with house:
         cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
@@ -79,6 +82,11 @@ def shape(browser: Browser, width: int, height: int, dark: bool = False) -> None
     browser.command("Emulation.setEmulatedMedia", features=features)
 
 
+def in_language(house: Household, path: str, language: str) -> str:
+    """The page's address in that language."""
+    return f"{house.url}{path}{'&' if '?' in path else '?'}lang={language}"
+
+
 def press(browser: Browser, key: str) -> None:
     """One key, down and up."""
     code = {"Tab": 9, "Enter": 13}[key]
@@ -96,7 +104,7 @@ def test_axe_finds_nothing_serious(house, browser, language: str, size: str):
     assert any(each.startswith("color-contrast: ") for each in browser.run(JUDGE))         # it does look
     found = []
     for path in PAGES:
-        browser.open(f"{house.url}{path}?lang={language}")
+        browser.open(in_language(house, path, language))
         browser.run(f"{OPEN_ALL}; {axe}; window.axe = axe")
         for dark in (False, True):
             shape(browser, *SIZES[size], dark)
@@ -108,7 +116,7 @@ def test_nothing_runs_off_a_narrow_screen(house, browser):
     shape(browser, 320, 640)
     for path in PAGES:
         for language in ("vi", "en"):
-            browser.open(f"{house.url}{path}?lang={language}")
+            browser.open(in_language(house, path, language))
             browser.run(OPEN_ALL)
             assert not browser.run(TOO_WIDE), path
 

@@ -13,7 +13,7 @@ from agent.host.datagram import Outlet
 from agent.host.probes.volume import Volume
 from agent.host.stop import Stop
 from agent.keeper import canary, repair
-from agent.keeper.main import Keeper
+from agent.keeper.main import Keeper, Repaired
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events, identity, ledger, outbox
@@ -41,7 +41,8 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
         heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
         role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
         db, aside = repair.open_database(at)
-        made.append(Keeper(role, db, decisions.connect(at), Outlet(tmp_path), aside=aside))
+        made.append(Keeper(role, db, decisions.connect(at), Outlet(tmp_path),
+                           repaired=Repaired(aside, 0) if aside else None))
         return made[-1]
 
     yield begin
@@ -144,7 +145,7 @@ def test_a_repair_that_loses_no_row_of_the_ledger_leaves_nothing_to_find(start, 
     keeper = start()
     for _ in range(2):
         keeper.round(asked_for_space=False)
-    assert keeper.aside and "mend" in [decode(line.doc).kind for line in ledger.lines(keeper.db)]
+    assert keeper.repaired and "mend" in [decode(line.doc).kind for line in ledger.lines(keeper.db)]
     assert not cards.findings(folders) and keeper.facts().card_drops is None
 
 
@@ -154,7 +155,7 @@ def test_damage_that_the_keeper_meets_at_work_is_mended_and_its_round_goes_on(st
     keeper.round(asked_for_space=False)
     spoil(folders, *pages(folders, "clip"))
     keeper.round(asked_for_space=True)
-    assert keeper.fault is not None and keeper.aside
+    assert keeper.fault is not None and keeper.repaired
     keeper.round(asked_for_space=False)
     assert keeper.fault is None and [clip.name for clip in clips.finished(keeper.db)[::-1]] == names
     assert told(keeper.db) == [repair.CODE]
@@ -169,7 +170,7 @@ def test_damage_that_another_role_meets_is_mended_when_it_says_so(start, folders
     spoil(folders, damaged[len(damaged) // 2])
     keeper.examine()
     left = [event.id for event in events.latest(keeper.db, limit=1000)]
-    assert keeper.aside and 50 < len(left) < 200 and {left[0], left[-1]} == {1, 200}
+    assert keeper.repaired and 50 < len(left) < 200 and {left[0], left[-1]} == {1, 200}
     keeper.examine()            # nothing is wrong with the new one
     assert len(list(folders.root.glob(f"{repair.ASIDE}[0-9]"))) == 1
 
@@ -186,7 +187,7 @@ def test_a_volume_that_is_mounted_late_is_taken_up_with_what_is_on_it(start, fol
     assert keeper.role.stop.is_set()
     keeper = start()
     keeper.round(asked_for_space=False)
-    assert keeper.fault is None and not keeper.aside
+    assert keeper.fault is None and not keeper.repaired
     assert [clip.name for clip in clips.finished(keeper.db)[::-1]] == names
 
 

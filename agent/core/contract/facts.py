@@ -1,8 +1,8 @@
-"""Datagrams between the roles, which may get lost: heartbeats with facts, and pokes.
+"""Datagrams between the roles, which may get lost: heartbeats with facts, pokes, and who can be reached.
 
 None means unknown, never zero. Units are in the names.
 """
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -74,6 +74,22 @@ class LedgerFacts(msgspec.Struct, kw_only=True, frozen=True):
     key: str                              # fingerprint of the key that signs
 
 
+Megabytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+
+
+class HealthSample(msgspec.Struct, frozen=True, array_like=True):
+    """How the machine was at one moment; `core.health.history` makes it, the store keeps it."""
+
+    mono_ms: int
+    clock: str                            # how far the wall clock was believed then: unset | saved | rtc | ntp
+    temp_c: Annotated[float, msgspec.Meta(ge=-100, le=300)] | None
+    disk_mb: Megabytes | None             # of the card, in sum
+    free_mb: Megabytes | None
+    written_mb: Megabytes | None          # to the whole card since boot, by anybody
+    net_up: bool | None
+    ward_up: bool | None                  # None also where there is no ward
+
+
 class KeeperFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="keeper"):
     """What the keeper knows of card, stock, clock and ledger."""
 
@@ -90,6 +106,7 @@ class KeeperFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag=
     clock_err_ms: int | None = None       # how far off the wall clock is at most
     clock_step_ms: int | None = None      # by how much it was moved last
     ledger: LedgerFacts | None = None
+    lately: list[HealthSample] = []       # those that are not on the card yet
 
 
 class LinkFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="link"):
@@ -155,4 +172,11 @@ class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):
                     # | membership | notify
 
 
-Message = Beat | Poke
+class ReachFacts(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="reach"):
+    """Whether the network and the ward can be reached, told to the keeper, which has no network to look into."""
+
+    net_up: bool | None = None
+    ward_up: bool | None = None
+
+
+Message = Beat | Poke | ReachFacts

@@ -1,0 +1,211 @@
+"""How the machine was over a day or a month: what a sample holds, and what many of them tell. Pure.
+
+A sample speaks for the time up to the next one, for two rounds at most: what nobody looked at is unknown. A month has
+nine thousand, so they are looked at one by one, and what they tell is all that is remembered.
+"""
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from agent.core.contract.facts import HealthSample, ReachFacts
+from agent.core.health.facts import HostFacts
+from agent.core.health.forecast import DAY_S, LEAST_SPAN_S, days_left
+from agent.core.household.day_lane import WallSpan
+
+SAMPLE_EVERY_MS = 300_000
+HOUR_N = 12                     # samples that are written at once
+WAITING_N_MAX = 144             # of those that a card did not take the newest are kept: twelve hours
+REACH_FOR_MS = 180_000          # for so long is believed what was told of the network
+HOLDS_MS = 2 * SAMPLE_EVERY_MS
+MB = 1_000_000
+DAY_MS = int(DAY_S * 1000)
+SURE = ("rtc", "ntp")           # the clock was right
+
+
+class DatedSample(NamedTuple):
+    """A sample, and when that was."""
+
+    wall_ms: int
+    boot: str
+    sample: HealthSample
+
+
+class SlotValues(NamedTuple):
+    """What a value was within a slot."""
+
+    low: float
+    high: float
+    last: float
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A time in which something stayed as it was."""
+
+    begin_ms: int
+    end_ms: int
+    held: bool
+
+
+Curve = list[list[tuple[int, float]]]           # (wall_ms, value) in stretches without a hole
+States = list[tuple[WallSpan, bool]]            # when it was so and when not, in order
+
+
+def sample(host: HostFacts, reach: ReachFacts, mono_ms: int, clock: str) -> HealthSample:
+    """What is kept of one look."""
+    return HealthSample(mono_ms, clock, None if host.soc_temp_c is None else round(host.soc_temp_c, 1),
+                        _mb(host.disk_tot_b), _mb(host.disk_free_b), _mb(host.disk_wr_b), reach.net_up, reach.ward_up)
+
+
+def _mb(size_b: int | None) -> int | None:
+    return None if size_b is None else size_b // MB
+
+
+def used_pct(each: HealthSample) -> float | None:
+    """How full the card was."""
+    if not each.disk_mb or each.free_mb is None:
+        return None
+    return 100 * (1 - each.free_mb / each.disk_mb)
+
+
+@dataclass(slots=True)
+class Slot:
+    """What is known of one stretch of time; all None: nothing."""
+
+    temperature: SlotValues | None = None       # degrees Celsius
+    used: SlotValues | None = None              # how full the card was, percent
+    written_mb: int | None = None
+    days_left: float | None = None              # at its end, by the rate of the day before
+
+
+@dataclass(slots=True)
+class _Noted:
+    """The same while it is being found out."""
+
+    temperature: list[float] = field(default_factory=list)      # low, high, last
+    used: list[float] = field(default_factory=list)
+    written_mb: int | None = None
+    rate: tuple[DatedSample, DatedSample] | None = None         # by which the days of room go
+
+
+@dataclass(slots=True)
+class History:
+    """What samples tell of some slots of time, which follow on one another; `until_ms` is now.
+
+    `free_floor_pct` is what retention keeps free: the card's days of room go down to that. `curves`: each sample's
+    value is wanted, too.
+    """
+
+    slots: Sequence[WallSpan]
+    until_ms: int
+    free_floor_pct: float
+    curves: bool
+    temperature_curve: Curve = field(default_factory=list)
+    used_curve: Curve = field(default_factory=list)
+    newest: HealthSample | None = None                              # that tells of the card
+    _noted: list[_Noted] = field(init=False)
+    _states: dict[str, list[_Stretch]] = field(init=False)
+    _before: DatedSample | None = None
+    _day: deque[DatedSample] = field(default_factory=deque)         # those of the last 24 hours that tell of the card
+    _place: int = 0                                                 # of the slot
+
+    def __post_init__(self) -> None:
+        """Nothing is known yet."""
+        self._noted = [_Noted() for _ in self.slots]
+        self._states = {"network": [], "broker": [], "clock": []}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has looked in this time."""
+        return not self._states["clock"]
+
+    def found(self) -> list[Slot]:
+        """What is known of each slot."""
+        return [Slot(_values(each.temperature), _values(each.used), each.written_mb,
+                     each.rate and _days_left(*each.rate, self.free_floor_pct)) for each in self._noted]
+
+    def states(self, name: str) -> States:
+        """Of "network", "broker" or "clock": when it was well and when not."""
+        return [(WallSpan(each.begin_ms, each.end_ms), each.held) for each in self._states[name]]
+
+    def add(self, each: DatedSample) -> None:
+        """The next one by date; of one that lies before its predecessor, as by a clock that was put back, nothing."""
+        before, used = self._before, used_pct(each.sample)
+        if before and each.wall_ms < before.wall_ms:
+            return
+        self._before = each
+        if used is not None:
+            self._day.append(each)
+            while each.wall_ms - self._day[0].wall_ms > DAY_MS:
+                self._day.popleft()
+        while self._place < len(self.slots) and self.slots[self._place].end_ms <= each.wall_ms:
+            self._place += 1
+        if self._place < len(self.slots) and self.slots[self._place].begin_ms <= each.wall_ms:
+            slot = self._noted[self._place]
+            self._note(slot, each, used)
+            if before and before.boot == each.boot:
+                _note_written(slot, before.sample.written_mb, each.sample.written_mb)
+
+    def _note(self, slot: _Noted, each: DatedSample, used: float | None) -> None:
+        wall_ms, _, seen = each
+        if seen.temp_c is not None:
+            _widen(slot.temperature, seen.temp_c)
+            if self.curves:
+                _draw_on(self.temperature_curve, wall_ms, seen.temp_c)
+        if used is not None:
+            self.newest, slot.rate = seen, (self._day[0], each)
+            _widen(slot.used, used)
+            if self.curves:
+                _draw_on(self.used_curve, wall_ms, used)
+        end_ms = min(wall_ms + HOLDS_MS, self.until_ms)
+        _go_on(self._states["network"], seen.net_up, wall_ms, end_ms)
+        _go_on(self._states["broker"], seen.ward_up, wall_ms, end_ms)
+        _go_on(self._states["clock"], seen.clock in SURE, wall_ms, end_ms)
+
+
+def _values(noted: list[float]) -> SlotValues | None:
+    return SlotValues(*noted) if noted else None
+
+
+def _widen(noted: list[float], value: float) -> None:
+    if not noted:
+        noted.extend((value, value, value))
+        return
+    if value < noted[0]:
+        noted[0] = value
+    if value > noted[1]:
+        noted[1] = value
+    noted[2] = value
+
+
+def _note_written(slot: _Noted, before_mb: int | None, count_mb: int | None) -> None:
+    """By a count that begins anew with each boot, and with another card."""
+    if count_mb is not None and before_mb is not None and count_mb >= before_mb:
+        slot.written_mb = (slot.written_mb or 0) + count_mb - before_mb
+
+
+def _draw_on(curve: Curve, wall_ms: int, value: float) -> None:
+    if not curve or wall_ms - curve[-1][-1][0] > HOLDS_MS:
+        curve.append([])
+    curve[-1].append((wall_ms, value))
+
+
+def _go_on(states: list[_Stretch], held: bool | None, begin_ms: int, end_ms: int) -> None:
+    """What was said last holds until now, if that is not too long ago; neighbours that say the same are one."""
+    last = states[-1] if states else None
+    if last and last.end_ms >= begin_ms:
+        if last.held == held:
+            last.end_ms = end_ms
+            return
+        last.end_ms = begin_ms
+    if held is not None:
+        states.append(_Stretch(begin_ms, end_ms, held))
+
+
+def _days_left(before: DatedSample, now: DatedSample, floor_pct: float) -> float | None:
+    passed_s = (now.wall_ms - before.wall_ms) / 1000
+    free_mb, earlier_mb, total_mb = now.sample.free_mb, before.sample.free_mb, now.sample.disk_mb
+    if passed_s < LEAST_SPAN_S or free_mb is None or earlier_mb is None or total_mb is None:
+        return None
+    return days_left(free_mb * MB, total_mb * MB, floor_pct, (earlier_mb - free_mb) * MB / passed_s * DAY_S)
