@@ -6,12 +6,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.rigs import footage
-from tests.rigs.wait import Stopwatch, until
+from tests.rigs.wait import HANG_S, Stopwatch, until
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, LINK, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries
 
@@ -20,6 +21,8 @@ ISSUE = "/run/issue.d/taimat.issue"
 CAMERA = "taimat-capture@webcam.service"
 AS_PAGE = ("setpriv", "--reuid", "taimat-web", "--regid", "taimat", "--init-groups")
 WITHIN_S = 5.0              # from the household's word to the camera's process
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+APPRISE = Path("/usr/lib/python3/dist-packages/apprise")
 SAY = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as line:
@@ -27,6 +30,22 @@ with socket.socket(socket.AF_UNIX) as line:
     line.connect("/run/taimat/keeper/decisions.sock")
     line.sendall(sys.argv[1].encode() + b"\\n")
     print(line.recv(65536).decode())
+"""
+# A service that takes notifications, as ntfy's publish API has it; what has come is in a file, a line each.
+NTFY = """
+import http.server
+
+class Take(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        with open("/srv/arrived", "ab") as arrived:
+            arrived.write(body.replace(b"\\n", b" ") + b"\\n")
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+http.server.HTTPServer(("192.0.2.7", 8080), Take).serve_forever()
 """
 FILE_CAMERA = """
 # Do chú Ba gắn, xem lại sau Tết.
@@ -192,6 +211,24 @@ def test_a_vpn_is_let_in_and_out_again_and_the_house_stays(machine: Machine, tok
     assert change(machine, token, change="web", afar=[])["done"]
     until(lambda: all(set(heard(unit)) == set(house[unit]) for unit in units), "it is let in no more")
     becomes(machine, WEB, "active")
+
+
+def test_a_phone_gets_its_trial_from_the_link_in_its_sandbox(machine: Machine, token: str) -> None:
+    if not APPRISE.exists():
+        pytest.skip("no apprise: apt install apprise")
+    machine.write(CERTIFICATES, Path(CERTIFICATES).read_text())        # Debian's ca-certificates, which Apprise demands
+    machine.write("/srv/ntfy.py", NTFY)
+    machine.run("ip", "address", "add", "192.0.2.7/32", "dev", "lo")
+    machine.run("systemd-run", "--unit=ntfy", "--service-type=exec", "python3", "/srv/ntfy.py")
+    added = change(machine, token, change="notify", name="Mai", url="ntfy://192.0.2.7:8080/secret-topic")
+    assert added["done"] and "secret-topic" not in settings(machine)
+    becomes(machine, LINK, "active")
+    until(lambda: say(machine, ask="try_notify", token=token, to="Mai").get("change"), "a trial is ordered")
+    arrived = until(lambda: machine.run("cat", "/srv/arrived", check=False), "it arrives", 2 * HANG_S)
+    assert json.loads(arrived.splitlines()[0])["topic"] == "secret-topic"
+    assert "secret-topic" not in machine.journal("--boot")
+    assert change(machine, token, change="remove_notify", name="Mai")["done"]
+    becomes(machine, LINK, "inactive")
 
 
 def test_a_broken_file_is_left_alone_and_stops_nothing(machine: Machine, token: str) -> None:
