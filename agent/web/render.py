@@ -1,4 +1,7 @@
-"""Templates and static files, read once at the start, so that the page itself never waits for the card."""
+"""Templates and static files, read once at the start, so that the page itself never waits for the card.
+
+A template is compiled when it is first asked for: all of them at once took 0.6 s of a start on x86, and 1 MB.
+"""
 import hashlib
 import itertools
 import mimetypes
@@ -40,11 +43,12 @@ class Renderer:
         labels = {camera.name: camera.label for camera in settings.camera}
         self._words = {each: words.load(each, labels) for each in LANGUAGES}
         self._static = {path.name: _static(path) for path in sorted((HERE / "static").iterdir())}
-        env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False,
-                                 undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        env.globals["static"] = self.address
-        env.filters["runs"] = _runs
-        self._templates = {name: env.get_template(name) for name in env.list_templates()}
+        texts = {path.name: path.read_text(encoding="utf-8") for path in (HERE / "templates").iterdir()}
+        self._templates = jinja2.Environment(
+            loader=jinja2.DictLoader(texts), cache_size=len(texts), autoescape=True, auto_reload=False,
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        self._templates.globals["static"] = self.address
+        self._templates.filters["runs"] = _runs
 
     def words(self, request: Request) -> PageWords:
         """The browser's language: as just chosen (?lang=), as chosen earlier (a cookie), or the device's."""
@@ -59,7 +63,7 @@ class Renderer:
         said = self.words(request)
         is_owner = getattr(request.state, "is_owner", False)        # agent/web/access.py
         other = next(each for each in LANGUAGES if each != said.language)
-        html = self._templates[template].render(
+        html = self._templates.get_template(template).render(
             t=said, bare=bare, place=self._place, path=request.url.path, is_owner=is_owner,
             places=[each for each in navigation.PLACES if is_owner or not each.for_owners], other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
