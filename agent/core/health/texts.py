@@ -153,7 +153,7 @@ VI = {
         "Hãy nhờ kỹ thuật viên của phường kiểm tra giấy chứng nhận và quyền truy cập của máy này."),
     "notifications_wait": ConditionText(
         "Thông báo không gửi được tới điện thoại",
-        "Hãy mở Cài đặt > Thông báo trên trang của máy: ở đó có ghi lý do và nút gửi thử. Không sự kiện nào bị mất."),
+        "Hãy mở Cài đặt > Thông báo trên trang của máy: ở đó có ghi lý do và nút gửi thử; không sự kiện nào bị mất."),
     "outbox_growing": ConditionText(
         "Nhiều tin chưa gửi được",
         "Tin vẫn được giữ trên máy và sẽ tự gửi đi; hãy kiểm tra tốc độ mạng."),
@@ -303,7 +303,7 @@ EN = {
         "Ask the ward's technician to check this device's certificate and permissions."),
     "notifications_wait": ConditionText(
         "Notifications do not reach a phone",
-        "Open Settings > Notifications on the recorder's page: it says why, and has a button to try. Nothing is lost."),
+        "Open Settings > Notifications on the recorder's page: it says why, and has a button to try; nothing is lost."),
     "outbox_growing": ConditionText(
         "Many messages are waiting to be sent",
         "They are kept on the device and go out by themselves; check how fast the network is."),
