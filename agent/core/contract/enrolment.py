@@ -1,0 +1,133 @@
+"""How a device comes to belong to a ward: the bundle on its card, and what it and the ward's door say. Pure.
+
+The claim is a secret that is good once. The device makes its key itself, and the key never leaves it.
+"""
+import hashlib
+import json
+import tomllib
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.core.contract.ulid import ALPHABET
+
+CLAIM_RANDOM_B = 16             # 128 bits, written as 26 letters and digits of Crockford's base 32
+CLAIM_N = 26
+ENROL_PATH, RENEW_PATH, READY_PATH = "/enrol", "/renew", "/ready"
+BUNDLE_FOLDER, BUNDLE_FILE = "taimat", "enrol.toml"         # on the card's boot partition
+BUNDLE_B_MAX = 32_768
+ID_DIGITS_N = 12
+_UNPRINTED = r"\x00-\x1f\x7f-\x9f\u2028\u2029"              # they would break a line of a list, or a terminal
+
+Serial = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,32}\Z", description="letters, digits and '-', at most 32")]
+Site = Annotated[str, Meta(max_length=64, pattern=rf"^[^{_UNPRINTED}]*\Z")]
+DeviceId = Annotated[str, Meta(pattern=rf"^c-[0-9a-f]{{{ID_DIGITS_N}}}\Z")]
+ClaimCode = Annotated[str, Meta(pattern=rf"^[{ALPHABET}]{{{CLAIM_N}}}\Z")]
+Pem = Annotated[str, Meta(max_length=16_384)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+RefusalCode = Literal["claim_unknown", "claim_used", "claim_expired", "claim_revoked", "bad_csr", "bad_request",
+                      "not_yours", "revoked", "busy", "fault"]
+
+
+class BundleError(ValueError):
+    """A text is no bundle; what is wrong, in a line."""
+
+
+class Bundle(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What the ward puts on one device's card, as TOML. Whoever has it can enrol in the device's place, once."""
+
+    v: Literal[1] = 1
+    ward: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,23}\Z")]
+    ward_name: Annotated[str, Meta(max_length=80, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""      # "Phường Bến Nghé"
+    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z")]     # of broker and doors, as in their certificates
+    broker_port: Port = 8883
+    enrol_port: Port = 8444
+    door_port: Port = 8443
+    roots: Pem                      # certificates of the ward's root CAs
+    claim: ClaimCode
+    until_ms: int                   # of the claim, UTC; the ward's clock decides
+    serial: Serial
+    site: Site = ""
+    title: Annotated[str, Meta(max_length=40, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""        # of the recorder
+    join: bool = False              # a camera of the ward's own: no household is asked
+
+
+class EnrolAsk(Struct, kw_only=True, frozen=True):
+    """POST /enrol."""
+
+    claim: ClaimCode
+    csr: Pem
+    serial: Serial
+    board: Annotated[str, Meta(max_length=64)] = ""
+    agent: Annotated[str, Meta(max_length=32)] = ""
+
+
+class RenewAsk(Struct, kw_only=True, frozen=True):
+    """POST /renew, with the certificate that is still good."""
+
+    csr: Pem
+
+
+class Grant(Struct, kw_only=True, frozen=True):
+    """The answer to both, 200."""
+
+    dev: DeviceId
+    chain: Pem                      # the device's certificate, then the issuing CA's
+    roots: Pem                      # all that count now
+    command_key: Pem                # the ward's public command keys, the current one first
+
+
+class Ready(Struct, kw_only=True, frozen=True):
+    """POST /ready: whether what was installed works. It is told until all of it does, and then never again."""
+
+    camera: bool
+    card: bool
+    clock: bool
+    broker: bool
+    why: Annotated[dict[str, Annotated[str, Meta(max_length=200)]], Meta(max_length=8)] = {}     # for the technician
+
+    @property
+    def is_green(self) -> bool:
+        """Whether all of it is good."""
+        return self.camera and self.card and self.clock and self.broker
+
+
+class Refused(Struct, kw_only=True, frozen=True):
+    """The answer where the ward does not, 4xx and 5xx."""
+
+    code: RefusalCode
+    text: str = ""                  # what somebody can do about it
+
+
+def device_id(public_key_der: bytes) -> str:
+    """The id of the device whose first key has this SubjectPublicKeyInfo in DER. It keeps the id when keys change."""
+    return "c-" + hashlib.sha256(public_key_der).hexdigest()[:ID_DIGITS_N]
+
+
+def new_claim(random: bytes) -> str:
+    """The claim that `CLAIM_RANDOM_B` random bytes make."""
+    number = int.from_bytes(random[:CLAIM_RANDOM_B], "big")
+    return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(CLAIM_N)))
+
+
+def claim_digest(claim: str) -> str:
+    """What the ward keeps of a claim: its SHA-256 in hex. 128 random bits need no salt."""
+    return hashlib.sha256(claim.encode()).hexdigest()
+
+
+def bundle_text(bundle: Bundle) -> str:
+    """The bundle as TOML, a line for each value; a text in JSON's quotes is one in TOML's, but for DEL."""
+    values = msgspec.structs.asdict(bundle)
+    written = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    return "# For one device, and good once: whoever reads this can take the device's place.\n" + "".join(
+        written).replace("\x7f", "\\u007f")
+
+
+def parse_bundle(text: str) -> Bundle:
+    """The bundle in a TOML text. Raises BundleError."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Bundle)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BundleError(f"{error}; the ward makes it anew: taimat ward enrol --again SERIAL") from error
