@@ -40,6 +40,7 @@ from agent.link.requests.flow import WAITS as UPLOAD_WAITS
 from agent.link.requests.flow import RequestFlow
 from agent.link.requests.upload_line import UploadLine
 from agent.link.settings_in_force import SettingsInForce
+from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
 from agent.link.update.flow import WAITS as UPDATE_WAITS
 from agent.link.update.flow import UpdateFlow
@@ -91,6 +92,7 @@ class Link:
         self._home = _at_home(role, own_id, store, tempo, draw)
         self._notify = NotifyThread(NotifyContext(
             settings, role.folders, role.runtime, clock, draw, tempo.notify)) if settings.notify else None
+        self._beside: list[SideThread] = [each for each in (self._home, self._notify) if each]
         writer = EventWriter(store, clock, written.set)
         self._audit = audit = Audit(writer, clock)
         self._drain = Drain(store, clock, audit, settings.ward.delivery, tempo.pace, written)
@@ -127,21 +129,16 @@ class Link:
             ends.callback(part.close)
         self._store.ask(functools.partial(close_interrupted, now=self._role.clock.now()))
         self._updates.start()
-        if self._home:
-            self._home.start()
-            ends.callback(self._home.leave)
-        if self._notify:
-            self._notify.start()
-            ends.callback(self._notify.leave)
+        for each in self._beside:
+            each.start()
+            ends.callback(each.leave)
         if self._ward:
             self._requests.start()
             ends.callback(lambda ward: ward.leave(self._why_stopped()), self._ward)
         else:
             _log.info("ward disabled: nothing is told to anybody; see [ward] enabled")
-        if self._home:
-            ends.callback(self._home.end)       # it leaves while we say goodbye to the ward
-        if self._notify:
-            ends.callback(self._notify.end)
+        for each in self._beside:
+            ends.callback(each.end)             # it leaves while we say goodbye to the ward
         signal.set_wakeup_fd(self._store.bell(), warn_on_full_buffer=False)
         ends.callback(signal.set_wakeup_fd, -1)
         while not self._role.stop.is_set():
@@ -180,10 +177,10 @@ class Link:
         """Heartbeats and pokes of the other roles."""
         for _ in range(HEARD_A_TURN):
             heard = self._inbox.receive(0)
-            if self._home and heard:
-                self._home.hear(heard)
-            if self._notify and heard:
-                self._notify.hear(heard)
+            if heard is None:
+                return
+            for each in self._beside:
+                each.hear(heard)
             match heard:
                 case Beat() as beat:
                     self._reporter.receive(beat)
@@ -195,8 +192,6 @@ class Link:
                     self._ward.membership.hurry()
                 case Poke(what="updates"):
                     self._updates.hurry()
-                case None:
-                    return
 
     def _why_stopped(self) -> str:
         """The reason that the ward is told of a planned stop."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.contract.facts import Beat, Poke
+from agent.core.contract.facts import Message
 from agent.core.contract.still import StillError, parse
 from agent.core.health.report import Report
 from agent.host.runtime import camera_socket
@@ -62,14 +62,14 @@ class Mailbox:
     """`fileno` is readable while something is in it."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Beat | Poke | Report | CameraPicture] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[Message | Report | CameraPicture] = deque(maxlen=WAITING_MAX)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
         """The file to wait on."""
         return self._bell
 
-    def put(self, piece: Beat | Poke | Report | CameraPicture) -> None:
+    def put(self, piece: Message | Report | CameraPicture) -> None:
         """Add a piece, from any thread, without waiting."""
         self._waiting.append(piece)
         self.ring()
@@ -78,7 +78,7 @@ class Mailbox:
         """Wake up the reader."""
         os.eventfd_write(self._bell, 1)
 
-    def empty(self) -> list[Beat | Poke | Report | CameraPicture]:
+    def empty(self) -> list[Message | Report | CameraPicture]:
         """Take out everything that has come."""
         try:
             os.eventfd_read(self._bell)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agent.core.contract.facts import Beat, Poke
+from agent.core.contract.facts import Beat, Message, Poke
 from agent.core.contract.home.discovery import discovery
 from agent.core.health.report import Report
 from agent.core.household.pause import Pauses
@@ -133,7 +133,7 @@ class HomeSink:
             case Arrived():
                 self._commands.handle(told)
 
-    def _learn(self, piece: Beat | Poke | Report | CameraPicture) -> None:
+    def _learn(self, piece: Message | Report | CameraPicture) -> None:
         match piece:
             case Beat():
                 self._device.facts |= {facts.camera: facts for facts in piece.cameras}

@@ -1,36 +1,33 @@
-"""The home sink's thread: whatever goes wrong at home, the ward's link goes on."""
+"""The home sink's thread."""
 import logging
-import threading
 from typing import Literal
 
-from agent.core.contract.facts import Beat, Poke
+from agent.core.contract.facts import Message
 from agent.core.health.report import Report
 from agent.home.context import HomeContext
 from agent.home.removal import remove
 from agent.link.home.mailbox import Mailbox
 from agent.link.home.sink import HomeSink
+from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
 from agent.store import home
-from agent.store.database import StoreError
 
-AGAIN_S = 60.0
 MOVED_S = 30.0              # for a broker that is not ours any more
 PATIENT_S = 7 * 86_400.0    # for one that is switched off just now
-ENDING_S = 2.0
 
 _log = logging.getLogger(__name__)
 
 
-class HomeThread(threading.Thread):
+class HomeThread(SideThread):
     """Shows the device to the household's Home Assistant; or, once that is switched off, takes it away again."""
 
     def __init__(self, home: HomeContext) -> None:
-        super().__init__(name="home", daemon=True)
-        self._home, self._mailbox, self._over = home, Mailbox(), threading.Event()
+        super().__init__("home")
+        self._home, self._mailbox = home, Mailbox()
         self._reported: Report | None = None
         self._sink: HomeSink | None = None
 
-    def hear(self, piece: Beat | Poke) -> None:
+    def hear(self, piece: Message) -> None:
         """Pass on a message of another role."""
         self._mailbox.put(piece)
 
@@ -47,27 +44,8 @@ class HomeThread(threading.Thread):
             return "off", None
         return "unreachable" if sink.fault else "connected", sink.fault
 
-    def end(self) -> None:
-        """Tell the thread to end."""
-        self._over.set()
+    def _wake(self) -> None:
         self._mailbox.ring()
-
-    def leave(self) -> None:
-        """Wait until the thread has ended; a broker that hangs is not waited for."""
-        self.end()
-        self.join(ENDING_S)
-
-    def run(self) -> None:
-        """Work until told to end. A fault of ours must not end the role that carries the ward's events."""
-        while not self._over.is_set():
-            try:
-                return self._work()
-            except StoreError as error:
-                _log.error("%s", error)
-            except Exception:
-                _log.exception("the home sink failed; it starts anew in %.0f s", AGAIN_S)
-            self._over.wait(AGAIN_S)
-        return None
 
     def _work(self) -> None:
         store = StoreThread(self._home.folders.root)

@@ -5,7 +5,6 @@ and none is ever lost.
 """
 import logging
 import math
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -26,7 +25,7 @@ from agent.host.clock import Clock, Instant
 from agent.host.sockets import ask
 from agent.link.notify.send import send
 from agent.store import home, notify
-from agent.store.database import connect, current, transaction
+from agent.store.database import StoreConnection, connect, current, transaction
 from agent.store.folders import Folders
 from agent.store.notify import PlaceState
 
@@ -65,7 +64,7 @@ class Notifier:
 
     about: NotifyContext
     states: dict[str, PlaceState] = field(init=False)
-    _db: sqlite3.Connection = field(init=False)
+    _db: StoreConnection = field(init=False)
     _saved: dict[str, PlaceState] = field(init=False)
     _saved_mono_s: float = field(default=-math.inf, init=False)
     _retries: dict[str, Retry] = field(init=False)
