@@ -24,6 +24,7 @@ from tests.rigs.wait import HANG_S, until
 UNITS = Path(__file__).parents[2] / "systemd"
 SUITE = "trixie"
 PACKAGES = "systemd-sysv,dbus,python3,iproute2"
+PYTHON = "/usr/bin/python3"        # the machine's, see `borrow`
 TOOLS = ("systemd-nspawn", "debootstrap", "nsenter")
 BOOTED = ("running", "degraded")
 RESTARTS = 133              # how systemd-nspawn tells whoever keeps it that the machine wants to be started again
@@ -127,6 +128,8 @@ class Machine:
         doors = UpdateFolders(self._folder / "asked", self.root / "var/lib/taimat-update")
         adopt(Root(self._folder / "taimat.toml", doors=doors, prefix=self.root / "opt/taimat", package=package,
                    booted=self._folder / "booted"))
+        # On a device the Python that makes the byte code is the one that runs it; here each start would compile anew.
+        subprocess.run([PYTHON, "-m", "compileall", "-q", self.root / f"opt/taimat/versions/{version}"], check=True)
         (self.root / "usr/bin/taimat").symlink_to("/opt/taimat/current/bin/taimat")
 
     def enable(self, *units: str) -> None:

@@ -1,4 +1,4 @@
-"""The notifications' thread."""
+"""The notifications' thread. What is sent, and when, is the `Notifier`'s affair; here is when it looks."""
 import threading
 
 from agent.core.contract.facts import Message, Poke
