@@ -1,0 +1,114 @@
+"""The form of the ward's certificates and of its lists of the revoked. Pure.
+
+Who signs is handed in: a key in memory, or one on a token. All keys are on P-256: every board, broker and proxy has it.
+"""
+import ipaddress
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+YEAR = timedelta(days=365)
+# A board at its first boot knows the date of its image, which may be old: to it, too, the certificate counts already.
+BACKDATED = 2 * YEAR
+ROOT_LIFE, ISSUING_LIFE, DEVICE_LIFE, OWN_LIFE = 30 * YEAR, 10 * YEAR, 2 * YEAR, YEAR
+LIST_LIFE = timedelta(days=90)          # it is made anew each day; a broker that has no newer one then lets nobody in
+LIST_BACKDATED = timedelta(days=1)      # a clock that was put right lets nobody find it not yet valid
+CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+NAME_MAX = 64                           # X.520
+PEM = serialization.Encoding.PEM
+
+
+class SigningCa(NamedTuple):
+    """A CA, as what it signs names it."""
+
+    subject: x509.Name
+    key: ec.EllipticCurvePrivateKey
+
+
+def name(common: str, organization: str = "") -> x509.Name:
+    """What a certificate calls somebody. Raises ValueError."""
+    more = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization[:NAME_MAX])] if organization else []
+    return x509.Name([*more, x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """Whose it is. Raises LookupError where it does not say."""
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def authority(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime, *,
+              below: int) -> x509.Certificate:
+    """A CA's certificate; so many CAs may stand `below` it, one under the other."""
+    use = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+                         "key_agreement", "encipher_only", "decipher_only"), False)
+    extensions = [(x509.BasicConstraints(ca=True, path_length=below), True),
+                  (x509.KeyUsage(key_cert_sign=True, crl_sign=True, **use), True)]
+    return _sign(subject, key, by, ends, now, extensions)
+
+
+def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime, *,
+         use: x509.ObjectIdentifier, hosts: Iterable[str] = ()) -> x509.Certificate:
+    """A client's or a server's certificate; a server's holds for `hosts`, names and addresses. Raises ValueError."""
+    rest = dict.fromkeys(("key_cert_sign", "crl_sign", "content_commitment", "key_encipherment", "data_encipherment",
+                          "key_agreement", "encipher_only", "decipher_only"), False)
+    extensions = [(x509.BasicConstraints(ca=False, path_length=None), True),
+                  (x509.KeyUsage(digital_signature=True, **rest), True), (x509.ExtendedKeyUsage([use]), False)]
+    if names := [_host(each) for each in hosts]:
+        extensions.append((x509.SubjectAlternativeName(names), False))
+    return _sign(subject, key, by, ends, now, extensions)
+
+
+def revoked_list(by: SigningCa, known: x509.CertificateRevocationList | None, serials: Iterable[int], ends: datetime,
+                 now: datetime) -> x509.CertificateRevocationList:
+    """What is `known` and these serial numbers, numbered one higher: the list only ever grows."""
+    builder = x509.CertificateRevocationListBuilder(by.subject, last_update=now - LIST_BACKDATED, next_update=ends)
+    builder = builder.add_extension(x509.CRLNumber(number_of(known) + 1), critical=False)
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+    listed = {each.serial_number: each for each in known or ()}
+    for each in listed.values():
+        builder = builder.add_revoked_certificate(each)
+    for serial in sorted(set(serials) - listed.keys()):
+        builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder(serial, now).build())
+    return builder.sign(by.key, hashes.SHA256())
+
+
+def number_of(listed: x509.CertificateRevocationList | None) -> int:
+    """The number of a list of the revoked; 0 for none."""
+    if listed is None:
+        return 0
+    return listed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def renewal_due(certificate: x509.Certificate) -> datetime:
+    """When it is to be renewed: at two thirds of its life, which begins where it was issued."""
+    issued = certificate.not_valid_before_utc + BACKDATED
+    return issued + (certificate.not_valid_after_utc - issued) * 2 / 3
+
+
+def pem(*things: x509.Certificate | x509.CertificateRevocationList) -> str:
+    """One after the other, as PEM."""
+    return "".join(each.public_bytes(PEM).decode() for each in things)
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _sign(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime,
+          extensions: Iterable[tuple[x509.ExtensionType, bool]]) -> x509.Certificate:
+    builder = x509.CertificateBuilder(by.subject, subject, key, x509.random_serial_number(), now - BACKDATED, ends)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+    return builder.sign(by.key, hashes.SHA256())
