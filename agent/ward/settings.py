@@ -93,6 +93,21 @@ class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] = 9466
 
 
+class Authority(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The ward's authority, and the doors by which devices come to belong to it."""
+
+    folder: str = "/var/lib/taimat-ward-authority"
+    ca: str = "/etc/taimat-ward/public/ca.pem"
+    name: Annotated[str, Meta(max_length=80)] = ""
+    phone: Annotated[str, Meta(max_length=40)] = ""
+    host: Annotated[str, Meta(pattern=r"^([A-Za-z0-9.:-]{1,253})?\Z", description="a name or an address")] = ""
+    enrol_port: Annotated[int, Meta(ge=1, le=65535)] = 8444
+    door_port: Annotated[int, Meta(ge=1, le=65535)] = 8443
+    claim_days: Annotated[int, Meta(ge=1, le=365)] = 30
+    socket: str = "/run/ward-taimat-serve.sock"
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] = 9468
+
+
 class Database(Struct, kw_only=True, forbid_unknown_fields=True):
     """The database, and how long it keeps health and events."""
 
@@ -132,6 +147,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     ward: Ward = field(default_factory=Ward)
     ops: Ops = field(default_factory=Ops)
     intake: Intake = field(default_factory=Intake)
+    authority: Authority = field(default_factory=Authority)
     database: Database = field(default_factory=Database)
     city: City = field(default_factory=City)
     metrics: Metrics = field(default_factory=Metrics)

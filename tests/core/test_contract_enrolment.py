@@ -12,14 +12,17 @@ from agent.core.contract.enrolment import (
     CLAIM_N,
     Bundle,
     BundleError,
+    CardSettings,
     DeviceId,
     EnrolAsk,
     Ready,
     bundle_text,
+    card_text,
     claim_digest,
     device_id,
     new_claim,
     parse_bundle,
+    parse_card,
 )
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -38,6 +41,12 @@ BUNDLES = st.builds(
 @given(BUNDLES)
 def test_a_bundle_reads_back_as_it_was_written(bundle: Bundle):
     assert parse_bundle(bundle_text(bundle)) == bundle
+
+
+@given(st.builds(CardSettings, hostname=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True),
+                 wifi=LINES.map(lambda name: name[:32]), wifi_password=LINES))
+def test_so_do_the_cards_settings(card: CardSettings):
+    assert parse_card(card_text(card)) == card
 
 
 def test_people_read_it_too():

@@ -5,7 +5,7 @@ The claim is a secret that is good once. The device makes its key itself, and th
 import hashlib
 import json
 import tomllib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,8 +16,10 @@ CLAIM_RANDOM_B = 16             # 128 bits, written as 26 letters and digits of 
 CLAIM_N = 26
 ENROL_PATH, RENEW_PATH, READY_PATH = "/enrol", "/renew", "/ready"
 BUNDLE_FOLDER, BUNDLE_FILE = "taimat", "enrol.toml"         # on the card's boot partition
+CODE_FILE, CARD_FILE = "taimat-code.txt", "card.toml"       # beside the bundle, where the ward has made it
 BUNDLE_B_MAX = 32_768
 ID_DIGITS_N = 12
+_Kind = TypeVar("_Kind", bound=Struct)
 _UNPRINTED = r"\x00-\x1f\x7f-\x9f\u2028\u2029"              # they would break a line of a list, or a terminal
 
 Serial = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,32}\Z", description="letters, digits and '-', at most 32")]
@@ -32,7 +34,7 @@ RefusalCode = Literal["claim_unknown", "claim_used", "claim_expired", "claim_rev
 
 
 class BundleError(ValueError):
-    """A text is no bundle; what is wrong, in a line."""
+    """A text is no bundle, or not what belongs to one; what is wrong, in a line."""
 
 
 class Bundle(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +54,18 @@ class Bundle(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     site: Site = ""
     title: Annotated[str, Meta(max_length=40, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""        # of the recorder
     join: bool = False              # a camera of the ward's own: no household is asked
+
+
+class CardSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What of a device is for its card's other files alone, as TOML beside the bundle; the device never sees it so."""
+
+    hostname: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")]
+    wifi: Annotated[str, Meta(max_length=32, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""          # "": a cable
+    wifi_password: Annotated[str, Meta(max_length=64, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] = "VN"                            # of its radio
+    timezone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z")] = "Asia/Ho_Chi_Minh"
+    board: Annotated[str, Meta(pattern=r"^[a-z0-9]{0,8}\Z")] = ""                           # as in core.card: "pi02"
+    sensor: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,32}\Z")] = ""                        # of a camera at the board
 
 
 class EnrolAsk(Struct, kw_only=True, frozen=True):
@@ -118,16 +132,34 @@ def claim_digest(claim: str) -> str:
 
 
 def bundle_text(bundle: Bundle) -> str:
-    """The bundle as TOML, a line for each value; a text in JSON's quotes is one in TOML's, but for DEL."""
-    values = msgspec.structs.asdict(bundle)
-    written = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
-    return "# For one device, and good once: whoever reads this can take the device's place.\n" + "".join(
-        written).replace("\x7f", "\\u007f")
+    """The bundle as TOML."""
+    return "# For one device, and good once: whoever reads this can take the device's place.\n" + _toml(bundle)
 
 
 def parse_bundle(text: str) -> Bundle:
     """The bundle in a TOML text. Raises BundleError."""
+    return _parse(text, Bundle)
+
+
+def card_text(card: CardSettings) -> str:
+    """The card's own settings as TOML."""
+    return _toml(card)
+
+
+def parse_card(text: str) -> CardSettings:
+    """The card's own settings in a TOML text. Raises BundleError."""
+    return _parse(text, CardSettings)
+
+
+def _toml(values: Struct) -> str:
+    """A line for each value; a text in JSON's quotes is one in TOML's, but for DEL."""
+    written = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+               for key, value in msgspec.structs.asdict(values).items())
+    return "".join(written).replace("\x7f", "\\u007f")
+
+
+def _parse(text: str, kind: type[_Kind]) -> _Kind:
     try:
-        return msgspec.convert(tomllib.loads(text), Bundle)
+        return msgspec.convert(tomllib.loads(text), kind)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BundleError(f"{error}; the ward makes it anew: taimat ward enrol --again SERIAL") from error
