@@ -1,4 +1,5 @@
 """The settings of a ward's end: one TOML file, checked like a recorder's, each mistake told with line and remedy."""
+import os
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 UPLOADS_PATH = "/exports"
 UPLOADS = re.compile(rf"https://[!-~]{{1,280}}(?<!/){UPLOADS_PATH}")
 ALL = "all"                     # of the city's wards
+SECRETS = (("ward", "key"), ("ops", "key"), ("ops", "command_key"), ("intake", "receipt_key"), ("city", "key"))
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -172,9 +174,23 @@ def parse(text: str, file: str) -> Settings:
 def load(path: Path) -> Settings:
     """The settings in the file at `path`. Raises ConfigError."""
     try:
-        return parse(read_text(path), str(path))
+        return _handed(parse(read_text(path), str(path)))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make one with: taimat ward init --config {path}") from error
+
+
+def _handed(settings: Settings) -> Settings:
+    """A key that systemd has handed to this service is read where it lies then: its own file may be root's alone.
+
+    So one file of settings is right for services and for who types a command (systemd.exec(5), LoadCredential=).
+    """
+    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
+        for table, key in SECRETS:
+            account = getattr(settings, table)
+            handed = Path(folder, Path(getattr(account, key)).name)
+            if handed.is_file():
+                setattr(account, key, str(handed))
+    return settings
 
 
 def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:

@@ -26,14 +26,13 @@ def swapped(name: str, swaps: Mapping[str, object]) -> str:
 def furnish(broker: Broker, name: str, authority: Authority, acl: str, more: str = "") -> None:
     """Give the broker the configuration `name`, a certificate of the authority, this list of rights, and more lines."""
     cert, key = authority.issue("broker")
-    ca = "city-ca" if name.startswith("city") else "ward-ca"
     text = swapped(name, {
-        "listener 8883": f"listener {broker.port} 127.0.0.1", f"/etc/mosquitto/taimat/{ca}.pem": authority.ca,
-        "/etc/mosquitto/taimat/broker.pem": cert, "/etc/mosquitto/taimat/broker.key": key,
-        "/etc/mosquitto/taimat/crl.pem": authority.revoke(), "/etc/mosquitto/taimat.acl": broker.folder / "acl",
-        "/var/lib/mosquitto": broker.folder})
+        "listener 8883": f"listener {broker.port} 127.0.0.1", "/etc/taimat-ward/public/ca.pem": authority.ca,
+        "/etc/taimat-ward/keys/broker.pem": cert, "/etc/taimat-ward/keys/broker.key": key,
+        "/etc/taimat-ward/public/crl.pem": authority.revoke(), "/etc/taimat-ward/mosquitto.acl": broker.folder / "acl"})
     user = "user root\n" if os.geteuid() == 0 else ""
-    (broker.folder / "mosquitto.conf").write_text(f"{text}log_dest file {broker.log}\n{user}{more}")
+    debians = f"persistence true\npersistence_location {broker.folder}/\nlog_dest file {broker.log}\n"
+    (broker.folder / "mosquitto.conf").write_text(f"{text}{debians}{user}{more}")
     (broker.folder / "acl").write_text(acl)
     (broker.folder / "acl").chmod(0o600)
 

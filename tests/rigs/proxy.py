@@ -1,4 +1,4 @@
-"""The proxy before the ward's intake: a real nginx with the very configuration that firmware_cfg/ward gives it."""
+"""The proxy before the ward's programs: a real nginx with the very configuration that firmware_cfg/ward gives it."""
 import os
 import shutil
 import signal
@@ -19,15 +19,21 @@ class Proxy:
 
     def __init__(self, folder: Path, port: int, intake: Path, authority: Authority, certificate: tuple[Path, Path]
                  ) -> None:
-        """It listens on `port` and hands on to the socket `intake`; `certificate` and its key are its own."""
+        """It listens on `port` and hands on to the socket `intake`; `certificate` and its key are its own.
+
+        What is at its other doors, `enrol_port` and `desk_port`, listens at the sockets `serve` and `desk`.
+        """
         folder.mkdir()
         cert, key = certificate
-        self.metrics_port = free_port()
+        self.metrics_port, self.enrol_port, self.desk_port = free_port(), free_port(), free_port()
+        self.serve, self.desk = folder / "serve.sock", folder / "desk.sock"
         text = swapped("nginx.conf", {
             "/run/ward-taimat-proxy": folder, "listen 8443": f"listen 127.0.0.1:{port}",
-            "/etc/taimat-ward/proxy/intake.cert.pem": cert, "/etc/taimat-ward/proxy/intake.key.pem": key,
-            "/etc/taimat-ward/ward.ca.pem": authority.ca, "/etc/taimat-ward/ward.crl.pem": authority.crl,
-            "/run/ward-taimat-intake.sock": intake, "127.0.0.1:9467": f"127.0.0.1:{self.metrics_port}",
+            "listen 8444": f"listen 127.0.0.1:{self.enrol_port}", "listen 8445": f"listen 127.0.0.1:{self.desk_port}",
+            "/etc/taimat-ward/keys/door.pem": cert, "/etc/taimat-ward/keys/door.key": key,
+            "/etc/taimat-ward/public/ca.pem": authority.ca, "/etc/taimat-ward/public/crl.pem": authority.crl,
+            "/run/ward-taimat-intake.sock": intake, "/run/ward-taimat-serve.sock": self.serve,
+            "/run/ward-taimat-desk.sock": self.desk, "127.0.0.1:9467": f"127.0.0.1:{self.metrics_port}",
             "client_header_timeout 20s": f"client_header_timeout {PATIENCE_S}s",
             "keepalive_timeout 20s": f"keepalive_timeout {PATIENCE_S}s",
             "client_body_timeout 40s": "client_body_timeout 5s"})

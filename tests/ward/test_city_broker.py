@@ -38,8 +38,8 @@ def below(tmp_path, authority, wards_authority, above):
     """The broker of the ward w07 with its bridge to the city's."""
     cert, key = authority.issue("bridge-w07")
     bridge = swapped("bridge.conf", {
-        "@WARD@": "w07", "@CITY@:8883": f"localhost:{above.port}", "/etc/mosquitto/taimat/city-ca.pem": authority.ca,
-        "/etc/mosquitto/taimat/bridge.pem": cert, "/etc/mosquitto/taimat/bridge.key": key,
+        "@WARD@": "w07", "@CITY@:8883": f"localhost:{above.port}", "/etc/taimat-ward/city/ca.pem": authority.ca,
+        "/etc/taimat-ward/city/bridge.pem": cert, "/etc/taimat-ward/city/bridge.key": key,
         "restart_timeout 5 120": "restart_timeout 1"})
     broker = Broker(tmp_path / "ward-broker")
     furnish(broker, "mosquitto.conf", wards_authority, swapped("acl.in", {"@WARD@": "w07"}), bridge)

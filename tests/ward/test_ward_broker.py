@@ -1,4 +1,6 @@
 """The broker as firmware_cfg/ward sets it up: mutual TLS, rights, the revoked; ingest and devices live with it."""
+from pathlib import Path
+
 import pytest
 
 from tests.rigs.broker import Broker
@@ -9,6 +11,7 @@ from tests.rigs.pki import Authority
 from tests.rigs.wait import until
 
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
+DEBIANS = Path("/etc/mosquitto/mosquitto.conf")
 
 
 @pytest.fixture
@@ -65,3 +68,37 @@ def test_a_device_hears_nothing_of_its_neighbours_and_can_not_pass_for_one(autho
     assert device.heard == [f"cam/v1/w07/{DEV}/cmd/rebirth"] and other.heard == [f"cam/v1/w07/{OTHER}/cmd/rebirth"]
     for client in (device, other, desk):
         client.close()
+
+
+def test_a_reader_hears_what_happens_and_says_nothing(authority, broker):
+    """So a program of the centre looks on without `ops`, whose place at the broker is that of who gives orders."""
+    device, desk, reader = (Client(authority, broker, name, name) for name in (DEV, "ops", "reader"))
+    reader.hears("cam/v1/w07/#")
+    own = f"cam/v1/w07/{DEV}"
+    assert all(device.may(f"{own}/{tail}") for tail in ("status", "birth", "health", "evt", "rsp/ops/1"))
+    assert desk.may(f"{own}/cmd/rebirth"), "ops is still there"
+    until(lambda: len(reader.heard) == 4)
+    assert {topic.rpartition("/")[2] for topic in reader.heard} == {"status", "birth", "health", "evt"}
+    assert not any(reader.may(f"cam/v1/w07/{tail}") for tail in (
+        f"{DEV}/evt", f"{DEV}/ack", f"{DEV}/cmd/replay", f"{DEV}/cfg/desired", "_ward/state", "_all/cmd/rebirth"))
+    for client in (device, desk, reader):
+        client.close()
+
+
+@pytest.mark.skipif(not DEBIANS.exists(), reason="no mosquitto of Debian's")
+@pytest.mark.parametrize("name", ["mosquitto.conf", "city.conf"])
+def test_debians_own_file_takes_it_in(tmp_path, authority, name):
+    """Read by Debian's, of which only the places are other ones, the broker starts, and keeps what it is to keep."""
+    broker = Broker(tmp_path / "broker")
+    furnish(broker, name, authority, swapped("acl.in", {"@WARD@": "w07"}))
+    ours = (broker.folder / "mosquitto.conf").read_text().partition("persistence true\n")[0]
+    (broker.folder / "conf.d").mkdir()
+    (broker.folder / "conf.d/taimat-ward.conf").write_text(ours)
+    debians = DEBIANS.read_text()
+    for theirs in ("/var/lib/mosquitto", "/var/log/mosquitto", "/etc/mosquitto"):
+        assert theirs in debians
+        debians = debians.replace(theirs, str(broker.folder))
+    (broker.folder / "mosquitto.conf").write_text(f"{debians}\nuser root\n")
+    with broker:
+        Client(authority, broker, "ops", "ops").close()
+    assert (broker.folder / "mosquitto.db").exists()

@@ -73,3 +73,16 @@ def test_expected_devices_are_one_a_line_and_a_wrong_one_has_its_line(tmp_path):
         read_roster(str(file))
     with pytest.raises(ConfigError, match="devices_file: .*No such file"):
         read_roster(str(tmp_path / "none"))
+
+
+def test_a_key_that_systemd_has_handed_on_is_read_where_it_lies_then(tmp_path, monkeypatch):
+    """systemd names the folder; what it did not hand on, and what is no secret, stays where the file says."""
+    file, handed = tmp_path / "ward.toml", tmp_path / "credentials"
+    handed.mkdir()
+    for name in ("ops.key", "ops.pem"):
+        (handed / name).write_text("x")
+    file.write_text('[ops]\ncert = "/e/ops.pem"\nkey = "/e/ops.key"\ncommand_key = "/e/command.pem"\n')
+    assert load(file).ops.key == "/e/ops.key"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    ops = load(file).ops
+    assert (ops.cert, ops.key, ops.command_key) == ("/e/ops.pem", str(handed / "ops.key"), "/e/command.pem")

@@ -10,8 +10,8 @@ from pathlib import Path
 from agent.ward.simulate.pki import Authority
 from agent.ward.simulate.plan import HOST, WARD, SimulationFault
 from agent.ward.simulate.program import CityProgram, free_port
+from agent.ward.templates import template
 
-FILES = Path(__file__).resolve().parents[3] / "firmware_cfg" / "ward"
 ELSEWHERE = ("/usr/sbin", "/usr/local/sbin")        # not on everybody's PATH
 
 
@@ -28,23 +28,18 @@ def broker(folder: Path, authority: Authority) -> tuple[CityProgram, int]:
 
 def _configuration(folder: Path, port: int, authority: Authority) -> str:
     rights, own = folder / "acl", authority.issue("broker")
-    rights.write_text(_read("acl.in").replace("@WARD@", WARD))
-    rights.chmod(0o600)
-    text = _read("mosquitto.conf")
-    for theirs, ours in (
-            ("listener 8883", f"listener {port} {HOST}"), ("/etc/mosquitto/taimat/ward-ca.pem", authority.ca),
-            ("/etc/mosquitto/taimat/broker.pem", own), ("/etc/mosquitto/taimat/broker.key", own),
-            ("/etc/mosquitto/taimat/crl.pem", authority.crl), ("/etc/mosquitto/taimat.acl", rights),
-            ("/var/lib/mosquitto/", f"{folder}/")):
-        if theirs not in text:
-            raise SimulationFault(f"{FILES}/mosquitto.conf: has no {theirs!r} that could be replaced for a simulation")
-        text = text.replace(theirs, str(ours))
-    return f"{text}\nuser {getpass.getuser()}\nlog_dest stderr\n"
-
-
-def _read(name: str) -> str:
     try:
-        return (FILES / name).read_text()
+        rights.write_text(template("acl.in", WARD))
+        text = template("mosquitto.conf")
     except OSError as error:
-        raise SimulationFault(f"{FILES / name}: {error.strerror}; simulate from a checkout of Taimat's sources, which "
-                              "has the broker's configuration") from error
+        raise SimulationFault(f"{error.filename}: {error.strerror}; install taimat-ward, or simulate from a checkout "
+                              "of Taimat's sources: both have the broker's configuration") from error
+    rights.chmod(0o600)
+    for theirs, ours in (
+            ("listener 8883", f"listener {port} {HOST}"), ("/etc/taimat-ward/public/ca.pem", authority.ca),
+            ("/etc/taimat-ward/keys/broker.pem", own), ("/etc/taimat-ward/keys/broker.key", own),
+            ("/etc/taimat-ward/public/crl.pem", authority.crl), ("/etc/taimat-ward/mosquitto.acl", rights)):
+        if theirs not in text:
+            raise SimulationFault(f"mosquitto.conf has no {theirs!r} that could be replaced for a simulation")
+        text = text.replace(theirs, str(ours))
+    return f"{text}\nuser {getpass.getuser()}\npersistence true\npersistence_location {folder}/\nlog_dest stderr\n"
