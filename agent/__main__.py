@@ -63,7 +63,7 @@ COMMANDS = {
          "store of its own."),
     ),
     "Run a ward": (
-        ("ward", "ward:app", "The ward's end: take in what its devices tell, and watch them."),
+        ("ward", "ward.main:app", "The ward's end: take in what its devices tell, and watch them."),
     ),
     "Hidden": (
         ("rescue", "roles:rescue", ""),

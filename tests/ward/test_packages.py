@@ -95,6 +95,6 @@ def test_both_are_of_one_version_and_the_tests_have_what_a_ward_needs():
 
 
 def test_each_command_of_a_ward_has_its_module():
-    table = (REPO / "agent" / "cli" / "ward.py").read_text()
-    for name in set(re.findall(r'become\("([\w.]+)"', table)):
+    commands = "".join(path.read_text() for path in (REPO / "agent" / "cli" / "ward").glob("*.py"))
+    for name in set(re.findall(r'become\("([\w.]+)"', commands)):
         assert importlib.util.find_spec(f"agent.ward.{name}"), name

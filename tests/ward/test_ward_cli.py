@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agent.cli import ward
+from agent.cli.ward import part
 from tests.cli.cli import REPO, environment, taimat
 from tests.rigs.broker import Broker
 from tests.rigs.wait import HANG_S, free_port
@@ -57,8 +57,8 @@ def test_a_port_that_is_taken_is_named(tmp_path):
 
 
 def test_libraries_that_are_missing_are_named_with_how_to_get_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ward, "NEEDS", ("sqlalchemy", "no_such_library"))
+    monkeypatch.setattr(part, "NEEDS", ("sqlalchemy", "no_such_library"))
     with pytest.raises(SystemExit) as ended:
-        ward.become("ingest", tmp_path / "ward.toml")
+        part.become("ingest", tmp_path / "ward.toml")
     assert ended.value.code == 69
     assert "also needs no_such_library: apt install python3-sqlalchemy" in capsys.readouterr().err
