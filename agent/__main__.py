@@ -1,5 +1,6 @@
 """The `taimat` command: the list of its commands. Each is imported from `agent.cli` when it is called."""
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -72,6 +73,15 @@ COMMANDS = {
 }
 
 
+CLI = Path(__file__).with_name("cli")
+
+
+def _is_here(place: str) -> bool:
+    """Whether the command's module is installed: on a ward's machine most are not."""
+    module = CLI.joinpath(*place.partition(":")[0].split("."))
+    return module.with_suffix(".py").exists() or module.is_dir()
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         import agent
@@ -93,7 +103,8 @@ def group() -> TyperGroup:
     made = typer.main.get_group(app)
     for panel, commands in COMMANDS.items():
         for name, place, line in commands:
-            made.add_command(LazyCommand(name, f"agent.cli.{place}", panel, line))
+            if _is_here(place):
+                made.add_command(LazyCommand(name, f"agent.cli.{place}", panel, line))
     return made
 
 

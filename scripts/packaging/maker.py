@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.packaging import board, recorder, wheels
-from scripts.packaging.deb import deb
+from scripts.packaging import board, recorder, ward, wheels
+from scripts.packaging.deb import Package, deb
 
 if TYPE_CHECKING:
     from scripts.packaging.signer import Signer
@@ -42,7 +42,13 @@ class Recipe:
 
     def board(self) -> dict[str, bytes]:
         """The board's package, by file name."""
-        package = board.build(self.source, self.version, self.moment_s)
+        return self._packed(board.build(self.source, self.version, self.moment_s))
+
+    def ward(self) -> dict[str, bytes]:
+        """The package of a ward's machine, by file name."""
+        return self._packed(ward.build(self.source, self.version, self.moment_s))
+
+    def _packed(self, package: Package) -> dict[str, bytes]:
         return {package.file: deb(package, self.moment_s, self.is_fast)}
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from scripts.packaging.archive import Entry, Files, ar, gzip, packed, tar
 from scripts.packaging.deb import DEBIAN, Package, changelog, scripts
+from scripts.packaging.units import units
 
 if TYPE_CHECKING:
     from scripts.packaging.signer import Signer
 
 HOME = "usr/lib/taimat"
 TOLD_FILE, SIGNATURE_FILE, KEY_FILE = "release.json", "release.sig", "release.pem"
-UNITS_FOLDER = "usr/lib/systemd/system"
 PYTHON = "3.11"                 # the oldest that setup.cfg allows
 # Which cameras there are, and whether there is a ward, says the configuration: root's part of set-up starts these.
 BY_CONFIGURATION = ("taimat-link.service", "taimat-capture-network.service", "taimat-capture@.service")
@@ -52,7 +52,7 @@ def build(source: Path, architecture: str, wheels: Iterable[Path], version: str,
     told = release(source, trees, architecture, version, signer.keys if signer else {})
     files = {f"{HOME}/{TOLD_FILE}": Entry(told),
              **{f"{HOME}/{tree}/{path}": Entry(data) for tree, found in trees.items() for path, data in found.items()},
-             **units(source), **beside(source, wheels, version, moment_s)}
+             **units(source / "systemd", BY_CONFIGURATION), **beside(source, wheels, version, moment_s)}
     signed = signer.signed(told) if signer else ()
     if signer:
         files |= {f"{HOME}/{SIGNATURE_FILE}": Entry(signed[1][1]), f"{HOME}/{KEY_FILE}": Entry(signer.public())}
@@ -115,20 +115,6 @@ def licences(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
             for name in packed.namelist():
                 if "LICENSE" in name and name.split("/")[0].endswith(".dist-info"):
                     yield f"{wheel.name.split('-')[0]}-{name.rpartition('/')[2]}", packed.read(name)
-
-
-def units(source: Path) -> Files:
-    """systemd's files, and for each unit that starts by itself the link with which `systemctl enable` would answer."""
-    folder, files = source / "systemd", {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_file() and not name.startswith("ward/"):
-            found = re.fullmatch(r"taimat\.(sysusers|tmpfiles)\.conf", name)
-            files[f"usr/lib/{found[1]}.d/taimat.conf" if found else f"{UNITS_FOLDER}/{name}"] = Entry(path.read_bytes())
-            for wanted_by in re.findall(r"^WantedBy=(.+)$", path.read_text(), re.MULTILINE):
-                if name not in BY_CONFIGURATION:
-                    files[f"{UNITS_FOLDER}/{wanted_by}.wants/{name}"] = Entry(link=f"../{name}")
-    return files
 
 
 def beside(source: Path, wheels: Iterable[Path], version: str, moment_s: int) -> Files:

@@ -37,6 +37,7 @@ class Packaged(NamedTuple):
     deb: Path
     update: Path        # the code alone
     board: Path
+    ward: Path
     public: Path
 
 
@@ -62,7 +63,8 @@ def packaged(version: str = "", machine: str = MACHINE, edit: Edit | None = None
         os.utime(folder)
     name = f"taimat_{version}_{machine}"
     return Packaged(version, folder / f"{name}.deb", folder / f"{name}.update",
-                    folder / f"taimat-board_{version}_all.deb", cache / "release.pem")
+                    folder / f"taimat-board_{version}_all.deb", folder / f"taimat-ward_{version}_all.deb",
+                    cache / "release.pem")
 
 
 def _make(folder: Path, version: str, machine: str, edit: Edit | None, key: Path, is_light: bool) -> None:
@@ -80,7 +82,8 @@ def _make(folder: Path, version: str, machine: str, edit: Edit | None, key: Path
         assert each.was in text, each
         (source / each.path).write_text(text.replace(each.was, each.then, 1))
     recipe = maker.Recipe(source, version, MOMENT_S, signer.read(key, None, MOMENT_S), is_fast=True)
-    for name, data in (_light(recipe, machine) if is_light else {**recipe.recorder(machine), **recipe.board()}).items():
+    whole = {} if is_light else {**recipe.recorder(machine), **recipe.board(), **recipe.ward()}
+    for name, data in (whole or _light(recipe, machine)).items():
         (part / name).write_bytes(data)
     shutil.rmtree(source)
     part.rename(folder)
