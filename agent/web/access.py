@@ -1,14 +1,15 @@
 """Access: which requests need no pairing, which are sent to /pair, which are an owner's; the headers of every answer.
 """
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.host.address import is_loopback_address
+from agent.look.guard import guarded, host_name, is_own_form
 from agent.web.browsers import Browsers, KeeperSilent
 
 COOKIE = "taimat"
@@ -23,31 +24,11 @@ OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/reque
 VIEWERS_FORMS = ("/recordings/seen", "/preview/")       # how the addresses begin to which a viewer may send one
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
-# 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
-# streams have blob: addresses. The referrer stays within the page; without any, browsers would send "Origin: null" with
-# our own forms, and we could not tell them from a stranger's.
-SECURITY = {
-    "content-security-policy": "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-                               "form-action 'self'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
-
 
 def is_loopback_name(host: str) -> bool:
     """Whether a Host header names this machine itself; any other name that leads here is a DNS attack."""
     name = host_name(host) or ""
     return name == "localhost" or is_loopback_address(name)
-
-
-def host_name(host: str) -> str | None:
-    """The name in a Host header, in lower case and without the port; None when it is malformed."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
@@ -58,14 +39,6 @@ def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
 
 def _peer(scope: Scope) -> str:
     return (scope.get("client") or ("", 0))[0]
-
-
-def is_own_form(headers: Mapping[str, str]) -> bool:
-    """Whether a POST comes from a page of ours. Browsers say so; a request that does not is refused."""
-    if "sec-fetch-site" in headers and headers["sec-fetch-site"] != "same-origin":
-        return False
-    scheme, _, origin = headers.get("origin", "").partition("://")
-    return scheme in ("http", "https") and origin.lower() == headers.get("host", "").lower()
 
 
 AnswerPage = Callable[[Request], Awaitable[Response]]
@@ -132,19 +105,3 @@ class AccessMiddleware:
         if is_page:
             return RedirectResponse(f"/pair?next={quote(scope['path'], safe='')}", 303)
         return PlainTextResponse("Pair this browser first, at /pair\n", 401)
-
-
-def guarded(send: Send, keeps: Callable[[], bool] | None = None) -> Send:
-    """Adds SECURITY to every answer, and no-store unless the answer itself speaks of caching.
-
-    A long answer ends with an OSError where its browser is paired no more.
-    """
-    async def checked(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers.update(SECURITY)
-            headers.setdefault("cache-control", "no-store")
-        elif keeps is not None and message.get("more_body") and not keeps():
-            raise ConnectionAbortedError("this browser is paired no more")
-        await send(message)
-    return checked

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from agent.config.settings import Settings
 from agent.host.clock import Clock
 from agent.host.setup_folders import SetupFolders
+from agent.look.forms import DIGITS_N_MAX
 from agent.store.folders import Folders
 from agent.web.access import AccessMiddleware, is_loopback_name
 from agent.web.app_shell import AppShell
@@ -29,7 +30,6 @@ from agent.web.export import ExportPage
 from agent.web.feeds import Feeds
 from agent.web.film import FilmHandlers
 from agent.web.films import Films
-from agent.web.forms import DIGITS_N_MAX
 from agent.web.health import HealthWatcher
 from agent.web.health_page import HealthPage
 from agent.web.home_broker import HomeBrokerPage

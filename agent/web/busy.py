@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from agent.config.settings import Settings
 from agent.core.contract.busy import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
 from agent.host.runtime import camera_socket
-from agent.web.forms import read_form
+from agent.look.forms import read_form
 from agent.web.render import Renderer
 
 

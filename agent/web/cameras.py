@@ -12,12 +12,12 @@ from agent.core.contract.camera_search import AT_N_MAX, SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, RemoveCamera, keys_set
 from agent.core.household.camera_names import camera_name
 from agent.host.clock import Clock
+from agent.look.forms import read_form, title_of
 from agent.store import pause
 from agent.store.folders import Folders
 from agent.web import present_camera, present_setup
 from agent.web.access import COOKIE
 from agent.web.camera_search import CameraSearch
-from agent.web.forms import read_form, title_of
 from agent.web.health import HealthWatcher
 from agent.web.outcome import after, problem_text
 from agent.web.present_setup import TITLE_MAX_N, OfferedCamera, address_of, told_of

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.host.clock import Clock
+from agent.look.words import PageWords, local
 from agent.store import events
 from agent.store.events import StoredEvent
 from agent.web import local_days, present_event
@@ -15,7 +16,6 @@ from agent.web.films import FilmList, Films, FilmWish
 from agent.web.present_day import DayQuery
 from agent.web.render import Renderer
 from agent.web.store_pool import StorePool
-from agent.web.words import PageWords, local
 
 LOOK_AHEAD_N = 50           # ids are almost without holes: the next newer event lies among these
 WORTH_TELLING_MS = 1_000    # a shorter gap is a jerk that nobody would look up

@@ -20,6 +20,7 @@ from agent.core.evidence.encrypted import LockedError
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.look.forms import number, read_form
 from agent.store import clips, holds
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import ExportError, prepare
@@ -29,7 +30,6 @@ from agent.store.export.ready import signed_until
 from agent.store.export.signature import AskKeeper
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
-from agent.web.forms import number, read_form
 from agent.web.health import HealthWatcher
 from agent.web.render import Renderer
 from agent.web.response import StreamedResponse

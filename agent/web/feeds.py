@@ -8,12 +8,12 @@ from starlette.responses import Response
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Clock, Instant
+from agent.look.forms import number
+from agent.look.words import local
 from agent.store.events import StoredEvent
-from agent.web.forms import number
 from agent.web.health import HealthWatcher
 from agent.web.pages import Listing, listing
 from agent.web.store_pool import StorePool
-from agent.web.words import local
 
 EVENTS_N_MAX = 200
 

@@ -10,13 +10,13 @@ from starlette.types import ASGIApp
 from agent.config.settings import Camera, Settings
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.host.clock import Clock
+from agent.look.forms import number
+from agent.look.words import PageWords
 from agent.store import events
 from agent.store.events import StoredEvent
 from agent.web.file_answer import OpenedFile, answer_file
 from agent.web.films import LONGEST_MS, Films, FilmWish, SpanFilms
-from agent.web.forms import number
 from agent.web.store_pool import CardTrouble, StorePool
-from agent.web.words import PageWords
 
 KEPT = "private, no-cache"      # a browser asks whether it is still there: footage may be deleted meanwhile
 NAME_UNFIT = '/\\:*?"<>|'       # what file systems of phones and computers refuse

@@ -11,9 +11,9 @@ from agent.config.places import host_fault
 from agent.config.settings import Home
 from agent.core.contract.home_try import ANSWER_B_MAX, HomeAnswer, HomeQuestion
 from agent.core.contract.setup import SetHome
+from agent.look.forms import read_form
 from agent.web.access import COOKIE
 from agent.web.beside import ask_program
-from agent.web.forms import read_form
 from agent.web.outcome import after, problem_text
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk

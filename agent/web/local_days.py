@@ -3,7 +3,7 @@ import time
 from datetime import date, datetime, timedelta
 
 from agent.core.household.day_lane import WallSpan
-from agent.web.words import local
+from agent.look.words import local
 
 HOUR_MS = 3_600_000
 

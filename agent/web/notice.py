@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from agent.config.settings import Camera, Settings
 from agent.core.contract.decisions import AskSharing
+from agent.look.forms import title_of
+from agent.look.words import PageWords
 from agent.web import qr
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
-from agent.web.forms import title_of
 from agent.web.present_settings import days_text
 from agent.web.present_ward import SharingView, sharing_view
 from agent.web.render import Renderer
-from agent.web.words import PageWords
 
 ASK_N_MAX = 80          # characters of a name and a telephone number
 

@@ -19,12 +19,12 @@ from agent.core.contract.facts import Poke
 from agent.core.contract.setup import Changes, RemoveNotify, SetNotify
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.look.forms import read_form, title_of
 from agent.store import notify
 from agent.store.notify import NotifyTrial, PlaceState
 from agent.web import present_notify
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
-from agent.web.forms import read_form, title_of
 from agent.web.outcome import after, problem_text
 from agent.web.present_notify import ADDRESS, ADDRESS_N_MAX, NAME_N_MAX, PAUSES_MIN, BadForm
 from agent.web.render import Renderer

@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from agent.web.forms import own_path
+from agent.look.forms import own_path
+from agent.look.words import PageWords
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
-from agent.web.words import PageWords
 
 
 def after(ids: Sequence[str], goal: str, back: str) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.core.evidence.ledger import fingerprint
+from agent.look.words import PageWords
 from agent.store import identity, ledger, meta
 from agent.store.database import StoreConnection
 from agent.store.export.describe import SOFTWARE
@@ -11,7 +12,6 @@ from agent.store.requests import WardRequest
 from agent.web.films import FilmGap, FilmList, FilmListed, Films, FilmWish
 from agent.web.present_request import Facts
 from agent.web.store_pool import StorePool
-from agent.web.words import PageWords
 
 CODECS = {"h264": "H.264", "h265": "H.265"}
 

@@ -10,13 +10,14 @@ from starlette.responses import Response
 from agent.config.settings import Settings
 from agent.core.household.pause import Pauses
 from agent.host.clock import Clock
+from agent.look.forms import own_path
+from agent.look.words import PageWords
 from agent.store import clips, events, pause, requests
 from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from agent.web import present_camera, present_event, present_health
 from agent.web.access import COOKIE
 from agent.web.browsers import KeeperSilent
-from agent.web.forms import own_path
 from agent.web.health import HealthWatcher
 from agent.web.media import FINISHED
 from agent.web.present_camera import paused_of
@@ -24,7 +25,6 @@ from agent.web.present_event import EventView
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
-from agent.web.words import PageWords
 
 HOME_EVENTS_N = 6
 

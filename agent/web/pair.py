@@ -23,12 +23,13 @@ from agent.core.contract.decisions import (
 from agent.core.household.access import grouped
 from agent.host.address import is_loopback_address, phone_addresses
 from agent.host.clock import Clock
+from agent.look.forms import own_path, read_form
+from agent.look.templates import YEAR_S
 from agent.web import qr
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers, KeeperSilent
-from agent.web.forms import own_path, read_form
 from agent.web.plain_door import SEEN
-from agent.web.render import YEAR_S, Renderer
+from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
 
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),

@@ -7,9 +7,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
 from agent.core.contract.decisions import PauseCameras
+from agent.look.forms import own_path, read_form
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
-from agent.web.forms import own_path, read_form
 from agent.web.present_camera import CHOICES_MIN
 
 RESUME = "resume"

@@ -6,12 +6,12 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Camera, Settings
 from agent.host.clock import Clock
+from agent.look.forms import read_form
 from agent.store import pause
 from agent.store.folders import Folders
 from agent.web import picture_form, present_camera
 from agent.web.access import COOKIE
 from agent.web.busy import BusyAreas
-from agent.web.forms import read_form
 from agent.web.health import HealthWatcher
 from agent.web.outcome import after, problem_text
 from agent.web.picture_form import PictureForm

@@ -14,7 +14,7 @@ from agent.config.settings import Camera, Motion, Polygon, Sensor, Zone
 from agent.config.source import RAW, parse_source
 from agent.core.contract.setup import ChangeCamera
 from agent.core.vision.zones.geometry import mirrored
-from agent.web.forms import title_of
+from agent.look.forms import title_of
 
 MASK, IGNORE = "mask", "ignore"
 KINDS = (MASK, "watch", "enter", "dwell", "cross", IGNORE)

@@ -12,7 +12,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.host.address import USUAL_PORTS
-from agent.web.access import OPEN_STATIC, guarded, host_name
+from agent.look.guard import guarded, host_name
+from agent.web.access import OPEN_STATIC
 
 SEEN = "seen"               # the cookie of a browser that has been at the encrypted page; it says nothing else
 

@@ -13,7 +13,7 @@ from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.core.household.pause import Paused, Pauses
 from agent.host.clock import Instant
-from agent.web.words import PageWords
+from agent.look.words import PageWords
 
 
 def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from agent.core.household.day_lane import LanePiece, State, WallSpan, lane
+from agent.look.words import PageWords
 from agent.store.recordings import CameraDay, DayEvent
 from agent.web.local_days import hours_of
 from agent.web.present_event import KINDS, kind_of
-from agent.web.words import PageWords
 
 SHOWN_STATES: tuple[State, ...] = ("recorded", "deleted", "paused", "off", "camera", "missing")
 LOOKS = ("recorded", "mark motion", "mark tamper", "held", "paused", "off", "camera", "deleted", "missing")

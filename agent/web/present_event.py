@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.host.clock import Instant
+from agent.look.words import PageWords
 from agent.store import boots
 from agent.store.events import StoredEvent
-from agent.web.words import PageWords
 
 KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
 

@@ -9,8 +9,8 @@ from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.host.clock import Instant
+from agent.look.words import PageWords
 from agent.web.present_camera import TONES
-from agent.web.words import PageWords
 
 DAYS_MANY = 365
 DAYS_A_YEAR = 365.0

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from agent.core.health.forecast import DAYS_MAX
 from agent.core.health.history import MB, History, Slot, SlotValues, used_pct
 from agent.core.household.day_lane import LanePiece, State, WallSpan
+from agent.look.words import PageWords
 from agent.web import local_days
 from agent.web.local_days import HOUR_MS
 from agent.web.present_day import Drawn, bars
 from agent.web.present_health import life_sentence
 from agent.web.present_settings import days_text
-from agent.web.words import PageWords
 
 HIGH, LANE_HIGH = 100, 20           # of a plot, of a lane
 DAY_N, MONTH_N = 24, 30             # hours, days

@@ -6,9 +6,9 @@ from typing import Any
 
 from agent.config.settings import Camera, Notify
 from agent.host.clock import Instant
+from agent.look.words import PageWords
 from agent.store.notify import NotifyTrial, PlaceState
 from agent.web.present_camera import hours_text
-from agent.web.words import PageWords
 
 DAILY = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)\Z")
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")

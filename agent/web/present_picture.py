@@ -6,8 +6,8 @@ from agent.config.privacy import transcodes
 from agent.config.settings import Camera
 from agent.core.contract.rehearsal import MaskCost, RehearsalAnswer, RehearsalEvent
 from agent.core.health.report import Report
+from agent.look.words import PageWords
 from agent.web.picture_form import HIDERS, KINDS, MASK, ROWS_MAX, DrawnRow, PictureForm, corners_of
-from agent.web.words import PageWords
 
 WHY = "busy.why."
 WIDTH, HEIGHT = 1600, 900           # of a picture whose size nobody has told yet

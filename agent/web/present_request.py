@@ -9,9 +9,9 @@ from agent.core.contract.wire.inbound import BadPayload
 from agent.core.contract.wire.requests import receipt
 from agent.core.evidence.ledger import NotCanonical
 from agent.host.clock import Instant
+from agent.look.words import PageWords
 from agent.store.export.preview import ExportPreview
 from agent.store.requests import WardRequest
-from agent.web.words import PageWords
 
 OPEN = ("new", "waiting", "approved", "packed")
 Facts = Sequence[tuple[str, str]]       # label and value

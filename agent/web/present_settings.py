@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from agent.config.settings import Camera, Settings, Store
 from agent.core.contract.setup import LastChange
 from agent.core.household.pause import DAYS
+from agent.look.words import PageWords
 from agent.web.present_camera import hours_text
-from agent.web.words import PageWords
 
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 MODES = ("motion", "continuous", "both")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from agent.core.contract.camera_search import SeenCamera
 from agent.core.contract.setup import LocalCamera
-from agent.web.words import PageWords
+from agent.look.words import PageWords
 
 TITLE_MAX_N = 40
 

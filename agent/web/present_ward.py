@@ -7,8 +7,8 @@ from agent.config.settings import Settings, Ward
 from agent.core.contract.decisions import SharingState
 from agent.core.household import consent
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
+from agent.look.words import PageWords
 from agent.web.present_request import purpose
-from agent.web.words import PageWords
 
 KNOWN = "requests.purpose_"     # how the keys of well-known purposes begin
 SHUT = Rules("never", {}, "never")

@@ -17,6 +17,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from agent.core.contract.decisions import BrowserQuestion, EraseSpan, HoldClips, ReleaseClips
 from agent.core.household.day_lane import WallSpan
 from agent.host.clock import Clock
+from agent.look.forms import number, read_form
+from agent.look.words import PageWords
 from agent.store import erase, events, holds
 from agent.store.clips import Clip
 from agent.store.erase import Erasable
@@ -26,11 +28,9 @@ from agent.web import local_days, present_event
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
 from agent.web.films import LONGEST_MS
-from agent.web.forms import number, read_form
 from agent.web.present_day import DayQuery
 from agent.web.render import Renderer
 from agent.web.store_pool import StorePool
-from agent.web.words import PageWords
 
 DAYS = (30, 90, 365)            # for so long recordings may be kept
 EVENTS_N = 20                   # that go along are named

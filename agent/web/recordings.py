@@ -13,6 +13,8 @@ from agent.config.settings import Settings
 from agent.core.contract.decisions import MarkSeen
 from agent.core.household.day_lane import LanePiece, WallSpan
 from agent.host.clock import Clock
+from agent.look.forms import number, read_form
+from agent.look.words import PageWords, local
 from agent.store import recordings
 from agent.store.boots import Dates
 from agent.store.recordings import CameraDay, DayEvent
@@ -21,11 +23,9 @@ from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
 from agent.web.event import FilmView
 from agent.web.films import FilmList, Films, FilmWish
-from agent.web.forms import number, read_form
 from agent.web.present_day import DayQuery
 from agent.web.render import Renderer
 from agent.web.store_pool import StorePool
-from agent.web.words import PageWords, local
 
 WINDOW_MS = 900_000             # of film that the player is given at once: soon cut, and it asks for the next by itself
 AROUND_MS = 30_000              # of a moment, is what is shared, kept or erased unless somebody says otherwise

@@ -14,13 +14,13 @@ from agent.core.contract.decisions import AskSharing, DecideRequest, DecisionAns
 from agent.core.contract.facts import Poke
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.look.forms import number, read_form
 from agent.store import requests
 from agent.store.export.preview import ExportPreview, preview
 from agent.store.requests import WardRequest
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
 from agent.web.films import Films
-from agent.web.forms import number, read_form
 from agent.web.package_view import package_view
 from agent.web.present_request import DeliveryView, RequestView, delivery_view, digest, request_view
 from agent.web.render import Renderer

@@ -4,13 +4,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from agent.config.settings import Settings
 from agent.core.contract.setup import SetDevice
+from agent.look.forms import own_path, read_form, title_of
+from agent.look.templates import LANGUAGE_COOKIE, YEAR_S
+from agent.look.words import LANGUAGES
 from agent.web.access import COOKIE
-from agent.web.forms import own_path, read_form, title_of
 from agent.web.outcome import after, problem_text
 from agent.web.present_setup import TITLE_MAX_N
-from agent.web.render import LANGUAGE_COOKIE, YEAR_S, Renderer
+from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
-from agent.web.words import LANGUAGES
 
 STEPS = ("", "/name", "/cameras", "/sharing", "/done")      # below /setup; the cameras' step is in cameras.py
 

@@ -16,20 +16,21 @@ from agent.core.health.forecast import days_kept
 from agent.core.household.pause import DAYS
 from agent.host.clock import Clock
 from agent.host.setup_folders import SetupFolders
+from agent.look.forms import read_form, title_of
+from agent.look.templates import LANGUAGE_COOKIE, YEAR_S
+from agent.look.words import LANGUAGES
 from agent.store import retention_queries
 from agent.store.folders import Folders
 from agent.store.space import Space
 from agent.web import present_settings
 from agent.web.access import COOKIE
-from agent.web.forms import read_form, title_of
 from agent.web.outcome import after, problem_text
 from agent.web.present_camera import hours_text
 from agent.web.present_settings import DAYS_MAX, MODES, BadHours
 from agent.web.present_setup import TITLE_MAX_N
-from agent.web.render import LANGUAGE_COOKIE, YEAR_S, Renderer
+from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
-from agent.web.words import LANGUAGES
 
 HUB = "/settings"
 TAILSCALE = "100.64.0.0/10"         # its addresses; those of IPv6 are private ones, which the page hears in any case

@@ -12,9 +12,9 @@ from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.household import consent
 from agent.core.household.sharing_rules import STRICTEST_FIRST
 from agent.host.datagram import Outlet
+from agent.look.forms import number, read_form
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
-from agent.web.forms import number, read_form
 from agent.web.outcome import after, problem_text
 from agent.web.present_ward import consent_text, rule_of, sharing_view
 from agent.web.render import Renderer

@@ -21,6 +21,7 @@ from agent.keeper import deletion
 from agent.keeper.deletion import PASS_N
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.ledger_writer import LedgerWriter
+from agent.look.words import PageWords
 from agent.store import boots, clips, events, retention_queries
 from agent.store.boots import Dates
 from agent.store.database import connect, transaction
@@ -32,7 +33,6 @@ from agent.web import words
 from agent.web.local_days import day_of
 from agent.web.pages import home_rows, listing
 from agent.web.present_day import DayQuery, lane_view, pieces_of
-from agent.web.words import PageWords
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs.cards import film

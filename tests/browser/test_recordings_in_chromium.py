@@ -8,9 +8,9 @@ import pytest
 
 from agent.config.settings import Store
 from agent.keeper.deletion import finish_deletion, retain
+from agent.look.words import local
 from agent.store import clips, holds
 from agent.store.database import connect
-from agent.web.words import local
 from tests.rigs.h264 import encoded
 from tests.rigs.household import Household
 from tests.rigs.kept import Kept

@@ -15,7 +15,7 @@ FLOORS = (
     ("host",),
     ("config",),
     ("store",),
-    ("cameras", "footage", "mqtt", "process"),
+    ("cameras", "footage", "look", "mqtt", "process"),
     ("home",),
     ("capture", "keeper", "link", "ward", "web"),
     ("cli",),

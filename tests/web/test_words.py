@@ -8,12 +8,13 @@ from functools import partial
 
 import pytest
 
+from agent.look.words import FOLDER, LANGUAGES, local
 from agent.web import words
-from agent.web.words import FOLDER, LANGUAGES
 
 VI, EN = (words.load(language) for language in LANGUAGES)
-HERE = FOLDER.parent
-SOURCE = "\n".join(path.read_text() for path in [*HERE.glob("*.py"), *HERE.glob("templates/*")])
+HERE = words.FOLDER.parent
+ROOMS = (FOLDER.parent, HERE)
+SOURCE = "\n".join(path.read_text() for room in ROOMS for path in [*room.glob("*.py"), *room.glob("templates/*")])
 SCRIPT = (HERE / "static/live.js").read_text()
 NOON = int(datetime(2026, 11, 25, 12, 0, 5).astimezone().timestamp() * 1000)      # a Wednesday
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -96,7 +97,7 @@ def test_what_is_stored_in_utc_is_read_in_the_zone_of_now(zone, name: str, read:
     zone(name)
     at_ms = 1_792_891_800_000
     assert EN.moment(at_ms, at_ms + 30 * DAY_MS) == read
-    assert words.local(at_ms).timestamp() * 1000 == at_ms
+    assert local(at_ms).timestamp() * 1000 == at_ms
 
 
 @pytest.mark.parametrize(("at_ms", "year"), [(-86_400_000, 1969), (2**31 * 1000, 2038), (4_200_000_000_000, 2103)])
