@@ -5,16 +5,11 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from agent.core.contract.wire import requests
 from agent.core.household.sharing_rules import Kind
+from agent.ward.proxied import CERTIFICATE, client_certificate, client_name
 
-CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
-NAME = re.compile(r"[a-z0-9-]{1,64}")
 PIECE_TYPE = "application/offset+octet-stream"
 NUMBER = re.compile(r"[0-9]{1,15}")
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
@@ -55,13 +50,8 @@ def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def device(headers: Mapping[str, str]) -> str:
-    """The id in the certificate of who sends this, its one common name; "" for none, or one that is no device's."""
-    try:
-        subject = x509.load_pem_x509_certificate(unquote_to_bytes(headers.get(CERTIFICATE, ""))).subject
-    except (ValueError, x509.InvalidVersion):
-        return ""
-    names = [str(each.value) for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""
+    """The id in the certificate of who sends this; "" for none, or one that is no device's."""
+    return client_name(client_certificate(headers.get(CERTIFICATE, "")))
 
 
 def demand_version(headers: Mapping[str, str]) -> None:

@@ -6,26 +6,21 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-
-import uvicorn
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.notify import notify
-from agent.host.sockets import listen
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.metrics import MetricsFault
+from agent.ward.proxied import EXIT_CANNOT_SERVE, CannotServe, answer_until_told, life, listener_at
 from agent.ward.requests import PictureRequests
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
@@ -34,20 +29,12 @@ from agent.ward.uploads.service import UploadService
 from agent.ward.uploads.spool import Spool
 
 NAME = "intake"
-EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 EXIT_SECOND = 75                # sysexits.h EX_TEMPFAIL
-TIDY_EVERY_S, WATCHDOG_EVERY_S = 600.0, 5.0
-END_WITHIN_S = 3
-WAITING_N_MAX = 100
-FIRST_FD = 3                    # of the sockets that systemd hands on, sd_listen_fds(3)
+TIDY_EVERY_S = 600.0
 GB = 1_000_000_000
 
 _log = logging.getLogger(__name__)
-
-
-class CannotServe(Exception):
-    """There is no listening or no storing; the text names the place and the remedy."""
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
@@ -56,19 +43,16 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     key = CommandKey.load(intake.receipt_key, "[intake] receipt_key")
     spool, lock = _spool(Path(intake.folder))
     requests = PictureRequests(open_engine(own.database.url))
-    listener = _listen(Path(intake.socket))
+    listener = listener_at(Path(intake.socket), "[intake] socket")
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, intake.metrics_port)
     checker = Checker(requests, spool, key, clock, metrics)
     max_b = int(intake.max_gb * GB)
     service = UploadService(requests, spool, checker, clock, metrics, int(intake.free_gb * GB), max_b)
     application = Application(service, metrics, max_b, lambda _: _life(service, stop))
-    server = uvicorn.Server(uvicorn.Config(
-        application.app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
-        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S))
     _log.info("listens at %s", listener.getsockname())
     try:
-        server.run(sockets=[listener])      # it hands a signal on to `stop` when it has ended
+        answer_until_told(application.app, listener)
     finally:
         listener.close()
         lock.release()
@@ -76,24 +60,11 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
 
 @contextlib.asynccontextmanager
 async def _life(service: UploadService, stop: Stop) -> AsyncIterator[None]:
-    """What goes on beside answering, for as long as that does."""
-    if stop.is_set():                       # before the server could hear of it
-        signal.raise_signal(signal.SIGTERM)
-    chores = [asyncio.create_task(_beat()), asyncio.create_task(_tidy(service))]
-    notify("READY=1")
-    try:
-        yield
-    finally:
-        for chore in chores:
-            chore.cancel()
-        await service.close()
-
-
-async def _beat() -> None:
-    """Signs of life: of the event loop, which waits for neither disk nor database."""
-    while True:
-        notify("WATCHDOG=1")
-        await asyncio.sleep(WATCHDOG_EVERY_S)
+    async with life(stop, [lambda: _tidy(service)]):
+        try:
+            yield
+        finally:
+            await service.close()
 
 
 async def _tidy(service: UploadService) -> None:
@@ -103,17 +74,6 @@ async def _tidy(service: UploadService) -> None:
         except (DatabaseFault, OSError) as error:
             _log.error("%s", error)
         await asyncio.sleep(TIDY_EVERY_S)
-
-
-def _listen(path: Path) -> socket.socket:
-    """systemd's socket, where it has made one for us; else one at `path`. Raises CannotServe."""
-    if os.environ.get("LISTEN_PID") == str(os.getpid()):
-        return socket.socket(fileno=FIRST_FD)
-    try:
-        return listen(path, WAITING_N_MAX)
-    except OSError as error:
-        raise CannotServe(f"[intake] socket: {path}: {error.strerror}; choose another place, or let the intake's user "
-                          "write there") from error
 
 
 def _spool(folder: Path) -> tuple[Spool, Lock]:

@@ -1,0 +1,87 @@
+"""What the ward's programs behind the proxy have in common: their socket, their life, and whose certificate it was."""
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import uvicorn
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from starlette.types import ASGIApp
+
+from agent.host.notify import notify
+from agent.host.sockets import listen
+from agent.host.stop import Stop
+
+CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
+NAME = re.compile(r"[a-z0-9-]{1,64}")
+EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
+WATCHDOG_EVERY_S = 5.0
+END_WITHIN_S = 3
+WAITING_N_MAX = 100
+FIRST_FD = 3                    # of the sockets that systemd hands on, sd_listen_fds(3)
+
+
+class CannotServe(Exception):
+    """There is no listening or no storing; the text names the place and the remedy."""
+
+
+def client_certificate(header: str) -> x509.Certificate | None:
+    """The certificate in the proxy's header; None for none."""
+    try:
+        return x509.load_pem_x509_certificate(unquote_to_bytes(header))
+    except (ValueError, x509.InvalidVersion):
+        return None
+
+
+def client_name(certificate: x509.Certificate | None) -> str:
+    """Whose it is: its one common name, "" for none or one that nobody here has."""
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if certificate else []
+    names = [str(each.value) for each in found]
+    return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""
+
+
+def listener_at(path: Path, key: str) -> socket.socket:
+    """systemd's socket, where it has made one for us; else one at `path`, which `key` sets. Raises CannotServe."""
+    if os.environ.get("LISTEN_PID") == str(os.getpid()):
+        return socket.socket(fileno=FIRST_FD)
+    try:
+        return listen(path, WAITING_N_MAX)
+    except OSError as error:
+        raise CannotServe(f"{key}: {path}: {error.strerror}; choose another place, or let this program's user write "
+                          "there") from error
+
+
+def answer_until_told(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer there until a signal comes; it is handed on when the last answer is out."""
+    uvicorn.Server(uvicorn.Config(
+        app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
+        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S,
+    )).run(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def life(stop: Stop, chores: Iterable[Callable[[], Coroutine[Any, Any, None]]] = ()) -> AsyncIterator[None]:
+    """What goes on beside answering, for as long as that does: signs of life, and chores of the program's own."""
+    if stop.is_set():                       # before the server could hear of it
+        signal.raise_signal(signal.SIGTERM)
+    tasks = [asyncio.create_task(each()) for each in (_beat, *chores)]
+    notify("READY=1")
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _beat() -> None:
+    """Of the event loop, which waits for neither disk nor database."""
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(WATCHDOG_EVERY_S)
