@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 WARD_CONFIG = Path("/etc/taimat-ward/ward.toml")
-NEEDS = ("sqlalchemy", "prometheus_client")
+NEEDS = ("sqlalchemy", "prometheus_client", "reportlab")
 EXIT_INCOMPLETE = 69            # sysexits.h EX_UNAVAILABLE
 
 Config = Annotated[Path, typer.Option(
@@ -39,5 +39,5 @@ def _lacking() -> str:
                 "in a checkout of this version, pip install . ./agent/ward")
     if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
         return (f"a ward's end also needs {' and '.join(missing)}: apt install python3-sqlalchemy "
-                "python3-prometheus-client, or: pip install ./agent/ward")
+                "python3-prometheus-client python3-reportlab, or: pip install ./agent/ward")
     return ""

@@ -76,7 +76,7 @@ class CloneAlarm:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceState:
+class PlaceEntry:
     """A place with its newest claim, and what its device last told of itself."""
 
     place: DevicePlace
@@ -104,13 +104,13 @@ class Entries:
         row = self._db.execute("SELECT * FROM place WHERE serial = ?", (serial,)).fetchone()
         return _place(row) if row else None
 
-    def states(self) -> list[PlaceState]:
+    def states(self) -> list[PlaceEntry]:
         """All places by serial number, each with its newest claim."""
         rows = self._db.execute(
             "SELECT place.*, claim.digest, claim.until_ms, claim.key, claim.dev, claim.revoked_ms, at_ms, told "
             "FROM place LEFT JOIN claim ON claim.rowid = (SELECT max(rowid) FROM claim WHERE serial = place.serial) "
             "LEFT JOIN ready ON ready.dev = claim.dev ORDER BY place.serial").fetchall()
-        return [PlaceState(_place(row), _claim(row) if row["digest"] else None, row["at_ms"],
+        return [PlaceEntry(_place(row), _claim(row) if row["digest"] else None, row["at_ms"],
                            msgspec.json.decode(row["told"], type=Ready) if row["told"] else None) for row in rows]
 
     def claim(self, digest: str) -> KnownClaim | None:

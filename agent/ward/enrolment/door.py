@@ -1,0 +1,155 @@
+"""The door's HTTP: `/enrol` for whoever has a claim, `/renew` and `/ready` for devices with their certificates.
+
+Strangers may come to it as often as they like, so what they say costs little, is bounded, and fills no journal. Who has
+a claim that counts is never turned away because of others at the same address.
+"""
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from agent.core.contract.enrolment import (
+    ENROL_PATH,
+    READY_PATH,
+    RENEW_PATH,
+    EnrolAsk,
+    Grant,
+    Ready,
+    RefusalCode,
+    Refused,
+    RenewAsk,
+)
+from agent.host.clock import Clock
+from agent.ward.enrolment.claims import Pace
+from agent.ward.enrolment.metrics import EnrolmentMetrics
+from agent.ward.enrolment.service import REFUSALS, EnrolmentService, EnrolRefusal
+from agent.ward.proxied import CERTIFICATE, client_certificate
+
+PEER = "x-real-ip"              # set by the proxy
+ASK_B_MAX = 32_768
+ASK_S = 20.0
+WRONG_N, WRONG_EVERY_S = 20, 10.0
+GUESSES: frozenset[RefusalCode] = frozenset(("claim_unknown", "bad_csr", "bad_request"))
+AGAIN_S = {"busy": "60", "fault": "60"}
+STREET = 64                     # bits of an IPv6 address that whoever has one line can't choose
+
+_log = logging.getLogger(__name__)
+
+Kind = TypeVar("Kind")
+Handler = Callable[[Request], Awaitable[Grant | None]]
+
+
+class EnrolmentDoor:
+    """The handlers; `app` is what a server runs."""
+
+    def __init__(self, service: EnrolmentService, clock: Clock, metrics: EnrolmentMetrics, life: Lifespan[Starlette]
+                 ) -> None:
+        """`life` goes on beside the answering."""
+        self._service, self._clock, self._metrics = service, clock, metrics
+        self._wrong = Pace(WRONG_N, WRONG_EVERY_S)
+        self._thread = ThreadPoolExecutor(1, "book")        # one change after the other: SQLite has it so
+        routes = {ENROL_PATH: self._enrol, RENEW_PATH: self._renew, READY_PATH: self._ready}
+        self.app = Starlette(routes=[self._route(path, handler) for path, handler in routes.items()], lifespan=life)
+        self.app.router.redirect_slashes = False
+
+    def _route(self, path: str, handler: Handler) -> Route:
+        async def answer(request: Request) -> Response:
+            response = await self._answered(request, handler)
+            self._metrics.answers.labels(path.strip("/"), str(response.status_code)).inc()
+            return response
+        return Route(path, answer, methods=["POST"])
+
+    async def _answered(self, request: Request, handler: Handler) -> Response:
+        """What the handler says, or why not."""
+        try:
+            granted = await handler(request)
+        except EnrolRefusal as refusal:
+            return self._refused(refusal, _peer(request))
+        except Exception as error:      # ours, whatever it is: told in a line, and the door goes on
+            _log.error("%s: %r: a fault of ours, please report it", request.url.path, error)
+            return _refusal("fault")
+        return Response(status_code=204) if granted is None else _json(200, granted)
+
+    def _refused(self, refusal: EnrolRefusal, peer: str) -> Response:
+        self._metrics.refused.labels(refusal.code).inc()
+        if refusal.code in GUESSES and not self._wrong.allows(_street(peer), self._clock.mono_s()):
+            return _refusal("busy")
+        _log.log(logging.ERROR if refusal.code == "fault" else logging.WARNING, "%s", refusal)
+        return _refusal(refusal.code)
+
+    async def _enrol(self, request: Request) -> Grant:
+        ask = await _ask(request, EnrolAsk)
+        granted = await self._waited(self._service.enrol, ask, _peer(request))
+        self._metrics.granted.labels("enrol").inc()
+        return granted
+
+    async def _renew(self, request: Request) -> Grant:
+        ask = await _ask(request, RenewAsk)
+        granted = await self._waited(self._service.renew, client_certificate(_certificate(request)), ask)
+        self._metrics.granted.labels("renew").inc()
+        return granted
+
+    async def _ready(self, request: Request) -> None:
+        told = await _ask(request, Ready)
+        await self._waited(self._service.note_ready, client_certificate(_certificate(request)), told)
+
+    async def _waited(self, work: Callable[..., Kind], *words: object) -> Kind:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *words)
+
+
+async def _ask(request: Request, kind: type[Kind]) -> Kind:
+    """The whole of what is asked. Raises EnrolRefusal."""
+    who, body = _peer(request) or "somebody", bytearray()
+    try:
+        async with asyncio.timeout(ASK_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > ASK_B_MAX:
+                    raise EnrolRefusal("bad_request", who, f"more than {ASK_B_MAX} bytes")
+        return msgspec.json.decode(body, type=kind)
+    except (TimeoutError, ClientDisconnect) as error:
+        raise EnrolRefusal("bad_request", who, "it did not come to its end") from error
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise EnrolRefusal("bad_request", who) from error
+
+
+def _certificate(request: Request) -> str:
+    """What the proxy says of the certificate. Raises EnrolRefusal where it is said twice."""
+    told = request.headers.getlist(CERTIFICATE)
+    if len(told) > 1:
+        raise EnrolRefusal("bad_request", "somebody", f"{CERTIFICATE} is given twice")
+    return told[0] if told else ""
+
+
+def _peer(request: Request) -> str:
+    """The address that the proxy has seen, or ""."""
+    try:
+        return str(ipaddress.ip_address(request.headers.get(PEER, "")))
+    except ValueError:
+        return ""
+
+
+def _street(peer: str) -> str:
+    """Those addresses between which one line can change at will, as one."""
+    return str(ipaddress.ip_network(f"{peer}/{STREET}", strict=False)) if ":" in peer else peer
+
+
+def _refusal(code: RefusalCode) -> Response:
+    status, text = REFUSALS[code]
+    response = _json(status, Refused(code=code, text=text))
+    if code in AGAIN_S:
+        response.headers["Retry-After"] = AGAIN_S[code]
+    return response
+
+
+def _json(status: int, answer: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(answer), status, {"Cache-Control": "no-store"}, "application/json")

@@ -1,0 +1,214 @@
+"""`taimat ward enrol` and `taimat ward handover`: devices are expected, and get bundles and labels.
+
+`python -m agent.ward.enrolment.main`. The bundles are on the disk before the book knows their claims: whatever a power
+cut leaves, the next run completes.
+"""
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.core.contract.enrolment import CLAIM_RANDOM_B, Bundle, CardSettings, new_claim
+from agent.core.household.access import CODE_RANDOM_B, UNLIKE_MIN_N, code_from, grouped
+from agent.host.clock import SystemClock
+from agent.host.files import write_durably
+from agent.ward import settings
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.enrolment import bundles, labels
+from agent.ward.enrolment.book import BookFault, EnrolmentBook
+from agent.ward.enrolment.bundles import CardBundle
+from agent.ward.enrolment.entries import DevicePlace, Entries, IssuedCertificate
+from agent.ward.enrolment.labels import LabelFault
+from agent.ward.enrolment.service import roots
+from agent.ward.enrolment.sheet import DeviceRow, SheetError, WrongRow, read_sheet
+from agent.ward.settings import Settings
+
+EXIT_WRONG_ROWS = 65            # sysexits.h EX_DATAERR
+EXIT_CANNOT = 73                # sysexits.h EX_CANTCREAT
+DAY_MS = 86_400_000
+ONLY_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+class BundleMaker:
+    """Makes bundles of one ward."""
+
+    def __init__(self, own: Settings, now_ms: int) -> None:
+        """Claims hold from now on. Raises ConfigError, AuthorityFault."""
+        self._own, self.until_ms = own, now_ms + own.authority.claim_days * DAY_MS
+        self._host = own.authority.host or own.ward.host
+        if self._host in ONLY_HERE:
+            raise ConfigError(f"[authority] host: devices can't find {self._host!r}; give the name or the address by "
+                              "which they reach this ward")
+        self._roots = roots(Path(own.authority.ca))
+
+    def bundle(self, place: DevicePlace, wifi_password: str) -> CardBundle:
+        """A new one, with a claim and a pairing code that nobody has had."""
+        own = self._own
+        bundle = Bundle(ward=own.ward.ward, ward_name=own.authority.name, host=self._host, broker_port=own.ward.port,
+                        enrol_port=own.authority.enrol_port, door_port=own.authority.door_port, roots=self._roots,
+                        claim=new_claim(os.urandom(CLAIM_RANDOM_B)), until_ms=self.until_ms, serial=place.serial,
+                        site=place.site, title=place.title, join=place.join)
+        card = CardSettings(hostname=bundles.hostname(place.serial), wifi=place.wifi, wifi_password=wifi_password,
+                            country=place.country, board=place.board, sensor=place.sensor)
+        return CardBundle(bundle, _pairing_code(), card)
+
+
+def _pairing_code() -> str:
+    """As a recorder takes it from its card: nearly the same eight it would refuse."""
+    while len(set(code := code_from(os.urandom(CODE_RANDOM_B)))) < UNLIKE_MIN_N:
+        pass
+    return grouped(code)
+
+
+@dataclass(slots=True)
+class EnrolOutcome:
+    """What a run has done."""
+
+    labelled: list[CardBundle] = field(default_factory=list)    # those whose bundles lie in the folder
+    new_n: int = 0
+    same_n: int = 0
+    elsewhere_n: int = 0            # of the same, those without a bundle there
+    wrong: list[WrongRow] = field(default_factory=list)
+    gone: list[IssuedCertificate] = field(default_factory=list)
+
+
+def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], folder: Path, maker: BundleMaker, now_ms: int
+           ) -> EnrolOutcome:
+    """Have these devices come, each by a bundle in the folder; those that are expected already only if asked `again`.
+
+    Raises OSError.
+    """
+    done, made = EnrolOutcome(), list[tuple[DevicePlace, CardBundle]]()
+    for row in rows:
+        known, there = entries.place(row.serial), bundles.read(folder, row.serial)
+        if known is None or row.serial.lower() in again:
+            made.append((row.place, maker.bundle(row.place, row.wifi_password)))
+        elif differing := _differing(row, known, there):
+            text = f"{', '.join(differing)}: not as expected so far, and left so; for a new card: --again {row.serial}"
+            done.wrong.append(WrongRow(0, row.serial, text))
+        else:
+            done.same_n += 1
+            claim = entries.newest_claim(row.serial)
+            if there and claim and there.digest == claim.digest:
+                done.labelled.append(there)
+            else:
+                done.elsewhere_n += 1
+    for _, each in made:
+        bundles.write(folder, each)
+    os.sync()
+    for place, each in made:
+        done.gone += entries.expect(place, each.digest, now_ms, each.bundle.until_ms)
+        done.labelled.append(each)
+    done.new_n = len(made)
+    return done
+
+
+def _differing(row: DeviceRow, known: DevicePlace, there: CardBundle | None) -> list[str]:
+    """In what a row is not what is expected: of Wi-Fi passwords only the bundle knows."""
+    names = [name for name in DevicePlace.__dataclass_fields__ if getattr(row.place, name) != getattr(known, name)]
+    return names + (["wifi_password"] if there and there.card.wifi_password != row.wifi_password else [])
+
+
+def _from_book(entries: Entries, serials: Iterable[str], folder: Path) -> Iterator[DeviceRow]:
+    """Rows for devices that only the book knows, with the Wi-Fi password of their last bundle if it lies there."""
+    for serial in serials:
+        if (place := entries.place(serial)) is None:
+            raise SheetError(f"{serial}: no such device is expected; give it a row in the list")
+        there = bundles.read(folder, place.serial)
+        yield _row(place, there.card.wifi_password if there else "")
+
+
+def _row(place: DevicePlace, wifi_password: str) -> DeviceRow:
+    values = {name: getattr(place, name) for name in DevicePlace.__dataclass_fields__}
+    return DeviceRow(**values, wifi_password=wifi_password)
+
+
+def enrol(own: Settings, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
+    """Do as `taimat ward enrol` is asked; returns the exit code. Raises what `main` tells."""
+    now_ms = SystemClock().now().wall_ms
+    maker = BundleMaker(own, now_ms)
+    rows, wrong = read_sheet(sheet.read_bytes()) if sheet else ([], [])
+    listed = {row.serial.lower() for row in rows}
+    wanted = frozenset(serial.lower() for serial in again)
+    with EnrolmentBook(Path(own.authority.folder)).change() as entries:
+        rows += _from_book(entries, sorted(wanted - listed), folder)
+        done = expect(entries, rows, wanted, folder, maker, now_ms)
+    name = "labels.pdf" if sheet else f"label-{'-'.join(sorted(wanted))[:64]}.pdf"
+    _label(own, done, folder / name)
+    for each in [*wrong, *done.wrong]:
+        print(f"{sheet}:{f'{each.line}:' if each.line else ''} {each.serial}: {each.text}", file=sys.stderr)
+    return _tell(done, folder / name, len(wrong) + len(done.wrong))
+
+
+def hand_over(own: Settings, serial: str, household: str, folder: Path) -> int:
+    """Have another household get the device; returns the exit code. Raises what `main` tells."""
+    now_ms = SystemClock().now().wall_ms
+    maker = BundleMaker(own, now_ms)
+    with EnrolmentBook(Path(own.authority.folder)).change() as entries:
+        if (known := entries.place(serial)) is None:
+            raise SheetError(f"{serial}: no such device is expected; see taimat ward watch --desk")
+        place = replace(known, household=household, title="", wifi="")
+        done = expect(entries, [_row(place, "")], frozenset((serial.lower(),)), folder, maker, now_ms)
+    label = folder / f"label-{place.serial}.pdf"
+    _label(own, done, label)
+    print(f"{place.serial} is for another household: reset the recorder (taimat reset --factory) or take a new card")
+    return _tell(done, label, 0)
+
+
+def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
+    if done.labelled:
+        write_durably(path, labels.sheets(done.labelled, own.authority.name, own.authority.phone), bundles.OWN_ONLY)
+
+
+def _tell(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
+    print(f"{done.new_n} expected anew, {done.same_n} as before, {wrong_n} wrong")
+    if done.labelled:
+        print(f"bundles: {path.parent}/SERIAL; labels: {path}. Whoever reads them can take a device's place: put the "
+              "bundles onto cards (taimat ward card), then delete them")
+    if done.elsewhere_n:
+        print(f"{done.elsewhere_n} have no bundle here; for a new one, which ends the old: --again SERIAL")
+    for each in done.gone:
+        print(f"{each.serial}: the certificate of {each.dev} counts no more; to have broker and doors know it at once: "
+              f"taimat ward revoke {each.dev}")
+    return EXIT_WRONG_ROWS if wrong_n else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of both commands. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward")
+    parser.add_argument("--config", type=Path, required=True)
+    commands = parser.add_subparsers(dest="command", required=True)
+    asked = commands.add_parser("enrol")
+    asked.add_argument("sheet", type=Path, nargs="?")
+    asked.add_argument("--output", type=Path, required=True)
+    asked.add_argument("--again", action="append", default=[])
+    given = commands.add_parser("handover")
+    given.add_argument("serial")
+    given.add_argument("--household", default="")
+    given.add_argument("--output", type=Path, required=True)
+    wishes = parser.parse_args(argv)
+    try:
+        own = settings.load(wishes.config)
+        if wishes.command == "handover":
+            return hand_over(own, wishes.serial, wishes.household, wishes.output)
+        return enrol(own, wishes.sheet, wishes.output, wishes.again)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    except SheetError as error:
+        place = f"{wishes.sheet}:" if wishes.command == "enrol" and wishes.sheet else ""
+        print(f"{place}{error}", file=sys.stderr)
+        return EXIT_WRONG_ROWS
+    except (AuthorityFault, BookFault, LabelFault) as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}; choose another place, or try it as another user (sudo)",
+              file=sys.stderr)
+    return EXIT_CANNOT
+
+
+if __name__ == "__main__":
+    sys.exit(main())
