@@ -60,6 +60,8 @@ COMMANDS = {
         ("home", "home:app", "The recorder in the household's Home Assistant."),
         ("card", "card.main:app", "The boot partition of a recorder's card: judge it, make it ready."),
         ("update", "update.main:app", "Newer versions of Taimat: you decide, and root installs them."),
+        ("reset", "reset:reset", "Have this recorder forget everything: its household, its ward, its recordings. The "
+         "program stays installed."),
         ("demo", "demo.main:demo", "Try everything here and now: a camera, a broker, events, clips and the page, in a "
          "store of its own."),
     ),

@@ -107,6 +107,24 @@ def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
     sync_folder(target.parent)
 
 
+def destroy(path: Path) -> None:
+    """Write over a secret before its file goes, for good; one that is gone already is fine. Raises OSError.
+
+    A card may keep the old bytes until it needs the block, and a FAT file that is only deleted can still be read.
+    """
+    try:
+        handle = open_plain(path, os.O_WRONLY)
+    except FileNotFoundError:
+        return
+    try:
+        _write_all(handle, os.urandom(os.fstat(handle).st_size))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.unlink(path)
+    sync_folder(path.parent)
+
+
 def write_output(target: Path, data: bytes) -> None:
     """Write what a person has asked for, to a device or a pipe, too. Raises OSError."""
     if target.exists() and not target.is_file():

@@ -16,7 +16,7 @@ from agent.core.evidence.encrypted import DamagedError
 from agent.core.evidence.ledger import DayKeyChange
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
-from agent.host.files import open_plain, sync_folder, write_durably
+from agent.host.files import destroy, sync_folder, write_durably
 from agent.store import ledger
 from agent.store.database import transaction
 from agent.store.decisions import days
@@ -71,7 +71,7 @@ class DayKeys:
         unused = [key for key, following in pairwise(living)
                   if key.id not in used and not self._opens_any(key, following)]
         for key in unused:
-            _shred(private_file(self.folders.keys, key.id).parent, key.id)
+            destroy(private_file(self.folders.keys, key.id))
             with transaction(own), transaction(db):
                 days.bury(own, key.id)
                 ledger.note(db, now, DayKeyChange(day=key.id, public=key.public.hex(), code="destroyed"))
@@ -146,20 +146,3 @@ def _of_today(key: DayKey, now: Instant) -> bool:
     if key.boot == now.boot:
         return now.mono_ms - key.mono_ms < DAY_MS
     return key.clock in TRUSTED and now.clock in TRUSTED and 0 <= now.wall_ms - key.wall_ms < DAY_MS
-
-
-def _shred(folder: Path, day: int) -> None:
-    """Write over the key before its file goes. A card may keep the old bytes until it needs the block: it is 32 of them
-    and not the gigabytes that they open."""
-    path = Path(folder, f"{day:06d}.key")
-    try:
-        handle = open_plain(path, os.O_WRONLY)
-    except FileNotFoundError:
-        return
-    try:
-        os.pwrite(handle, os.urandom(os.fstat(handle).st_size), 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    os.unlink(path)
-    sync_folder(folder)

@@ -19,6 +19,7 @@ from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.host.probes.machine import Probes
 from agent.host.setup_folders import SetupFolders
+from agent.host.ward_folder import joined_by_card
 from agent.keeper import command_keys, pause_words, repair
 from agent.keeper.card_watch import CardWatch
 from agent.keeper.desk import DecisionDesk
@@ -102,7 +103,8 @@ class Keeper:
         cameras = [camera for camera in self.role.settings.camera if camera.enabled]
         masks = {camera.name: camera.masks for camera in cameras if declared(camera)}
         privacy.note_software(self.db, __version__, now)
-        consent.agree(self.own, self.db, agreed(self.role.settings), now)
+        consent.agree(self.own, self.db, agreed(self.role.settings), now,
+                      by_card=joined_by_card(self.role.settings.ward.cert))
         consent.follow(self.own, self.db, now)
         command_keys.begin(self.judge.signature, self.db, now)
         for change in privacy.declare(self.db, masks, now):

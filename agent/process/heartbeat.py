@@ -17,7 +17,7 @@ from agent.process import restart
 from agent.process.log_level import LogLevel
 
 EVERY_S = 2.0
-LISTENERS = ("link", "web", "run", "update")     # whoever is there
+LISTENERS = ("link", "web", "run", "update", "enrol")     # whoever is there
 PAGE_B = resource.getpagesize()
 STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file takes three times the calls
 

@@ -63,6 +63,11 @@ def has_left(db: sqlite3.Connection) -> bool:
     return meta.get(db, KEY) == LEFT
 
 
+def ever(db: sqlite3.Connection) -> bool:
+    """Whether the household was in any ward before, or is."""
+    return meta.get(db, KEY) is not None
+
+
 def put(db: sqlite3.Connection, now: Membership | None) -> None:
     """Note it, or that the household has left; in the caller's transaction."""
     meta.put(db, KEY, json.encode(now).decode() if now else LEFT)

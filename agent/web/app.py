@@ -180,7 +180,7 @@ def _sharing_routes(parts: PageParts, renderer: Renderer) -> list[Route]:
     settings = parts.settings
     exporting = ExportPage(settings, parts.pool, parts.health, parts.folders, renderer, parts.clock)
     asked = RequestsPage(settings, parts.pool, parts.browsers, renderer, parts.clock, parts.films)
-    sharing = SharingPage(settings, parts.browsers, renderer, parts.desk, asked)
+    sharing = SharingPage(settings, parts.pool, parts.browsers, renderer, parts.desk, asked, parts.clock)
     return [
         Route("/handout", exporting.show, methods=["GET"]),
         Route("/handout", exporting.make, methods=["POST"]),

@@ -11,15 +11,18 @@ from agent.core.contract.facts import Poke
 from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.household import consent
 from agent.core.household.sharing_rules import STRICTEST_FIRST
+from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.look.forms import number, read_form
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
 from agent.web.outcome import after, problem_text
+from agent.web.present_enrolment import enrolment_view, read
 from agent.web.present_ward import consent_text, rule_of, sharing_view
 from agent.web.render import Renderer
 from agent.web.requests import RequestsPage
 from agent.web.setup_desk import SettingsDesk
+from agent.web.store_pool import StorePool
 
 HERE = "/sharing"
 LEFT_N = 3                      # deliveries that are shown here; all of them are at /requests
@@ -30,8 +33,9 @@ TOO_LATE = "sharing_shown"      # a problem of this page: something else was sho
 class SharingPage:
     """The handlers. A viewer sees what leaves the house, and neither who asks for what nor a switch."""
 
-    def __init__(self, settings: Settings, browsers: Browsers, renderer: Renderer, desk: SettingsDesk,
-                 asked: RequestsPage) -> None:
+    def __init__(self, settings: Settings, pool: StorePool, browsers: Browsers, renderer: Renderer, desk: SettingsDesk,
+                 asked: RequestsPage, clock: Clock) -> None:
+        self._pool, self._clock = pool, clock
         self._settings, self._browsers, self._renderer = settings, browsers, renderer
         self._desk, self._asked = desk, asked
         self._outlet = Outlet(Path(settings.store.runtime))
@@ -84,9 +88,12 @@ class SharingPage:
         wrong, detail = problem_text(request, said, self._desk, problem)
         waiting = await self._asked.waiting(request) if request.state.is_owner else []
         left = await self._asked.delivered(request, LEFT_N, state.receipted)
-        return self._renderer.page(request, template, 409 if problem else 200, problem=wrong, detail=detail,
-                                   view=sharing_view(self._settings, state, said), text=consent_text(said.language),
-                                   waiting=waiting, asked_n=await self._asked.waiting_n(), left=left)
+        found = await self._pool.ask(lambda _: read(self._settings.ward, Path(self._settings.store.runtime)))
+        view = sharing_view(self._settings, state, said)
+        enrolment = enrolment_view(found, view.ward, self._clock.now().wall_ms, said)
+        return self._renderer.page(request, template, 409 if problem else 200, problem=wrong, detail=detail, view=view,
+                                   enrolment=enrolment, text=consent_text(said.language), waiting=waiting,
+                                   asked_n=await self._asked.waiting_n(), left=left)
 
     async def _state(self, request: Request) -> SharingState:
         return (await self._browsers.ask(AskSharing(token=_token(request)))).sharing

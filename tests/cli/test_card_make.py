@@ -10,6 +10,7 @@ import yaml
 
 from agent.cli.card import provision
 from agent.cli.card.boot_partition import judge
+from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, tidy
 from tests.cli.cli import environment, taimat
 from tests.rigs.bootcard import stock
@@ -66,7 +67,7 @@ def test_a_template_that_nobody_filled_in_is_not_ready(tmp_path: Path):
 @pytest.mark.parametrize(("wifi", "password"), ODD)
 def test_a_wifi_may_be_called_anything(wifi: str, password: str, tmp_path: Path):
     card = stock(tmp_path / "card")
-    code = provision.fill(card, "taimat", "VN", wifi, password, debs(tmp_path))
+    code = provision.fill(card, CardSettings(hostname="taimat", wifi=wifi, wifi_password=password), debs(tmp_path))
     told = yaml.safe_load((card / "network-config").read_text())["network"]["wifis"]["wlan0"]
     assert told["access-points"] == {wifi: {"password": password}} and told["regulatory-domain"] == "VN"
     assert [found for found in judge(card) if found.severity == "error"] == []
@@ -77,7 +78,7 @@ def test_a_wifi_may_be_called_anything(wifi: str, password: str, tmp_path: Path)
 
 def test_with_a_cable_there_is_no_radio(tmp_path: Path):
     card = stock(tmp_path / "card")
-    provision.fill(card, "taimat-2", "VN", "", "", debs(tmp_path))
+    provision.fill(card, CardSettings(hostname="taimat-2"), debs(tmp_path))
     assert "wifis" not in yaml.safe_load((card / "network-config").read_text())["network"]
     assert yaml.safe_load((card / "user-data").read_text())["hostname"] == "taimat-2"
     assert judge(card) == []
@@ -87,7 +88,7 @@ def test_each_card_is_new_to_cloud_init_and_has_a_code_of_its_own(tmp_path: Path
     card = stock(tmp_path / "card")
     made = []
     for _ in range(2):
-        code = provision.fill(card, "taimat", "VN", "", "", debs(tmp_path))
+        code = provision.fill(card, CardSettings(hostname="taimat"), debs(tmp_path))
         made.append((code, yaml.safe_load((card / "meta-data").read_text())["instance-id"]))
     assert len({code for code, _ in made}) == len({number for _, number in made}) == 2
 
@@ -98,7 +99,7 @@ def test_an_earlier_cards_packages_do_not_stay(tmp_path: Path):
     old.parent.mkdir()
     old.write_bytes(b"old")
     (card / "taimat" / "installed.txt").write_text("done")
-    provision.fill(card, "taimat", "VN", "", "", debs(tmp_path))
+    provision.fill(card, CardSettings(hostname="taimat"), debs(tmp_path))
     assert {path.name for path in old.parent.iterdir()} == {path.name for path in debs(tmp_path)}
 
 

@@ -16,6 +16,7 @@ from agent.core.household.consent import KINDS_OF, TOLD, VERSION
 from agent.host.datagram import Outlet
 from agent.host.setup_folders import SetupFolders
 from agent.host.stop import Stop
+from agent.host.ward_folder import RECORD, WardRecord
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.main import Keeper
 from agent.keeper.ward_signature import WardSignature
@@ -126,6 +127,20 @@ def test_joining_needs_the_very_text_and_is_the_pages_word_in_the_ledger(place):
     place.clock.advance(200)
     place.live(JOINED)
     assert place.consents()[-1]["by"] == "settings", "a word is heard within minutes or not at all"
+
+
+def test_a_camera_of_the_ward_s_own_is_joined_by_its_card_once(place, tmp_path):
+    record = WardRecord(dev="c-0123456789ab", ward="w07", ward_name="Phường 7", host="ward.example", broker_port=8883,
+                        door_port=8443, serial="S-1", join=True, claim_sha256="0" * 64, granted_ms=0)
+    (tmp_path / RECORD).write_bytes(msgspec.json.encode(record))
+    joined = Ward(enabled=True, ward="w07", cert=str(tmp_path / "device.pem"), key=str(tmp_path / "device.key"))
+    place.live(joined)
+    place.live(joined)
+    assert [(row["ward"], row["by"]) for row in place.consents()] == [("w07", "provisioning")]
+    place.change(SetWard(enabled=False))
+    place.live(msgspec.structs.replace(joined, enabled=False))
+    place.live(joined)                              # whoever joins it once more is somebody else
+    assert [row["by"] for row in place.consents()] == ["provisioning", "page", "settings"]
 
 
 @pytest.mark.parametrize("part", KINDS_OF)

@@ -15,27 +15,36 @@ class Authority:
     """Issues certificates into `folder`; `ca` is its own, with its key in `ca_key`."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Make its key and certificate."""
+        """Make its key and certificate, or take up those that are there."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
-        self._subject = _name(name)
-        certificate = _builder(self._subject, self._subject, self._key).add_extension(
+        self.ca, self.ca_key = folder / f"{name}.pem", folder / f"{name}.key"
+        self._folder, self._subject = folder, _name(name)
+        if self.ca_key.exists():
+            self._key = serialization.load_pem_private_key(self.ca_key.read_bytes(), None)
+            return
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _builder(self._subject, self._subject, self._key.public_key()).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(self._key, hashes.SHA256())
-        self.ca = folder / f"{name}.pem"
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        self.ca_key = folder / f"{name}.key"
         self.ca_key.write_bytes(_private(self._key))
 
-    def issue(self, name: str, days: int = 30, address: str = LOOPBACK) -> tuple[Path, Path]:
+    def issue(self, name: str, days: int = 30, address: str = LOOPBACK, begins_days: int = -60) -> tuple[Path, Path]:
         """A certificate and key for `name`, valid at `address` too; a negative `days` gives an expired one."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))])
-        builder = _builder(_name(name), self._subject, key, days).add_extension(names, critical=False)
+        builder = _builder(_name(name), self._subject, key.public_key(), days, begins_days).add_extension(
+            names, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         paths = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(_private(key))
         return paths
+
+    def certify(self, csr: str, name: str, days: int = 30) -> str:
+        """A certificate in PEM for the key of a request, in whatever name."""
+        key = x509.load_pem_x509_csr(csr.encode()).public_key()
+        made = _builder(_name(name), self._subject, key, days).sign(self._key, hashes.SHA256())
+        return made.public_bytes(serialization.Encoding.PEM).decode()
 
     def revoke(self, *certificates: Path, days: int = 30) -> Path:
         """The list of the revoked: these and no others; a negative `days` gives one that has run out."""
@@ -60,8 +69,8 @@ def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey,
-             days: int = 30) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey,
+             days: int = 30, begins_days: int = -60) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
-    return x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(),
-                                   now - timedelta(days=60), now + timedelta(days=days))
+    return x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(),
+                                   now + timedelta(days=begins_days), now + timedelta(days=days))

@@ -11,7 +11,7 @@ from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"
 ROLES = sorted(path.name for path in UNITS.glob("taimat-*.service"))
-HELPERS = sorted(path.name for kind in ("rescue", "setup", "update")
+HELPERS = sorted(path.name for kind in ("enrol", "rescue", "setup", "update")
                  for path in UNITS.glob(f"{kind}-*.service"))
 PATHS = sorted(path.name for path in UNITS.glob("*.path"))
 SOCKETS = sorted(path.name for path in UNITS.glob("*.socket"))

@@ -3,7 +3,9 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -12,12 +14,14 @@ from agent.config.settings import Sharing, Ward
 from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.household.consent import TOLD, VERSION
 from agent.host.clock import SystemClock
+from agent.host.ward_folder import RECORD, EnrolState, WardRecord, show
 from agent.store import membership
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers, consent
 from agent.store.decisions import database as decisions
 from agent.web.access import COOKIE
 from tests.rigs.household import Household
+from tests.rigs.pki import Authority
 from tests.rigs.wishes import ask
 
 WARD = Ward(enabled=True, ward="w07", host="broker.w07.example.invalid")
@@ -71,6 +75,33 @@ def test_joining_is_under_the_text_and_is_asked_of_root(open_house):
     answer = house.post("/sharing/join", f"ward=w07&text={VERSION}")
     assert answer.status == 303 and answer.headers["location"].startswith("/saving?")
     assert house.carry_out() == [SetWard(enabled=True)] and known(house) is None
+
+
+def test_an_enrolled_recorder_names_its_ward_and_what_that_was_told(open_house, tmp_path):
+    record = WardRecord(dev="c-0123456789ab", ward="w07", ward_name="Phường Bến Nghé", host=WARD.host, broker_port=8883,
+                        door_port=8443, serial="S-1", join=False, claim_sha256="0" * 64, granted_ms=0)
+    (tmp_path / RECORD).write_bytes(msgspec.json.encode(record))
+    cert, key = Authority(tmp_path, "ward-root").issue(record.dev)
+    out = open_house(Ward(ward="w07", host=WARD.host, cert=str(cert), key=str(key)))
+    page = out.get("/sharing").text
+    assert "You have not joined Phường Bến Nghé" in page and "camera, memory card, clock and network" in page
+    assert "Join Phường Bến Nghé" in out.get("/sharing/join").text and "What would it mean to join Phường" in page
+    joined = open_house(msgspec.structs.replace(WARD, cert=str(cert), key=str(key)))
+    page = joined.get("/sharing").text
+    assert "You are in Phường Bến Nghé" in page and "a certificate, which holds until" in page
+
+
+@pytest.mark.parametrize(("step", "code", "told"), [
+    ("waiting", "dns", "connected to the Internet?"), ("waiting", "bad_grant", "goes on by itself"),
+    ("waiting", "tls_not_yet_valid", "does not know the time"), ("refused", "claim_used", "copied"),
+    ("refused", "claim_unknown", "The technician who brought it can help"), ("renewing", "dns", "again every day")])
+def test_what_is_wrong_with_an_enrolment_is_said_without_a_code(open_house, step, code, told):
+    house = open_house(Ward())
+    show(Path(house.settings.store.runtime), EnrolState(
+        step=step, ward="Phường 7", code=code, detail="for technicians"))
+    page = house.get("/sharing").text
+    assert told in page and "Phường 7" in page and code not in page and "for technicians" not in page
+    assert "This recorder knows no ward" not in page
 
 
 @pytest.mark.parametrize(("form", "change", "told"), [

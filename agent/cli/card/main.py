@@ -1,6 +1,6 @@
 """`taimat card check | make | fit`: the boot partition of a card, in a computer or on the recorder itself."""
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,7 @@ from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
 from agent.core.card import boot_block, cmdline_judge, config_judge
 from agent.core.card.mistake import CardMistake
+from agent.core.contract.enrolment import CardSettings
 from agent.host.files import write_durably
 from agent.store.database import StoreError
 
@@ -40,22 +41,7 @@ Undo = Annotated[bool, typer.Option("--undo", help="Take out what an earlier fit
 @app.command()
 def check(card: Card = Path("/boot/firmware"), json: Json = False) -> None:
     """Judge config.txt, cmdline.txt, cloud-init's files and the packages: each mistake with line, why and remedy."""
-    try:
-        findings = judge(card)
-    except NoYaml:
-        typer.echo("cloud-init's files are YAML, and PyYAML is not installed: sudo apt install python3-yaml", err=True)
-        raise typer.Exit(EXIT_NO_LIBRARY) from None
-    except OSError as problem:
-        raise StoreError(f"{problem.filename or card}: {problem.strerror}; is the card mounted, and may this user "
-                         "read it?") from problem
-    for finding in findings:
-        if json:
-            json_line(finding)
-        else:
-            _tell(finding)
-    if not json:
-        _sum_up(card, findings)
-    raise typer.Exit(max((EXIT_OF[each.severity] for each in findings), default=0))
+    report(card, str(card), json)
 
 
 @app.command()
@@ -66,7 +52,8 @@ def make(card: FlashedCard, wifi: Wifi = "", package: Packages = None, hostname:
         raise StoreError(f"{label}: is already there; use --force to replace it")
     password = typer.prompt(f"Password of {wifi}", hide_input=True) if wifi else ""
     try:
-        code = provision.fill(card, hostname, country, wifi, password, package or [])
+        wanted = CardSettings(hostname=hostname, country=country, wifi=wifi, wifi_password=password)
+        code = provision.fill(card, wanted, package or [])
         if label is not None:
             write_durably(label, provision.label(hostname, code), READABLE)
     except OSError as problem:
@@ -75,15 +62,35 @@ def make(card: FlashedCard, wifi: Wifi = "", package: Packages = None, hostname:
     check(card)
 
 
+def report(card: Path, called: str, json: bool = False) -> NoReturn:
+    """Say what is wrong with the boot partition in the folder `card`; the exit code is that of its worst mistake."""
+    try:
+        findings = judge(card)
+    except NoYaml:
+        typer.echo("cloud-init's files are YAML, and PyYAML is not installed: sudo apt install python3-yaml", err=True)
+        raise typer.Exit(EXIT_NO_LIBRARY) from None
+    except OSError as problem:
+        raise StoreError(f"{problem.filename or called}: {problem.strerror}; is the card mounted, and may this user "
+                         "read it?") from problem
+    for finding in findings:
+        if json:
+            json_line(finding)
+        else:
+            _tell(finding)
+    if not json:
+        _sum_up(called, findings)
+    raise typer.Exit(max((EXIT_OF[each.severity] for each in findings), default=0))
+
+
 def _tell(finding: CardMistake) -> None:
     place = f"{finding.file}:{finding.line}" if finding.line else finding.file
     console().print(f"{place}: [{COLOUR[finding.severity]}]{finding.severity}[/]: {escape(finding.why)}\n"
                     f"  → {escape(finding.remedy)}", soft_wrap=True)
 
 
-def _sum_up(card: Path, findings: list[CardMistake]) -> None:
+def _sum_up(card: str, findings: list[CardMistake]) -> None:
     if not findings:
-        console().print(f"[green]ok[/green]  {escape(str(card))}: nothing speaks against this card", soft_wrap=True)
+        console().print(f"[green]ok[/green]  {escape(card)}: nothing speaks against this card", soft_wrap=True)
         return
     errors_n = sum(each.severity == "error" for each in findings)
     console().print(f"\n{count(errors_n, 'error')}, {count(len(findings) - errors_n, 'warning')}")

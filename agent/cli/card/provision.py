@@ -1,4 +1,4 @@
-"""`taimat card make`: a flashed card gets what makes a recorder of it, and its label a pairing code."""
+"""A flashed card gets what makes a recorder of it, and its label a pairing code."""
 import io
 import json
 import os
@@ -12,11 +12,14 @@ import segno
 
 from agent.cli.card.boot_partition import CODE
 from agent.core.card import config_judge, network_judge, packages, user_data_judge
+from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, code_from, grouped
 from agent.host.files import sync_folder, write_durably
 
-# Where the three files come from: the checkout, or the package taimat-board.
-TEMPLATES = (Path(__file__).parents[3] / "firmware_cfg" / "card", Path("/usr/share/taimat-board/card"))
+# Where the three files come from: the checkout, or a package of a recorder's or a ward's.
+TEMPLATES = (Path(__file__).parents[3] / "firmware_cfg" / "card", Path("/usr/share/taimat-board/card"),
+             Path("/usr/share/taimat-ward/card"))
+WRITTEN = (user_data_judge.FILE, network_judge.FILE, user_data_judge.META_FILE, CODE)
 READABLE = 0o644
 LABEL = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 220" width="62mm" height="22mm"
  font-family="sans-serif"><rect width="620" height="220" fill="white"/>
@@ -33,37 +36,48 @@ def templates() -> Path:
     for folder in TEMPLATES:
         if (folder / user_data_judge.FILE).is_file():
             return folder
-    raise FileNotFoundError(f"there is neither {TEMPLATES[0]} nor {TEMPLATES[1]}: install the package taimat-board")
+    raise FileNotFoundError(f"there is no {' nor '.join(map(str, TEMPLATES))}: install the package taimat-board")
 
 
-def fill(card: Path, hostname: str, country: str, wifi: str, password: str, debs: Sequence[Path]) -> str:
-    """Write cloud-init's files, the packages and a new pairing code onto the card; returns the code.
+def fill(card: Path, wanted: CardSettings, debs: Sequence[Path], code: str = "") -> str:
+    """Write cloud-init's files, the packages and the pairing code, else a new one, onto the card; returns the code.
 
-    Without `wifi`, the recorder is to hang on a cable. Raises OSError.
+    Raises OSError.
     """
     if not (card / config_judge.FILE).is_file():
         raise FileNotFoundError(f"{card} has no {config_judge.FILE}, so it is no first partition of a flashed card")
-    code = grouped(code_from(os.urandom(CODE_RANDOM_B)))
-    for name, text in _texts(templates(), hostname, country, wifi, password):
+    code = code or grouped(code_from(os.urandom(CODE_RANDOM_B)))
+    for name, text in _texts(templates(), wanted):
         write_durably(card / name, text.encode(), READABLE)
     write_durably(card / CODE, f"{code}\n".encode(), READABLE)
     _copy(debs, card / packages.FOLDER)
     return code
 
 
-def _texts(source: Path, hostname: str, country: str, wifi: str, password: str) -> Iterator[tuple[str, str]]:
+def _texts(source: Path, wanted: CardSettings) -> Iterator[tuple[str, str]]:
     user_data = (source / user_data_judge.FILE).read_text(encoding="utf-8")
-    yield user_data_judge.FILE, re.sub(r"(?m)^hostname: .*$", f"hostname: {json.dumps(hostname)}", user_data)
-    network = (source / network_judge.FILE).read_text(encoding="utf-8")
-    if wifi:
-        for placeholder, value in ((network_judge.NETWORK_NAME, wifi), (network_judge.PASSWORD, password)):
-            network = network.replace(json.dumps(placeholder), json.dumps(value, ensure_ascii=False))
-        network = network.replace("regulatory-domain: VN", f"regulatory-domain: {json.dumps(country)}")
-    else:
-        network = network.partition("  wifis:\n")[0]
-    yield network_judge.FILE, network
+    for key, value in (("hostname", wanted.hostname), ("timezone", wanted.timezone)):
+        line = f"{key}: {json.dumps(value)}"
+        user_data = re.sub(rf"(?m)^{key}: .*$", lambda _, line=line: line, user_data)
+    yield user_data_judge.FILE, user_data
+    yield network_judge.FILE, _network((source / network_judge.FILE).read_text(encoding="utf-8"), wanted)
     meta_data = (source / user_data_judge.META_FILE).read_text(encoding="utf-8")
     yield user_data_judge.META_FILE, meta_data.replace("taimat-1", f"taimat-{os.urandom(4).hex()}")
+
+
+def _network(template: str, wanted: CardSettings) -> str:
+    """Without a Wi-Fi, the recorder is to hang on a cable; a Wi-Fi without a password is an open one."""
+    before, radio, wifis = template.partition("  wifis:\n")
+    if not wanted.wifi:
+        return before
+    password = json.dumps(network_judge.PASSWORD)
+    if not wanted.wifi_password:
+        wifis = wifis.partition(f"{json.dumps(network_judge.NETWORK_NAME)}:")[0]
+        wifis += f"{json.dumps(network_judge.NETWORK_NAME)}: {{}}\n"
+    wifis = wifis.replace("regulatory-domain: VN", f"regulatory-domain: {json.dumps(wanted.country)}")
+    wifis = wifis.replace(password, json.dumps(wanted.wifi_password, ensure_ascii=False))
+    named = json.dumps(wanted.wifi, ensure_ascii=False)
+    return before + radio + wifis.replace(json.dumps(network_judge.NETWORK_NAME), named)
 
 
 def _copy(debs: Sequence[Path], folder: Path) -> None:

@@ -1,5 +1,4 @@
 """Does the ward's broker let this device in? Asked the way the link asks: name, connection, TLS, CONNACK."""
-import socket
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from agent.host.users import as_owner
 from agent.mqtt import credentials
 from agent.mqtt.credentials import Credentials
 from agent.mqtt.fault import LinkFault, of_error, of_reason
+from agent.mqtt.handshake import shake_hands
 from agent.store import outbox
 from agent.store.database import StoreError, connect
 from agent.store.identity import named
@@ -27,7 +27,6 @@ REMEDIES = {"unreachable": "check this device's network, [ward] host and port, a
             "refused": "correct [ward] in the configuration, or ask the ward"}
 OWN = ("localhost", "127.0.0.1", "::1")
 MANY_N = 100               # messages that wait although the link runs
-ALERT_WAIT_S = 0.5          # TLS 1.3 refuses a client's certificate only after the handshake
 
 
 def examine(ward: Ward, store: Path) -> CheckVerdict:
@@ -87,29 +86,14 @@ def greet(broker: Ward | Home, known: Credentials) -> str:
 
 def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> CheckVerdict:
     """The link is at work: look at the way to the broker and at what waits to be sent."""
-    try:
-        with socket.create_connection((ward.host, ward.port), CONNECT_S) as plain:
-            way = "reachable"
-            if known.tls:
-                with known.tls.wrap_socket(plain, server_hostname=ward.host) as secure:
-                    way = f"reachable ({secure.version()})"
-                    secure.settimeout(ALERT_WAIT_S)
-                    _hear_alert(secure)
-    except OSError as error:
-        raise of_error(error, where, known.tls is not None) from error
+    version = shake_hands(ward.host, ward.port, known.tls)
+    way = "reachable" + (f" ({version})" if version else "")
     with as_owner(store):
         waiting_n = outbox.waiting(connect(store))[0]
     text = f"{where} is {way}; the running link (process {holder}) has the connection, {waiting_n} messages wait"
     if waiting_n > MANY_N:
         return warn(text, "see the link's own words: journalctl -u taimat-link, or the page")
     return _found(ward, known, text)
-
-
-def _hear_alert(secure: socket.socket) -> None:
-    try:
-        secure.recv(1)
-    except TimeoutError:
-        return
 
 
 def _found(ward: Ward, known: Credentials, text: str) -> CheckVerdict:

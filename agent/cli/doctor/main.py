@@ -10,7 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.doctor import broker, camera, card, home, machine, rights
+from agent.cli.doctor import broker, camera, card, enrolment, home, machine, rights
 from agent.cli.doctor.in_child import ask
 from agent.cli.doctor.verdict import Check, CheckVerdict
 from agent.cli.options import Config, Json
@@ -59,6 +59,8 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         *(Check(f"camera {each.name}", partial(camera.examine, each, store), camera.DEADLINE_S, each.title)
           for each in cameras),
         *([] if cameras else [Check("camera", camera.none)]),
+        *([Check("enrolment", partial(enrolment.examine, config, runtime))]
+          if enrolment.concerns(config, runtime) else []),
         Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S),
         *([Check("Home Assistant", partial(home.examine, settings.home, store), broker.DEADLINE_S)]
           if settings.home.enabled else []),

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from agent import __version__
-from agent.cli.setup import secret_files, systemd
+from agent.cli.setup import enrolment, secret_files, systemd
 from agent.cli.setup.kept import keep, newest, text_before
 from agent.cli.setup.notice import NoticePlaces
 from agent.cli.setup.refusal import SettingsRefused
@@ -43,11 +43,13 @@ from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.files import rename_durably, write_durably, write_whole
 from agent.host.setup_folders import SetupFolders
+from agent.host.ward_folder import WardFolder
 
 GOOD = ".good"              # the last good configuration, beside the present one
 APPLIED = "applied.json"
 UNKNOWN = UnitWish("unknown", "unknown")
 AGAIN_MAX_N = 20            # rounds while there is always more
+ENROL = "enrol-taimat.service"
 JAM_S = 5.0                 # before systemd starts us again for what can't be removed
 
 _log = logging.getLogger(__name__)
@@ -73,6 +75,11 @@ class Setup:
     clock: Clock = field(default_factory=SystemClock)
 
     @property
+    def ward(self) -> WardFolder:
+        """What makes this recorder one of its ward's."""
+        return WardFolder(self.config.with_name("ward"))
+
+    @property
     def folders(self) -> SetupFolders:
         """Where the keeper and we meet."""
         return SetupFolders.beside(self.runtime)
@@ -94,6 +101,7 @@ class Setup:
     def _round(self) -> int:
         first = self._first_configuration()
         self._let_roles_read()
+        self._see_to_enrolment()
         for request, fresh in self._collected():
             self._tell(partial(self.folders.tell, self._answer(request, fresh)))
             self._forget_secrets()
@@ -150,6 +158,20 @@ class Setup:
             except PermissionError as error:
                 _log.error("%s: no role may read it: %s", self.config, error.strerror)
 
+    def _see_to_enrolment(self) -> None:
+        """Take a bundle off the boot partition, and name what it has led to; the claim is destroyed last of all."""
+        if self.notice.is_card and enrolment.take(self.notice.boot, self.ward):
+            systemd.start(ENROL)
+        if (enrolled := enrolment.waiting_to_be_named(self.ward)) is None:
+            return
+        bundle, record = enrolled
+        try:
+            self._rewrite(lambda text: enrolment.text_for(text, str(self.config), self.ward, bundle, record))
+            enrolment.retire(self.ward.claim)
+            _log.info("%s: this recorder is %s of the ward %s", self.config, record.dev, record.ward)
+        except (SettingsRefused, OSError, UnicodeDecodeError) as error:
+            _log.error("enrolled, and [ward] can't be written: %s", error)
+
     def _local(self, settings: Settings) -> list[LocalCamera]:
         from agent.cli.setup.local_cameras import find
         return find(self.kernel, self.devices, settings.camera)
@@ -178,10 +200,10 @@ class Setup:
             if not fresh:
                 raise SettingsRefused("late", "it was asked for too long ago, or before the machine was started")
             if isinstance(change, UndoChange):
-                self._rewrite(request, lambda text: text_before(self.config, change.of))
+                self._rewrite(lambda text: text_before(self.config, change.of), request)
             else:
                 secret = self._secret_file(request)
-                self._rewrite(request, lambda text: changed(text, change, str(self.config), secret))
+                self._rewrite(lambda text: changed(text, change, str(self.config), secret), request)
         except SettingsRefused as refused:
             _log.warning("change %s: %s: %s", request.id, refused.problem, refused)
             return SetupResult(id=request.id, done=False, problem=refused.problem, detail=str(refused))
@@ -198,14 +220,13 @@ class Setup:
         key, secret = found
         return {key: secret_files.keep(self.config, key, request.id, secret) if secret else ""}
 
-    def _rewrite(self, request: SetupRequest, change: Callable[[str], str]) -> None:
-        """Replace the file by its changed text, also while an editor writes it, and keep the old one.
+    def _rewrite(self, change: Callable[[str], str], request: SetupRequest | None = None) -> None:
+        """Replace the file by its changed text, also while an editor writes it, and keep the old one of a request.
 
         Raises OSError and the change's error.
         """
         target = Path(os.path.realpath(self.config))
         draft = target.with_name(f".{target.name}.changed")
-        made = LastChange(id=request.id, wall_ms=self.clock.now().wall_ms, **in_short(request.change))
         while True:
             was = target.read_bytes()
             new = change(was.decode()).encode()
@@ -213,7 +234,9 @@ class Setup:
                 return
             write_durably(draft, new)
             if target.read_bytes() == was:
-                keep(self.config, made, was, new)
+                if request:
+                    made = LastChange(id=request.id, wall_ms=self.clock.now().wall_ms, **in_short(request.change))
+                    keep(self.config, made, was, new)
                 rename_durably(draft, target)
                 return
 

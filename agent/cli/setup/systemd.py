@@ -55,6 +55,15 @@ def admit(networks: Sequence[str], before: Sequence[str]) -> None:
         _log.info("%s hears also: %s", unit, " ".join(networks) or "nobody from afar")
 
 
+def start(unit: str) -> None:
+    """Have a unit started that is no role's. A refusal is logged."""
+    try:
+        subprocess.run(["systemctl", "start", "--no-block", unit], check=True, text=True, capture_output=True,
+                       stdin=subprocess.DEVNULL, timeout=WITHIN_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.error("%s: %s", unit, error)
+
+
 def carry_out(steps: UnitSteps, states: UnitStates) -> None:
     """Have it done: what is to stop first, for a camera may move from one unit to another. A refusal is logged.
 

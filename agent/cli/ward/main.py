@@ -4,11 +4,12 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Json
-from agent.cli.ward import authority, conformance, enrolment, orders, request
+from agent.cli.ward import authority, card, conformance, enrolment, orders, request
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer(no_args_is_help=True, help="The ward's end: take in what its devices tell, and watch them.")
 app.add_typer(authority.app)
+app.add_typer(card.app)
 app.add_typer(enrolment.app)
 app.add_typer(orders.app)
 app.add_typer(request.app, name="request")

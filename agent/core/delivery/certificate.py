@@ -1,6 +1,6 @@
 """Reads a certificate's owner and end from its bytes. Pure.
 
-A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to the two fields, where a
+A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to its fields, where a
 cryptography library would cost the link 8 MB of memory.
 """
 import base64
@@ -18,10 +18,11 @@ class NotACertificate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The two fields of a certificate that matter here."""
+    """The fields of a certificate that matter here."""
 
     common_name: str
-    not_after: datetime     # UTC
+    not_before: datetime    # UTC, as the next
+    not_after: datetime
 
 
 def of_pem(text: str) -> Leaf:
@@ -42,7 +43,7 @@ def read(der: bytes) -> Leaf:
         if fields[0][0] == VERSION_TAG:
             fields = fields[1:]
         _serial, _algorithm, _issuer, validity, subject = fields[:5]
-        return Leaf(_common_name(subject[1]), _time(*_parts(validity[1])[1]))
+        return Leaf(_common_name(subject[1]), *(_time(*each) for each in _parts(validity[1])[:2]))
     except (IndexError, ValueError, UnicodeDecodeError) as error:
         raise NotACertificate("not an X.509 certificate with a common name") from error
 

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from typing import Literal
 
 VERSION = 2
-BY_SETTINGS, BY_PAGE = "settings", "page"       # the doors: somebody who may write the configuration; a paired browser
+# The doors: somebody who may write the configuration; a paired browser; the ward's own card, for a camera of its own.
+BY_SETTINGS, BY_PAGE, BY_CARD = "settings", "page", "provisioning"
 TOLD = ("status", "birth", "health", "motion", "tamper", "clip", "camera", "storage", "clock", "security", "command",
         "config", "consent", "delivery", "gap")
 Switch = Literal["health", "events"]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed, canonical
 from agent.core.household import consent
-from agent.core.household.consent import BY_PAGE
+from agent.core.household.consent import BY_CARD, BY_PAGE
 from agent.host.clock import Instant
 from agent.store import boots, commands, ledger, membership, meta, outbox, ward_settings
 from agent.store.database import transaction
@@ -23,18 +23,21 @@ LEAVING = "leaving"             # by which requests are refused whose ward the h
 
 
 def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: Instant,
-          said: Callable[[PageWord], PageWord] | None = None) -> bool:
+          said: Callable[[PageWord], PageWord] | None = None, by_card: str = "") -> bool:
     """Note what holds if it is something else than before; another ward is joined, or none, by it.
 
     `stated` is what the configuration says; beside it holds what only the page has said so far, which `said` changes
     now. A ward that was joined under an earlier text stays joined under that: an update of ours is no consent to the
-    later. `db` is the shared database: its ledger is told first, and a cut in between has it told twice.
+    later. `by_card` is the ward whose card has joined this recorder: that counts once, and for no later joining.
+    `db` is the shared database: its ledger is told first, and a cut in between has it told twice.
     Raises sqlite3.Error.
     """
     with transaction(own):              # keeper and desk are two threads
         before, known = page_word.read(own), membership.read(own)
         word = said(before) if said else before.beside(stated)
         by = BY_PAGE if said else before.door(stated, known.ward if known else None, now)
+        if by_card and by_card == stated.ward and not membership.ever(own):
+            by = BY_CARD
         if word != before:
             page_word.put(own, word)
         changed = _note(own, db, word.over(stated), now, by)

@@ -109,7 +109,7 @@ class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
     told: list[str] = []            # kinds of messages that the ward gets, of what happens after the joining
     pictures: dict[str, str] = {}   # never, ask or allow, by the purpose that the ward names; "*": all others
     snapshots: str | None = None    # likewise for a picture of the moment
-    by: str | None = None           # the door of the newest word on all that, a leaving too: settings | page
+    by: str | None = None           # the door of the newest word on all that, settings | page | provisioning
 
 
 class Configured(Act, frozen=True, kw_only=True, omit_defaults=True):

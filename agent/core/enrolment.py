@@ -1,0 +1,90 @@
+"""How a recorder comes to its ward's certificate and keeps one: which refusal ends it, when a certificate is due for
+renewal, and whether what was installed works. Pure.
+"""
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from agent.core.contract.enrolment import Ready, RefusalCode
+from agent.core.contract.facts import Beat, CameraFacts
+
+Step = Literal["waiting", "refused", "enrolled", "renewing"]
+FRESH_S = 12.0                  # so long a heartbeat counts
+FRAME_AGE_MAX_S = 10.0
+RENEW_AT = 2 / 3                # of a certificate's life
+
+# What a technician at the recorder reads; {ward} is the ward's name.
+REMEDIES: Mapping[RefusalCode, str] = {
+    "claim_unknown": "{ward} does not know this claim: make this recorder's card again from a new list",
+    "claim_used": "another key has used this claim: was the card copied? {ward} has an alarm; ask it for a new claim",
+    "claim_expired": "this claim is too old: have {ward} enrol the recorder again, and make its card again",
+    "claim_revoked": "{ward} has taken this claim back: ask why, then make the card again",
+    "bad_csr": "{ward} can't read this recorder's request: are both of the same version?",
+    "bad_request": "{ward} can't read this recorder's request: are both of the same version?",
+    "not_yours": "{ward} has another recorder under this certificate: enrol this one again, with a new claim",
+    "revoked": "{ward} has revoked this recorder: reset it (taimat reset --factory), and enrol it with a new claim",
+    "busy": "{ward} is busy: this recorder tries again by itself",
+    "fault": "something is wrong at {ward}: it sees taimat ward doctor; this recorder tries again by itself"}
+
+
+def is_final(code: RefusalCode) -> bool:
+    """Whether only a person can change what the ward has answered."""
+    return code not in ("busy", "fault")
+
+
+def renewal_due(granted: datetime, not_before: datetime, not_after: datetime, now: datetime) -> bool:
+    """Whether two thirds of a certificate's life are over.
+
+    It may count as valid from long before it was made, and a recorder's clock may have been wrong then: the later of
+    both is its beginning.
+    """
+    began = max(granted, not_before)
+    return now >= began + RENEW_AT * (not_after - began)
+
+
+@dataclass(slots=True)
+class Watched:
+    """What the roles tell of themselves, looked at by somebody who has just installed them."""
+
+    cameras: Iterable[str]              # that the configuration wants to see
+    _heard: dict[str, tuple[Beat, float]] = field(default_factory=dict)
+
+    def receive(self, beat: Beat, now_mono_s: float) -> None:
+        """A heartbeat has come."""
+        self._heard[beat.unit] = beat, now_mono_s
+
+    def ready(self, clock: str, broker: str, now_mono_s: float) -> Ready:
+        """What works: `clock` is how far that is believed, `broker` why it does not take us, "" if it does."""
+        beats = [beat for beat, mono_s in self._heard.values() if now_mono_s - mono_s <= FRESH_S]
+        why = {"camera": self._camera(beats), "card": _card(beats), "broker": broker,
+               "clock": "" if clock == "ntp" else f"no time server has answered yet ({clock})"}
+        return Ready(camera=not why["camera"], card=not why["card"], clock=not why["clock"], broker=not broker,
+                     why={name: text[:200] for name, text in why.items() if text})
+
+    def _camera(self, beats: Iterable[Beat]) -> str:
+        seen = {each.camera: each for beat in beats for each in beat.cameras}
+        wanted = list(self.cameras)
+        told = [f"{name}: {fault}" for name in wanted if (fault := _blind(seen.get(name)))]
+        return "; ".join(told) if wanted else "no camera is configured"
+
+
+def _blind(camera: CameraFacts | None) -> str:
+    """Why a camera gives no pictures, or ""."""
+    if camera is None:
+        return "its process is not heard"
+    age_s = camera.last_frame_age_s
+    if camera.state == "ok" and age_s is not None and age_s <= FRAME_AGE_MAX_S:
+        return ""
+    return camera.detail or camera.fault or (camera.state if camera.state != "ok" else "no pictures")
+
+
+def _card(beats: Iterable[Beat]) -> str:
+    """Why the card does not take what is written, or ""."""
+    keepers = [beat for beat in beats if beat.role == "keeper"]
+    if not keepers:
+        return "the keeper is not heard"
+    faults = [*(getattr(beat.facts, "card_fault", None) for beat in beats),
+              *(getattr(beat.facts, "fault", None) for beat in keepers),
+              *(camera.write_fault for beat in beats for camera in beat.cameras)]
+    return next((fault for fault in faults if fault), "")
