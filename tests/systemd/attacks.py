@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-STORE, RUN = Path("/var/lib/taimat"), Path("/run/taimat")
+STORE, RUN, WARD = Path("/var/lib/taimat"), Path("/run/taimat"), Path("/etc/taimat/ward")
 CAMERA = "gate"
 ME = f"{os.getuid()}"
 CLIP_B = 100_000
@@ -206,11 +206,23 @@ def live() -> str:
     raise Refused
 
 
+def ward_key() -> str:
+    """Be this recorder at its ward, or have it be another's."""
+    tries: tuple[Callable[[], object], ...] = (
+        (WARD / "enrol.toml").read_text, lambda: (WARD / "enrol.toml").write_text("claim"),
+        lambda: os.rename(WARD / "current", WARD / "old"), lambda: (WARD / "2026/device.pem").write_text("mine"),
+        lambda: Path("/run/taimat/enrol/state.json").write_text("{}"), (WARD / "current/device.key").read_text)
+    got = [f"{number}: {answer}" for number, attempt in enumerate(tries) if (answer := attempted(attempt)) is not None]
+    if got:
+        return "; ".join(got)
+    raise Refused
+
+
 ATTACKS: dict[str, Callable[[], str]] = {
     "approve": approve_for_the_household, "erase": erase, "household_key": household_key, "pause": pause,
     "home_pause": home_pause, "signing_key": destroy_signing_key, "past": past_footage, "page": footage_by_page,
     "code": pairing_code, "role": browser_role, "settings": change_settings,
-    "live": live}
+    "ward_key": ward_key, "live": live}
 
 
 def outcome(attack: Callable[[], str]) -> str:

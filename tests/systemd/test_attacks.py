@@ -35,10 +35,10 @@ from tests.systemd.test_setup_boot import ISSUE, PATHS, SETUP
 ATTACKS = "/usr/lib/attacks.py"
 PAPER = ROOT / "docs/design/security.md"
 # The role's own business: the page shows footage and pictures to whoever logs in, a recorder has its own pictures.
-MAY = {("web", "past"), ("web", "live"), ("capture", "live")}
+MAY = {("web", "past"), ("web", "live"), ("capture", "live"), ("link", "ward_key")}
 INSIDE = {"capture": NETWORK, "link": LINK, "web": WEB}
 ASKED = ("approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past", "page", "code", "role",
-         "settings", "live")
+         "settings", "ward_key", "live")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
                                 + '[web]\nlisten = "0.0.0.0"\n')
             made.enable(SETUP, *PATHS)
             shutil.copy(Path(__file__).with_name("attacks.py"), made.root / ATTACKS.lstrip("/"))
+            made.write("/etc/taimat/ward/enrol.toml", "claim", 0o600)
+            made.write("/etc/taimat/ward/2026/device.key", "key", 0o640)
+            (made.root / "etc/taimat/ward/current").symlink_to("2026")
             made.boot()
+            made.run("chgrp", "taimat-exports", "/etc/taimat/ward/2026/device.key")
             until(lambda: [clip for clip in clips(made) if clip["sha256"]], "a signed clip")
             yield made
     except NoMachine as reason:
@@ -102,6 +106,8 @@ def test_nothing_came_of_what_was_written(machine: Machine, promised: dict[str, 
     for path, before in promised.items():
         assert digest(machine, path) == before, path
     assert "evil" not in machine.run("cat", SETTINGS) and 'name = "gate"' in machine.run("cat", SETTINGS)
+    for path, text in (("enrol.toml", "claim"), ("current/device.key", "key")):
+        assert machine.run("cat", f"/etc/taimat/ward/{path}") == text
     machine.run("systemctl", "restart", KEEPER)
     machine.until(KEEPER, "ActiveState", "active")
     with closing(sqlite3.connect(machine.root / STORE.lstrip("/") / FILE)) as db:

@@ -1,1 +1,1 @@
-"""The recorder's way to its ward's certificate: docs/design/setup.md."""
+"""The recorder's way to its ward's certificate: docs/design/enrolment.md."""
