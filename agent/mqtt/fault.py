@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["unreachable", "refused"]        # look for the broker | look at what we show it
@@ -39,7 +39,8 @@ FORWARDER = Audience("[city]", "[city]", "[city] cert", "[city] cert and key", "
                      "this forwarder's")
 WARD_DESK = Audience("[ward]", "[ops]", "[ops] cert", "[ops] cert and key", "us", "our", "ours",
                      "have another one made", texts={
-    "not_authorised": "the broker does not let us in: see [ops] cert, or user and password_file"})
+    "not_authorised": "the broker does not let us in: see {cert}, or user and password_file"})
+WARD_PAGE = replace(WARD_DESK, account="[desk]", cert="[desk] cert", cert_and_key="[desk] cert and key")
 HOUSEHOLD = Audience("[home]", "[home]", "[home] cert", "[home] cert and key", texts={
     "client_id": "the household's broker does not accept this recorder's id: see its log",
     "password": "the household's broker does not know this user and password: see [home] user and password_file",

@@ -107,7 +107,7 @@ request_step = sql.Table(                                       # its history: r
     sql.Column("n", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sql.Column("request", sql.String(26), nullable=False, index=True),
     sql.Column("at_ms", sql.BigInteger, nullable=False),
-    sql.Column("who", sql.String(16), nullable=False),          # ops | device | intake
+    sql.Column("who", sql.String(16), nullable=False),          # agent.ward.requests.Who
     sql.Column("what", sql.String(32), nullable=False),
     sql.Column("detail", sql.Text))
 

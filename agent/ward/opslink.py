@@ -1,4 +1,4 @@
-"""A visit to the ward's broker under the name `ops`: sends orders, and waits for the devices' answers.
+"""A visit to the ward's broker under the name `ops` or `desk`: sends orders, and waits for the devices' answers.
 
 For commands that a person waits for: a fault ends them with one line. Only while it waits for answers does a broken
 connection come back by itself; the broker keeps what came in between.
@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.delivery.backoff import Backoff, Waits
@@ -15,7 +16,7 @@ from agent.host import log
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
-from agent.mqtt.fault import WARD_DESK
+from agent.mqtt.fault import WARD_DESK, WARD_PAGE
 from agent.mqtt.session import Acknowledged, Down, Session, Told
 from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault
@@ -26,7 +27,8 @@ EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 
 
-NAME = "ops"                    # the client id without a certificate; answers go to rsp/ops
+OrdersBy = Literal["ops", "desk"]   # who visits: a second one of a name takes the first one's place at the broker
+NAME: OrdersBy = "ops"          # answers go to rsp/ops, whoever visits
 KEEPALIVE_S = 30
 SESSION_S = 300                 # the broker keeps our answers for so long
 GREETING_S = 40.0               # for a slow address and a slow broker
@@ -61,13 +63,16 @@ class OpsAccount:
 class OpsLink:
     """One visit, as a context manager."""
 
-    def __init__(self, own: Settings, listen: Sequence[str], clock: Clock) -> None:
-        """Connect, and subscribe to the filters in `listen`, at least one. Raises OpsFault."""
-        ops, self._ward, self._clock = own.ops, own.ward, clock
-        self._account = OpsAccount(self._ward.tls, self._ward.ca, ops.cert, ops.key, ops.user, ops.password_file)
+    def __init__(self, own: Settings, listen: Sequence[str], clock: Clock, name: OrdersBy = NAME) -> None:
+        """Connect as `name`, and subscribe to the filters in `listen`, at least one. Raises OpsFault."""
+        self._name, self._ward, self._clock = name, own.ward, clock
+        given = own.ops if name == "ops" else own.desk
+        self._account = OpsAccount(self._ward.tls, self._ward.ca, given.cert, given.key, given.user,
+                                   given.password_file)
         self._listening = Listening(tuple(listen))
         self._arrived: deque[Arrived] = deque()
-        self._session = Session(self._connect, clock, Backoff(WAITS), random.random, WARD_DESK)
+        self._session = Session(self._connect, clock, Backoff(WAITS), random.random,
+                                WARD_DESK if name == "ops" else WARD_PAGE)
         self._greet()
 
     def send(self, message: Outgoing) -> bool:
@@ -96,8 +101,8 @@ class OpsLink:
             if self._clock.mono_s() >= deadline_mono_s:
                 return
             if any(isinstance(each, Down) and each.fault.code == "taken_over" for each in self._wait(deadline_mono_s)):
-                raise OpsFault(f"{self._where}: another command has connected as {NAME}, and gets the answers now: one "
-                               "at a time; what went out stands")
+                raise OpsFault(f"{self._where}: another command has connected as {self._name}, and gets the answers "
+                               "now: one at a time; what went out stands")
 
     def close(self) -> None:
         """Leave the broker in order."""
@@ -125,8 +130,8 @@ class OpsLink:
 
     def _connect(self) -> Connection:
         """Prepare a connection. Raises LinkFault."""
-        return Connection(self._ward.host, self._ward.port, load(self._account, NAME), KEEPALIVE_S, self._listening,
-                          None, 0, SESSION_S)
+        return Connection(self._ward.host, self._ward.port, load(self._account, self._name), KEEPALIVE_S,
+                          self._listening, None, 0, SESSION_S)
 
     def _wait(self, until_mono_s: float) -> list[Told]:
         """Sleep until something comes, or until this moment; what arrived is kept for `answers`."""
@@ -137,8 +142,8 @@ class OpsLink:
 
 def _taken(topic: str, reason: int) -> bool:
     if reason >= NOBODY_FROM:
-        raise OpsFault(f"{topic}: the broker refuses it (reason 0x{reason:02x}): its ACL lets only ops give orders; "
-                       "see [ops] cert")
+        raise OpsFault(f"{topic}: the broker refuses it (reason 0x{reason:02x}): its ACL lets only ops and "
+                       "desk give orders; see [ops] cert, [desk] cert")
     return reason == 0
 
 

@@ -13,7 +13,7 @@ from agent.core.contract.wire.commands import plain
 from agent.host.clock import Clock, SystemClock
 from agent.mqtt.connection import Outgoing
 from agent.ward.command_signer import CommandKey
-from agent.ward.opslink import EXIT_UNDONE, NAME, OpsLink
+from agent.ward.opslink import EXIT_UNDONE, NAME, OpsLink, OrdersBy
 from agent.ward.settings import ID, Settings
 
 GOING_ON = ("accepted", "waiting_consent", "running")
@@ -43,9 +43,9 @@ class SignedOrder:
 class OrderWriter:
     """Writes, signs and sends the orders of one ward."""
 
-    def __init__(self, own: Settings, clock: Clock) -> None:
-        """Load the command key that the settings name. Raises SigningKeyFault."""
-        self._own, self._clock, self._topics = own, clock, WardTopics(own.ward.ward)
+    def __init__(self, own: Settings, clock: Clock, name: OrdersBy = NAME) -> None:
+        """Load the command key that the settings name; `name` visits the broker. Raises SigningKeyFault."""
+        self._own, self._clock, self._name, self._topics = own, clock, name, WardTopics(own.ward.ward)
         self._key = CommandKey.load(own.ops.command_key)
 
     def write(self, dev: str, name: str, args: Mapping[str, Any]) -> SignedOrder:
@@ -59,7 +59,7 @@ class OrderWriter:
 
     def link(self, orders: Sequence[SignedOrder]) -> OpsLink:
         """A visit to the broker that hears the answers to these orders. Raises OpsFault."""
-        return OpsLink(self._own, [order.answers for order in orders], self._clock)
+        return OpsLink(self._own, [order.answers for order in orders], self._clock, self._name)
 
     @staticmethod
     def send(ops: OpsLink, order: SignedOrder) -> bool:

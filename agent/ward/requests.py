@@ -1,6 +1,7 @@
 """The ward's requests for pictures in its database, each with its steps.
 
-Three processes write here: the command that asks, the ingest that receives answers, the intake that receives uploads.
+Four processes write here: the command and the desk that ask, the ingest that receives answers, the intake that receives
+uploads.
 A request that has ended stays as it is. Each change is one transaction with its step, and steps are never deleted.
 """
 import contextlib
@@ -18,7 +19,7 @@ from agent.ward.database import request as _request
 from agent.ward.database import request_step as _step
 
 State = Literal["made", "sent", "waiting", "running", "done", "failed", "refused", "expired", "cancelled"]
-Who = Literal["ops", "device", "intake"]
+Who = Literal["ops", "desk", "device", "intake"]
 OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the order in which they follow
 # The state that a device's answer leads to. "done" is not among them: the ward's own intake says that.
 HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
@@ -76,22 +77,28 @@ class PictureRequests:
     def __init__(self, engine: sql.Engine) -> None:
         self._engine = engine
 
-    def add(self, request: PictureRequest) -> None:
+    def add(self, request: PictureRequest, who: Who = "ops", detail: str | None = None) -> None:
         """Add a new request."""
         with _faults(self._engine), self._engine.begin() as db:
             db.execute(sql.insert(_request).values(asdict(request)))
-            _note(db, request.id, request.made_ms, "ops", request.state, None)
+            _note(db, request.id, request.made_ms, who, request.state, detail)
 
     def find(self, request_id: str) -> PictureRequest | None:
         """The request of that id, or None."""
         with _faults(self._engine), self._engine.connect() as db:
             return _find(db, request_id)
 
-    def newest(self, limit_n: int) -> list[PictureRequest]:
-        """The newest requests, the newest first."""
+    def newest(self, limit_n: int, after_n: int = 0, dev: str | None = None) -> list[PictureRequest]:
+        """The newest requests, of that device where one is named, the newest first, after so many of them."""
+        asked = sql.select(_request).order_by(_request.c.made_ms.desc(), _request.c.id.desc())
+        asked = asked if dev is None else asked.where(_request.c.dev == dev)
         with _faults(self._engine), self._engine.connect() as db:
-            return [_of(row) for row in db.execute(
-                sql.select(_request).order_by(_request.c.made_ms.desc(), _request.c.id.desc()).limit(limit_n))]
+            return [_of(row) for row in db.execute(asked.limit(limit_n).offset(after_n))]
+
+    def purposes(self) -> list[str]:
+        """The words that requests were made for."""
+        with _faults(self._engine), self._engine.connect() as db:
+            return list(db.execute(sql.select(_request.c.purpose).distinct().order_by(_request.c.purpose)).scalars())
 
     def open_ones(self) -> list[PictureRequest]:
         """The requests that have not ended."""
@@ -132,6 +139,11 @@ class PictureRequests:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None)).rowcount:
                 _note(db, request_id, now_ms, "intake", "withdrawn", why)
+
+    def note(self, request_id: str, who: Who, what: str, now_ms: int, detail: str) -> None:
+        """Note what somebody has done with a request."""
+        with _faults(self._engine), self._engine.begin() as db:
+            _note(db, request_id, now_ms, who, what, detail)
 
     def unchecked(self, request_id: str, now_ms: int, why: str) -> None:
         """Note that a check of its upload did not come to its end."""

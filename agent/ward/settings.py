@@ -4,7 +4,7 @@ import re
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -50,7 +50,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 UPLOADS_PATH = "/exports"
 UPLOADS = re.compile(rf"https://[!-~]{{1,280}}(?<!/){UPLOADS_PATH}")
 ALL = "all"                     # of the city's wards
-SECRETS = (("ward", "key"), ("ops", "key"), ("ops", "command_key"), ("intake", "receipt_key"), ("city", "key"))
+SECRETS = (("ward", "key"), ("ops", "key"), ("ops", "command_key"), ("desk", "key"), ("intake", "receipt_key"),
+           ("city", "key"))
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +81,17 @@ class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
     user: str = ""
     password_file: str = ""
     command_key: str = ""
+
+
+class Desk(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The page for officers, and its account at the ward's broker."""
+
+    socket: str = "/run/ward-taimat-desk.sock"
+    language: Literal["vi", "en"] = "vi"
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
 
 
 class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +160,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
 
     ward: Ward = field(default_factory=Ward)
     ops: Ops = field(default_factory=Ops)
+    desk: Desk = field(default_factory=Desk)
     intake: Intake = field(default_factory=Intake)
     authority: Authority = field(default_factory=Authority)
     database: Database = field(default_factory=Database)
@@ -195,7 +208,8 @@ def _handed(settings: Settings) -> Settings:
 
 def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     """Problems between values."""
-    for table, account in (("ward", settings.ward), ("ops", settings.ops), ("city", settings.city)):
+    for table, account in (("ward", settings.ward), ("ops", settings.ops), ("desk", settings.desk),
+                           ("city", settings.city)):
         if bool(account.cert) != bool(account.key):
             yield ConfigProblem((table, "cert"), "cert and key go together: give both files or neither")
         if account.user and not account.password_file:

@@ -7,8 +7,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 import sqlalchemy as sql
@@ -123,67 +124,85 @@ def ago(age_s: float) -> str:
 EVERY_S = 2.0
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 
-Look = Callable[[], list[WatchLine]]
+Line = TypeVar("Line")
 
 
-def looker(own: settings.Settings, engine: sql.Engine) -> Look:
-    """A function that gives the lines of the moment. Raises ConfigError; the function raises that or DatabaseFault."""
+@dataclass(frozen=True, slots=True)
+class LineView(Generic[Line]):
+    """How lines of a kind are looked up and shown."""
+
+    look: Callable[[], Sequence[Line]]      # the lines of the moment; raises ConfigError and DatabaseFault
+    table: Callable[[Sequence[Line], float], RenderableType]
+    cells: Callable[[Line, float], Sequence[str]]
+    named: Callable[[Line], str]
+    lasting: Callable[[Line], Line]         # of a line what counts as a change
+
+
+def looker(own: settings.Settings, engine: sql.Engine) -> LineView[WatchLine]:
+    """The ward's devices. Raises ConfigError."""
     settings.read_roster(own.ward.devices_file)
 
     def look() -> list[WatchLine]:
         now_ms = time.time_ns() // 1_000_000
         return lines(read_devices(engine), settings.read_roster(own.ward.devices_file), now_ms,
                      excess.read(engine, now_ms))
-    return look
+    return LineView(look, table, cells, lambda each: each.dev,
+                    lambda each: msgspec.structs.replace(each, health_ms=None))
 
 
-def once(look: Look, json: bool) -> None:
+def once(view: LineView[Line], json: bool) -> None:
     """Show the lines once."""
     if sys.stdout.isatty() and not json:
-        Console().print(table(look(), time.time()))
+        Console().print(view.table(view.look(), time.time()))
     else:
-        _print(look(), json)
+        _print(view, view.look(), json)
 
 
-def follow(look: Look, json: bool) -> None:
+def follow(view: LineView[Line], json: bool) -> None:
     """Show the lines again and again, until interrupted."""
     if sys.stdout.isatty() and not json:
-        with Live(table(look(), time.time()), screen=True, auto_refresh=False) as live:
+        with Live(view.table(view.look(), time.time()), screen=True, auto_refresh=False) as live:
             while True:
-                live.update(table(look(), time.time()), refresh=True)
+                live.update(view.table(view.look(), time.time()), refresh=True)
                 time.sleep(EVERY_S)
-    for changed in _changes(look):
-        _print(changed, json)
+    for changed in _changes(view):
+        _print(view, changed, json)
         time.sleep(EVERY_S)
 
 
-def _changes(look: Look) -> Iterator[list[WatchLine]]:
+def _changes(view: LineView[Line]) -> Iterator[list[Line]]:
     """All lines at first, then those that have changed. A health report alone is no change."""
-    before: dict[str, WatchLine] = {}
+    before: dict[str, Line] = {}
     while True:
-        found = look()
-        now = {each.dev: msgspec.structs.replace(each, health_ms=None) for each in found}
-        yield [each for each in found if before.get(each.dev) != now[each.dev]]
+        found = view.look()
+        now = {view.named(each): view.lasting(each) for each in found}
+        yield [each for each in found if before.get(view.named(each)) != now[view.named(each)]]
         before = now
 
 
-def _print(found: Sequence[WatchLine], json: bool) -> None:
+def _print(view: LineView[Line], found: Sequence[Line], json: bool) -> None:
     for each in found:
-        print(msgspec.json.encode(each).decode() if json else "\t".join(cells(each, time.time())))
+        print(msgspec.json.encode(each).decode() if json else "\t".join(view.cells(each, time.time())))
     sys.stdout.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward watch")
+    return watch("taimat ward watch", looker, argv)
+
+
+def watch(name: str, view: Callable[[settings.Settings, sql.Engine], LineView[Line]],
+          argv: Sequence[str] | None = None) -> int:
+    """Run the command `name`, which shows a view of the ward's database. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--json", action="store_true")
     wishes = parser.parse_args(argv)
     try:
         own = settings.load(wishes.config)
-        look = looker(own, open_engine(own.database.url, read_only=True))
-        (once if wishes.once else follow)(look, wishes.json)
+        found = view(own, open_engine(own.database.url, read_only=True))
+        (once if wishes.once else follow)(found, wishes.json)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_CONFIG

@@ -18,11 +18,11 @@ BY_CONFIGURATION = ("ward-taimat-forward.service",)
 
 RELATIONS = {
     "Depends": ", ".join((
-        "python3 (>= 3.13)", "python3-cryptography (>= 43)", "python3-msgspec (>= 0.19)", "python3-paho-mqtt (>= 2.1)",
-        "python3-prometheus-client (>= 0.21)", "python3-psutil (>= 7.0)", "python3-rich (>= 13.9)",
-        "python3-sqlalchemy (>= 2.0.40)", "python3-starlette (>= 0.46)", "python3-typer (>= 0.15)",
-        "python3-uvicorn (>= 0.32)", "mosquitto (>= 2.0.21)", "nginx (>= 1.26)", "openssl", "sqlite3",
-        "systemd (>= 257)")),
+        "python3 (>= 3.13)", "python3-cryptography (>= 43)", "python3-jinja2 (>= 3.1)", "python3-msgspec (>= 0.19)",
+        "python3-paho-mqtt (>= 2.1)", "python3-prometheus-client (>= 0.21)", "python3-psutil (>= 7.0)",
+        "python3-rich (>= 13.9)", "python3-sqlalchemy (>= 2.0.40)", "python3-starlette (>= 0.46)",
+        "python3-typer (>= 0.15)", "python3-uvicorn (>= 0.32)", "mosquitto (>= 2.0.21)", "nginx (>= 1.26)", "openssl",
+        "sqlite3", "systemd (>= 257)")),
     "Recommends": "unattended-upgrades",
     "Suggests": "mosquitto-clients, prometheus, python3-psycopg (>= 3.2)",
     # Both are the command taimat; a recorder is a household's, and no place for a ward's keys.

@@ -1,6 +1,8 @@
 """From the ward's desk to its shelf: asked for, agreed to by the household, brought, checked, kept, signed for."""
 import functools
+import io
 import json
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ from tests.rigs.exports import look
 from tests.rigs.handing import DEV, House, rfc3339
 from tests.rigs.ingest import WardIngest
 from tests.rigs.intake import Intake
+from tests.rigs.officers import PERSON, OfficersDesk
 from tests.rigs.wait import until
 
 WISH = ("--dev", DEV, "--cam", "gate", "--case", "W07/2026-0093", "--purpose", "theft", "--officer", "Trần Văn B",
@@ -27,12 +30,14 @@ def ward(tmp_path_factory):
         with House(tmp_path / "house", broker, door) as house:
             (tmp_path / "command.pem").write_bytes(house.private_pem())
             more = (f'[ops]\ncommand_key = "{tmp_path}/command.pem"\n[intake]\nurl = "{door.url}"\n'
-                    f'receipt_key = "{intake.key}"\nfolder = "{intake.folder}"')
+                    f'receipt_key = "{intake.key}"\nfolder = "{intake.folder}"\n'
+                    f'[desk]\nsocket = "{intake.proxy.desk}"')
             with WardIngest(tmp_path / "ward", broker.port, url=f"sqlite:///{tmp_path}/intake/ward.db",
                             ward='name = "ward"', more=more) as ingest:
                 until(lambda: "connected" in ingest.log.read_text())
-                yield SimpleNamespace(house=house, intake=intake, book=intake.requests,
-                                      ask=functools.partial(request, ingest.config))
+                with OfficersDesk(ingest.config, intake.authority, intake.proxy) as desk:
+                    yield SimpleNamespace(house=house, intake=intake, book=intake.requests, officer=desk.officer(),
+                                          ask=functools.partial(request, ingest.config))
 
 
 def newest(ward):
@@ -77,3 +82,34 @@ def test_what_the_ward_takes_back_is_not_brought(ward):
     until(lambda: newest(ward).state == "waiting")
     assert ward.ask("cancel", newest(ward).id) == 0
     until(lambda: house.request(newest(ward).id).state == "cancelled")
+
+
+def test_an_officer_asks_follows_and_takes_home_what_holds(ward, tmp_path):
+    house, officer = ward.house, ward.officer
+    until(lambda: house.films() and ">gate</option>" in officer.get(f"/requests/new?dev={DEV}").text,
+          "the device has named its cameras")
+    form = {"once": officer.form(DEV), "dev": DEV, "kind": "clip", "cam": "gate", "case": "W07/2026-0094",
+            "purpose": "theft", "basis": "BLTTHS 2015, điều 107", "from": rfc3339(house.begin_ms),
+            "to": rfc3339(house.end_ms)}
+    address = officer.post("/requests/new", form).headers["location"]
+    asked = address.rpartition("/")[2]
+    until(lambda: "Waiting for the household" in officer.get(f"{address}?lang=en").text)
+    assert house.request(asked).officer == PERSON
+    house.decide(asked, "approved")
+    until(lambda: "Here, and checked" in officer.get(f"{address}?lang=en").text)
+    assert "all of it holds" in officer.get(f"{address}?lang=en").text
+    assert officer.post(f"{address}/check", {}).status == 303
+    known = next(step for step in ward.book.steps(asked) if step.what == "checked")
+    assert "files hold" in known.detail and PERSON in known.detail
+    answer = officer.post(f"{address}/package", {})
+    zipfile.ZipFile(io.BytesIO(answer.body)).extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    assert look(folder / "export").findings == []
+    assert json.loads((folder / "receipt.json").read_text())["request"] == asked
+    export = next((ward.intake.folder / ward.book.find(asked).place / "export").glob("*.mp4"))
+    for path in (export.parent, export):
+        path.chmod(0o750)
+    export.write_bytes(export.read_bytes()[:-1] + b"!")
+    officer.post(f"{address}/check", {})
+    assert "it does not hold" in officer.get(f"{address}?lang=en").text
+    assert [step.what for step in ward.book.steps(asked)][-3:] == ["checked", "handed out", "does not hold"]

@@ -11,11 +11,12 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.contract.facts import Poke
+from agent.core.contract.facts import Beat, CameraFacts, Poke
 from agent.core.evidence.ledger.row import canonical
 from agent.core.household.sharing_rules import Decision
 from agent.store import ledger, requests
 from agent.store.folders import Folders
+from tests.rigs.beats import own_facts
 from tests.rigs.broker import Broker
 from tests.rigs.exports import BEGIN_MS, END_MS, shoot
 from tests.rigs.links import ROOT, LinkRig
@@ -75,6 +76,14 @@ class House:
         with (self.rig.folder / "keeper.log").open("ab") as log:
             self._keeper = subprocess.Popen([sys.executable, "-m", "agent.keeper", "--config", self.rig.config],
                                             cwd=ROOT, stderr=log)
+
+    def films(self) -> bool:
+        """A heartbeat of the process that records "gate", which does not run here; the link believes it for a while."""
+        gate = CameraFacts(camera="gate", state="ok", recording=True, last_frame_age_s=0.1, width=320, height=180)
+        now_mono_s = self.rig.clock.mono_s()
+        self.rig.outlet.send(Beat(role="capture", unit="capture@gate", pid=1, mono_s=now_mono_s, up_s=100.0,
+                                  starts_n=1, cameras=[gate], facts=own_facts("capture")), "link")
+        return True
 
     def kill_keeper(self) -> None:
         """SIGKILL it."""

@@ -10,7 +10,8 @@ from tests.rigs.guides import GUIDES, NEEDS, blocks
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
-VIETNAMESE = ("agent/web/i18n/vi.toml", "docs/guide/household.vi.md", "docs/guide/terminal.vi.md")
+VIETNAMESE = ("agent/web/i18n/vi.toml", "agent/look/i18n/vi.toml", "agent/ward/desk/i18n/vi.toml",
+              "docs/guide/household.vi.md", "docs/guide/terminal.vi.md")
 COLUMNS_MAX = 120
 TOP = ("agent", "docs", "firmware_cfg", "scripts", "systemd", "tests")
 # Names of others: picamera2, cookies.

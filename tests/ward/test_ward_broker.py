@@ -70,6 +70,17 @@ def test_a_device_hears_nothing_of_its_neighbours_and_can_not_pass_for_one(autho
         client.close()
 
 
+def test_the_desk_asks_for_pictures_beside_ops_and_gives_no_other_order(authority, broker):
+    ops, desk = (Client(authority, broker, name, name) for name in ("ops", "desk"))
+    own = f"cam/v1/w07/{DEV}"
+    assert all(desk.may(f"{own}/cmd/{name}") for name in ("clip.export", "clip.cancel", "snapshot"))
+    assert not any(desk.may(topic) for topic in (
+        f"{own}/cmd/restart", f"{own}/cmd/replay", f"{own}/cfg/desired", f"{own}/ack", "cam/v1/w07/_all/cmd/rebirth"))
+    assert ops.may(f"{own}/cmd/rebirth"), "ops is still there"
+    for client in (ops, desk):
+        client.close()
+
+
 def test_a_reader_hears_what_happens_and_says_nothing(authority, broker):
     """So a program of the centre looks on without `ops`, whose place at the broker is that of who gives orders."""
     device, desk, reader = (Client(authority, broker, name, name) for name in (DEV, "ops", "reader"))

@@ -4,7 +4,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Json
-from agent.cli.ward import authority, card, conformance, enrolment, orders, request
+from agent.cli.ward import authority, card, conformance, desk, enrolment, orders, request
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer(no_args_is_help=True, help="The ward's end: take in what its devices tell, and watch them.")
@@ -12,12 +12,15 @@ app.add_typer(authority.app)
 app.add_typer(card.app)
 app.add_typer(enrolment.app)
 app.add_typer(orders.app)
+app.add_typer(desk.app)
 app.add_typer(request.app, name="request")
 app.add_typer(conformance.app, name="conformance")
 
 MarkAll = Annotated[bool, typer.Option(
     "--mark-all", help="Only mark all events for the city, even those that it has or has refused; the running "
     "forwarder brings them.")]
+AsDesk = Annotated[bool, typer.Option(
+    "--desk", help="A row a device with camera, card, clock and broker, and what is missing on each.")]
 Once = Annotated[bool, typer.Option("--once", help="Show it as it is now, and end.")]
 DevicesN = Annotated[int, typer.Option("--devices", metavar="N", min=1, max=20_000, help="How many devices.")]
 EventRate = Annotated[float, typer.Option(
@@ -49,9 +52,9 @@ def intake(config: Config = WARD_CONFIG) -> None:
 
 
 @app.command("watch")
-def watch(once: Once = False, json: Json = False, config: Config = WARD_CONFIG) -> None:
+def watch(as_desk: AsDesk = False, once: Once = False, json: Json = False, config: Config = WARD_CONFIG) -> None:
     """Show which devices of the ward are there, and why others are not: live, from the ingest's database."""
-    become("watch", config, [("--once", once), ("--json", json)])
+    become("desk.terminal" if as_desk else "watch", config, [("--once", once), ("--json", json)])
 
 
 @app.command("simulate")

@@ -20,6 +20,7 @@ LIST_LIFE = timedelta(days=90)          # it is made anew each day; a broker tha
 LIST_BACKDATED = timedelta(days=1)      # a clock that was put right lets nobody find it not yet valid
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 NAME_MAX = 64                           # X.520
+PERSON = x509.ObjectIdentifier("2.5.4.41")          # its attribute "name"
 PEM = serialization.Encoding.PEM
 
 
@@ -30,10 +31,11 @@ class SigningCa(NamedTuple):
     key: ec.EllipticCurvePrivateKey
 
 
-def name(common: str, organization: str = "") -> x509.Name:
-    """What a certificate calls somebody. Raises ValueError."""
+def name(common: str, organization: str = "", person: str = "") -> x509.Name:
+    """What a certificate calls somebody, and where it is a `person` what people do. Raises ValueError."""
     more = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization[:NAME_MAX])] if organization else []
-    return x509.Name([*more, x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    who = [x509.NameAttribute(PERSON, person[:NAME_MAX])] if person else []
+    return x509.Name([*more, *who, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 def common_name(certificate: x509.Certificate) -> str:

@@ -68,11 +68,14 @@ class Issuer:
         return self._leaf(dev, key_of(csr), certificates.DEVICE_LIFE, now, CLIENT)
 
     def account(self, name: str, key: ec.EllipticCurvePublicKey, now: datetime,
-                life: timedelta = certificates.OWN_LIFE) -> str:
-        """An account's certificate and this CA's, in PEM: ingest, ops, an officer's desk-NAME. Raises ValueError."""
+                life: timedelta = certificates.OWN_LIFE, person: str = "") -> str:
+        """An account's certificate and this CA's, in PEM: ingest, ops, an officer's desk-NAME, who is that `person`.
+
+        Raises ValueError.
+        """
         if not ACCOUNT.fullmatch(name):
             raise ValueError(f"an account's name is made of a-z, 0-9 and '-', and is no device's id: {name!r}")
-        return self._leaf(name, key, life, now, CLIENT)
+        return self._leaf(name, key, life, now, CLIENT, person=person)
 
     def server(self, name: str, hosts: Iterable[str], key: ec.EllipticCurvePublicKey, now: datetime) -> str:
         """A server's certificate and this CA's, in PEM; `hosts` are names and addresses. Raises ValueError."""
@@ -88,9 +91,10 @@ class Issuer:
         return SigningCa(self.certificate.subject, self.key)
 
     def _leaf(self, name: str, key: ec.EllipticCurvePublicKey, life: timedelta, now: datetime,
-              use: x509.ObjectIdentifier, hosts: Iterable[str] = ()) -> str:
+              use: x509.ObjectIdentifier, hosts: Iterable[str] = (), person: str = "") -> str:
         ends = min(now + life, self.certificate.not_valid_after_utc)
-        made = certificates.leaf(certificates.name(name), key, self._signer, ends, now, use=use, hosts=hosts)
+        subject = certificates.name(name, person=person)
+        made = certificates.leaf(subject, key, self._signer, ends, now, use=use, hosts=hosts)
         return certificates.pem(made, self.certificate)
 
 

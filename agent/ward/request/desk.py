@@ -4,7 +4,7 @@ import msgspec
 from agent.core.contract.wire.commands import ClipExport, Snapshot
 from agent.host.clock import Clock
 from agent.ward.keys import public_half
-from agent.ward.opslink import OpsFault
+from agent.ward.opslink import NAME, OpsFault, OrdersBy
 from agent.ward.orders import OrderWriter, SignedOrder
 from agent.ward.request.form import BadOrder, RequestOrder
 from agent.ward.requests import PictureRequest, PictureRequests, State
@@ -15,24 +15,34 @@ COMMANDS = {"clip": "clip.export", "snapshot": "snapshot"}
 CANCEL = "clip.cancel"
 
 
+class NotSent(OpsFault):
+    """A request was written down and has failed, for it did not get through."""
+
+    def __init__(self, request: str, why: str) -> None:
+        super().__init__(why)
+        self.request = request
+
+
 class RequestDesk:
     """The requests of one ward. Its methods raise OpsFault, DatabaseFault and, for the receipt key, SigningKeyFault."""
 
-    def __init__(self, own: Settings, requests: PictureRequests, clock: Clock) -> None:
-        """Load the command key. Raises SigningKeyFault."""
+    def __init__(self, own: Settings, requests: PictureRequests, clock: Clock, who: OrdersBy = NAME,
+                 officer: str | None = None) -> None:
+        """Load the command key; `who` asks, for the officer who is noted with it. Raises SigningKeyFault."""
         self._intake, self._requests, self._clock = own.intake, requests, clock
-        self._orders = OrderWriter(own, clock)
+        self._who, self._officer = who, officer
+        self._orders = OrderWriter(own, clock, who)
 
     def ask(self, wish: RequestOrder) -> PictureRequest:
-        """Send a request; returns it. Raises BadOrder where the ward has no intake."""
+        """Send a request; returns it. Raises NotSent, and BadOrder where the ward has no intake."""
         order = self._orders.write(wish.dev, COMMANDS[wish.kind], self._args(wish))
         request = _request(wish, order)
-        self._requests.add(request)
+        self._requests.add(request, self._who, self._officer)
         try:
             self._send(order)
         except OpsFault as fault:
             self._become(request, "failed", str(fault), code="not_sent")
-            raise
+            raise NotSent(request.id, str(fault)) from fault
         self._become(request, "sent")
         return request
 
@@ -42,14 +52,14 @@ class RequestDesk:
         A device that does not hear of it is told by the intake when it brings the upload.
         """
         order = self._orders.write(request.dev, CANCEL, {"request": request.id})
-        if not self._become(request, "cancelled"):
+        if not self._become(request, "cancelled", self._officer):
             return False
         self._send(order)
         return True
 
     def _args(self, wish: RequestOrder) -> dict[str, object]:
         if not self._intake.url:
-            raise BadOrder("[intake] url: is not set: it tells devices where to bring what is asked for")
+            raise BadOrder("no_intake", "[intake] url: is not set: it tells devices where to bring what is asked for")
         told = {"case": wish.case, "purpose": wish.purpose, "officer": wish.officer, "basis": wish.basis,
                 "cam": wish.cam, "upload": self._intake.url,
                 "receipt_key": public_half(self._intake.receipt_key).hex()}
@@ -59,7 +69,7 @@ class RequestDesk:
         return args
 
     def _become(self, request: PictureRequest, state: State, detail: str | None = None, **changes: str) -> bool:
-        return self._requests.become(request.id, state, "ops", self._clock.now().wall_ms, detail, **changes)
+        return self._requests.become(request.id, state, self._who, self._clock.now().wall_ms, detail, **changes)
 
     def _send(self, order: SignedOrder) -> None:
         with self._orders.link([order]) as ops:

@@ -17,7 +17,11 @@ TIME = re.compile(r"\d{1,2}(:\d\d){1,2}")
 
 
 class BadOrder(Exception):
-    """The request can't be made like that; the text says what would be right."""
+    """The request can't be made like that; the text says what would be right, `code` what is wrong."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +45,16 @@ def read(kind: Kind, given: Mapping[str, str], now: datetime) -> RequestOrder:
     Raises BadOrder.
     """
     if not ID.fullmatch(given["dev"]):
-        raise BadOrder(f"--dev {given['dev']}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d; taimat "
-                       "ward watch lists them")
+        raise BadOrder("dev", f"--dev {given['dev']}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d; "
+                       "taimat ward watch lists them")
     if not _is(given["cam"], Text) or len(given["cam"]) > CAMERA_MAX:
-        raise BadOrder(f"--cam: takes the camera's name, up to {CAMERA_MAX} letters")
+        raise BadOrder("cam", f"--cam: takes the camera's name, up to {CAMERA_MAX} letters")
     if not _is(given["purpose"], Purpose):
-        raise BadOrder(f"--purpose {given['purpose']}: takes one word that households have their rules by, in a-z, 0-9 "
-                       "and '-': theft, fire, missing-person")
+        raise BadOrder("purpose", f"--purpose {given['purpose']}: takes one word that households have their rules by, "
+                       "in a-z, 0-9 and '-': theft, fire, missing-person")
     for name, what in TEXTS.items():
         if not _is(given[name], Text):
-            raise BadOrder(f"--{name}: takes {what}, on one line of up to 200 letters")
+            raise BadOrder(name, f"--{name}: takes {what}, on one line of up to 200 letters")
     begin, end = _range(given["from"], given["to"], now) if kind == "clip" else (None, None)
     return RequestOrder(kind=kind, begin=begin, end=end, **{name: given[name] for name in (
         "dev", "cam", "case", "purpose", "officer", "basis")})
@@ -60,13 +64,14 @@ def _range(since: str, until: str, now: datetime) -> tuple[datetime, datetime]:
     begin = moment(since, "--from", now)
     end = moment(until, "--to", begin)
     if begin >= end:
-        raise BadOrder(f"--to {until}: has to be later than --from {since}")
+        raise BadOrder("to_before", f"--to {until}: has to be later than --from {since}")
     if end > now:
-        raise BadOrder(f"--to {until}: lies ahead; ask for what is recorded already")
+        raise BadOrder("to_ahead", f"--to {until}: lies ahead; ask for what is recorded already")
     if end - begin > LONGEST:
         middle = begin + LONGEST
-        raise BadOrder("that is longer than an hour, and a household decides about an hour at most; ask several times: "
-                       f"--from '{_spell(begin)}' --to '{_spell(middle)}', then --from '{_spell(middle)}' and so on")
+        raise BadOrder("too_long", "that is longer than an hour, and a household decides about an hour at most; ask "
+                       f"several times: --from '{_spell(begin)}' --to '{_spell(middle)}', then --from "
+                       f"'{_spell(middle)}' and so on")
     return begin, end
 
 
@@ -78,8 +83,8 @@ def moment(text: str, option: str, day: datetime) -> datetime:
             text = f"{day.astimezone():%Y-%m-%d} {text:0>{5 if text.count(':') == 1 else 8}}"
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise BadOrder(f"{option} {text}: takes a moment, as in '2026-11-25 14:00' (local time), 14:00 (today; with "
-                       "--to, on the day of --from) or 2026-11-25T14:00:00+07:00") from None
+        raise BadOrder(option.removeprefix("--"), f"{option} {text}: takes a moment, as in '2026-11-25 14:00' (local "
+                       "time), 14:00 (today; with --to, on the day of --from) or 2026-11-25T14:00:00+07:00") from None
 
 
 def _spell(when: datetime) -> str:

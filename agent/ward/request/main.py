@@ -87,7 +87,7 @@ def _cancel(requests: PictureRequests, wishes: argparse.Namespace, desk: Request
 
 def _known(requests: PictureRequests, request_id: str) -> PictureRequest:
     if (request := requests.find(request_id)) is None:
-        raise BadOrder(f"{request_id}: there is no such request; taimat ward request list shows them")
+        raise BadOrder("unknown", f"{request_id}: there is no such request; taimat ward request list shows them")
     return request
 
 

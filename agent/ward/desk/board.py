@@ -1,0 +1,76 @@
+"""What the desk knows of all devices: database and enrolment book, read once in a while, however many look."""
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sql
+
+from agent.host.clock import Clock
+from agent.ward import excess
+from agent.ward.desk.rows import DeskRow, Known, rows
+from agent.ward.device_cache import read_devices
+from agent.ward.enrolment.book import BookFault, EnrolmentBook
+from agent.ward.enrolment.entries import PlaceEntry
+from agent.ward.settings import Settings, read_roster
+
+GOOD_FOR_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class BookView:
+    """The enrolment book at a moment; `fault` is why there is none."""
+
+    places: Sequence[PlaceEntry] = ()
+    ends_ms: dict[str, int] | None = None
+    alarms: dict[str, list[str]] | None = None
+    fault: str = ""
+
+
+class DeskBoard:
+    """The rows of all devices. Its methods raise DatabaseFault and ConfigError."""
+
+    def __init__(self, own: Settings, engine: sql.Engine, clock: Clock) -> None:
+        self._roster, self._engine, self._clock = own.ward.devices_file, engine, clock
+        self._book = EnrolmentBook(Path(own.authority.folder))
+        self._lock = threading.Lock()
+        self._rows: list[DeskRow] = []
+        self._named: dict[str, DeskRow] = {}
+        self._read_mono_s = float("-inf")
+        self.book_fault = ""            # why the book says nothing
+
+    def rows(self) -> list[DeskRow]:
+        """A row for each device, as of now or a moment ago."""
+        with self._lock:
+            if self._clock.mono_s() - self._read_mono_s > GOOD_FOR_S:
+                self._rows = self._look()
+                self._named = {key: row for row in self._rows for key in (row.dev, row.serial) if key}
+                self._read_mono_s = self._clock.mono_s()
+            return self._rows
+
+    def row(self, key: str) -> DeskRow | None:
+        """The row of that device or place."""
+        self.rows()
+        return self._named.get(key)
+
+    def _look(self) -> list[DeskRow]:
+        now_ms, roster, book = self._clock.now().wall_ms, read_roster(self._roster), self._read_book()
+        self.book_fault = book.fault
+        return rows(Known(now_ms=now_ms, devices=read_devices(self._engine), overs=excess.read(self._engine, now_ms),
+                          expected=roster.devices, maintained=roster.maintained, places=book.places,
+                          ends_ms=book.ends_ms or {}, alarms=book.alarms or {}))
+
+    def _read_book(self) -> BookView:
+        if not self._book.path.exists():
+            return BookView(fault=f"{self._book.path}: is not there")
+        try:
+            with self._book.look() as entries:
+                ends_ms = {each.dev: each.until_ms for each in entries.certificates() if each.revoked_ms is None}
+                alarms: defaultdict[str, list[str]] = defaultdict(list)
+                for alarm in entries.alarms():
+                    if alarm.code not in alarms[alarm.serial]:
+                        alarms[alarm.serial].append(alarm.code)
+                return BookView(entries.states(), ends_ms, alarms)
+        except BookFault as fault:
+            return BookView(fault=str(fault))
