@@ -18,11 +18,14 @@ BY_CONFIGURATION = ("ward-taimat-forward.service",)
 
 RELATIONS = {
     "Depends": ", ".join((
-        "python3 (>= 3.13)", "python3-cryptography (>= 43)", "python3-jinja2 (>= 3.1)", "python3-msgspec (>= 0.19)",
-        "python3-paho-mqtt (>= 2.1)", "python3-prometheus-client (>= 0.21)", "python3-psutil (>= 7.0)",
-        "python3-rich (>= 13.9)", "python3-sqlalchemy (>= 2.0.40)", "python3-starlette (>= 0.46)",
-        "python3-typer (>= 0.15)", "python3-uvicorn (>= 0.32)", "mosquitto (>= 2.0.21)", "nginx (>= 1.26)", "openssl",
-        "sqlite3", "systemd (>= 257)")),
+        "python3 (>= 3.13)", "python3-anyio (>= 4.8)", "python3-cryptography (>= 43)", "python3-jinja2 (>= 3.1)",
+        "python3-msgspec (>= 0.19)", "python3-paho-mqtt (>= 2.1)", "python3-prometheus-client (>= 0.21)",
+        "python3-psutil (>= 7.0)", "python3-reportlab (>= 4.3)", "python3-rich (>= 13.9)", "python3-segno (>= 1.6)",
+        "python3-sqlalchemy (>= 2.0.40)", "python3-starlette (>= 0.46)", "python3-typer (>= 0.15)",
+        "python3-uvicorn (>= 0.32)", "fonts-dejavu-core", "mosquitto (>= 2.0.21)", "nginx (>= 1.26)", "openssl",
+        "sqlite3", "systemd (>= 257)",
+        # For cards and their images.
+        "python3-yaml (>= 6.0)", "mtools", "fdisk")),
     "Recommends": "unattended-upgrades",
     "Suggests": "mosquitto-clients, prometheus, python3-psycopg (>= 3.2)",
     # Both are the command taimat; a recorder is a household's, and no place for a ward's keys.
@@ -44,6 +47,8 @@ def build(source: Path, version: str, moment_s: int) -> Package:
         **{f"{HOME}/{path}": Entry(data) for path, data in code(source)},
         **{f"usr/share/{NAME}/{path.name}": Entry(path.read_bytes())
            for path in (source / "firmware_cfg/ward").iterdir() if path.suffix not in ("", ".md")},
+        **{f"usr/share/{NAME}/card/{path.name}": Entry(path.read_bytes())
+           for path in (source / "firmware_cfg/card").iterdir()},
         **units(source / "systemd/ward", BY_CONFIGURATION),
         "usr/bin/taimat": Entry(papers["taimat"], 0o755),
         "usr/share/man/man1/taimat.1.gz": Entry(gzip(papers["taimat.1"])),

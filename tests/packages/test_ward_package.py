@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.card.provision import TEMPLATES
 from agent.ward.templates import PLACES
 from scripts.packaging import ward
 from scripts.packaging.closure import imports
@@ -17,10 +18,10 @@ from tests.rigs.wait import HANG_S
 DEBIAN = "/usr/bin/python3"
 UNITS = "usr/lib/systemd/system/"
 # What Debian calls the package of a library.
-LIBRARIES = {"cryptography": "cryptography", "jinja2": "jinja2", "msgspec": "msgspec", "paho": "paho-mqtt",
-             "prometheus_client": "prometheus-client", "psutil": "psutil", "reportlab": "reportlab", "rich": "rich",
-             "segno": "segno", "sqlalchemy": "sqlalchemy", "starlette": "starlette", "tomlkit": "tomlkit",
-             "typer": "typer", "uvicorn": "uvicorn"}
+LIBRARIES = {"anyio": "anyio", "cryptography": "cryptography", "jinja2": "jinja2", "msgspec": "msgspec",
+             "paho": "paho-mqtt", "prometheus_client": "prometheus-client", "psutil": "psutil",
+             "reportlab": "reportlab", "rich": "rich", "segno": "segno", "sqlalchemy": "sqlalchemy",
+             "starlette": "starlette", "tomlkit": "tomlkit", "typer": "typer", "uvicorn": "uvicorn", "yaml": "yaml"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_no_role_of_a_recorder_and_none_of_its_units_is_in_it(package):
 
 def test_what_the_code_imports_is_debians_and_asked_for(package, laid):
     found = {name.split(".")[0] for path in (laid / ward.HOME).rglob("*.py") for name in imports(path)}
-    needed = set(re.findall(r"python3-([a-z-]+)", package.relations["Depends"]))
+    needed = set(re.findall(r"python3-([a-z0-9-]+)", package.relations["Depends"]))
     assert {LIBRARIES[name] for name in found - {*sys.stdlib_module_names, "agent"}} == needed
 
 
@@ -77,13 +78,15 @@ def test_its_code_is_enough_for_its_commands(package, laid):
     assert done.returncode == 0, done.stderr
     helped = subprocess.run([DEBIAN, "-m", "agent", "--help"], capture_output=True, text=True, env=environment)
     listed = re.findall(r"^│ ([a-z][a-z-]+) ", helped.stdout, re.MULTILINE)
-    assert listed == ["verify", "ward"], helped.stdout
+    assert listed == ["verify", "card", "ward"], helped.stdout
 
 
 def test_templates_come_with_it_where_the_commands_look_for_them(package):
-    place = f"{str(PLACES[1]).lstrip('/')}/"
-    assert {path.removeprefix(place) for path in package.files if path.startswith(place)} == {
-        path.name for path in PLACES[0].iterdir() if path.suffix not in ("", ".md")}
+    def in_place(place: Path) -> set[str]:
+        return {each.name for path in package.files if (each := Path("/", path)).parent == place}
+
+    assert in_place(PLACES[1]) == {path.name for path in PLACES[0].iterdir() if path.suffix not in ("", ".md")}
+    assert in_place(TEMPLATES[-1]) == {path.name for path in TEMPLATES[0].iterdir()}        # of a card
 
 
 def test_all_starts_with_the_target_but_for_what_only_some_wards_want(package):
