@@ -18,3 +18,23 @@ class RateLimit:
             self._began_mono_s, self._n = now_mono_s, 0
         self._n += 1
         return self._n <= self.limit_n
+
+
+@dataclass(slots=True)
+class Pace:
+    """At most `burst_n` in a row, and one each `every_s` for good."""
+
+    burst_n: int
+    every_s: float
+    _done_mono_s: float = field(default=float("-inf"), init=False)     # when all that was allowed would be worked off
+
+    def allows(self, now_mono_s: float) -> bool:
+        """Count one more, if it may be now."""
+        if self.wait_s(now_mono_s) > 0:
+            return False
+        self._done_mono_s = max(self._done_mono_s, now_mono_s) + self.every_s
+        return True
+
+    def wait_s(self, now_mono_s: float) -> float:
+        """Seconds until the next one may be."""
+        return max(0.0, self._done_mono_s - now_mono_s - (self.burst_n - 1) * self.every_s)

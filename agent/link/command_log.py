@@ -24,9 +24,12 @@ def response(command_id: str, state: CommandState, code: str | None, now: Instan
 
 
 def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tuple[bytes, bool]:
-    """Log a command unless its id is known. Returns the answer that stands, and whether the command is new."""
+    """Log a command unless its id is known; what somebody without the ward's key has sent is not known to a signed one.
+
+    Returns the answer that stands, and whether the command is new.
+    """
     with transaction(db):
-        if (known := commands.answer(db, ordered.id)) is not None:
+        if (known := commands.answer(db, ordered.id, ordered.signed)) is not None:
             return known, False
         commands.add(db, ordered)
         if ordered.state != "accepted":
@@ -90,8 +93,8 @@ def _put(db: sqlite3.Connection, ordered: Ordered, told: wire.Response, now: Ins
     """Write the answer down, and if it is the last one, the event about it. Returns its payload."""
     payload = wire.encode(told)
     if not is_final(payload):
-        commands.answered(db, ordered.id, payload)
-    elif commands.finish(db, ordered.id, told.st, payload):
+        commands.answered(db, ordered, payload)
+    elif commands.finish(db, ordered, told.st, payload):
         _tell(db, ordered, now, told.st, told.code)
     return payload
 

@@ -39,12 +39,20 @@ class CommandHandler:
         self._rate = RateLimit(COMMANDS_A_MINUTE)
 
     def handle(self, message: Arrived, name: str, to_all: bool) -> None:
-        """Start the flow of a command. Raises BadPayload: without an id there is no answer."""
-        if not self._rate.allows(self._clock.mono_s()) or (to_all and self._flows.waiting_n >= DELAYED_MAX):
-            self._audit.note("command_storm")
-            message.confirm()
+        """Start the flow of a command. Raises BadPayload: without an id there is no answer.
+
+        Of those without the ward's signature only some are heard; one that has it is always heard.
+        """
+        command = wire.decode(wire.Command, message.payload)
+        given = judge(command, name, message, to_all, self._topics, self._clock.now())
+        if given is None and rule_of(name).signed:
+            self._flows.start(self._proved(command, message, name))
             return
-        self._flows.start(self._life(wire.decode(wire.Command, message.payload), message, name, to_all))
+        self._note(given)
+        if self._has_room(to_all):
+            self._flows.start(self._life(command, message, name, given or Outcome("accepted"), to_all))
+        else:
+            message.confirm()
 
     def up(self) -> None:
         """A connection has come up: send what nobody has got so far."""
@@ -54,14 +62,32 @@ class CommandHandler:
         """Somebody has got that answer."""
         self._flows.start(_write(functools.partial(command_log.got, command_id=command_id)))
 
-    def _life(self, command: wire.Command, message: Arrived, name: str, to_all: bool) -> Flow:
+    def _proved(self, command: wire.Command, message: Arrived, name: str) -> Flow:
+        """One that needs the ward's signature, from its check on."""
+        if (code := (yield SignatureCheck(message.payload))) is None:
+            yield from self._life(command, message, name, Outcome("accepted"))
+            return
+        refused = Outcome("refused", code)
+        self._note(refused)
+        if self._has_room():
+            yield from self._life(command, message, name, refused)
+        else:
+            message.confirm()
+
+    def _note(self, given: Outcome | None) -> None:
+        if given and given.code in SUSPICIOUS:
+            self._audit.note(given.code, "command")
+
+    def _has_room(self, to_all: bool = False) -> bool:
+        """Whether one more that anybody can send is logged and answered; else it is only counted."""
+        if self._rate.allows(self._clock.mono_s()) and not (to_all and self._flows.waiting_n >= DELAYED_MAX):
+            return True
+        self._audit.note("command_storm")
+        return False
+
+    def _life(self, command: wire.Command, message: Arrived, name: str, given: Outcome, to_all: bool = False) -> Flow:
         """One command from check to answer. It is logged before it is carried out; a known id keeps its answer."""
         rule = rule_of(name)
-        given = judge(command, name, message, to_all, self._topics, self._clock.now()) or Outcome("accepted")
-        if given.state == "accepted" and rule.signed and (code := (yield SignatureCheck(message.payload))):
-            given = Outcome("refused", code)
-        if given.code in SUSPICIOUS:
-            self._audit.note(given.code, "command")
         ordered = self._ordered(command, message, name, given)
         delay_s = self._draw() * TO_ALL_DELAY_S if to_all else 0.0
 
@@ -72,7 +98,8 @@ class CommandHandler:
         if delay_s:
             yield self._flows.after(delay_s)
         if not (is_new and given.state == "accepted"):
-            self._answers.put(ordered, payload)
+            if is_new or not ordered.signed or self._has_room():    # once recorded, anybody can send it again
+                self._answers.put(ordered, payload)
             return
 
         outcome = self._actions.do(name, args(command, rule.args), ordered.id, message.payload)

@@ -1,34 +1,57 @@
-"""Has signatures checked, one after the other, by a process that ends afterwards: see agent/link/signature.py."""
+"""Has signatures checked by a process that ends afterwards: see agent/link/signature.py.
+
+Starting it is what costs, not checking. So it takes all that waits at once, and is started only so often: whoever sends
+badly signed orders by the hundred delays a good one by seconds, and does not keep the machine busy.
+"""
+import os
+import random
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
+from msgspec import Struct
+
+from agent.core.rate import Pace
 from agent.host.clock import Clock
 
-GOOD, UNKNOWN_KEY, BAD = 0, 10, 11      # exit codes
+GOOD, UNKNOWN_KEY, BAD = 0, 10, 11      # verdicts, a byte each
 CODES = {GOOD: None, UNKNOWN_KEY: "unknown_key", BAD: "bad_signature"}
 UNCHECKED, BUSY = "unchecked", "busy"
 PATIENCE_S = 20.0           # a Zero needs two seconds to load the library
-WAITING_MAX = 4
+WAITING_MAX = 256           # 2 MB; beyond that, chance says which is turned away
+LARGEST_B = 8192            # of a payload: orders, configurations and receipts have a tenth of that
+AT_ONCE_N, EVERY_S = 12, 5.0    # processes
 LOOK_EVERY_S = 0.1
-PIPE_B = 60_000             # fits into a pipe at once, so that nobody waits for the process to read
 
 Then = Callable[[str | None], None]
 
 
+class SignedPayload(Struct, frozen=True):
+    """What the process is to look at: a JSON object with its own signature as `sig`."""
+
+    payload: bytes
+    key: str = ""           # hex; "": the ward's
+
+
+class _Waiting(NamedTuple):
+    signed: SignedPayload
+    then: Then
+
+
 class Verifier:
-    """Its owner calls `turn` each `wait_s` at least; `then` gets None for a good signature, else the refusal's code.
+    """Its owner calls `turn` each `wait_s` at least; `then` gets None for a good signature, else the refusal's code."""
 
-    What is signed is a JSON object with its own signature as `sig`: a command, a configuration, a receipt.
-    """
-
-    def __init__(self, key_file: str, kept: Path, clock: Clock) -> None:
+    def __init__(self, key_file: str, kept: Path, clock: Clock,
+                 chance: Callable[[int], int] = random.randrange) -> None:
         """`key_file` is a PEM file with the ward's public keys, "" means that there is none; `kept` has their changes.
         """
-        self._key_file, self._kept, self._clock = key_file, kept, clock
-        self._waiting: deque[tuple[bytes, list[str], Then]] = deque()
+        self._key_file, self._kept, self._clock, self._chance = key_file, kept, clock, chance
+        self._pace = Pace(AT_ONCE_N, EVERY_S)
+        self._waiting: list[_Waiting] = []
+        self._batch: list[_Waiting] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._since_mono_s = 0.0
 
@@ -36,43 +59,48 @@ class Verifier:
         """Have the signature in this payload checked: by the ward's key, or by `key` (hex)."""
         if not key and not self._key_file:
             then("unknown_key")
-        elif len(payload) > PIPE_B:
+        elif len(payload) > LARGEST_B:
             then(UNCHECKED)
-        elif len(self._waiting) >= WAITING_MAX:
-            then(BUSY)
         else:
-            self._waiting.append((payload, ["--hex", key] if key else [self._key_file, str(self._kept)], then))
+            self._waiting.append(_Waiting(SignedPayload(payload, key), then))
+            if len(self._waiting) > WAITING_MAX:
+                self._waiting.pop(self._chance(len(self._waiting))).then(BUSY)
 
     def wait_s(self) -> float:
         """Seconds until `turn` has something to do."""
-        return LOOK_EVERY_S if self._waiting else float("inf")
+        if self._process is not None:
+            return LOOK_EVERY_S
+        return self._pace.wait_s(self._clock.mono_s()) if self._waiting else float("inf")
 
     def turn(self) -> None:
-        """Start the next check, or see what became of the one under way."""
-        if not self._waiting:
-            return
+        """Start the next process, or see what became of the one that is at work."""
+        now_mono_s = self._clock.mono_s()
         if self._process is None:
-            self._start(*self._waiting[0][:2])
-        elif (code := self._process.poll()) is not None:
-            self._end(CODES.get(code, UNCHECKED))
-        elif self._clock.mono_s() - self._since_mono_s > PATIENCE_S:
+            if self._waiting and self._pace.allows(now_mono_s):
+                self._start(now_mono_s)
+        elif self._process.poll() is not None:
+            self._end()
+        elif now_mono_s - self._since_mono_s > PATIENCE_S:
             self._process.kill()
             self._process.wait()
-            self._end(UNCHECKED)
+            self._end()
 
-    def _start(self, payload: bytes, key: list[str]) -> None:
-        self._since_mono_s = self._clock.mono_s()
-        command = [sys.executable, "-m", "agent.link.signature", *key]
+    def _start(self, now_mono_s: float) -> None:
+        self._batch, self._waiting, self._since_mono_s = self._waiting, [], now_mono_s
+        command = [sys.executable, "-m", "agent.link.signature", self._key_file, str(self._kept)]
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-            assert self._process.stdin
-            with self._process.stdin as stdin:
-                stdin.write(payload)
-        except OSError:             # no memory for a process, or it is dead already
-            if self._process is None:
-                self._end(UNCHECKED)
+            with os.fdopen(os.memfd_create("signed"), "w+b") as work:       # a pipe would not take it all at once
+                work.write(msgspec.json.encode([each.signed for each in self._batch]))
+                work.seek(0)
+                self._process = subprocess.Popen(command, stdin=work, stdout=subprocess.PIPE)
+        except OSError:             # no memory for a process
+            self._end()
 
-    def _end(self, code: str | None) -> None:
-        self._process = None
-        _, _, then = self._waiting.popleft()
-        then(code)
+    def _end(self) -> None:
+        """Hand the verdicts out. The payload at which the process ended gets none; those behind it are looked at again.
+        """
+        verdicts = self._process.stdout.read() if self._process and self._process.stdout else b""
+        batch, self._batch, self._process = self._batch, [], None
+        self._waiting[:0] = batch[len(verdicts) + 1:]
+        for each, code in zip(batch, [*map(CODES.get, verdicts), UNCHECKED], strict=False):
+            each.then(code)

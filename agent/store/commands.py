@@ -27,15 +27,19 @@ class Ordered:
     when: Instant
 
 
-def answer(db: sqlite3.Connection, command_id: str) -> bytes | None:
-    """The answer as it stands, final or not; None when no such command came."""
-    row = db.execute("SELECT answer FROM command WHERE id = ?", (command_id,)).fetchone()
+def answer(db: sqlite3.Connection, command_id: str, signed: bool = False) -> bytes | None:
+    """The answer as it stands, final or not; None when no such command came, or for a `signed` one no signed one."""
+    row = db.execute("SELECT answer FROM command WHERE id = ? AND signed >= ?", (command_id, signed)).fetchone()
     return row["answer"].encode() if row else None
 
 
 def add(db: sqlite3.Connection, ordered: Ordered) -> None:
-    """Record a command that is new, and forget what is too old or too much; in the caller's transaction."""
+    """Record a command that is new, and forget what is too old or too much; in the caller's transaction.
+
+    A signed one takes the place of one that somebody without the ward's key has sent under its id.
+    """
     when = ordered.when
+    db.execute("DELETE FROM command WHERE id = ? AND NOT signed", (ordered.id,))
     db.execute("INSERT INTO command (id, name, asker, state, answer, signed, who, correlation, boot, mono_ms, wall_ms, "
                "clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                (ordered.id, ordered.name, ordered.by, ordered.state, ordered.answer.decode(), ordered.signed,
@@ -43,15 +47,16 @@ def add(db: sqlite3.Connection, ordered: Ordered) -> None:
     _forget(db, when)
 
 
-def finish(db: sqlite3.Connection, command_id: str, state: str, payload: bytes) -> bool:
+def finish(db: sqlite3.Connection, ordered: Ordered, state: str, payload: bytes) -> bool:
     """Its final answer, in the transaction of what it did. Returns whether it was still without one."""
-    return db.execute("UPDATE command SET state = ?, answer = ? WHERE id = ? AND state = 'accepted'",
-                      (state, payload.decode(), command_id)).rowcount == 1
+    return db.execute("UPDATE command SET state = ?, answer = ? WHERE id = ? AND signed = ? AND state = 'accepted'",
+                      (state, payload.decode(), ordered.id, ordered.signed)).rowcount == 1
 
 
-def answered(db: sqlite3.Connection, command_id: str, payload: bytes) -> None:
+def answered(db: sqlite3.Connection, ordered: Ordered, payload: bytes) -> None:
     """What is to be said of it meanwhile: its final answer follows."""
-    db.execute("UPDATE command SET answer = ? WHERE id = ? AND state = 'accepted'", (payload.decode(), command_id))
+    db.execute("UPDATE command SET answer = ? WHERE id = ? AND signed = ? AND state = 'accepted'",
+               (payload.decode(), ordered.id, ordered.signed))
 
 
 def withdraw_health(db: sqlite3.Connection) -> None:

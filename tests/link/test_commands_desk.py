@@ -1,20 +1,27 @@
 """The desk for commands: what is refused, what is done once, and what stands after a kill between any two steps."""
+import base64
 import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.core.contract import wire
+from agent.core.evidence.ledger import canonical
 from agent.link.commands import COMMANDS_A_MINUTE
+from agent.link.verifier import LOOK_EVERY_S
+from agent.mqtt.connection import Arrived
 from agent.store.database import transaction
 from agent.store.outbox import append
 from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, until
 
 DAY_MS = 86_400_000
 SUSPICIOUS = ("retained", "elsewhere", "other_order", "unknown_key")
+KEY, KEY_OF_NOBODY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 SIGNED = {"dev": TOPICS.dev, "sig": "AAAA"}
 
 
@@ -95,6 +102,52 @@ def test_a_storm_of_commands_is_counted_not_answered(rig):
     answers = [each for number in range(90) for each in rig.ask(command(number), "rebirth")]
     assert len(answers) == len(rig.events()) == COMMANDS_A_MINUTE
     assert rig.audit.seen_n == 90 - COMMANDS_A_MINUTE
+
+
+def test_a_storm_without_signature_takes_nothing_from_the_wards_orders(tmp_path, clock):
+    """Sixty a minute, some under the id that the ward is about to use: its order is carried out all the same."""
+    rig = signing_rig(tmp_path, clock)
+    for number in range(60):
+        rig.ask(command(number, args={"role": "link"}), "restart")
+    assert rig.ask(order(7), "restart") == [("done", None)]
+    assert rig.ask(order(7), "restart") == [], "what is known already is answered as often as anything"
+    clock.step(61)
+    assert rig.ask(order(7), "restart") == [("done", None)]
+    rig.close()
+
+
+def test_a_storm_of_bad_signatures_is_counted_and_a_good_one_among_them_is_obeyed(tmp_path, clock):
+    rig = signing_rig(tmp_path, clock)
+    for number in range(90):
+        rig.handler.handle(order(number, KEY_OF_NOBODY), "restart", to_all=False)
+    rig.handler.handle(order(95), "restart", to_all=False)
+    answers = until(rig.answers)
+    assert answers.count(("refused", "bad_signature")) == COMMANDS_A_MINUTE and answers[-1] == ("done", None)
+    assert len(rig.events()) == COMMANDS_A_MINUTE + 1
+    rig.close()
+
+
+class SigningRig(DeskRig):
+    """Its orders are signed by the ward, and their checks are waited for."""
+
+    def settle(self) -> None:
+        until(lambda: self.flows.turn() or self.flows.wait_s() != LOOK_EVERY_S, "the check is over")
+        super().settle()
+
+
+def signing_rig(folder, clock) -> SigningRig:
+    path = folder / "command.pem"
+    path.write_bytes(KEY.public_key().public_bytes(serialization.Encoding.PEM,
+                                                   serialization.PublicFormat.SubjectPublicKeyInfo))
+    return SigningRig(folder, clock, str(path))
+
+
+def order(number: int, key: Ed25519PrivateKey | None = None) -> Arrived:
+    """To start the keeper anew, signed by the ward's key or by another."""
+    told = {"v": 1, "id": f"{ULID[:-2]}{number:02d}", "iat": NOW.wall_ms, "exp": NOW.wall_ms + 600_000,
+            "dev": TOPICS.dev, "name": "restart", "args": {"role": "keeper"}}
+    told["sig"] = base64.b64encode((key or KEY).sign(canonical(told))).decode()
+    return arrived(json.dumps(told).encode())
 
 
 def messages(rig, count):

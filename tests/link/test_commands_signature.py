@@ -1,9 +1,11 @@
 """Signatures of commands: what holds, what does not, and a checker that dies or hangs."""
 import base64
 import json
+import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -15,8 +17,18 @@ from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.link import verifier
-from agent.link.signature import judge, main
-from agent.link.verifier import BAD, GOOD, PIPE_B, UNKNOWN_KEY, WAITING_MAX, Verifier
+from agent.link.signature import judge
+from agent.link.verifier import (
+    AT_ONCE_N,
+    BAD,
+    EVERY_S,
+    GOOD,
+    LARGEST_B,
+    UNKNOWN_KEY,
+    WAITING_MAX,
+    SignedPayload,
+    Verifier,
+)
 from tests.rigs.broker import Broker
 from tests.rigs.desk import HandClock
 from tests.rigs.wait import Stopwatch, until
@@ -74,12 +86,13 @@ def test_of_a_word_that_is_said_twice_the_checked_one_is_obeyed(first, second):
 
 @pytest.mark.parametrize("file", [None, b"", b"no key", pem(KEY)[:-30], pem(generate_private_key(SECP256R1()))],
                          ids=["none", "empty", "text", "torn", "another kind"])
-def test_a_key_that_is_none_is_told_with_its_place_by_doctor_and_checker(tmp_path, capsys, file):
+def test_a_key_that_is_none_is_told_with_its_place_by_doctor_and_checker(tmp_path, file):
     path = tmp_path / "key.pem"
     if file is not None:
         path.write_bytes(file)
-    assert main([str(path), str(tmp_path / "none")]) == UNKNOWN_KEY
-    assert f"[ward] command_key: {path}: " in capsys.readouterr().err
+    ran = subprocess.run([sys.executable, "-m", "agent.link.signature", path, tmp_path / "none"], capture_output=True,
+                         input=msgspec.json.encode([SignedPayload(signed(ORDER))]), check=True)
+    assert list(ran.stdout) == [UNKNOWN_KEY] and f"[ward] command_key: {path}: " in ran.stderr.decode()
     with Broker(tmp_path / "broker") as broker:
         ward = Ward(enabled=True, port=broker.port, tls=False, command_key=str(path))
         verdict = doctor.examine(ward, tmp_path)
@@ -97,16 +110,55 @@ def run(check):
     until(lambda: check.turn() or check.wait_s() >= 1, "nothing is left to be checked")
 
 
-def test_checks_go_one_after_the_other_and_too_many_are_turned_away(tmp_path, said):
+@pytest.fixture
+def checks(tmp_path):
     (tmp_path / "key.pem").write_bytes(pem(KEY))
-    check = Verifier(str(tmp_path / "key.pem"), tmp_path / "none", HandClock())
+    return Verifier(str(tmp_path / "key.pem"), tmp_path / "none", HandClock(), chance=lambda n: n - 2)
+
+
+def test_all_that_waits_is_checked_at_once_and_of_too_many_one_is_turned_away(checks, said):
     for payload in [signed(ORDER), signed(ORDER).replace(b"7", b"8"), *[signed({"id": "x"})] * (WAITING_MAX - 2)]:
-        check.check(payload, said.append)
-    check.check(signed(ORDER), said.append)
-    check.check(b"x" * (PIPE_B + 1), said.append)
+        checks.check(payload, said.append)
+    checks.check(signed(ORDER), said.append)
+    checks.check(b"x" * (LARGEST_B + 1), said.append)
     assert said == ["busy", "unchecked"]
-    run(check)
+    run(checks)
     assert said[2:] == [None, "bad_signature", *[None] * (WAITING_MAX - 2)]
+
+
+def test_a_flood_of_bad_signatures_costs_a_process_now_and_then_and_a_good_one_waits_no_longer(
+        checks, said, monkeypatch):
+    """Ten orders a second for two minutes: a good one among them gets its verdict from the next process."""
+    started, told_at, begin = [], [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *told, **more: started.append(1) or begin(*told, **more))
+    clock, bad = checks._clock, signed(ORDER).replace(b"7", b"8")
+    for second in range(120):
+        for _ in range(10):
+            checks.check(bad, said.append)
+        if second == 100:
+            checks.check(signed(ORDER), lambda code: told_at.append((code, clock.mono_s())))
+            asked_mono_s = clock.mono_s()
+        clock.step(1.0)
+        checks.turn()
+        until(lambda: checks.turn() or checks.wait_s() != verifier.LOOK_EVERY_S)
+    [(code, told_mono_s)] = told_at
+    assert code is None and told_mono_s - asked_mono_s <= EVERY_S + 1
+    assert set(said) == {"bad_signature"}
+    assert len(started) <= AT_ONCE_N + 120 / EVERY_S
+
+
+def test_a_payload_that_ends_the_checker_costs_those_behind_it_nothing(checks, said, monkeypatch, tmp_path):
+    """A stand-in that gives one verdict and dies at the second payload, once; then the real one."""
+    stand_in = tmp_path / "python"
+    stand_in.write_text("#!/bin/sh\nprintf '\\000'\nkill -9 $$\n")
+    stand_in.chmod(0o755)
+    for _ in range(3):
+        checks.check(signed(ORDER), said.append)
+    with monkeypatch.context() as context:
+        context.setattr(sys, "executable", str(stand_in))
+        checks.turn()
+    run(checks)
+    assert said == [None, "unchecked", None]
 
 
 @pytest.mark.parametrize("program", ["/nowhere", "/bin/false"])

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.core.contract import wire
-from agent.link.verifier import BAD
+from agent.link.verifier import BAD, SignedPayload
 
 ROOT = Path(__file__).parents[2]
 RUNS_N = os.environ.get("TAIMAT_FUZZ_RUNS", "50000")
@@ -50,6 +51,7 @@ def test_an_order_that_nests_deeper_is_none_and_would_have_a_bad_signature():
 
 def judged(payload):
     """What the process says that checks signatures, and what it complains of."""
-    ran = subprocess.run([sys.executable, "-m", "agent.link.signature", "--hex", "ab" * 32], cwd=ROOT, input=payload,
-                         capture_output=True)
-    return ran.returncode, ran.stderr
+    ran = subprocess.run([sys.executable, "-m", "agent.link.signature", "", "none"], cwd=ROOT, capture_output=True,
+                         input=msgspec.json.encode([SignedPayload(payload, "ab" * 32)]))
+    assert ran.returncode == 0
+    return *ran.stdout, ran.stderr

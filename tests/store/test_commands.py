@@ -54,8 +54,21 @@ def test_of_too_many_the_signed_and_the_unfinished_go_last(db, monkeypatch):
 def test_a_final_answer_is_final_and_is_sent_until_somebody_has_it(db):
     order(db, "id", state="accepted")
     assert commands.untold(db, 9) == [] and [each.id for each in commands.unfinished(db)] == ["id"]
-    assert commands.finish(db, "id", "failed", b"1") and not commands.finish(db, "id", "done", b"2")
+    (running,) = commands.unfinished(db)
+    assert commands.finish(db, running, "failed", b"1") and not commands.finish(db, running, "done", b"2")
     (waiting,) = commands.untold(db, 9)
     assert (waiting.answer, waiting.state, waiting.who, waiting.correlation) == (b"1", "failed", "ops", b"42")
     commands.told(db, "id")
     assert commands.untold(db, 9) == [] and commands.answer(db, "id") == b"1"
+
+
+def test_what_was_sent_without_the_wards_key_stands_in_the_way_of_no_signed_command(db):
+    order(db, "id", state="accepted")
+    (stranger,) = commands.unfinished(db)
+    assert commands.answer(db, "id") is not None and commands.answer(db, "id", signed=True) is None
+    order(db, "id", state="accepted", signed=True)
+    assert commands.answer(db, "id", signed=True) is not None
+    assert not commands.finish(db, stranger, "done", b"the stranger's"), "it ends nothing but its own"
+    commands.answered(db, stranger, b"the stranger's")
+    assert [each.answer for each in commands.unfinished(db)] == [commands.answer(db, "id", signed=True)] != [
+        b"the stranger's"]
