@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.export_signer import ExportSigner
 from agent.keeper.ledger_writer import LedgerWriter
+from agent.keeper.ward_name import WardName
 from agent.process.role import Role
 
 
@@ -17,15 +18,17 @@ class Evidence:
 
     role: Role
     serial: str | None
+    ward: WardName = field(init=False)
     clip_statement: ClipStatement = field(init=False)
     ledger_writer: LedgerWriter = field(init=False)
     export_signer: ExportSigner = field(init=False)
 
     def __post_init__(self) -> None:
         """The parts that are made of what we were handed."""
+        self.ward = WardName(self.role.settings.ward.cert)
         self.clip_statement = ClipStatement.of(self.role.settings.camera, self.serial)
         self.ledger_writer = LedgerWriter(self.role.folders, self.role.clock, self.serial)
-        self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock)
+        self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock, self.ward)
 
     @property
     def at_work(self) -> bool:

@@ -12,21 +12,25 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.core.evidence.encrypted import DamagedError, LockedError
-from agent.core.evidence.ledger import LedgerLine, RowHead, canonical, seals
-from agent.core.evidence.ledger.claim import Claim, FileTold, Manifest, RowRef
+from agent.core.evidence.ledger import LedgerLine, RowHead, WardIdentity, canonical, seals
+from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest, RowRef
 from agent.core.media.mp4.cut import CutFilm
-from agent.host.clock import Clock
+from agent.host.clock import Clock, Instant
 from agent.host.digest import sha256
 from agent.keeper.ledger_writer import LedgerWriter, Signer
-from agent.store import signing_requests
+from agent.keeper.ward_name import WardName
+from agent.store import ledger, signing_requests
+from agent.store.database import transaction
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.describe import describe
+from agent.store.export.find import reaching_into
 from agent.store.export.rows import Signed, rows_of, stretch_after
 from agent.store.export.stream import stream
 from agent.store.folders import Folders
 
 AT_A_TIME_S = 2.0
+JUST_MS = 10 * 60_000      # for so long an export may have been under way, in which a clip came to its end
 OTHERWISE = ("the recordings are not what this export says of them, maybe because one was dated anew or deleted in the "
              "meantime: ask again")
 
@@ -42,6 +46,7 @@ class ExportSigner:
     folders: Folders
     ledger_writer: LedgerWriter
     clock: Clock
+    ward: WardName
     _number: int = 0                    # of the request whose proof goes on
     _proof: Proof | None = None
 
@@ -69,7 +74,7 @@ class ExportSigner:
             self._proof = None          # nobody waits for it any more
         if self._proof is None and (asked := signing_requests.next_asked(db)):
             self._number, claim = asked
-            self._proof = prove(db, self.folders, claim)
+            self._proof = prove(db, self.folders, claim, self.ward.told, self.clock.now())
         return self._proof is not None
 
     def _step(self, db: sqlite3.Connection) -> None:
@@ -93,11 +98,15 @@ class ExportSigner:
                 after=RowRef(n=after.n, hash=after.hash.hex()), last=RowRef(n=line.n, hash=line.hash.hex())))
             signing_requests.sign(db, number, manifest, seals.signatures(manifest, signer.public, signer.sign))
 
+        if claim.ward:                  # once more, so that the rows that go along tell it
+            with transaction(db):
+                ledger.note(db, self.clock.now(), claim.ward)
         self.ledger_writer.close_with(db, claim.act(), answer)
         _log.info("signed an export of %s, %d films, asked by %s", claim.wish.camera, len(claim.films), claim.wish.by)
 
 
-def prove(db: sqlite3.Connection, folders: Folders, asked: bytes) -> Proof:
+def prove(db: sqlite3.Connection, folders: Folders, asked: bytes, ward: WardIdentity | None,
+          now: Instant) -> Proof:
     """Make the claim anew from the recordings, piece by piece. Returns it, and what its rows follow on.
 
     Raises ExportError where it comes out otherwise, LockedError, DamagedError, OSError and sqlite3.Error.
@@ -107,7 +116,10 @@ def prove(db: sqlite3.Connection, folders: Folders, asked: bytes) -> Proof:
     except msgspec.DecodeError as error:
         raise ExportError(f"what was asked can't be read: {error}") from error
     wish = claim.wish
-    found = prepare(db, folders, wish.camera, wish.begin_ms, wish.end_ms, Keyring(folders).file_key)
+    if claim.until_ms is not None and not _was_open(db, wish, claim.until_ms, now):
+        raise ExportError(OTHERWISE)
+    found = prepare(db, folders, wish.camera, wish.begin_ms, wish.end_ms, Keyring(folders).file_key,
+                    until_ms=claim.until_ms)
     if len(found.films) != len(claim.films):
         raise ExportError(OTHERWISE)
     signed = rows_of(db, {clip.name for clip in found.clips})
@@ -115,9 +127,16 @@ def prove(db: sqlite3.Connection, folders: Folders, asked: bytes) -> Proof:
     films = []
     for film, told in zip(found.films, claim.films, strict=True):
         films.append((yield from _hashed(found, film, told.file)))
-    if canonical(describe(found, wish, films, signed, claim.files)) != asked:
+    if canonical(describe(found, wish, films, signed, claim.files, ward)) != asked:
         raise ExportError(OTHERWISE)
     return claim, stretch_after(db, found.clips, signed)
+
+
+def _was_open(db: sqlite3.Connection, wish: ExportWish, until_ms: int, now: Instant) -> bool:
+    """Whether a clip that begins there is being recorded, or was a moment ago: else nobody may leave it out."""
+    return any(clip.wall_ms == until_ms and (
+        clip.dur_ms is None or (clip.boot == now.boot and now.mono_ms - clip.mono_ms - clip.dur_ms <= JUST_MS))
+        for clip in reaching_into(db, wish.camera, wish.begin_ms, wish.end_ms))
 
 
 def _check_clips(found: Export, signed: Signed) -> Generator[None, None, None]:

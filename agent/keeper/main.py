@@ -35,7 +35,7 @@ from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import clips, identity, notify, privacy
+from agent.store import clips, identity, notify, privacy, requests
 from agent.store.card_fault import fault_of, is_full
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import Replaced, StoreConnection, StoreError, is_damage
@@ -133,6 +133,8 @@ class Keeper:
             if self.evidence.hash_some(self.db):
                 self.retention.stock.count(self.db)
             self.sweeper.look(self.own, self.db, now)
+            if self.evidence.ward.look(self.db, now):
+                requests.all_unpacked(self.db)      # what is packed names the certificate of before
             self.evidence.sign_some(self.db)
             self._show_pairing()
             self.card.canary.look(self.db, now)

@@ -23,7 +23,7 @@ from agent.core.evidence.encrypted import LockedError
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.evidence.ledger.row import canonical
 from agent.host import log
-from agent.host.clock import Clock
+from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably
 from agent.host.prctl import die_with_parent
@@ -39,7 +39,7 @@ from agent.store.export.archive import tar
 from agent.store.export.draft import file_draft
 from agent.store.export.find import reaching_into
 from agent.store.export.package import Packer, name
-from agent.store.export.ready import signed_until
+from agent.store.export.ready import is_growing, signed_until
 from agent.store.export.signature import AskKeeper
 from agent.store.export.write import FLUSH_EVERY_B
 from agent.store.folders import Folders
@@ -172,9 +172,10 @@ class Packed(NamedTuple):
     manifest: str | None = None     # SHA-256 of the manifest of an export, hex
 
 
-def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_pct: float, sign: AskKeeper) -> Packed:
+def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_pct: float, sign: AskKeeper,
+         now: Instant) -> Packed:
     """Make the file. Raises Hopeless, NotYet, ExportError, LockedError, HoldError, OSError and sqlite3.Error."""
-    found, wish = _cut(db, folders, request, sign.is_there)
+    found, wish = _cut(db, folders, request, sign.is_there, now)
     with transaction(db):
         pins.pin(db, request.id, found.clips)
     _demand_room(folders, sum(film.size_b for film in found.films), floor_pct)
@@ -187,19 +188,21 @@ def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_p
     return Packed(size_b, sha256, hashlib.sha256(canonical(manifest)).hexdigest())
 
 
-def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest,
-         is_there: Callable[[], bool]) -> tuple[Export, ExportWish]:
-    """What there is of it, as far as it is finished and signed."""
+def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest, is_there: Callable[[], bool],
+         now: Instant) -> tuple[Export, ExportWish]:
+    """What there is of it, finished and signed; a clip that goes on for too long is told as missing."""
     assert request.begin_ms is not None and request.end_ms is not None
-    camera, begin_ms = request.camera, request.begin_ms
-    if not reaching_into(db, camera, begin_ms, request.end_ms):
+    camera, begin_ms, end_ms = request.camera, request.begin_ms, request.end_ms
+    if not reaching_into(db, camera, begin_ms, end_ms):
         raise Hopeless("no_footage")
+    if is_growing(db, camera, begin_ms, end_ms, now):
+        raise NotYet("a part of that time is still being recorded")
     try:
-        end_ms = signed_until(db, camera, begin_ms, request.end_ms, is_there)
+        until_ms = signed_until(db, camera, begin_ms, end_ms, is_there)
     except ExportError as error:
         raise NotYet(str(error)) from error
     try:
-        found = prepare(db, folders, camera, begin_ms, end_ms, Keyring(folders).file_key)
+        found = prepare(db, folders, camera, begin_ms, end_ms, Keyring(folders).file_key, until_ms=until_ms)
     except ExportError as error:
         if isinstance(error.__cause__, OSError):
             raise
@@ -260,7 +263,8 @@ def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runt
         return DONE
     try:
         is_clip = request.kind == "clip"
-        packed = pack(db, folders, request, floor_pct, sign) if is_clip else photograph(folders, runtime, request)
+        packed = (pack(db, folders, request, floor_pct, sign, SystemClock().now()) if is_clip
+                  else photograph(folders, runtime, request))
         requests.packed(db, request_id, *packed)
         _log.info("packed request %d: %d bytes", request.n, packed.size_b)
     except RequestError:            # it is over; the keeper removes the file

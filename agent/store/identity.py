@@ -8,14 +8,17 @@ import re
 import sqlite3
 from pathlib import Path
 
-from agent.core.evidence.ledger import decode
+import msgspec
+
+from agent.core.evidence.ledger import WardIdentity, decode
 from agent.host.files import write_durably
-from agent.store import ledger
+from agent.store import ledger, meta
 from agent.store.folders import HOUSEHOLD, Folders
 
 FILE = "device"
 FORM = re.compile(r"c-[0-9a-f]{12}")
 LARGEST_B = 64
+AT_WARD = "ward_identity"       # in meta: for who puts an export together; the keeper has it from the certificate
 UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at work
 
 
@@ -42,3 +45,16 @@ def name(folders: Folders, db: sqlite3.Connection) -> str:
     folders.household.mkdir(mode=0o750, exist_ok=True)
     write_durably(folders.household / FILE, given.encode(), mode=0o640)
     return given
+
+
+def at_ward(db: sqlite3.Connection) -> WardIdentity | None:
+    """By which certificate the ward knows this recorder, as the keeper last noted it. Raises sqlite3.Error."""
+    try:
+        return msgspec.json.decode(meta.get(db, AT_WARD) or "null", type=WardIdentity | None)
+    except msgspec.DecodeError:     # not the keeper's words: it will note them anew
+        return None
+
+
+def put_at_ward(db: sqlite3.Connection, told: WardIdentity | None) -> None:
+    """Keep that; the keeper's alone, in the transaction of its act."""
+    meta.put(db, AT_WARD, msgspec.json.encode(told).decode())

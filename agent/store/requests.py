@@ -153,6 +153,13 @@ def unpacked(db: sqlite3.Connection, request_id: str) -> None:
                "WHERE id = ? AND state = 'packed'", (request_id,))
 
 
+def all_unpacked(db: sqlite3.Connection) -> None:
+    """Each export that is packed and not delivered is to be made anew."""
+    for request in open_ones(db):
+        if request.kind == "clip":
+            unpacked(db, request.id)
+
+
 def sent(db: sqlite3.Connection, request_id: str, sent_b: int) -> None:
     """So many bytes have reached the ward."""
     db.execute("UPDATE request SET sent_b = ? WHERE id = ? AND state = 'packed'", (sent_b, request_id))

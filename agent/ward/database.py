@@ -7,7 +7,7 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-VERSION = 3                     # of the tables; lower ones date from before the first release
+VERSION = 4                     # of the tables; lower ones date from before the first release
 CONNECT_S = 10                  # a server that does not answer is given up after this;
 SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
 TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
@@ -99,6 +99,7 @@ request = sql.Table(                                            # pictures that 
     sql.Column("bytes", sql.BigInteger),                        # of the upload, as it was announced
     sql.Column("sha256", sql.String(64)),
     sql.Column("manifest", sql.String(64)),
+    sql.Column("certificate", sql.String(64)),                  # who announced it: SHA-256 of its public key, hex
     sql.Column("place", sql.Text),                              # the upload's folder, below the intake's
     sql.Column("receipt", sql.Text))                            # as it was signed: JSON
 

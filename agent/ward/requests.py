@@ -52,6 +52,7 @@ class PictureRequest:
     bytes: int | None = None        # of the upload, as it was announced
     sha256: str | None = None
     manifest: str | None = None
+    certificate: str | None = None  # of who announced it: SHA-256 of its public key, hex
     place: str | None = None        # the folder of the upload, below the intake's
     receipt: str | None = None      # JSON
 
@@ -123,12 +124,15 @@ class PictureRequests:
         with _faults(self._engine), self._engine.begin() as db:
             return _become(db, request_id, state, who, now_ms, detail, changes)
 
-    def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, now_ms: int) -> bool:
-        """Note the upload that a device announces; returns False if the request has ended, or another was announced."""
+    def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, certificate: str,
+                  now_ms: int) -> bool:
+        """Note the upload that a device announces, by which certificate; returns False if the request has ended, or
+        another was announced.
+        """
         with _faults(self._engine), self._engine.begin() as db:
             changed = db.execute(sql.update(_request).where(
                 _request.c.id == request_id, _request.c.state.in_(OPEN), _request.c.bytes.is_(None)
-                ).values(bytes=size_b, sha256=sha256, manifest=manifest))
+                ).values(bytes=size_b, sha256=sha256, manifest=manifest, certificate=certificate))
             if changed.rowcount:
                 _note(db, request_id, now_ms, "intake", "announced", f"{size_b} bytes, SHA-256 {sha256}")
             return bool(changed.rowcount)
@@ -137,7 +141,7 @@ class PictureRequests:
         """Note that the upload is given up, by its device if nothing else is told; another one may come."""
         with _faults(self._engine), self._engine.begin() as db:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
-                    bytes=None, sha256=None, manifest=None)).rowcount:
+                    bytes=None, sha256=None, manifest=None, certificate=None)).rowcount:
                 _note(db, request_id, now_ms, "intake", "withdrawn", why)
 
     def note(self, request_id: str, who: Who, what: str, now_ms: int, detail: str) -> None:

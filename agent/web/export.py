@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
@@ -119,17 +118,16 @@ class ExportPage:
         archive = self._archive(db, wish)
         return next(archive).decode(), archive
 
-    def _archive(self, db: sqlite3.Connection, asked: ExportWish) -> Archive:
+    def _archive(self, db: sqlite3.Connection, wish: ExportWish) -> Archive:
         """The archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
-            end_ms = signed_until(db, asked.camera, asked.begin_ms, asked.end_ms, self._keeper_is_there)
-            wish = msgspec.structs.replace(asked, end_ms=end_ms)
-            found = prepare(db, self._folders, wish.camera, wish.begin_ms, end_ms,
-                            Keyring(self._folders, self._runtime).file_key)
+            until_ms = signed_until(db, wish.camera, wish.begin_ms, wish.end_ms, self._keeper_is_there)
+            found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms,
+                            Keyring(self._folders, self._runtime).file_key, until_ms=until_ms)
             with holds.while_read(db, found.clips, self._clock.now()):
                 _, items = Packer(db, AskKeeper(db, outlet, self._keeper_is_there)).items(found, wish)
                 yield name(found).encode()
-                yield from zipped(name(found), items, end_ms // 1000)
+                yield from zipped(name(found), items, wish.end_ms // 1000)
 
     def _keeper_is_there(self) -> bool:
         """For the thread that waits for it."""

@@ -180,7 +180,7 @@ class Films:
         layouts = [FilmLayout(export, film) for film in export.films]
         films = [_listed(lasting.address(n), film, layout.size_b)
                  for n, (film, layout) in enumerate(zip(export.films, layouts, strict=True), 1)]
-        gaps = [FilmGap(gap.begin_ms, gap.end_ms, "damaged" if gap.why else "not_recorded") for gap in export.gaps
+        gaps = [FilmGap(gap.begin_ms, gap.end_ms, "damaged" if gap.is_damage else "not_recorded") for gap in export.gaps
                 if gap.begin_ms < lasting.end_ms]
         return SpanFilms(lasting, FilmList(wish.camera, wish.begin_ms, lasting.end_ms, grows, films, gaps), layouts)
 

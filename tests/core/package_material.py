@@ -33,7 +33,8 @@ from tests.core.ledger_material import Device, public, verifies
 OF_EXPORTS = {FlawCode.MANIFEST_EDITED, FlawCode.MANIFEST_MALFORMED, FlawCode.EXPORT_UNSIGNED,
               FlawCode.EXPORT_WITHOUT_ROW, FlawCode.SEAL_BROKEN, FlawCode.KEY_FILE_DIFFERS,
               FlawCode.FILE_EDITED, FlawCode.FILE_TRUNCATED, FlawCode.FILE_SWAPPED,
-              FlawCode.FILE_MISSING, FlawCode.FILE_UNKNOWN, FlawCode.SOURCE_WITHOUT_ROW}
+              FlawCode.FILE_MISSING, FlawCode.FILE_UNKNOWN, FlawCode.SOURCE_WITHOUT_ROW, FlawCode.GAP_UNNAMED,
+              FlawCode.IDENTITY_WITHOUT_ROW}
 CASE = {"case": "12/2026", "purpose": "a theft at the gate", "officer": "Lê Văn Tám"}
 
 
@@ -50,13 +51,30 @@ def hand_out(device: Device, first: int = 0, last: int | None = None, after_n: i
     clips = [_clip(device, row) for row in filmed]
     half = (len(clips) + 1) // 2
     films = [_film(f"film-{n}.mp4", part) for n, part in enumerate((clips[:half], clips[half:]), 1) if part]
-    claim = Claim(wish=ExportWish(camera="gate", begin_ms=clips[0].begin_ms if clips else 0, end_ms=2_000_000_000_000,
-                                  by="command", **CASE), films=films, clips=clips, gaps=[GapTold(begin_ms=5, end_ms=9)],
+    begin_ms, end_ms = _span(clips)
+    claim = Claim(wish=ExportWish(camera="gate", begin_ms=begin_ms, end_ms=end_ms, by="command", **CASE),
+                  films=films, clips=clips, gaps=_between(clips, end_ms),
                   sure=True, software="1.0", files=[FileTold(file="summary.vi.html", bytes=900, sha256="5" * 64),
                                                     FileTold(file="verify.py", bytes=5000, sha256="6" * 64)])
     if signed:
         device.tell(claim.act())
     return Parcel.of(device, claim, after_n, signed)
+
+
+def _span(clips: list[ClipTold]) -> tuple[int, int]:
+    """A time that begins with the first of them and goes on for a minute behind the last."""
+    return (min((each.begin_ms for each in clips), default=0),
+            max((each.begin_ms + each.dur_ms for each in clips), default=0) + 60_000)
+
+
+def _between(clips: list[ClipTold], end_ms: int) -> list[GapTold]:
+    """What is missing between them and behind them."""
+    gaps, reached_ms = [], _span(clips)[0]
+    for begin_ms, until_ms in sorted([*((each.begin_ms, each.begin_ms + each.dur_ms) for each in clips),
+                                      (end_ms, end_ms)]):
+        gaps += [GapTold(begin_ms=reached_ms, end_ms=begin_ms)] if begin_ms > reached_ms else []
+        reached_ms = max(reached_ms, until_ms)
+    return gaps
 
 
 def _clip(device: Device, row: Row) -> ClipTold:

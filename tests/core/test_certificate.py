@@ -1,5 +1,6 @@
 """The link's own reading of certificates agrees with a real library's, and garbage is garbage."""
 import contextlib
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,6 +34,8 @@ def test_it_reads_name_and_end(name, days):
     end = datetime(2020, 1, 2, tzinfo=UTC) + timedelta(days=days)
     leaf = read(make(name, end))
     assert (leaf.common_name, leaf.not_after) == (name, end)
+    key = KEY.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert leaf.key_sha256 == hashlib.sha256(key).hexdigest()
 
 
 @settings(max_examples=300, deadline=None)

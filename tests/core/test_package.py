@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import FoundFile, RowHead, canonical, fingerprint, follow, seals, stretch
+from agent.core.evidence.ledger import (
+    FoundFile,
+    RowHead,
+    WardIdentity,
+    canonical,
+    fingerprint,
+    follow,
+    seals,
+    stretch,
+)
 from agent.core.evidence.ledger.claim import Manifest, RowRef
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
@@ -97,7 +106,7 @@ def take_the_manifest_away(package: Parcel) -> None:
 
 
 def sign_an_edited_manifest_with_another_key(package: Parcel) -> None:
-    shift_the_time_in_the_manifest(package)
+    change_the_case(package)
     package.change_manifest(STRANGER, key=public(STRANGER).hex())
     package.small |= seals.keys(public(STRANGER), package.device.dev)
 
@@ -234,6 +243,22 @@ def turn_monotonic_time_back(package: Parcel) -> None:
         sealed=msgspec.structs.replace(row.sealed, mono_ms=2, wall_ms=2 + row.sealed.offset_ms)))
 
 
+def keep_silent_about_what_is_missing(package: Parcel) -> None:
+    """By somebody who may sign: the films end before the time that was asked for."""
+    package.change_claim(KEY, gaps=[])
+
+
+def call_it_another_one_of_the_ward_s(package: Parcel) -> None:
+    """By somebody who may sign: no row ties the recorder to that certificate."""
+    package.change_claim(KEY, ward=WardIdentity(name="c-0123456789ab", key="a" * 64))
+
+
+def ask_for_an_earlier_begin(package: Parcel) -> None:
+    """By somebody who may sign: the films begin later than the manifest makes believe."""
+    wish = package.told().claim.wish
+    package.change_claim(KEY, wish=msgspec.structs.replace(wish, begin_ms=wish.begin_ms - 8_000))
+
+
 def name_another_device(package: Parcel) -> None:
     """By somebody who may sign."""
     package.change_manifest(KEY, dev="c-000000000009")
@@ -289,6 +314,9 @@ TAMPERINGS = [
     (begin_the_rows_too_late, {("source_without_row", 3)}),
     (hide_a_step_of_the_clock, {("wall_moved", 6), ("clip_redated", 3)}),
     (turn_monotonic_time_back, {("mono_back", 7)}),
+    (keep_silent_about_what_is_missing, {("gap_unnamed", None), ("export_without_row", LAST)}),
+    (call_it_another_one_of_the_ward_s, {("identity_without_row", None), ("export_without_row", LAST)}),
+    (ask_for_an_earlier_begin, {("gap_unnamed", None), ("export_without_row", LAST)}),
     (name_another_device, {("device_differs", 3)}),
     (name_another_board, {("device_differs", None)}),
 ]

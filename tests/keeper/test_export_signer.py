@@ -15,7 +15,7 @@ from agent.core.evidence.ledger import CameraPaused, decode
 from agent.keeper.main import Keeper
 from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction
-from agent.store.export import ExportError
+from agent.store.export import ExportError, prepare
 from agent.store.export.package import Packer
 from tests.core.cut_material import packets_of
 from tests.keeper.test_ledger_writer import keeper_of
@@ -197,6 +197,15 @@ def test_a_clip_that_nobody_has_signed_yet_is_named(folders, hand_clock, tmp_pat
     shoot(keeper.db, folders)
     with pytest.raises(ExportError, match="000001 is not signed yet"):
         pack(keeper, tmp_path / "out", wish())
+
+
+def test_nobody_leaves_a_finished_clip_out_by_saying_that_it_is_being_recorded(keeper, hand_clock, tmp_path):
+    until_ms = max(clip.wall_ms for clip in clips.finished(keeper.db))
+    hand_clock.advance(3600)
+    found = prepare(keeper.db, keeper.role.folders, "gate", BEGIN_MS, END_MS, until_ms=until_ms)
+    with pytest.raises(ExportError, match="ask again"):
+        Packer(keeper.db, Desk(keeper)).folder(found, wish(), tmp_path / "out")
+    assert nothing_left(tmp_path)
 
 
 def test_a_keeper_that_dies_over_it_is_followed_by_one_that_answers(keeper, folders, hand_clock, tmp_path):

@@ -3,13 +3,18 @@ import hashlib
 import io
 import json
 import stat
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from agent.config.settings import Store
 from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.claim import STILL_RECORDED
+from agent.host.clock import SystemClock
 from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
 from agent.keeper.pack import AGAIN_S
@@ -19,6 +24,7 @@ from tests.core.cut_material import record_all
 from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
 from tests.rigs.joined import WARD
+from tests.rigs.pki import Authority
 from tests.rigs.shelf import OFFSET_MS, put
 from tests.rigs.vault import Vault
 from tests.rigs.wait import until
@@ -139,21 +145,89 @@ def test_the_next_life_goes_on_where_a_kill_came(keeper, folders, hand_clock):
     after.db.close()
 
 
-def test_what_is_still_being_recorded_is_left_out_and_what_is_nothing_else_waits(keeper, folders):
+def go_on_filming(keeper: Keeper, folders, **more) -> clips.Clip:
+    """Half a second after the footage a clip begins that is still being recorded."""
     later_us = (END_MS + 500 - BEGIN_MS) * 1000
     moved = [replace(each, pts_us=each.pts_us + later_us, dts_us=each.dts_us + later_us) for each in PACKETS]
-    put(keeper.db, folders, record_all(STREAM, moved, [0], moved[-1].dts_us + LAST_US)[0], finished=False)
-    request = rounds(keeper, wanted(keeper, end_ms=END_MS + 2000), "packed")
-    with tarfile.open(folders.export(request.id, "clip")) as tar:
+    put(keeper.db, folders, record_all(STREAM, moved, [0], moved[-1].dts_us + LAST_US)[0], finished=False, **more)
+    return clips.in_state(keeper.db, "open")[0]
+
+
+def claim_of(folders, request_id: str) -> dict:
+    with tarfile.open(folders.export(request_id, "clip")) as tar:
         name = next(each for each in tar.getnames() if each.endswith("manifest.json"))
-        claim = json.load(tar.extractfile(name))["claim"]
-    (being_written,) = clips.in_state(keeper.db, "open")
-    assert claim["wish"]["end_ms"] == being_written.wall_ms
+        return json.load(tar.extractfile(name))["claim"]
+
+
+def test_a_clip_that_is_still_being_recorded_is_waited_for(keeper, folders):
+    """The film's last seconds would be missing; with this start of the machine its end will come."""
+    now = SystemClock().now()
+    (clip,) = record_all(STREAM, PACKETS, [0], PACKETS[-1].dts_us + LAST_US)
+    begin_ms = now.mono_ms - 60_000
+    shift_us = begin_ms * 1000 - clip.begin_us
+    (clip,) = record_all(STREAM, [replace(each, pts_us=each.pts_us + shift_us, dts_us=each.dts_us + shift_us)
+                                  for each in PACKETS], [0], PACKETS[-1].dts_us + shift_us + LAST_US)
+    put(keeper.db, folders, clip, finished=False, boot=now.boot, offset_ms=END_MS + 500 - begin_ms)
+    being_written, = clips.in_state(keeper.db, "open")
+    request_id = wanted(keeper, end_ms=END_MS + 5000)
+    keeper.round(asked_for_space=False)
+    until(lambda: keeper.judge.packager.is_at_work or keeper.round(asked_for_space=False))
+    until(lambda: keeper.round(asked_for_space=False) or not keeper.judge.packager.is_at_work)
+    assert requests.find(keeper.db, request_id).state == "approved"
+    with transaction(keeper.db):
+        clips.finish(keeper.db, being_written.seq, "done", 5000, len(clip.data), 75)
+    path = folders.clip(being_written.seq, being_written.name)
+    folders.part(being_written.seq, being_written.name).rename(path)
+    rounds(keeper, request_id, "packed", AGAIN_S)
+    claim = claim_of(folders, request_id)
+    assert "until_ms" not in claim
+    assert [(gap["begin_ms"], gap["end_ms"]) for gap in claim["gaps"]] == [(END_MS, END_MS + 500)]
+
+
+def test_what_goes_on_for_too_long_is_told_as_missing_and_what_is_nothing_else_waits(keeper, folders):
+    being_written = go_on_filming(keeper, folders)
+    request = rounds(keeper, wanted(keeper, end_ms=END_MS + 2000), "packed")
+    claim = claim_of(folders, request.id)
+    assert claim["wish"]["end_ms"] == END_MS + 2000, "what was asked for, not what there is"
+    assert claim["until_ms"] == being_written.wall_ms
+    assert claim["gaps"][-1] == {"begin_ms": being_written.wall_ms, "end_ms": END_MS + 2000, "why": STILL_RECORDED}
     waiting = wanted(keeper, begin_ms=END_MS + 600, end_ms=END_MS + 900)
     with transaction(keeper.db):
         clips.finish(keeper.db, being_written.seq, "done", 5000, 1, 75)
         clips.lose(keeper.db, being_written.seq, "nothing of it is left")
     assert rounds(keeper, waiting, "failed", AGAIN_S).code == "no_footage"
+
+
+def test_an_export_says_by_which_certificate_the_ward_knows_us_and_is_made_anew_with_another(
+        folders, hand_clock, tmp_path):
+    authority = Authority(tmp_path / "pki", "ward-ca")
+    certificate = tmp_path / "device.pem"
+    certificate.write_bytes(authority.issue("c-7f3a9c21b04d")[0].read_bytes())
+    hand_clock.wall_ms = END_MS + 1000
+    hand_clock.mono = (hand_clock.wall_ms - OFFSET_MS) / 1000
+    keeper = keeper_of(folders, hand_clock, ward=msgspec.structs.replace(WARD, cert=str(certificate)))
+    shoot(keeper.db, folders)
+    keeper.round(asked_for_space=False)
+    request_id = wanted(keeper)
+    rounds(keeper, request_id, "packed")
+    first = claim_of(folders, request_id)["ward"]
+    certificate.write_bytes(authority.issue("c-7f3a9c21b04d")[0].read_bytes())
+    rounds(keeper, request_id, "approved")
+    rounds(keeper, request_id, "packed")
+    second = claim_of(folders, request_id)["ward"]
+    assert first["name"] == second["name"] == "c-7f3a9c21b04d" and first["key"] != second["key"]
+    told = [row.body for row in map(decode, (line.doc for line in ledger.lines(keeper.db)))
+            if row.kind == "ward_identity"]
+    assert told == [first, first, second, second], "when it changes, and once more before each export"
+    with tarfile.open(folders.export(request_id, "clip")) as tar:
+        tar.extractall(tmp_path / "out", filter="data")
+    (folder,) = (tmp_path / "out").iterdir()
+    assert look(folder).findings == []
+    assert f"the ward knows this recorder as {first['name']}" in subprocess.run(
+        [sys.executable, folder / "verify.py"], capture_output=True, text=True, check=True).stdout
+    assert second["key"] in (folder / "summary.vi.html").read_text()
+    keeper.judge.packager.close()
+    keeper.db.close()
 
 
 def test_without_footage_room_or_a_date_it_fails_with_that_code(keeper, folders):

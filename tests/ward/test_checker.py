@@ -37,7 +37,7 @@ class Desk:
             id=ulid.make(now_ms, os.urandom(10)), dev=dev, kind="snapshot", cam="gate", case_no="1", purpose="crime",
             officer="A", basis="B", made_ms=now_ms, until_ms=now_ms + 86_400_000, command="{}", state="sent")
         self.requests.add(request)
-        self.requests.announced(request.id, len(PICTURE.data), PICTURE.sha256, None, now_ms)
+        self.requests.announced(request.id, len(PICTURE.data), PICTURE.sha256, None, "", now_ms)
         path = self.spool.path(request.id)
         path.write_bytes(PICTURE.data)
         if endless:

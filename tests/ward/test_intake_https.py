@@ -16,10 +16,12 @@ import time
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from agent.config.settings import Ward
 from agent.core.evidence.ledger import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
@@ -34,11 +36,10 @@ from tests.rigs.shelf import OFFSET_MS
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """An export that a real keeper signed, made for a request of the ward."""
-    place, clock = tmp_path_factory.mktemp("device"), HandClock()
-    keeper = keeper_of(Folders(place / "store").create(), clock)
+def packed(place: Path, cert: str = "") -> Path:
+    """An export that a real keeper signed, made for a request of the ward, which knows it by that certificate."""
+    clock = HandClock()
+    keeper = keeper_of(Folders(place / "store").create(), clock, ward=Ward(cert=cert))
     shoot(keeper.db, keeper.role.folders)
     clock.wall_ms = END_MS + 1000
     clock.mono = (clock.wall_ms - OFFSET_MS) / 1000
@@ -46,6 +47,11 @@ def package(tmp_path_factory):
     pack(keeper, place / "out", msgspec.structs.replace(wish(), by="ward"))
     keeper.db.close()
     return place / "out"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return packed(tmp_path_factory.mktemp("device"))
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +77,18 @@ def connected(intake, name):
     context.load_cert_chain(*intake.certificates[name])
     raw = socket.create_connection(("127.0.0.1", intake.port), HANG_S)
     return context.wrap_socket(raw, server_hostname="localhost")
+
+
+def test_a_package_is_taken_from_the_recorder_alone_that_signed_it(intake, tmp_path):
+    for name, status, code in ((DEV, 200, None), (NEIGHBOUR, 422, "other_device")):
+        place = tmp_path / name
+        place.mkdir()
+        upload = Upload.of(packed(place, str(intake.certificates[name][0])))
+        request = intake.ask()
+        told, said = intake.device().brings(request, upload)
+        assert (told, said.get("code")) == (status, code)
+    assert intake.requests.steps(request)[-1].detail.startswith(
+        f"the recorder that signed it is {NEIGHBOUR} at its ward")
 
 
 def steps(intake, request):

@@ -312,5 +312,5 @@ def end_all(desk, engine):
     assert all(len(desk.steps(each)) == 2 and not desk.find(each).open for each in ids)
     desk.add(PictureRequest(id="9" * 26, dev=DEV, kind="clip", cam="g", case_no="1", purpose="fire", officer="x",
                             basis="y", made_ms=2, until_ms=2, command="{}", state="sent"))
-    assert [desk.announced("9" * 26, 5, "a" * 64, None, 3) for _ in range(2)] == [True, False]
+    assert [desk.announced("9" * 26, 5, "a" * 64, None, "", 3) for _ in range(2)] == [True, False]
     assert [each.id for each in desk.open_ones()] == ["9" * 26] == [each.id for each in desk.newest(1)]

@@ -38,7 +38,7 @@ def export_film(footage: FootageOptions, output: Path | None, replace: bool, as_
             json_line(_plain(found, each))
     else:
         _show(found, written)
-    return EXIT_DAMAGED if any(gap.why for gap in found.gaps) else EXIT_OK
+    return EXIT_DAMAGED if any(gap.is_damage for gap in found.gaps) else EXIT_OK
 
 
 def _prepared(footage: FootageOptions, settings: Settings, folders: Folders, db: sqlite3.Connection) -> Export:

@@ -74,7 +74,7 @@ def export_package(footage: FootageOptions, package: PackageOptions, output: Pat
         json_line(_plain(made))
     else:
         _show(made)
-    return EXIT_DAMAGED if any(gap.why for gap in made.manifest.claim.gaps) else EXIT_OK
+    return EXIT_DAMAGED if any(gap.is_damage for gap in made.manifest.claim.gaps) else EXIT_OK
 
 
 def _made(footage: FootageOptions, package: PackageOptions, output: Path | None, quiet: bool, settings: Settings,
@@ -83,10 +83,9 @@ def _made(footage: FootageOptions, package: PackageOptions, output: Path | None,
         keys = package.keys()
     camera, begin_ms, end_ms = _span(footage, settings, db)
     keeper = _keeper(folders)
-    if not package.unsigned:
-        end_ms = signed_until(db, camera, begin_ms, end_ms, keeper)
+    until_ms = None if package.unsigned else signed_until(db, camera, begin_ms, end_ms, keeper)
     file_key = keyring(settings, folders, db, footage.household_key).file_key
-    found = prepare(db, folders, camera, begin_ms, end_ms, file_key)
+    found = prepare(db, folders, camera, begin_ms, end_ms, file_key, until_ms=until_ms)
     wish = package.wish(camera, begin_ms, end_ms, keys)
     with contextlib.closing(Outlet(Path(settings.store.runtime))) as outlet:
         sign: Sign = (lambda claim: unsigned(db, found.clips, claim)) if package.unsigned else AskKeeper(

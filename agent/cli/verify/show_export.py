@@ -2,6 +2,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import msgspec
+
 from agent.cli.terminal import console, json_line
 from agent.cli.verify.show import list_findings, stretches
 from agent.core.evidence.ledger import PackageVerdict, fingerprint
@@ -50,7 +52,8 @@ def _as_json(found: ExportResults) -> None:
     json_line({"holds": not verdict.findings, "rows": verdict.checked.stretches, "files_n": all_n,
                "files_hold_n": good_n, "heads_n": len(found.heads), "heads_compared_n": verdict.compared_n,
                "heads_hold_n": found.heads_n, "key": _key(verdict.manifest),
-               "device": verdict.manifest.dev if verdict.manifest else None})
+               "device": verdict.manifest.dev if verdict.manifest else None,
+               "ward": msgspec.to_builtins(verdict.manifest.claim.ward) if verdict.manifest else None})
 
 
 def _key(manifest: Manifest | None) -> str | None:
@@ -67,6 +70,9 @@ def _as_text(found: ExportResults) -> None:
         wish = manifest.claim.wish
         out.print(f"camera {wish.camera}, {spell(wish.begin_ms)} to {spell(wish.end_ms)}, by device {manifest.dev}, "
                   f"key {_key(manifest)}", soft_wrap=True)
+        if ward := manifest.claim.ward:
+            out.print(f"the ward knows it as {ward.name}, by the certificate whose public key has SHA-256 {ward.key}",
+                      soft_wrap=True)
     if found.heads:
         outside_n = len(found.heads) - verdict.compared_n
         beyond = f"; {outside_n} lie outside of its rows and say nothing" if outside_n else ""

@@ -1,14 +1,16 @@
-"""Reads a certificate's owner and end from its bytes. Pure.
+"""Reads a certificate's owner, end and public key from its bytes. Pure.
 
 A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to its fields, where a
 cryptography library would cost the link 8 MB of memory.
 """
 import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 HEADER, FOOTER = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"     # RFC 7468
 OID, VERSION_TAG, UTC_TIME = 0x06, 0xA0, 0x17
+SHORT_B = 0x80              # lengths below that are one byte
 COMMON_NAME = bytes.fromhex("550403")       # 2.5.4.3
 
 
@@ -23,6 +25,7 @@ class Leaf:
     common_name: str
     not_before: datetime    # UTC, as the next
     not_after: datetime
+    key_sha256: str         # of the public key as it stands there (SubjectPublicKeyInfo), hex
 
 
 def of_pem(text: str) -> Leaf:
@@ -37,13 +40,14 @@ def of_pem(text: str) -> Leaf:
 
 
 def read(der: bytes) -> Leaf:
-    """The common name and the end of validity. Raises NotACertificate."""
+    """The common name, the end of validity, and the public key's digest. Raises NotACertificate."""
     try:
         fields = _parts(_parts(_parts(der)[0][1])[0][1])           # Certificate -> TBSCertificate -> its fields
         if fields[0][0] == VERSION_TAG:
             fields = fields[1:]
-        _serial, _algorithm, _issuer, validity, subject = fields[:5]
-        return Leaf(_common_name(subject[1]), *(_time(*each) for each in _parts(validity[1])[:2]))
+        _serial, _algorithm, _issuer, validity, subject, key = fields[:6]
+        begin, end = (_time(*each) for each in _parts(validity[1])[:2])
+        return Leaf(_common_name(subject[1]), begin, end, hashlib.sha256(_der(*key)).hexdigest())
     except (IndexError, ValueError, UnicodeDecodeError) as error:
         raise NotACertificate("not an X.509 certificate with a common name") from error
 
@@ -61,6 +65,13 @@ def _parts(data: bytes) -> list[tuple[int, bytes]]:
         parts.append((tag, data[header:header + length]))
         data = data[header + length:]
     return parts
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    """The same as it was written: DER has one form for each length."""
+    size = len(content)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, size] if size < SHORT_B else [tag, SHORT_B | len(length), *length]) + content
 
 
 def _common_name(name: bytes) -> str:

@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 
 import agent
-from agent.core.evidence.ledger import ClipSigned
+from agent.core.evidence.ledger import ClipSigned, WardIdentity
 from agent.core.evidence.ledger.claim import Claim, ClipTold, ExportWish, FileTold, FilmTold, GapTold, StretchTold
 from agent.core.media.mp4.cut import CutFilm
 from agent.store.clips import Clip
@@ -14,8 +14,9 @@ SOFTWARE = f"taimat {agent.__version__}"
 
 
 def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed: Signed, files: Sequence[FileTold] = (),
-             demand_rows: bool = True) -> Claim:
-    """The claim for an export whose `films` have these names and digests, and whose clips have these rows.
+             ward: WardIdentity | None = None, demand_rows: bool = True) -> Claim:
+    """The claim for an export whose `films` have these names and digests, and whose clips have these rows, by a
+    recorder that the `ward` knows by this certificate.
 
     Raises ExportError for a clip without a row, unless rows are not demanded; then the claim leaves it out.
     """
@@ -27,7 +28,8 @@ def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed:
     return Claim(wish=wish, films=[_film(found, film, told) for film, told in zip(found.films, films, strict=True)],
                  clips=[_clip(clip, *signed[clip.name]) for clip in clips if clip.name in signed],
                  gaps=[GapTold(begin_ms=gap.begin_ms, end_ms=gap.end_ms, why=gap.why) for gap in found.gaps],
-                 sure=found.sure, software=SOFTWARE, files=list(files))
+                 sure=found.sure, software=SOFTWARE, until_ms=found.until_ms, ward=ward,
+                 files=list(files))
 
 
 def _film(found: Export, film: CutFilm, told: FileTold) -> FilmTold:

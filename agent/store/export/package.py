@@ -84,7 +84,8 @@ class Packer:
                 films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
         """All files but the films."""
         signed = rows_of(self.db, {clip.name for clip in found.clips})
-        claim = describe(found, wish, films, signed, demand_rows=self.is_signed)
+        ward = identity.at_ward(self.db) if self.is_signed else None
+        claim = describe(found, wish, films, signed, ward=ward, demand_rows=self.is_signed)
         explained = self._explained(claim, signed)
         answer = self.sign(msgspec.structs.replace(claim, files=[
             FileTold(file=file, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())

@@ -2,10 +2,11 @@
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from agent.core.evidence.encrypted import FileKey, LockedError
+from agent.core.evidence.ledger.claim import STILL_RECORDED
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import Mp4Head, read_head
@@ -28,6 +29,11 @@ class ExportGap(NamedTuple):
     end_ms: int
     why: str
 
+    @property
+    def is_damage(self) -> bool:
+        """Whether footage is lost that should be there."""
+        return self.why not in ("", STILL_RECORDED)
+
 
 @dataclass(frozen=True, slots=True)
 class Export:
@@ -40,22 +46,27 @@ class Export:
     sure: bool                  # whether the wall clock was right, or has been found out since
     folders: Folders
     file_key: FileKey           # opens clips that are encrypted
+    until_ms: int | None = None     # where a clip begins that was left out because it is still being recorded
 
 
 Cutter = Callable[[Sequence[Strip], int, int], list[CutFilm]]
 
 
 def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int,
-            file_key: FileKey | None = None, cutter: Cutter = cut) -> Export:
+            file_key: FileKey | None = None, cutter: Cutter = cut, until_ms: int | None = None) -> Export:
     """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error.
 
     `file_key` opens clips that are encrypted; None: with the keys that this user may read. `cutter` says which frames
-    are taken; the usual one takes all.
+    are taken; the usual one takes all. From `until_ms` on, where a clip begins that is still being recorded, nothing is
+    taken, and that is told as missing.
     """
-    found = reaching_into(db, camera, begin_ms, end_ms)
-    if not found:
+    if until_ms is not None:
+        found = prepare(db, folders, camera, begin_ms, until_ms, file_key, cutter)
+        return replace(found, gaps=[*found.gaps, ExportGap(until_ms, end_ms, STILL_RECORDED)], until_ms=until_ms)
+    clips = reaching_into(db, camera, begin_ms, end_ms)
+    if not clips:
         raise NothingRecorded(_nothing(db, camera, begin_ms, end_ms))
-    return _prepare(db, folders, file_key, found, (begin_ms, end_ms), end_ms, cutter)
+    return _prepare(db, folders, file_key, clips, (begin_ms, end_ms), end_ms, cutter)
 
 
 def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
@@ -83,7 +94,7 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
         raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; "
                           "see taimat doctor") from error
     if not films:
-        whys = {_why(clip) for clip in found} - {""}
+        whys = {_why(clip) for clip in found}
         raise NothingRecorded("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
     sure = all(boots.is_sure(db, clip.boot, clip.clock) for clip in clips)
     first_us = strips[films[0].strips[0]].begin_us
@@ -111,26 +122,21 @@ def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us:
     """
     stretches = [stretch for film in films for stretch in film.stretches]
     ends = [begin_us, *(stretch.end_us for stretch in stretches)]
-    begins = [first_us, *(stretch.begin_us for stretch in stretches[1:]), min(end_us, _known_end_us(spans, end_us))]
+    begins = [first_us, *(stretch.begin_us for stretch in stretches[1:]), end_us]
     return [ExportGap(gap_us // 1000, until_us // 1000, _reason(spans, gap_us, until_us))
             for gap_us, until_us in zip(ends, begins, strict=True) if until_us - gap_us > GAP_US]
 
 
-def _known_end_us(spans: Sequence[tuple[Clip, int]], end_us: int) -> int:
-    """Nobody can say how long an open clip is, so nothing is missing behind it."""
-    clip, begin_us = spans[-1]
-    return end_us if clip.dur_ms is not None else begin_us
-
-
 def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int) -> str:
     whys = (_why(clip) for clip, begin_us in spans
-            if begin_us + GAP_US < until_us and begin_us + (clip.dur_ms or 0) * 1000 - GAP_US > gap_us)
-    return "; ".join(filter(None, whys))
+            if begin_us + GAP_US < until_us
+            and (clip.dur_ms is None or begin_us + clip.dur_ms * 1000 - GAP_US > gap_us))
+    return "; ".join(whys)
 
 
 def _why(clip: Clip) -> str:
     """Why footage that its row promises may be missing."""
-    return f"clip {clip.name} is damaged or its file is gone" if clip.dur_ms is not None else ""
+    return STILL_RECORDED if clip.dur_ms is None else f"clip {clip.name} is damaged or its file is gone"
 
 
 def _nothing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> str:

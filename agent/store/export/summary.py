@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 
 from agent.core.evidence.ledger import seals
-from agent.core.evidence.ledger.claim import Claim, ClipTold, GapTold
+from agent.core.evidence.ledger.claim import STILL_RECORDED, Claim, ClipTold, GapTold
 from agent.store.export.errors import BRIEF_MS
 
 LANGUAGES = ("vi", "en")
@@ -48,7 +48,8 @@ def _words() -> Mapping[str, Mapping[str, str]]:
 def _template() -> jinja2.Template:
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes, "missing": _missing}
+    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes, "missing": _missing,
+                    "why": _why}
     return env.get_template("summary.html")
 
 
@@ -72,6 +73,10 @@ def _missing(gap: GapTold, words: Mapping[str, str]) -> str:
     if gap_ms >= BRIEF_MS:
         return f"{_local(gap.begin_ms)} – {_local(gap.end_ms)}"
     return words["brief"].format(seconds=f"{gap_ms / 1000:.1f}".replace(".", words["decimal"]), at=_local(gap.begin_ms))
+
+
+def _why(gap: GapTold, words: Mapping[str, str]) -> str:
+    return gap.why if gap.is_damage else words["recording" if gap.why == STILL_RECORDED else "nothing"]
 
 
 def _utc(wall_ms: int) -> str:

@@ -109,6 +109,18 @@ def check_claim(rows, manifest, tell):
         body = rows.get(clip["n"], ({"body": {}},))[0]["body"]
         tell((body.get("clip"), body.get("sha256")) == (clip["clip"], clip["sha256"]),
              f"row {clip['n']} vouches for the clip {clip['clip']}")
+    if ward := manifest["claim"].get("ward"):
+        told = [row["body"] for row, _ in rows.values() if row["kind"] == "ward_identity"]
+        tell(told[-1:] == [ward], f"a row says that the ward knows this recorder as {ward['name']}")
+
+
+def check_time(claim, tell):
+    """Whether all of the time that was asked for is in the films, or told as missing."""
+    wish, told = claim["wish"], claim["gaps"] + [each for film in claim["films"] for each in film["stretches"]]
+    reached, silent = wish["begin_ms"], 0
+    for begin, end in sorted((each["begin_ms"], each["end_ms"]) for each in told) + [(wish["end_ms"], 0)]:
+        silent, reached = max(silent, begin - reached), max(reached, end)
+    tell(silent <= 2000, "films and gaps make up the time that was asked for")
 
 
 def main():
@@ -131,6 +143,7 @@ def main():
         check_files(wishes.folder, manifest, tell)
         rows = check_rows((wishes.folder / "ledger.jsonl").read_bytes().splitlines(), manifest, key, tell)
         check_claim(rows, manifest, tell)
+        check_time(manifest["claim"], tell)
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"FAILS this is no whole export: {error!r}")
     for number, _, digits in (head.partition(":") for head in wishes.head):

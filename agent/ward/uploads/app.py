@@ -52,9 +52,9 @@ class Application:
         request.state.peer = ""
         try:
             headers = tus.single(request.headers.raw)
-            request.state.peer = tus.device(headers)
-            if not request.state.peer:
+            if (peer := tus.peer(headers)) is None:
                 raise UploadRefusal(403, "no_device", "the certificate's common name is no device's id")
+            request.state.peer, request.state.certificate = peer.name, peer.key_sha256
             if (handler := methods.get(request.method)) is None:
                 raise UploadRefusal(405, "method", f"there is no {request.method} here", Allow=", ".join(methods))
             return await handler(request, headers)
@@ -81,7 +81,7 @@ class Application:
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             raise UploadRefusal(400, "body", "an announcement has no body: its pieces come with PATCH")
         wish = tus.announced(headers, self._max_b)
-        await self._service.begin(request.state.peer, wish)
+        await self._service.begin(request.state.peer, wish, request.state.certificate)
         return Response(status_code=201, headers=TUS | {"Location": f"{UPLOADS_PATH}/{wish.request}"})
 
     async def _state(self, request: Request, headers: Mapping[str, str]) -> Response:

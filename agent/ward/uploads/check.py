@@ -45,6 +45,8 @@ class Job(Struct, kw_only=True, frozen=True):
     bytes: int
     sha256: str
     manifest: str | None
+    dev: str
+    certificate: str                # of who announced it: SHA-256 of its public key, hex
     cam: str
     case: str
     purpose: str
@@ -111,9 +113,22 @@ def _export(job: Job, upload: Path, folder: Path) -> int:
     if verdict.findings:
         told = [_line(f"{each.code}: {each.says}") for each in verdict.findings[:FINDINGS_MAX]]
         raise Unfit("does_not_hold", told[0], told)
+    if stranger := _stranger(job, verdict):
+        raise Unfit("other_device", stranger)
     if differing := list(_differing(job, verdict)):
         raise Unfit("other_wish", f"it was made for another wish: {', '.join(differing)}", differing)
     return verdict.compared_n
+
+
+def _stranger(job: Job, verdict: Holds) -> str:
+    """Why the recorder that signed it is another than the one whose certificate brought it; "" if it is the same, or
+    does not say who it is at a ward."""
+    assert verdict.manifest is not None
+    ward = verdict.manifest.claim.ward
+    if ward is None or (ward.name, ward.key) == (job.dev, job.certificate):
+        return ""
+    return (f"the recorder that signed it is {ward.name} at its ward, with a certificate whose public key has SHA-256 "
+            f"{ward.key[:16]}...; it was brought by {job.dev} with {job.certificate[:16]}...")
 
 
 def _differing(job: Job, verdict: Holds) -> Iterator[str]:

@@ -134,8 +134,9 @@ class Checker:
         remove(self._folder(request))
         return Job(parent=os.getpid(), upload=str(self._spool.path(request.id)), folder=str(self._folder(request)),
                    kind=request.kind, bytes=request.bytes, sha256=request.sha256, manifest=request.manifest,
-                   cam=request.cam, case=request.case_no, purpose=request.purpose, officer=request.officer,
-                   begin_ms=request.begin_ms, end_ms=request.end_ms, key=key or "", heads=heads)
+                   dev=request.dev, certificate=request.certificate or "", cam=request.cam, case=request.case_no,
+                   purpose=request.purpose, officer=request.officer, begin_ms=request.begin_ms, end_ms=request.end_ms,
+                   key=key or "", heads=heads)
 
     def _settle(self, request: PictureRequest, verdict: UploadVerdict | None) -> None:
         if verdict is None:

@@ -2,9 +2,13 @@
 announcement, a piece's place and its checksum. Pure.
 """
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.core.contract.wire import requests
 from agent.core.household.sharing_rules import Kind
@@ -29,6 +33,14 @@ class UploadRefusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Who sends something, by its certificate."""
+
+    name: str               # its one common name: the device's id
+    key_sha256: str         # of its public key (DER SubjectPublicKeyInfo), hex
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """An upload that a device wants to begin."""
 
@@ -49,9 +61,16 @@ def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def device(headers: Mapping[str, str]) -> str:
-    """The id in the certificate of who sends this; "" for none, or one that is no device's."""
-    return client_name(client_certificate(headers.get(CERTIFICATE, "")))
+def peer(headers: Mapping[str, str]) -> Peer | None:
+    """Who sends this; None for no certificate, or one that is no device's."""
+    certificate = client_certificate(headers.get(CERTIFICATE, ""))
+    if certificate is None or not (name := client_name(certificate)):
+        return None
+    try:
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return Peer(name, hashlib.sha256(key).hexdigest())
 
 
 def demand_version(headers: Mapping[str, str]) -> None:

@@ -35,12 +35,16 @@ class UploadService:
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._tried_mono_s: dict[str, float] = {}
 
-    async def begin(self, peer: str, wish: Announced) -> None:
-        """An upload is announced, maybe not for the first time. Raises UploadRefusal."""
+    async def begin(self, peer: str, wish: Announced, certificate: str) -> None:
+        """An upload is announced, maybe not for the first time, with a certificate whose public key has that SHA-256.
+
+        Raises UploadRefusal.
+        """
         async with self._lock(wish.request):
             request = await self._theirs(peer, wish.request)
             _demand_kind(request, wish.kind, wish.manifest)
-            if request.bytes is None and not await asyncio.to_thread(self._announce, request, wish):
+            if request.bytes is None and not await asyncio.to_thread(
+                    self._announce, request, wish, certificate):
                 request = await self._theirs(peer, wish.request)
             if request.bytes is not None and (request.bytes, request.sha256, request.manifest) != (
                     wish.bytes, wish.sha256, wish.manifest):
@@ -176,7 +180,7 @@ class UploadService:
             raise UploadRefusal(404, "not_announced", "begin with a POST")
         return request
 
-    def _announce(self, request: PictureRequest, wish: Announced) -> bool:
+    def _announce(self, request: PictureRequest, wish: Announced, certificate: str) -> bool:
         """Whether it is the first announcement. Raises UploadRefusal without room, or after too many."""
         if len(self._requests.steps(request.id)) >= STEPS_MAX:
             raise UploadRefusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
@@ -193,7 +197,7 @@ class UploadService:
                        request.id, request.dev, wish.bytes)
             raise UploadRefusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
         _log.info("%s of %s: %d bytes are coming", request.id, request.dev, wish.bytes)
-        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest,
+        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest, certificate,
                                         self._clock.now().wall_ms)
 
     def _size(self, request: PictureRequest) -> int:

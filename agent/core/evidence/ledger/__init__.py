@@ -27,6 +27,7 @@ from agent.core.evidence.ledger.acts import (
     RoleGiven,
     SettingsChanged,
     Updated,
+    WardIdentity,
 )
 from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
 from agent.core.evidence.ledger.chain import GENESIS, RowHead, fingerprint, follow, message
@@ -41,7 +42,7 @@ __all__ = [
     "DayKeyChange", "Decided", "Deletion",
     "Delivered", "Exported", "HoldPlaced", "HoldReleased", "HouseholdKeySet",
     "KeyChange", "MasksDeclared", "Notified", "SettingsChanged", "BrowserPaired", "BrowserUnpaired", "RoleGiven",
-    "CameraPaused", "Updated",
+    "CameraPaused", "Updated", "WardIdentity",
     "GENESIS", "RowHead", "fingerprint", "follow", "message", "Checked", "Verifies", "check", "moved_ms",
     "FlawCode", "Flaw", "LedgerLine", "RowMoment", "NotCanonical", "Row", "canonical", "decode",
     "FoundFile", "KnownClip", "CardContents", "check_card", "Package", "PackageVerdict", "check_package",

@@ -159,6 +159,15 @@ class CommandKeysSet(Act, frozen=True, kw_only=True, omit_defaults=True):
     by: str                         # "file": the settings name another file, or the first; else who signed the change
 
 
+class WardIdentity(Act, frozen=True, kw_only=True, omit_defaults=True):
+    """The ward knows this recorder by this certificate from now on; told again before each export."""
+
+    KIND: ClassVar[str] = "ward_identity"
+
+    name: str                       # the certificate's common name: the device's id in all messages
+    key: str                        # SHA-256 of its public key (DER SubjectPublicKeyInfo), hex
+
+
 class CameraPaused(Act, frozen=True, kw_only=True, omit_defaults=True):
     """A camera sees nothing from now on, or sees again."""
 

@@ -6,10 +6,11 @@ import hashlib
 
 from msgspec import Struct
 
-from agent.core.evidence.ledger.acts import Exported
+from agent.core.evidence.ledger.acts import Exported, WardIdentity
 from agent.core.evidence.ledger.row import canonical
 
 VERSION = 1
+STILL_RECORDED = "it was still being recorded"      # of a gap: it may be asked for by now
 
 
 class ClaimPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,6 +69,11 @@ class GapTold(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     end_ms: int
     why: str = ""                   # "" where nothing was recorded
 
+    @property
+    def is_damage(self) -> bool:
+        """Whether footage is lost that should be there."""
+        return self.why not in ("", STILL_RECORDED)
+
 
 class ExportWish(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked for, and on whose word."""
@@ -91,6 +97,8 @@ class Claim(ClaimPart, frozen=True, kw_only=True, omit_defaults=True):
     gaps: list[GapTold]
     sure: bool                      # whether all times are right, or have been found out since
     software: str
+    until_ms: int | None = None     # where a clip begins that was still being recorded: nothing behind it is told
+    ward: WardIdentity | None = None    # the certificate by which the ward knows this recorder; a row tells the same
     files: list[FileTold] = []      # that explain the export and help to check it
 
     def act(self) -> Exported:

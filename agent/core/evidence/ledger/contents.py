@@ -3,13 +3,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from agent.core.evidence.ledger.acts import ClipSigned
+from agent.core.evidence.ledger.acts import ClipSigned, WardIdentity
 from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.check import Checked
-from agent.core.evidence.ledger.claim import ClipTold, FileTold, Manifest
+from agent.core.evidence.ledger.claim import Claim, ClipTold, FileTold, Manifest
 from agent.core.evidence.ledger.clocks import offsets
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
 from agent.core.evidence.ledger.row import Row
+
+NEAR_MS = 2_000         # less is no gap: a film begins with the first frame that is shown, and frames last
 
 
 def check_files(told: Sequence[FileTold], files: Mapping[str, FoundFile], strangers: bool) -> Iterator[Flaw]:
@@ -54,6 +56,27 @@ def check_sources(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
             clip.clip for clip in manifest.claim.clips}:
         yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"films were cut from {', '.join(sorted(missing))}, of which the "
                                                "manifest tells no row")
+
+
+def check_time(claim: Claim) -> Iterator[Flaw]:
+    """Whether all of the time that was asked for is in the films, or told as missing."""
+    told = [(each.begin_ms, each.end_ms) for each in (*claim.gaps, *(
+        stretch for film in claim.films for stretch in film.stretches))]
+    reached_ms = claim.wish.begin_ms
+    for begin_ms, end_ms in sorted([*told, (claim.wish.end_ms, claim.wish.end_ms)]):
+        if begin_ms - reached_ms > NEAR_MS:
+            yield Flaw(FlawCode.GAP_UNNAMED, f"{(begin_ms - reached_ms) / 1000:.1f} s of the time that was asked for "
+                                             "are in no film, and the manifest does not say that they are missing")
+        reached_ms = max(reached_ms, end_ms)
+
+
+def check_identity(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
+    """Whether the newest row about the ward's certificate names the one that the manifest does."""
+    told = [row for row in checked.rows if row.kind == WardIdentity.KIND]
+    ward = manifest.claim.ward
+    if ward and (not told or told[-1].body != msgspec.to_builtins(ward)):
+        yield Flaw(FlawCode.IDENTITY_WITHOUT_ROW, f"no row says that the ward knows this recorder as {ward.name}, by "
+                                                  "the certificate that the manifest names")
 
 
 def _tells(row: Row, clip: ClipTold) -> bool:

@@ -50,6 +50,8 @@ class FlawCode(StrEnum):
     FILE_SWAPPED = "file_swapped"               # it holds what another file of the export held
     FILE_MISSING = "file_missing"
     FILE_UNKNOWN = "file_unknown"               # no word of it in the manifest
+    IDENTITY_WITHOUT_ROW = "identity_without_row"   # no row ties the device to the certificate that the manifest names
+    GAP_UNNAMED = "gap_unnamed"                 # time that was asked for is neither in a film nor told as missing
     SOURCE_WITHOUT_ROW = "source_without_row"   # a clip that the film was cut from is not signed as the manifest says
 
 

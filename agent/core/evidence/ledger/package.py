@@ -15,7 +15,7 @@ from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.chain import RowHead, fingerprint, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
 from agent.core.evidence.ledger.claim import FileTold, Manifest, digest
-from agent.core.evidence.ledger.contents import check_files, check_sources
+from agent.core.evidence.ledger.contents import check_files, check_identity, check_sources, check_time
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
 from agent.core.evidence.ledger.row import LedgerLine, canonical, decode
 from agent.core.evidence.ledger.stretch import read
@@ -68,7 +68,9 @@ def check_package(package: Package, verifies: Verifies, *, heads: Mapping[int, s
     believed = signed or told_of or not manifest.signed
     verdict.told = _told(manifest, None if believed else own)
     verdict.findings += check_files(verdict.told, package.files, strangers=believed)
-    verdict.findings += check_sources(manifest, checked) if believed else []
+    if believed:
+        verdict.findings += [*check_sources(manifest, checked), *check_time(manifest.claim),
+                             *check_identity(manifest, checked)]
     return verdict
 
 
