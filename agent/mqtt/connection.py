@@ -24,7 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.core.contract.wire.inbound import LARGEST_B
 from agent.mqtt.credentials import Credentials
-from agent.mqtt.fault import LinkFault, of_error
+from agent.mqtt.fault import LinkFault, of_error, of_text
 
 CONNECT_TIMEOUT_S = 15.0        # a broker that serves a whole ward at once needs it (docs/design/mqtt.md)
 SESSION_S = 3600                # so long the broker keeps commands and receipts for a device
@@ -173,6 +173,7 @@ class Connection:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.on_message, client.on_log = self._on_message, self._on_log
+        client.on_socket_close = self._on_socket_close
         return client
 
     def dial(self) -> None:
@@ -185,8 +186,10 @@ class Connection:
                                  ReceiveMaximum=IN_FLIGHT_MAX, MaximumPacketSize=LARGEST_B + OVERHEAD_B)
             self._client.connect(self.host, self.port, self.keepalive_s, clean_start=not self._session_s,
                                  properties=wanted)
+            if (connected := self._client.socket()) is None:    # ended already: CONNECT could not be sent
+                raise of_text(self._complaint, f"{self.host}:{self.port}")
             # Else a message waits for the answer to the one before, which a kernel holds back for 40 ms.
-            self._client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise of_error(error, f"{self.host}:{self.port}", self.credentials.tls is not None) from error
         except ValueError as error:         # a host name that can't be one
@@ -291,6 +294,19 @@ class Connection:
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, _reason: object, _none: object) -> None:
         self._happenings.append(Ended(self._client.end_reason, self._complaint))
+
+    def _on_socket_close(self, _client: object, _data: object, closing: Any) -> None:
+        """With TLS 1.3 the broker judges our certificate after the handshake. Its verdict may lie unread before us when
+        writing fails, and writing only says that the line is broken.
+        """
+        try:
+            closing.recv(1)
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLError as error:
+            self._complaint = str(error)
+        except OSError:
+            return
 
     def _on_log(self, _client: object, _data: object, level: int, text: str) -> None:
         if level == paho.MQTT_LOG_ERR:

@@ -117,9 +117,12 @@ ALERTS: tuple[tuple[str, str, str], ...] = (
     (r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE", "tls_cert_wanted",
      "the broker wants a certificate from {us}: see {cert_and_key}"),
     (r"CERTIFICATE_REVOKED", "tls_revoked", "the ward has revoked {our} certificate"),
-    (r"CERTIFICATE_EXPIRED", "tls_own_expired", "{our} certificate has expired: enrol it again"),
-    (r"UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN", "tls_own_unknown",
-     "the broker does not accept {our} certificate: is it enrolled in this ward?"),
+    (r"CERTIFICATE_EXPIRED", "tls_own_expired",
+     "{our} certificate has expired: {renew}. If it has not: the broker's clock or its list of the revoked is wrong"),
+    (r"BAD_CERTIFICATE", "tls_own_not_yet_valid",
+     "{our} certificate is not valid yet by the broker's clock, or damaged: is that clock right? Else {renew}"),
+    (r"UNKNOWN_CA|CERTIFICATE_UNKNOWN", "tls_own_unknown",
+     "{our} certificate is of another CA than the broker trusts: is it enrolled in this ward?"),
     (r"WRONG_VERSION_NUMBER|HTTP_REQUEST|UNEXPECTED_EOF|RECORD_LAYER_FAILURE", "tls_none", NO_TLS),
 )
 

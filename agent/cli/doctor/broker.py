@@ -1,8 +1,7 @@
 """Does the ward's broker let this device in? Asked the way the link asks: name, connection, TLS, CONNACK."""
+import select
 import time
 from pathlib import Path
-
-import paho.mqtt.client as paho
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
@@ -13,14 +12,16 @@ from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_key
 from agent.host.users import as_owner
 from agent.mqtt import credentials
+from agent.mqtt.connection import SESSION_S, Accepted, Connection, ConnectRefused, Ended
 from agent.mqtt.credentials import Credentials
-from agent.mqtt.fault import LinkFault, of_error, of_reason
+from agent.mqtt.fault import LinkFault, of_reason, of_text
 from agent.mqtt.handshake import shake_hands
 from agent.store import outbox
 from agent.store.database import StoreError, connect
 from agent.store.identity import named
 
 CONNECT_S = 8.0
+KEEPALIVE_S, TICK_S = 60, 0.2
 DEADLINE_S = 30.0
 CERT_SOON_DAYS = 30
 REMEDIES = {"unreachable": "check this device's network, [ward] host and port, and that the broker runs",
@@ -57,31 +58,41 @@ def own_id(store: Path) -> str:
 
 def greet(broker: Ward | Home, known: Credentials) -> str:
     """Connect, wait for CONNACK, say goodbye. Returns what was found; raises LinkFault."""
-    where = f"{broker.host}:{broker.port}"
-    answers: list[int] = []
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=known.dev, protocol=paho.MQTTv5,
-                         reconnect_on_failure=False)
-    client.connect_timeout = CONNECT_S
-    if known.tls:
-        client.tls_set_context(known.tls)
-    if known.user or known.password:
-        client.username_pw_set(known.user or "", known.password)
-    client.on_connect = lambda _client, _data, _flags, reason, _properties: answers.append(reason.value)
-    began_s = time.monotonic()
+    where, began_s = f"{broker.host}:{broker.port}", time.monotonic()
+    session_s = SESSION_S if isinstance(broker, Ward) else 0        # what waits for the link goes on waiting
+    connection = Connection(broker.host, broker.port, known, KEEPALIVE_S, _Nothing(), None, 0, session_s,
+                            confirm_later=True)
+    connection.dial()
+    tls = getattr(connection.socket(), "version", lambda: None)()
     try:
-        client.connect(broker.host, broker.port, clean_start=False)
-        tls = getattr(client.socket(), "version", lambda: None)()
-        while not answers and time.monotonic() - began_s < CONNECT_S and client.loop(0.2) == paho.MQTT_ERR_SUCCESS:
-            pass
-    except OSError as error:
-        raise of_error(error, where, known.tls is not None) from error
-    if not answers:
-        raise LinkFault("silent", f"{where}: no MQTT answer: is it an MQTT 5 broker, and does it want TLS?")
-    if answers[0]:
-        raise of_reason(answers[0], where)
-    client.disconnect()
+        _demand_connack(connection, where)
+        connection.close()
+        connection.turn(readable=False)
+    finally:
+        connection.cut()
     took_ms = 1000 * (time.monotonic() - began_s)
     return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
+
+
+class _Nothing:
+    subscriptions = ()
+
+
+def _demand_connack(connection: Connection, where: str) -> None:
+    until_s = time.monotonic() + CONNECT_S
+    while (left_s := until_s - time.monotonic()) > 0 and (socket_ := connection.socket()):
+        readable, _, _ = select.select([socket_], [], [], 0 if connection.holds_more() else min(left_s, TICK_S))
+        for happening in connection.turn(bool(readable) or connection.holds_more()):
+            match happening:
+                case Accepted():
+                    return
+                case ConnectRefused(reason) | Ended(int(reason), _):
+                    raise of_reason(reason, where)
+                case Ended(None, text):
+                    fault = of_text(text, where)
+                    if fault.code != "closed":
+                        raise fault
+    raise LinkFault("silent", f"{where}: no MQTT answer: is it an MQTT 5 broker, and does it want TLS?")
 
 
 def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> CheckVerdict:
