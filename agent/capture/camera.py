@@ -16,7 +16,7 @@ from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
-from agent.capture.snapshot import SMALL_WIDE, SnapshotSocket
+from agent.capture.snapshot import SnapshotSocket
 from agent.config.privacy import transcodes
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
@@ -65,9 +65,6 @@ class Camera:
         self._pipe = Pipe(camera, self._recorder, live, clock, looks)
         self._sockets = [live, looks]
         self._sockets.append(SnapshotSocket(camera_socket(runtime, "snap", camera.name), self._pipe.newest, clock))
-        if settings.home.snapshots:
-            self._sockets.append(SnapshotSocket(camera_socket(runtime, "small", camera.name), self._pipe.newest,
-                                                clock, SMALL_WIDE))
         watch = self._pipe.watch
         self._sockets.append(busy_socket(camera_socket(runtime, "busy", camera.name), watch.busy, watch.forget_busy))
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()

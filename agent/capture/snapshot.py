@@ -15,7 +15,6 @@ from agent.host.sockets import SocketServer
 SAME_S = 1.0                # a question so soon after another gets the same picture
 DECODE_S = 0.5              # on a slow board the picture reached by then counts: a little older, but in time
 QUALITY = 85
-SMALL_WIDE = 640            # what a home sink is sent: 200 kB at most
 
 Newest = Callable[[], tuple[StreamInfo, Sequence[Packet]] | None]
 
@@ -23,12 +22,9 @@ Newest = Callable[[], tuple[StreamInfo, Sequence[Packet]] | None]
 class SnapshotSocket:
     """One camera's snapshot socket."""
 
-    def __init__(self, path: Path, newest: Newest, clock: Clock, wide_max: int | None = None) -> None:
-        """Listen on `path`; `newest` gives the newest GOP so far, or None. No picture is wider than `wide_max`.
-
-        Raises OSError.
-        """
-        self._newest, self._clock, self._wide_max = newest, clock, wide_max
+    def __init__(self, path: Path, newest: Newest, clock: Clock) -> None:
+        """Listen on `path`; `newest` gives the newest GOP so far, or None. Raises OSError."""
+        self._newest, self._clock = newest, clock
         self._made = b""                            # the last answer, and when it was made
         self._made_mono_s = float("-inf")
         self._server = SocketServer(path, "snapshot", lambda *_: self._answer())
@@ -45,8 +41,7 @@ class SnapshotSocket:
     def _picture(self, info: StreamInfo, packets: Sequence[Packet], now_mono_s: float) -> bytes:
         until_mono_s = now_mono_s + DECODE_S
         picture = last_picture(info, packets, lambda: self._clock.mono_s() < until_mono_s)
-        wide = self._wide_max if picture and self._wide_max and picture.width > self._wide_max else None
-        data = None if picture is None else jpeg(picture, QUALITY, wide, for_lists=self._wide_max is None)
+        data = None if picture is None else jpeg(picture, QUALITY)
         if picture is None or data is None:
             return answer(Still(state="no_picture"))
         age_ms = None if picture.pts is None else max(0, int(now_mono_s * 1000) - picture.pts // 1000)

@@ -49,10 +49,9 @@ def _last(decoder: BoundedDecoder, packets: Sequence[Packet], go_on: Callable[[]
     return (decoder.decode(None) or [picture])[-1]
 
 
-def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None, for_lists: bool = True) -> bytes | None:
-    """The picture as JPEG, `quality` 0 to 100, made `width` wide if that is given; None when it can't be converted.
-
-    `for_lists`: with a small one in it (core.media.jpeg).
+def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None) -> bytes | None:
+    """The picture as JPEG with a small one in it (core.media.jpeg), `quality` 0 to 100, made `width` wide if that is
+    given; None when it can't be converted.
     """
     wide = width or picture.width
     high = max(2, picture.height * wide // picture.width // 2 * 2) if width else picture.height
@@ -63,7 +62,7 @@ def jpeg(picture: av.VideoFrame, quality: int, width: int | None = None, for_lis
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         return None
-    return with_small(data.tobytes(), _small(pixels)) if for_lists and wide > SMALL_WIDE else data.tobytes()
+    return with_small(data.tobytes(), _small(pixels)) if wide > SMALL_WIDE else data.tobytes()
 
 
 def _small(pixels: np.ndarray) -> bytes:

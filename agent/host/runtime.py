@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 MODE = 0o750
-VIDEO, SMALL, KEYS = "video", "small", "keys"       # full pictures; those for a home sink; keys of files
+VIDEO, KEYS = "video", "keys"       # what cameras see; keys of files
 
 
 def demand_ours(runtime: Path) -> None:
@@ -39,5 +39,5 @@ def inbox(runtime: Path, role: str) -> Path:
 
 
 def camera_socket(runtime: Path, what: str, camera: str) -> Path:
-    """The socket of a camera: `what` is "live", "snap", "busy", "looks", or "small" for what the link may have."""
-    return runtime / (SMALL if what == "small" else VIDEO) / f"{what}-{camera}.sock"
+    """The socket of a camera: `what` is "live", "snap", "busy" or "looks"."""
+    return runtime / VIDEO / f"{what}-{camera}.sock"

@@ -40,6 +40,7 @@ from agent.core.contract.decisions import (
     PairBrowser,
     PauseCameras,
     PauseFromHome,
+    PictureForHome,
     Question,
     Questions,
     ReleaseClips,
@@ -57,6 +58,7 @@ from agent.host.clock import Clock
 from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
 from agent.keeper import command_keys
+from agent.keeper.event_picture import picture_for_home
 from agent.keeper.footage_desk import FootageDesk
 from agent.keeper.notify_desk import NotifyDesk
 from agent.keeper.sharing_desk import SharingDesk
@@ -82,7 +84,7 @@ class DecisionDesk:
     clock: Clock
     signature: WardSignature
     setup: SetupFolders
-    home: bool = False                      # Home Assistant may pause
+    home: bool = False                      # Home Assistant may pause, and may have pictures if the settings say so
     lock: access.PairingLock = field(default_factory=access.PairingLock)
     store: Store = field(default_factory=Store)
     notify: NotifyDesk = field(init=False)
@@ -108,7 +110,7 @@ class DecisionDesk:
         return msgspec.json.encode(said)
 
     def _answer(self, question: Question, user: int) -> DecisionAnswer:
-        from_home = isinstance(question, PauseFromHome)
+        from_home = isinstance(question, PauseFromHome | PictureForHome)
         from_link = from_home or isinstance(question, ChangeCommandKeys | HandOutEvent)
         by = "" if isinstance(question, UseFirstCode) else LINK_USER if from_link else PAGE_USER
         if not is_from(user, by) or (from_home and not self.home):
@@ -122,6 +124,9 @@ class DecisionDesk:
                     return self._open_link(own, db, question)
                 case PauseFromHome():
                     self._pause([question.camera], question.paused, None, "home")
+                case PictureForHome(camera=camera):
+                    home = self.signature.settings.home
+                    return DecisionAnswer(picture=picture_for_home(db, self.folders, home, camera, self.clock.now()))
                 case UseFirstCode(code=code):
                     return DecisionAnswer(why="" if browsers.use_first_code(own, code) else "too_late")
                 case HandOutEvent():

@@ -3,7 +3,6 @@
 The link tells phones, and may open neither pictures nor keys. It is handed the picture of an event that the household's
 settings let out, and no other.
 """
-import logging
 import os
 import sqlite3
 from dataclasses import dataclass, field
@@ -11,19 +10,13 @@ from dataclasses import dataclass, field
 from agent.config.notifications import rule_of, service_of
 from agent.config.settings import Notify, Settings
 from agent.core.contract.decisions import DecisionAnswer, HandOutEvent
-from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.core.evidence.ledger import Notified
 from agent.core.household.notifications import Stand, stand
 from agent.host.clock import Instant
+from agent.keeper.event_picture import event_picture
 from agent.store import ledger, notify
 from agent.store.database import transaction
-from agent.store.encryption.clear_file import open_clear
-from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-
-PICTURE_B_MAX = 400_000         # capture's are a tenth of that
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -40,7 +33,7 @@ class NotifyDesk:
         event = notify.seen(db, asked.event, now)
         if place is None or event is None or stand(rule_of(place), event, notify.week_clock(now)) is Stand.UNWANTED:
             return DecisionAnswer(why="unknown")
-        picture = self._picture(db, asked.event) if place.pictures else b""
+        picture = event_picture(db, self.folders, asked.event) if place.pictures else b""   # the words go in any case
         if self.last.get(asked.to) != (asked.event, asked.events_n):
             with transaction(db):
                 ledger.note(db, now, Notified(to=place.name, service=service_of(place), event=asked.event,
@@ -60,18 +53,3 @@ class NotifyDesk:
 
     def _place(self, name: str) -> Notify | None:
         return next((each for each in self.settings.notify if each.name == name), None)
-
-    def _picture(self, db: sqlite3.Connection, event_id: int) -> bytes:
-        """The event's; b"" where there is none, or none that can be read: the words go in any case."""
-        name = notify.thumb(db, event_id)
-        if not name:
-            return b""
-        try:
-            file = open_clear(self.folders.thumb(name), Keyring(self.folders).file_key)
-            try:
-                return file.read_at(0, file.size_b) if file.size_b <= PICTURE_B_MAX else b""
-            finally:
-                file.close()
-        except (OSError, LockedError, DamagedError) as error:
-            _log.warning("a notification goes without its picture: %s", error)
-            return b""

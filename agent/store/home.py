@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agent.host.clock import Instant
 from agent.store import meta
 
 KEY = "home.shown"
+JUST_MS = 300_000
 
 
 class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):
@@ -44,6 +46,14 @@ def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
     return Motions(frozenset(row["camera"] for row in rows if row["state"] == "open"),
                    frozenset(row["camera"] for row in rows if row["state"] != "open"),
                    max((row["id"] for row in rows), default=after_id))
+
+
+def just_over(db: sqlite3.Connection, camera: str, now: Instant) -> int | None:
+    """The camera's newest event of motion that has ended, within the last minutes; its id."""
+    row = db.execute("SELECT id FROM event WHERE camera = ? AND kind = 'motion' AND state != 'open' AND boot = ? "
+                     "AND mono_ms + dur_ms >= ? ORDER BY id DESC LIMIT 1",
+                     (camera, now.boot, now.mono_ms - JUST_MS)).fetchone()
+    return row["id"] if row else None
 
 
 def shown(db: sqlite3.Connection) -> RetainedTopics | None:

@@ -8,16 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.capture.camera import Camera
 from agent.capture.snapshot import SnapshotSocket
-from agent.config.settings import Camera as CameraSettings
-from agent.config.settings import Home, Motion, Settings
+from agent.config.settings import Motion
 from agent.core.contract.still import Still, StillError, parse
 from agent.core.media.model import Packet
 from agent.host.clock import SystemClock
-from agent.host.datagram import Outlet
 from agent.host.runtime import camera_socket
-from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
 from tests.rigs import footage
@@ -124,26 +120,6 @@ def test_a_running_camera_answers_many_within_a_second_and_none_after_its_end(ri
     assert watch.fair_s < 5                         # a second each; here there are few processors
     until(lambda: rig.facts().state == "ended")
     until(lambda: ask(path)[0].state == "no_picture")
-
-
-@pytest.mark.parametrize(("wide_max", "wide"), [(INFO.width // 2, INFO.width // 2), (INFO.width + 2, INFO.width)])
-def test_a_small_picture_is_made_smaller_and_never_larger(tmp_path: Path, hand_clock: HandClock, shop: Shop,
-                                                          wide_max: int, wide: int):
-    made = SnapshotSocket(tmp_path / "small.sock", shop.newest, hand_clock, wide_max)
-    assert seen(ask(tmp_path / "small.sock")[1]).shape[:2] == (INFO.height * wide // INFO.width, wide)
-    made.close()
-
-
-def test_a_camera_makes_small_pictures_only_if_the_household_sends_them_home(tmp_path: Path, folders: Folders):
-    camera = CameraSettings(name="gate", source="file:/film.mp4")
-    for wanted in (False, True):
-        (runtime := tmp_path / f"{wanted}").mkdir()
-        made = Camera(camera, Settings(home=Home(snapshots=wanted)), folders, runtime, SystemClock(), Outlet(runtime),
-                      lambda: None)
-        made.start()
-        assert camera_socket(runtime, "small", "gate").exists() is wanted
-        assert camera_socket(runtime, "snap", "gate").exists()
-        made.finish(1.0)
 
 
 def test_a_real_clock_is_no_future(tmp_path: Path):

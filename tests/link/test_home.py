@@ -2,13 +2,13 @@
 import json
 import logging
 
+import msgspec
 import pytest
 
 from agent import __version__
 from agent.config.settings import Camera
-from agent.core.contract.still import Still, answer
-from agent.host.runtime import camera_socket
-from agent.host.sockets import SocketServer
+from agent.core.contract.decisions import SOCKET, DecisionAnswer, PictureForHome
+from agent.host.sockets import ask
 from agent.store import home, pause, updates
 from agent.store.database import transaction
 from agent.store.updates import UpdateOrder
@@ -192,41 +192,34 @@ def test_a_missing_file_names_the_key_of_home(tmp_path):
         assert "[home] ca: No such file" in until(lambda: rig.facts().get("home_detail"))
 
 
-def test_a_picture_comes_when_motion_ends_and_only_if_wanted_and_small_enough(tmp_path, broker, assistant, caplog):
-    pictures = [b"\xff\xd8small" + ENDED, b"\xff\xd8" + bytes(200_001) + ENDED, b"\xff\xd8last" + ENDED]
-    taken = iter(pictures)
-    desk = SocketServer(camera_socket(tmp_path, "small", "gate"), "snapshot",
-                        lambda *_: answer(Still(state="ok"), next(taken)))
-    try:
-        with caplog.at_level(logging.WARNING), HomeRig(tmp_path, broker.port, snapshots=True) as rig:
-            until(lambda: assistant.last("gate/motion") == "OFF")
-            event = rig.begin()
-            until(lambda: assistant.last("gate/motion") == "ON")
-            assert not assistant.all("snap/gate")
-            rig.end(event)
-            until(lambda: assistant.all("snap/gate"))
-            rig.end(rig.begin())
-            until(lambda: "too large" in caplog.text)
-            rig.end(rig.begin())
-            until(lambda: len(assistant.all("snap/gate")) == 2)
-            assert [each.payload for each in assistant.all("snap/gate")] == [pictures[0], pictures[2]]
-            assert not any("snap" in topic for topic in retained(broker.port))
-    finally:
-        desk.close()
+def test_the_event_s_own_picture_comes_when_motion_ends_if_wanted_and_small_enough(
+        tmp_path, broker, assistant, caplog):
+    """By then the camera sees an empty scene: the picture is that of the event, as the page shows it."""
+    pictures = [b"\xff\xd8first" + ENDED, b"\xff\xd8" + bytes(200_001) + ENDED, b"\xff\xd8last" + ENDED]
+    with caplog.at_level(logging.WARNING), HomeRig(tmp_path, broker.port, snapshots=True) as rig:
+        until(lambda: assistant.last("gate/motion") == "OFF")
+        event = rig.begin()
+        until(lambda: assistant.last("gate/motion") == "ON")
+        assert not assistant.all("snap/gate")
+        rig.end(event, pictures[0])
+        until(lambda: assistant.all("snap/gate"))
+        rig.end(rig.begin(), pictures[1])
+        until(lambda: "too large" in caplog.text)
+        rig.end(rig.begin(), pictures[2])
+        until(lambda: len(assistant.all("snap/gate")) == 2)
+        assert [each.payload for each in assistant.all("snap/gate")] == [pictures[0], pictures[2]]
+        assert not any("snap" in topic for topic in retained(broker.port))
 
 
-def test_without_the_households_wish_nobody_is_asked_for_a_picture(tmp_path, broker, assistant):
-    asked = []
-    nothing = answer(Still(state="no_picture"))
-    desk = SocketServer(camera_socket(tmp_path, "small", "gate"), "snapshot", lambda *_: asked.append(1) or nothing)
-    try:
-        with HomeRig(tmp_path, broker.port) as rig:
-            until(lambda: assistant.last("gate/motion") == "OFF")
-            rig.end(rig.begin())
-            until(lambda: [each.payload for each in assistant.all("gate/motion")][-2:] == [b"ON", b"OFF"])
-            assert "image" not in str(assistant.config()) and not asked
-    finally:
-        desk.close()
+def test_without_the_households_wish_home_assistant_gets_no_picture(tmp_path, broker, assistant):
+    with HomeRig(tmp_path, broker.port) as rig:
+        until(lambda: assistant.last("gate/motion") == "OFF")
+        rig.end(rig.begin(), b"\xff\xd8picture" + ENDED)
+        until(lambda: [each.payload for each in assistant.all("gate/motion")][-2:] == [b"ON", b"OFF"])
+        assert "image" not in str(assistant.config())
+        line = msgspec.json.encode(PictureForHome(camera="gate")) + b"\n"
+        assert msgspec.json.decode(ask(tmp_path / SOCKET, line), type=DecisionAnswer).picture == b""
+        assert not assistant.all("snap/gate")
 
 
 def software(assistant):

@@ -27,7 +27,8 @@ def house(tmp_path_factory):
     ours, other = Authority(folder / "ours", "ward-ca"), Authority(folder / "other", "other-ca")
     server = ours.issue("localhost")
     issued = {"good": ours.issue("c-000000000001", days=90), "expired": ours.issue("c-000000000002", days=-1),
-              "not yet valid": ours.issue("c-000000000003", begins_days=2), "another CA's": other.issue("c-000000000004"),
+              "not yet valid": ours.issue("c-000000000003", begins_days=2),
+              "another CA's": other.issue("c-000000000004"),
               "revoked": ours.issue("c-000000000005")}
     tls = Tls(ours.ca, *server, clients_ca=ours.ca)
     with Broker(folder / "broker", tls=tls, lines=f"crlfile {ours.revoke(issued['revoked'][0])}") as broker:

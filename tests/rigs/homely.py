@@ -30,13 +30,12 @@ class HomeRig:
         self.db = connect(self.folders.root)
         self.dev = identity.name(self.folders, self.db)
         (self.runtime / "keeper").mkdir(exist_ok=True)
-        signature = WardSignature(Settings(), self.folders)
-        self.desk = DecisionDesk(self.folders, self.clock, signature, SetupFolders.beside(self.runtime),
-                                 home=True).open(self.runtime)
         self.settings = Settings(
             device=Device(site="HH-07-0412", language="en"), store=Store(folder=str(self.folders.root)),
             camera=[Camera(name=name, source="file:/film.mp4") for name in cameras],
             home=Home(**{"enabled": True, "host": "127.0.0.1", "port": port, **home}))
+        self.desk = DecisionDesk(self.folders, self.clock, WardSignature(self.settings, self.folders),
+                                 SetupFolders.beside(self.runtime), home=True).open(self.runtime)
         self._thread: HomeThread | None = None
 
     def start(self) -> "HomeRig":
@@ -71,10 +70,11 @@ class HomeRig:
         self.poke()
         return event
 
-    def end(self, event: int) -> None:
-        """It has ended."""
+    def end(self, event: int, picture: bytes = b"") -> None:
+        """It has ended, and left a picture."""
+        (self.folders.thumbs / f"{event}.jpg").write_bytes(picture)
         with transaction(self.db):
-            events.end(self.db, event, 1000)
+            events.finish(self.db, event, 1000, 0.5, 1, [], "test/1", f"{event}.jpg" if picture else None)
         self.poke()
 
     def glimpse(self, camera: str = "gate") -> None:

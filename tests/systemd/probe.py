@@ -99,7 +99,6 @@ TRIES: dict[str, Callable[[], object]] = {
     "keys_ask": lambda: os.listdir("/run/taimat/keys"),
     "video": lambda: os.listdir("/run/taimat/video"),
     "video_squat": lambda: write(Path("/run/taimat/video/live-probe.sock")),
-    "small": lambda: os.listdir("/run/taimat/small"),
     "squat": lambda: write(Path("/run/taimat/probe")),
     "keeper_squat": lambda: write(Path("/run/taimat/keeper/probe")),
     "execute": execute_from_store,

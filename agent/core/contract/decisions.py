@@ -175,6 +175,12 @@ class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag
     paused: bool
 
 
+class PictureForHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home_picture"):
+    """Home Assistant is to show the picture of the event that has just ended before this camera."""
+
+    camera: str
+
+
 class HandOutEvent(Question, kw_only=True, frozen=True, omit_defaults=True, tag="notify"):
     """The link is about to tell a place of `[[notify]]` of events: put it into the ledger, and hand out the picture."""
 
@@ -191,7 +197,8 @@ class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True,
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | GiveRole | NewCode | ListRequests
              | DecideRequest | PauseCameras | ChangeSettings | JoinWard | AskSharing | AskSetup | MarkSeen | HoldClips
-             | ReleaseClips | EraseSpan | TryNotify | PauseFromHome | HandOutEvent | ChangeCommandKeys | UseFirstCode)
+             | ReleaseClips | EraseSpan | TryNotify | PauseFromHome | PictureForHome | HandOutEvent | ChangeCommandKeys
+             | UseFirstCode)
 
 
 class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):

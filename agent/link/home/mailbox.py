@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from agent.core.contract.decisions import SOCKET, DecisionAnswer, PictureForHome
 from agent.core.contract.facts import Message
-from agent.core.contract.still import StillError, parse
 from agent.core.health.report import Report
-from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 
 PICTURE_B_MAX = 200_000
@@ -19,7 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 class PictureAsker:
-    """Asks for one picture at a time; a question that comes meanwhile gets none."""
+    """Asks the keeper for the picture of the event that has just ended, one at a time; a question that comes meanwhile
+    gets none.
+    """
 
     def __init__(self, runtime: Path, came: Callable[[str, bytes], None]) -> None:
         """`came(camera, jpeg)` is called on a thread of ours."""
@@ -35,15 +38,16 @@ class PictureAsker:
 
     def _ask(self, camera: str) -> None:
         try:
-            told, jpeg = parse(ask(camera_socket(self._runtime, "small", camera)))
-        except (OSError, StillError):       # capture is not there, or is just starting
+            question = msgspec.json.encode(PictureForHome(camera=camera)) + b"\n"
+            jpeg = msgspec.json.decode(ask(self._runtime / SOCKET, question), type=DecisionAnswer).picture
+        except (OSError, msgspec.DecodeError):      # the keeper is not there, or is just starting
             return
         if len(jpeg) > PICTURE_B_MAX:
             if camera not in self._told:
                 _log.warning("%s: its pictures are too large for the home sink (%d bytes, at most %d): "
                              "set [home] snapshots = false", camera, len(jpeg), PICTURE_B_MAX)
             self._told.add(camera)
-        elif told.state == "ok":
+        elif jpeg:
             self._came(camera, jpeg)
 
 
