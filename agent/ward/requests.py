@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+import msgspec
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,6 +26,13 @@ OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the
 HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
                            "refused": "refused", "expired": "expired"}
 CANCELLED, UNCHECKED = "cancelled", "unchecked"
+NO_ANSWER = "no_answer"         # why one has "expired" whose command has: a device that has taken it may answer late
+# What may be changed still.
+_LIVE = _request.c.state.in_(OPEN) | ((_request.c.state == "expired") & (_request.c.code == NO_ANSWER))
+
+
+class _Expiring(msgspec.Struct, frozen=True):
+    exp: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,15 @@ class PictureRequest:
     def open(self) -> bool:
         """Whether it has not ended."""
         return self.state in OPEN
+
+    @property
+    def command_until_ms(self) -> int:
+        """When its command expires, by its own words."""
+        return msgspec.json.decode(self.command, type=_Expiring).exp or self.until_ms
+
+    def may_go_on(self, now_ms: int) -> bool:
+        """Whether it is open, or has ended without an answer that may come late."""
+        return self.open or (self.code == NO_ANSWER and now_ms < self.until_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +196,10 @@ class PictureRequests:
 def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
     """Heed a device's answer, in the caller's transaction. An answer to no request of this device is ignored."""
     known = _find(db, answer.id)
-    if known is None or known.dev != dev or not known.open:
+    if known is None or known.dev != dev or not known.may_go_on(now_ms):
         return
     state = CANCELLED if answer.code == CANCELLED else HEARD.get(answer.st)
-    if state is None or (state in OPEN and OPEN.index(state) < OPEN.index(known.state)):
+    if state is None or (known.open and state in OPEN and OPEN.index(state) < OPEN.index(known.state)):
         return
     changes = {"told_n": answer.request, "sent_b": answer.sent_b, "total_b": answer.total_b}
     told_now: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
@@ -195,8 +212,8 @@ def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: 
 
 def _become(db: sql.Connection, request_id: str, state: str, who: Who, now_ms: int, detail: str | None,
             changes: dict[str, Any]) -> bool:
-    changed = db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
-        state=state, **changes))
+    changed = db.execute(sql.update(_request).where(_request.c.id == request_id, _LIVE).values(
+        {"state": state, "code": None} | changes))
     if changed.rowcount:
         _note(db, request_id, now_ms, who, state, detail)
     return bool(changed.rowcount)

@@ -1,4 +1,5 @@
 """`taimat ward request`: what is asked is signed and written down, and the list is true whoever was away when."""
+import asyncio
 import contextlib
 import json
 import stat
@@ -20,8 +21,14 @@ from agent.link import signature, verdict
 from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
+from agent.ward.request.show import says
 from agent.ward.requests import OPEN, PictureRequest, PictureRequests
+from agent.ward.uploads.headers import Announced
+from agent.ward.uploads.metrics import IntakeMetrics
+from agent.ward.uploads.service import UploadService
+from agent.ward.uploads.spool import Spool
 from tests.cli.cli import REPO, environment, taimat
+from tests.conftest import HandClock
 from tests.rigs import postgres
 from tests.rigs.asked import DEV, Asked, request
 from tests.rigs.broker import Broker
@@ -31,6 +38,7 @@ from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, deaf_port, until
 
+DAY_MS = 86_400_000
 URL = "https://ward.example:8443/exports"
 NOW = datetime.now().astimezone().replace(microsecond=0)
 WISH = {"dev": DEV, "cam": "gate", "case": "12/2026", "purpose": "theft", "officer": "Lê Văn Tám", "basis": "Điều 88"}
@@ -314,3 +322,39 @@ def end_all(desk, engine):
                             basis="y", made_ms=2, until_ms=2, command="{}", state="sent"))
     assert [desk.announced("9" * 26, 5, "a" * 64, None, "", 3) for _ in range(2)] == [True, False]
     assert [each.id for each in desk.open_ones()] == ["9" * 26] == [each.id for each in desk.newest(1)]
+
+
+def test_one_whose_device_stays_silent_ends_with_its_command_and_a_late_answer_still_counts(tmp_path):
+    """The command holds for a day; what was accepted in time may be answered later, and uploaded for three weeks."""
+    engine = database.open_engine(f"sqlite:///{tmp_path}/ward.db")
+    desk, clock = PictureRequests(engine), HandClock()
+    spool, metrics = Spool(tmp_path / "exports"), IntakeMetrics("")
+    service = UploadService(desk, spool, None, clock, metrics, 0, 10**9)
+    made_ms = clock.wall_ms
+    silent, heard, brought = (f"{n:026}" for n in range(3))
+    for each in (silent, heard, brought):
+        desk.add(PictureRequest(id=each, dev=DEV, kind="snapshot", cam="g", case_no="1", purpose="fire", officer="x",
+                                basis="y", made_ms=made_ms, until_ms=made_ms + 21 * DAY_MS, state="sent",
+                                command=json.dumps({"exp": made_ms + DAY_MS})))
+
+    def states():
+        asyncio.run(service.tidy())
+        return {(found.state, found.code) for found in map(desk.find, (silent, heard, brought))}
+
+    def answers(request, st):
+        with engine.begin() as db:
+            requests.hear(db, DEV, ward_side.CommandAnswer(id=request, st=st), clock.wall_ms)
+
+    clock.advance(DAY_MS / 1000 + 60)
+    assert states() == {("sent", None)}, "an answer may be on its way"
+    clock.advance(600)
+    assert states() == {("expired", "no_answer")}
+    assert "has not answered" in says(desk.find(silent))
+    answers(heard, "waiting_consent")
+    asyncio.run(service.begin(DEV, Announced(brought, "snapshot", 5, "a" * 64, None), "c" * 64))
+    assert (desk.find(brought).state, desk.find(brought).code) == ("running", None)
+    assert (desk.find(heard).state, desk.find(heard).code) == ("waiting", None)
+    clock.advance(21 * DAY_MS / 1000)
+    answers(silent, "running")
+    assert (desk.find(silent).state, desk.find(silent).code) == ("expired", "no_answer"), "three weeks are over"
+    engine.dispose()

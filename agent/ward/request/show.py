@@ -18,7 +18,8 @@ SAYS = {"made": "written down, not sent", "sent": "sent; the device has not answ
         "waiting": "waiting for the household", "running": "agreed to: being packed", "done": "here, and checked",
         "failed": "failed", "refused": "refused", "expired": "came to nothing in time", "cancelled": "cancelled"}
 
-WHY = {"no_consent": "by the household's rule", "refused": "by the household", "lapsed": "nobody there has answered"}
+WHY = {"no_consent": "by the household's rule", "refused": "by the household", "lapsed": "nobody there has answered",
+       "no_answer": "its device has not answered within a day; should it have taken it, its answer still counts"}
 
 
 def table(found: Sequence[PictureRequest]) -> RenderableType:

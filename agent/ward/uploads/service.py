@@ -7,7 +7,7 @@ import weakref
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
 from agent.ward.database import DatabaseFault
-from agent.ward.requests import PictureRequest, PictureRequests
+from agent.ward.requests import NO_ANSWER, PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Checker, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
 from agent.ward.uploads.metrics import IntakeMetrics
@@ -18,6 +18,8 @@ STEPS_MAX = 100             # of one request: nobody fills the database by chang
 AGAIN_S = 60.0              # a check that came to nothing is tried again, if somebody asks
 SOON_S, LATER_S = "2", "60"
 ASIDE_S = 30 * 86_400       # what was refused lies there so long
+UNHEARD = ("made", "sent")
+LATE_MS = 600_000           # after its command has expired, an answer would have come
 IDLE_S = 3 * 86_400         # an upload of which nothing more comes is given up: a weekend without power is no reason
 
 _log = logging.getLogger(__name__)
@@ -113,6 +115,8 @@ class UploadService:
         for request in await asyncio.to_thread(self._requests.open_ones):
             if request.until_ms <= now_ms:
                 await asyncio.to_thread(self._requests.become, request.id, "expired", "intake", now_ms)
+            elif request.state in UNHEARD and request.command_until_ms + LATE_MS <= now_ms:
+                await asyncio.to_thread(self._requests.become, request.id, "expired", "intake", now_ms, code=NO_ANSWER)
             elif request.bytes is not None:
                 coming_n += 1
                 if await asyncio.to_thread(self._spool.size_b, request.id) == request.bytes:
@@ -170,8 +174,12 @@ class UploadService:
             raise UploadRefusal(404, "unknown", "this ward has not asked for that")
         if request.dev != peer:
             raise UploadRefusal(403, "not_yours", "another device was asked for that")
+        now_ms = self._clock.now().wall_ms
+        if not ended and request.code == NO_ANSWER and request.may_go_on(now_ms):
+            await asyncio.to_thread(self._requests.become, request_id, "running", "device", now_ms, "it has come late")
+            return await self._theirs(peer, request_id)
         if not ended and request.state != "done":
-            _demand_open(request, self._clock.now().wall_ms)
+            _demand_open(request, now_ms)
         return request
 
     async def _announced(self, peer: str, request_id: str) -> PictureRequest:
