@@ -178,6 +178,7 @@ def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> str:
         return "nothing: there are no recordings of that time"
     video = f"{length(found.dur_ms)} of video{' with its sound' if sound else ''}, about {size(found.bytes)}"
     end = "; the end of it is still being recorded" if found.recording else ""
+    end += "" if found.sure else "; the clock was not right then: nothing leaves unless that time is found out"
     names = ", ".join(clip.name for clip in found.clips)
     return f"{video}{end}\n{'':{LABEL_N}}{count(len(found.clips), 'clip')}: {names}"
 

@@ -20,11 +20,11 @@ from agent.host.digest import sha256
 from agent.keeper.ledger_writer import LedgerWriter, Signer
 from agent.keeper.ward_name import WardName
 from agent.store import ledger, signing_requests
+from agent.store.clips import reaching_into
 from agent.store.database import transaction
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.describe import describe
-from agent.store.export.find import reaching_into
 from agent.store.export.rows import Signed, rows_of, stretch_after
 from agent.store.export.stream import stream
 from agent.store.folders import Folders

@@ -12,8 +12,8 @@ from agent.core.contract.decisions import EraseSpan, HoldClips, MarkSeen, Releas
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
 from agent.store import erase, events, holds
+from agent.store.clips import reaching_into
 from agent.store.database import transaction
-from agent.store.export.find import reaching_into
 from agent.store.folders import Folders
 from agent.store.holds import HoldError, HoldsFull
 from agent.store.space import Space

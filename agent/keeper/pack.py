@@ -30,6 +30,7 @@ from agent.host.prctl import die_with_parent
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.store import pins, requests
+from agent.store.clips import reaching_into
 from agent.store.database import StoreError, connect, transaction
 from agent.store.decisions import database as decisions
 from agent.store.decisions import decided
@@ -37,7 +38,6 @@ from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.archive import tar
 from agent.store.export.draft import file_draft
-from agent.store.export.find import reaching_into
 from agent.store.export.package import Packer, name
 from agent.store.export.ready import is_growing, signed_until
 from agent.store.export.signature import AskKeeper

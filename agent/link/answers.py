@@ -48,11 +48,19 @@ class AnswerQueue:
                          correlation=ordered.correlation) for ordered, payload in removed]
 
 
-def of_request(request: WardRequest, now: Instant, sent_b: int | None = None) -> wire.Response:
-    """The answer as it stands; `sent_b` bytes are uploaded, where somebody knows better than the card."""
+UNDATED = "undated"
+
+
+def of_request(request: WardRequest, now: Instant, sent_b: int | None = None, undated: bool = False) -> wire.Response:
+    """The answer as it stands; `sent_b` bytes are uploaded, where somebody knows better than the card.
+
+    `undated`: as things are nothing will come of it, because nobody knows when those recordings were made.
+    """
     st, code = OF_REQUESTS.get(request.state, ("failed", request.code))
     if code == "refused" and request.decided_by == "rule":
         code = "no_consent"
+    if undated and st in GOING_ON:
+        code = UNDATED
     open_one, packed = st in GOING_ON, request.state == "packed"
     return wire.Response(
         v=wire.VERSION, id=request.id, st=st, code=code, ts=None if now.clock == "unset" else now.wall_ms,

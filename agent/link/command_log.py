@@ -9,9 +9,10 @@ from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
 from agent.link.answers import is_final, of_request, of_update, state
 from agent.link.verdict import CommandRefused, Outcome
-from agent.store import commands, outbox, requests, updates
+from agent.store import clips, commands, outbox, requests, updates
 from agent.store.commands import Ordered
 from agent.store.database import transaction
+from agent.store.requests import WardRequest
 from agent.store.updates import UpdateOrder
 
 
@@ -54,7 +55,7 @@ def follow(db: sqlite3.Connection, now: Instant) -> list[tuple[Ordered, bytes]]:
     news = []
     for each in commands.going_on(db):
         request = requests.find(db, each.id)
-        if request and (told := of_request(request, now)).st != state(each.answer):
+        if request and (told := _of_request(db, request, now)).st != state(each.answer):
             news.append((each, _put(db, each, told, now)))
     return news
 
@@ -69,9 +70,17 @@ def follow_update(db: sqlite3.Connection, order: UpdateOrder, now: Instant) -> l
 def _standing(db: sqlite3.Connection, command_id: str, now: Instant) -> wire.Response | None:
     """The answer to a command of which something has come that goes on by itself."""
     if request := requests.find(db, command_id):
-        return of_request(request, now)
+        return _of_request(db, request, now)
     order = updates.read(db)
     return of_update(order, now) if order and order.id == command_id else None
+
+
+def _of_request(db: sqlite3.Connection, request: WardRequest, now: Instant) -> wire.Response:
+    """The same, before and after the household has decided told if its recordings can't be dated."""
+    begin_ms, end_ms = request.begin_ms, request.end_ms
+    undated = (request.state in ("waiting", "approved") and begin_ms is not None and end_ms is not None
+               and not clips.are_dated(db, request.camera, begin_ms, end_ms))
+    return of_request(request, now, undated=undated)
 
 
 def got(db: sqlite3.Connection, command_id: str) -> None:

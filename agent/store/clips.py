@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
+from agent.store import boots
 from agent.store.boots import DATED, SURE
 
 PAGE_N = 500                # rows that are fetched at a time
 FINISHED = "state IN ('done', 'recovered')"
+LONGEST_MS = 3_600_000      # clips are far shorter
+NEAR = boots.NEAR.format(t="clip", which="state IN ('open', 'done', 'recovered')")
 UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
 COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
            " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
@@ -217,3 +220,17 @@ def forget_deleted(db: sqlite3.Connection, keep_n: int) -> int:
     for table in ("event_clip", "hold"):
         db.execute(f"DELETE FROM {table} WHERE clip IN ({forgotten})", (last["seq"],))
     return db.execute(f"DELETE FROM clip WHERE {gone} AND seq <= ?", (last["seq"],)).rowcount
+
+
+def reaching_into(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> list[Clip]:
+    """The camera's clips with footage between these wall times, in the order of recording, open ones among them."""
+    rows = db.execute(
+        f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE seq IN ({NEAR})) "
+        "WHERE wall_ms < :end AND (dur_ms IS NULL OR wall_ms + dur_ms > :begin) ORDER BY seq",
+        {"camera": camera, "begin": begin_ms, "end": end_ms, "longest": LONGEST_MS})
+    return [Clip(**row) for row in rows]
+
+
+def are_dated(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> bool:
+    """Whether the clock was right, or has been found out since, in all the camera's recordings of that time."""
+    return all(boots.is_sure(db, clip.boot, clip.clock) for clip in reaching_into(db, camera, begin_ms, end_ms))

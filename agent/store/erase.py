@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from agent.host.clock import Instant
 from agent.store import events, holds
-from agent.store.clips import UNFINISHED, Clip
+from agent.store.clips import UNFINISHED, Clip, reaching_into
 from agent.store.database import transaction
 from agent.store.decisions import condemned
-from agent.store.export.find import cameras, reaching_into
+from agent.store.export.find import cameras
 
 WHY = "erased"
 BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long

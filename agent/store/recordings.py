@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from agent.core.household.day_lane import Absent, Recorded, WallSpan
 from agent.store.boots import NEAR, Dates
-from agent.store.export.find import LONGEST_MS
+from agent.store.clips import LONGEST_MS
 
 UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
 KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"

@@ -204,7 +204,7 @@ def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: 
     changes = {"told_n": answer.request, "sent_b": answer.sent_b, "total_b": answer.total_b}
     told_now: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     if state != known.state:
-        code = None if state in OPEN else answer.code
+        code = answer.code              # of one that goes on: what stands in its way
         _become(db, answer.id, state, "device", now_ms, answer.code, told_now | {"code": code})
     elif told_now:
         db.execute(sql.update(_request).where(_request.c.id == answer.id).values(told_now))

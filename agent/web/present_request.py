@@ -134,5 +134,6 @@ def _leaves(request: WardRequest, footage: ExportPreview, sound: bool, said: Pag
         return said("requests.nothing")
     told = said("requests.video", length=said.span(footage.dur_ms), size=said.size(footage.bytes),
                 clips=len(footage.clips))
-    more = [said(f"requests.{key}") for key, holds in (("sound", sound), ("recording", footage.recording)) if holds]
+    more = [said(f"requests.{key}") for key, holds in (
+        ("sound", sound), ("recording", footage.recording), ("undated", not footage.sure)) if holds]
     return " ".join([told, *more])

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from agent.store import clips, events, retention_queries
+from agent.store.clips import reaching_into
 from agent.store.database import transaction
-from agent.store.export.find import reaching_into
 from tests.conftest import HandClock
 
 MANY_N = 3000

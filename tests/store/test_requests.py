@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from agent.host.clock import Instant
-from agent.store import boots, requests
+from agent.link.command_log import follow
+from agent.store import boots, clips, commands, requests
+from agent.store.commands import Ordered
 from agent.store.database import transaction
 from agent.store.decisions import decided
 from agent.store.requests import WAITING_MAX, RequestError
@@ -128,3 +130,17 @@ def test_more_than_any_ward_needs_is_not_taken(store):
     with pytest.raises(RequestError, match="open already"):
         insert(store, now=NOW)
     assert len(requests.newest(store, 100)) == WAITING_MAX
+
+
+@pytest.mark.parametrize(("clock", "code"), [("saved", "undated"), ("ntp", None)])
+def test_the_ward_hears_before_the_household_agrees_that_nothing_will_come_of_it(store, clock, code):
+    asked = ask(store, now=NOW)
+    with transaction(store):
+        start = replace(NOW, boot="0ld0b007", wall_ms=asked.begin_ms + 1000, clock=clock)
+        seq, _ = clips.open_row(store, asked.camera, "continuous", start, "h264", 640, 360)
+        clips.finish(store, seq, "done", 60_000, 1, 900)
+        commands.add(store, Ordered(asked.id, "clip.export", "ops", "accepted", b'{"st":"accepted"}', True, "ops", None,
+                                    NOW))
+    [(_, answer)] = follow(store, NOW)
+    told = json.loads(answer)
+    assert (told["st"], told.get("code"), told["request"]) == ("waiting_consent", code, asked.n)

@@ -341,19 +341,20 @@ def test_one_whose_device_stays_silent_ends_with_its_command_and_a_late_answer_s
         asyncio.run(service.tidy())
         return {(found.state, found.code) for found in map(desk.find, (silent, heard, brought))}
 
-    def answers(request, st):
+    def answers(request, st, code=None):
         with engine.begin() as db:
-            requests.hear(db, DEV, ward_side.CommandAnswer(id=request, st=st), clock.wall_ms)
+            requests.hear(db, DEV, ward_side.CommandAnswer(id=request, st=st, code=code), clock.wall_ms)
 
     clock.advance(DAY_MS / 1000 + 60)
     assert states() == {("sent", None)}, "an answer may be on its way"
     clock.advance(600)
     assert states() == {("expired", "no_answer")}
     assert "has not answered" in says(desk.find(silent))
-    answers(heard, "waiting_consent")
+    answers(heard, "waiting_consent", "undated")
     asyncio.run(service.begin(DEV, Announced(brought, "snapshot", 5, "a" * 64, None), "c" * 64))
     assert (desk.find(brought).state, desk.find(brought).code) == ("running", None)
-    assert (desk.find(heard).state, desk.find(heard).code) == ("waiting", None)
+    assert (desk.find(heard).state, desk.find(heard).code) == ("waiting", "undated")
+    assert "clock was not right" in says(desk.find(heard))
     clock.advance(21 * DAY_MS / 1000)
     answers(silent, "running")
     assert (desk.find(silent).state, desk.find(silent).code) == ("expired", "no_answer"), "three weeks are over"

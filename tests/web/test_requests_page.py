@@ -3,6 +3,7 @@ import html
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,18 @@ def test_who_asks_and_what_would_leave_is_on_the_page_before_the_buttons(house, 
     shown = house.get("/requests/1/approve?lang=en").text
     (address,) = re.findall(r'<video controls playsinline preload="metadata" src="([^"]+)"', shown)
     assert house.get(html.unescape(address)).status == 200 and "Exactly this would leave" in shown
+
+
+def test_that_nothing_will_come_of_it_is_said_before_anybody_agrees(house, db):
+    """The clock was only saved over a power cut: nobody can say which time the recording shows."""
+    now = replace(SystemClock().now(), boot="0ld0b007", clock="saved")
+    happen(house.folders, now)
+    asked = ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
+    for page in ("/requests", f"/requests/{asked.n}/approve"):
+        assert "clock was not right then" in house.get(f"{page}?lang=en").text
+        assert "đồng hồ của máy chưa đúng giờ" in house.get(f"{page}?lang=vi").text
+    house.post("/requests", f"n={asked.n}&do=approve&digest={asked.digest}")
+    assert requests.find(db, asked.id).state == "approved", "it is let be all the same"
 
 
 def test_a_tap_decides_and_can_take_an_approval_back(house, db):

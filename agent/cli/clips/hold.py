@@ -15,9 +15,9 @@ from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant, SystemClock
 from agent.store import clips
 from agent.store import holds as kept
-from agent.store.clips import Clip
+from agent.store.clips import Clip, reaching_into
 from agent.store.database import StoreError
-from agent.store.export.find import cameras, reaching_into
+from agent.store.export.find import cameras
 from agent.store.holds import Hold, HoldError
 from agent.store.space import Space
 

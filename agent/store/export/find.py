@@ -1,4 +1,4 @@
-"""Which clips reach into a range of time, and where each lies on the line of time that they share.
+"""Where clips lie on the line of time that they share, and of which cameras there are any.
 
 The line is the wall clock's, in microseconds. Within a start of the machine its monotonic clock says how far apart
 clips are; from one start to the next the wall clock does, and never back into what was recorded before.
@@ -6,22 +6,10 @@ clips are; from one start to the next the wall clock does, and never back into w
 import sqlite3
 from collections.abc import Sequence
 
-from agent.store import boots
 from agent.store.clips import COLUMNS, Clip
 
 LOST = "lost"               # the boot of clips whose rows were lost: each stands alone
 SEEN = "camera = :camera AND state IN ('open', 'done', 'recovered')"
-LONGEST_MS = 3_600_000      # clips are far shorter
-NEAR = boots.NEAR.format(t="clip", which="state IN ('open', 'done', 'recovered')")
-
-
-def reaching_into(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> list[Clip]:
-    """The camera's clips with footage between these wall times, in the order of recording, open ones among them."""
-    rows = db.execute(
-        f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE seq IN ({NEAR})) "
-        "WHERE wall_ms < :end AND (dur_ms IS NULL OR wall_ms + dur_ms > :begin) ORDER BY seq",
-        {"camera": camera, "begin": begin_ms, "end": end_ms, "longest": LONGEST_MS})
-    return [Clip(**row) for row in rows]
 
 
 def recorded_ms(db: sqlite3.Connection, camera: str) -> tuple[int, int] | None:

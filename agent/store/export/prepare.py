@@ -11,11 +11,11 @@ from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import Mp4Head, read_head
 from agent.store import boots
-from agent.store.clips import Clip
+from agent.store.clips import Clip, reaching_into
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export.errors import ExportError, NothingRecorded, spell
 from agent.store.export.files import ClipFiles
-from agent.store.export.find import cameras, places_us, reaching_into, recorded_ms
+from agent.store.export.find import cameras, places_us, recorded_ms
 from agent.store.folders import Folders
 
 GAP_US = 100_000            # less is no gap to anybody who watches

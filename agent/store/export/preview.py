@@ -2,8 +2,8 @@
 import sqlite3
 from dataclasses import dataclass
 
-from agent.store.clips import Clip
-from agent.store.export.find import reaching_into
+from agent.store import boots
+from agent.store.clips import Clip, reaching_into
 from agent.store.requests import WardRequest
 
 
@@ -15,6 +15,7 @@ class ExportPreview:
     dur_ms: int                 # of the footage in the time that is asked for
     bytes: int                  # about: as the clips' sizes go
     recording: bool             # some of it is still being recorded
+    sure: bool = True           # the clock was right then, or its error is known: else nothing can leave
 
     @property
     def empty(self) -> bool:
@@ -29,7 +30,8 @@ def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
     found = reaching_into(db, request.camera, request.begin_ms, request.end_ms)
     shares = [_share(clip, request.begin_ms, request.end_ms) for clip in found]
     return ExportPreview(found, sum(dur_ms for dur_ms, _ in shares), sum(size_b for _, size_b in shares),
-                         any(clip.state == "open" for clip in found))
+                         any(clip.state == "open" for clip in found),
+                         all(boots.is_sure(db, clip.boot, clip.clock) for clip in found))
 
 
 def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from agent.host.clock import Instant
+from agent.store.clips import reaching_into
 from agent.store.export.errors import ExportError, spell
-from agent.store.export.find import reaching_into
 from agent.store.export.signature import NO_KEEPER
 
 PATIENCE_S = 20.0               # for the keeper to sign a clip that has just ended

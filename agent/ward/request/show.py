@@ -19,6 +19,7 @@ SAYS = {"made": "written down, not sent", "sent": "sent; the device has not answ
         "failed": "failed", "refused": "refused", "expired": "came to nothing in time", "cancelled": "cancelled"}
 
 WHY = {"no_consent": "by the household's rule", "refused": "by the household", "lapsed": "nobody there has answered",
+       "undated": "its recorder's clock was not right then, and nothing comes of it unless that time is found out",
        "no_answer": "its device has not answered within a day; should it have taken it, its answer still counts"}
 
 
