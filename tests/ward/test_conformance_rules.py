@@ -109,6 +109,10 @@ BREAKS = {
         **report, "seq": report["seq"] - 1}, lambda each: each.at_s > 80),
     "health.seq": lambda look: edited(look, "health", set_to(seq=41), near(50.0)),
     "health.units": lambda look: edited(look, "health", set_to(cpu_pct=250.0), near(50.0)),
+    "health.plausible": lambda look: edited(look, "health", set_to(soc_temp_c=142.0), near(50.0)),
+    "health.clock": lambda look: edited(look, "health", lambda report: {**report, "ts": report["ts"] - 3_600_000},
+                                        near(50.0)),
+    "secrets": lambda look: edited(look, "health", set_to(wifi_password="hunter2"), near(50.0)),
     "health.boot": lambda look: edited(look, "health", set_to(boot="0therb00t"), near(50.0)),
     "evt.envelope": lambda look: edited(look, "evt", set_to(type="cam.clip.v1"), near(1.22)),
     "evt.time": lambda look: edited(look, "evt", lacking("time"), near(1.22)),
@@ -193,6 +197,16 @@ def failed(all_rules, look):
 def test_whoever_keeps_the_contract_passes_every_rule():
     assert {each.verdict for each in judge(RULES, DEVICE)} == {each.verdict for each in judge(rules(), SUBSCRIBER)} == {
         "pass"}
+
+
+@pytest.mark.parametrize(("told", "place"), [
+    ({"wifi_password": "hunter2"}, "wifi_password"), ({"roles": {"apiKey": "hunter2"}}, "roles.apiKey"),
+    ({"cond": [{"code": "x", "sev": "warn", "unit": "rtsp://admin:hunter2@10.0.0.7/1"}]}, "cond[0].unit"),
+    ({"note": "the password: hunter2"}, "note"), ({"note": "-----BEGIN EC PRIVATE KEY-----hunter2"}, "note")])
+def test_a_secret_is_named_by_its_place_and_never_shown(told, place):
+    [finding] = [each for each in judge(RULES, edited(DEVICE, "health", set_to(**told), near(50.0)))
+                 if each.rule == "secrets"]
+    assert finding.verdict == "fail" and finding.wrong == [f"health: {place}"]
 
 
 def test_of_whom_nothing_is_heard_is_not_said_that_all_is_well():
