@@ -1,4 +1,6 @@
-"""When a device was last over its share, and of what: written by ingest and intake, for `taimat ward watch`."""
+"""When a device was last over its share, and of what, or sent what was not taken: written by ingest and intake, for
+`taimat ward watch`.
+"""
 from collections import defaultdict
 from collections.abc import Iterable
 

@@ -27,7 +27,7 @@ from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, Told, Up
-from agent.ward import settings
+from agent.ward import certificates, settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import DeviceCache
 from agent.ward.echo import Echo
@@ -110,7 +110,9 @@ class Ingest:
             self._look()
         if now_mono_s >= self._tidy_mono_s:
             self._tidy_mono_s = now_mono_s + TIDY_EVERY_S
-            self._cache.forget_history(self._clock.now().wall_ms - self._own.database.health_days * DAY_MS)
+            now_ms = self._clock.now().wall_ms
+            self._cache.forget_history(now_ms - self._own.database.health_days * DAY_MS)
+            self._metrics.ending.set(certificates.ending_n(self._cache.devices.values(), now_ms))
         if now_mono_s >= self._prune_mono_s and not self._cache.waiting_n:
             self._prune(now_mono_s)
 

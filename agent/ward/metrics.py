@@ -3,10 +3,13 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
+from agent.core.contract.wire import ward_side
 from agent.ward.presence import State
 
 KINDS = frozenset(("motion", "clip", "tamper", "storage", "camera", "clock", "consent", "config", "command", "security",
                    "gap", "health_hist"))
+# Figures begin at 0: what is there only after the first time can't ring for the first time.
+REASONS = (*ward_side.REASONS, "strange_topic", "too_many_devices", "fault", "seq_reused", "over_rate", "over_room")
 STATES: tuple[State, ...] = ("online", "stale", "offline", "never-seen", "maintenance")
 COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
@@ -31,6 +34,8 @@ class ReceptionMetrics:
         """All at zero, in this registry."""
         self.messages = Counter("taimat_ward_messages", "Messages taken, by topic", ["what"], registry=own)
         self.bad = Counter("taimat_ward_bad_messages", "Messages not taken, by reason", ["code"], registry=own)
+        for reason in REASONS:
+            self.bad.labels(reason)
         self.zombies = Counter("taimat_ward_zombies", "Statuses of connections that had been replaced", registry=own)
         self.events = Counter("taimat_ward_events", "Events committed, by kind", ["kind"], registry=own)
         self.repeated = Counter("taimat_ward_repeated_events", "Events that were there already", registry=own)
@@ -59,6 +64,8 @@ class IngestMetrics:
         self.missing = Gauge("taimat_ward_missing_events", "Events that were announced by later ones", registry=own)
         self.over_share = Gauge("taimat_ward_over_share_devices", "Devices that sent more than is taken of one, in the "
                                 "last ten minutes", registry=own)
+        self.ending = Gauge("taimat_ward_certificates_ending_devices", "Devices whose certificate ends within 30 days, "
+                            "or has ended", registry=own)
         self.connected = Gauge("taimat_ward_connected", "1: the broker has us", registry=own)
         self.database_up = Gauge("taimat_ward_database_up", "1: the database takes commits", registry=own)
         for state in STATES:

@@ -169,6 +169,9 @@ class Reception:
         """Count it. An event whose seq is known is refused for good: its device sets it aside, and reports it."""
         self._metrics.bad.labels(code).inc()
         _log.warning("%s: a message on %.120r was not taken: %s", dev or "somebody", topic, code)
+        if dev and self._quota.is_news(dev, "not_taken", self._clock.mono_s(), EXCESS_EVERY_S):
+            self._cache.remember_excess(dev, "not_taken", self._clock.now().wall_ms)
+            self._wait()
         if dev and seq is not None:
             self._metrics.rejected.inc()
             self.receipts.reject(dev, seq, code)

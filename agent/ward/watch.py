@@ -21,7 +21,7 @@ from rich.text import Text
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.contract.wire import ward_side
-from agent.ward import excess, settings
+from agent.ward import certificates, excess, settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
 from agent.ward.presence import DevicePresence, State, presence
@@ -67,9 +67,11 @@ def line(device: DeviceRecord, now_ms: int, maintained: bool = False, overs: Seq
     birth, health = _read(ward_side.Birth, device.birth), _read(ward_side.Health, device.health)
     if birth and "health" in birth.withheld:
         health = None               # what is known of it is of before
+    left = certificates.left_days(birth.cert_not_after, now_ms) if birth else None
+    own = [*overs, *([] if left is None else [f"cert_ends ({left} d)"])]
     return WatchLine(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                      site=birth.site if birth else None, agent=birth.agent if birth else None,
-                     cond=[*overs, *(_condition(each) for each in health.cond)] if health else list(overs),
+                     cond=[*own, *(_condition(each) for each in health.cond)] if health else own,
                      outbox_n=health.outbox_n if health else None, health_ms=device.health_ms,
                      event_kind=device.event_kind, event_ms=device.event_ms,
                      missing_n=sum(gap.last - gap.first + 1 for gap in device.reach.gaps) or None)

@@ -1,11 +1,18 @@
 """Dashboard and alerts name only figures that ingest, forwarder and intake really have, and all that they have."""
+import inspect
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from agent.core.contract.wire import ward_side
+from agent.ward import reception
+from agent.ward.metrics import IngestMetrics
+from agent.ward.uploads import check, checker
 from agent.ward.uploads.metrics import IntakeMetrics
 from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES
@@ -20,6 +27,23 @@ FIGURE = re.compile(r"\btaimat_\w+")
 QUERIES = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
 PLUMBING = re.compile(r"_process_(virtual|start|open|max)")
 WIDTH = 24
+RINGING = '''
+rule_files: [alerts.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'taimat_ward_intake_refused_total{ward="w07", code="does_not_hold"}', values: "0x30 1x90"}
+      - {series: 'taimat_ward_intake_refused_total{ward="w08", code="does_not_hold"}', values: "0x120"}
+      - {series: 'taimat_ward_certificates_ending_devices{ward="w07"}', values: "0x30 2x200"}
+    promql_expr_test:
+      - {expr: 'count(ALERTS{alertname="TaimatUploadDoesNotHold", alertstate="firing"})', eval_time: 35m, exp_samples: [
+          {value: 1}]}
+      - {expr: 'count(ALERTS{alertname="TaimatUploadDoesNotHold", alertstate="firing"})', eval_time: 110m}
+      - {expr: 'count(ALERTS{alertname="TaimatDeviceCertificatesEnd", alertstate="firing"})', eval_time: 60m}
+      - {expr: 'count(ALERTS{alertname="TaimatDeviceCertificatesEnd", alertstate="firing"})', eval_time: 100m,
+         exp_samples: [{value: 1}]}
+'''
 
 
 def stem(name):
@@ -70,6 +94,33 @@ def test_the_dashboard_has_what_grafana_asks_of_one():
     taken = [(x, y) for panel in BOARD["panels"] for place in [panel["gridPos"]]
              for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
     assert len(set(taken)) == len(taken) and max(x for x, _ in taken) < WIDTH, "no panel lies over another"
+
+
+def test_an_alert_can_ring_at_the_first_time():
+    """Prometheus sees no increase of a figure that was not there before: each reason is told as 0 from the start."""
+    told = generate_latest(IntakeMetrics("").registry).decode()
+    for code in {*re.findall(r'Unfit\("(\w+)"', inspect.getsource(check)),
+                 *re.findall(r'UploadVerdict\(code="(\w+)"', inspect.getsource(check) + inspect.getsource(checker))}:
+        assert f'taimat_ward_intake_refused_total{{code="{code}"}} 0.0' in told
+    told = generate_latest(IngestMetrics().registry).decode()
+    for code in {*re.findall(r'Unacceptable\("(\w+)"', inspect.getsource(ward_side)),
+                 *re.findall(r'_refuse\("(\w+)"', inspect.getsource(reception))}:
+        assert f'taimat_ward_bad_messages_total{{code="{code}"}} 0.0' in told
+
+
+def test_prometheus_loads_the_alerts_from_where_the_guide_puts_them():
+    [place] = yaml.safe_load((FILES / "prometheus.yml").read_text())["rule_files"]
+    assert f"| `alerts.yml` | `{place}` |" in (FILES / "README.md").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool: apt install prometheus")
+def test_prometheus_takes_the_alerts_and_they_ring(tmp_path):
+    """By its own tool: an upload that is refused, and a device whose certificate ends, ring the first time."""
+    shutil.copy(FILES / "alerts.yml", tmp_path)
+    (tmp_path / "test.yml").write_text(RINGING)
+    for words in (("check", "rules", "alerts.yml"), ("test", "rules", "test.yml")):
+        ran = subprocess.run(["promtool", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_each_alert_says_what_to_do():

@@ -5,6 +5,11 @@ from cryptography import x509
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from agent.ward.metrics import serve
+from agent.ward.uploads.headers import KINDS
+
+# Why an upload is refused: figures begin at 0, else the first one would not ring.
+CODES = ("hash_differs", "not_a_picture", "not_an_export", "manifest_differs", "does_not_hold", "other_device",
+         "other_wish", "uncheckable")
 
 
 class IntakeMetrics:
@@ -18,6 +23,10 @@ class IntakeMetrics:
         self.taken_b = Counter("taimat_ward_intake_bytes", "Bytes of pieces taken", registry=own)
         self.kept = Counter("taimat_ward_intake_kept", "Uploads that hold, by kind", ["kind"], registry=own)
         self.refused = Counter("taimat_ward_intake_refused", "Uploads that do not, by reason", ["code"], registry=own)
+        for kind in KINDS:
+            self.kept.labels(kind)
+        for code in CODES:
+            self.refused.labels(code)
         self.over_share = Counter("taimat_ward_intake_over_share", "Announcements beyond what one device may announce",
                                   registry=own)
         self.free_b = Gauge("taimat_ward_intake_free_bytes", "Free on the disk of the exports", registry=own)

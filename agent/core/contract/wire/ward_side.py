@@ -26,6 +26,9 @@ Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,64}\Z")]
 Clock = Literal["unset", "saved", "rtc", "ntp"]
 
 
+REASONS = ("too_large", "too_deep", "schema", "not_json", "id")
+
+
 class Unacceptable(Exception):
     """The payload does not fit its topic. `code` is the reason, `seq` the event's, where it can be read."""
 
