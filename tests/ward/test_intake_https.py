@@ -292,6 +292,36 @@ def test_who_is_revoked_is_out_at_once(tmp_path):
         assert intake.stop() < 5
 
 
+def test_who_is_revoked_in_the_middle_of_a_piece_is_cut_off_within_seconds(tmp_path):
+    """It sends a byte now and then, which would keep the connection for ten minutes."""
+    with Intake(tmp_path) as intake:
+        request = intake.ask("snapshot")
+        intake.device().announce(request, PICTURE)
+        with connected(intake, DEV) as piece:
+            piece.settimeout(HANG_S)
+            piece.sendall(f"PATCH /exports/{request} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\n"
+                          f"Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\n"
+                          f"Content-Length: {len(PICTURE.data)}\r\n\r\n".encode() + PICTURE.data[:100])
+            intake.authority.revoke(intake.certificates[DEV][0])
+            intake.proxy.reload()
+            with Stopwatch() as watch:
+                until(lambda: cut_off(piece))
+        assert watch.fair_s < 5 and watch.wall_s < 9, "a timer of 4 s, however busy the machine is"
+        assert intake.requests.find(request).state == "sent"
+        assert intake.device(NEIGHBOUR).says("OPTIONS", "/exports")[0] == 204
+        assert intake.device().says("OPTIONS", "/exports")[0] == 400
+
+
+def cut_off(piece) -> bool:
+    """Send one byte more; whether nobody is there any more to have it."""
+    time.sleep(0.2)
+    try:
+        piece.sendall(b"x")
+    except OSError:
+        return True
+    return False
+
+
 def test_a_list_of_the_revoked_that_has_run_out_lets_nobody_in(tmp_path):
     with Intake(tmp_path) as intake:
         until_s = intake.figures()["taimat_ward_intake_crl_until_seconds"]
