@@ -21,7 +21,7 @@ class RateLimit:
 
 
 @dataclass(slots=True)
-class Pace:
+class BurstLimit:
     """At most `burst_n` in a row, and one each `every_s` for good."""
 
     burst_n: int

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from agent.core.rate import Pace
+from agent.core.rate import BurstLimit
 from agent.host.clock import Clock
 
 GOOD, UNKNOWN_KEY, BAD = 0, 10, 11      # verdicts, a byte each
@@ -49,7 +49,7 @@ class Verifier:
         """`key_file` is a PEM file with the ward's public keys, "" means that there is none; `kept` has their changes.
         """
         self._key_file, self._kept, self._clock, self._chance = key_file, kept, clock, chance
-        self._pace = Pace(AT_ONCE_N, EVERY_S)
+        self._pace = BurstLimit(AT_ONCE_N, EVERY_S)
         self._waiting: list[_Waiting] = []
         self._batch: list[_Waiting] = []
         self._process: subprocess.Popen[bytes] | None = None
