@@ -29,7 +29,7 @@ class EnrolmentView:
     called: str                 # the ward
     known: bool                 # the recorder is enrolled there
     trouble: str                # "": none
-    tone: Literal["idle", "bad"]
+    tone: Literal["idle", "warn"]
     until: str
 
 
@@ -52,7 +52,7 @@ def enrolment_view(found: Enrolment, ward: str, now_wall_ms: int, said: PageWord
         trouble = said(f"enrolment.{_kind(state)}", ward=state.ward)
     until = said("enrolment.until", day=said.day(found.until_ms, now_wall_ms)) if found.until_ms is not None else ""
     return EnrolmentView(found.ward or said("sharing.ward", ward=ward), bool(found.ward), trouble,
-                         "bad" if state and state.step == "refused" else "idle", until)
+                         "warn" if state and state.step == "refused" else "idle", until)
 
 
 def _kind(state: EnrolState) -> str:

@@ -85,7 +85,7 @@ def test_an_enrolled_recorder_names_its_ward_and_what_that_was_told(open_house, 
     out = open_house(Ward(ward="w07", host=WARD.host, cert=str(cert), key=str(key)))
     page = out.get("/sharing").text
     assert "You have not joined Phường Bến Nghé" in page and "camera, memory card, clock and network" in page
-    assert "Join Phường Bến Nghé" in out.get("/sharing/join").text and "What would it mean to join Phường" in page
+    assert "Join Phường Bến Nghé" in out.get("/sharing/join").text and "What would joining mean?" in page
     joined = open_house(msgspec.structs.replace(WARD, cert=str(cert), key=str(key)))
     page = joined.get("/sharing").text
     assert "You are in Phường Bến Nghé" in page and "a certificate, which holds until" in page

@@ -12,6 +12,7 @@ import segno
 
 from agent.cli.card.boot_partition import CODE
 from agent.core.card import config_judge, network_judge, packages, user_data_judge
+from agent.core.card.boot_block import with_sensor
 from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, code_from, grouped
 from agent.host.files import sync_folder, write_durably
@@ -19,7 +20,7 @@ from agent.host.files import sync_folder, write_durably
 # Where the three files come from: the checkout, or a package of a recorder's or a ward's.
 TEMPLATES = (Path(__file__).parents[3] / "firmware_cfg" / "card", Path("/usr/share/taimat-board/card"),
              Path("/usr/share/taimat-ward/card"))
-WRITTEN = (user_data_judge.FILE, network_judge.FILE, user_data_judge.META_FILE, CODE)
+WRITTEN = (config_judge.FILE, user_data_judge.FILE, network_judge.FILE, user_data_judge.META_FILE, CODE)
 READABLE = 0o644
 LABEL = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 220" width="62mm" height="22mm"
  font-family="sans-serif"><rect width="620" height="220" fill="white"/>
@@ -46,6 +47,10 @@ def fill(card: Path, wanted: CardSettings, debs: Sequence[Path], code: str = "")
     """
     if not (card / config_judge.FILE).is_file():
         raise FileNotFoundError(f"{card} has no {config_judge.FILE}, so it is no first partition of a flashed card")
+    if wanted.sensor:
+        config = card / config_judge.FILE
+        text = config.read_text(encoding="utf-8")
+        write_durably(config, with_sensor(text, wanted.sensor).encode(), READABLE)
     code = code or grouped(code_from(os.urandom(CODE_RANDOM_B)))
     for name, text in _texts(templates(), wanted):
         write_durably(card / name, text.encode(), READABLE)

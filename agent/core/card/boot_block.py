@@ -67,6 +67,14 @@ def removed(config: str, cmdline: str) -> tuple[str, str]:
     return config[:block.start()] + config[block.end():], first + newline + more
 
 
+def with_sensor(config: str, sensor: str) -> str:
+    """config.txt with the driver of a camera sensor that the board does not find by itself; once, however often."""
+    if re.search(rf"(?m)^dtoverlay={re.escape(sensor)}\b", config):
+        return config
+    by_hand = re.sub(r"(?m)^camera_auto_detect=1$", "camera_auto_detect=0", config)
+    return f"{_ended(by_hand)}\n[all]\ndtoverlay={sensor}\ndtoverlay=\n"
+
+
 def _has_default(board: str, config: str) -> bool:
     """Whether the board loads the display's overlay, and nobody has chosen a size of camera memory for it."""
     all_settings = settings(config)
