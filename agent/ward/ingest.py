@@ -28,6 +28,7 @@ from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, Told, Up
 from agent.ward import certificates, settings
+from agent.ward.authority.ends import CertificateEnds
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import DeviceCache
 from agent.ward.echo import Echo
@@ -258,6 +259,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
     tempo, metrics = tempo or IngestTempo(), IngestMetrics()
     quota = Quota(own.database.device_mb * MB, bounded=not own.ward.wards)
     if own.metrics.enabled:
+        metrics.registry.register(CertificateEnds(own.ward.cert, own.authority.ca))
         metrics.serve(own.metrics.listen, own.metrics.port)
     notify("READY=1")
     while not stop.is_set():

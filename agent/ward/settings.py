@@ -189,7 +189,7 @@ def load(path: Path) -> Settings:
     try:
         return _handed(parse(read_text(path), str(path)))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; make one with: taimat ward init --config {path}") from error
+        raise ConfigError(f"{path}: {error.strerror}; make one with: taimat ward init") from error
 
 
 def _handed(settings: Settings) -> Settings:

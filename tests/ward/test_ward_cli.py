@@ -8,25 +8,26 @@ import pytest
 
 from agent.cli.ward import part
 from tests.cli.cli import REPO, environment, taimat
-from tests.rigs.broker import Broker
+from tests.rigs.broker import Broker, Tls
 from tests.rigs.wait import HANG_S, free_port
 
 
 def test_from_the_first_file_to_the_table(tmp_path):
-    config = tmp_path / "ward.toml"
-    made = taimat(tmp_path, "ward", "init", "--config", config)
-    assert made.returncode == 0 and "taimat ward ingest --config" in made.stdout
-    with Broker(tmp_path / "broker") as broker:
+    (tmp_path / "passphrase").write_text("five words of no kin\n")
+    made = taimat(tmp_path, "ward", "init", "--prefix", tmp_path, "--name", "Phường 7", "--ward", "w07", "--host",
+                  "localhost", "--passphrase-file", tmp_path / "passphrase")
+    assert made.returncode == 0 and "sudo taimat ward doctor" in made.stdout, made.stderr
+    config, keys = tmp_path / "etc/taimat-ward/ward.toml", tmp_path / "etc/taimat-ward/keys"
+    tls = Tls(keys.parent / "public/ca.pem", keys / "broker.pem", keys / "broker.key", keys.parent / "public/ca.pem")
+    with Broker(tmp_path / "broker", tls=tls) as broker:
         text = config.read_text()
-        for theirs, ours in (
-                ('"w00"', '"w07"'), ('"localhost"', '"127.0.0.1"'), ("8883", broker.port), ("9464", free_port()),
-                ("tls = true", "tls = false"), ("/var/lib/taimat-ward", tmp_path)):
+        for theirs, ours in (("8883", broker.port), ("9464", free_port())):
             assert theirs in text
             text = text.replace(theirs, str(ours))
         config.write_text(text)
         command = [sys.executable, "-m", "agent", "ward", "ingest", "--config", config]
         ingest = subprocess.Popen(command, cwd=REPO, env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
-        assert "connected to 127.0.0.1" in ingest.stderr.readline()
+        assert "connected to localhost" in ingest.stderr.readline()
         shown = taimat(tmp_path, "ward", "watch", "--once", "--config", config)
         assert (shown.returncode, shown.stdout) == (0, "")
         ingest.send_signal(signal.SIGTERM)

@@ -1,5 +1,4 @@
 """The ward's configuration: what is written for a start is valid and whole, each mistake has its line and remedy."""
-import re
 import tomllib
 
 import msgspec
@@ -52,7 +51,7 @@ def test_a_first_file_is_written_once(tmp_path, capsys):
 
 
 def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
-    with pytest.raises(ConfigError, match=re.escape(f"make one with: taimat ward init --config {tmp_path}")):
+    with pytest.raises(ConfigError, match="make one with: taimat ward init"):
         load(tmp_path / "ward.toml")
 
 

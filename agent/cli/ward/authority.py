@@ -2,15 +2,105 @@
 
 They are run by root on the ward's machine, now and then; the others are services, or belong to the desk.
 """
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from agent.cli.options import Force
+from agent.cli.options import Json
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer()
+rotate_app = typer.Typer(no_args_is_help=True, help="Have a new CA or a new command key in place of the present one.")
+app.add_typer(rotate_app, name="rotate")
+
+Name = Annotated[str, typer.Option(
+    "--name", metavar="TEXT", show_default=False, help='The ward, as people call it: "Phường Bến Nghé".')]
+WardName = Annotated[str, typer.Option(
+    "--ward", metavar="NAME", show_default=False, help="The ward, as topics name it: w07.")]
+Host = Annotated[str, typer.Option(
+    "--host", metavar="HOST", show_default=False, help="The name or address by which devices find this machine.")]
+Token = Annotated[str, typer.Option(
+    "--token", metavar="URL", show_default=False,
+    help="The root's key is on a token (PKCS#11) and stays there: pkcs11:token=ward;object=root.")]
+PassphraseFile = Annotated[Path | None, typer.Option(
+    "--passphrase-file", metavar="FILE", show_default=False,
+    help="Its first line is the passphrase of the root's key, or the token's PIN. Without it, the terminal is asked.")]
+Prefix = Annotated[Path, typer.Option("--prefix", metavar="FOLDER", help="Put everything below this folder instead.")]
+Reload = Annotated[str, typer.Option(
+    "--reload", metavar="COMMAND", show_default=False,
+    help="What has the broker read its files anew, where systemd does not run it.")]
+Who = Annotated[list[str], typer.Argument(
+    metavar="CERTIFICATE", show_default=False,
+    help="The file with a certificate, or its serial number in hex.")]
+NewRoot = Annotated[bool, typer.Option("--root", help="A new root, too, with a new passphrase.")]
+DropFormer = Annotated[bool, typer.Option(
+    "--drop-former", help="The former issuing CA counts no more, for its key was stolen: enrol all its devices anew.")]
+Told = Annotated[list[str] | None, typer.Argument(
+    metavar="DEVICE", show_default=False, help="Devices that are to obey the new command key; the others learn of it "
+    "when they renew their certificates, or by taimat ward keys.")]
+WaitS = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
+BackupFile = Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False, help="The file to write.")]
+Shelf = Annotated[Path | None, typer.Option(
+    "--to", metavar="FOLDER", show_default=False, help="Write one named by the time into this folder; 14 stay there.")]
+Source = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A backup.")]
+
+
+def _words(given: dict[str, str | Path | None]) -> list[str]:
+    """The options that have a value."""
+    return [f"{name}={value}" for name, value in given.items() if value]
 
 
 @app.command("init")
-def init(force: Force = False, config: Config = WARD_CONFIG) -> None:
-    """Write a first configuration of the ward's ingest, with every key explained."""
-    become("init", config, [("--force", force)])
+def init(name: Name = "", ward: WardName = "", host: Host = "", token: Token = "",
+         passphrase_file: PassphraseFile = None, prefix: Prefix = Path("/")) -> None:
+    """Make all that a ward has of its own (CAs, certificates, keys, settings) and start it. What is there stays."""
+    become("authority.init", None, words=[f"--prefix={prefix}", *_words({
+        "--name": name, "--ward": ward, "--host": host, "--token": token, "--passphrase-file": passphrase_file})])
+
+
+@app.command("revoke")
+def revoke(ids: Who, reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+    """Throw devices out, at once and for good: their certificates count no more, and their connections end."""
+    become("authority.revoke", config, words=[*_words({"--reload": reload}), "--", *ids])
+
+
+@app.command("renew")
+def renew(reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+    """Make the ward's own certificates anew in time, and the lists of the revoked; a timer does it each day."""
+    become("authority.renew", config, words=_words({"--reload": reload}))
+
+
+@rotate_app.command("ca")
+def rotate_ca(root: NewRoot = False, drop_former: DropFormer = False, token: Token = "",
+              passphrase_file: PassphraseFile = None, reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+    """Have a new issuing CA. What the present one has signed counts until it runs out."""
+    become("authority.rotate", config, [("--root", root), ("--drop-former", drop_former)], _words({
+        "--token": token, "--passphrase-file": passphrase_file, "--reload": reload}))
+
+
+@rotate_app.command("command")
+def rotate_command(devices: Told = None, wait: WaitS = 30, json: Json = False, config: Config = WARD_CONFIG) -> None:
+    """Have the next command key be the current one; the current one is nobody's then. Tell these devices."""
+    become("keys", config, [("--rotate", True), ("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
+
+
+@app.command("backup")
+def backup(file: BackupFile = None, to: Shelf = None, config: Config = WARD_CONFIG) -> None:
+    """Write keys, certificates, lists, enrolment book, settings and database into one file for a safe place."""
+    if (file is None) == (to is None):
+        raise typer.BadParameter("give a FILE, or a folder with --to")
+    words = _words({"--to": to and to.absolute(), "--file": file and file.absolute()})
+    become("authority.backup", config, words=["backup", *words])
+
+
+@app.command("restore")
+def restore(file: Source, reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+    """Put back what a backup holds. Who was revoked since stays so; a database that is there stays."""
+    become("authority.backup", config, words=["restore", *_words({"--reload": reload, "--file": file.absolute()})])
+
+
+@app.command("doctor")
+def doctor(json: Json = False, config: Config = WARD_CONFIG) -> None:
+    """Say part by part whether the ward is well, and what to do where it is not."""
+    become("authority.doctor", config, [("--json", json)])

@@ -16,8 +16,6 @@ Devices = Annotated[list[str], typer.Argument(metavar="DEVICE", show_default=Fal
 WaitS = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
 
 # of `keys`
-Rotate = Annotated[bool, typer.Option(
-    "--rotate", help="First have the next command key be the current one; the current one is nobody's then.")]
 Told = Annotated[list[str] | None, typer.Argument(
     metavar="DEVICE", show_default=False, help="Devices that are to obey the command keys that are here now.")]
 
@@ -34,10 +32,9 @@ Url = Annotated[str, typer.Argument(
 
 
 @app.command("keys")
-def keys(devices: Told = None, rotate: Rotate = False, wait: WaitS = 30, json: Json = False,
-         config: Config = WARD_CONFIG) -> None:
+def keys(devices: Told = None, wait: WaitS = 30, json: Json = False, config: Config = WARD_CONFIG) -> None:
     """Make the keys that the configuration names, unless they are there: for commands, and for receipts."""
-    become("keys", config, [("--rotate", rotate), ("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
+    become("keys", config, [("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
 
 
 @app.command("configure")

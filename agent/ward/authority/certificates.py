@@ -66,10 +66,10 @@ def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends
 
 
 def revoked_list(by: SigningCa, known: x509.CertificateRevocationList | None, serials: Iterable[int], ends: datetime,
-                 now: datetime) -> x509.CertificateRevocationList:
-    """What is `known` and these serial numbers, numbered one higher: the list only ever grows."""
+                 now: datetime, above: int = 0) -> x509.CertificateRevocationList:
+    """What is `known` and these serial numbers, numbered higher than it and than `above`: the list only ever grows."""
     builder = x509.CertificateRevocationListBuilder(by.subject, last_update=now - LIST_BACKDATED, next_update=ends)
-    builder = builder.add_extension(x509.CRLNumber(number_of(known) + 1), critical=False)
+    builder = builder.add_extension(x509.CRLNumber(max(number_of(known), above) + 1), critical=False)
     builder = builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
     listed = {each.serial_number: each for each in known or ()}

@@ -58,14 +58,14 @@ class Issuer:
             raise AuthorityFault(f"{key}: is not the key of {certificate}; bring both back: taimat ward restore")
         return made
 
-    def device(self, csr: str, dev: str, now: datetime) -> str:
+    def device(self, csr: str, dev: str, now: datetime, life: timedelta = certificates.DEVICE_LIFE) -> str:
         """The device's certificate and this CA's, in PEM. What the request says of names does not count.
 
         Raises BadCsr, and ValueError where `dev` is no device's id.
         """
         if not DEVICE.fullmatch(dev):
             raise ValueError(f"not a device's id: {dev!r}")
-        return self._leaf(dev, key_of(csr), certificates.DEVICE_LIFE, now, CLIENT)
+        return self._leaf(dev, key_of(csr), life, now, CLIENT)
 
     def account(self, name: str, key: ec.EllipticCurvePublicKey, now: datetime,
                 life: timedelta = certificates.OWN_LIFE, person: str = "") -> str:
@@ -81,10 +81,16 @@ class Issuer:
         """A server's certificate and this CA's, in PEM; `hosts` are names and addresses. Raises ValueError."""
         return self._leaf(name, key, certificates.OWN_LIFE, now, SERVER, hosts)
 
-    def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime) -> str:
-        """The list of the revoked with these serial numbers added, in PEM."""
+    def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime,
+               above: int = 0) -> str:
+        """The list of the revoked with these serial numbers added, and a number above `above`, in PEM."""
         ends = now + certificates.LIST_LIFE
-        return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now))
+        return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now, above))
+
+    @property
+    def pem(self) -> str:
+        """Its certificate."""
+        return certificates.pem(self.certificate)
 
     @property
     def _signer(self) -> SigningCa:

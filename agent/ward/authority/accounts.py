@@ -1,0 +1,97 @@
+"""The ward's own certificates: the broker's, the proxy's, and those of its accounts at the broker.
+
+A key is made once; a new certificate for it replaces the old one in one step, so no cut parts the two.
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent.ward.authority import certificates
+from agent.ward.authority.cas import Cas
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import (
+    BROKER_GROUP,
+    FOR_ALL,
+    FOR_GROUP,
+    OWN_ONLY,
+    PROXY_GROUP,
+    Places,
+    put,
+)
+
+SERVERS = {"broker": BROKER_GROUP, "door": PROXY_GROUP}         # and who may read its key
+CLIENTS = ("ingest", "ops", "reader")
+LOCAL = ("localhost", "127.0.0.1")                              # as the ward's own programs call it
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCertificate:
+    """One of them, as it lies there."""
+
+    name: str
+    path: Path
+    certificate: x509.Certificate | None        # None: there is none that can be read
+
+
+def own_certificates(places: Places) -> list[OwnCertificate]:
+    """All that a ward has. Raises OSError."""
+    return [OwnCertificate(name, path, _read(path)) for name in (*SERVERS, *CLIENTS)
+            for path in [places.keys / f"{name}.pem"]]
+
+
+def see_to_all(places: Places, cas: Cas, host: str, now: datetime) -> list[str]:
+    """Make what is missing, and renew what is due, of another CA, or not for `host`; returns the names.
+
+    Raises AuthorityFault and OSError.
+    """
+    return [each.name for each in own_certificates(places) if _see_to(places, cas, each, (host, *LOCAL), now)]
+
+
+def _see_to(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str], now: datetime) -> bool:
+    is_server, hosts = own.name in SERVERS, list(dict.fromkeys(hosts))
+    issuer = cas.for_servers(now) if is_server else cas.current(now)
+    takes = [issuer] if is_server else cas.issuers(now)
+    key = _key(own.path.with_suffix(".key"), SERVERS.get(own.name))
+    had = own.certificate
+    if had and had.public_key() == key and now < certificates.renewal_due(had) \
+            and had.issuer in [each.certificate.subject for each in takes] \
+            and (not is_server or set(hosts) <= hosts_of(had)):
+        return False
+    chain = issuer.server(own.name, hosts, key, now) if is_server else issuer.account(own.name, key, now)
+    put(own.path, chain, FOR_ALL)
+    return True
+
+
+def hosts_of(certificate: x509.Certificate) -> set[str]:
+    """The names and addresses that a server's certificate is for."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {str(each.value) for each in names}
+
+
+def _read(path: Path) -> x509.Certificate | None:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _key(path: Path, group: str | None) -> ec.EllipticCurvePublicKey:
+    """The public half of the key in that file, which is made where there is none. Raises AuthorityFault and OSError."""
+    if not path.exists():
+        made = ec.generate_private_key(ec.SECP256R1())
+        data = made.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        put(path, data, FOR_GROUP if group else OWN_ONLY, group=group or "root")
+    try:
+        return serialization.load_pem_private_key(path.read_bytes(), password=None).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise AuthorityFault(f"{path}: not a private key in PEM; delete it, and taimat ward init makes a new one with "
+                             "its certificate") from error

@@ -1,0 +1,258 @@
+"""`taimat ward backup` and `restore`: all that a ward cannot make anew, as one tar that only its owner can read.
+
+`python -m agent.ward.authority.backup`. A root's key stays locked in it. A database on a
+server has backups of its own, and exports are copied like any files.
+
+A restore never lets a revoked one in again: the lists become what was there and what the backup has, and their numbers
+only grow. Certificates that were issued after the backup count, but the enrolment book does not know them.
+"""
+import argparse
+import contextlib
+import os
+import shutil
+import sqlite3
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from cryptography import x509
+
+from agent.host.files import rename_durably
+from agent.ward import settings
+from agent.ward.authority import accounts, canary, certificates, units
+from agent.ward.authority.cas import Cas, read_list
+from agent.ward.authority.faults import ended
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import (
+    AUTHORITY_USER,
+    FOR_ALL,
+    FOR_GROUP,
+    OWN_ONLY,
+    WARD_USER,
+    Places,
+    folder,
+    give,
+    put,
+)
+from agent.ward.settings import Settings
+
+AUTHORITY, ETC, STATE = "authority", "etc", "state"         # the folders in the tar
+BOOK, DATABASE, MARK = "enrolment.db", "ward.db", "newest-backup"
+SQLITE = "sqlite:///"
+PUBLIC_ENDS = (".pub", ".crl", ".acl", ".conf", ".toml")
+KEPT_N = 14                                 # backups in a folder
+FILE_B, FILES_N = 256 << 20, 10_000         # of one file but the database, and how many, at most
+NAME = "taimat-ward-{:%Y%m%dT%H%M%SZ}.tar"
+
+
+def backup(own: Settings, places: Places, target: Path) -> int:
+    """Write the tar, whole or not at all; returns how many files are in it. Raises AuthorityFault and OSError."""
+    draft, names_n = target.with_name(f".{target.name}.part"), 0
+    with contextlib.suppress(FileNotFoundError):
+        draft.unlink()
+    with places.locked(), tempfile.TemporaryDirectory(prefix="taimat-ward-", dir=target.parent) as held, \
+            os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWN_ONLY), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            for name, path in _files(places, _database(own), Path(held)):
+                tar.add(path, name, recursive=False, filter=_plain)
+                names_n += 1
+        file.flush()
+        os.fsync(file.fileno())
+    rename_durably(draft, target)
+    put(places.authority / MARK, f"{target.absolute()}\n", FOR_ALL)
+    return names_n
+
+
+def backup_to(own: Settings, places: Places, shelf: Path, now: datetime) -> Path:
+    """Write one into a folder, whose oldest ones go. Raises AuthorityFault and OSError."""
+    target = shelf / NAME.format(now)
+    backup(own, places, target)
+    for old in sorted(shelf.glob("taimat-ward-*.tar"))[:-KEPT_N]:
+        old.unlink()
+    return target
+
+
+def last(places: Places) -> datetime | None:
+    """When the newest backup was made. Raises OSError."""
+    try:
+        return datetime.fromtimestamp((places.authority / MARK).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+def _database(own: Settings) -> Path | None:
+    """The database's file; none for a server, which has backups of its own."""
+    return Path(own.database.url.removeprefix(SQLITE)) if own.database.url.startswith(SQLITE) else None
+
+
+def _files(places: Places, database: Path | None, held: Path) -> Iterator[tuple[str, Path]]:
+    """Names in the tar and what they hold; of databases a copy as they are at one moment."""
+    if not list(places.authority.glob("*-*.pem")):
+        raise AuthorityFault(f"{places.authority}: there is nothing to back up; make the authority: taimat ward init")
+    for name, path in ((f"{AUTHORITY}/{BOOK}", places.authority / BOOK), (f"{STATE}/{DATABASE}", database)):
+        if path and path.exists():
+            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source, \
+                    contextlib.closing(sqlite3.connect(held / path.name)) as copy:
+                source.backup(copy)
+            yield name, held / path.name
+    for path in sorted(places.authority.iterdir()):
+        if path.suffix in {".pem", ".key", ".crl", ".canary"}:
+            yield f"{AUTHORITY}/{path.name}", path
+    for path in sorted(places.etc.rglob("*")):
+        if path.is_file() and path.parent != places.public and not path.name.startswith("."):
+            yield f"{ETC}/{path.relative_to(places.etc)}", path
+
+
+def _plain(about: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Whose it was is nobody's business: a restore knows whose it is to be."""
+    about.mode, about.uid, about.gid, about.uname, about.gname = OWN_ONLY, 0, 0, "", ""
+    return about
+
+
+def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[str]:
+    """Put back what the tar has; returns lines about what it does not know. Raises AuthorityFault and OSError."""
+    files = _read(source)
+    folder(places.etc, 0o755)
+    folder(places.public, 0o755)
+    folder(places.keys, 0o755)
+    folder(places.authority, 0o2750, AUTHORITY_USER, WARD_USER)
+    cas = Cas(places)
+    with places.locked():
+        had = cas.lists() if list(places.authority.glob("*-*.pem")) else {}
+        strangers = _strangers(places, files)
+        for name, data in files.items():
+            _put_back(places, name, data)
+        lines = _put_back_database(source, _database(own))
+        _unite(cas, had, now)
+        canary.see_to(places, cas, now)
+        accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
+    return lines + [f"{dev}: was enrolled after this backup: its certificate counts, and the enrolment book lacks "
+                    f"it; enrol it anew, or throw it out: taimat ward revoke {number}" for dev, number in strangers]
+
+
+def _read(source: Path) -> dict[str, bytes]:
+    """The files of a backup by name: nothing but plain files of its folders. Raises AuthorityFault."""
+    try:
+        with tarfile.open(source, "r:") as tar:
+            members = [each for each in tar if each.isfile() and each.name != f"{STATE}/{DATABASE}"]
+            if len(members) > FILES_N or any(each.size > FILE_B for each in members):
+                raise AuthorityFault(f"{source}: is larger than any backup; nothing was changed")
+            files = {each.name: tar.extractfile(each).read() for each in members}
+    except (OSError, tarfile.TarError) as error:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else "not a whole tar"
+        raise AuthorityFault(f"{source}: {cause}; nothing was changed; take another backup") from error
+    for name in files:
+        parts = PurePosixPath(name).parts
+        if parts[0] not in (AUTHORITY, ETC) or ".." in parts or len(parts) > 3:
+            raise AuthorityFault(f"{source}: holds {name!r}, which no backup has; nothing was changed")
+    if f"{ETC}/ward.toml" not in files or not any(name.startswith(f"{AUTHORITY}/root-") for name in files):
+        raise AuthorityFault(f"{source}: is no backup of a ward; taimat ward backup makes one")
+    return files
+
+
+def _put_back(places: Places, name: str, data: bytes) -> None:
+    where, _, rest = name.partition("/")
+    if where == AUTHORITY:
+        path = places.authority / rest
+        is_own = not rest.startswith("root-")
+        mode = FOR_GROUP if rest == BOOK else OWN_ONLY if rest.endswith(".key") else FOR_ALL
+        put(path, data, mode, AUTHORITY_USER if is_own else "root", WARD_USER if is_own else "root")
+        return
+    path = places.etc / rest
+    path.parent.mkdir(parents=True, exist_ok=True)
+    group = accounts.SERVERS.get(path.stem) if path.parent == places.keys and path.suffix == ".key" else None
+    is_public = path.suffix in PUBLIC_ENDS or path.parent == places.keys and path.suffix == ".pem"
+    put(path, data, FOR_GROUP if group else FOR_ALL if is_public else OWN_ONLY, group=group or "root")
+
+
+def _put_back_database(source: Path, path: Path | None) -> list[str]:
+    """Only where there is none: the one that is there may know more."""
+    if path and path.exists():
+        return [f"{path}: is there and stays; to have the backup's, move it away and do this again"]
+    with tarfile.open(source, "r:") as tar:
+        if path and f"{STATE}/{DATABASE}" in tar.getnames():
+            folder(path.parent, 0o750, WARD_USER, WARD_USER)
+            draft = path.with_name(f"{path.name}.part")
+            with draft.open("wb") as file:
+                shutil.copyfileobj(tar.extractfile(f"{STATE}/{DATABASE}"), file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.chmod(FOR_GROUP)
+            give(draft, WARD_USER, WARD_USER)
+            rename_durably(draft, path)
+    return []
+
+
+def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: datetime) -> None:
+    """Have each issuing CA's list name what it named before, too, with a number above both."""
+    for issuer in cas.issuers(now):
+        path = cas.list_of(issuer)
+        if before := had.get(path.name):
+            both = issuer.revoke(before, (each.serial_number for each in read_list(path)), now,
+                                 above=certificates.number_of(read_list(path)))
+            put(path, both, FOR_ALL, AUTHORITY_USER, WARD_USER)
+    cas.revoke((), now)
+
+
+def _strangers(places: Places, files: dict[str, bytes]) -> list[tuple[str, str]]:
+    """Devices and their certificates that the book here knows and the backup's does not."""
+    book = places.authority / BOOK
+    if not book.exists():
+        return []
+    known = set[str]()
+    if data := files.get(f"{AUTHORITY}/{BOOK}"):
+        with tempfile.TemporaryDirectory(prefix="taimat-ward-") as held:
+            path = Path(held, BOOK)
+            path.write_bytes(data)
+            known = {number for _, number in _certified(path)}
+    return [(dev, number) for dev, number in _certified(book) if number not in known]
+
+
+def _certified(book: Path) -> list[tuple[str, str]]:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{book.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT dev, number FROM certificate WHERE revoked_ms IS NULL ORDER BY rowid").fetchall()
+    except sqlite3.Error:
+        return []           # a broken one is what a restore is for
+
+
+def run(wishes: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    now = datetime.now(UTC)
+    if wishes.what == "restore":
+        return _run_restore(wishes, now)
+    own = settings.load(wishes.config)
+    places = Places.of(wishes.config, own)
+    if wishes.to:
+        print(f"{backup_to(own, places, wishes.to, now)}: written")
+    else:
+        print(f"{wishes.file}: {backup(own, places, wishes.file)} files, readable by its owner alone")
+    return 0
+
+
+def _run_restore(wishes: argparse.Namespace, now: datetime) -> int:
+    text = _read(wishes.file)[f"{ETC}/ward.toml"].decode(errors="replace")
+    own = settings.parse(text, f"{wishes.file}: ward.toml")
+    lines = restore(own, Places.of(wishes.config, own), wishes.file, now)
+    units.reload(wishes.reload, units.USERS)
+    print("\n".join([f"{wishes.file}: put back; now taimat ward init makes what it lacks, and taimat ward doctor looks",
+                     *lines]))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of both commands. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward")
+    parser.add_argument("what", choices=("backup", "restore"))
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--to", type=Path)
+    parser.add_argument("--reload", default="")
+    parser.add_argument("--file", type=Path)
+    return ended(lambda: run(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

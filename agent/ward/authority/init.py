@@ -1,0 +1,185 @@
+"""`taimat ward init`: makes all that a ward has of its own, and starts it.
+
+`python -m agent.ward.authority.init`. Whatever is there stays, so it may be run again: after a cut it goes on, and a
+file that was deleted is made anew. The order is that of need; the settings come last, for services start with them.
+"""
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.ward import keys, settings
+from agent.ward.authority import accounts, canary, secret, units
+from agent.ward.authority.cas import Cas
+from agent.ward.authority.faults import ended
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import (
+    AUTHORITY_USER,
+    FOR_ALL,
+    HERE,
+    WARD_USER,
+    Places,
+    folder,
+    put,
+)
+from agent.ward.authority.root import RootCa
+from agent.ward.settings import NAME, TEMPLATE, Settings
+from agent.ward.templates import template
+
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+CONFIG = "ward.toml"
+TEMPLATES = (("acl.in", "mosquitto.acl"), ("nginx.conf", "nginx.conf"))
+BROKER_CONFIG = ("mosquitto.conf", "taimat-ward.conf")
+
+
+def make(places: Places, wishes: argparse.Namespace, now: datetime) -> Settings:
+    """Make what is missing; returns the settings. Raises AuthorityFault, ConfigError, SigningKeyFault and OSError."""
+    text = _settings_text(places, wishes)
+    own = settings.parse(text, str(places.etc / CONFIG))
+    folder(places.etc, 0o755)
+    folder(places.public, 0o755)
+    folder(places.keys, 0o755)
+    folder(places.authority, 0o2750, AUTHORITY_USER, WARD_USER)
+    folder(places.state, 0o750, WARD_USER, WARD_USER)
+    cas = Cas(places)
+    with places.locked():
+        _see_to_cas(cas, places, own.authority.name, wishes, now)
+        made = accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
+    for each in accounts.own_certificates(places):
+        _say(each.path, each.name in made, f"certificate of {each.name}")
+    if own.ops.command_key:
+        keys.see_to(own.ops.command_key, "[ops] command_key")
+        keys.see_to_next(own.ops.command_key)
+    if own.intake.receipt_key:
+        keys.see_to(own.intake.receipt_key, "[intake] receipt_key")
+    for source, name in TEMPLATES:
+        _place(places, source, places.etc / name, own.ward.ward)
+    if places.broker.is_dir():
+        _place(places, BROKER_CONFIG[0], places.broker / BROKER_CONFIG[1], own.ward.ward)
+    _write(places.etc / CONFIG, text, "settings: every key is explained there")
+    return own
+
+
+def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: argparse.Namespace, now: datetime) -> None:
+    had_root, had_issuer = bool(cas.roots()), bool(cas.issuers(now))
+    if not had_root:
+        key, kept = secret.new(wishes.token, wishes.passphrase_file)
+        root = RootCa.make(ward_name, key, now)
+        cas.add_root(root, kept, now)
+    elif not had_issuer:
+        root = RootCa(cas.roots()[0], secret.unlock(cas.root_key(), wishes.passphrase_file))
+    _say(cas.root_key(), not had_root, "root CA's key")
+    if not had_issuer:
+        cas.add_issuer(root.issuer(ward_name, cas.next_moment(now)), now)
+    cas.settle(now)
+    _say(places.authority / "issuing.pem", not had_issuer, "issuing CA")
+    canary.see_to(places, cas, now)
+    _say(places.ca, not had_issuer, "CAs that count")
+    _say(places.crl, not had_issuer, "lists of the revoked")
+
+
+def _settings_text(places: Places, wishes: argparse.Namespace) -> str:
+    """The file that is there, which must not contradict the wishes, or the template with them in it.
+
+    Raises AuthorityFault, ConfigError and OSError.
+    """
+    path = places.etc / CONFIG
+    if path.exists():
+        own = settings.load(path)
+        told = {"--ward": own.ward.ward, "--host": own.authority.host, "--name": own.authority.name}
+        for option, wish in (("--ward", wishes.ward), ("--host", wishes.host), ("--name", wishes.name)):
+            if wish and wish != told[option]:
+                raise AuthorityFault(f"{path}: is there and says {told[option]!r}, not {wish!r}; leave {option} "
+                                     "out, or edit the file first")
+        return path.read_text(encoding="utf-8")
+    _check(wishes)
+    host = f"[{wishes.host}]" if ":" in wishes.host else wishes.host
+    own_key = {name: str(places.keys / name) for name in ("ingest", "ops")}
+    state = places.state
+    return filled(TEMPLATE.read_text(encoding="utf-8"), {
+        ("ward", "ward"): wishes.ward, ("ward", "ca"): str(places.ca),
+        ("ward", "cert"): own_key["ingest"] + ".pem", ("ward", "key"): own_key["ingest"] + ".key",
+        ("ops", "cert"): own_key["ops"] + ".pem", ("ops", "key"): own_key["ops"] + ".key",
+        ("ops", "command_key"): str(places.etc / "command.pem"),
+        ("intake", "url"): f"https://{host}:8443{settings.UPLOADS_PATH}", ("intake", "crl"): str(places.crl),
+        ("intake", "receipt_key"): str(places.etc / "receipt.pem"), ("intake", "folder"): f"{state}/exports",
+        ("authority", "folder"): str(places.authority), ("authority", "ca"): str(places.ca),
+        ("authority", "name"): wishes.name, ("authority", "host"): wishes.host,
+        ("database", "url"): f"sqlite:///{state}/ward.db"})
+
+
+def _check(wishes: argparse.Namespace) -> None:
+    if not (wishes.name and wishes.ward and wishes.host):
+        raise AuthorityFault('a new ward needs all three: --name "Phường …" for people, --ward w07 for topics, --host '
+                             "ward.example, by which devices find this machine")
+    if not NAME.fullmatch(wishes.ward):
+        raise AuthorityFault(f"--ward {wishes.ward!r}: takes a short name of a-z, 0-9 and '-', as in w07")
+    if not HOST.fullmatch(wishes.host):
+        raise AuthorityFault(f"--host {wishes.host!r}: takes a name or an address alone, without https:// and port")
+    if len(wishes.name) > 80 or not wishes.name.isprintable() or '"' in wishes.name or "\\" in wishes.name:
+        raise AuthorityFault(f"--name {wishes.name!r}: takes up to 80 letters, without quotes and line breaks")
+
+
+def filled(text: str, values: dict[tuple[str, str], str]) -> str:
+    """A TOML text of one line for each key, with these texts as values; comments stay."""
+    table, lines = "", []
+    for line in text.splitlines():
+        if header := re.match(r"\[([a-z]+)\]", line):
+            table = header[1]
+        key = line.partition(" = ")[0]
+        if (table, key) in values:
+            line = re.sub(r' = (?:"[^"]*"|\S+)', lambda _, to=values[table, key]: f' = "{to}"', line, count=1)
+        lines.append(line)
+    return "\n".join([*lines, ""])
+
+
+def _place(places: Places, source: str, target: Path, ward: str) -> None:
+    text = template(source, ward)
+    _write(target, text.replace("/etc/taimat-ward/", f"{places.etc}/"), "configuration")
+
+
+def _write(path: Path, text: str, what: str) -> None:
+    if is_new := not path.exists():
+        put(path, text, FOR_ALL)
+    _say(path, is_new, what)
+
+
+def _say(path: Path, is_new: bool, what: str) -> None:
+    print(f"{'made  ' if is_new else 'there '} {path}  {what}")
+
+
+def _backup_words(own: Settings, cas: Cas) -> str:
+    return (f"\nBack it up now:\n"
+            f"  1. the root's key onto a stick that goes into a safe, and off this machine; the passphrase elsewhere:\n"
+            f"     cp {cas.root_key()} /media/STICK/ && shred -u {cas.root_key()}\n"
+            f"     It is needed again for taimat ward rotate ca, and for nothing else.\n"
+            f"  2. the next command key likewise: mv {own.ops.command_key}{keys.NEXT} /media/STICK/\n"
+            f"  3. all the rest, each day: taimat ward backup --to FOLDER\n"
+            f"Then see whether all is well: sudo taimat ward doctor")
+
+
+def run(wishes: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    places = Places.below(wishes.prefix.absolute())
+    own = make(places, wishes, datetime.now(UTC))
+    if wishes.prefix == HERE and units.are_here():
+        units.start()
+        print(f"started  mosquitto, {units.TARGET}")
+    print(_backup_words(own, Cas(places)))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of the command. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward init")
+    parser.add_argument("--prefix", type=Path, default=HERE)
+    parser.add_argument("--passphrase-file", type=Path)
+    for option in ("--name", "--ward", "--host", "--token"):
+        parser.add_argument(option, default="")
+    return ended(lambda: run(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

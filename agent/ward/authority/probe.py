@@ -1,0 +1,159 @@
+"""Whether broker and proxy do what they are told: tried from outside, with certificates that live five minutes.
+
+What a configuration says is no proof. These are the eyes of `revoke` and of `doctor`.
+"""
+import contextlib
+import http.client
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import paho.mqtt.client as paho
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent.ward.authority import certificates
+from agent.ward.authority.issuer import DEVICE, Issuer
+from agent.ward.authority.places import OWN_ONLY, put
+
+LIVES = timedelta(minutes=5)
+ANSWER_S = 3.0
+KEEPALIVE_S = 3                 # and how long the handshake may take
+NAME = "probe"
+REFUSED = 0x80                  # MQTT 5 reason codes from here on are refusals
+OUT_STATUS = 400                # nginx, for a certificate that does not count
+
+Verdict = Literal["in", "out"]
+
+
+class NoAnswer(Exception):
+    """Nobody answers, or not as a broker does; the text is one line."""
+
+
+class Pass(NamedTuple):
+    """A certificate with its key in one file, and whose it is."""
+
+    name: str
+    file: Path
+    serial: int
+
+    @classmethod
+    def issue(cls, issuer: Issuer, name: str, file: Path, now: datetime, life: timedelta = LIVES) -> "Pass":
+        """A new one for `name`, an account or a device. Raises OSError."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        if DEVICE.fullmatch(name):
+            csr = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
+            chain = issuer.device(csr.public_bytes(certificates.PEM).decode(), name, now, life)
+        else:
+            chain = issuer.account(name, key.public_key(), now, life)
+        private = key.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        put(file, chain.encode() + private, OWN_ONLY)
+        return cls(name, file, x509.load_pem_x509_certificate(chain.encode()).serial_number)
+
+
+@contextlib.contextmanager
+def passes(issuer: Issuer, now: datetime) -> Iterator[Callable[[str], Pass]]:
+    """A maker of them, by name; their files go at the end."""
+    with tempfile.TemporaryDirectory(prefix="taimat-ward-") as folder:
+        yield lambda name: Pass.issue(issuer, name, Path(folder, f"{name}.pem"), now)
+
+
+class BrokerDoor:
+    """The way to the ward's broker."""
+
+    def __init__(self, host: str, port: int, ca: Path) -> None:
+        self._host, self._port, self._ca = host, port, ca
+
+    def verdict(self, shown: Pass) -> Verdict:
+        """Whether it lets in who shows this certificate. Raises NoAnswer."""
+        try:
+            with self.entered(shown, clean=True):
+                return "in"
+        except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
+            return "out"
+
+    @contextlib.contextmanager
+    def entered(self, shown: Pass, *, clean: bool = False) -> Iterator[paho.Client]:
+        """A connection, which `drive` moves on. Raises NoAnswer, and ssl.SSLError and ConnectionError of a refusal."""
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2, shown.name, protocol=paho.MQTTv5,
+                             reconnect_on_failure=False)
+        client.tls_set_context(_context(self._ca, shown))
+        client.connect_timeout = ANSWER_S
+        try:
+            client.connect(self._host, self._port, keepalive=KEEPALIVE_S, clean_start=clean)
+        except ssl.SSLCertVerificationError as error:
+            raise NoAnswer(f"{self._host}:{self._port}: wrong certificate: {error.verify_message}") from error
+        except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
+            raise
+        except OSError as error:
+            raise NoAnswer(f"{self._host}:{self._port}: {error.strerror or error}") from error
+        drive(client, client.is_connected)
+        try:
+            yield client
+        finally:
+            client.disconnect()
+
+    def publishes(self, shown: Pass, topic: str) -> bool:
+        """Whether it takes a message there. Raises NoAnswer."""
+        codes = list[int]()
+        with self.entered(shown, clean=True) as client:
+            client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)
+            client.publish(topic, b"", qos=1)
+            drive(client, lambda: codes)
+        return codes[0] < REFUSED
+
+    def hears(self, shown: Pass, topic: str, said_by: Pass | None = None) -> list[bytes]:
+        """What reaches who shows this at `topic`: what is retained there, and a message that `said_by` publishes.
+
+        mosquitto grants any subscription and then hands nothing over, so only a message tells. Raises NoAnswer.
+        """
+        answered, heard = list[int](), list[bytes]()
+        with self.entered(shown, clean=True) as client:
+            client.on_subscribe = lambda *_: answered.append(1)
+            client.on_message = lambda _c, _d, message: heard.append(message.payload)
+            client.subscribe(topic, 1)
+            drive(client, lambda: answered)
+            if said_by:
+                self.publishes(said_by, topic)
+            client.subscribe(topic, 1)              # answered after whatever came before it
+            drive(client, lambda: len(answered) == 2)
+        return heard
+
+
+def status_at_door(host: str, port: int, ca: Path, shown: Pass | None, path: str = "/") -> int:
+    """The proxy's HTTP status for who shows this certificate; 400 where it does not count. Raises NoAnswer."""
+    connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_S, context=_context(ca, shown))
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except ssl.SSLCertVerificationError as error:
+        raise NoAnswer(f"{host}:{port}: wrong certificate: {error.verify_message}") from error
+    except (ssl.SSLError, ConnectionResetError):
+        return OUT_STATUS
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"{host}:{port}: {getattr(error, 'strerror', None) or error}") from error
+    finally:
+        connection.close()
+
+
+def drive(client: paho.Client, is_done: Callable[[], object]) -> None:
+    """Have the client read and write until it is done. Raises NoAnswer, and ConnectionResetError when it is thrown out.
+    """
+    ends_s = time.monotonic() + ANSWER_S
+    while not is_done():
+        if (code := client.loop(0.05)) != paho.MQTT_ERR_SUCCESS:
+            raise ConnectionResetError(paho.error_string(code))
+        if time.monotonic() > ends_s:
+            raise NoAnswer(f"the broker did not answer within {ANSWER_S:.0f} s")
+
+
+def _context(ca: Path, shown: Pass | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca)
+    if shown:
+        context.load_cert_chain(shown.file)
+    return context

@@ -1,0 +1,120 @@
+"""`taimat ward revoke`: throws a device out, at once and for good.
+
+`python -m agent.ward.authority.revoke`. The broker reads its list of the revoked when it is told to, but lets a
+connection live that is there already. So the list is written, the broker is told, and then we connect under the
+device's own name with a certificate of five minutes: the broker closes the device's connection, and lets it in no more.
+What the broker kept of it is taken away. Whether broker and proxy heed the new list is tried, with a certificate that
+was made and revoked for that.
+"""
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from agent.ward import settings
+from agent.ward.authority import certificates, units
+from agent.ward.authority.cas import Cas
+from agent.ward.authority.faults import ended
+from agent.ward.authority.issuer import DEVICE, AuthorityFault
+from agent.ward.authority.places import Places
+from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, drive, passes, status_at_door
+from agent.ward.settings import Settings
+
+SERIAL = re.compile(r"[0-9a-fA-F]{16,40}")        # of a certificate; a device's id and a place's are shorter
+HEEDED_S = 5.0
+RETAINED = ("status", "birth", "health", "cfg/reported")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What is to count no more: certificates by their serial numbers, and the names that they were for."""
+
+    serials: frozenset[int]
+    names: frozenset[str]
+
+
+def leaving(word: str) -> Leaving:
+    """What somebody means who names a file with a certificate, or its serial number. Raises AuthorityFault."""
+    if Path(word).is_file():
+        try:
+            shown = x509.load_pem_x509_certificate(Path(word).read_bytes())
+            return Leaving(frozenset({shown.serial_number}), frozenset({certificates.common_name(shown)}))
+        except (OSError, ValueError, LookupError) as error:
+            raise AuthorityFault(f"{word}: not a certificate in PEM") from error
+    number = word.removeprefix("0x").replace(":", "")
+    if SERIAL.fullmatch(number):
+        return Leaving(frozenset({int(number, 16)}), frozenset())
+    raise AuthorityFault(f"{word}: no certificate; name the file with it, or its serial number in hex")
+
+
+def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> str:
+    """Do it; returns what to print. Raises AuthorityFault, NoAnswer and OSError."""
+    began_s, now, cas = time.monotonic(), datetime.now(UTC), Cas(places)
+    broker = BrokerDoor(own.ward.host, own.ward.port, places.ca)
+    with places.locked(), passes(cas.current(now), now) as issue:
+        gone = [leaving(word) for word in words]
+        probe = issue(NAME)
+        cas.revoke({probe.serial, *(serial for each in gone for serial in each.serials)}, now)
+        units.reload(reload)
+        _await(lambda: broker.verdict(probe) == "out", began_s,
+               f"the broker does not heed {places.crl}: is it its crlfile, and did it get the signal?")
+        for name in sorted({name for each in gone for name in each.names}):
+            _take_over(broker, own.ward.ward, issue(name))
+        said = _at_the_door(own, places, probe, began_s)
+    names = ", ".join(words)
+    return f"{names}: out of the broker{said} after {time.monotonic() - began_s:.2f} s"
+
+
+def _at_the_door(own: Settings, places: Places, probe: Pass, began_s: float) -> str:
+    door = (own.authority.host or own.ward.host, own.authority.door_port, places.ca, probe)
+    try:
+        _await(lambda: status_at_door(*door) == OUT_STATUS, began_s,
+               f"the proxy does not heed {places.crl}: systemctl status ward-taimat-proxy-reload.path")
+    except NoAnswer as error:
+        return f" (no proxy to ask: {error})"
+    return " and of the proxy"
+
+
+def _await(is_done: Callable[[], bool], began_s: float, or_else: str) -> None:
+    while not is_done():
+        if time.monotonic() - began_s > HEEDED_S:
+            raise AuthorityFault(f"it may still be in: {or_else}")
+        time.sleep(0.1)
+
+
+def _take_over(broker: BrokerDoor, ward: str, own: Pass) -> None:
+    """Connect in its place, which ends its connection, and take away what it left."""
+    with broker.entered(own, clean=True) as client:
+        if DEVICE.fullmatch(own.name):
+            gone = [client.publish(f"cam/v1/{ward}/{own.name}/{what}", b"", qos=1, retain=True) for what in RETAINED]
+            drive(client, lambda: all(each.is_published() for each in gone))
+
+
+def run(wishes: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    own = settings.load(wishes.config)
+    try:
+        print(revoke(own, Places.of(wishes.config, own), wishes.words, wishes.reload))
+    except (NoAnswer, ConnectionError) as error:
+        raise AuthorityFault(f"it may still be in: {error}; it is on the list, and is kept out from the broker's next "
+                             "start on: run this again then") from error
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of the command. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward revoke")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--reload", default="")
+    parser.add_argument("words", nargs="+")
+    return ended(lambda: run(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

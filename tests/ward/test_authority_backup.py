@@ -1,0 +1,135 @@
+"""A backup is written and put back: on an empty machine, over a newer one, and when it is not one."""
+import os
+import shutil
+import sqlite3
+import tarfile
+from datetime import timedelta
+
+import pytest
+
+from agent.ward.authority import certificates
+from agent.ward.authority.backup import KEPT_N, backup_to, last
+from tests.rigs.authority import now
+from tests.rigs.wardmachine import WardMachine, serial
+
+DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
+
+
+@pytest.fixture
+def ward(tmp_path):
+    return WardMachine(tmp_path / "ward")
+
+
+def wipe(ward) -> None:
+    """The disk is gone."""
+    for folder in (ward.places.authority, ward.places.etc, ward.places.state):
+        shutil.rmtree(folder)
+
+
+def numbers(ward) -> dict[str, int]:
+    return {name: certificates.number_of(each) for name, each in ward.cas.lists().items()}
+
+
+def certified(ward, dev: str) -> int:
+    """A device is enrolled, and in the book."""
+    number = serial(ward.device(dev)[0])
+    with sqlite3.connect(ward.places.authority / "enrolment.db") as db:
+        db.execute("CREATE TABLE IF NOT EXISTS certificate (number TEXT, dev TEXT, revoked_ms INTEGER)")
+        db.execute("INSERT INTO certificate VALUES (?, ?, NULL)", (f"{number:x}", dev))
+    return number
+
+
+def test_an_empty_machine_has_everything_back(ward):
+    with sqlite3.connect(ward.places.state / "ward.db") as db:
+        db.execute("CREATE TABLE event (seq INTEGER)")
+        db.execute("INSERT INTO event VALUES (7)")
+    tar = ward.folder / "one.tar"
+    done = ward.run("backup", "backup", f"--file={tar}")
+    assert done.returncode == 0 and tar.stat().st_mode & 0o777 == 0o600, done.stderr
+    before = {path: (path.read_bytes(), path.stat().st_mode) for path in ward.places.etc.rglob("*.*") if path.is_file()
+              and path.parent != ward.places.public}
+    authority = {path.name: path.read_bytes() for path in ward.places.authority.glob("*.key")}
+    wipe(ward)
+    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    assert done.returncode == 0, done.stderr
+    assert {path: (path.read_bytes(), path.stat().st_mode) for path in before} == before
+    assert {path.name: path.read_bytes() for path in ward.places.authority.glob("*.key")} == authority
+    with sqlite3.connect(ward.places.state / "ward.db") as db:
+        assert db.execute("SELECT seq FROM event").fetchall() == [(7,)]
+    with ward:
+        found = ward.run("revoke", ward.reload, ward.device(DEV)[0])
+        assert found.returncode == 0, found.stderr
+    with tarfile.open(tar) as opened:
+        keys = [opened.extractfile(name).read() for name in opened.getnames() if name.startswith("authority/root-")
+                and name.endswith(".key")]
+    assert b"ENCRYPTED" in keys[0]
+
+
+def test_an_older_backup_lets_nobody_in_who_was_revoked_since(ward):
+    early, late = certified(ward, DEV), serial(ward.device("c-00000000000f")[0])
+    ward.cas.revoke({late}, now())
+    tar = ward.folder / "old.tar"
+    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    new = certified(ward, OTHER)
+    ward.cas.revoke({early}, now())
+    for _ in range(3):
+        ward.cas.revoke((), now())
+    before, numbered = ward.listed(), numbers(ward)
+    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    assert done.returncode == 0, done.stderr
+    assert {early, late} <= before <= ward.listed()
+    assert all(numbers(ward)[name] > number for name, number in numbered.items() if name.startswith("issuing"))
+    assert f"{OTHER}: was enrolled after this backup" in done.stdout and f"taimat ward revoke {new:x}" in done.stdout
+    assert DEV not in done.stdout
+
+
+def test_a_backup_of_before_a_rotation_keeps_the_new_ca(ward):
+    tar = ward.folder / "old.tar"
+    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    assert ward.run("rotate", f"--passphrase-file={ward.passphrase}", "--reload=true").returncode == 0
+    current = ward.cas.current(now()).certificate
+    assert ward.run("backup", "restore", "--reload=true", f"--file={tar}").returncode == 0
+    assert ward.cas.current(now()).certificate == current
+    assert (ward.places.authority / "issuing.pem").read_text() == certificates.pem(current)
+
+
+def test_a_database_that_is_there_stays(ward):
+    path = ward.places.state / "ward.db"
+    sqlite3.connect(path).close()
+    path.write_bytes(b"")
+    tar = ward.folder / "one.tar"
+    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    path.write_bytes(b"newer")
+    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    assert f"{path}: is there and stays" in done.stdout and path.read_bytes() == b"newer"
+
+
+def test_what_is_no_backup_changes_nothing(ward, tmp_path):
+    tar = ward.folder / "one.tar"
+    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    torn, strange, empty = tmp_path / "torn.tar", tmp_path / "strange.tar", tmp_path / "empty.tar"
+    torn.write_bytes(tar.read_bytes()[:5000])
+    with tarfile.open(strange, "w") as opened:
+        opened.add(ward.config, "etc/../../../etc/passwd")
+        opened.add(ward.config, "etc/ward.toml")
+    with tarfile.open(empty, "w") as opened:
+        opened.add(ward.config, "etc/ward.toml")
+    before = {path: path.read_bytes() for path in ward.folder.rglob("*") if path.is_file()}
+    for wrong, said in ((torn, "not a whole tar"), (strange, "which no backup has"), (empty, "is no backup of a ward"),
+                        (tmp_path / "none.tar", "No such file")):
+        done = ward.run("backup", "restore", "--reload=true", f"--file={wrong}")
+        assert done.returncode == 1 and said in done.stderr, done.stderr
+    assert {path: path.read_bytes() for path in ward.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_keeps_the_newest(ward, tmp_path):
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    begin = now()
+    for day in range(KEPT_N + 2):
+        backup_to(ward.own, ward.places, shelf, begin + timedelta(days=day))
+    made = sorted(path.name for path in shelf.iterdir())
+    assert len(made) == KEPT_N and f"{begin + timedelta(days=2):%Y%m%d}" in made[0]
+    assert now() - last(ward.places) < timedelta(minutes=5)
+    done = ward.run("backup", "backup", f"--to={tmp_path}/nowhere")
+    assert done.returncode == 73 and os.fspath(tmp_path / "nowhere") in done.stderr
