@@ -9,6 +9,8 @@ import pytest
 
 from agent.ward.authority import certificates
 from agent.ward.authority.backup import KEPT_N, backup_to, last
+from agent.ward.enrolment.book import EnrolmentBook
+from agent.ward.enrolment.entries import IssuedCertificate
 from tests.rigs.authority import now
 from tests.rigs.wardmachine import WardMachine, serial
 
@@ -33,9 +35,8 @@ def numbers(ward) -> dict[str, int]:
 def certified(ward, dev: str) -> int:
     """A device is enrolled, and in the book."""
     number = serial(ward.device(dev)[0])
-    with sqlite3.connect(ward.places.authority / "enrolment.db") as db:
-        db.execute("CREATE TABLE IF NOT EXISTS certificate (number TEXT, dev TEXT, revoked_ms INTEGER)")
-        db.execute("INSERT INTO certificate VALUES (?, ?, NULL)", (f"{number:x}", dev))
+    with EnrolmentBook(ward.places.authority).change() as entries:
+        entries.add(IssuedCertificate(number=number, dev=dev, serial=f"HH-{dev[-4:]}", made_ms=0, until_ms=1 << 50))
     return number
 
 

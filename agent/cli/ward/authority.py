@@ -14,25 +14,25 @@ app = typer.Typer()
 rotate_app = typer.Typer(no_args_is_help=True, help="Have a new CA or a new command key in place of the present one.")
 app.add_typer(rotate_app, name="rotate")
 
-Name = Annotated[str, typer.Option(
+Name = Annotated[str | None, typer.Option(
     "--name", metavar="TEXT", show_default=False, help='The ward, as people call it: "Phường Bến Nghé".')]
-WardName = Annotated[str, typer.Option(
+WardName = Annotated[str | None, typer.Option(
     "--ward", metavar="NAME", show_default=False, help="The ward, as topics name it: w07.")]
-Host = Annotated[str, typer.Option(
+Host = Annotated[str | None, typer.Option(
     "--host", metavar="HOST", show_default=False, help="The name or address by which devices find this machine.")]
-Token = Annotated[str, typer.Option(
+Token = Annotated[str | None, typer.Option(
     "--token", metavar="URL", show_default=False,
     help="The root's key is on a token (PKCS#11) and stays there: pkcs11:token=ward;object=root.")]
 PassphraseFile = Annotated[Path | None, typer.Option(
     "--passphrase-file", metavar="FILE", show_default=False,
     help="Its first line is the passphrase of the root's key, or the token's PIN. Without it, the terminal is asked.")]
 Prefix = Annotated[Path, typer.Option("--prefix", metavar="FOLDER", help="Put everything below this folder instead.")]
-Reload = Annotated[str, typer.Option(
+Reload = Annotated[str | None, typer.Option(
     "--reload", metavar="COMMAND", show_default=False,
     help="What has the broker read its files anew, where systemd does not run it.")]
 Who = Annotated[list[str], typer.Argument(
-    metavar="CERTIFICATE", show_default=False,
-    help="The file with a certificate, or its serial number in hex.")]
+    metavar="ID", show_default=False,
+    help="A device's id or serial number; or its certificate: the file, or the serial number in hex.")]
 NewRoot = Annotated[bool, typer.Option("--root", help="A new root, too, with a new passphrase.")]
 DropFormer = Annotated[bool, typer.Option(
     "--drop-former", help="The former issuing CA counts no more, for its key was stolen: enrol all its devices anew.")]
@@ -52,7 +52,7 @@ def _words(given: dict[str, str | Path | None]) -> list[str]:
 
 
 @app.command("init")
-def init(name: Name = "", ward: WardName = "", host: Host = "", token: Token = "",
+def init(name: Name = None, ward: WardName = None, host: Host = None, token: Token = None,
          passphrase_file: PassphraseFile = None, prefix: Prefix = Path("/")) -> None:
     """Make all that a ward has of its own (CAs, certificates, keys, settings) and start it. What is there stays."""
     become("authority.init", None, words=[f"--prefix={prefix}", *_words({
@@ -60,20 +60,20 @@ def init(name: Name = "", ward: WardName = "", host: Host = "", token: Token = "
 
 
 @app.command("revoke")
-def revoke(ids: Who, reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+def revoke(ids: Who, reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Throw devices out, at once and for good: their certificates count no more, and their connections end."""
     become("authority.revoke", config, words=[*_words({"--reload": reload}), "--", *ids])
 
 
 @app.command("renew")
-def renew(reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+def renew(reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Make the ward's own certificates anew in time, and the lists of the revoked; a timer does it each day."""
     become("authority.renew", config, words=_words({"--reload": reload}))
 
 
 @rotate_app.command("ca")
-def rotate_ca(root: NewRoot = False, drop_former: DropFormer = False, token: Token = "",
-              passphrase_file: PassphraseFile = None, reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+def rotate_ca(root: NewRoot = False, drop_former: DropFormer = False, token: Token = None,
+              passphrase_file: PassphraseFile = None, reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Have a new issuing CA. What the present one has signed counts until it runs out."""
     become("authority.rotate", config, [("--root", root), ("--drop-former", drop_former)], _words({
         "--token": token, "--passphrase-file": passphrase_file, "--reload": reload}))
@@ -95,7 +95,7 @@ def backup(file: BackupFile = None, to: Shelf = None, config: Config = WARD_CONF
 
 
 @app.command("restore")
-def restore(file: Source, reload: Reload = "", config: Config = WARD_CONFIG) -> None:
+def restore(file: Source, reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Put back what a backup holds. Who was revoked since stays so; a database that is there stays."""
     become("authority.backup", config, words=["restore", *_words({"--reload": reload, "--file": file.absolute()})])
 

@@ -15,17 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from agent.ward.authority import certificates
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import AuthorityFault
-from agent.ward.authority.places import (
-    BROKER_GROUP,
-    FOR_ALL,
-    FOR_GROUP,
-    OWN_ONLY,
-    PROXY_GROUP,
-    Places,
-    put,
-)
+from agent.ward.authority.places import Places, put_own
 
-SERVERS = {"broker": BROKER_GROUP, "door": PROXY_GROUP}         # and who may read its key
+SERVERS = ("broker", "door")
 CLIENTS = ("ingest", "ops", "reader")
 LOCAL = ("localhost", "127.0.0.1")                              # as the ward's own programs call it
 
@@ -57,14 +49,14 @@ def _see_to(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str],
     is_server, hosts = own.name in SERVERS, list(dict.fromkeys(hosts))
     issuer = cas.for_servers(now) if is_server else cas.current(now)
     takes = [issuer] if is_server else cas.issuers(now)
-    key = _key(own.path.with_suffix(".key"), SERVERS.get(own.name))
+    key = _key(places, own.path.with_suffix(".key"))
     had = own.certificate
     if had and had.public_key() == key and now < certificates.renewal_due(had) \
             and had.issuer in [each.certificate.subject for each in takes] \
             and (not is_server or set(hosts) <= hosts_of(had)):
         return False
     chain = issuer.server(own.name, hosts, key, now) if is_server else issuer.account(own.name, key, now)
-    put(own.path, chain, FOR_ALL)
+    put_own(places, own.path, chain)
     return True
 
 
@@ -84,12 +76,12 @@ def _read(path: Path) -> x509.Certificate | None:
         return None
 
 
-def _key(path: Path, group: str | None) -> ec.EllipticCurvePublicKey:
+def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
     """The public half of the key in that file, which is made where there is none. Raises AuthorityFault and OSError."""
     if not path.exists():
         made = ec.generate_private_key(ec.SECP256R1())
         data = made.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        put(path, data, FOR_GROUP if group else OWN_ONLY, group=group or "root")
+        put_own(places, path, data)
     try:
         return serialization.load_pem_private_key(path.read_bytes(), password=None).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

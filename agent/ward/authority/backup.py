@@ -36,13 +36,16 @@ from agent.ward.authority.places import (
     folder,
     give,
     put,
+    put_own,
 )
+from agent.ward.enrolment.book import FILE as BOOK
+from agent.ward.enrolment.book import BookFault, EnrolmentBook
+from agent.ward.enrolment.entries import IssuedCertificate
 from agent.ward.settings import Settings
 
 AUTHORITY, ETC, STATE = "authority", "etc", "state"         # the folders in the tar
-BOOK, DATABASE, MARK = "enrolment.db", "ward.db", "newest-backup"
+DATABASE, MARK = "ward.db", "newest-backup"
 SQLITE = "sqlite:///"
-PUBLIC_ENDS = (".pub", ".crl", ".acl", ".conf", ".toml")
 KEPT_N = 14                                 # backups in a folder
 FILE_B, FILES_N = 256 << 20, 10_000         # of one file but the database, and how many, at most
 NAME = "taimat-ward-{:%Y%m%dT%H%M%SZ}.tar"
@@ -122,15 +125,17 @@ def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[
     cas = Cas(places)
     with places.locked():
         had = cas.lists() if list(places.authority.glob("*-*.pem")) else {}
-        strangers = _strangers(places, files)
+        strangers = []
+        with contextlib.suppress(BookFault):        # a broken book is what a restore is for
+            strangers = _strangers(places, files)
         for name, data in files.items():
             _put_back(places, name, data)
         lines = _put_back_database(source, _database(own))
         _unite(cas, had, now)
         canary.see_to(places, cas, now)
         accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
-    return lines + [f"{dev}: was enrolled after this backup: its certificate counts, and the enrolment book lacks "
-                    f"it; enrol it anew, or throw it out: taimat ward revoke {number}" for dev, number in strangers]
+    return lines + [f"{each.dev}: was enrolled after this backup: its certificate counts, but the book lacks it; enrol "
+                    f"it anew, or throw it out: taimat ward revoke {each.number:x}" for each in strangers]
 
 
 def _read(source: Path) -> dict[str, bytes]:
@@ -163,9 +168,7 @@ def _put_back(places: Places, name: str, data: bytes) -> None:
         return
     path = places.etc / rest
     path.parent.mkdir(parents=True, exist_ok=True)
-    group = accounts.SERVERS.get(path.stem) if path.parent == places.keys and path.suffix == ".key" else None
-    is_public = path.suffix in PUBLIC_ENDS or path.parent == places.keys and path.suffix == ".pem"
-    put(path, data, FOR_GROUP if group else FOR_ALL if is_public else OWN_ONLY, group=group or "root")
+    put_own(places, path, data)
 
 
 def _put_back_database(source: Path, path: Path | None) -> list[str]:
@@ -197,26 +200,19 @@ def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: dateti
     cas.revoke((), now)
 
 
-def _strangers(places: Places, files: dict[str, bytes]) -> list[tuple[str, str]]:
-    """Devices and their certificates that the book here knows and the backup's does not."""
-    book = places.authority / BOOK
-    if not book.exists():
+def _strangers(places: Places, files: dict[str, bytes]) -> list[IssuedCertificate]:
+    """Certificates that count by the book that is here, and that the backup's does not know. Raises BookFault."""
+    here = EnrolmentBook(places.authority)
+    if not here.path.exists():
         return []
-    known = set[str]()
-    if data := files.get(f"{AUTHORITY}/{BOOK}"):
-        with tempfile.TemporaryDirectory(prefix="taimat-ward-") as held:
-            path = Path(held, BOOK)
-            path.write_bytes(data)
-            known = {number for _, number in _certified(path)}
-    return [(dev, number) for dev, number in _certified(book) if number not in known]
-
-
-def _certified(book: Path) -> list[tuple[str, str]]:
-    try:
-        with contextlib.closing(sqlite3.connect(f"{book.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            return db.execute("SELECT dev, number FROM certificate WHERE revoked_ms IS NULL ORDER BY rowid").fetchall()
-    except sqlite3.Error:
-        return []           # a broken one is what a restore is for
+    known = set[int]()
+    with tempfile.TemporaryDirectory(prefix="taimat-ward-") as held:
+        if data := files.get(f"{AUTHORITY}/{BOOK}"):
+            Path(held, BOOK).write_bytes(data)
+            with EnrolmentBook(Path(held)).look() as entries:
+                known = {each.number for each in entries.certificates()}
+    with here.look() as entries:
+        return [each for each in entries.certificates() if each.revoked_ms is None and each.number not in known]
 
 
 def run(wishes: argparse.Namespace) -> int:

@@ -17,12 +17,11 @@ from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
     AUTHORITY_USER,
-    FOR_ALL,
     HERE,
     WARD_USER,
     Places,
     folder,
-    put,
+    put_own,
 )
 from agent.ward.authority.root import RootCa
 from agent.ward.settings import NAME, TEMPLATE, Settings
@@ -58,7 +57,7 @@ def make(places: Places, wishes: argparse.Namespace, now: datetime) -> Settings:
         _place(places, source, places.etc / name, own.ward.ward)
     if places.broker.is_dir():
         _place(places, BROKER_CONFIG[0], places.broker / BROKER_CONFIG[1], own.ward.ward)
-    _write(places.etc / CONFIG, text, "settings: every key is explained there")
+    _write(places, places.etc / CONFIG, text, "settings: every key is explained there")
     return own
 
 
@@ -137,12 +136,12 @@ def filled(text: str, values: dict[tuple[str, str], str]) -> str:
 
 def _place(places: Places, source: str, target: Path, ward: str) -> None:
     text = template(source, ward)
-    _write(target, text.replace("/etc/taimat-ward/", f"{places.etc}/"), "configuration")
+    _write(places, target, text.replace("/etc/taimat-ward/", f"{places.etc}/"), "configuration")
 
 
-def _write(path: Path, text: str, what: str) -> None:
+def _write(places: Places, path: Path, text: str, what: str) -> None:
     if is_new := not path.exists():
-        put(path, text, FOR_ALL)
+        put_own(places, path, text)
     _say(path, is_new, what)
 
 

@@ -18,6 +18,8 @@ HERE = Path("/")
 AUTHORITY_USER, WARD_USER = "taimat-ward-authority", "taimat-ward"
 PROXY_GROUP, BROKER_GROUP = "ward-taimat-proxy", "mosquitto"
 FOR_ALL, FOR_GROUP, OWN_ONLY = 0o644, 0o640, 0o600
+READERS = {"broker.key": BROKER_GROUP, "door.key": PROXY_GROUP, "mosquitto.acl": BROKER_GROUP}      # beside root
+PUBLIC_ENDS = (".pub", ".crl", ".conf", ".toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,13 @@ def put(path: Path, data: bytes | str, mode: int, owner: str = "root", group: st
     """Write a file whole, and give it to its owner. Raises OSError."""
     write_durably(path, data.encode() if isinstance(data, str) else data, mode)
     give(path, owner, group)
+
+
+def put_own(places: Places, path: Path, data: bytes | str) -> None:
+    """Write a file of ours for who reads it: everybody, one service's group, or root alone. Raises OSError."""
+    group = READERS.get(path.name)
+    is_public = path.suffix in PUBLIC_ENDS or path.parent == places.keys and path.suffix == ".pem"
+    put(path, data, FOR_GROUP if group else FOR_ALL if is_public else OWN_ONLY, group=group or "root")
 
 
 def folder(path: Path, mode: int, owner: str = "root", group: str = "root") -> None:

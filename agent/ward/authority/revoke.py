@@ -24,11 +24,13 @@ from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, drive, passes, status_at_door
+from agent.ward.enrolment.book import BookFault, EnrolmentBook
 from agent.ward.settings import Settings
 
 SERIAL = re.compile(r"[0-9a-fA-F]{16,40}")        # of a certificate; a device's id and a place's are shorter
 HEEDED_S = 5.0
 RETAINED = ("status", "birth", "health", "cfg/reported")
+MADE_BY = "revoke"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +41,35 @@ class Leaving:
     names: frozenset[str]
 
 
-def leaving(word: str) -> Leaving:
-    """What somebody means who names a file with a certificate, or its serial number. Raises AuthorityFault."""
+def leaving(places: Places, word: str, now: datetime) -> Leaving:
+    """What somebody means who names a device, an account's certificate, a file or a serial number, and notes it in the
+    enrolment book. Raises AuthorityFault and BookFault.
+    """
     if Path(word).is_file():
         try:
             shown = x509.load_pem_x509_certificate(Path(word).read_bytes())
             return Leaving(frozenset({shown.serial_number}), frozenset({certificates.common_name(shown)}))
         except (OSError, ValueError, LookupError) as error:
             raise AuthorityFault(f"{word}: not a certificate in PEM") from error
+    book = EnrolmentBook(places.authority)
+    if book.path.exists():
+        with book.change() as entries:
+            gone = entries.revoke(word, MADE_BY, int(now.timestamp() * 1000)) or entries.certificates(word)
+        if gone:
+            return Leaving(frozenset(each.number for each in gone), frozenset(each.dev for each in gone))
     number = word.removeprefix("0x").replace(":", "")
     if SERIAL.fullmatch(number):
         return Leaving(frozenset({int(number, 16)}), frozenset())
-    raise AuthorityFault(f"{word}: no certificate; name the file with it, or its serial number in hex")
+    raise AuthorityFault(f"{word}: the enrolment book knows no such device; name its id or serial number as "
+                         "taimat ward watch shows it, or its certificate: the file, or the serial number in hex")
 
 
 def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> str:
-    """Do it; returns what to print. Raises AuthorityFault, NoAnswer and OSError."""
+    """Do it; returns what to print. Raises AuthorityFault, BookFault, NoAnswer and OSError."""
     began_s, now, cas = time.monotonic(), datetime.now(UTC), Cas(places)
     broker = BrokerDoor(own.ward.host, own.ward.port, places.ca)
     with places.locked(), passes(cas.current(now), now) as issue:
-        gone = [leaving(word) for word in words]
+        gone = [leaving(places, word, now) for word in words]
         probe = issue(NAME)
         cas.revoke({probe.serial, *(serial for each in gone for serial in each.serials)}, now)
         units.reload(reload)
@@ -104,6 +115,8 @@ def run(wishes: argparse.Namespace) -> int:
     except (NoAnswer, ConnectionError) as error:
         raise AuthorityFault(f"it may still be in: {error}; it is on the list, and is kept out from the broker's next "
                              "start on: run this again then") from error
+    except BookFault as error:
+        raise AuthorityFault(str(error)) from error
     return 0
 
 
