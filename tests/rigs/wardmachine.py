@@ -33,7 +33,7 @@ class WardMachine:
         assert made.returncode == 0, made.stderr
         self.config = self.places.etc / "ward.toml"
         self.broker = Broker(folder / "broker")
-        self.door_port, self.enrol_port = free_port(), free_port()
+        self.door_port, self.enrol_port, self.desk_port = free_port(), free_port(), free_port()
         self.edit("port = 8883\ntls", f"port = {self.broker.port}\ntls")
         self.edit("door_port = 8443", f"door_port = {self.door_port}")
         self.edit("enrol_port = 8444", f"enrol_port = {self.enrol_port}")
@@ -97,7 +97,7 @@ class WardMachine:
         text = (self.places.etc / "nginx.conf").read_text()
         run = self.folder / "proxy"
         run.mkdir(exist_ok=True)
-        ports = {"listen 8443": self.door_port, "listen 8444": self.enrol_port, "listen 8445": free_port(),
+        ports = {"listen 8443": self.door_port, "listen 8444": self.enrol_port, "listen 8445": self.desk_port,
                  "listen 127.0.0.1:9467": free_port()}
         swaps = {"/run/ward-taimat-proxy": run, "/run/ward-taimat-": f"{run}/"} | {
             theirs: f"listen 127.0.0.1:{port}" for theirs, port in ports.items()}

@@ -18,7 +18,7 @@ from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places, put_own
 
 SERVERS = ("broker", "door")
-CLIENTS = ("ingest", "ops", "reader")
+CLIENTS = ("ingest", "ops", "desk", "reader")
 LOCAL = ("localhost", "127.0.0.1")                              # as the ward's own programs call it
 
 

@@ -95,12 +95,13 @@ def _settings_text(places: Places, wishes: argparse.Namespace) -> str:
         return path.read_text(encoding="utf-8")
     _check(wishes)
     host = f"[{wishes.host}]" if ":" in wishes.host else wishes.host
-    own_key = {name: str(places.keys / name) for name in ("ingest", "ops")}
+    own_key = {name: str(places.keys / name) for name in ("ingest", "ops", "desk")}
     state = places.state
     return filled(TEMPLATE.read_text(encoding="utf-8"), {
         ("ward", "ward"): wishes.ward, ("ward", "ca"): str(places.ca),
         ("ward", "cert"): own_key["ingest"] + ".pem", ("ward", "key"): own_key["ingest"] + ".key",
         ("ops", "cert"): own_key["ops"] + ".pem", ("ops", "key"): own_key["ops"] + ".key",
+        ("desk", "cert"): own_key["desk"] + ".pem", ("desk", "key"): own_key["desk"] + ".key",
         ("ops", "command_key"): str(places.etc / "command.pem"),
         ("intake", "url"): f"https://{host}:8443{settings.UPLOADS_PATH}", ("intake", "crl"): str(places.crl),
         ("intake", "receipt_key"): str(places.etc / "receipt.pem"), ("intake", "folder"): f"{state}/exports",

@@ -11,7 +11,7 @@ from agent.ward.authority.issuer import AuthorityFault
 
 SYSTEMD = Path("/run/systemd/system")
 TARGET = "ward-taimat.target"
-USERS = {"ingest": "ward-taimat-ingest.service", "ops": "ward-taimat-desk.service"}    # of an account's certificate
+USERS = {"ingest": "ward-taimat-ingest.service", "desk": "ward-taimat-desk.service"}    # of an account's certificate
 RELOAD = "systemctl reload mosquitto.service"
 ENDS_S = 60.0
 

@@ -16,6 +16,7 @@ from agent.ward.enrolment.entries import PlaceEntry
 from agent.ward.settings import Settings, read_roster
 
 GOOD_FOR_S = 1.5
+REST_N = 10                     # a look is followed by a rest of so many times its length, at a city's size
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,17 @@ class DeskBoard:
         self._lock = threading.Lock()
         self._rows: list[DeskRow] = []
         self._named: dict[str, DeskRow] = {}
-        self._read_mono_s = float("-inf")
+        self._due_mono_s = float("-inf")
         self.book_fault = ""            # why the book says nothing
 
     def rows(self) -> list[DeskRow]:
         """A row for each device, as of now or a moment ago."""
         with self._lock:
-            if self._clock.mono_s() - self._read_mono_s > GOOD_FOR_S:
+            if (began_mono_s := self._clock.mono_s()) >= self._due_mono_s:
                 self._rows = self._look()
                 self._named = {key: row for row in self._rows for key in (row.dev, row.serial) if key}
-                self._read_mono_s = self._clock.mono_s()
+                now_mono_s = self._clock.mono_s()
+                self._due_mono_s = now_mono_s + max(GOOD_FOR_S, REST_N * (now_mono_s - began_mono_s))
             return self._rows
 
     def row(self, key: str) -> DeskRow | None:

@@ -1,0 +1,113 @@
+"""`taimat ward officer`: who may come to the desk: their certificates are made, listed and taken back.
+
+`python -m agent.ward.desk.officers add|list|remove`. Of an officer the certificate is kept, in the authority's folder;
+the key goes out with the PKCS#12 file, which a browser takes in, and is nowhere else.
+"""
+import argparse
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from agent.core.contract.ulid import ALPHABET
+from agent.ward import settings
+from agent.ward.authority.cas import Cas
+from agent.ward.authority.faults import ended
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, folder, put
+from agent.ward.authority.probe import NoAnswer
+from agent.ward.authority.revoke import revoke
+from agent.ward.desk.officer import NAME, PREFIX, person_of
+from agent.ward.enrolment.book import BookFault
+from agent.ward.settings import Settings
+
+FOLDER = "officers"
+WORD_N, WORDS_N = 5, 4          # of the passphrase: 100 random bits
+
+
+class OfficerBook:
+    """The officers of one ward."""
+
+    def __init__(self, places: Places) -> None:
+        self._places, self._folder = places, places.authority / FOLDER
+
+    def add(self, name: str, person: str, p12: Path, now: datetime) -> str:
+        """Make a certificate and the file for a browser; returns its passphrase. Raises AuthorityFault and OSError."""
+        if not NAME.fullmatch(name):
+            raise AuthorityFault(f"{name}: an officer's name is made of a-z, 0-9 and '-', 27 letters at most, as in "
+                                 "tran-van-binh; how people call the officer is --person's")
+        if (path := self._path(name)).exists():
+            raise AuthorityFault(f"{name}: has a certificate; take it back first: taimat ward officer remove {name}")
+        key = ec.generate_private_key(ec.SECP256R1())
+        with self._places.locked():
+            chain = Cas(self._places).current(now).account(PREFIX + name, key.public_key(), now, person=person)
+            leaf, *cas = x509.load_pem_x509_certificates(chain.encode())
+            phrase = "-".join("".join(secrets.choice(ALPHABET) for _ in range(WORD_N)) for _ in range(WORDS_N))
+            put(p12, pkcs12.serialize_key_and_certificates(
+                (person or name).encode(), key, leaf, cas,
+                serialization.BestAvailableEncryption(phrase.encode())), OWN_ONLY)
+            folder(self._folder, 0o755)
+            put(path, chain, FOR_ALL)
+        return phrase
+
+    def all(self) -> list[tuple[str, x509.Certificate]]:
+        """Each by name, with the certificate. Raises OSError."""
+        return [(path.stem, x509.load_pem_x509_certificate(path.read_bytes()))
+                for path in sorted(self._folder.glob("*.pem"))]
+
+    def remove(self, own: Settings, name: str, reload: str) -> str:
+        """Revoke it, and forget the officer; returns what to print. Raises what `revoke` raises."""
+        if not NAME.fullmatch(name) or not (path := self._path(name)).exists():
+            raise AuthorityFault(f"{name}: there is no such officer; taimat ward officer list shows them")
+        said = revoke(own, self._places, [str(path)], reload)
+        path.unlink()
+        return said
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.pem"
+
+
+def run(wishes: argparse.Namespace) -> int:
+    """Do it; returns the exit code. Raises ConfigError, AuthorityFault and OSError."""
+    own = settings.load(wishes.config)
+    book = OfficerBook(Places.of(wishes.config, own))
+    match wishes.what:
+        case "add":
+            p12 = wishes.p12 or Path(f"{PREFIX}{wishes.name}.p12")
+            phrase = book.add(wishes.name, wishes.person, p12, datetime.now(UTC))
+            print(f"{p12}: for the officer's browser, which asks for this passphrase, shown once:\n\n    {phrase}\n")
+        case "remove":
+            try:
+                print(book.remove(own, wishes.name, wishes.reload))
+            except (BookFault, NoAnswer, ConnectionError) as error:
+                raise AuthorityFault(f"{wishes.name}: may still be in: {error}; run this again then") from error
+        case _:
+            for name, certificate in book.all():
+                print(f"{name}\t{person_of(certificate)}\t{certificate.not_valid_after_utc:%Y-%m-%d}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The entry of the command. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="taimat ward officer")
+    parser.add_argument("--config", type=Path, required=True)
+    commands = parser.add_subparsers(dest="what", required=True)
+    adding = commands.add_parser("add")
+    adding.add_argument("--person", default="")
+    adding.add_argument("--p12", type=Path)
+    commands.add_parser("list")
+    removing = commands.add_parser("remove")
+    removing.add_argument("--reload", default="")
+    for each in (adding, removing):
+        each.add_argument("name")
+    return ended(lambda: run(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
