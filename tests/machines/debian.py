@@ -101,21 +101,21 @@ class Archive:
         return done.stdout
 
 
-def supply(architecture: str, status: Path, deb: Path) -> list[Path]:
+def supply(architecture: str, status: Path, deb: Path, *more: str) -> list[Path]:
     """What an installation of DEB by the guide fetches on a machine with this dpkg status: once, then from the cache.
 
-    That is without what its needs recommend in turn, but with BESIDE. Raises NotDebian.
+    That is without what its needs recommend in turn, but with BESIDE, and with these packages. Raises NotDebian.
     """
     wants = [subprocess.run(["dpkg-deb", "-f", deb, field], check=True, capture_output=True).stdout
              for field in ("Pre-Depends", "Depends")]
-    known = [architecture.encode(), " ".join(BESIDE).encode(), status.read_bytes(), *wants]
+    known = [architecture.encode(), " ".join((*BESIDE, *more)).encode(), status.read_bytes(), *wants]
     key = hashlib.sha256(b"\n".join(known)).hexdigest()[:12]
     CACHE.mkdir(parents=True, exist_ok=True)
     listed = CACHE / f"needs-{architecture}-{key}"
     with (CACHE / f"apt-{architecture}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not listed.exists():
-            files = Archive(architecture).fresh().needed(status, deb, *BESIDE, recommends=False)
+            files = Archive(architecture).fresh().needed(status, deb, *BESIDE, *more, recommends=False)
             listed.write_text("".join(f"{path}\n" for path in files))
     return [Path(line) for line in listed.read_text().splitlines()]
 

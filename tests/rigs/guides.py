@@ -16,10 +16,11 @@ NEEDS = {
     "city": "a city's broker machine, with its certificates",
     "device": "a device of the ward, named by its id",
     "editor": "a person at a text editor",
+    "idle": "a computer with nothing else to do, for minutes",
     "internet": "the package registries, for minutes",
     "recipient": "somebody else's key",
     "release": "a newer version, signed by its maker",
-    "ward": "a ward's machine with its database, keys and certificates",
+    "ward": "a ward's machine, on which tests/systemd/test_ward_boot.py types it",
 }
 FENCE = re.compile(r"^ *```(\S*) *(.*)$")
 
