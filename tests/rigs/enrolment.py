@@ -104,7 +104,8 @@ class NewDevice:
         """With the bundle as it is now."""
         self.ward, self.serial, self.claim = ward, serial, ward.bundle(serial).claim
         self.files: tuple[Path, Path] | None = None
-        self.address = f"127.1.{next(self.numbers)}.1"
+        street, house = divmod(next(self.numbers), 250)
+        self.address = f"127.1.{street}.{house + 1}"
         self.key = ec.generate_private_key(ec.SECP256R1())
 
     @property
