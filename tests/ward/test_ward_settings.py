@@ -5,7 +5,6 @@ import msgspec
 import pytest
 
 from agent.config.load import ConfigError
-from agent.ward import init
 from agent.ward.settings import TEMPLATE, Settings, load, parse, read_roster
 from agent.ward.watch import lines
 
@@ -39,15 +38,6 @@ def test_the_written_file_has_every_key_with_its_default():
     written = tomllib.loads(TEMPLATE.read_text())
     assert written == msgspec.to_builtins(Settings())
     assert parse(TEMPLATE.read_text(), "w.toml") == Settings()
-
-
-def test_a_first_file_is_written_once(tmp_path, capsys):
-    target = tmp_path / "etc" / "ward.toml"
-    assert init.main(["--config", str(target)]) == 0 and load(target) == Settings()
-    target.write_text("[ward]\nport = 1\n")
-    assert init.main(["--config", str(target)]) == 73
-    assert "use --force" in capsys.readouterr().err and load(target).ward.port == 1
-    assert init.main(["--config", str(target), "--force"]) == 0 and load(target) == Settings()
 
 
 def test_a_file_that_is_not_there_is_named_with_how_to_make_one(tmp_path):
