@@ -70,6 +70,7 @@ def test_each_file_of_the_package_is_in_one_of_the_two(wheels):
     assert {name for name in ward if not name.startswith("agent/ward/")} == set()
     assert {name for name in recorder | ward if name.endswith(".py")} == kept
     assert "agent/ward/default.toml" in ward and "agent/config/default.toml" in recorder
+    assert "agent/ward/desk/templates/desk.html" in ward and "agent/look/static/page.css" in recorder
 
 
 def test_a_recorder_says_what_a_ward_installs(wheels, tmp_path):
@@ -83,7 +84,8 @@ def test_together_they_are_one_package(wheels, tmp_path):
         zipfile.ZipFile(each).extractall(tmp_path)
     answer = said(tmp_path, "import agent.store.database, agent.ward.ingest as ward; print(ward.__file__)")
     assert answer.stdout.strip() == str(tmp_path / "agent" / "ward" / "ingest.py"), answer.stderr
-    assert said(tmp_path, COMMAND, "ward", "init", "--config", tmp_path / "ward.toml").returncode == 0
+    answer = said(tmp_path, COMMAND, "ward", "watch", "--once", "--config", tmp_path / "ward.toml")
+    assert answer.returncode == 78 and "make one with: taimat ward init" in answer.stderr
 
 
 def test_both_are_of_one_version_and_the_tests_have_what_a_ward_needs():
