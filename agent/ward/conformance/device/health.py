@@ -92,9 +92,10 @@ def _plausible(look: Transcript) -> Iterator[str]:
 
 def _clock(look: Transcript) -> Iterator[str]:
     for heard, report in look.reports:
+        off_ms = 0.0
         if report.clock == "ntp" and report.ts is not None and look.began_ms is not None and not heard.stored:
             off_ms = report.ts - look.began_ms - heard.at_s * 1000
-            yield f"ts is {off_ms / 1000:+.0f} s off, and clock says ntp" if abs(off_ms) > OFF_MS else ""
+        yield f"ts is {off_ms / 1000:+.0f} s off, and clock says ntp" if abs(off_ms) > OFF_MS else ""
 
 
 def _boot(look: Transcript) -> Iterator[str]:
