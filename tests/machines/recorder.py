@@ -18,7 +18,7 @@ SETTINGS = "/etc/taimat/taimat.toml"
 INSTALL = ("DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 {} "
            f"{' '.join(BESIDE)} </dev/null")
 ADDRESS = "10.0.2.15"
-SLOW_S = 600.0                  # a minute of a board may take ten here
+SLOW_S = 1800.0                 # a minute of a board may take ten here, and thrice that beside other work
 # Runs in the machine. No Python: one more would share its pages with the roles, and they would seem smaller.
 LOOK = f"""
 for unit in {' '.join(ROLES)}; do
