@@ -34,7 +34,8 @@ GATE, YARD = "Cổng trước", "Sân sau"
 SIZE = (1280, 720)
 FILM = (*SIZE, 15, 30, 1500)            # width, height, fps, GOP, kbit/s
 KEPT = ("done", "recovered")
-TARGET_ROLES_B, TARGET_CARD_B = 180_000_000, 300_000_000
+TARGET_CARD_B = 300_000_000
+ROOM_B = 200_000_000            # of 512 MB, for apt and a release's trial beside the roles
 TRIAL_S = 1800.0                # that of a board takes up to five minutes, and one more to go back
 ENDS_AT_ONCE = Edit("agent/keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
 Clips = dict[str, dict[str, Any]]
@@ -155,7 +156,7 @@ def test_the_owner_plays_what_was_recorded(own: Phone, ward: tuple[int, Ingest])
 def test_all_roles_fit_beside_each_other(machine: Emulated, own: Phone) -> None:
     seen = look(machine)
     assert set(seen.pss_b) == set(ROLES) == active(machine)
-    assert seen.roles_b <= TARGET_ROLES_B, seen
+    assert seen.available_b >= ROOM_B, f"{seen}; what the roles take is told by scripts/bench machine"
     assert (seen.restarts_n, seen.oom_n, seen.swapped_b) == (0, 0, 0)
 
 
