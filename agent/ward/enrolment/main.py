@@ -75,8 +75,8 @@ class EnrolOutcome:
     gone: list[IssuedCertificate] = field(default_factory=list)
 
 
-def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], folder: Path, maker: BundleMaker, now_ms: int
-           ) -> EnrolOutcome:
+def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], folder: Path, maker: BundleMaker,
+           now_ms: int) -> EnrolOutcome:
     """Have these devices come, each by a bundle in the folder; those that are expected already only if asked `again`.
 
     Raises OSError.
