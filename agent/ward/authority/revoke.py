@@ -107,16 +107,21 @@ def _take_over(broker: BrokerDoor, ward: str, own: Pass) -> None:
             drive(client, lambda: all(each.is_published() for each in gone))
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
-    own = settings.load(wishes.config)
+def throw_out(own: Settings, places: Places, words: Sequence[str], reload: str = "") -> str:
+    """`revoke`, with every reason why somebody may still be in as an AuthorityFault with its remedy."""
     try:
-        print(revoke(own, Places.of(wishes.config, own), wishes.words, wishes.reload))
+        return revoke(own, places, words, reload)
     except (NoAnswer, ConnectionError) as error:
         raise AuthorityFault(f"it may still be in: {error}; it is on the list, and is kept out from the broker's next "
                              "start on: run this again then") from error
     except BookFault as error:
         raise AuthorityFault(str(error)) from error
+
+
+def run(wishes: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    own = settings.load(wishes.config)
+    print(throw_out(own, Places.of(wishes.config, own), wishes.words, wishes.reload))
     return 0
 
 

@@ -17,6 +17,8 @@ from agent.host.clock import SystemClock
 from agent.host.files import write_durably
 from agent.ward import settings
 from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import Places
+from agent.ward.authority.revoke import throw_out
 from agent.ward.enrolment import bundles, labels
 from agent.ward.enrolment.book import BookFault, EnrolmentBook
 from agent.ward.enrolment.bundles import CardBundle
@@ -26,6 +28,7 @@ from agent.ward.enrolment.service import roots
 from agent.ward.enrolment.sheet import DeviceRow, SheetError, WrongRow, read_sheet
 from agent.ward.settings import Settings
 
+EXIT_STILL_IN = 1
 EXIT_WRONG_ROWS = 65            # sysexits.h EX_DATAERR
 EXIT_CANNOT = 73                # sysexits.h EX_CANTCREAT
 DAY_MS = 86_400_000
@@ -126,7 +129,7 @@ def _row(place: DevicePlace, wifi_password: str) -> DeviceRow:
     return DeviceRow(**values, wifi_password=wifi_password)
 
 
-def enrol(own: Settings, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
+def enrol(own: Settings, places: Places, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
     """Do as `taimat ward enrol` is asked; returns the exit code. Raises what `main` tells."""
     now_ms = SystemClock().now().wall_ms
     maker = BundleMaker(own, now_ms)
@@ -140,10 +143,11 @@ def enrol(own: Settings, sheet: Path | None, folder: Path, again: Sequence[str])
     _label(own, done, folder / name)
     for each in [*wrong, *done.wrong]:
         print(f"{sheet}:{f'{each.line}:' if each.line else ''} {each.serial}: {each.text}", file=sys.stderr)
-    return _tell(done, folder / name, len(wrong) + len(done.wrong))
+    code = _tell(done, folder / name, len(wrong) + len(done.wrong))
+    return _throw_out(own, places, done.gone) or code
 
 
-def hand_over(own: Settings, serial: str, household: str, folder: Path) -> int:
+def hand_over(own: Settings, places: Places, serial: str, household: str, folder: Path) -> int:
     """Have another household get the device; returns the exit code. Raises what `main` tells."""
     now_ms = SystemClock().now().wall_ms
     maker = BundleMaker(own, now_ms)
@@ -155,7 +159,8 @@ def hand_over(own: Settings, serial: str, household: str, folder: Path) -> int:
     label = folder / f"label-{place.serial}.pdf"
     _label(own, done, label)
     print(f"{place.serial} is for another household: reset the recorder (taimat reset --factory) or take a new card")
-    return _tell(done, label, 0)
+    _tell(done, label, 0)
+    return _throw_out(own, places, done.gone)
 
 
 def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
@@ -170,10 +175,19 @@ def _tell(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
               "bundles onto cards (taimat ward card), then delete them")
     if done.elsewhere_n:
         print(f"{done.elsewhere_n} have no bundle here; for a new one, which ends the old: --again SERIAL")
-    for each in done.gone:
-        print(f"{each.serial}: the certificate of {each.dev} counts no more; to have broker and doors know it at once: "
-              f"taimat ward revoke {each.dev}")
     return EXIT_WRONG_ROWS if wrong_n else 0
+
+
+def _throw_out(own: Settings, places: Places, gone: Iterable[IssuedCertificate]) -> int:
+    """Have broker and proxy know at once whose certificates count no more; the book does. Returns the exit code."""
+    if not (names := sorted({each.dev for each in gone})):
+        return 0
+    try:
+        print(throw_out(own, places, names))
+    except AuthorityFault as error:
+        print(f"{error}; until it is out: taimat ward revoke {' '.join(names)}", file=sys.stderr)
+        return EXIT_STILL_IN
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -192,9 +206,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     wishes = parser.parse_args(argv)
     try:
         own = settings.load(wishes.config)
+        places = Places.of(wishes.config, own)
         if wishes.command == "handover":
-            return hand_over(own, wishes.serial, wishes.household, wishes.output)
-        return enrol(own, wishes.sheet, wishes.output, wishes.again)
+            return hand_over(own, places, wishes.serial, wishes.household, wishes.output)
+        return enrol(own, places, wishes.sheet, wishes.output, wishes.again)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_CONFIG
