@@ -18,6 +18,7 @@ from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES
 from tests.rigs.forward import WardForward, city
 from tests.rigs.ingest import WardIngest
+from tests.rigs.pki import Authority
 from tests.rigs.teller import Teller
 from tests.rigs.wait import until
 
@@ -55,7 +56,8 @@ def stem(name):
 def figures(tmp_path_factory):
     """The names of the figures of a running ingest and a running forwarder, and of the intake."""
     folder = tmp_path_factory.mktemp("ward")
-    with Broker(folder / "broker") as broker, WardIngest(folder, broker.port, more=city(broker.port)) as ward, \
+    own = f'[authority]\nca = "{Authority(folder / "pki", "ward-ca").ca}"\n'
+    with Broker(folder / "broker") as broker, WardIngest(folder, broker.port, more=city(broker.port) + own) as ward, \
             WardForward(ward) as forward, Teller(broker.port) as device:
         until(lambda: ward.figures().get("taimat_ward_connected") == 1 and forward.figures())
         device.say("evt", b"{}")            # some have a label, and none before the first of a kind
