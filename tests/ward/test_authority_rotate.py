@@ -39,7 +39,7 @@ def pinned(ward, name: str):
 
 
 def gets_in(ward, roots, device: Pass) -> bool:
-    """Whether device and ward trust each other, at the broker and at the proxy: each heeds new files in its own time."""
+    """Whether device and ward trust each other, at the broker and at the proxy: each heeds files in its own time."""
     def both() -> set[bool]:
         broker = BrokerDoor("localhost", ward.broker.port, roots).verdict(device) == "in"
         return {broker, status_at_door("localhost", ward.door_port, roots, device) != OUT_STATUS}
