@@ -1,5 +1,6 @@
 """The intake's HTTP: tus 1.0.0 at `/exports`, and a receipt for what is whole. Every refusal is `{"code", "why"}`."""
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -20,6 +21,7 @@ from agent.ward.uploads.service import LATER_S, SOON_S, UploadService
 
 SILENCE_S = 30.0                # within a piece
 PIECE_S = 600.0                 # for all of it: 14 kbit/s
+REST_S = 5.0                    # for the rest of one that is refused
 TUS = {"Tus-Resumable": requests.TUS}
 
 _log = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class Application:
             return await handler(request, headers)
         except UploadRefusal as refusal:
             _log.info("%s was refused: %d %s", request.state.peer or "somebody", refusal.status, refusal.code)
+            if request.method == "PATCH" and "Connection" not in refusal.headers:
+                await _let_go(request)
             return _refused(refusal)
         except DatabaseFault as fault:
             _log.error("%s", fault)
@@ -131,6 +135,17 @@ async def _whole(request: Request, size_b: int) -> bytes:
     except (ClientDisconnect, StopAsyncIteration):
         raise UploadRefusal(400, "cut", "the piece is not whole", Connection="close") from None
     return bytes(body)
+
+
+async def _let_go(request: Request) -> None:
+    """Read the rest of a body that nobody wants, of which the proxy lets 2 MB through.
+
+    A proxy that is still sending when its connection is closed never reads the answer, and says 502 in its place.
+    """
+    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):     # the last: there is nothing left
+        async with asyncio.timeout(REST_S):
+            async for _ in request.stream():
+                pass
 
 
 def _refused(refusal: UploadRefusal) -> Response:
