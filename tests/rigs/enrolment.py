@@ -17,9 +17,9 @@ from agent.ward.authority.issuer import CERTIFICATE, KEY
 from agent.ward.enrolment import main
 from agent.ward.enrolment.book import EnrolmentBook
 from tests.rigs.authority import Hierarchy, csr_of
-from tests.rigs.ingest import WardPart
+from tests.rigs.ingest import ListeningPart
 from tests.rigs.proxy import MISSING, Proxy
-from tests.rigs.wait import HANG_S, free_port, until
+from tests.rigs.wait import HANG_S, free_port
 
 HEADER = "serial,site,household,title,cameras,wifi,wifi_password,country,board,sensor,join"
 GREEN = {"camera": True, "card": True, "clock": True, "broker": True}
@@ -62,7 +62,7 @@ class Ward:
         return parse_bundle((self.out / serial / "enrol.toml").read_text())
 
 
-class ServedWard(Ward, WardPart):
+class ServedWard(Ward, ListeningPart):
     """The same with its door open, which can be killed; the proxy stays. Skips without nginx."""
 
     module = "agent.ward.enrolment.serve"
@@ -76,15 +76,6 @@ class ServedWard(Ward, WardPart):
                            self.pki.server("localhost"))
         text = self.config.read_text()
         self.config.write_text(text.replace(str(self.socket), str(self.proxy.serve)))
-
-    def start(self) -> Self:
-        """Start the process; returns when it listens."""
-        before_b = self.log.stat().st_size if self.log.exists() else 0
-        process = super().start().process
-        assert process
-        until(lambda: b"listens at" in self.log.read_bytes()[before_b:] or process.poll() is not None)
-        assert process.poll() is None, self.log.read_text()
-        return self
 
     def __enter__(self) -> Self:
         self.proxy.__enter__()

@@ -11,7 +11,7 @@ import sqlalchemy as sql
 from agent.core.delivery.backoff import Waits
 from agent.ward import database
 from agent.ward.ingest import IngestTempo, main
-from tests.rigs.wait import HANG_S, Stopwatch, free_port
+from tests.rigs.wait import HANG_S, Stopwatch, free_port, until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = IngestTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
@@ -63,6 +63,19 @@ class WardPart:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class ListeningPart(WardPart):
+    """One behind the proxy."""
+
+    def start(self) -> Self:
+        """Start the process; returns when it listens."""
+        before_b = self.log.stat().st_size if self.log.exists() else 0
+        process = super().start().process
+        assert process
+        until(lambda: b"listens at" in self.log.read_bytes()[before_b:] or process.poll() is not None)
+        assert process.poll() is None, self.log.read_text()
+        return self
 
 
 class WardIngest(WardPart):

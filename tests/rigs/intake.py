@@ -20,7 +20,7 @@ from agent.ward import database, keys
 from agent.ward.command_signer import CommandKey
 from agent.ward.requests import PictureRequest, PictureRequests
 from tests.rigs.exports import BEGIN_MS, CASE, END_MS
-from tests.rigs.ingest import WardPart
+from tests.rigs.ingest import ListeningPart
 from tests.rigs.pki import Authority
 from tests.rigs.proxy import MISSING, Proxy
 from tests.rigs.wait import HANG_S, free_port, until
@@ -31,7 +31,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 
-class Intake(WardPart):
+class Intake(ListeningPart):
     """A configuration, a database, and an intake on them that can be killed; its proxy stays. Skips without nginx."""
 
     module = "tests.rigs.quick_intake"
@@ -58,15 +58,6 @@ class Intake(WardPart):
         self.config.write_text("\n".join(["[intake]", *lines, "[database]", f'url = "{url}"', ""]))
         self.engine = database.open_engine(url)
         self.requests = PictureRequests(self.engine)
-
-    def start(self) -> Self:
-        """Start the process; returns when it listens."""
-        before_b = self.log.stat().st_size if self.log.exists() else 0
-        process = super().start().process
-        assert process
-        until(lambda: b"listens at" in self.log.read_bytes()[before_b:] or process.poll() is not None)
-        assert process.poll() is None, self.log.read_text()
-        return self
 
     def ask(self, kind: str = "clip", dev: str = DEV, **changes: Any) -> str:
         """A request of the ward in the database, as for the packages of tests/rigs/exports; returns its id."""

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.ward.authority.issuer import Issuer
 from tests.rigs.household import Answer
-from tests.rigs.ingest import WardPart
+from tests.rigs.ingest import ListeningPart
 from tests.rigs.pki import Authority
 from tests.rigs.proxy import Proxy
-from tests.rigs.wait import HANG_S, until
+from tests.rigs.wait import HANG_S
 
 PERSON = "Trần Văn Bình"
 ANCHOR = re.compile(r'name="once" value="(\w+)"')
@@ -35,7 +35,7 @@ def certificate_for(authority: Authority, name: str, person: str = PERSON) -> tu
     return paths
 
 
-class OfficersDesk(WardPart):
+class OfficersDesk(ListeningPart):
     """The desk on a ward's configuration, behind a proxy that is somebody else's to start."""
 
     module = "agent.ward.desk.main"
@@ -44,15 +44,6 @@ class OfficersDesk(WardPart):
         """`config` has to name the proxy's socket `desk` under [desk]."""
         self.config, self.log = config, config.parent / "desk.log"
         self.authority, self.proxy = authority, proxy
-
-    def start(self) -> Self:
-        """Start the process; returns when it listens."""
-        before_b = self.log.stat().st_size if self.log.exists() else 0
-        process = super().start().process
-        assert process
-        until(lambda: b"listens at" in self.log.read_bytes()[before_b:] or process.poll() is not None)
-        assert process.poll() is None, self.log.read_text()
-        return self
 
     @property
     def url(self) -> str:

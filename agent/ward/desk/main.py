@@ -2,7 +2,6 @@
 
 `python -m agent.ward.desk.main`. It listens on a Unix socket, to nobody but the proxy in front of it.
 """
-import argparse
 import contextlib
 import logging
 import sys
@@ -11,18 +10,14 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.host import log
-from agent.host.clock import Clock, SystemClock
-from agent.host.notify import notify
+from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.desk.app import build
-from agent.ward.proxied import EXIT_CANNOT_SERVE, CannotServe, answer_until_told, life, listener_at
+from agent.ward.proxied import EXIT_DATABASE, answer_until_told, life, listener_at, run
 
 NAME = "desk"
-EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 THREADS_N = 12
 
 _log = logging.getLogger(__name__)
@@ -51,20 +46,7 @@ async def _life(stop: Stop) -> AsyncIterator[None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the role. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward desk")
-    parser.add_argument("--config", type=Path, required=True)
-    try:
-        own = settings.load(parser.parse_args(argv).config)
-        log.set_up(NAME, own.log.level)
-        serve(own, SystemClock(), Stop().on_signals())
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except (CannotServe, DatabaseFault) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return EXIT_DATABASE if isinstance(error, DatabaseFault) else EXIT_CANNOT_SERVE
-    notify("STOPPING=1")
-    return 0
+    return run(NAME, serve, {DatabaseFault: EXIT_DATABASE}, argv)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,12 @@
 
 `python -m agent.ward.enrolment.serve`. It listens on a Unix socket, to nobody but the proxy in front of it.
 """
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.host import log
-from agent.host.clock import Clock, SystemClock
-from agent.host.notify import notify
+from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.authority.issuer import AuthorityFault
@@ -20,7 +16,7 @@ from agent.ward.enrolment.door import EnrolmentDoor
 from agent.ward.enrolment.metrics import EnrolmentMetrics
 from agent.ward.enrolment.service import EnrolmentService
 from agent.ward.metrics import MetricsFault
-from agent.ward.proxied import EXIT_CANNOT_SERVE, CannotServe, answer_until_told, life, listener_at
+from agent.ward.proxied import EXIT_CANNOT_SERVE, answer_until_told, life, listener_at, run
 
 NAME = "serve"
 
@@ -42,20 +38,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the role. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward serve")
-    parser.add_argument("--config", type=Path, required=True)
-    try:
-        own = settings.load(parser.parse_args(argv).config)
-        log.set_up(NAME, own.log.level)
-        serve(own, SystemClock(), Stop().on_signals())
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except (CannotServe, AuthorityFault, BookFault, MetricsFault) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return EXIT_CANNOT_SERVE
-    notify("STOPPING=1")
-    return 0
+    return run(NAME, serve, dict.fromkeys((AuthorityFault, BookFault, MetricsFault), EXIT_CANNOT_SERVE), argv)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 `python -m agent.ward.uploads.main`. It listens on a Unix socket, to nobody but the proxy in front of it.
 """
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -10,17 +9,22 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.host import log
-from agent.host.clock import Clock, SystemClock
+from agent.host.clock import Clock
 from agent.host.files import AlreadyRunning, Lock
-from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.metrics import MetricsFault
-from agent.ward.proxied import EXIT_CANNOT_SERVE, CannotServe, answer_until_told, life, listener_at
+from agent.ward.proxied import (
+    EXIT_CANNOT_SERVE,
+    EXIT_DATABASE,
+    CannotServe,
+    answer_until_told,
+    life,
+    listener_at,
+    run,
+)
 from agent.ward.requests import PictureRequests
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
@@ -29,10 +33,11 @@ from agent.ward.uploads.service import UploadService
 from agent.ward.uploads.spool import Spool
 
 NAME = "intake"
-EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 EXIT_SECOND = 75                # sysexits.h EX_TEMPFAIL
 TIDY_EVERY_S = 600.0
 GB = 1_000_000_000
+FAULTS = {DatabaseFault: EXIT_DATABASE, AlreadyRunning: EXIT_SECOND,
+          SigningKeyFault: EXIT_CANNOT_SERVE, MetricsFault: EXIT_CANNOT_SERVE}
 
 _log = logging.getLogger(__name__)
 
@@ -89,23 +94,9 @@ def _spool(folder: Path) -> tuple[Spool, Lock]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the role. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward intake")
-    parser.add_argument("--config", type=Path, required=True)
-    try:
-        own = settings.load(parser.parse_args(argv).config)
-        log.set_up(NAME, own.log.level)
-        serve(own, SystemClock(), Stop().on_signals())
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except (CannotServe, SigningKeyFault, MetricsFault, DatabaseFault, AlreadyRunning) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return EXITS.get(type(error), EXIT_CANNOT_SERVE)
-    notify("STOPPING=1")
-    return 0
+    return run(NAME, serve, FAULTS, argv)
 
 
-EXITS: dict[type[Exception], int] = {DatabaseFault: EXIT_DATABASE, AlreadyRunning: EXIT_SECOND}
 
 if __name__ == "__main__":
     sys.exit(main())
