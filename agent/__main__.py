@@ -66,7 +66,7 @@ COMMANDS = {
          "store of its own."),
     ),
     "Run a ward": (
-        ("ward", "ward.main:app", "The ward's end: take in what its devices tell, and watch them."),
+        ("ward", "ward.main:app", "The ward's end: make it, enrol its devices, see how they are, ask for pictures."),
     ),
     "Hidden": (
         ("rescue", "roles:rescue", ""),

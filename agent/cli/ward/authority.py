@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Json
+from agent.cli.ward import panels
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer()
 rotate_app = typer.Typer(no_args_is_help=True, help="Have a new CA or a new command key in place of the present one.")
-app.add_typer(rotate_app, name="rotate")
+app.add_typer(rotate_app, name="rotate", rich_help_panel=panels.MAKE)
 
 Name = Annotated[str | None, typer.Option(
     "--name", metavar="TEXT", show_default=False, help='The ward, as people call it: "Phường Bến Nghé".')]
@@ -51,7 +52,7 @@ def _words(given: dict[str, str | Path | None]) -> list[str]:
     return [f"{name}={value}" for name, value in given.items() if value]
 
 
-@app.command("init")
+@app.command("init", rich_help_panel=panels.MAKE)
 def init(name: Name = None, ward: WardName = None, host: Host = None, token: Token = None,
          passphrase_file: PassphraseFile = None, prefix: Prefix = Path("/")) -> None:
     """Make all that a ward has of its own (CAs, certificates, keys, settings) and start it. What is there stays."""
@@ -59,13 +60,13 @@ def init(name: Name = None, ward: WardName = None, host: Host = None, token: Tok
         "--name": name, "--ward": ward, "--host": host, "--token": token, "--passphrase-file": passphrase_file})])
 
 
-@app.command("revoke")
+@app.command("revoke", rich_help_panel=panels.DEVICES)
 def revoke(ids: Who, reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Throw devices out, at once and for good: their certificates count no more, and their connections end."""
     become("authority.revoke", config, words=[*_words({"--reload": reload}), "--", *ids])
 
 
-@app.command("renew")
+@app.command("renew", rich_help_panel=panels.MAKE)
 def renew(reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Make the ward's own certificates anew in time, and the lists of the revoked; a timer does it each day."""
     become("authority.renew", config, words=_words({"--reload": reload}))
@@ -85,7 +86,7 @@ def rotate_command(devices: Told = None, wait: WaitS = 30, json: Json = False, c
     become("keys", config, [("--rotate", True), ("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
 
 
-@app.command("backup")
+@app.command("backup", rich_help_panel=panels.MAKE)
 def backup(file: BackupFile = None, to: Shelf = None, config: Config = WARD_CONFIG) -> None:
     """Write keys, certificates, lists, enrolment book, settings and database into one file for a safe place."""
     if (file is None) == (to is None):
@@ -94,13 +95,13 @@ def backup(file: BackupFile = None, to: Shelf = None, config: Config = WARD_CONF
     become("authority.backup", config, words=["backup", *words])
 
 
-@app.command("restore")
+@app.command("restore", rich_help_panel=panels.MAKE)
 def restore(file: Source, reload: Reload = None, config: Config = WARD_CONFIG) -> None:
     """Put back what a backup holds. Who was revoked since stays so; a database that is there stays."""
     become("authority.backup", config, words=["restore", *_words({"--reload": reload, "--file": file.absolute()})])
 
 
-@app.command("doctor")
+@app.command("doctor", rich_help_panel=panels.MAKE)
 def doctor(json: Json = False, config: Config = WARD_CONFIG) -> None:
     """Say part by part whether the ward is well, and what to do where it is not."""
     become("authority.doctor", config, [("--json", json)])

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.ward import panels
 from agent.store.database import StoreError
 
 app = typer.Typer()
@@ -22,7 +23,7 @@ CardPackages = Annotated[Path | None, typer.Option(
     "--packages", metavar="DIR", show_default=False, help="A folder whose packages are to be installed from the card.")]
 
 
-@app.command("card")
+@app.command("card", rich_help_panel=panels.DEVICES)
 def card(device: CardSerial, bundles: Bundles = Path("bundles"), boot: BootFolder = None, image: CardImage = None,
          packages: CardPackages = None) -> None:
     """Make a freshly flashed card, or its image, that of one recorder: bundle, code, network. It is read back."""

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.ward import panels
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer()
 officers = typer.Typer(no_args_is_help=True, help="Who may come to the ward's desk: officers and their certificates.")
-app.add_typer(officers, name="officer")
+app.add_typer(officers, name="officer", rich_help_panel=panels.DEVICES)
 
 Officer = Annotated[str, typer.Argument(
     metavar="NAME", show_default=False, help="A name of a-z, 0-9 and '-', as in tran-van-binh.")]
@@ -22,7 +23,7 @@ P12 = Annotated[Path | None, typer.Option(
     help="Where the file for the officer's browser is laid. Without it: desk-NAME.p12 here.")]
 
 
-@app.command("desk")
+@app.command("desk", rich_help_panel=panels.SERVICES)
 def desk(config: Config = WARD_CONFIG) -> None:
     """Show officers the ward's devices on a page, where they ask households for pictures."""
     become("desk.main", config)

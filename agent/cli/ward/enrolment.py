@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.ward import panels
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer()
@@ -22,21 +23,21 @@ Serial = Annotated[str, typer.Argument(metavar="SERIAL", show_default=False, hel
 Household = Annotated[str, typer.Option("--household", metavar="NAME", help="Whose it is from now on.")]
 
 
-@app.command("enrol")
+@app.command("enrol", rich_help_panel=panels.DEVICES)
 def enrol(sheet: Sheet = None, *, folder: Folder, again: Again = None, config: Config = WARD_CONFIG) -> None:
     """Expect the devices of a list: a claim, a bundle for the card and a label each. The same list again is safe."""
     words = [*([str(sheet.absolute())] if sheet else []), *(f"--again={serial}" for serial in again or ())]
     become("enrolment.main", config, words=["enrol", f"--output={folder.absolute()}", *words])
 
 
-@app.command("handover")
+@app.command("handover", rich_help_panel=panels.DEVICES)
 def handover(serial: Serial, folder: Folder, household: Household = "", config: Config = WARD_CONFIG) -> None:
     """Have another household get a device: its certificate counts no more, and it gets a new claim."""
     become("enrolment.main", config, words=[
         "handover", f"--output={folder.absolute()}", f"--household={household}", "--", serial])
 
 
-@app.command("serve")
+@app.command("serve", rich_help_panel=panels.SERVICES)
 def serve(config: Config = WARD_CONFIG) -> None:
     """Enrol devices by their claims, renew their certificates, and hear whether they are ready."""
     become("enrolment.serve", config)

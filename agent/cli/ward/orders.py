@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Bundle, Json
+from agent.cli.ward import panels
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer()
@@ -31,13 +32,13 @@ Url = Annotated[str, typer.Argument(
     metavar="URL", show_default=False, help="https:// address of the same file, for devices with their certificates.")]
 
 
-@app.command("keys")
+@app.command("keys", rich_help_panel=panels.ORDERS)
 def keys(devices: Told = None, wait: WaitS = 30, json: Json = False, config: Config = WARD_CONFIG) -> None:
     """Make the keys that the configuration names, unless they are there: for commands, and for receipts."""
     become("keys", config, [("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
 
 
-@app.command("configure")
+@app.command("configure", rich_help_panel=panels.ORDERS)
 def configure(devices: Devices, pairs: Pairs = None, file: WishFile = None, clear: Clear = False, wait: WaitS = 30,
               json: Json = False, config: Config = WARD_CONFIG) -> None:
     """Set on devices what a ward may set there, within what their households allow. Without a wish: show what holds."""
@@ -46,7 +47,7 @@ def configure(devices: Devices, pairs: Pairs = None, file: WishFile = None, clea
     become("configure", config, [("--clear", clear), ("--json", json)], words)
 
 
-@app.command("update")
+@app.command("update", rich_help_panel=panels.ORDERS)
 def update(bundle: Bundle, url: Url, devices: Devices, wait: WaitS = 30, json: Json = False,
            config: Config = WARD_CONFIG) -> None:
     """Order a release for devices, which fetch it from the URL. Each household's rule decides, each device tries it."""
