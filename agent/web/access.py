@@ -14,8 +14,8 @@ from agent.web.browsers import Browsers, KeeperSilent
 
 COOKIE = "taimat"
 # What a browser may see before it is paired: the form, and what it is drawn with.
-OPEN_STATIC = ("/static/page.css", "/static/mark.svg", "/static/icon.png", "/static/icon-192.png",
-               "/static/icon-512.png")
+OPEN_STATIC = ("/static/page.css", "/static/label.js", "/static/mark.svg", "/static/icon.png",
+               "/static/icon-192.png", "/static/icon-512.png")
 OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
 # What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.

@@ -265,6 +265,19 @@ def test_a_camera_that_notifications_are_about_stays():
     assert "notify" not in tomllib.loads(changed(notified, RemoveNotify(name="Mai"), "f"))
 
 
+def test_a_zone_that_notifications_are_about_stays_with_its_name():
+    area = [(0, 0), (1, 0), (1, 1)]
+    gate, yard, way = (WholeZone(name=name, area=area) for name in ("cổng", "sân", "lối vào"))
+    drawn = changed(OWN, ChangeCamera(name="gate", zone=[gate, yard]), "f")
+    notified = changed(drawn, SetNotify(name="Mai", zones=["cổng"]), "f", {"url_file": "/u"})
+    for change in (ChangeCamera(name="gate", zone=[way, yard]),
+                   RemoveCamera(name="gate")):
+        with pytest.raises(SettingsRefused, match="Mai names the zone cổng") as refused:
+            changed(notified, change, "f")
+        assert refused.value.problem == "zone_notified"
+    assert "sân" not in changed(notified, ChangeCamera(name="gate", zone=[gate]), "f")
+
+
 def test_the_ledger_hears_keys_and_no_values():
     told = in_short(ChangeCamera(name="gate", source="rtsp://me:secret@h/1", motion=MotionKeys(ignore=[]), zone=[]))
     assert told == {"what": "change_camera", "camera": "gate", "keys": ["motion.ignore", "source", "zone"]}

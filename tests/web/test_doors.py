@@ -13,6 +13,7 @@ import pytest
 
 from agent.host import page_port
 from tests.rigs.wait import HANG_S, free_port, until
+from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 # As systemd does it: the sockets from 3 on, and the process's own number in LISTEN_PID.
 HAND_OVER = """
@@ -101,6 +102,21 @@ def test_a_browser_is_told_once_what_it_is_going_to_warn_of(start: Start):
     assert cookie.startswith("seen=1;") and "secure" not in cookie.lower()
     assert ask(http_port, "/", False, Cookie="seen=1", **page).status == 308
     assert "<b>" not in said(http_port, "/x?<b>", **page)
+
+
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
+def test_the_code_in_a_label_s_qr_comes_through_the_warning_into_the_form(start: Start, tmp_path: Path):
+    https, http_port = start('listen = "0.0.0.0"')
+    with Browser(tmp_path / "phone", mobile=True, any_certificate=True) as browser:
+        browser.open(f"http://127.0.0.1:{http_port}/#7K3M-9QRT")
+        browser.click("a.language")
+        browser.until("location.search === '?lang=en' && document.querySelector('a.button')?.hash === '#7K3M-9QRT'")
+        browser.click("a.button.strong")
+        browser.until("document.querySelector('#code')?.value === '7K3M-9QRT'")
+        assert browser.run("return [location.port, location.pathname, location.hash]") == [str(https), "/pair", ""]
+        browser.open(f"https://127.0.0.1:{https}/pair#<script>")
+        browser.until("document.readyState === 'complete'")
+        assert browser.run("return document.querySelector('#code').value") == ""
 
 
 def test_a_page_for_this_machine_alone_hangs_up_on_the_network(start: Start, tmp_path: Path):

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.cli.setup.refusal import SettingsRefused
 from agent.config import toml_text
+from agent.config.defaults import TABLE
 from agent.config.load import ConfigError, parse
 from agent.config.source import NETWORK, is_on_board, parse_source
 from agent.core.contract.setup import (
@@ -112,6 +113,7 @@ def _altered(table: Toml, change: TextChange, keys: Toml) -> Toml:
     if isinstance(change, AddCamera | ChangeCamera):
         for key in ("source", "sub"):
             _demand_camera(keys.get(key, ""))
+    _demand_zones(table, wanted)
     return wanted
 
 
@@ -145,6 +147,21 @@ def _demand_unnotified(table: Toml, name: str) -> None:
     for each in table.get("notify", []):
         if name in each.get("cameras", []):
             raise SettingsRefused("camera_notified", f"[[notify]] {each['name']} names {name}: change that first")
+
+
+def _demand_zones(table: Toml, wanted: Toml) -> None:
+    """That no notification waits for a zone that goes, and would never come again. Raises SettingsRefused."""
+    gone = _zones(table) - _zones(wanted)
+    for each in wanted.get("notify", []):
+        if named := gone.intersection(each.get("zones", [])):
+            raise SettingsRefused("zone_notified", f"[[notify]] {each['name']} names the zone {min(named)}: "
+                                  "change that first")
+
+
+def _zones(table: Toml) -> set[str]:
+    """The names of all zones of all cameras."""
+    return {zone["name"] for camera in (table.get(TABLE, {}), *table.get("camera", []))
+            for zone in camera.get("zone", [])}
 
 
 def _demand_new(cameras: list[Toml], name: str) -> None:

@@ -19,7 +19,7 @@ Address = Annotated[str, Meta(max_length=1000)]         # of a picture, as in `s
 ShownCode = Annotated[str, Meta(pattern=r"^([0-9A-Z]{8})?\Z")]       # a console would obey other characters
 
 Problem = Literal["", "late", "broken_file", "not_valid", "not_allowed", "unknown_camera", "name_taken",
-                  "too_many_cameras", "not_last", "camera_notified", "unknown_notify", "card"]
+                  "too_many_cameras", "not_last", "camera_notified", "zone_notified", "unknown_notify", "card"]
 CAMERAS_MAX = 32
 
 Number = int | float                    # 5 stays 5 in the file, and is not 5.0
