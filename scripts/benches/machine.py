@@ -18,20 +18,25 @@ from scripts.packaging import maker
 from scripts.packaging.wheels import NoWheel
 from tests.machines import guest
 from tests.machines.debian import NotDebian, supply
-from tests.machines.emulated import Emulated, NotWell
+from tests.machines.emulated import HOST, Emulated, NotWell
 from tests.machines.foreign import ARCHITECTURE, PACKAGES
 from tests.machines.recorder import (
     ROLES,
     Installed,
     Look,
     first_frame_s,
+    green_s,
     install,
+    keep_time,
     offer_swap,
     record_always,
     set_up,
     soak,
 )
-from tests.rigs.broker import Broker
+from tests.rigs.broker import Broker, Tls
+from tests.rigs.pki import Authority
+from tests.rigs.timeserver import TimeServer
+from tests.rigs.warddoor import ROOTS_NAME, WardDoor
 
 REPO = Path(__file__).parents[2]
 MB = 1_000_000
@@ -47,6 +52,7 @@ class Lived(NamedTuple):
     reboots_s: Spread           # from the kernel's start to the first recorded frame
     cuts_s: Spread
     looks: list[Look]
+    green_s: float              # from the kernel's start to a recorder that its ward sees work
 
 
 def run(plan: Plan) -> Iterator[Table]:
@@ -57,10 +63,12 @@ def run(plan: Plan) -> Iterator[Table]:
             deb = package(Path(folder))
             fresh = guest.guest()
             needed = supply(ARCHITECTURE, fresh.status, deb)
+            clock = supply(ARCHITECTURE, fresh.status, deb, "systemd-timesyncd")
         except (NotDebian, NoWheel, maker.NoMoment) as error:
             raise needs.Missing(str(error)) from error
         try:
             with Emulated(Path(folder), fresh) as machine:
+                machine.stick([*{*needed, *clock}])
                 yield tabulate(live(machine, deb, needed, Path(folder), plan))
         except (NotWell, AssertionError) as error:
             raise BenchError(str(error)) from error
@@ -78,7 +86,6 @@ def package(folder: Path) -> Path:
 def live(machine: Emulated, deb: Path, needed: list[Path], folder: Path, plan: Plan) -> Lived:
     """From the package to the half hour. Raises NotWell; AssertionError where something takes too long."""
     rounds_n = plan.rounds(3)
-    machine.stick(needed)
     tell("machine: its first boot, and the installation")
     machine.boot(by_instructions=True)
     offer_swap(machine)
@@ -102,8 +109,20 @@ def live(machine: Emulated, deb: Path, needed: list[Path], folder: Path, plan: P
         first_frame_s(machine)
         tell("machine: it records")
         looks = soak(machine, plan.long_s(HALF_HOUR_S, 2 * SETTLED_S))
+        tell("machine: a ward's card in it")
+        enrolled_s = enrol(machine, folder / "ward", camera.port)
     fetched_b = sum(path.stat().st_size for path in needed)
-    return Lived(installed, fetched_b, Spread((*reboots_s,)), Spread((*cuts_s,)), looks)
+    return Lived(installed, fetched_b, Spread((*reboots_s,)), Spread((*cuts_s,)), looks, enrolled_s)
+
+
+def enrol(machine: Emulated, folder: Path, camera_port: int) -> float:
+    """From power to a recorder that its ward sees work, as `green_s` tells it. Raises NotWell and AssertionError."""
+    authority = Authority(folder, ROOTS_NAME)
+    cert, key = authority.issue("broker", address=HOST)
+    with TimeServer(), Broker(folder / "broker", tls=Tls(authority.ca, cert, key, authority.ca)) as broker:
+        keep_time(machine)
+        with WardDoor(folder, broker_port=broker.port, host=HOST) as ward:
+            return green_s(machine, ward, camera_port)
 
 
 def tabulate(seen: Lived) -> Table:
@@ -121,6 +140,7 @@ def tabulate(seen: Lived) -> Table:
         ("apt install, all fetched", f"{took.took_s:.0f}", "s by instructions"),
         ("kernel to first recorded frame, after a reboot", seen.reboots_s.text(1), "s by instructions"),
         ("kernel to first recorded frame, after a power cut", seen.cuts_s.text(1), "s by instructions"),
+        ("a ward's card: kernel to camera, card, clock and broker good", f"{seen.green_s:.0f}", "s by instructions"),
         *((f"PSS of {role.removeprefix('taimat-')} at most", f"{most_b(seen.looks, role) / MB:.1f}", "MB")
           for role in ROLES),
         ("PSS of all roles in the end", f"{last.roles_b / MB:.1f}", "MB"),
@@ -131,13 +151,15 @@ def tabulate(seen: Lived) -> Table:
         Verdict("apt install, all fetched", 180, "s", took.took_s),
         Verdict("first frame after a reboot", 45, "s", max(seen.reboots_s.values)),
         Verdict("first frame after a power cut", 45, "s", max(seen.cuts_s.values)),
+        Verdict("a ward's card: until camera, card, clock and broker are good", 120, "s", seen.green_s),
         Verdict("all roles together, at most", 180, "MB PSS", most.roles_b / MB),
         Verdict("written to the swap file that the card has", 0, "bytes", last.swapped_b),
         Verdict("processes killed for want of memory", 0, "", last.oom_n),
         Verdict("restarts of roles", 0, "", last.restarts_n)]
     table.notes += [BASE, f"memory: {len(seen.looks)} looks by this computer's clock, without a break"]
     table.figures = {"installed": asdict(took), "fetched_b": seen.fetched_b, "reboots_s": seen.reboots_s.values,
-                     "cuts_s": seen.cuts_s.values, "looks": [asdict(look) for look in seen.looks]}
+                     "cuts_s": seen.cuts_s.values, "green_s": seen.green_s,
+                     "looks": [asdict(look) for look in seen.looks]}
     return table
 
 

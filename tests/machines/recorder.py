@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.contract.enrolment import BUNDLE_FILE, BUNDLE_FOLDER
 from tests.machines.debian import BESIDE
 from tests.machines.emulated import HOST, Emulated
 from tests.rigs.owner import CODE, add_camera, pair
 from tests.rigs.phone import Phone
 from tests.rigs.wait import until
+from tests.rigs.warddoor import WardDoor
 
 ROLES = ("taimat-capture-network", "taimat-keeper", "taimat-link", "taimat-web")
 SETTINGS = "/etc/taimat/taimat.toml"
@@ -18,6 +20,8 @@ SETTINGS = "/etc/taimat/taimat.toml"
 INSTALL = ("DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 {} "
            f"{' '.join(BESIDE)} </dev/null")
 ADDRESS = "10.0.2.15"
+CLOCK = "/etc/systemd/timesyncd.conf.d"
+BUNDLE = Path("/boot/firmware", BUNDLE_FOLDER, BUNDLE_FILE)
 SLOW_S = 1800.0                 # a minute of a board may take ten here, and thrice that beside other work
 # Runs in the machine. No Python: one more would share its pages with the roles, and they would seem smaller.
 LOOK = f"""
@@ -145,6 +149,30 @@ def first_frame_s(machine: Emulated) -> float:
     machine.run(FIRST_CLIP, limit_s=SLOW_S)
     told = recorded(machine)
     return next(clip["mono_ms"] for clip in told["clips"] if clip["boot"][:8] == told["boot"]) / 1000
+
+
+def keep_time(machine: Emulated) -> None:
+    """As a stock system does, by systemd-timesyncd from the stick; it asks this computer."""
+    machine.run("mount -o ro LABEL=stick /media/stick 2>/dev/null; "
+                "DEBIAN_FRONTEND=noninteractive apt-get install -y systemd-timesyncd </dev/null && "
+                f"mkdir -p {CLOCK} && echo '[Time]\nNTP={HOST}' > {CLOCK}/10-here.conf && "
+                "systemctl restart systemd-timesyncd")
+
+
+def green_s(machine: Emulated, ward: WardDoor, camera_port: int) -> float:
+    """A reset recorder gets a ward's bundle, and power.
+
+    Returns when the ward had seen camera, card, clock and broker work, in seconds after the kernel's start.
+    """
+    machine.run("taimat reset --factory --yes")
+    machine.put(SETTINGS, f'[[camera]]\nname = "gate"\nsource = "rtsp://{HOST}:{camera_port}/main"\n'.encode())
+    machine.run(f"mkdir -p {BUNDLE.parent}")
+    machine.put(str(BUNDLE), ward.bundle(join=True).encode())
+    machine.run("sync")
+    machine.cut_power()
+    machine.boot(by_instructions=True)
+    until(lambda: ward.ready and ward.ready[-1].is_green, "all is good at the ward", SLOW_S)
+    return _up_s(machine)
 
 
 def soak(machine: Emulated, long_s: float, every_s: float = 30.0) -> list[Look]:

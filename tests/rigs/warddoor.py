@@ -39,11 +39,12 @@ class WardDoor:
     """Its doors. A context manager."""
 
     def __init__(self, folder: Path, address: str = "127.0.0.1", broker_port: int = 8883,
-                 ports: tuple[int, int] = (0, 0), begins_days: int = -60) -> None:
-        """`address` is where it listens, and in its certificate; `ports`: of enrolment, of enrolled recorders."""
-        self.authority, self._address = Authority(folder, ROOTS_NAME), address
+                 ports: tuple[int, int] = (0, 0), begins_days: int = -60, host: str = "") -> None:
+        """`address` is where it listens, `host` how recorders reach that, if by another address; `ports`: of enrolment,
+        of enrolled recorders."""
+        self.authority, self._address, self._host = Authority(folder, ROOTS_NAME), address, host or address
         self._ports = ports
-        self._cert, self._key = self.authority.issue("door", address=address, begins_days=begins_days)
+        self._cert, self._key = self.authority.issue("door", address=self._host, begins_days=begins_days)
         self.broker_port, self.days = broker_port, 730
         self.refuses = self.calls = ""              # with this code, if any; the recorder by this name
         self.used: dict[str, bytes] = {}            # the key that came with a claim
@@ -52,7 +53,7 @@ class WardDoor:
 
     def bundle(self, **other: object) -> str:
         """A card's bundle for a recorder of this ward."""
-        made = {"ward": "w07", "ward_name": "Phường Bến Nghé", "host": self._address, "broker_port": self.broker_port,
+        made = {"ward": "w07", "ward_name": "Phường Bến Nghé", "host": self._host, "broker_port": self.broker_port,
                 "enrol_port": self._enrol.server_port, "door_port": self._door.server_port, "claim": CLAIM,
                 "roots": self.authority.ca.read_text(), "until_ms": 1 << 42, "serial": "S-0412", **other}
         return bundle_text(Bundle(**made))
