@@ -44,13 +44,14 @@ boot=$(tr -d - < /proc/sys/kernel/random/boot_id | cut -c1-8)
 until ls /var/lib/taimat/clips/*/*-$boot-* 2>/dev/null; do sleep 1; done
 """
 CLIPS = """
-import json, sqlite3
+import json, sqlite3, time
 boot = open("/proc/sys/kernel/random/boot_id").read().replace("-", "")[:8]
 db = sqlite3.connect("file:/var/lib/taimat/db/taimat.db?mode=ro", uri=True)
 db.row_factory = sqlite3.Row
 rows = [dict(row) for row in db.execute("SELECT name, camera, state, boot, mono_ms, bytes FROM clip ORDER BY seq")]
 events_n = db.execute("SELECT count(*) FROM event").fetchone()[0]
-print(json.dumps({"boot": boot, "clips": rows, "events_n": events_n}))
+mono_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+print(json.dumps({"boot": boot, "mono_ms": mono_ms, "clips": rows, "events_n": events_n}))
 """
 
 
@@ -141,7 +142,7 @@ def look(machine: Emulated) -> Look:
 def recorded(machine: Emulated) -> dict[str, object]:
     """Clips and events, as another process reads them in the database; empty while there is none."""
     said = machine.run("python3 -", stdin=CLIPS.encode(), check=False)
-    return json.loads(said) if said else {"boot": "", "clips": [], "events_n": 0}
+    return json.loads(said) if said else {"boot": "", "mono_ms": 0, "clips": [], "events_n": 0}
 
 
 def first_frame_s(machine: Emulated) -> float:
