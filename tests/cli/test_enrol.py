@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,11 +71,11 @@ class Recorder:
     def set_up(self) -> None:
         Setup(self.config, self.runtime, self.root / "sys", self.root / "dev", self.notice).run()
 
-    def enrol(self, days: int = 0, longest_s: float = 90) -> None:
+    def enrol(self, days: int = 0, longest_s: float = 90, every_s: float = 60) -> None:
         """Root's other helper, which gives up after `tries`."""
         with contextlib.suppress(EnoughTries):
             Enroller(self.config, self.runtime, FastClock(days), self._wait, lambda: 0.5,
-                     ReadyPace(longest_s=longest_s, beat_wait_s=0.01)).run()
+                     ReadyPace(every_s=every_s, longest_s=longest_s, beat_wait_s=0.01)).run()
 
     def _wait(self, seconds: float) -> None:
         if len(self.waits) == self.tries:
@@ -269,16 +269,28 @@ def test_the_ward_hears_four_words_until_all_is_good_and_then_none(recorder: Rec
         assert len(ward.ready) == told_n
 
 
-class Talking:
-    """Roles whose hearts beat. A context manager."""
+def test_what_begins_to_work_is_told_before_the_minute_is_over(recorder: Recorder, ward: WardDoor, tmp_path: Path):
+    recorder.config.write_text('[[camera]]\nname = "gate"\nsource = "file:/srv/gate.mp4"\n')
+    with broker_of(ward, tmp_path / "broker") as broker:
+        recorder.boot_with(ward.bundle(broker_port=broker.port))
+        with Talking(recorder.runtime, lambda: ward.ready):
+            recorder.enrol(longest_s=1e6, every_s=1e6)
+    assert not ward.ready[0].is_green and ward.ready[-1].is_green
+    assert len(ward.ready) <= 3                     # the camera may be heard before the card
 
-    def __init__(self, runtime: Path) -> None:
-        self._outlet, self._over = Outlet(runtime), threading.Event()
+
+class Talking:
+    """Roles whose hearts beat from some moment on. A context manager."""
+
+    def __init__(self, runtime: Path, begins: Callable[[], object] = lambda: True) -> None:
+        self._outlet, self._over, self._begins = Outlet(runtime), threading.Event(), begins
         self._thread = threading.Thread(target=self._beat)
 
     def _beat(self) -> None:
         well = CameraFacts(camera="gate", state="ok", last_frame_age_s=0.1)
         while not self._over.wait(0.05):
+            if not self._begins():
+                continue
             for beat in (Beat(role="capture", unit="capture@gate", pid=1, mono_s=1, up_s=1, cameras=[well]),
                          Beat(role="keeper", unit="keeper", pid=2, mono_s=1, up_s=1, facts=KeeperFacts())):
                 self._outlet.send(beat, "enrol")

@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 class ReadyPace:
     """How often the ward is told; tests wait less."""
 
-    heard_s: float = 6.0            # before the first time: a page that sleeps beats each 5 s
-    every_s: float = 60.0
+    heard_s: float = 6.0            # from one time to the next at least: a page that sleeps beats each 5 s
+    every_s: float = 60.0           # at most
     longest_s: float = 1800.0
     beat_wait_s: float = 1.0
 
@@ -47,19 +47,25 @@ class Readiness:
     pace: ReadyPace = ReadyPace()
 
     def tell(self, record: WardRecord) -> None:
-        """Tell it each minute, half an hour of a boot at most. Raises DoorRefused and OSError."""
+        """Tell it when something works or does not any more, and each minute, half an hour of a boot at most.
+
+        Raises DoorRefused and OSError.
+        """
         green, told = self.folder.path / GREEN, self.runtime / LISTENER / TOLD
         if told.exists() or _says(green, record.dev):
             return
-        inbox, watched = Inbox(self.runtime, LISTENER), Watched([])
+        inbox, watched = Inbox(self.runtime, LISTENER), Watched(self._cameras())
         began_s = self.clock.mono_s()
         try:
-            due_s = began_s + self.pace.heard_s
-            while self.clock.mono_s() < began_s + self.pace.longest_s:
+            told_s, said = began_s, None
+            while (now_s := self.clock.mono_s()) < began_s + self.pace.longest_s:
                 if isinstance(heard := inbox.receive(self.pace.beat_wait_s), Beat):
-                    watched.receive(heard, self.clock.mono_s())
-                if self.clock.mono_s() >= due_s:
-                    due_s += self.pace.every_s
+                    watched.receive(heard, now_s)
+                if now_s < told_s + self.pace.heard_s:
+                    continue
+                works = self._works(watched)
+                if works != said or now_s >= told_s + self.pace.every_s:
+                    told_s, said = now_s, works
                     if self._say(record, watched):
                         write_durably(green, record.dev.encode())
                         return
@@ -67,6 +73,11 @@ class Readiness:
         finally:
             inbox.close()
             runtime.inbox(self.runtime, LISTENER).unlink(missing_ok=True)
+
+    def _works(self, watched: Watched) -> tuple[bool, bool, bool]:
+        """Whether cameras, card and clock do: what is seen from here. The broker is asked when the ward is told."""
+        ready = watched.ready(self.clock.now().clock, "", self.clock.mono_s())
+        return ready.camera, ready.card, ready.clock
 
     def _say(self, record: WardRecord, watched: Watched) -> bool:
         """Whether all is good, and the ward has heard it. Raises DoorRefused."""
