@@ -24,8 +24,10 @@ from agent.core.key_slots import CHANGE, KeysChange
 from agent.host.clock import SystemClock
 from agent.host.files import rename_durably, sync_folder, write_durably
 from agent.ward import settings
+from agent.ward.authority import units
+from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.command_signer import CommandKey, SigningKeyFault
-from agent.ward.opslink import ended
+from agent.ward.opslink import EXIT_UNDONE, ended
 from agent.ward.orders import give
 
 EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
@@ -111,10 +113,12 @@ def _pem(public: Ed25519PublicKey) -> bytes:
 
 
 def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code. Raises ConfigError, SigningKeyFault, OpsFault and OSError."""
+    """Do it; returns the exit code. Raises ConfigError, SigningKeyFault, AuthorityFault, OpsFault, OSError.
+    """
     own = settings.load(wishes.config)
     if wishes.rotate:
         rotate(own.ops.command_key)
+        units.restart_desk()
     see_to(own.ops.command_key, "[ops] command_key")
     told = see_to_next(own.ops.command_key)
     if wishes.devices:
@@ -133,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("devices", nargs="*")
     try:
-        return ended("keys", lambda: run(parser.parse_args(argv)))
+        return ended("keys", lambda: run(parser.parse_args(argv)), {AuthorityFault: EXIT_UNDONE})
     except OSError as error:
         print(f"{error.filename}: {error.strerror}; make its folder, or try it as another user (sudo)", file=sys.stderr)
         return EXIT_NOT_WRITTEN

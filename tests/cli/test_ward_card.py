@@ -46,6 +46,7 @@ def packages(tmp_path: Path) -> Path:
     folder = tmp_path / "packages"
     folder.mkdir()
     debs(folder)
+    (folder / "taimat-ward_0.3.0_all.deb").write_bytes(b"the ward's own")
     return folder
 
 
@@ -59,7 +60,8 @@ def demand_right(card: Path, bundles: Path) -> None:
     assert (card / "taimat/enrol.toml").read_bytes() == (bundles / "S-0412" / BUNDLE_FILE).read_bytes()
     config = (card / "config.txt").read_text()
     assert config.count("dtoverlay=imx219\n") == 1 and "camera_auto_detect=0" in config and "dtparam=audio=on" in config
-    assert {path.suffix for path in (card / "taimat").iterdir()} == {".deb", ".toml"}
+    assert {path.name.partition("_")[0] for path in (card / "taimat").iterdir()} == {
+        "taimat", "taimat-board", "enrol.toml"}
 
 
 def test_a_mounted_card_becomes_the_recorder_s(tmp_path: Path, bundles: Path, packages: Path):

@@ -67,6 +67,13 @@ def test_a_broker_or_a_proxy_that_does_not_heed_the_list_is_no_success(ward):
     ward.broker.start()
 
 
+def test_its_proxy_is_asked_by_a_ward_that_does_not_know_its_own_name(ward):
+    """A router may lead the name to the ward from outside, and nowhere from within."""
+    ward.edit('"localhost"                    # by which devices', '"ward.invalid"                # by which devices')
+    done = ward.run("revoke", ward.reload, ward.device(DEV)[0])
+    assert "out of the broker and of the proxy after" in done.stdout, done.stdout + done.stderr
+
+
 def test_who_is_meant_is_found_by_book_file_or_number(ward):
     made = {dev: ward.device(dev)[0] for dev in (DEV, OTHER)}
     with EnrolmentBook(ward.places.authority).change() as entries:

@@ -11,6 +11,7 @@ from agent.cli.ward import panels
 from agent.store.database import StoreError
 
 app = typer.Typer()
+PACKAGES = ("taimat", "taimat-board")       # of a recorder; the ward's own may lie beside them
 
 CardSerial = Annotated[str, typer.Option("--device", metavar="SERIAL", help="The recorder, as its label calls it.")]
 Bundles = Annotated[Path, typer.Option("--bundles", metavar="DIR", help="Where taimat ward enrol has put its bundles.")]
@@ -31,7 +32,7 @@ def card(device: CardSerial, bundles: Bundles = Path("bundles"), boot: BootFolde
     from agent.cli.card.main import report
     if (boot is None) == (image is None):
         raise typer.BadParameter("give --boot, or --image, and not both")
-    debs = sorted(packages.glob("taimat*.deb")) if packages else []
+    debs = [deb for name in PACKAGES for deb in sorted(packages.glob(f"{name}_*.deb"))] if packages else []
     made = (ward_card.on_card(bundles / device, boot, debs) if boot
             else ward_card.in_image(bundles / device, image, debs))
     try:
