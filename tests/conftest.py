@@ -12,25 +12,70 @@ from agent.host.clock import Instant
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from tests.rigs.examples import THOROUGH_N
 from tests.rigs.joined import join
+from tests.rigs.webdriver import end_kept
 
 # How long one example takes says how busy the machine is, not how good the code.
 ANY_PACE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
-hypothesis.settings.register_profile("taimat", **ANY_PACE)
-hypothesis.settings.register_profile("few", max_examples=20, **ANY_PACE)    # for a second run beside one with many
-hypothesis.settings.load_profile("taimat")
+# Each run tries other examples, so many of them do what a thorough one does. tests/rigs/examples.py has the numbers.
+for _profile, _examples_n in (("thorough", THOROUGH_N), ("usual", 30), ("few", 10)):
+    hypothesis.settings.register_profile(_profile, max_examples=_examples_n, **ANY_PACE)
+hypothesis.settings.load_profile("usual")
 # A shell without job control has its background jobs ignore Ctrl-C, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Rooms whose files take minutes: last in line, they would run alone when all others have ended.
 LONGEST_FIRST = ("systemd", "packages", "browser")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Markers of what is run only if somebody asks for it: how, and why.
+ASKED_FOR = {"machine": ("-m machine", "an emulated machine takes half an hour"),
+             "thorough": ("--thorough", "it takes minutes, and a short form of it has run")}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much: usually each case of each test, of long campaigns a part."""
+    parser.addoption("--few", action="store_true", help="of each test's cases the first and the last, and few "
+                     "examples: for a second run, which shows what other versions of Python and libraries change")
+    parser.addoption("--thorough", action="store_true", help="campaigns in full length, and more examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the tests are imported: their decorators ask the profile."""
+    for name in ("few", "thorough"):
+        if config.getoption(name):
+            hypothesis.settings.load_profile(name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest come first; within a room the order stays."""
+    if config.option.few:
+        _keep_first_and_last(config, items)
+    asked = f"-m {config.option.markexpr} {'--thorough' * config.option.thorough}"
+    for item in items:
+        for marker, (how, why) in ASKED_FOR.items():
+            if item.get_closest_marker(marker) and how not in asked:
+                item.add_marker(pytest.mark.skip(reason=f"{why}: pytest {how} {item.location[0]}"))
+
     def place(item: pytest.Item) -> int:
         room = item.path.parent.name
         return LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST)
     items.sort(key=place)
+
+
+def _keep_first_and_last(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ends: dict[str, tuple[pytest.Item, pytest.Item]] = {}
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        ends[test] = (ends.get(test, (item,))[0], item)
+    kept = {item for pair in ends.values() for item in pair}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
+def pytest_sessionfinish() -> None:
+    """A worker of pytest-xdist ends without Python's own way out."""
+    end_kept()
 
 
 @dataclass
@@ -63,6 +108,12 @@ def usual_log() -> Iterator[None]:
     root.setLevel(level)
     for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
         root.removeHandler(handler)
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether a campaign is run in full length."""
+    return request.config.option.thorough
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def measure(film: Path, folder: Path, minutes: int, clips_n: int,
     step_us = minutes * 60_000_000 // clips_n
     starts = [next(n for n, each in enumerate(run) if each.key and each.dts_us >= number * step_us)
               for number in range(clips_n)]
-    with Household(folder) as house, Browser(folder / "profile") as browser:
+    with Household(folder) as house, Browser() as browser:
         kept = Kept(house, stream, run)
         kept.store(starts)
         event_id = kept.happen(0, minutes * 60_000 - 6_000)

@@ -19,8 +19,8 @@ return Math.abs(box.width - innerWidth) < 2 && Math.abs(box.height - innerHeight
 
 
 @pytest.fixture
-def phone(tmp_path) -> Iterator[Browser]:
-    with Browser(tmp_path / "phone", mobile=True) as browser:
+def phone() -> Iterator[Browser]:
+    with Browser(mobile=True) as browser:
         yield browser
 
 

@@ -19,7 +19,7 @@ SHOWN = "getComputedStyle(document.querySelector('.heat')).display === 'block'"
 def test_the_areas_lie_over_the_picture_while_they_are_open_and_go_when_forgotten(tmp_path):
     house = Household(tmp_path / "house", cameras=[Camera(name="gate", source="file:/gate.mp4")])
     with house, BusyCam(house.runtime, "gate", busy_at([(12, 3, 0.4)])), \
-            Browser(tmp_path / "profile", mobile=True) as browser:
+            Browser(mobile=True) as browser:
         browser.open(house.link())
         browser.open(f"{house.url}/cameras/gate/picture")
         assert not browser.run(f"return {SHOWN}")

@@ -57,8 +57,8 @@ def house(tmp_path) -> Iterator[Household]:
 
 
 @pytest.fixture
-def browser(house, tmp_path) -> Iterator[Browser]:
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+def browser(house) -> Iterator[Browser]:
+    with Browser(mobile=True) as browser:
         browser.open(house.link())
         yield browser
 
@@ -140,11 +140,11 @@ def test_an_event_that_goes_on_is_played_and_grows(house, browser, film):
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_the_player_fits_a_phone_and_its_buttons_a_thumb(house, tmp_path, film, width):
+def test_the_player_fits_a_phone_and_its_buttons_a_thumb(house, film, width):
     kept = Kept(house, *film)
     kept.store([0, 100])
     event_id = kept.happen(95, 3000)
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+    with Browser(mobile=True) as browser:
         browser.open(house.link())
         browser.open(f"{house.url}/events/{event_id}")
         browser.until(f"{VIDEO}.readyState >= 2")

@@ -33,7 +33,7 @@ class Logged(LiveCam):
 
 
 def test_the_page_shows_a_picture_that_is_less_than_three_seconds_old(tmp_path):
-    with Household(tmp_path) as house, Browser(tmp_path / "profile", mobile=True) as browser:
+    with Household(tmp_path) as house, Browser(mobile=True) as browser:
         cam = Logged(house)
         browser.open(house.link())
         browser.open(f"{house.url}/live/gate")

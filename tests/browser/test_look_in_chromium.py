@@ -29,16 +29,16 @@ def house(tmp_path) -> Iterator[Household]:
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_the_chosen_one_of_six_cameras_is_in_sight(house, tmp_path, scripts: bool):
-    with Browser(tmp_path / "phone", mobile=True, scripts=scripts) as phone:
+def test_the_chosen_one_of_six_cameras_is_in_sight(house, scripts: bool):
+    with Browser(mobile=True, scripts=scripts) as phone:
         phone.open(house.link())
         for path in ("/live/gate", "/live/roof", "/events?camera=roof"):
             phone.open(house.url + path)
             assert phone.run(CHOSEN_SEEN), path
 
 
-def test_the_navigation_is_at_the_thumb_and_hides_nothing(house, tmp_path):
-    with Browser(tmp_path / "phone", mobile=True) as phone:
+def test_the_navigation_is_at_the_thumb_and_hides_nothing(house):
+    with Browser(mobile=True) as phone:
         phone.open(house.link())
         phone.open(f"{house.url}/")
         bar, height = phone.run(BAR), phone.run("return innerHeight")
@@ -50,7 +50,7 @@ def test_the_navigation_is_at_the_thumb_and_hides_nothing(house, tmp_path):
         assert phone.run("return location.pathname") == "/recordings"
 
 
-def test_on_a_desk_the_navigation_is_in_the_top_line(house, tmp_path):
-    with Browser(tmp_path / "desk") as desk:
+def test_on_a_desk_the_navigation_is_in_the_top_line(house):
+    with Browser() as desk:
         desk.open(house.link())
         assert desk.run(BAR)["bottom"] < 80

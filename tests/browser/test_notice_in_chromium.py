@@ -20,7 +20,7 @@ NAMES = ("Cổng trước", "Sân sau", "Phòng khách nhìn ra vườn", "Lối
 def test_it_fits_on_one_sheet_and_its_code_says_what_stands_on_it(tmp_path, language: str):
     house = Household(tmp_path / "house", title="Nhà bà Sáu, 12 đường Trần Phú", cameras=[
         Camera(name=f"c{n}", title=name, source=f"file:/{n}.mp4") for n, name in enumerate(NAMES)])
-    with house, Browser(tmp_path / "profile", dark=True) as browser:
+    with house, Browser(dark=True) as browser:
         browser.open(house.link())
         browser.open(f"{house.url}/notice?ask=B%C3%A0%20S%C3%A1u%200901%20234%20567&lang={language}")
         pdf = base64.b64decode(browser.command("Page.printToPDF", preferCSSPageSize=True)["data"])
@@ -41,7 +41,7 @@ def test_it_fits_on_one_sheet_and_its_code_says_what_stands_on_it(tmp_path, lang
 
 def test_the_button_prints(tmp_path):
     house = Household(tmp_path / "house")
-    with house, Browser(tmp_path / "profile") as browser:
+    with house, Browser() as browser:
         browser.open(house.link())
         browser.open(f"{house.url}/notice")
         browser.run("window.print = () => { window.printed = true }")

@@ -30,7 +30,7 @@ def test_a_phone_is_added_tried_and_gets_the_picture_of_an_event(tmp_path: Path)
     pytest.importorskip("apprise")
     config, nowhere = tmp_path / "taimat.toml", tmp_path / "nowhere"
     config.write_text(OWN)
-    with Browser(tmp_path / "profile", mobile=True) as browser, Ntfy() as ntfy:
+    with Browser(mobile=True) as browser, Ntfy() as ntfy:
         with house_of(tmp_path, config) as house:
             port = house.port
             browser.open(house.link())

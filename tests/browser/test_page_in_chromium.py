@@ -34,8 +34,8 @@ def house(tmp_path) -> Iterator[Household]:
 
 
 @pytest.fixture
-def browser(house, tmp_path) -> Iterator[Browser]:
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+def browser(house) -> Iterator[Browser]:
+    with Browser(mobile=True) as browser:
         browser.open(house.link())
         yield browser
 
@@ -140,8 +140,8 @@ def test_targets_are_large_and_nothing_runs_off_the_screen(house, browser):
         assert browser.run(SMALL_TARGETS) == [], path
 
 
-def test_without_scripts_lists_and_clips_still_work(house, tmp_path):
-    with Browser(tmp_path / "plain", scripts=False) as browser:
+def test_without_scripts_lists_and_clips_still_work(house):
+    with Browser(scripts=False) as browser:
         browser.open(house.link())
         browser.open(f"{house.url}/")
         assert browser.count("a.event") == 2
@@ -156,7 +156,7 @@ def test_a_phone_pairs_and_watches_over_the_network_encrypted(tmp_path):
     house = Household(tmp_path, listen="0.0.0.0", tls=True, visited=False)
     page = f"https://{primary_address()}:{house.port}"
     info, packets = movie()
-    with house, Browser(tmp_path / "phone", mobile=True, any_certificate=True) as browser:
+    with house, Browser(mobile=True, any_certificate=True) as browser:
         cam = LiveCam(house.runtime, "gate", info, packets, FRAME_US)
         browser.open(f"{page.replace('https', 'http')}/recordings")       # as typed without the s
         assert browser.run("return location.href.split('?')[0]") == f"{page}/pair"

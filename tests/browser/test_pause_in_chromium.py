@@ -29,8 +29,8 @@ def house(tmp_path) -> Iterator[Household]:
 
 
 @pytest.fixture
-def browser(house, tmp_path) -> Iterator[Browser]:
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+def browser(house) -> Iterator[Browser]:
+    with Browser(mobile=True) as browser:
         browser.open(house.link())
         yield browser
 

@@ -143,7 +143,7 @@ def watch_the_detector(browser: Browser) -> None:
 
 def test_a_mask_drawn_is_black_in_the_next_clip_and_picture_and_a_zone_drawn_raises_its_event(tmp_path: Path):
     recorder = Recorder(tmp_path)
-    with recorder.page() as house, Browser(tmp_path / "phone", mobile=True) as browser, \
+    with recorder.page() as house, Browser(mobile=True) as browser, \
             capture(recorder.config, tmp_path / "log") as process:
         browser.open(house.link())
         browser.open(house.url + HERE)
@@ -180,7 +180,7 @@ def test_a_mask_drawn_is_black_in_the_next_clip_and_picture_and_a_zone_drawn_rai
             assert part(pictures, CORNER).max() <= BLACK_MAX
             assert part(pictures, (0.5, 0.5, 1.0, 1.0)).mean() > 60
         port = house.port
-    with recorder.page(port) as house, Browser(tmp_path / "again", mobile=True) as browser:
+    with recorder.page(port) as house, Browser(mobile=True) as browser:
         browser.open(house.link())
         browser.open(house.url + HERE)
         assert near(corners(browser, 0), [(left, top), (right, top), (right, bottom), (left, bottom)])
@@ -193,7 +193,7 @@ def yard(tmp_path: Path, **keys) -> Household:
 
 def test_with_a_keyboard_alone(tmp_path: Path):
     info, packets = movie(size=(240, 180))
-    with yard(tmp_path) as house, Browser(tmp_path / "desk") as browser:
+    with yard(tmp_path) as house, Browser() as browser:
         cam = LiveCam(house.runtime, "yard", info, packets, FRAME_US)
         browser.open(house.link())
         browser.open(f"{house.url}{HERE}?lang=en")
@@ -227,7 +227,7 @@ def test_with_a_keyboard_alone(tmp_path: Path):
 
 def test_corners_are_dragged_added_and_undone_by_touch(tmp_path: Path):
     with yard(tmp_path, masks=[[(0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6)]], privacy_mask="camera") as house, \
-            Browser(tmp_path / "phone", mobile=True) as browser:
+            Browser(mobile=True) as browser:
         browser.open(house.link())
         browser.open(house.url + HERE)
         stage, before = Stage(browser), corners(browser, 0)
@@ -261,7 +261,7 @@ def test_corners_are_dragged_added_and_undone_by_touch(tmp_path: Path):
 
 def test_the_last_day_is_tried_before_it_is_saved(tmp_path: Path):
     film = footage.clip(320, 180, 10, 10, 300, seconds=8)
-    with yard(tmp_path) as house, Browser(tmp_path / "phone", mobile=True) as browser:
+    with yard(tmp_path) as house, Browser(mobile=True) as browser:
         with contextlib.closing(connect(house.folders.root)) as db:
             put_clip(house.folders, db, film, 3 * 3600)
         browser.open(house.link())
@@ -282,7 +282,7 @@ def test_the_last_day_is_tried_before_it_is_saved(tmp_path: Path):
 
 
 def test_without_scripts_a_form_with_coordinates_does_it(tmp_path: Path):
-    with yard(tmp_path) as house, Browser(tmp_path / "plain", scripts=False) as browser:
+    with yard(tmp_path) as house, Browser(scripts=False) as browser:
         browser.open(house.link())
         browser.open(f"{house.url}{HERE}?lang=en")
         browser.write("#corners-0", "10,20 60,20 60,80")

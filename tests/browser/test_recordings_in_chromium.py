@@ -70,8 +70,8 @@ def evening(tmp_path, footage) -> Iterator[Kept]:
 
 
 @pytest.fixture
-def phone(evening, tmp_path) -> Iterator[Browser]:
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+def phone(evening) -> Iterator[Browser]:
+    with Browser(mobile=True) as browser:
         browser.open(evening.house.link())
         yield browser
 
@@ -156,9 +156,9 @@ def test_what_is_erased_is_gone_and_what_is_kept_outlives_retention(evening, pho
     assert near(1740, 40)(phone.run(SHOWN))             # the clip in which half past six less half a minute lies
 
 
-def test_without_scripts_hours_and_events_lead_to_films(evening, tmp_path):
+def test_without_scripts_hours_and_events_lead_to_films(evening):
     house = evening.house
-    with Browser(tmp_path / "plain", scripts=False) as browser:
+    with Browser(scripts=False) as browser:
         browser.open(house.link())
         browser.open(f"{house.url}/recordings?camera=gate&day={local(evening.wall_ms(0)).date()}")
         assert browser.count("a[data-id]") == 2

@@ -48,7 +48,7 @@ def root(tmp_path: Path, config: Path) -> Setup:
 def test_hours_and_days_are_set_and_put_back_and_the_owner_s_comments_stay(tmp_path: Path):
     config = tmp_path / "taimat.toml"
     config.write_text(OWN)
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+    with Browser(mobile=True) as browser:
         with house_of(tmp_path, config) as house:
             port = house.port
             browser.open(house.link())

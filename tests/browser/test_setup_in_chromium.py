@@ -41,7 +41,7 @@ def pair(house: Household, browser: Browser) -> None:
 
 
 def test_from_the_code_to_the_page_through_a_restart(tmp_path: Path):
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+    with Browser(mobile=True) as browser:
         with Household(tmp_path, cameras=[], may_change=True, visited=False) as house:
             pair(house, browser)
             at(browser, "/setup")
@@ -82,7 +82,7 @@ def test_from_the_code_to_the_page_through_a_restart(tmp_path: Path):
 
 def test_without_scripts_it_works_too(tmp_path: Path):
     with (Household(tmp_path, may_change=True, visited=False) as house,
-          Browser(tmp_path / "profile", scripts=False) as browser):
+          Browser(scripts=False) as browser):
         pair(house, browser)
         browser.until("location.pathname === '/setup'")
         browser.click("button[value=en]")

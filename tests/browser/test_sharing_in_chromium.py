@@ -110,7 +110,7 @@ def at(browser: Browser, path: str) -> None:
 
 def test_a_request_is_looked_at_leaves_and_is_receipted_and_then_the_family_leaves(family, broker, tmp_path,
                                                                                   record_property):
-    with Browser(tmp_path / "profile", mobile=True) as browser:
+    with Browser(mobile=True) as browser:
         browser.open(family.link())
         order = family.clip(purpose="missing-person")
         family.hears(order, "waiting_consent")

@@ -17,6 +17,7 @@ from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.mp4.read import fragments, read_head, samples, sounds
 from tests.conftest import HandClock
 from tests.core.mp4_material import read_at
+from tests.rigs.examples import examples
 
 AAC, LAW = AudioInfo("aac", 16_000, 1, b"\x14\x08"), AudioInfo("pcma", 8_000, 1)
 STRETCH_US, FRAME_US, GOP_N = 64_000, 100_000, 10
@@ -135,7 +136,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSocket]:
     made.close()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(late_us=st.lists(st.integers(0, 200_000), min_size=1, max_size=40), reorder_us=st.sampled_from([0, 200_000]),
        pictures_late_us=st.integers(0, 150_000))
 def test_at_a_cut_no_sound_is_lost_and_none_is_twice(live: LiveSocket, late_us: list[int], reorder_us: int,
@@ -164,7 +165,7 @@ def test_on_a_good_network_sound_and_picture_are_in_step(live: LiveSocket):
     assert studio.pipe.facts().audio == SoundFacts("recorded", "aac", 16_000)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(seed=st.integers(0, 10**6))
 def test_a_card_that_refuses_costs_whole_clips_and_mixes_nothing_up(live: LiveSocket, seed: int):
     dice, studio = Random(seed), Studio(live)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.rigs.forked import forked
 from tests.rigs.wait import HANG_S, until
 
 REPO = Path(__file__).parents[2]
@@ -20,8 +21,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def taimat(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `taimat` with these arguments to its end."""
-    return subprocess.run([sys.executable, "-m", "agent", *map(str, arguments)], cwd=home, env=environment(home),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG_S)
+    return forked("agent.__main__:main", arguments, home, environment(home))
 
 
 def taimat_until(told: str, home: Path, *arguments: object) -> tuple[int, str]:

@@ -56,6 +56,13 @@ def as_root(folder: Path, *words: object, user: Sequence[str] = ()) -> subproces
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=HANG_S)
 
 
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The system's Python has what the command needs."""
+    if as_root(tmp_path_factory.mktemp("home"), "--version").returncode:
+        pytest.skip("Debian's packages are incomplete, see scripts/test")
+
+
 STRANGER = ["setpriv", "--reuid=61999", "--regid=61999", "--clear-groups"]
 
 
@@ -63,9 +70,8 @@ def owners(*folders: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_uid for folder in folders for path in folder.rglob("*")}
 
 
+@pytest.mark.usefixtures("complete")
 def test_nothing_in_the_store_becomes_root_s(home, config, tmp_path):
-    if as_root(tmp_path, "--version").returncode:
-        pytest.skip("Debian's packages are incomplete, see scripts/test")
     before = owners(home.folders.root, home.runtime)        # the folder of root's own part of an update is root's
     for words in COMMANDS:
         said = as_root(tmp_path, *words, "-c", config)
@@ -101,14 +107,13 @@ def test_a_link_where_a_person_s_file_goes_is_replaced_and_a_device_is_written_t
     assert precious.read_text() == "mine" and target.read_bytes() == b"\xff\xd8" and not Path("/dev/null").is_file()
 
 
+@pytest.mark.usefixtures("complete")
 @pytest.mark.parametrize("words", [
     ["clips", "list"], ["events", "--last", "3"], ["pause", "yard", "--for", "1h"], ["pause", "--list"], ["resume"],
     ["requests"], ["config", "check"], ["config", "show"], ["doctor"], ["pair"], ["verify"], ["busy", "yard"],
     ["export", "--last", "1h"], ["snapshot", "yard"], ["household-key"], ["run"]], ids=" ".join)
 @pytest.mark.parametrize("open_config", [False, True], ids=["file of root's", "store of the keeper's"])
 def test_a_fresh_user_is_told_the_very_command_with_sudo(home, config, tmp_path, words: list[str], open_config: bool):
-    if as_root(tmp_path, "--version").returncode:
-        pytest.skip("Debian's packages are incomplete, see scripts/test")
     if open_config:
         if words[0] == "config":
             pytest.skip("needs no store")
@@ -120,18 +125,16 @@ def test_a_fresh_user_is_told_the_very_command_with_sudo(home, config, tmp_path,
     assert f"sudo taimat {shlex.join([*words, '-c', str(config)])}" in told and "config init" not in told, told
 
 
+@pytest.mark.usefixtures("complete")
 def test_what_a_fresh_user_may_not_write_is_said_with_sudo_too(home, config, tmp_path):
-    if as_root(tmp_path, "--version").returncode:
-        pytest.skip("Debian's packages are incomplete, see scripts/test")
     for words in (["config", "init", config], ["discover", "--at", "127.0.0.9", "--write", config]):
         said = as_root(tmp_path, *words, user=STRANGER)
         assert said.returncode
         assert said.stderr.endswith(f"type: sudo taimat {shlex.join(map(str, words))}\n"), said.stderr
 
 
+@pytest.mark.usefixtures("complete")
 def test_root_goes_on_with_what_the_keeper_has_as_last_good(home, config, tmp_path):
-    if as_root(tmp_path, "--version").returncode:
-        pytest.skip("Debian's packages are incomplete, see scripts/test")
     os.chown(config.parent, home.users.uids["taimat-keeper"], -1)       # beside the file lies what its owner has kept
     home.as_role("keeper", lambda: keep_as_good(config))
     config.write_text(config.read_text() + "fps = 5s\n")
@@ -140,10 +143,9 @@ def test_root_goes_on_with_what_the_keeper_has_as_last_good(home, config, tmp_pa
     assert as_root(tmp_path, "pause", "yard", "-c", config).returncode == 0 and pause.load(home.folders).cameras
 
 
+@pytest.mark.usefixtures("complete")
 def test_beside_a_wrong_file_that_was_never_right_the_users_own_store_is_looked_at():
     folder = Path(tempfile.mkdtemp(prefix="tm-"))
-    if as_root(folder, "--version").returncode:
-        pytest.skip("Debian's packages are incomplete, see scripts/test")
     with closing(connect(Folders(folder / ".local/share/taimat").create().root)) as db:
         clips.open_row(db, "yard", "motion", HandClock().now(), "h264", 640, 360)
     config = folder / ".config/taimat/taimat.toml"

@@ -27,6 +27,7 @@ from agent.host.updates import Result, bundle
 from agent.store.schema import SCHEMA
 from scripts.packaging.wheels import NoWheel
 from tests.rigs.bundles import HOME, MACHINE, PACKERS, Maker, agent, ar, data_files, libraries, tar
+from tests.rigs.examples import examples
 from tests.rigs.packaged import packaged
 from tests.rigs.updating import KILLER, NEW, OLD, ORDER, QUICK, Device, Killed
 
@@ -104,10 +105,13 @@ def test_byte_code_is_made_with_the_paths_that_the_files_have(device: Device):
 
 
 @pytest.mark.parametrize("end", ["process", "power"])
-def test_cut_off_before_any_effect_it_ends_with_one_version_that_works(tmp_path: Path, end: str):
-    """A process that was killed is started again; a machine that lost its power starts, and asks anew what was lost."""
+def test_cut_off_before_any_effect_it_ends_with_one_version_that_works(tmp_path: Path, end: str, thorough: bool):
+    """A process that was killed is started again; a machine that lost its power starts, and asks anew what was lost.
+
+    Usually before every third effect, each end before others.
+    """
     codes = set()
-    for effects_n in itertools.count():
+    for effects_n in itertools.count() if thorough else itertools.count(end == "power", 3):
         with Device(tmp_path / str(effects_n)) as device:
             device.order(device.maker.bundle(NEW, size=2))
             KILLER.after(effects_n)
@@ -254,7 +258,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maker, dict[str, by
     return maker, {name: ar([*head, (name, pack(data))]) for name, pack in PACKERS.items()}
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_changed_in_a_bundle_no_other_byte_comes_out_of_it(right, tmp_path_factory, data):
     maker, files = right

@@ -15,6 +15,7 @@ from agent.core.media.model import Point
 from agent.core.vision.zones import Direction, Zone, ZoneRule
 from agent.core.vision.zones.geometry import lies_within
 from tests.core.zone_looks import area
+from tests.rigs.examples import examples
 
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://h/1"\n'
 AREA = "area = [[0.2, 0.2], [0.4, 0.2], [0.4, 0.4]]\n"
@@ -114,7 +115,7 @@ names = st.from_regex(r"\A[a-zđạổ]{1,5}( [0-9]{1,3})?\Z")
 rules = st.sampled_from(["watch", "enter"])
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(names, rules, st.integers(1, 9)), max_size=4, unique_by=lambda each: each[0]))
 def test_zones_that_are_shown_read_back_as_the_same(drawn: list):
     text = CAMERA + "".join(zone(name, f'rule = "{rule}"\narea = [[0, 0.{at}], [1, 0.{at}], [1, 1]]\n')

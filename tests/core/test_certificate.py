@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.delivery.certificate import NotACertificate, read
+from tests.rigs.examples import examples
 
 x509 = pytest.importorskip("cryptography.x509")
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
@@ -28,7 +29,7 @@ def make(name: str, not_after: datetime) -> bytes:
 WHOLE = make("c-0123456789ab", datetime(2030, 1, 1, tzinfo=UTC))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.from_regex(r"\A[a-z0-9-]{1,40}\Z"), st.integers(1, 40_000))
 def test_it_reads_name_and_end(name, days):
     end = datetime(2020, 1, 2, tzinfo=UTC) + timedelta(days=days)
@@ -38,7 +39,7 @@ def test_it_reads_name_and_end(name, days):
     assert leaf.key_sha256 == hashlib.sha256(key).hexdigest()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(0, 250), st.integers(0, 255), st.booleans())
 def test_what_is_cut_or_bent_is_refused_or_read_but_never_breaks(place, byte, cut):
     bent = WHOLE[:place] if cut else WHOLE[:place] + bytes([byte]) + WHOLE[place + 1:]

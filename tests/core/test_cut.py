@@ -9,6 +9,7 @@ from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from tests.core.cut_material import films, packets_of, record, record_all
 from tests.core.mp4_material import STREAMS, encode, ffprobe
 from tests.core.sound_material import START_US, hear
+from tests.rigs.examples import examples
 
 SECOND = 1_000_000
 LAST_US = 66_667
@@ -176,7 +177,7 @@ def expected(times, keys, spans, begin_ms, end_ms):
     return [number for number in sorted(taken) if number >= first and times[number] < end_ms]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(recording=recordings(), begin_ms=st.integers(0, 9000), long_ms=st.integers(1, 9000))
 def test_of_any_clips_and_any_range_exactly_its_frames_come_out(recording, begin_ms, long_ms):
     times, keys, spans = recording

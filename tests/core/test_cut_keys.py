@@ -8,6 +8,7 @@ from agent.core.media.mp4.cut import cut_keys
 from tests.core.cut_material import Clip, key_films, packets_of, record, record_all
 from tests.core.mp4_material import STREAMS, encode, ffprobe
 from tests.core.sound_material import hear
+from tests.rigs.examples import examples
 
 SECOND, MS = 1_000_000, 1000
 LAST_US = 66_667
@@ -95,7 +96,7 @@ def clips_of(times: list[int], keys: set[int], spans: list[tuple[int, int]]) -> 
     return [record(CAMERA, packets[start:end], times[end] * MS) for start, end in spans]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(recording=recordings(), begin_ms=st.integers(0, 9000), long_ms=st.integers(1, 9000))
 def test_of_any_clips_and_any_range_exactly_its_keyframes_come_out_in_time(recording, begin_ms, long_ms):
     times, keys, spans = recording

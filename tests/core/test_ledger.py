@@ -26,6 +26,7 @@ from agent.core.evidence.ledger import (
 from agent.core.evidence.ledger.chain import chained
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS
+from tests.rigs.examples import examples
 
 pytestmark = pytest.mark.core
 
@@ -396,7 +397,7 @@ def live(device: Device, steps: list[tuple]) -> None:
         act(device, *arguments)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(STEPS)
 def test_nothing_is_invented_about_an_honest_device(steps):
     device = Device()
@@ -405,7 +406,7 @@ def test_nothing_is_invented_about_an_honest_device(steps):
     assert device.codes(heads=heads) == set()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(STEPS, st.data())
 def test_any_changed_byte_of_any_row_is_found_where_it_is(steps, data):
     device = Device()
@@ -421,7 +422,7 @@ def test_any_changed_byte_of_any_row_is_found_where_it_is(steps, data):
     assert rows == {n}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(STEPS, st.data())
 def test_any_missing_row_is_found_but_for_the_last(steps, data):
     device = Device()

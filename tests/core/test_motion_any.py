@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.core.media.model import Luma, Point
 from agent.core.vision.motion import Detector, MotionSettings
+from tests.rigs.examples import examples
 
 TIMES = st.one_of(st.floats(0.001, 3.0), st.floats(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e300]))
 CHANGES = st.sampled_from(["noise", "black", "white", "same", "blocks", "strided"])
@@ -35,7 +36,7 @@ def picture(change: str, shape: tuple[int, int], before: np.ndarray, rng: np.ran
     return rng.integers(0, 255, shape, np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(CHANGES, st.one_of(st.just((48, 64)), SIZES), TIMES, GAINS), max_size=40),
        st.integers(0, 2**32 - 1))
 def test_any_pictures_at_any_times(steps, seed):
@@ -56,7 +57,7 @@ def test_any_pictures_at_any_times(steps, seed):
     assert len(pickle.dumps(detector)) <= STATE_MAX_BYTES
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.builds(Point, st.floats(-2, 3), st.floats(-2, 3)), min_size=3, max_size=12))
 def test_any_polygon_may_be_ignored(corners):
     detector = Detector(MotionSettings(), [corners])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agent.core.media.model import Luma
 from agent.core.vision.motion import Detector, Look, MotionSettings
 from tests import scenes
+from tests.rigs.examples import examples
 from tests.scenes import Walk, noise, pictures
 
 USUAL = MotionSettings.for_people()
@@ -72,7 +73,7 @@ def test_a_car_that_parks_after_a_quiet_time_is_absorbed_as_soon_as_without():
     assert saved_n(looks[-25:]) > 0         # its place, which is watched more closely for a while, is forgotten
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(x=st.integers(0, 270), y=st.integers(0, 150), w=st.integers(3, 50), h=st.integers(3, 30),
        levels=st.floats(-60, 60), deviation=st.floats(0.5, 4), light=st.floats(0.15, 2), gain=st.floats(0.9, 1.1))
 def test_whatever_appears_is_followed_from_the_same_picture_on(x, y, w, h, levels, deviation, light, gain):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests import scenes
 from tests.core.motion_material import moving_from, stretches, watch
+from tests.rigs.examples import examples
 from tests.scenes import Walk, film, noise, pictures
 
 WALK = Walk(start_s=6, x=20, px_per_s=18, stop_s=16)
@@ -33,7 +34,7 @@ def test_weather_and_light_leave_every_rate_cold(name, fps):
     assert stretches(watch(pictures(16, fps, happening, noise(2)))) == []
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(st.lists(st.sampled_from([1 / 15, 0.1, 0.2, 0.4]), min_size=4, max_size=12), st.integers(0, 2**16))
 def test_a_rate_that_changes_all_the_time_changes_nothing(steps_s, seed):
     times_s = [t for t in np.cumsum(np.resize(steps_s, 200)).tolist() if t < 12]

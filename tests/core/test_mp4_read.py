@@ -11,6 +11,7 @@ from agent.core.media.mp4.index import Index
 from agent.core.media.mp4.read import Mp4Head, Sample, fragments, read_head, samples
 from agent.core.media.mp4.salvage import salvage
 from tests.core.mp4_material import STREAMS, close, encode, in_fragments, judge, mended, read_at, write
+from tests.rigs.examples import examples
 
 
 def decoded_n(data: bytes) -> int:
@@ -129,7 +130,7 @@ def test_a_final_head_written_by_halves_is_mended(torn_at):
         assert mended(torn) == close(movie, part)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=4),
        early=st.booleans(), kept=st.integers(0, 10**6))
 def test_flipped_bytes_never_surprise(flips, early, kept):

@@ -16,6 +16,7 @@ from agent.core.media.mp4.salvage import salvage
 from agent.core.media.mp4.write import Movie
 from tests.core.mp4_material import close, encode, ffprobe, judge, mended, read_at, write
 from tests.core.sound_material import START_US, hear, record
+from tests.rigs.examples import examples
 from tests.rigs.wait import HANG_S
 
 CODECS = ("aac", "pcma", "pcmu")
@@ -148,7 +149,7 @@ def test_zeros_where_sound_should_be_end_the_recording():
     assert salvage(read_at(bytes(part))).size_b == whole[4].offset
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=4),
        early=st.booleans(), kept=st.integers(0, 10**6), codec=st.sampled_from(["aac", "pcma"]))
 def test_flipped_bytes_never_surprise(flips, early: bool, kept: int, codec: str):

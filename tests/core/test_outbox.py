@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent.core.contract import wire
 from agent.core.contract.wire import Entry
 from agent.core.delivery.outbox import GIVES_WAY, LARGEST_B, Offers, OutboxPace, fold, is_late
+from tests.rigs.examples import examples
 
 
 def entry(seq, kind="motion", camera="gate", boot="b1", mono_ms=None, clock="ntp", **data):
@@ -155,7 +156,7 @@ class Outbox(RuleBasedStateMachine):
         assert not self.box
 
 
-Outbox.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Outbox.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 TestOutbox = Outbox.TestCase
 
 

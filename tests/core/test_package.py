@@ -20,6 +20,7 @@ from agent.core.evidence.ledger.claim import Manifest, RowRef
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
 from tests.core.test_ledger import STEPS, live, lose_the_key
+from tests.rigs.examples import examples
 
 pytestmark = pytest.mark.core
 FILM, OTHER_FILM = "film-1.mp4", "film-2.mp4"
@@ -411,7 +412,7 @@ def lived(steps: list[tuple]) -> Device:
     return device
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(STEPS, st.data())
 def test_nothing_is_invented_about_an_honest_export(steps, data):
     device = lived(steps)
@@ -423,7 +424,7 @@ def test_nothing_is_invented_about_an_honest_export(steps, data):
     assert package.codes(heads=heads, key=fingerprint(public(KEY))) == set()
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_any_changed_byte_of_the_manifest_or_the_rows_is_found(data):
     package = parcel()
@@ -447,7 +448,7 @@ def places(value, at=()):
         yield from places(each, (*at, key))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.data(), ODD)
 def test_a_manifest_that_tells_nonsense_is_checked_to_the_end_even_if_it_is_signed(data, odd):
     package = parcel()
@@ -463,7 +464,7 @@ def test_a_manifest_that_tells_nonsense_is_checked_to_the_end_even_if_it_is_sign
     assert package.codes() or before == odd or odd is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.sampled_from(seals.FILES), st.data())
 def test_any_changed_byte_of_a_signature_or_a_key_is_found_where_it_is(name, data):
     package = parcel()

@@ -19,6 +19,7 @@ from agent.core.vision.replay.story import EventCollector
 from agent.core.vision.replay.trace import Trace, TracePoint
 from agent.core.vision.replay.variant import Turns
 from agent.core.vision.zones import Counted, Zone, ZoneRule, Zones
+from tests.rigs.examples import examples
 from tests.scenes import START_MONO_S, Walk, noise, pictures
 
 NOW = Variant("now", "normal", 0.1, 5)
@@ -118,7 +119,7 @@ def test_another_size_of_the_picture_is_another_scene(walk):
     assert now.silent_s["settling"] >= 2 and len(now.events) == 2
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1))
 def test_a_picture_made_small_once_looks_like_the_large_one(width, height, seed):
     size = work_size((height, width), MotionSettings().work_px)
@@ -185,7 +186,7 @@ LOOKS = st.lists(st.tuples(st.floats(0.01, 30), st.floats(0, 1), st.booleans(), 
     st.sampled_from(["settling", "busy", "no_zone"]))), max_size=300).map(dated)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(LOOKS, st.integers(4, 40))
 def test_a_thinned_trace_is_bounded_and_keeps_every_peak(looks, points_max):
     trace = Trace(points_max)
@@ -200,7 +201,7 @@ def test_a_thinned_trace_is_bounded_and_keeps_every_peak(looks, points_max):
     assert max((p.score for p in points), default=0) == max((look.score for look in looks), default=0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(LOOKS, st.integers(4, 40))
 def test_thinning_on_the_way_is_thinning_at_the_end(looks, points_max):
     trace = Trace(points_max)

@@ -11,6 +11,7 @@ from agent.core.vision.replay.plot import PlotClock, plot, svg
 from agent.core.vision.replay.plot.axis import LABEL_PX, TimeAxis
 from agent.core.vision.replay.plot.plot import ADDED, KEPT, LEFT, MISSED, RIGHT
 from agent.core.vision.replay.plot.shapes import Bar, Label
+from tests.rigs.examples import examples
 
 CLOCK = PlotClock(lambda at_s: at_s, lambda at_s: f"{at_s:.0f} s")
 NOW, HIGH = Variant("now", "normal", 0.1, 5), Variant("sensitivity high", "high", 0.1, 5)
@@ -52,7 +53,7 @@ def test_everything_lies_on_the_paper():
     assert all(0 <= bar.x <= bar.x + bar.w <= drawing.width and 0 <= bar.y + bar.h <= drawing.height for bar in bars)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(STRETCHES)
 def test_time_goes_to_the_right_and_labels_leave_each_other_room(stretches):
     axis = TimeAxis(stretches, LEFT, RIGHT)

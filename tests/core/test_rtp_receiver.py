@@ -12,6 +12,7 @@ from agent.core.protocols.rtp.items import EncodedUnit, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import JUNK_MAX_B, InterleavingError, Receiver
 from agent.core.protocols.rtp.video import H264
 from tests.core.rtp_material import FRAME_TICKS, frame, receive, sets, units_of
+from tests.rigs.examples import examples
 from tests.rigs.rtp import VideoSender, framed, rtp
 
 RTCP = framed(1, b"\x80\xc8\0\x06" + bytes(24))
@@ -31,7 +32,7 @@ def film(random: Random, frames_n: int) -> list[list[bytes]]:
     return [frame("h264", random, number == 0, 1, 2500) for number in range(frames_n)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(seed=st.integers(0, 1 << 32), most_b=st.sampled_from([1, 7, 1448, 50_000]))
 def test_all_that_one_connection_carries_comes_out_in_order(seed, most_b):
     random, sender = Random(seed), VideoSender("h264", Random(seed))
@@ -57,7 +58,7 @@ def test_all_that_one_connection_carries_comes_out_in_order(seed, most_b):
     assert ear.junk_b == 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(seed=st.integers(0, 1 << 32), junk=st.binary(max_size=300) | st.sampled_from(
     [b"\r\n", b"RTSP/1.0 200 OK", b"HTTP/1.1 200 OK\r\n\r\n", b"GARBAGE IN\r\n\r\n", b"$", b"$\0", b"$\7\0\0"]))
 def test_after_junk_the_next_frame_is_found(seed, junk):
@@ -107,7 +108,7 @@ def test_an_endless_head_is_no_message():
             assert ear.feed(b"RTSP/1.0 200 OK\r\n" + b"X-Thing: " + b"y" * 100) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seed=st.integers(0, 1 << 32), harm=st.lists(
     st.tuples(st.integers(0, 1 << 20), st.sampled_from(["flip", "cut", "insert"]), st.binary(min_size=1, max_size=40)),
     min_size=1, max_size=30))

@@ -16,6 +16,7 @@ from agent.core.protocols.rtp.video import H264
 from tests.core.mp4_material import STREAMS, encode
 from tests.core.rtp_material import FRAME_TICKS, NOTE, TRACKS, frame, receive, sets, units_of
 from tests.rigs import footage
+from tests.rigs.examples import examples
 from tests.rigs.h264 import movie
 from tests.rigs.rtp import Sent, VideoSender, framed, rtp
 
@@ -72,7 +73,7 @@ def test_real_footage_with_the_sets_in_sdp_only(codec: str, b_frames: int):
                for unit, (_, _, dts, _, base) in list(zip(units, packets, strict=True))[b_frames:])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(codec=CODEC, seed=SEED, start=st.integers(0, (1 << 32) - 1), slices_n=st.integers(1, 3),
        marker=st.sampled_from(["last", "never", "slice"]), most_b=st.sampled_from([1, 40, 1448, 100_000]))
 def test_any_packing_and_any_cut_is_undone(codec, seed, start, slices_n, marker, most_b):
@@ -91,7 +92,7 @@ def test_any_packing_and_any_cut_is_undone(codec, seed, start, slices_n, marker,
     assert (receiver.lost_n, receiver.dropped_n, receiver.junk_n, receiver.junk_b) == (0, 0, 0, 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(codec=CODEC, seed=SEED, slices_n=st.integers(1, 3), share=st.sampled_from([0.01, 0.1, 0.5]))
 def test_a_lost_packet_costs_its_frame_and_no_other(codec, seed, slices_n, share):
     random = Random(seed)
@@ -239,7 +240,7 @@ def test_a_frame_without_an_end_is_dropped_before_it_fills_the_memory(tail: byte
     assert peak_b < 12_000_000 and 1 <= receiver.dropped_n <= 3
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(codec=CODEC, packets=st.lists(st.tuples(
     st.sampled_from([0, 1, 1, 1, 2, 60_000]), st.integers(0, 3), st.booleans(),
     st.binary(max_size=30) | st.sampled_from([24, 28, 29, 25, 48 << 1, 49 << 1, 50 << 1, 0x41, 0x65, 0x67]).flatmap(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from agent.core.media.model import Luma
 from agent.core.vision.tamper import Kind, Phase, TamperWatch
+from tests.rigs.examples import examples
 
 TIMES = st.one_of(st.floats(0.5, 30.0), st.floats(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e300]))
 CHANGES = st.sampled_from(["noise", "black", "white", "same", "half", "strided"])
@@ -28,7 +29,7 @@ def picture(change: str, shape: tuple[int, int], before: np.ndarray, rng: np.ran
     return y
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(CHANGES, st.one_of(st.just((48, 64)), SIZES), TIMES, NUMBERS), max_size=60),
        st.integers(0, 2**32 - 1))
 def test_any_pictures_at_any_times(steps, seed):
@@ -44,7 +45,7 @@ def test_any_pictures_at_any_times(steps, seed):
         assert guard.now == holding <= set(Kind)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.lists(st.tuples(CHANGES, st.integers(1, 40)), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
 def test_starts_and_ends_alternate_through_long_stretches(stretches, seed):
     rng, guard = np.random.default_rng(seed), TamperWatch()

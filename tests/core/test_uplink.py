@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.delivery.uplink import FLOOR_B_S, PROBE_EVERY_S, TARGET_S, LineSample, Uplink
+from tests.rigs.examples import examples
 
 STEP_S = 0.02
 
@@ -50,7 +51,7 @@ def test_it_finds_out_what_the_line_carries_and_takes_its_share(share):
     assert 0.75 * share <= line.sent_b / 60 / 500_000 <= 1.05 * share
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.floats(30_000, 5_000_000), st.floats(0.002, 0.4), st.floats(0.1, 1.0))
 def test_on_any_line_others_hardly_wait_and_it_goes_on(line_b_s, base_s, share):
     line, uplink = Narrow(line_b_s, base_s), Uplink(share)

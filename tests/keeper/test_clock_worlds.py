@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.core.evidence.ledger import decode
 from agent.store import boots, ledger, outbox
 from tests.rigs.clockworld import DAY_S, HOUR_S, YEAR_S, World
+from tests.rigs.examples import examples
 
 KEEP_S = 10 * DAY_S
 
@@ -192,7 +193,7 @@ STEPS = st.lists(st.one_of(
 ), min_size=4, max_size=14)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(STEPS)
 def test_whatever_a_clock_does(steps):
     with tempfile.TemporaryDirectory() as place:

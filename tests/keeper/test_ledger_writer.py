@@ -32,6 +32,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.cards import codes, film, look
+from tests.rigs.examples import examples
 
 REPO = Path(__file__).parents[2]
 WINDY = Camera(name="gate", source="picamera:0", masks=[[(0, 0), (0.5, 0), (0.5, 0.5)]])
@@ -310,7 +311,7 @@ STEPS = st.lists(st.one_of(st.sampled_from(["film", "pause", "pair", "round", "r
                            st.integers(1, 4 * 86_400), st.integers(-100_000, -1)), min_size=3, max_size=20)
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(steps=STEPS)
 def test_a_real_store_that_lived_honestly_holds(tmp_path_factory, steps):
     clock, folders = HandClock(state="saved"), Folders(tmp_path_factory.mktemp("card") / "store").create()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from agent.mqtt import connection
 from agent.mqtt.connection import IN_FLIGHT_MAX, Acknowledged, Outgoing
 from agent.mqtt.session import Down, Up
+from tests.rigs.examples import examples
 from tests.rigs.mumbler import CONNECT, KEEPALIVE_S, PUBLISH, SUBSCRIBE, TOPICS, Hand, Mumbler, connack, packet
 
 HOPELESS = {0x84: "mqtt_version", 0x85: "client_id", 0x86: "password", 0x87: "not_authorised", 0x8A: "banned"}
@@ -138,7 +139,7 @@ def test_an_answer_to_what_was_never_sent_counts_for_nothing():
 NOT_UTF8 = packet(0x32, b"\0\x04\xff\xfe\xfd\xfc\0\x01\0{}")        # its topic fails inside the library's callback
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.one_of(
     st.just(NOT_UTF8), st.binary(min_size=1, max_size=60),
     st.builds(packet, st.integers(0, 255), st.binary(max_size=60)),

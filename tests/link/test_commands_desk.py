@@ -17,6 +17,7 @@ from agent.mqtt.connection import Arrived
 from agent.store.database import transaction
 from agent.store.outbox import append
 from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
+from tests.rigs.examples import examples
 from tests.rigs.wait import HANG_S, until
 
 DAY_MS = 86_400_000
@@ -285,7 +286,7 @@ ORDERS = st.fixed_dictionaries(
 NAMES = st.sampled_from(["rebirth", "replay", "time_hint", "restart", "clip.export", "pause.state"]) | WORDS
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(order=ORDERS | JSON, name=NAMES, to_all=st.booleans(),
        response=st.none() | WORDS.map(f"{TOPICS.root}/rsp/{{}}".format))
 def test_whatever_comes_is_answered_or_called_bad(rig, clock, order, name, to_all, response):

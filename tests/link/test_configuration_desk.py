@@ -29,6 +29,7 @@ from agent.store import outbox, ward_settings
 from agent.store.folders import COMMAND_KEYS, Folders
 from agent.store.ward_settings import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
+from tests.rigs.examples import examples
 from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S
 
@@ -185,7 +186,7 @@ fields = st.fixed_dictionaries({}, optional={
 
 
 @given(payload=st.binary(max_size=60) | fields.map(json.dumps).map(str.encode) | plain.map(json.dumps).map(str.encode))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
     desk.clock.step(61)
     try:
@@ -201,7 +202,7 @@ def test_what_is_not_signed_changes_nothing_whatever_it_says(desk, payload):
 
 @given(cfg=st.dictionaries(st.sampled_from(list(KEYS)), st.integers(-5, 400) | st.sampled_from(["info", "debug", True]),
                            max_size=3), ver=st.integers(0, 40))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_signed_one_is_applied_within_the_households_limits_or_refused_as_a_whole(desk, cfg, ver):
     before = desk.in_force.given
     desk.clock.step(61)

@@ -2,7 +2,6 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +13,7 @@ from agent.ward.authority.cas import Cas
 from agent.ward.authority.places import Places
 from tests.rigs.authority import WARD_NAME, csr_of, now, private_pem
 from tests.rigs.broker import Broker
+from tests.rigs.forked import forked
 from tests.rigs.wait import HANG_S, accepts, free_port, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,5 +124,4 @@ def serial(path: Path) -> int:
 
 
 def _command(part: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", f"agent.ward.authority.{part}", *map(str, words)], cwd=ROOT,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG_S, check=False)
+    return forked(f"agent.ward.authority.{part}:main", words, ROOT, os.environ)

@@ -1,6 +1,8 @@
 """Cuts the power at each index of a day, and lets a judge look at what is left."""
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -25,7 +27,8 @@ class Verdict(NamedTuple):
     wrong: list[str]
 
 
-class Day(NamedTuple):
+@dataclass(frozen=True)
+class Day:
     """A day that was lived once: where, and its calls."""
 
     place: Path
@@ -45,21 +48,21 @@ class Day(NamedTuple):
         replay = Replay(self.place, STORE, MARKS)
         return replay.card, replay.run(self.calls)
 
-
-def promises(day: Day) -> list[tuple[Mark, Promise]]:
-    """What was promised at each mark."""
-    card, steps = day.steps()
-    found, changed, known = [], True, Promise()
-    for step in steps:
-        if isinstance(step, Index):
-            changed = True
-        else:
-            if changed:
-                with tempfile.TemporaryDirectory(dir=MEMORY) as place:
-                    known = read(lay_out(card.cut(Fate.ALL, Random(0)), Path(place, STORE)))
-            found.append((step, known))
-            changed = False
-    return found
+    @cached_property
+    def promises(self) -> list[tuple[Mark, Promise]]:
+        """What was promised at each mark."""
+        card, steps = self.steps()
+        found, changed, known = [], True, Promise()
+        for step in steps:
+            if isinstance(step, Index):
+                changed = True
+            else:
+                if changed:
+                    with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+                        known = read(lay_out(card.cut(Fate.ALL, Random(0)), Path(place, STORE)))
+                found.append((step, known))
+                changed = False
+        return found
 
 
 def cuts(day: Day, fates: Callable[[int], Iterable[Fate]], seed: int) -> Iterator[Verdict]:
@@ -88,7 +91,7 @@ def cuts_of_a_restart(day: Day, index_n: int, fate: Fate, seed: int, place: Path
 def moments(day: Day) -> Iterator[tuple[int, Index, Card, Cut]]:
     """Each index with its number, the card as it is then, and what is promised."""
     card, steps = day.steps()
-    marks = promises(day)
+    marks = day.promises
     mark_n, index_n, told = 0, 0, {}
     for step in steps:
         if isinstance(step, Mark):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(bool(tape.missing()), reason=tape.missing())
 
 SEED = 1
 FATES = list(Fate)
-STRIDE = 2          # every second index: all of them take more than half a minute
+STRIDES = {True: 2, False: 10}      # of the indices, whether it is thorough or not: all of them take minutes
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,12 @@ def last(day: Day) -> Image:
 
 
 @pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate.name.lower())
-def test_nothing_announced_is_lost_wherever_the_power_goes(day: Day, fate: Fate):
+def test_nothing_announced_is_lost_wherever_the_power_goes(day: Day, fate: Fate, thorough: bool):
     """Each fate takes its turn at every so many indices. `scripts/bench cuts` tries them all at each."""
-    turn = FATES.index(fate) * STRIDE
-    verdicts = list(cuts(day, lambda index_n: [fate] if index_n % (STRIDE * len(FATES)) == turn else [], SEED))
-    assert len(verdicts) > 100
+    stride = STRIDES[thorough]
+    turn = FATES.index(fate) * stride
+    verdicts = list(cuts(day, lambda index_n: [fate] if index_n % (stride * len(FATES)) == turn else [], SEED))
+    assert len(verdicts) > 200 / stride
     assert not [verdict for verdict in verdicts if verdict.wrong]
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.store.export import verify
+from tests.rigs.examples import examples
 
 # RFC 8032, 7.1, test 3
 PUBLIC = bytes.fromhex("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025")
@@ -29,14 +30,14 @@ def test_it_knows_the_standard_s_own_example():
     assert verify.signed(PUBLIC, SIGNATURE, MESSAGE) and not verify.signed(PUBLIC, SIGNATURE, MESSAGE + b"x")
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=100))
 def test_it_accepts_what_the_library_signs(secret: bytes, message: bytes):
     key = Ed25519PrivateKey.from_private_bytes(secret)
     assert verify.signed(key.public_key().public_bytes_raw(), key.sign(message), message)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(["key", "signature", "message"]), st.integers(0, 63), st.integers(1, 255))
 def test_it_refuses_what_the_library_refuses(what: str, at: int, change: int):
     parts = {"key": PUBLIC, "signature": SIGNATURE, "message": MESSAGE}

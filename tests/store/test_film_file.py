@@ -13,6 +13,7 @@ from agent.store.export.film_file import FilmFile, FilmLayout
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.core.sound_material import hear
+from tests.rigs.examples import examples
 from tests.rigs.shelf import OFFSET_MS, put_all
 from tests.rigs.vault import Vault
 
@@ -35,7 +36,7 @@ def written(found: Export, place: Path) -> bytes:
     return film.path.read_bytes()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spans=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40_000)), min_size=1, max_size=6))
 def test_any_part_is_the_part_of_the_whole(film_of_five_clips, spans):
     found, whole = film_of_five_clips

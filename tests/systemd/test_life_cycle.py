@@ -2,7 +2,8 @@
 
 One boot, and the tests go on from one another. The packages are those of this checkout, the camera is a real RTSP
 server in the house, whose network begins at the other end of a cable. What has been recorded before a step can be read
-after it.
+after it. Light releases and downgrades by apt are tried here in a thorough run alone: test_update_boot.py and
+tests/cli/test_adopt.py have them always, without phones.
 """
 import hashlib
 import json
@@ -160,6 +161,7 @@ def test_a_newer_package_is_tried_and_takes_over(home: Home) -> None:
     home.until_recorded()
 
 
+@pytest.mark.thorough
 def test_a_light_release_takes_over(home: Home) -> None:
     bring(home, LIGHT, SOONER)
     before = home.born()
@@ -174,6 +176,7 @@ def bring(home: Home, version: str, edit: Edit) -> None:
     shutil.copy(packaged(version, edit=edit, is_light=True).update, home.stick.folder / f"{version}.update")
 
 
+@pytest.mark.thorough
 def test_one_that_does_not_work_is_taken_back(home: Home) -> None:
     bring(home, BAD, BROKEN)
     before = home.born()
@@ -186,6 +189,7 @@ def test_one_that_does_not_work_is_taken_back(home: Home) -> None:
     home.until_recorded()
 
 
+@pytest.mark.thorough
 def test_whatever_apt_does_then_there_is_one_truth(home: Home) -> None:
     before = home.born()
     said = home.apt("install", "--reinstall", "taimat")

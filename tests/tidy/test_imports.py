@@ -54,18 +54,25 @@ def below(here: str) -> set[str]:
     return {here} | {name for rooms in FLOORS[:floor] for name in rooms}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_from_the_rooms_below_its_own(path: Path):
-    here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    for name in imports(path):
-        if name.startswith("agent."):
-            assert room(name) in below(here), f"{here} must not import {name}"
+def files(here: str) -> list[Path]:
+    """A room's."""
+    return [path for path in FILES if room(".".join(path.relative_to(ROOT).with_suffix("").parts)) == here]
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if "core" in path.parts],
-                         ids=lambda path: str(path.relative_to(ROOT)))
-def test_core_is_pure(path: Path):
-    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+@pytest.mark.parametrize("here", [name for rooms in FLOORS for name in rooms])
+def test_a_file_imports_only_from_the_rooms_below_its_own(here: str):
+    assert files(here)
+    wrong = [f"{path.relative_to(ROOT)} must not import {name}" for path in files(here) for name in imports(path)
+             if name.startswith("agent.") and room(name) not in below(here)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_file_is_in_a_room():
+    assert sorted(path for rooms in FLOORS for here in rooms for path in files(here)) == FILES
+
+
+def test_core_is_pure():
+    assert not [path for path in files("core") if {name.split(".")[0] for name in imports(path)} & IMPURE]
 
 
 @pytest.mark.parametrize("role", HEAVY)

@@ -1,8 +1,6 @@
 """`taimat ward configure` as it is typed, a real broker and a real link between: signed, applied, shown; or why not."""
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,8 +11,9 @@ from agent.ward.command_signer import CommandKey
 from agent.ward.configure import asked_for
 from tests.cli.cli import environment, taimat
 from tests.rigs.broker import Broker
+from tests.rigs.forked import forked
 from tests.rigs.links import ROOT, LinkRig
-from tests.rigs.wait import HANG_S, deaf_port, until
+from tests.rigs.wait import deaf_port, until
 from tests.rigs.ward import Ingest
 
 KEY = Ed25519PrivateKey.generate()
@@ -43,9 +42,7 @@ class Ward:
 
     def configure(self, *words):
         """Run it to its end: exit code, what it printed, what it complained of."""
-        command = [sys.executable, "-m", "agent.ward.configure", "--config", self.config, *words]
-        done = subprocess.run(command, cwd=ROOT, env=environment(self.folder), capture_output=True, text=True,
-                              timeout=HANG_S)
+        done = forked("agent.ward.configure:main", ["--config", self.config, *words], ROOT, environment(self.folder))
         lines = [json.loads(line) for line in done.stdout.splitlines()] if "--json" in words else done.stdout
         return done.returncode, lines, done.stderr
 

@@ -1,8 +1,7 @@
 """Officers come to the desk with what `taimat ward officer` has made, and are kept out once it is taken back."""
+import os
 import re
 import stat
-import subprocess
-import sys
 
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -12,9 +11,10 @@ from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
 from agent.ward.desk.officer import person_of
 from tests.cli.cli import REPO
 from tests.rigs.authority import private_pem
+from tests.rigs.forked import forked
 from tests.rigs.ingest import WardPart
 from tests.rigs.proxy import MISSING
-from tests.rigs.wait import HANG_S, until
+from tests.rigs.wait import until
 from tests.rigs.wardmachine import WardMachine
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -32,8 +32,7 @@ class Desk(WardPart):
 
 
 def officer(ward, *words):
-    command = [sys.executable, "-m", "agent.ward.desk.officers", f"--config={ward.config}", *map(str, words)]
-    return subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False, timeout=HANG_S)
+    return forked("agent.ward.desk.officers:main", [f"--config={ward.config}", *words], REPO, os.environ)
 
 
 def opened(p12, phrase):

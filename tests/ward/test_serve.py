@@ -20,6 +20,7 @@ from agent.ward.authority.certificates import common_name, pem
 from agent.ward.enrolment.service import CERTIFICATES_N
 from tests.rigs.authority import csr_of, now
 from tests.rigs.enrolment import GREEN, NewDevice, ServedWard
+from tests.rigs.examples import examples
 from tests.rigs.wait import HANG_S, until
 
 SLOW = "127.0.0.2"
@@ -191,7 +192,7 @@ def test_more_than_the_proxy_lets_through(ward, device):
     assert device.enrols()[0] == 200
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner)
                     | st.dictionaries(st.sampled_from(["claim", "csr", "serial", "x"]), inner), max_leaves=8))
 def test_whatever_comes_is_answered(ward, content):

@@ -17,6 +17,7 @@ from agent.store.export.archive import Item, tar
 from agent.ward.uploads import headers, unpack
 from agent.ward.uploads.headers import UploadRefusal
 from agent.ward.uploads.unpack import NotAnExport
+from tests.rigs.examples import examples
 from tests.rigs.intake import metadata
 from tests.rigs.wait import Stopwatch
 
@@ -98,7 +99,7 @@ def test_a_film_beyond_eight_gigabytes_is_one_block_and_its_content(place):
 
 
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=6), st.integers(0, len(GOOD)))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_damaged_archive_gives_what_it_held_or_is_none(changes, end):
     data = bytearray(GOOD)
     for at, value in changes:

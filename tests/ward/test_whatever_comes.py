@@ -12,6 +12,7 @@ from agent.core.contract.wire.inbound import DEPTH_MAX, is_too_deep
 from agent.mqtt.connection import Arrived
 from agent.ward import database, register
 from agent.ward.device_cache import DeviceCache
+from tests.rigs.examples import examples
 from tests.ward.test_intake import DEV, GOOD, reception
 
 NEIGHBOUR = "c-0123456789ab"
@@ -72,7 +73,7 @@ def test_a_text_that_never_ends_is_read_once():
 
 @given(st.lists(st.tuples(st.sampled_from(WHATS), st.binary(max_size=200) | st.lists(PIECES).map(b"".join)
                           | st.sampled_from([json.dumps(each).encode() for each in GOOD.values()])), max_size=6))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_after_anything_at_all_the_neighbour_gets_its_receipt(messages):
     ours, _, _ = reception()
     for what, payload in messages:
