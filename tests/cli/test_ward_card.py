@@ -126,4 +126,11 @@ def test_what_is_no_bundle_or_no_card_is_told(tmp_path: Path, bundles: Path):
     assert "sfdisk" in said("--device", "S-0412", "--image", tmp_path / "empty.img")
     shutil.copytree(bundles / "S-0412", bundles / "S-2")
     assert "is the bundle of S-0412" in said("--device", "S-2", "--boot", card)
+    for name, right, wrong in ((BUNDLE_FILE, "claim = ", "claim = 1 #"), (CARD_FILE, 'country = "', 'country = "no ')):
+        path = bundles / "S-2" / name
+        text = path.read_text()
+        line = text[:text.index(right)].count("\n") + 1
+        path.write_text(text.replace(right, wrong))
+        assert f"{name}: line {line}: " in said("--device", "S-2", "--boot", card)
+        path.write_text(text)
     assert not (card / "taimat").exists()

@@ -66,6 +66,14 @@ def test_what_is_no_bundle_is_refused_with_a_remedy(old: str, new: str):
         parse_bundle(text.replace(old, new))
 
 
+@pytest.mark.parametrize(("old", "new", "line"), [
+    (CLAIM, CLAIM[:-1], 10), ("join = false", "join = 1", 15), ("v = 1", 'v = 1\nmore = ""', 3), ("v = 1", "v = ", 2)])
+def test_it_is_told_which_line_will_not_do_and_not_what_stands_there(old: str, new: str, line: int):
+    with pytest.raises(BundleError, match=rf"line {line}\b") as told:
+        parse_bundle(bundle_text(BUNDLE).replace(old, new))
+    assert CLAIM[:-1] not in str(told.value)
+
+
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=16, max_size=16))
 def test_a_claim_is_all_of_its_random_bits(one: bytes, other: bytes):
     claims = [new_claim(each) for each in (one, other)]

@@ -2,9 +2,10 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from agent.cli.card import provision
 from agent.cli.card.fat_image import FatImage
@@ -19,6 +20,8 @@ from agent.core.contract.enrolment import (
 )
 from agent.host.files import write_durably
 from agent.store.database import StoreError
+
+_Kind = TypeVar("_Kind")
 
 
 @contextmanager
@@ -49,16 +52,20 @@ def _fill(bundle: Path, card: Path, debs: Sequence[Path]) -> None:
     if not bundle.is_dir():
         raise StoreError(f"{bundle}: there is no such bundle; the ward makes it: taimat ward enrol")
     claim = (bundle / BUNDLE_FILE).read_bytes()
-    try:
-        named = parse_bundle(claim.decode()).serial
-        wanted = parse_card((bundle / CARD_FILE).read_text(encoding="utf-8"))
-    except (BundleError, UnicodeDecodeError) as error:
-        raise StoreError(f"{bundle}: {error}") from error
+    named = _parsed(bundle / BUNDLE_FILE, parse_bundle).serial
+    wanted = _parsed(bundle / CARD_FILE, parse_card)
     if named != bundle.name:
         raise StoreError(f"{bundle}: is the bundle of {named}; was the folder renamed?")
     provision.fill(card, wanted, debs, (bundle / CODE_FILE).read_text(encoding="utf-8").strip())
     (card / BUNDLE_FOLDER).mkdir(exist_ok=True)
     write_durably(card / BUNDLE_FOLDER / BUNDLE_FILE, claim, provision.READABLE)
+
+
+def _parsed(path: Path, parse: Callable[[str], _Kind]) -> _Kind:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (BundleError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path}: {error}") from error
 
 
 def _digests(card: Path, from_card: bool = False) -> dict[str, str]:

@@ -4,6 +4,7 @@ The claim is a secret that is good once. The device makes its key itself, and th
 """
 import hashlib
 import json
+import re
 import tomllib
 from typing import Annotated, Literal, TypeVar
 
@@ -20,6 +21,7 @@ CODE_FILE, CARD_FILE = "taimat-code.txt", "card.toml"       # beside the bundle,
 BUNDLE_B_MAX = 32_768
 ID_DIGITS_N = 12
 _Kind = TypeVar("_Kind", bound=Struct)
+NAMED = re.compile(r"`(?:\$\.)?(\w+)`\Z")             # the key that msgspec names: at `$.claim`
 _UNPRINTED = r"\x00-\x1f\x7f-\x9f\u2028\u2029"              # they would break a line of a list, or a terminal
 
 Serial = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,32}\Z", description="letters, digits and '-', at most 32")]
@@ -162,4 +164,14 @@ def _parse(text: str, kind: type[_Kind]) -> _Kind:
     try:
         return msgspec.convert(tomllib.loads(text), kind)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BundleError(f"{error}; the ward makes it anew: taimat ward enrol --again SERIAL") from error
+        raise BundleError(f"{_place(text, str(error))}{error}; the ward makes it anew: taimat ward enrol --again SERIAL"
+                          ) from error
+
+
+def _place(text: str, said: str) -> str:
+    """Where the value that is meant stands, if it is there; a mistake in the grammar names its line itself."""
+    if named := NAMED.search(said):
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.partition("=")[0].strip() == named[1]:
+                return f"line {number}: "
+    return ""
