@@ -2,6 +2,7 @@
 import contextlib
 import http.client
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -220,6 +221,43 @@ def test_who_is_slow_on_purpose_keeps_nobody_out(ward, device):
             wrapped = slow.enter_context(context.wrap_socket(raw, server_hostname="localhost"))
             wrapped.sendall(b"POST /enrol HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         assert device.enrols()[0] == 200
+
+
+def test_handshakes_that_stop_half_way_throw_nobody_out_who_is_at_his(ward):
+    """Three hundred of one address, which no limit counts yet; a slow line's own has begun before them."""
+    at, context = ("127.0.0.1", ward.proxy.enrol_port), ssl.create_default_context(cafile=ward.pki.roots)
+    with contextlib.ExitStack() as held:
+        def begun(address: str) -> ssl.SSLSocket:
+            raw = held.enter_context(socket.create_connection(at, HANG_S, (address, 0)))
+            door = context.wrap_socket(raw, server_hostname="localhost", do_handshake_on_connect=False)
+            door.setblocking(False)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                door.do_handshake()
+            return held.enter_context(door)
+
+        slow_line = begun("127.0.0.3")
+        flood = [begun(SLOW) for _ in range(300)]
+        slow_line.settimeout(HANG_S)
+        slow_line.do_handshake()
+        slow_line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert slow_line.recv(12) == b"HTTP/1.1 404"
+        assert new(ward).enrols()[0] == 200
+        assert not any(is_closed(each) for each in flood), "all of them were there meanwhile"
+
+
+def is_closed(half_open: ssl.SSLSocket) -> bool:
+    """Whether the other side has ended it: its answer to our first word is all that is there."""
+    raw = socket.socket(fileno=os.dup(half_open.fileno()))
+    with raw:
+        raw.setblocking(False)
+        while True:
+            try:
+                if not raw.recv(65_536):
+                    return True
+            except BlockingIOError:
+                return False
+            except ConnectionResetError:
+                return True
 
 
 def test_killed_and_started_again_it_knows_what_it_has_given(ward, device):
