@@ -10,6 +10,7 @@ from typing import Any
 FOLDER = Path(__file__).with_name("i18n")
 LANGUAGES = ("vi", "en")
 GB, MB = 1_000_000_000, 1_000_000
+PURPOSE = "purpose."            # how the keys of well-known purposes begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class PageWords:
     def label(self, camera: str) -> str:
         """What people call that camera; one that is gone has its name alone."""
         return self.labels.get(camera, camera)
+
+    @property
+    def purposes(self) -> dict[str, str]:
+        """What a ward may ask pictures for, in the words that rules go by; any other word stands for itself."""
+        return {key.removeprefix(PURPOSE): said for key, said in self.texts.items() if key.startswith(PURPOSE)}
 
     def clock(self, wall_ms: int, seconds: bool = False) -> str:
         """The time of day at the device: 10:32."""

@@ -1,5 +1,6 @@
-"""When a device was last over its share, and of what, or sent what was not taken: written by ingest and intake, for
-`taimat ward watch`.
+"""When a device was last over its share, and of what, sent what was not taken, or was there twice.
+
+Written by ingest and intake, for `taimat ward watch` and the desk.
 """
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +10,8 @@ import sqlalchemy as sql
 from agent.ward import database
 from agent.ward.quota import Excess
 
-SHOWN_MS = 3_600_000
+HOUR_MS = 3_600_000
+SHOWN_MS: dict[Excess, int] = {"cloned": 24 * HOUR_MS}      # others an hour; who comes in the morning sees this, too
 
 
 def note(db: sql.Connection, overs: Iterable[tuple[str, Excess]], now_ms: int) -> None:
@@ -19,9 +21,10 @@ def note(db: sql.Connection, overs: Iterable[tuple[str, Excess]], now_ms: int) -
 
 
 def read(engine: sql.Engine, now_ms: int) -> dict[str, list[str]]:
-    """What each device was over in the last hour. Raises DatabaseFault."""
+    """What each device was over of late. Raises DatabaseFault."""
     own, found = database.excess.c, defaultdict[str, list[str]](list)
     with database.transaction(engine) as db:
-        for row in db.execute(sql.select(own.dev, own.what).where(own.at_ms > now_ms - SHOWN_MS).order_by(own.what)):
-            found[row.dev].append(row.what)
+        for row in db.execute(sql.select(database.excess).order_by(own.dev, own.what)):
+            if row.at_ms > now_ms - SHOWN_MS.get(row.what, HOUR_MS):
+                found[row.dev].append(row.what)
     return found

@@ -29,6 +29,7 @@ from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, Told, Up
 from agent.ward import certificates, settings
 from agent.ward.authority.ends import CertificateEnds
+from agent.ward.authority.findings import FindingsFigures
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import DeviceCache
 from agent.ward.echo import Echo
@@ -188,6 +189,7 @@ class Ingest:
         self._metrics.missing.set(sum(gap.last - gap.first + 1 for device in devices for gap in device.reach.gaps))
         now_mono_s = self._clock.mono_s()
         self._metrics.over_share.set(self._quota.over_n(now_mono_s))
+        self._metrics.cloned.set(self._reception.clones.found_n(now_mono_s))
         if self._session.up:
             for dev, command in replays_due(self._cache, self._topics, now_ms,
                                             lambda dev: self._quota.is_over(dev, now_mono_s)):
@@ -260,6 +262,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
     quota = Quota(own.database.device_mb * MB, bounded=not own.ward.wards)
     if own.metrics.enabled:
         metrics.registry.register(CertificateEnds(own.ward.cert, own.authority.ca))
+        metrics.registry.register(FindingsFigures(Path(own.authority.folder)))
         metrics.serve(own.metrics.listen, own.metrics.port)
     notify("READY=1")
     while not stop.is_set():

@@ -64,6 +64,8 @@ class IngestMetrics:
         self.missing = Gauge("taimat_ward_missing_events", "Events that were announced by later ones", registry=own)
         self.over_share = Gauge("taimat_ward_over_share_devices", "Devices that sent more than is taken of one, in the "
                                 "last ten minutes", registry=own)
+        self.cloned = Gauge("taimat_ward_cloned_devices", "Certificates with which two devices took turns, in the last "
+                            "hour", registry=own)
         self.ending = Gauge("taimat_ward_certificates_ending_devices", "Devices whose certificate ends within 30 days, "
                             "or has ended", registry=own)
         self.connected = Gauge("taimat_ward_connected", "1: the broker has us", registry=own)

@@ -26,7 +26,7 @@ from agent.host.stop import Stop
 from agent.ward import settings
 
 CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
-NAME = re.compile(r"[a-z0-9-]{1,64}")
+NAME = re.compile(r"[a-z0-9+-]{1,64}")
 EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 WATCHDOG_EVERY_S = 5.0

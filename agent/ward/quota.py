@@ -6,8 +6,8 @@ well keeps it, and offers it again later. A city has no such bounds: its senders
 from dataclasses import dataclass, field
 from typing import Literal
 
-# `over_spool` is the intake's; with `not_taken` a message was none of the contract's.
-Excess = Literal["over_rate", "over_room", "over_spool", "not_taken"]
+# `over_spool` is the intake's; with `not_taken` a message was none of the contract's; of `cloned` there are two.
+Excess = Literal["over_rate", "over_room", "over_spool", "not_taken", "cloned"]
 
 # A device sends 20 events a second at most (docs/design/mqtt.md), some 600 bytes each.
 PACE_B_PER_S = 50_000

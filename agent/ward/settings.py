@@ -131,6 +131,13 @@ class Database(Struct, kw_only=True, forbid_unknown_fields=True):
     device_mb: Annotated[int, Meta(ge=1, le=100_000)] = 100
 
 
+class Backup(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The daily backup."""
+
+    folder: str = "/var/backups/taimat-ward"
+    kept_n: Annotated[int, Meta(ge=1, le=1000)] = 14
+
+
 class City(Struct, kw_only=True, forbid_unknown_fields=True):
     """The city's broker, and the forwarder's account there."""
 
@@ -164,6 +171,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     intake: Intake = field(default_factory=Intake)
     authority: Authority = field(default_factory=Authority)
     database: Database = field(default_factory=Database)
+    backup: Backup = field(default_factory=Backup)
     city: City = field(default_factory=City)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)

@@ -82,7 +82,7 @@ def digest(request: WardRequest) -> str:
 
 def purpose(name: str, said: PageWords) -> str:
     """A well-known purpose in the page's words; any other one as the ward wrote it."""
-    return said.texts.get(f"requests.purpose_{name}", name)
+    return said.purposes.get(name, name)
 
 
 def _host(url: str) -> str:

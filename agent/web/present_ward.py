@@ -10,7 +10,6 @@ from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
 from agent.look.words import PageWords
 from agent.web.present_request import purpose
 
-KNOWN = "requests.purpose_"     # how the keys of well-known purposes begin
 SHUT = Rules("never", {}, "never")
 
 
@@ -63,7 +62,7 @@ class SharingView:
 def sharing_view(settings: Settings, state: SharingState, said: PageWords) -> SharingView:
     """By the keeper's word, and by the configuration where that is not stricter."""
     ward, rules = settings.ward, SHUT if state.no_pictures else sharing_rules(settings.sharing)
-    names = [key.removeprefix(KNOWN) for key in said.texts if key.startswith(KNOWN)]
+    names = list(said.purposes)
     names += sorted(name for name in rules.by_purpose if name not in names)
     one = not rules.by_purpose and rules.snapshots == ("never" if rules.default == "never" else "ask")
     parts = [PartView(part, said(f"sharing.part_{part}"), said(f"sharing.part_{part}_help"), part not in state.withheld)

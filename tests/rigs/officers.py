@@ -50,7 +50,7 @@ class OfficersDesk(ListeningPart):
         """Where officers find it."""
         return f"https://localhost:{self.proxy.desk_port}"
 
-    def officer(self, name: str = "desk-binh", person: str = PERSON) -> "Officer":
+    def officer(self, name: str = "desk+binh", person: str = PERSON) -> "Officer":
         """Somebody with a certificate of that name."""
         return Officer(self, certificate_for(self.authority, name, person))
 

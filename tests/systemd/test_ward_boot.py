@@ -29,10 +29,11 @@ INGEST, INTAKE, SERVE, DESK, PROXY, BROKER = SERVICES = (
     *(f"ward-taimat-{name}.service" for name in ("ingest", "intake", "serve", "desk", "proxy")), "mosquitto.service")
 OWNERS = {INGEST: "taimat-ward", INTAKE: "taimat-ward", SERVE: "taimat-ward-authority", DESK: "taimat-ward",
           PROXY: "ward-taimat-proxy", BROKER: "mosquitto"}
-RELOAD, RENEW = "ward-taimat-proxy-reload.path", "ward-taimat-renew.service"
+RELOAD, RENEW, BACKUP = "ward-taimat-proxy-reload.path", "ward-taimat-renew.service", "ward-taimat-backup.service"
 BESIDE = ("curl", "mosquitto-clients", "sudo")
 APT_S = 300.0
 SETUP, STATE, AUTHORITY = "/etc/taimat-ward", "/var/lib/taimat-ward", "/var/lib/taimat-ward-authority"
+BACKUPS, FINDINGS = "/var/backups/taimat-ward", f"{AUTHORITY}/findings.json"
 DATABASE, BROKERS_CACHE = f"{STATE}/ward.db", "/var/lib/mosquitto/mosquitto.db"
 REQUEST = "01J00000000000000000000000"
 ASK = """
@@ -220,10 +221,30 @@ def test_a_picture_comes_through_the_proxy_and_is_signed_for(ward: Ward) -> None
     assert ward.machine.run("sha256sum", kept).split()[0] == PICTURE.sha256
 
 
-def test_the_daily_renewal_runs_in_its_sandbox(ward: Ward) -> None:
-    assert ward.machine.show("ward-taimat-renew.timer", "ActiveState") == "active"
-    ward.machine.run("systemctl", "start", RENEW, limit_s=HANG_S)
-    assert ward.machine.show(RENEW, "Result") == "success", ward.machine.journal("--unit", RENEW)
+@pytest.mark.parametrize("unit", [RENEW, BACKUP])
+def test_what_root_does_each_day_runs_in_its_sandbox(ward: Ward, unit: str) -> None:
+    assert ward.machine.show(unit.replace(".service", ".timer"), "ActiveState") == "active"
+    ward.machine.run("systemctl", "start", unit, limit_s=HANG_S)
+    assert ward.machine.show(unit, "Result") == "success", ward.machine.journal("--unit", unit)
+
+
+def test_backups_are_there_and_for_root_alone(ward: Ward) -> None:
+    told = ward.machine.run("find", BACKUPS, "-name", "*.tar", "-printf", "%m %u\n").splitlines()
+    assert len(told) >= 2 and {*told} == {"600 root"}, "the guide's and the timer's"
+
+
+def test_the_doctor_looks_in_its_sandbox_and_the_desk_may_read_what_it_finds(ward: Ward) -> None:
+    """In a container nobody can say whether the clock is right, so something is always found."""
+    ward.machine.run("rm", "-f", FINDINGS)
+    assert ward.machine.show("ward-taimat-doctor.timer", "ActiveState") == "active"
+    ward.machine.run("systemctl", "start", "ward-taimat-doctor.service", check=False, limit_s=HANG_S)
+    said = json.loads(ward.machine.run("runuser", "-u", "taimat-ward", "--", "cat", FINDINGS))
+    assert len(said["found"]) > 10 and {each["part"] for each in said["found"] if not each["ok"]} <= {"clock"}, said
+
+
+def test_debians_own_nginx_is_not_there_beside_the_wards_proxy(ward: Ward) -> None:
+    assert ward.machine.show("nginx.service", "UnitFileState") == "disabled"
+    assert ward.machine.show("nginx.service", "ActiveState") == "inactive"
 
 
 def test_a_broker_that_can_not_read_its_cache_starts_without(ward: Ward) -> None:

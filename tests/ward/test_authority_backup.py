@@ -1,5 +1,4 @@
 """A backup is written and put back: on an empty machine, over a newer one, and when it is not one."""
-import os
 import shutil
 import sqlite3
 import tarfile
@@ -8,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from agent.ward.authority import certificates
-from agent.ward.authority.backup import KEPT_N, backup_to, last
+from agent.ward.authority.backup import backup_to, last
+from agent.ward.authority.probe import BrokerDoor, Pass
 from agent.ward.enrolment.book import EnrolmentBook
 from agent.ward.enrolment.entries import IssuedCertificate
 from tests.rigs.authority import now
@@ -30,6 +30,13 @@ def wipe(ward) -> None:
 
 def numbers(ward) -> dict[str, int]:
     return {name: certificates.number_of(each) for name, each in ward.cas.lists().items()}
+
+
+def shown_by(dev, files) -> Pass:
+    """What that device shows at a door."""
+    both = files[0].with_suffix(".both")
+    both.write_bytes(files[0].read_bytes() + files[1].read_bytes())
+    return Pass(dev, both, serial(files[0]))
 
 
 def certified(ward, dev: str) -> int:
@@ -127,10 +134,46 @@ def test_a_folder_keeps_the_newest(ward, tmp_path):
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     begin = now()
-    for day in range(KEPT_N + 2):
+    for day in range(16):
         backup_to(ward.own, ward.places, shelf, begin + timedelta(days=day))
     made = sorted(path.name for path in shelf.iterdir())
-    assert len(made) == KEPT_N and f"{begin + timedelta(days=2):%Y%m%d}" in made[0]
+    assert len(made) == 14 and f"{begin + timedelta(days=2):%Y%m%d}" in made[0]
     assert now() - last(ward.places) < timedelta(minutes=5)
     done = ward.run("backup", "backup", f"--to={tmp_path}/nowhere")
-    assert done.returncode == 73 and os.fspath(tmp_path / "nowhere") in done.stderr
+    assert done.returncode == 1 and f"{tmp_path}/nowhere: there is no such folder; is its disk mounted?" in done.stderr
+
+
+def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_that_does_not_know(ward, tmp_path):
+    """The first one is gone for good, and with it what it did since: it revoked one device and enrolled another."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    ward.edit('folder = "/var/backups/taimat-ward"', f'folder = "{shelf}"')
+    before, thief = certified(ward, DEV), certified(ward, "c-00000000000f")
+    ward.cas.revoke({thief}, now())
+    done = ward.run("backup", "backup")
+    assert done.returncode == 0, done.stderr
+    (tar,) = shelf.iterdir()
+    assert done.stdout == f"{tar}: written\n" and tar.stat().st_mode & 0o777 == 0o600
+    early, late = ward.device(DEV), ward.device(OTHER)
+    ward.cas.revoke({before, serial(early[0])}, now())
+    certified(ward, OTHER)
+    wipe(ward)
+    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    assert done.returncode == 0, done.stderr
+    assert f"{now():%Y-%m-%d} " in done.stdout and "whoever was revoked since is let in again" in done.stdout
+    assert "enrolled since get in, too, and are in no book" in done.stdout
+    assert ward.listed() >= {thief} and not {before, serial(early[0])} & ward.listed()
+    with EnrolmentBook(ward.places.authority).look() as entries:
+        assert {each.dev for each in entries.certificates()} == {DEV, "c-00000000000f"}
+    with ward:
+        shown = [shown_by(dev, files) for dev, files in ((DEV, early), (OTHER, late))]
+        doors = BrokerDoor("localhost", ward.broker.port, ward.places.ca)
+        assert [doors.verdict(each) for each in shown] == ["in", "in"], "as it has said"
+        assert ward.run("revoke", ward.reload, early[0]).returncode == 0
+        assert [doors.verdict(each) for each in shown] == ["out", "in"]
+
+
+def test_a_backup_without_a_folder_names_the_setting(ward):
+    ward.edit('folder = "/var/backups/taimat-ward"', 'folder = ""')
+    done = ward.run("backup", "backup")
+    assert done.returncode == 1 and "[backup] folder names none" in done.stderr

@@ -4,7 +4,7 @@ import io
 import re
 import threading
 import zipfile
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +16,8 @@ from agent.core.contract.wire.commands import ClipExport, args
 from agent.core.health import texts
 from agent.host.clock import SystemClock
 from agent.ward import database, settings
+from agent.ward.authority.findings import WardFinding, note
+from agent.ward.authority.places import Places
 from agent.ward.opslink import OpsLink
 from agent.ward.requests import PictureRequest
 from tests.rigs.asked import DEV, request
@@ -68,13 +70,13 @@ def made(answer):
 
 def test_the_desk_is_for_officers_alone(ward, binh):
     assert binh.get("/").status == 200 and PERSON in binh.get("/").text
-    for name in (DEV, "ops", "desk", "desk-", "reader"):
+    for name in (DEV, "ops", "desk", "desk+", "desk-an", "reader"):
         answer = Officer(ward.desk, ward.authority.issue(name)).get("/")
         assert answer.status == 403 and "HH-9" not in answer.text and "Bến Nghé" not in answer.text, name
     assert Officer(ward.desk, None).get("/").status == 400, "the proxy wants a certificate"
     forged = quote(binh.certificate[0].read_text())
     assert Officer(ward.desk, ward.authority.issue("reader")).get("/", x_client_certificate=forged).status == 403
-    nameless = Officer(ward.desk, ward.authority.issue("desk-an"))
+    nameless = Officer(ward.desk, ward.authority.issue("desk+an"))
     assert "Người trực: an<" in nameless.get("/").text, "a certificate without a person's name"
 
 
@@ -128,7 +130,7 @@ def test_a_request_goes_from_the_page_to_the_device(ward, binh, device):
     export = args(wire.decode(wire.Command, known.command.encode()), ClipExport)
     assert (export.officer, export.case, export.cam) == (PERSON, "W07/2026-0093", "gate")
     assert [(step.who, step.what, step.detail) for step in ward.requests.steps(known.id)] == [
-        ("desk", "made", f"{PERSON} (desk-binh)"), ("desk", "sent", None)]
+        ("desk", "made", f"{PERSON} (desk+binh)"), ("desk", "sent", None)]
     assert "W07/2026-0093" in binh.get("/requests").text
     page = binh.get(f"/requests/{known.id}?lang=en").text
     assert "Sent; the device has not answered" in page and "Take it back" in page
@@ -173,7 +175,7 @@ def test_page_and_terminal_do_not_throw_each_other_out(ward, binh, device, capsy
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"cam": "cellar"}, "Choose one of this device"), ({"purpose": "Mất xe"}, "Purpose: one word"),
+    ({"cam": "cellar"}, "Choose one of this device"), ({"purpose": ""}, "Choose the purpose"),
     ({"case": ""}, "number of the case is missing"), ({"basis": "x" * 201}, "The law is missing"),
     ({"from": "yesterday"}, "From: a day and a time"), ({"to": "2001-01-01T00:00"}, "later than the beginning"),
     ({"to": "2099-01-01T00:00"}, "lies ahead"), ({"from": "2026-01-01T00:00"}, "longer than an hour")])
@@ -184,6 +186,17 @@ def test_what_can_not_be_asked_is_told_beside_what_was_typed(ward, binh, changes
     assert (changes.get("basis") or "điều 107") in answer.text
     assert ward.requests.newest(1) == before
     assert binh.post("/requests/new", filled(binh, dev=AWAY)).status == 404
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Trộm cắp"), ("en", "Theft")])
+def test_what_it_is_for_is_chosen_in_words_and_asked_in_the_word_of_households_rules(ward, binh, language, said):
+    """A word that somebody has used in a terminal is on the list, too."""
+    ward.requests.add(PictureRequest(id=f"{language:0>26}", dev=DEV, kind="snapshot", cam="gate", case_no="1",
+                                     purpose="stray-dog", officer="x", basis="x", made_ms=1, until_ms=2, command="{}"))
+    form = binh.get(f"/requests/new?dev={DEV}&lang={language}").text
+    assert f'<option value="theft">{said}</option>' in form and '<option value="stray-dog">stray-dog</option>' in form
+    known = ward.requests.find(made(binh.post("/requests/new", filled(binh))))
+    assert known.purpose == "theft" and f"<dd>{said}</dd>" in binh.get(f"/requests/{known.id}?lang={language}").text
 
 
 def test_a_device_that_is_away_is_told_so(ward, binh):
@@ -217,13 +230,27 @@ def test_what_has_come_is_checked_and_handed_out_and_both_are_noted(ward, binh):
     assert "it does not hold" in binh.get(f"{address}?lang=en").text
     assert [(step.who, step.what) for step in ward.requests.steps("0" * 26)][2:] == [
         ("desk", "checked"), ("desk", "handed out"), ("desk", "does not hold")]
-    assert all("(desk-binh)" in step.detail for step in ward.requests.steps("0" * 26)[2:])
+    assert all("(desk+binh)" in step.detail for step in ward.requests.steps("0" * 26)[2:])
     assert binh.get(f"{address}/package").status == 405
 
 
 def test_the_ward_s_own_certificates_are_shown(binh):
     page = binh.get("/ward?lang=en").text
     assert "CA ward-ca" in page and "List of the revoked" in page and "Hộ bà Sáu" in page
+
+
+def test_what_the_doctor_finds_is_shown_and_when_that_is_long_ago(ward, binh):
+    places = Places(ward.folder, ward.folder / "authority", ward.folder)
+    well, old = WardFinding("disk", True, "9 GB free"), WardFinding("enrol door", False, "shut <now>", "open it")
+    assert "Nobody has looked yet" in binh.get("/ward?lang=en").text
+    note(places, [well, old], datetime.now(UTC))
+    page = binh.get("/ward?lang=en").text
+    assert "Door for new cards" in page and "shut &lt;now&gt;" in page and "open it" in page
+    assert "Tell whoever runs the ward" in page and "long ago" not in page and "9 GB" not in page
+    assert "Cổng cho thẻ mới" in binh.get("/ward?lang=vi").text
+    note(places, [well], datetime.now(UTC) - timedelta(hours=2))
+    page = binh.get("/ward?lang=en").text
+    assert "long ago: nobody knows how it is now" in page and "All was well" in page
 
 
 def test_without_a_book_or_a_database_it_says_so(ward, binh):

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -11,6 +12,8 @@ from prometheus_client import generate_latest
 
 from agent.core.contract.wire import ward_side
 from agent.ward import reception
+from agent.ward.authority.findings import note
+from agent.ward.authority.places import Places
 from agent.ward.metrics import IngestMetrics
 from agent.ward.uploads import check, checker
 from agent.ward.uploads.metrics import IntakeMetrics
@@ -37,6 +40,9 @@ tests:
       - {series: 'taimat_ward_intake_refused_total{ward="w07", code="does_not_hold"}', values: "0x30 1x90"}
       - {series: 'taimat_ward_intake_refused_total{ward="w08", code="does_not_hold"}', values: "0x120"}
       - {series: 'taimat_ward_certificates_ending_devices{ward="w07"}', values: "0x30 2x200"}
+      - {series: 'taimat_ward_cloned_devices{ward="w07"}', values: "0x30 1x60 0x60"}
+      - {series: 'taimat_ward_bad_findings{ward="w07"}', values: "0x30 1x20 0x30 2x60"}
+      - {series: 'taimat_ward_examined_seconds{ward="w07"}', values: "0x90 6000x60"}
     promql_expr_test:
       - {expr: 'count(ALERTS{alertname="TaimatUploadDoesNotHold", alertstate="firing"})', eval_time: 35m, exp_samples: [
           {value: 1}]}
@@ -44,6 +50,17 @@ tests:
       - {expr: 'count(ALERTS{alertname="TaimatDeviceCertificatesEnd", alertstate="firing"})', eval_time: 60m}
       - {expr: 'count(ALERTS{alertname="TaimatDeviceCertificatesEnd", alertstate="firing"})', eval_time: 100m,
          exp_samples: [{value: 1}]}
+      - {expr: 'count(ALERTS{alertname="TaimatDeviceCloned", alertstate="firing"})', eval_time: 29m}
+      - {expr: 'count(ALERTS{alertname="TaimatDeviceCloned", alertstate="firing"})', eval_time: 32m, exp_samples: [
+          {value: 1}]}
+      - {expr: 'count(ALERTS{alertname="TaimatDeviceCloned", alertstate="firing"})', eval_time: 100m}
+      - {expr: 'count(ALERTS{alertname="TaimatWardNotWell", alertstate="firing"})', eval_time: 60m}
+      - {expr: 'count(ALERTS{alertname="TaimatWardNotWell", alertstate="firing"})', eval_time: 130m, exp_samples: [
+          {value: 1}]}
+      - {expr: 'count(ALERTS{alertname="TaimatWardNotLookedAt", alertstate="firing"})', eval_time: 59m}
+      - {expr: 'count(ALERTS{alertname="TaimatWardNotLookedAt", alertstate="firing"})', eval_time: 80m, exp_samples: [
+          {value: 1}]}
+      - {expr: 'count(ALERTS{alertname="TaimatWardNotLookedAt", alertstate="firing"})', eval_time: 100m}
 '''
 
 
@@ -56,7 +73,9 @@ def stem(name):
 def figures(tmp_path_factory):
     """The names of the figures of a running ingest and a running forwarder, and of the intake."""
     folder = tmp_path_factory.mktemp("ward")
-    own = f'[authority]\nca = "{Authority(folder / "pki", "ward-ca").ca}"\n'
+    places = Places(folder, folder, folder)
+    note(places, [], datetime.now(UTC))
+    own = f'[authority]\nca = "{Authority(folder / "pki", "ward-ca").ca}"\nfolder = "{places.authority}"\n'
     with Broker(folder / "broker") as broker, WardIngest(folder, broker.port, more=city(broker.port) + own) as ward, \
             WardForward(ward) as forward, Teller(broker.port) as device:
         until(lambda: ward.figures().get("taimat_ward_connected") == 1 and forward.figures())
@@ -117,7 +136,7 @@ def test_prometheus_loads_the_alerts_from_where_the_guide_puts_them():
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool: apt install prometheus")
 def test_prometheus_takes_the_alerts_and_they_ring(tmp_path):
-    """By its own tool: an upload that is refused, and a device whose certificate ends, ring the first time."""
+    """By its own tool: what rings at the first time, or once it has lasted."""
     shutil.copy(FILES / "alerts.yml", tmp_path)
     (tmp_path / "test.yml").write_text(RINGING)
     for words in (("check", "rules", "alerts.yml"), ("test", "rules", "test.yml")):

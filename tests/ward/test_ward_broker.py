@@ -1,14 +1,17 @@
 """The broker as firmware_cfg/ward sets it up: mutual TLS, rights, the revoked; ingest and devices live with it."""
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
+from agent.ward.desk.officer import PREFIX
 from tests.rigs.broker import Broker
 from tests.rigs.certified import Client, certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
 DEBIANS = Path("/etc/mosquitto/mosquitto.conf")
@@ -94,6 +97,50 @@ def test_a_reader_hears_what_happens_and_says_nothing(authority, broker):
         f"{DEV}/evt", f"{DEV}/ack", f"{DEV}/cmd/replay", f"{DEV}/cfg/desired", "_ward/state", "_all/cmd/rebirth"))
     for client in (device, desk, reader):
         client.close()
+
+
+@pytest.mark.parametrize("name", ["ingest", "ops", "desk", "reader"])
+def test_an_account_is_no_device(authority, broker, name):
+    """The rights of devices are patterns of a name, and an account has one, too."""
+    account, device = (Client(authority, broker, each, each) for each in (name, DEV))
+    assert not any(account.may(f"cam/v1/w07/{name}/{tail}") for tail in (
+        "status", "birth", "health", "evt", "rsp/ops/1", "cfg/reported", "cfg/desired", "ack", "cmd/restart"))
+    assert device.may(f"cam/v1/w07/{DEV}/status")
+    for client in (account, device):
+        client.close()
+
+
+def test_an_officer_comes_to_the_desk_and_is_nobody_at_the_broker(authority, broker):
+    """What the desk lets in has a "+" in its name: no topic can have that, whatever a client may send."""
+    ops, device, officer = (Client(authority, broker, name, "") for name in ("ops", DEV, f"{PREFIX}an"))
+    ops.hears("cam/v1/w07/+/status")
+    officer.hears("cam/v1/w07/#")
+    assert not any(officer.may(f"cam/v1/w07/{name}/status") for name in ("an", "desk", "desk-an", DEV))
+    officer.close()
+    context = ssl.create_default_context(cafile=authority.ca)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT         # as for a Client
+    context.load_cert_chain(*authority.issue(f"{PREFIX}an"))
+    with context.wrap_socket(socket.create_connection(("localhost", broker.port), HANG_S),
+                             server_hostname="localhost") as raw:
+        raw.sendall(packet(0x10, text("MQTT") + b"\x04\x02\x00\x3c" + text("")))
+        assert raw.recv(4)[3] == 0, "CONNACK: it is let in,"
+        raw.sendall(packet(0x30, text(f"cam/v1/w07/{PREFIX}an/status") + b"{}"))
+        assert raw.recv(1) == b"", "and thrown out"
+    assert device.may(f"cam/v1/w07/{DEV}/status")
+    until(lambda: ops.heard)
+    assert ops.heard == [f"cam/v1/w07/{DEV}/status"] and officer.heard == []
+    for client in (ops, device):
+        client.close()
+
+
+def text(words: str) -> bytes:
+    """As MQTT has it."""
+    return len(words).to_bytes(2, "big") + words.encode()
+
+
+def packet(kind: int, body: bytes) -> bytes:
+    """Of up to 127 bytes."""
+    return bytes((kind, len(body))) + body
 
 
 @pytest.mark.skipif(not DEBIANS.exists(), reason="no mosquitto of Debian's")

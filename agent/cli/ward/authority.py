@@ -43,7 +43,8 @@ Told = Annotated[list[str] | None, typer.Argument(
 WaitS = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
 BackupFile = Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False, help="The file to write.")]
 Shelf = Annotated[Path | None, typer.Option(
-    "--to", metavar="FOLDER", show_default=False, help="Write one named by the time into this folder; 14 stay there.")]
+    "--to", metavar="FOLDER", show_default=False, help="Write one named by the time into this folder, where the newest "
+    "stay. Without it and without FILE: into [backup] folder of ward.toml, as a timer does each day.")]
 Source = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A backup.")]
 
 
@@ -89,8 +90,8 @@ def rotate_command(devices: Told = None, wait: WaitS = 30, json: Json = False, c
 @app.command("backup", rich_help_panel=panels.MAKE)
 def backup(file: BackupFile = None, to: Shelf = None, config: Config = WARD_CONFIG) -> None:
     """Write keys, certificates, lists, enrolment book, settings and database into one file for a safe place."""
-    if (file is None) == (to is None):
-        raise typer.BadParameter("give a FILE, or a folder with --to")
+    if file and to:
+        raise typer.BadParameter("give a FILE, or a folder with --to, not both")
     words = _words({"--to": to and to.absolute(), "--file": file and file.absolute()})
     become("authority.backup", config, words=["backup", *words])
 

@@ -46,7 +46,6 @@ from agent.ward.settings import Settings
 AUTHORITY, ETC, STATE = "authority", "etc", "state"         # the folders in the tar
 DATABASE, MARK = "ward.db", "newest-backup"
 SQLITE = "sqlite:///"
-KEPT_N = 14                                 # backups in a folder
 FILE_B, FILES_N = 256 << 20, 10_000         # of one file but the database, and how many, at most
 NAME = "taimat-ward-{:%Y%m%dT%H%M%SZ}.tar"
 
@@ -73,7 +72,7 @@ def backup_to(own: Settings, places: Places, shelf: Path, now: datetime) -> Path
     """Write one into a folder, whose oldest ones go. Raises AuthorityFault and OSError."""
     target = shelf / NAME.format(now)
     backup(own, places, target)
-    for old in sorted(shelf.glob("taimat-ward-*.tar"))[:-KEPT_N]:
+    for old in sorted(shelf.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
         old.unlink()
     return target
 
@@ -125,12 +124,13 @@ def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[
     cas = Cas(places)
     with places.locked():
         had = cas.lists() if list(places.authority.glob("*-*.pem")) else {}
+        lines = [] if had else [_nothing_is_known_since(source)]
         strangers = []
         with contextlib.suppress(BookFault):        # a broken book is what a restore is for
             strangers = _strangers(places, files)
         for name, data in files.items():
             _put_back(places, name, data)
-        lines = _put_back_database(source, _database(own))
+        lines += _put_back_database(source, _database(own))
         _unite(cas, had, now)
         canary.see_to(places, cas, now)
         accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
@@ -189,6 +189,15 @@ def _put_back_database(source: Path, path: Path | None) -> list[str]:
     return []
 
 
+def _nothing_is_known_since(source: Path) -> str:
+    """Its copies of databases were made at its own moment."""
+    with tarfile.open(source, "r:") as tar:
+        made = datetime.fromtimestamp(max(each.mtime for each in tar), UTC)
+    return (f"{made:%Y-%m-%d %H:%M} UTC is the moment of this backup, and this machine had no list of the revoked: "
+            "whoever was revoked since is let in again; throw them out anew: taimat ward revoke. Devices that were "
+            "enrolled since get in, too, and are in no book: the desk shows them without a household")
+
+
 def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: datetime) -> None:
     """Have each issuing CA's list name what it named before, too, with a number above both."""
     for issuer in cas.issuers(now):
@@ -222,11 +231,21 @@ def run(wishes: argparse.Namespace) -> int:
         return _run_restore(wishes, now)
     own = settings.load(wishes.config)
     places = Places.of(wishes.config, own)
-    if wishes.to:
-        print(f"{backup_to(own, places, wishes.to, now)}: written")
-    else:
+    if wishes.file:
         print(f"{wishes.file}: {backup(own, places, wishes.file)} files, readable by its owner alone")
+    else:
+        print(f"{backup_to(own, places, _shelf(own, wishes.to), now)}: written")
     return 0
+
+
+def _shelf(own: Settings, wish: Path | None) -> Path:
+    """The folder for backups, which is not made here: below it a disk may be missing. Raises AuthorityFault."""
+    if not (wish or own.backup.folder):
+        raise AuthorityFault("ward.toml: [backup] folder names none; name one there, or by --to")
+    if not (shelf := wish or Path(own.backup.folder)).is_dir():
+        raise AuthorityFault(f"{shelf}: there is no such folder; is its disk mounted? Make it, or name another one: "
+                             "[backup] folder in ward.toml")
+    return shelf
 
 
 def _run_restore(wishes: argparse.Namespace, now: datetime) -> int:

@@ -1,14 +1,15 @@
 """`taimat ward doctor`: part by part whether a ward is well, and what to do where it is not. Within 10 s.
 
-`python -m agent.ward.authority.doctor`. Broker and proxy are tried from outside, as two devices that live five minutes,
-and with a revoked certificate. The accounts' names are left alone: a second `reader` would throw the first one out.
+`python -m agent.ward.authority.doctor`. A timer has it look, too, and what it found stands on the desk's page. Broker
+and proxy are tried from outside, as two devices that live five minutes, and with a revoked certificate. The accounts'
+names are left alone: a second `reader` would throw the first one out.
 """
 import argparse
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from agent.ward.authority import accounts, backup, canary
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.certificates import LIST_LIFE
 from agent.ward.authority.faults import ended
+from agent.ward.authority.findings import WardFinding, note
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, passes, status_at_door
@@ -30,21 +32,8 @@ FIRST, SECOND = "c-000000000001", "c-000000000002"      # no key has such a dige
 TRIED = "rsp/doctor"                # of a device, where nobody listens
 GATEWAY_STATUSES = range(502, 505)  # of a proxy that does not reach who stands behind it
 SOON, BACKUP_OLD, LIST_OLD = timedelta(days=30), timedelta(days=7), timedelta(days=7)
+MISSED_OLD = timedelta(days=2)      # of the one that a timer makes each day
 FREE_B = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class WardFinding:
-    """What was found of one part."""
-
-    part: str
-    ok: bool
-    text: str
-    remedy: str = ""
-
-    def line(self) -> str:
-        """For a person."""
-        return f"{'ok ' if self.ok else 'BAD'}  {self.part:<12}  {self.text}{f'; {self.remedy}' if self.remedy else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +151,11 @@ def secrets(ward: Examined) -> Iterator[WardFinding]:
     wide = [str(path) for path in private if path.exists() and path.stat().st_mode & 0o007]
     yield WardFinding("keys", not wide, "for their users alone" if not wide else f"others can read {', '.join(wide)}",
                       "chmod o= them, and ask yourself who may have a copy" if wide else "")
-    made = backup.last(ward.places)
-    is_young = made is not None and ward.now - made < BACKUP_OLD
+    made, shelf = backup.last(ward.places), ward.own.backup.folder
+    is_young = made is not None and ward.now - made < (MISSED_OLD if shelf else BACKUP_OLD)
+    remedy = f"{shelf}: journalctl -u ward-taimat-backup" if shelf else "taimat ward backup --to FOLDER, each day"
     yield WardFinding("backup", is_young, f"newest of {made:%Y-%m-%d}" if made else "there is none",
-                      "" if is_young else "taimat ward backup --to FOLDER, each day, onto another disk")
+                      "" if is_young else remedy)
 
 
 def machine(ward: Examined) -> Iterator[WardFinding]:
@@ -201,10 +191,13 @@ def _there(path: Path) -> Path:
 def run(wishes: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     own = settings.load(wishes.config)
-    began_s, bad_n = time.monotonic(), 0
-    for found in examine(own, Places.of(wishes.config, own), datetime.now(UTC)):
-        bad_n += not found.ok
-        print(msgspec.json.encode(asdict(found)).decode() if wishes.json else found.line(), flush=True)
+    places, now = Places.of(wishes.config, own), datetime.now(UTC)
+    began_s, found = time.monotonic(), list[WardFinding]()
+    for each in examine(own, places, now):
+        found.append(each)
+        print(msgspec.json.encode(each).decode() if wishes.json else each.line(), flush=True)
+    note(places, found, now)
+    bad_n = sum(not each.ok for each in found)
     if not wishes.json:
         print(f"{bad_n or 'nothing'} to do; looked for {time.monotonic() - began_s:.1f} s")
     return EXIT_UNDONE if bad_n else 0

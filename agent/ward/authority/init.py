@@ -156,7 +156,8 @@ def _backup_words(own: Settings, cas: Cas) -> str:
             f"     cp {cas.root_key()} /media/STICK/ && shred -u {cas.root_key()}\n"
             f"     It is needed again for taimat ward rotate ca, and for nothing else.\n"
             f"  2. the next command key likewise: mv {own.ops.command_key}{keys.NEXT} /media/STICK/\n"
-            f"  3. all the rest, each day: taimat ward backup --to FOLDER\n"
+            f"  3. all the rest is written each day to {own.backup.folder or 'no folder: see [backup] in ward.toml'};\n"
+            f"     have it fetched onto another machine. Whoever has it has the ward's keys: these lie open in it.\n"
             f"Then see whether all is well: sudo taimat ward doctor")
 
 

@@ -19,7 +19,7 @@ from agent.ward.authority.certificates import CLIENT, SERVER, SigningCa
 
 CERTIFICATE, KEY = "issuing.pem", "issuing.key"
 DEVICE = re.compile(r"c-[0-9a-f]{12}")
-ACCOUNT = re.compile(r"(?!c-)[a-z][a-z0-9-]{0,31}")
+ACCOUNT = re.compile(r"(?!c-)[a-z][a-z0-9+-]{0,31}")
 
 
 class AuthorityFault(Exception):
@@ -69,12 +69,12 @@ class Issuer:
 
     def account(self, name: str, key: ec.EllipticCurvePublicKey, now: datetime,
                 life: timedelta = certificates.OWN_LIFE, person: str = "") -> str:
-        """An account's certificate and this CA's, in PEM: ingest, ops, an officer's desk-NAME, who is that `person`.
+        """An account's certificate and this CA's, in PEM: ingest, ops, an officer's desk+NAME, who is that `person`.
 
         Raises ValueError.
         """
         if not ACCOUNT.fullmatch(name):
-            raise ValueError(f"an account's name is made of a-z, 0-9 and '-', and is no device's id: {name!r}")
+            raise ValueError(f"an account's name is made of a-z, 0-9, '+' and '-', and is no device's id: {name!r}")
         return self._leaf(name, key, life, now, CLIENT, person=person)
 
     def server(self, name: str, hosts: Iterable[str], key: ec.EllipticCurvePublicKey, now: datetime) -> str:

@@ -24,7 +24,7 @@ from agent.ward.authority.places import OWN_ONLY, put
 LIVES = timedelta(minutes=5)
 ANSWER_S = 3.0
 KEEPALIVE_S = 3                 # and how long the handshake may take
-NAME = "probe"
+NAME = "probe+"                 # no topic has a "+": so it is no device at the broker
 REFUSED = 0x80                  # MQTT 5 reason codes from here on are refusals
 OUT_STATUS = 400                # nginx, for a certificate that does not count
 

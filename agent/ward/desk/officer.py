@@ -8,7 +8,9 @@ from cryptography import x509
 from agent.ward.authority.certificates import NAME_MAX, PERSON
 from agent.ward.proxied import client_certificate, client_name
 
-PREFIX = "desk-"
+# At the broker the rights of devices are patterns of a name, whoever's that is. No topic can have a "+" in it: so an
+# officer is no device there.
+PREFIX = "desk+"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,25}[a-z0-9])?")
 
 

@@ -79,7 +79,7 @@ def run(wishes: argparse.Namespace) -> int:
     book = OfficerBook(Places.of(wishes.config, own))
     match wishes.what:
         case "add":
-            p12 = wishes.p12 or Path(f"{PREFIX}{wishes.name}.p12")
+            p12 = wishes.p12 or Path(f"desk-{wishes.name}.p12")
             phrase = book.add(wishes.name, wishes.person, p12, datetime.now(UTC))
             print(f"{p12}: for the officer's browser, which asks for this passphrase, shown once:\n\n    {phrase}\n")
         case "remove":

@@ -24,7 +24,6 @@ LIST_N = 50
 FIELDS = ("dev", "cam", "case", "purpose", "basis", "from", "to")
 # Where a refusal stands on the form, if not at the field of its own name.
 PLACES = {"to_before": "to", "to_ahead": "to", "too_long": "to"}
-USUAL_PURPOSES = ("theft", "fire", "missing-person", "traffic")
 FORM_B_MAX = 16_384
 SEE_OTHER = 303
 
@@ -101,7 +100,8 @@ class RequestPages:
         """The form with what was typed, and what is wrong with it."""
         if (row := self._board.row(given["dev"])) is None or not row.dev:
             raise HTTPException(404)
-        purposes = sorted({*USUAL_PURPOSES, *self._requests.purposes()})
+        known = self._renderer.words(request).purposes
+        purposes = [*known.items(), *((word, word) for word in self._requests.purposes() if word not in known)]
         now = datetime.fromtimestamp(self._clock.now().wall_ms / 1000).astimezone()
         return self._renderer.page(
             request, "request_form.html", 422 if refusal else 200, row=row,

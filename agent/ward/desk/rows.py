@@ -15,7 +15,7 @@ from agent.ward.desk import lights
 from agent.ward.desk.lights import Lights
 from agent.ward.enrolment.entries import PlaceEntry
 from agent.ward.presence import presence
-from agent.ward.register import DeviceRecord
+from agent.ward.register import WHY_REMOVED, DeviceRecord
 from agent.ward.watch import line
 
 Payload = TypeVar("Payload", ward_side.Birth, ward_side.Health)
@@ -97,9 +97,10 @@ def _of_device(device: DeviceRecord, known: Known) -> DeskRow:
     birth = _read(ward_side.Birth, device.birth)
     health = None if birth and "health" in birth.withheld else _read(ward_side.Health, device.health)
     ends_ms = known.ends_ms.get(device.dev) or _moment_ms(birth.cert_not_after if birth else None)
+    is_cloned = "cloned" in shown.cond and shown.why != WHY_REMOVED
     return DeskRow(dev=device.dev, site=shown.site or "", state=shown.state, why=shown.why or "",
                    lights=lights.reported(state, device.clock, health), until_ms=ends_ms, cond=shown.cond,
-                   alarms=[each for each in ("cloned",) if each in shown.cond], agent=shown.agent or "",
+                   alarms=["cloned"] if is_cloned else [], agent=shown.agent or "",
                    event_kind=device.event_kind or "", event_ms=device.event_ms)
 
 

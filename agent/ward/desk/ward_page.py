@@ -1,4 +1,4 @@
-"""The desk's page of the ward itself: which certificates end next, and how many devices are how."""
+"""The desk's page of the ward itself: what its doctor finds, which certificates end next, how many devices are how."""
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.host.clock import Clock
+from agent.ward.authority import findings
 from agent.ward.desk.board import DeskBoard
 from agent.ward.desk.render import DeskRenderer
 from agent.ward.desk.rows import counted
@@ -37,7 +38,8 @@ class WardPage:
         return self._renderer.page(
             request, "ward.html", now_ms=now_ms, soon_ms=now_ms + SOON_MS, states=counted(found), devices_n=len(found),
             green_n=sum(row.green for row in found), authorities=_certificates(Path(self._own.authority.ca)),
-            lists=_lists(Path(self._own.intake.crl)), devices=devices[:ENDS_N])
+            lists=_lists(Path(self._own.intake.crl)), devices=devices[:ENDS_N],
+            examined=findings.last(Path(self._own.authority.folder)), examined_old_ms=now_ms - findings.OLD_MS)
 
 
 def _certificates(path: Path) -> list[Ending]:

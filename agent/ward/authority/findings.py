@@ -1,0 +1,72 @@
+"""What the doctor found when it last looked, for those who may not look themselves: the desk's page and Prometheus.
+
+It looks as root, with the issuing CA's key; what it leaves is one file for the ward's group.
+"""
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agent.ward.authority.places import FOR_GROUP, WARD_USER, Places, put
+
+FILE = "findings.json"
+OLD_MS = int(timedelta(hours=1).total_seconds() * 1000)     # its timer has it look each quarter of an hour
+
+
+class WardFinding(Struct, frozen=True):
+    """What was found of one part."""
+
+    part: str
+    ok: bool
+    text: str
+    remedy: str = ""
+
+    def line(self) -> str:
+        """For a person."""
+        return f"{'ok ' if self.ok else 'BAD'}  {self.part:<12}  {self.text}{f'; {self.remedy}' if self.remedy else ''}"
+
+
+class Examination(Struct, frozen=True):
+    """All findings of one look."""
+
+    at_ms: int                          # UTC
+    found: list[WardFinding]
+
+    @property
+    def bad(self) -> list[WardFinding]:
+        """What is to be mended."""
+        return [each for each in self.found if not each.ok]
+
+
+def note(places: Places, found: list[WardFinding], now: datetime) -> None:
+    """Leave them for the ward's group. Raises OSError."""
+    made = Examination(int(now.timestamp() * 1000), found)
+    put(places.authority / FILE, msgspec.json.encode(made), FOR_GROUP, group=WARD_USER)
+
+
+def last(authority: Path) -> Examination | None:
+    """Those of the last look; None where there was none, or they can't be read."""
+    try:
+        return msgspec.json.decode((authority / FILE).read_bytes(), type=Examination)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+class FindingsFigures(Collector):
+    """Them for Prometheus, read anew each time."""
+
+    def __init__(self, authority: Path) -> None:
+        """`authority` is the folder in which they lie."""
+        self._authority = authority
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """How many parts are not well, and when that was looked at; nothing where nobody ever has."""
+        if made := last(self._authority):
+            yield GaugeMetricFamily("taimat_ward_bad_findings", "Parts of the ward that are not well, by its doctor",
+                                    len(made.bad))
+            yield GaugeMetricFamily("taimat_ward_examined_seconds", "When its doctor last looked: Unix time",
+                                    made.at_ms / 1000)

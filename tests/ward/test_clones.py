@@ -1,0 +1,103 @@
+"""Two devices with one certificate are found, and no device is taken for two: by Hypothesis, and over a real broker."""
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.ward.clones import LASTS_S, CloneWatch
+from agent.ward.desk.rows import Known, rows
+from agent.ward.excess import HOUR_MS, SHOWN_MS, read
+from tests.rigs.broker import Broker
+from tests.rigs.ingest import WardIngest
+from tests.rigs.teller import Teller
+from tests.rigs.wait import until
+from tests.ward.test_intake import DEV, GOOD, arrived, reception
+
+LIVES = st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=12)
+
+
+def life(boots):
+    """What one card says, boot after boot, connection after connection; a new card counts these anew."""
+    conn = 0
+    for boot, (conns_n, is_new_card) in enumerate(boots):
+        conn = 0 if is_new_card else conn
+        for _ in range(conns_n):
+            conn += 1
+            yield f"{boot:08x}", conn
+
+
+def found(words, dev=DEV):
+    watch = CloneWatch()
+    return [watch.hear(dev, *word, now_mono_s=0.0) for word in words]
+
+
+@given(LIVES, st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=6))
+def test_no_device_is_taken_for_two_however_it_flaps_and_whatever_comes_again(boots, again):
+    """A broker sends again, in its order, what nobody has acknowledged, and may be cut off in the midst of that."""
+    words = list(life(boots))
+    heard, at = [], 0
+    for back, on in again:
+        upto = min(len(words), at + 1 + on % 5)
+        heard += words[at:upto]
+        at = max(0, upto - back)
+    heard += words[at:]
+    assert not any(found(heard))
+
+
+@given(st.lists(st.sampled_from((0, 1)), min_size=1, max_size=30), st.tuples(st.integers(0, 9), st.integers(0, 9)))
+def test_two_are_found_once_each_has_come_back_twice(turns, conns):
+    """Whoever's turn it is makes a new connection, for the other one has thrown it out."""
+    counts = [itertools.count(1 + conn) for conn in conns]
+    words = [(("aaaaaaaa", "bbbbbbbb")[who], next(counts[who])) for who in turns]
+    changes_n = len(list(itertools.groupby(turns))) - 1
+    assert any(found(words)) == (changes_n >= 3)
+    assert not any(CloneWatch().hear(f"{DEV}{n}", *word, 0.0) for n, word in enumerate(words)), "of two devices"
+
+
+def test_it_stands_for_an_hour_in_the_figures_and_a_day_at_the_desk():
+    ours, book, clock = reception()
+
+    def says(boot, conn):
+        ours.receive(arrived("status", {**GOOD["status"], "online": True, "boot": boot, "conn": conn}))
+        ours.commit()
+
+    for conn, boot in enumerate(("aaaaaaaa", "bbbbbbbb", "aaaaaaaa", "bbbbbbbb"), 1):
+        assert ours.clones.found_n(clock.mono_s()) == 0
+        says(boot, conn)
+
+    def alarms():
+        devices = book.devices.values()
+        (row,) = rows(Known(now_ms=clock.wall_ms, devices=devices, overs=read(book._engine, clock.wall_ms)))
+        return row.alarms
+
+    assert ours.clones.found_n(clock.mono_s()) == 1 and alarms() == ["cloned"]
+    clock.wall_ms += int(LASTS_S * 1000)
+    assert ours.clones.found_n(clock.mono_s()) == 0 and alarms() == ["cloned"]
+    clock.wall_ms += SHOWN_MS["cloned"] - HOUR_MS
+    assert alarms() == []
+
+
+def test_once_it_is_thrown_out_there_is_nothing_left_to_do():
+    ours, book, clock = reception()
+    for conn, boot in enumerate(("aaaaaaaa", "bbbbbbbb") * 2, 1):
+        ours.receive(arrived("status", {**GOOD["status"], "online": True, "boot": boot, "conn": conn}))
+    ours.receive(replace(arrived("status", {}), payload=b""))
+    ours.commit()
+    (row,) = rows(Known(now_ms=clock.wall_ms, devices=book.devices.values(), overs=read(book._engine, clock.wall_ms)))
+    assert row.why == "removed" and row.alarms == []
+
+
+@pytest.mark.parametrize(("boots", "cloned_n"), [(("9f2c1a7e", "77777777") * 2, 1), (("9f2c1a7e",) * 4, 0)],
+                         ids=["a copied card", "a Wi-Fi that flaps"])
+def test_over_a_broker_the_ingest_names_it(tmp_path, boots, cloned_n):
+    with Broker(tmp_path / "broker") as broker, WardIngest(tmp_path / "ward", broker.port) as ward:
+        until(lambda: ward.figures().get("taimat_ward_connected") == 1.0)
+        for conn, boot in enumerate(boots, 1):
+            with Teller(broker.port) as device:         # throws the one before it out
+                device.say("status", device.status(conn=conn, boot=boot))
+                device.say("evt", device.event(conn))
+                until(lambda wanted=conn, device=device: wanted in device.receipts()["taken"])
+        until(lambda: ward.figures()["taimat_ward_cloned_devices"] == cloned_n)
+        assert ("take turns with its certificate" in ward.log.read_text()) == bool(cloned_n)
