@@ -1,10 +1,13 @@
 """The ward's desk in a browser: every page judged, on a phone and at a desk, and a list that renews itself."""
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
+from agent.ward.authority.findings import WardFinding, note
+from agent.ward.authority.places import Places
 from agent.ward.device_cache import DeviceCache
 from tests.browser.test_every_page_in_chromium import AXE, JUDGE, TOO_WIDE, shape
 from tests.rigs.asked import DEV
@@ -18,12 +21,14 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER) or bool(MISSING), reas
 
 PAGES = ("/", f"/devices/{DEV}", f"/devices/{SICK}", f"/devices/{ENROLLED}", f"/devices/{PLACE}", "/?pick=1",
          "/?q=nobody", "/requests", f"/requests/new?dev={DEV}", "/ward", "/nowhere")
+FOUND = WardFinding("backup", False, "newest of 2026-11-25", "/srv/backup: journalctl -u ward-taimat-backup")
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 
 
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory) -> Iterator[DeskWard]:
     with ward_with_desk(tmp_path_factory.mktemp("ward")) as ward:
+        note(Places(ward.folder, ward.folder / "authority", ward.folder), [FOUND], datetime.now(UTC))
         yield ward
 
 
