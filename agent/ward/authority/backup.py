@@ -23,7 +23,7 @@ from cryptography import x509
 from agent.host.files import rename_durably
 from agent.ward import settings
 from agent.ward.authority import accounts, canary, certificates, units
-from agent.ward.authority.cas import Cas, read_list
+from agent.ward.authority.cas import Cas, lists_in, read_list
 from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
@@ -45,6 +45,7 @@ from agent.ward.settings import Settings
 
 AUTHORITY, ETC, STATE = "authority", "etc", "state"         # the folders in the tar
 DATABASE, MARK = "ward.db", "newest-backup"
+LISTS = "revoked.pem"                       # beside the tars, and newer than they are: each revocation writes it
 SQLITE = "sqlite:///"
 FILE_B, FILES_N = 256 << 20, 10_000         # of one file but the database, and how many, at most
 NAME = "taimat-ward-{:%Y%m%dT%H%M%SZ}.tar"
@@ -75,6 +76,17 @@ def backup_to(own: Settings, places: Places, shelf: Path, now: datetime) -> Path
     for old in sorted(shelf.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
         old.unlink()
     return target
+
+
+def shelve_lists(own: Settings, places: Places) -> str:
+    """Lay the lists of the revoked beside the daily backups; returns why that can't be done, "" where it is."""
+    path = Path(own.backup.folder, LISTS)
+    try:
+        if own.backup.folder:
+            put(path, places.crl.read_bytes(), FOR_ALL)
+    except OSError as error:
+        return f"{path}: {error.strerror}; a machine that goes on from a backup would not know of this"
+    return ""
 
 
 def last(places: Places) -> datetime | None:
@@ -124,14 +136,17 @@ def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[
     cas = Cas(places)
     with places.locked():
         had = cas.lists() if list(places.authority.glob("*-*.pem")) else {}
-        lines = [] if had else [_nothing_is_known_since(source)]
         strangers = []
         with contextlib.suppress(BookFault):        # a broken book is what a restore is for
             strangers = _strangers(places, files)
         for name, data in files.items():
             _put_back(places, name, data)
-        lines += _put_back_database(source, _database(own))
+        lines = _put_back_database(source, _database(own))
+        beside = _lists_beside(source, cas, now)
+        if not had:
+            lines.append(_nothing_is_known_since(source, beside))
         _unite(cas, had, now)
+        cas.revoke((each.serial_number for listed in beside for each in listed), now)
         canary.see_to(places, cas, now)
         accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
     return lines + [f"{each.dev}: was enrolled after this backup: its certificate counts, but the book lacks it; enrol "
@@ -189,13 +204,23 @@ def _put_back_database(source: Path, path: Path | None) -> list[str]:
     return []
 
 
-def _nothing_is_known_since(source: Path) -> str:
-    """Its copies of databases were made at its own moment."""
+def _lists_beside(source: Path, cas: Cas, now: datetime) -> list[x509.CertificateRevocationList]:
+    """Those that lie beside the backup and that one of our CAs has signed. Raises AuthorityFault."""
+    path = source.with_name(LISTS)
+    keys = [each.certificate.public_key() for each in cas.issuers(now)]
+    return [each for each in (lists_in(path) if path.exists() else ())
+            if any(each.is_signature_valid(key) for key in keys)]
+
+
+def _nothing_is_known_since(source: Path, beside: list[x509.CertificateRevocationList]) -> str:
+    """What a machine that had no lists can't know. The tar's copies of databases were made at its own moment."""
     with tarfile.open(source, "r:") as tar:
         made = datetime.fromtimestamp(max(each.mtime for each in tar), UTC)
-    return (f"{made:%Y-%m-%d %H:%M} UTC is the moment of this backup, and this machine had no list of the revoked: "
-            "whoever was revoked since is let in again; throw them out anew: taimat ward revoke. Devices that were "
-            "enrolled since get in, too, and are in no book: the desk shows them without a household")
+    listed = max([made, *(each.last_update_utc for each in beside)])
+    when = "%Y-%m-%d %H:%M UTC"
+    return (f"this machine had no lists of the revoked: whoever was revoked since {listed:{when}} is let in again; "
+            f"throw them out anew: taimat ward revoke. Devices that were enrolled since {made:{when}} get in, too, and "
+            "are in no book: the desk shows them without a household")
 
 
 def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: datetime) -> None:
@@ -206,7 +231,6 @@ def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: dateti
             both = issuer.revoke(before, (each.serial_number for each in read_list(path)), now,
                                  above=certificates.number_of(read_list(path)))
             put(path, both, FOR_ALL, AUTHORITY_USER, WARD_USER)
-    cas.revoke((), now)
 
 
 def _strangers(places: Places, files: dict[str, bytes]) -> list[IssuedCertificate]:

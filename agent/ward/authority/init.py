@@ -42,6 +42,7 @@ def make(places: Places, wishes: argparse.Namespace, now: datetime) -> Settings:
     folder(places.keys, 0o755)
     folder(places.authority, 0o2750, AUTHORITY_USER, WARD_USER)
     folder(places.state, 0o750, WARD_USER, WARD_USER)
+    folder(places.backups, 0o700)
     cas = Cas(places)
     with places.locked():
         _see_to_cas(cas, places, own.authority.name, wishes, now)
@@ -107,7 +108,7 @@ def _settings_text(places: Places, wishes: argparse.Namespace) -> str:
         ("intake", "receipt_key"): str(places.etc / "receipt.pem"), ("intake", "folder"): f"{state}/exports",
         ("authority", "folder"): str(places.authority), ("authority", "ca"): str(places.ca),
         ("authority", "name"): wishes.name, ("authority", "host"): wishes.host,
-        ("database", "url"): f"sqlite:///{state}/ward.db"})
+        ("backup", "folder"): str(places.backups), ("database", "url"): f"sqlite:///{state}/ward.db"})
 
 
 def _check(wishes: argparse.Namespace) -> None:

@@ -47,6 +47,11 @@ class Places:
         return self.authority.with_name(WARD_USER)
 
     @property
+    def backups(self) -> Path:
+        """Backups, where the settings name no other place."""
+        return self.authority.parents[1] / "backups" / WARD_USER
+
+    @property
     def public(self) -> Path:
         """What everybody may read: the CAs that count, and the lists of the revoked."""
         return self.etc / "public"

@@ -19,6 +19,7 @@ from cryptography import x509
 
 from agent.ward import settings
 from agent.ward.authority import certificates, units
+from agent.ward.authority.backup import shelve_lists
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
@@ -78,8 +79,10 @@ def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> 
         for name in sorted({name for each in gone for name in each.names}):
             _take_over(broker, own.ward.ward, issue(name))
         said = _at_the_door(own, places, probe, began_s)
+        not_kept = shelve_lists(own, places)
     names = ", ".join(words)
-    return f"{names}: out of the broker{said} after {time.monotonic() - began_s:.2f} s"
+    done = f"{names}: out of the broker{said} after {time.monotonic() - began_s:.2f} s"
+    return f"{done}\n{not_kept}" if not_kept else done
 
 
 def _at_the_door(own: Settings, places: Places, probe: Pass, began_s: float) -> str:
