@@ -12,7 +12,7 @@ KNOWN_MAX = 20_000              # devices; those beyond are watched anew when ro
 
 
 @dataclass(frozen=True, slots=True)
-class Boot:
+class SeenBoot:
     """A boot by the first digits of its id, and the highest of its connections that is known."""
 
     id: str = ""
@@ -20,36 +20,36 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class BootTurns:
     """The boot that is at the broker, the one before it, and how often they have changed places without a third."""
 
-    present: Boot = Boot()
-    former: Boot = Boot()
+    present: SeenBoot = SeenBoot()
+    former: SeenBoot = SeenBoot()
     returns_n: int = 0
 
-    def step(self, boot: str, conn: int) -> "Turns":
+    def step(self, boot: str, conn: int) -> "BootTurns":
         """After the word of a connection that it is there."""
         if boot == self.present.id:
-            return Turns(Boot(boot, max(conn, self.present.conn)), self.former, self.returns_n)
+            return BootTurns(SeenBoot(boot, max(conn, self.present.conn)), self.former, self.returns_n)
         if boot != self.former.id:
-            return Turns(Boot(boot, conn), self.present)
+            return BootTurns(SeenBoot(boot, conn), self.present)
         if conn <= self.former.conn:
             return self
-        return Turns(Boot(boot, conn), self.present, self.returns_n + 1)
+        return BootTurns(SeenBoot(boot, conn), self.present, self.returns_n + 1)
 
 
 @dataclass(slots=True)
 class CloneWatch:
     """Every device's turns."""
 
-    _turns: dict[str, Turns] = field(default_factory=dict)
+    _turns: dict[str, BootTurns] = field(default_factory=dict)
     _found_mono_s: dict[str, float] = field(default_factory=dict)
 
     def hear(self, dev: str, boot: str, conn: int, now_mono_s: float) -> bool:
         """A device says that it is there; whether that was the turn of a second one with its certificate."""
         if dev not in self._turns and len(self._turns) >= KNOWN_MAX:
             self._turns.clear()
-        before = self._turns.get(dev, Turns())
+        before = self._turns.get(dev, BootTurns())
         after = self._turns[dev] = before.step(boot, conn)
         if is_found := after.returns_n > before.returns_n and after.returns_n >= RETURNS_N:
             self._found_mono_s[dev] = now_mono_s
