@@ -69,7 +69,7 @@ class Camera:
         self._sockets.append(busy_socket(camera_socket(runtime, "busy", camera.name), watch.busy, watch.forget_busy))
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or the last ones: the main stream's first
-        self._stop = Stop()                     # of these; set while the camera is to see nothing
+        self._stop = Stop()                     # of the main stream's; set while the camera is to see nothing
         self._stop.set()
         self._paused: Paused | None = None
         self._told_gap_mono_s: float | None = None
@@ -92,26 +92,40 @@ class Camera:
         if paused is not None:
             self._close()
             self._pipe.pause(paused.by)
-        elif self._stop.is_set() and all(pump.state.over for pump in self._pumps):
+        elif not self._stop.is_set():
+            self._see_to_sub()
+        elif all(pump.state.over for pump in self._pumps):
             self._pipe.pause(None)
             self._open()
 
     def _open(self) -> None:
-        camera, clock, self._stop = self.settings, self._clock, Stop()
-        self._pumps = [Pump(camera.name, lambda: open_main(self.settings, clock, self._came, self._pins),
+        clock, self._stop = self._clock, Stop()
+        self._pumps = [Pump(self.settings.name, lambda: open_main(self.settings, clock, self._came, self._pins),
                             MainFeed(self._pipe, clock), clock, self._stop, self._stuck, self._counts)]
-        if camera.sub:
+        self._pumps[0].start()
+        self._see_to_sub()
+
+    def _see_to_sub(self) -> None:
+        """Have the small stream open as long as motion, which alone needs it, is looked for."""
+        camera, clock = self.settings, self._clock
+        if not camera.sub or not camera.motion.enabled:
+            self._leave_sub()
+        elif all(pump.state.over and not pump.state.ended for pump in self._pumps[1:]):
             sub_feed = SubFeed(self._pipe, clock, camera.masks if transcodes(camera) else ())
-            self._pumps.append(Pump(f"{camera.name} (sub)",
-                                    lambda: open_source(camera, camera.sub, clock, pins=self._pins), sub_feed,
-                                    clock, self._stop, self._stuck, self._sub_counts))
-        for pump in self._pumps:
+            pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, pins=self._pins),
+                        sub_feed, clock, Stop(), self._stuck, self._sub_counts)
+            self._pumps[1:] = [pump]
             pump.start()
+
+    def _leave_sub(self) -> None:
+        for pump in self._pumps[1:]:
+            pump.leave()
 
     def _close(self) -> None:
         if (pump := self.pump) is None:
             return
         self._stop.set()
+        self._leave_sub()
         gap = pump.state.current_gap()
         if gap is not None and gap.began_mono_s == self._told_gap_mono_s:
             self._pipe.gap(replace(gap, over=True))

@@ -194,6 +194,10 @@ class Pump(threading.Thread):
         finally:
             self.state.over = True
 
+    def leave(self) -> None:
+        """End the pumping, for good; returns at once."""
+        self._stop_flag.set()
+
     def _pump(self) -> None:
         while not self._stop_flag.is_set():
             self.state.attempt()

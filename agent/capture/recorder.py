@@ -19,7 +19,7 @@ from agent.host.datagram import Outlet
 from agent.host.files import write_durably
 from agent.store.card_fault import fault_of
 from agent.store.database import StoreError, is_damage
-from agent.store.folders import Folders
+from agent.store.folders import Folders, VolumeGuard
 
 QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap cards stall for seconds, and it is memory
 RETRY_AFTER_S = 5.0             # how soon a card that failed is tried again
@@ -35,7 +35,7 @@ class Recorder(threading.Thread):
     def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
                  keeps_events_longer: bool, pre_roll_s: float, encryption: EncryptionPolicy | None = None) -> None:
         super().__init__(name=f"recorder-{camera}", daemon=True)
-        self._camera, self._folders, self._clock, self._outlet = camera, folders, clock, outlet
+        self._camera, self._volume, self._clock, self._outlet = camera, VolumeGuard(folders), clock, outlet
         self._queue: deque[list[Job]] = deque()
         self._queued_b = 0
         self._wake = threading.Condition()
@@ -119,10 +119,10 @@ class Recorder(threading.Thread):
 
     def _make_ready(self) -> None:
         """Have a database, and nothing left over from an earlier life or an error."""
-        self._folders.demand_volume()
+        self._volume.demand(anew=self.fault is not None)
         if self.fault:
-            self._folders.create()      # the card that is there now may be an empty one
-            probe = self._folders.clips / f"{self._camera}.probe"
+            self._volume.folders.create()      # the card that is there now may be an empty one
+            probe = self._volume.folders.clips / f"{self._camera}.probe"
             write_durably(probe, bytes(PROBE_B))
             probe.unlink()
         self._rows.open(self._clock)
@@ -160,7 +160,7 @@ class Recorder(threading.Thread):
     def _fail(self, error: Exception) -> None:
         """Give the open clip up as far as it got; the recovery makes what it can of it once the card is well."""
         self.errors_n += 1
-        self.fault = fault_of(error, self._folders.root) or "card_io"
+        self.fault = fault_of(error, self._volume.folders.root) or "card_io"
         self._retry_mono_s = self._clock.mono_s() + RETRY_AFTER_S
         _log.error("recording of %s stopped: %s (%s); it is tried again every %g s",
                    self._camera, error, self.fault, RETRY_AFTER_S)

@@ -21,6 +21,7 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.prctl import die_with_parent
 from agent.host.runtime import demand_ours
+from agent.host.signal_bell import SignalBell
 from agent.host.stop import Stop
 from agent.host.users import Rights, of_role
 from agent.process.heartbeat import Heartbeat
@@ -29,7 +30,10 @@ from agent.store.database import StoreError
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
-SILENT_AFTER_S = 30.0       # as the units' WatchdogSec
+SILENT_AFTER_S = 30.0       # as the units' WatchdogSec,
+FIRST_WORD_S = 90.0         # which begins with the first word: until then systemd has as much patience as this
+TURN_S = 1.0
+LATE_S = 5.0                # a turn later than this: the machine was asleep, or too busy for us and maybe for the units
 END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
 
 _log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ class Unit:
     process: subprocess.Popen[bytes] | None = None
     started_mono_s: float = 0.0
     heard_mono_s: float = 0.0
+    spoke: bool = False                     # in this life
     wait_s: float = FIRST_WAIT_S
     due_mono_s: float = 0.0
     deaths_n: int = 0
@@ -62,8 +67,10 @@ class Supervisor:
     reload: Reload
     units: list[Unit] = field(init=False)
     by_name: dict[str, Unit] = field(init=False)
+    turned_mono_s: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.turned_mono_s = self.clock.mono_s()
         self._adopt(self.plan())
 
     def _adopt(self, units: list[Unit]) -> None:
@@ -72,19 +79,37 @@ class Supervisor:
     def serve(self, stop: Stop) -> None:
         """Watch the units until `stop`, or until the terminal is closed that we run in; then end them all."""
         in_terminal = os.isatty(0)
+        bell = SignalBell(signal.SIGCHLD)
         try:
             while not stop.is_set() and not all(unit.given_up for unit in self.units):
                 if self.reload.taken():
                     if in_terminal and not os.isatty(0):        # its SIGHUP is the same, but means the end
                         break
                     self._plan_again()
+                self._listen()
                 for unit in self.units:
                     self._look(unit)
-                if (beat := self.inbox.receive(0.2)) is not None and getattr(beat, "unit", None) in self.by_name:
-                    self.by_name[beat.unit].heard_mono_s = self.clock.mono_s()
+                bell.wait(self._wait_s())
                 self.heartbeat.beat(facts=RunFacts(deaths_n={unit.name: unit.deaths_n for unit in self.units}))
         finally:
             self._end(self.units)
+            bell.close()
+
+    def _listen(self) -> None:
+        """What the units have sent since the last turn; a turn that came late says nothing of them."""
+        now_mono_s = self.clock.mono_s()
+        late_s = now_mono_s - self.turned_mono_s - LATE_S
+        for unit in self.units if late_s > 0 else ():
+            unit.heard_mono_s += late_s
+        for beat in self.inbox.waiting():
+            if (unit := self.by_name.get(getattr(beat, "unit", ""))) is not None:
+                unit.heard_mono_s, unit.spoke = now_mono_s, True
+        self.turned_mono_s = now_mono_s
+
+    def _wait_s(self) -> float:
+        """Seconds until a unit is to be started again, at most a turn: heartbeats wait in the kernel for so long."""
+        dues_mono_s = (unit.due_mono_s for unit in self.units if unit.process is None and not unit.given_up)
+        return min(TURN_S, max(0.0, min(dues_mono_s, default=float("inf")) - self.clock.mono_s()))
 
     def _plan_again(self) -> None:
         """Start what is new, end what is not wanted any more, and have the captures look what concerns them."""
@@ -107,10 +132,11 @@ class Supervisor:
             if not unit.given_up and now_mono_s >= unit.due_mono_s:
                 unit.process = _started(unit)
                 unit.started_mono_s = unit.heard_mono_s = now_mono_s
+                unit.spoke = False
         elif (code := unit.process.poll()) is not None:
             self._bury(unit, code, now_mono_s)
-        elif now_mono_s - unit.heard_mono_s > SILENT_AFTER_S:
-            _log.error("%s is silent for %d s: ending it", unit.name, SILENT_AFTER_S)
+        elif (silent_s := now_mono_s - unit.heard_mono_s) > (SILENT_AFTER_S if unit.spoke else FIRST_WORD_S):
+            _log.error("%s is silent for %d s: ending it", unit.name, silent_s)
             unit.process.kill()
 
     def _bury(self, unit: Unit, code: int, now_mono_s: float) -> None:

@@ -4,6 +4,7 @@ Each role binds one socket in its own folder. What can't be delivered at once is
 seconds, and whatever is worth keeping lies in the store.
 """
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ class Outlet:
     """Sends to the inboxes of other roles; never blocks, never raises for a peer that is not there."""
 
     def __init__(self, runtime: Path) -> None:
-        self._runtime = runtime
+        self._addresses = functools.cache(lambda role: str(places.inbox(runtime, role)))
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self.dropped_n = 0
@@ -75,7 +76,7 @@ class Outlet:
         data = _encoder.encode(message)
         for role in roles:
             try:
-                self._socket.sendto(data, str(places.inbox(self._runtime, role)))
+                self._socket.sendto(data, self._addresses(role))
             except OSError:
                 self.dropped_n += 1
 

@@ -15,11 +15,12 @@ from agent.host.clock import Instant
 from agent.host.files import write_durably
 from agent.host.probes.file_system import errors_noted, is_aborted, refuses
 from agent.keeper.canary import Canary
-from agent.store.folders import Folders
+from agent.store.folders import Folders, VolumeGuard
 
 FILE = "restart.json"           # in the keeper's folder: the licence
 LARGEST_B = 4096
 ASK_AGAIN_MS = 600_000
+SUSPECT_EVERY_MS = 10_000       # the kernel's notes are read so often while the card is well
 NOBODY = Licence(boot="?")      # of a file that can't be read: the day after it is not known
 
 _log = logging.getLogger(__name__)
@@ -27,20 +28,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class CardWatch:
-    """Looks once a round; `may_restart` is the household's word, `requests` is where root looks for wishes."""
+    """Asked once a round; `may_restart` is the household's word, `requests` is where root looks for wishes."""
 
     folders: Folders
     may_restart: bool
     requests: Path = rescue.CARD_FOLDER
     root: Path = Path("/")
     canary: Canary = field(init=False)
+    volume: VolumeGuard = field(init=False)
     _licence: Licence | None = field(default=None, init=False)
     _refused_since_ms: int | None = field(default=None, init=False)
     _asked_ms: int | None = field(default=None, init=False)
+    _notes_due_ms: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """The page by which a card is found out that takes writes and keeps none."""
-        self.canary = Canary(self.folders)
+        """The page by which a card is found out that takes writes and keeps none, and whether it is the right one."""
+        self.canary, self.volume = Canary(self.folders), VolumeGuard(self.folders)
 
     @property
     def refuses(self) -> bool:
@@ -50,7 +53,7 @@ class CardWatch:
     def look(self, now: Instant, failed: bool) -> None:
         """See to the licence while the card is well, else to a restart; `failed`: it has answered with an error."""
         licence = self._licence = self._licence or self._load()
-        if not ((failed or self._is_suspect(licence)) and refuses(self.folders.root)):
+        if not ((failed or self._is_suspect(licence, now)) and refuses(self.folders.root)):
             self._refused_since_ms = None
             if not failed and licence.is_due(now):
                 self._write(now)
@@ -60,8 +63,13 @@ class CardWatch:
         if licence.allows(self._refused_since_ms, now) and is_aborted(self.folders.root, self.root, licence.errors_n):
             self._ask(now)
 
-    def _is_suspect(self, licence: Licence) -> bool:
-        return self._refused_since_ms is not None or is_aborted(self.folders.root, self.root, licence.errors_n)
+    def _is_suspect(self, licence: Licence, now: Instant) -> bool:
+        if self._refused_since_ms is not None:
+            return True
+        if now.mono_ms < self._notes_due_ms:
+            return False
+        self._notes_due_ms = now.mono_ms + SUSPECT_EVERY_MS
+        return is_aborted(self.folders.root, self.root, licence.errors_n)
 
     def _ask(self, now: Instant) -> None:
         asked_lately = self._asked_ms is not None and now.mono_ms - self._asked_ms < ASK_AGAIN_MS

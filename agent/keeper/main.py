@@ -122,7 +122,8 @@ class Keeper:
             self._demand_ours()
             if not self.recovered:
                 self.recover()
-            consent.follow(self.own, self.db, now)
+            if consent.follow(self.own, self.db, now):
+                self.outlet.send(Poke(what="membership"), "link")
             if self.timekeeper.look(self.db, now):
                 self.outlet.send(Poke(what="outbox"), "link")
             self.health.write(self.db, now)
@@ -224,7 +225,7 @@ class Keeper:
 
     def _demand_ours(self) -> None:
         """That we are on the right volume, and on the database that is there now. Raises StoreError and Replaced."""
-        self.role.folders.demand_volume()
+        self.card.volume.demand(anew=self.error is not None)
         if self.db.replaced():
             raise Replaced(f"{self.db.path} has been replaced")
 

@@ -55,8 +55,7 @@ from agent.store.identity import named
 
 NAMED_WITHIN_S = 60.0       # the keeper, which starts beside us, has a database to see to first
 LOOK_EVERY_S = 0.2
-TICK_S = 1.0
-HEARD_A_TURN = 50
+TICK_S = 2.0
 STOP_WITHIN_S = 0.5         # what the card may take to tell why we stop
 
 _log = logging.getLogger(__name__)
@@ -175,10 +174,7 @@ class Link:
 
     def _listen(self) -> None:
         """Heartbeats and pokes of the other roles."""
-        for _ in range(HEARD_A_TURN):
-            heard = self._inbox.receive(0)
-            if heard is None:
-                return
+        for heard in self._inbox.waiting():
             for each in self._beside:
                 each.hear(heard)
             match heard:

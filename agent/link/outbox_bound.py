@@ -46,8 +46,8 @@ class OutboxMeter:
 
     def turn(self, after_seq: int) -> None:
         """Measure if it is time; messages up to `after_seq` are under way and must stay."""
-        now = self._clock.now()
-        if not self._measuring and now.mono_ms / 1000 >= self._due_mono_s:
+        if not self._measuring and self._clock.mono_s() >= self._due_mono_s:
+            now = self._clock.now()
             job = functools.partial(_look, now=now, clock=self._clock, after_seq=after_seq)
             self._measuring = self._store.ask(job, functools.partial(self._measured, now))
 

@@ -30,7 +30,7 @@ from agent.store import membership, meta
 from agent.store.membership import Membership
 
 COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
-LOOK_EVERY_S = 1.0          # whether the household is in the ward
+LOOK_EVERY_S = 10.0         # whether the household is in the ward: the keeper's poke may get lost
 FAREWELL_S = 1.5
 WITHDRAWN = "consent_withdrawn"
 PROGRESS = "progress"       # tag of answers after which another follows

@@ -28,7 +28,7 @@ from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
 
 ANSWER_S = 15.0             # for CONNACK and for SUBACK
 DIALLING_TICK_S = 0.1
-TICK_S = 1.0                # the library keeps its keepalive by being called this often
+TICK_S = 2.0                # the library keeps its keepalive by being called this often
 POSTED_MAX = 64
 FAREWELL, FAREWELL_TICK_S = "farewell", 0.1
 SILENCES = 1.5              # keepalives without a word from the broker end the connection

@@ -109,6 +109,33 @@ class Folders:
                                  f"change its owner or choose another one under [store] folder")
 
 
+class VolumeGuard:
+    """Sees to it, again and again, that a store still lies on its volume: one call while it does."""
+
+    def __init__(self, folders: Folders) -> None:
+        self.folders = folders
+        self._device: int | None = None     # on which the volume was found to be the right one
+
+    def demand(self, anew: bool = False) -> None:
+        """Raises VolumeMissing.
+
+        All mounts are read `anew`, at first, and when the folder lies on another device than before.
+        """
+        device = _device(self.folders.root)
+        if anew or device is None or device != self._device:
+            self._device = None
+            self.folders.demand_volume()
+            self._device = device
+
+
+def _device(folder: Path) -> int | None:
+    """The number of the device that the folder lies on; None where nobody can tell."""
+    try:
+        return os.stat(folder).st_dev
+    except OSError:
+        return None
+
+
 def _plain(name: str) -> str:
     """The name, or for one that leads elsewhere one that leads to nothing: a row must not hold up who reads it."""
     return "_" if "/" in name or "\0" in name or name.startswith(".") else name

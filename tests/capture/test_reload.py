@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.cameras.file import FileSource
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.capture.camera import open_main
-from agent.config.settings import Camera
+from agent.config.settings import Camera, Motion
 from agent.core.contract.facts import Beat
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox
@@ -20,6 +21,7 @@ from agent.host.stop import Stop
 from tests.capture.camera_sets import Shift, film, shift
 from tests.process.agent import Agent
 from tests.rigs import footage
+from tests.rigs.rtsp import RtspCamera
 from tests.rigs.wait import HANG_S, free_port, until
 
 CLOCK = SystemClock()
@@ -177,3 +179,23 @@ def test_the_real_process_reads_again_at_sighup_and_keeps_what_it_has_when_it_is
 def _fault(inbox: Inbox) -> str | None:
     beat = inbox.receive(0.2)
     return beat.facts.config_fault if isinstance(beat, Beat) else None
+
+
+def test_the_small_stream_is_open_while_motion_is_looked_for(tmp_path: Path):
+    small = footage.clip(640, 360, 5, 10, 160)
+    with RtspCamera(footage.clip(1280, 720, 15, 30, 2000), small) as server, shift(tmp_path, CLOCK) as made:
+        def connections_n() -> int:
+            return sum(each.raddr.port == server.port for each in psutil.Process().net_connections("tcp") if each.raddr)
+
+        def camera(looks: bool) -> Camera:
+            return Camera(name="gate", source=server.url, sub=server.sub_url, record="continuous",
+                          motion=Motion(enabled=looks))
+
+        made.obey(camera(looks=False))
+        gate = made.tick_until(lambda: made.recording("gate"), "it records")
+        assert connections_n() == 1
+        for looks in (True, False, True):
+            made.obey(camera(looks))
+            made.tick_until(lambda n=1 + looks: connections_n() == n, f"motion is looked for: {looks}")
+        made.until(lambda facts: facts["gate"].luma_fps, "pictures are looked at")
+        assert made.recording("gate") == gate

@@ -1,9 +1,12 @@
 """Whether the store lies where it belongs, by the kernel's mounts, fstab and udev's notes."""
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from agent.host.probes.volume import Volume
+from agent.store.folders import Folders, VolumeGuard, VolumeMissing
 
 ON_ROOT = "22 1 179:2 / / rw,noatime - ext4 /dev/root rw\n"
 ON_DISK = ON_ROOT + "30 22 8:1 / /mnt/disk rw,noatime - ext4 /dev/sda1 rw\n"
@@ -39,3 +42,24 @@ def test_a_store_where_it_belongs(tmp_path, mounts, name, fstab, udev):
 def test_a_store_astray_says_what_is_there_and_what_to_do(tmp_path, mounts, name, fstab, udev, says):
     trouble = volume(tmp_path, mounts, name, fstab, udev).astray()
     assert says in trouble and "plug" in trouble
+
+
+def test_mounts_are_read_when_asked_or_when_the_store_lies_on_another_device(tmp_path, tmp_path_factory):
+    here, store = tmp_path_factory.mktemp("here"), tmp_path / "store"
+    store.symlink_to(here)
+    guard = VolumeGuard(Folders(store, volume(tmp_path, ON_DISK, "TAIMAT", udev=LABELLED)))
+    guard.demand()
+    volume(tmp_path, ON_ROOT)                   # the disk is gone, but the folder lies where it lay
+    guard.demand()
+    with pytest.raises(VolumeMissing):
+        guard.demand(anew=True)
+    volume(tmp_path, ON_DISK)
+    guard.demand()
+    volume(tmp_path, ON_ROOT)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert os.stat(elsewhere).st_dev != os.stat(here).st_dev
+        store.unlink()
+        store.symlink_to(elsewhere)
+        for _ in range(2):
+            with pytest.raises(VolumeMissing):
+                guard.demand()

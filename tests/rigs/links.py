@@ -17,6 +17,7 @@ from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.updates import UpdateFolders
+from agent.link import ward_link
 from agent.link.main import LinkTempo, serve
 from agent.process import heartbeat
 from agent.process.role import Role
@@ -123,7 +124,7 @@ class LinkRig:
 
 
 def _serve(role: Role) -> None:
-    heartbeat.EVERY_S = 0.2
+    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = 0.2
     serve(role, QUICK, UpdateFolders(role.runtime / "update", role.folders.root / "told"))
 
 

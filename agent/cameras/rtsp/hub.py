@@ -18,7 +18,7 @@ from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 
 LOOK_S = 0.3                # how often stops and what is due are looked at
-GATHER_S = 0.1              # what comes within this time is taken together: to wake up costs as much as a frame does
+GATHER_S = 0.19             # what comes within this time is taken together: to wake up costs as much as a frame does
 PIECE_B = 262_144           # of one connection in one turn: the others are never kept waiting for more
 
 _log = logging.getLogger(__name__)
