@@ -14,8 +14,7 @@ from agent.core.media.headroom import PRESETS
 from agent.core.media.model import Luma, Packet, StreamInfo
 from agent.host.clock import Clock
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable
-
-FULL_RANGE = (ColorRange.JPEG, ColorRange.JPEG.value)       # PyAV gives one or the other, by its version
+from agent.host.luma import has_full_range, luma_of
 
 
 class MaskedDecoder:
@@ -46,7 +45,7 @@ class MaskedDecoder:
             return ()
 
     def _painted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if frame.format.name != "yuv420p" or frame.color_range in FULL_RANGE:
+        if frame.format.name != "yuv420p" or has_full_range(frame):
             frame = frame.reformat(format="yuv420p", dst_color_range=ColorRange.MPEG)
         width, height = frame.width & ~1, frame.height & ~1         # 4:2:0 has no odd sizes to encode
         if self._canvas is None or (self._canvas[0].width, self._canvas[0].height) != (width, height):
@@ -117,7 +116,7 @@ class Reencoder:
         """Let motion look, before the packet comes: so nobody decodes what has been decoded here."""
         now_mono_s = self._clock.mono_s()
         if self._sink.wants_main_luma() and self._sink.wants_luma(now_mono_s):
-            self._sink.luma(Luma(planes(frame)[0], now_mono_s, key_mono_s=self._key_mono_s))
+            self._sink.luma(Luma(luma_of(frame), now_mono_s, key_mono_s=self._key_mono_s))
 
     def _encoder_for(self, frame: av.VideoFrame, pts_us: int) -> SoftwareEncoder:
         """The encoder; a fresh one for another size, and when the camera's clock has fallen back."""

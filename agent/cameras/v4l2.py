@@ -11,7 +11,7 @@ import av
 from agent.cameras import RecordSink, Sink, SourceError, SourceStuck, WatchSink
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits, SoftwareEncoder
-from agent.cameras.frame_converter import JPEG, RAW, FrameConverter, planes
+from agent.cameras.frame_converter import JPEG, RAW, FrameConverter
 from agent.cameras.frame_queue import EncodedFrame, TooLate, within
 from agent.cameras.hardware import HardwareEncoder
 from agent.cameras.videodev import DeviceFormat, GrabbedFrame, VideoDevice
@@ -21,6 +21,7 @@ from agent.core.media.model import Luma
 from agent.core.media.nal import BitstreamError
 from agent.host import board
 from agent.host.clock import Clock
+from agent.host.luma import luma_of
 from agent.host.stop import Stop
 
 OPEN_S, CLOSE_S = 15.0, 10.0        # USB's own time limits are 5 s a request
@@ -185,7 +186,7 @@ class V4l2Source:
     def _show(self, sink: WatchSink, frame: av.VideoFrame) -> None:
         now_mono_s = self._clock.mono_s()
         if sink.wants_main_luma() and sink.wants_luma(now_mono_s):
-            sink.luma(Luma(planes(frame)[0], now_mono_s))
+            sink.luma(Luma(luma_of(frame), now_mono_s))
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

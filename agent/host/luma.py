@@ -1,15 +1,36 @@
 """Pictures decoded to be looked at and not shown, and the brightness out of them."""
 import av
+import cv2
 import numpy as np
+from av.video.reformatter import ColorRange
 
 # Of libav, for such a decoder. Without any loop filter the blocks of a beam of light look like edges
 # (docs/design/motion.md); with that of keyframes alone they don't, at the price of none.
 LOOKING = {"skip_loop_filter": "nokey"}
+BLACK, WHITE = 16, 235          # of video's limited range, which streams have unless they say otherwise
+_STRETCH = 255 / (WHITE - BLACK)
 
 
 def luma_of(frame: av.VideoFrame) -> np.ndarray:
-    """The brightness plane of a decoded picture, a view (height, width) of its own memory where the format has one."""
+    """The brightness of a decoded picture, uint8 (height, width), full range: what `Luma` holds.
+
+    Where the stream itself has full range it is a view of the frame's own memory.
+    """
     if not frame.format.name.startswith(("yuv", "nv", "gray")) or frame.format.components[0].bits != 8:
         return frame.to_ndarray(format="gray")
     plane = frame.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]
+    y = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]
+    return y if has_full_range(frame) else full_range(y)
+
+
+def full_range(y: np.ndarray) -> np.ndarray:
+    """A copy of a plane (uint8) of limited range, stretched: black is 0, white 255. OpenCV is four times np.take."""
+    return cv2.addWeighted(y, _STRETCH, y, 0.0, -BLACK * _STRETCH)
+
+
+def has_full_range(frame: av.VideoFrame) -> bool:
+    """Whether its brightness goes from 0 to 255; what does not say so has video's limited range."""
+    told = ColorRange(frame.color_range)        # PyAV gives it or its number, by version
+    if told is ColorRange.UNSPECIFIED:
+        return frame.format.name.startswith(("yuvj", "gray"))
+    return told is ColorRange.JPEG

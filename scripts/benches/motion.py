@@ -2,31 +2,38 @@
 
     scripts/bench motion (--clips DIR | --made) [--fps 10 5] [--per-clip] [--gate]
 
-DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds). The peers get the same
-320-pixel-wide luma; their mask is opened, and blobs of 40 pixels or more are motion. They also get a row each in which
-motion counts only from the eighth picture in a row on, which spares them most of the weather. CPU is the thread's time
-without decoding, one detector's whole clip after the other's, in turns that swap from clip to clip. With --gate our
-detector runs alone and must reach the floors in `floors`: the development clips' for DIR, the made clips' for --made.
+DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds). Pictures are decoded,
+stretched to full range and taken in turns as the recorder does, and our detector is a default camera's. The peers get
+the same pictures, shrunk to a width of 320; their mask is opened, and blobs of 40 pixels or more are motion. They also
+get a row each in which motion counts only from the eighth picture in a row on, which spares them most of the weather.
+CPU is the thread's time without decoding, one detector's whole clip after the other's, in turns that swap from clip to
+clip. With --gate our detector runs alone and must reach the floors in `floors`: the development clips' for DIR, the
+made clips' for --made.
 """
 import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from agent.config.motion import as_set
+from agent.config.settings import Camera
 from agent.core.media.model import Luma
-from agent.core.vision.motion import DETECTOR_VERSION, Detector, MotionSettings
+from agent.core.vision.motion import DETECTOR_VERSION
+from agent.core.vision.replay.variant import Turns
+from agent.footage.film import Film
 from scripts.benches.floors import DEVELOPMENT, MADE, shortfalls
 from scripts.benches.plan import tell
 from scripts.benches.score import Report, Score, score_clip, total
 from tests.rigs.worlds import worlds
 
-WIDE = 320
+CAMERA = Camera(name="yard", source="rtsp://yard")
+PEERS_PX = 320
 BLOB_MIN_PX = 40
 IN_A_ROW = 8
 
@@ -36,7 +43,7 @@ Judge = Callable[[Luma], tuple[bool, Boxes]]        # motion, and where
 
 def ours() -> Judge:
     """Our detector as a household gets it."""
-    detector = Detector(MotionSettings.for_people())
+    detector = as_set(CAMERA).detector()
 
     def judge(luma: Luma) -> tuple[bool, Boxes]:
         look = detector.step(luma)
@@ -81,27 +88,26 @@ def patient(reports: list[Report]) -> list[Report]:
     return out
 
 
-def decoded(path: Path, clip_fps: float) -> Iterator[Luma]:
-    """The clip's luma, 320 wide."""
-    video, i = cv2.VideoCapture(str(path)), 0
-    while True:
-        ok, frame = video.read()
-        if not ok:
-            return
-        y = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-        tall = round(y.shape[0] * WIDE / y.shape[1] / 8) * 8
-        yield Luma(cv2.resize(y, (WIDE, tall), interpolation=cv2.INTER_AREA), i / clip_fps)
-        i += 1
+def decoded(path: Path) -> list[Luma]:
+    """The clip as the recorder decodes it. Raises FootageError."""
+    with Film(path) as film:
+        return [replace(luma, y=luma.y.copy()) for luma in film.lumas(lambda at_s: True)]
 
 
 def thinned(lumas: Iterable[Luma], fps: float) -> list[Luma]:
-    """Those that a camera of this rate would have sent."""
-    due_s, kept = 0.0, []
+    """Those that the recorder looks at when it is set to this rate."""
+    turns, kept = Turns(fps), []
     for luma in lumas:
-        if luma.mono_s + 1e-6 >= due_s:
-            due_s += 1 / fps
+        if turns.due(luma.mono_s):
+            turns.took(luma.mono_s)
             kept.append(luma)
     return kept
+
+
+def for_peers(luma: Luma) -> Luma:
+    """The same picture in the peers' size."""
+    tall = round(luma.y.shape[0] * PEERS_PX / luma.y.shape[1] / 8) * 8
+    return replace(luma, y=cv2.resize(luma.y, (PEERS_PX, tall), interpolation=cv2.INTER_AREA))
 
 
 def turn(judge: Judge, lumas: list[Luma], truth: dict) -> tuple[list[Report], float]:
@@ -141,10 +147,11 @@ def measure(folder: Path, rates: Sequence[float], names: Sequence[str] = tuple(D
     wanted = sorted(path.stem for path in (folder / "gt").glob("*.json")) if clips is None else clips
     for number, clip in enumerate(wanted):
         truth = json.loads((folder / "gt" / f"{clip}.json").read_text())
-        lumas = list(decoded(folder / "clips" / f"{clip}.mp4", truth["fps"]))
+        lumas = decoded(folder / "clips" / f"{clip}.mp4")
+        small = [for_peers(luma) for luma in lumas] if set(names) - {"taimat"} else []
         for fps, rows in found.items():
             for name in names[::1 if number % 2 else -1]:
-                reports, cpu_s = turn(DETECTORS[name](), thinned(lumas, fps), truth)
+                reports, cpu_s = turn(DETECTORS[name](), thinned(lumas if name == "taimat" else small, fps), truth)
                 rows[name].add(truth, reports, cpu_s)
                 if name + PATIENT in rows:
                     rows[name + PATIENT].add(truth, patient(reports), cpu_s)

@@ -20,6 +20,7 @@ import numpy as np
 
 from agent.core.media.model import Luma
 from agent.core.vision.tamper import Kind, Phase, Tampering, TamperWatch
+from scripts.benches.motion import decoded
 from tests.rigs.tampering import DEEDS, STRENGTHS, Deed, tampered
 
 LOOP_S = 180.0
@@ -49,11 +50,9 @@ class Clip(NamedTuple):
 
 
 def read(path: Path) -> Clip:
-    """Decode a whole clip to luma."""
-    video, planes = cv2.VideoCapture(str(path)), []
-    while (read := video.read())[0]:
-        planes.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY))
-    return Clip(path.stem, video.get(cv2.CAP_PROP_FPS), planes)
+    """The whole clip as the recorder decodes it. Raises FootageError."""
+    lumas = decoded(path)
+    return Clip(path.stem, (len(lumas) - 1) / lumas[-1].mono_s, [luma.y for luma in lumas])
 
 
 def watch(lumas: Iterator[Luma]) -> tuple[Told, TamperWatch]:

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.media.model import Luma, Point
-from agent.core.vision.motion import Detector, MotionSettings
+from agent.core.vision.motion import Detector, Look, MotionSettings
+from agent.core.vision.replay.variant import Turns
+from tests import scenes
 from tests.rigs.examples import examples
 
 TIMES = st.one_of(st.floats(0.001, 3.0), st.floats(), st.sampled_from([0.0, -1.0, math.inf, math.nan, 1e300]))
@@ -70,6 +72,27 @@ def test_any_polygon_may_be_ignored(corners):
 def test_what_is_no_polygon_is_refused_at_once(polygon):
     with pytest.raises(ValueError, match="three or more corners"):
         Detector(MotionSettings(), [polygon])
+
+
+RAINY_WALK = [luma.y for luma in scenes.pictures(5, 15, scenes.Walk(2.0), scenes.rain(15), scenes.noise(2))]
+
+
+def looked_at(begun_mono_s: float, fps: float) -> list[tuple[int, Look]]:
+    """Which of the walk's pictures the recorder looks at, and what is said of them, if the film begins then."""
+    turns, detector, looks = Turns(fps), Detector(MotionSettings.for_people()), []
+    for i, y in enumerate(RAINY_WALK):
+        if turns.due(mono_s := begun_mono_s + i / 15):
+            turns.took(mono_s)
+            looks.append((i, detector.step(Luma(y, mono_s))))
+    return looks
+
+
+@settings(max_examples=examples(15), deadline=None)
+@given(st.floats(0, 1e7), st.sampled_from([5.0, 10.0, 15.0]))
+def test_when_the_clock_began_changes_nothing(begun_mono_s, fps):
+    looks = looked_at(0.0, fps)
+    assert any(look.moving for _, look in looks)
+    assert looked_at(begun_mono_s, fps) == looks
 
 
 def test_the_same_pictures_give_the_same_looks():

@@ -13,6 +13,7 @@ from agent.cameras.masks import Masks
 from agent.cameras.picamera.layout import planes
 from agent.core.media.model import Luma
 from agent.host.clock import Clock
+from agent.host.luma import full_range
 
 
 class Frames:
@@ -38,7 +39,7 @@ class Frames:
         self._queue.wants_luma = False
         width, height = self._lores
         with MappedArray(request, "lores", write=False) as mapped:
-            y = mapped.array[:height, :width].copy()        # the buffer goes back to the camera at once
+            y = full_range(mapped.array[:height, :width])       # a copy, for the buffer goes back to the camera at once
         lores_masks.paint_luma(y)
         self._queue.put_luma(_with_metadata(y, self._clock.mono_s(), request.get_metadata()))
 

@@ -83,10 +83,10 @@ class Sound(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Luma:
-    """A small picture for motion: the brightness plane, uint8, shape (height, width), C order or a strided view.
+    """A small picture for motion: its brightness in full range, 0 black to 255 white, whatever the stream's range.
 
-    The array belongs to the source and may be overwritten once `step` has returned. The camera's own numbers are None
-    where the source does not tell.
+    `y` is uint8, shape (height, width), C order or a strided view. The array belongs to the source and may be
+    overwritten once `step` has returned. The camera's own numbers are None where the source does not tell.
     """
 
     y: "np.ndarray"

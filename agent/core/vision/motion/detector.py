@@ -4,6 +4,7 @@ The method is the project's own: contrast with the surroundings instead of brigh
 of a value, and tracks that must behave like objects. The constants and what they mean are in `settings.py`.
 """
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.core.media.model import Luma, Point
 from agent.core.vision.motion.look import Look, Reason
@@ -12,6 +13,7 @@ from agent.core.vision.motion.rect import covered
 from agent.core.vision.motion.scene import Scene
 from agent.core.vision.motion.settings import MotionSettings
 
+_TIME_DIGITS = 4            # tenths of a millisecond: where the clock began may not decide by its rounding
 DETECTOR_VERSION: str = "2"      # another one whenever other things are detected; goes into the records of events
 
 
@@ -25,7 +27,7 @@ class Detector:
         self._ignore = ignore
         self._scene: Scene | None = None
         self._shape: tuple[int, ...] = ()
-        self._mono_s = float("nan")
+        self._begun_mono_s = self._at_s = float("nan")      # of the scene, and its latest picture's time in it
         self._last = Look(False, reasons=(Reason.SETTLING,))
 
     def step(self, luma: Luma) -> Look:
@@ -36,13 +38,14 @@ class Detector:
         """
         if luma.y.size == 0:
             return Look(False, reasons=(Reason.NO_PICTURE,))
-        dt_s = luma.mono_s - self._mono_s
+        at_s = round(luma.mono_s - self._begun_mono_s, _TIME_DIGITS)
+        dt_s = at_s - self._at_s
         same = self._scene is not None and luma.y.shape == self._shape
         if same and 0 <= dt_s < self._s.step_min_s:
             return self._last
-        self._mono_s = luma.mono_s
         if same and 0 < dt_s <= self._s.gap_max_s:
-            self._last = self._scene.look(luma, dt_s)
+            self._at_s = at_s
+            self._last = self._scene.look(replace(luma, mono_s=at_s), dt_s)
         else:
             self._begin(luma)
             self._last = Look(False, reasons=(Reason.SETTLING,))
@@ -67,7 +70,8 @@ class Detector:
             self._scene.calm()
 
     def _begin(self, luma: Luma) -> None:
+        self._begun_mono_s, self._at_s = luma.mono_s, 0.0
         size = work_size(luma.y.shape, self._s.work_px)
         self._shape = luma.y.shape
         first_number = self._scene.next_number if self._scene else 1
-        self._scene = Scene(luma, size, covered(self._ignore, size), self._s, first_number)
+        self._scene = Scene(replace(luma, mono_s=0.0), size, covered(self._ignore, size), self._s, first_number)

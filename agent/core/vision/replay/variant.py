@@ -5,9 +5,11 @@ from agent.core.media.model import Point
 from agent.core.vision.motion import Detector, MotionSettings, Sensitivity
 from agent.core.vision.zones import Zone, Zones
 
+_ROUNDING_S = 0.001         # times are sums of fractions
+
 
 class Turns:
-    """A little early is in time, for frames jitter; what was late is made up for by half a period at most."""
+    """Which pictures are looked at, so many a second; what was late is made up for by half a period at most."""
 
     def __init__(self, fps: float) -> None:
         self._period_s = 1 / fps
@@ -15,7 +17,7 @@ class Turns:
 
     def due(self, at_s: float) -> bool:
         """Whether the picture of that time is to be looked at."""
-        return at_s >= self._next_s
+        return at_s >= self._next_s - _ROUNDING_S
 
     def took(self, at_s: float) -> None:
         """The picture of that time was looked at."""
