@@ -9,6 +9,7 @@ from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.transcode import MaskTranscoder
 from agent.capture.busy import busy_socket
 from agent.capture.encryption_policy import choose_policy
+from agent.capture.labeller import Labeller
 from agent.capture.live import LiveSocket
 from agent.capture.looks import LookSocket
 from agent.capture.motion_feed.main import MainFeed
@@ -50,7 +51,7 @@ class Camera:
     """
 
     def __init__(self, camera: CameraSettings, settings: Settings, folders: Folders, runtime: Path, clock: Clock,
-                 outlet: Outlet, stuck: Callable[[], None]) -> None:
+                 outlet: Outlet, stuck: Callable[[], None], labeller: Labeller | None = None) -> None:
         """Build the parts; `stuck` ends the process when nothing else frees the camera.
 
         Raises OSError for the sockets.
@@ -59,7 +60,8 @@ class Camera:
         self._clock, self._stuck, self._pins = clock, stuck, CertificatePins(folders.cameras)
         self._recorder = Recorder(camera.name, folders, clock, outlet, settings.store.sync_every_s,
                                   always=camera.record != "motion", keeps_events_longer=camera.record == "both",
-                                  pre_roll_s=camera.pre_roll_s, encryption=choose_policy(settings.store.encrypt))
+                                  pre_roll_s=camera.pre_roll_s, encryption=choose_policy(settings.store.encrypt),
+                                  labeller=labeller)
         live = LiveSocket(camera_socket(runtime, "live", camera.name))
         looks = LookSocket(camera_socket(runtime, "looks", camera.name))
         self._pipe = Pipe(camera, self._recorder, live, clock, looks)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.capture.camera import Camera
+from agent.capture.labeller import Labeller
 from agent.capture.pauses import PauseWatch
 from agent.capture.recovery import Recovery
 from agent.config.settings import Camera as CameraSettings
@@ -45,7 +46,7 @@ class CameraSet:
         """`stuck` ends the process when nothing else frees a camera; `requests` is Recovery's."""
         self._folders, self._runtime, self._requests = folders, runtime, requests
         self._clock, self._pauses, self._stuck = clock, pauses, stuck
-        self._outlet = Outlet(runtime)
+        self._outlet, self._labeller = Outlet(runtime), Labeller(runtime)
         self._settings = Settings()
         self._wanted: dict[str, CameraSettings] = {}
         self._entries: dict[str, CameraEntry] = {}
@@ -81,7 +82,7 @@ class CameraSet:
     def _entry(self, settings: CameraSettings) -> CameraEntry:
         lock = Lock(self._folders.lock(f"camera-{settings.name}"))
         camera = Camera(settings, self._settings, self._folders, self._runtime, self._clock, self._outlet,
-                        lambda: self._hangs(settings.name))
+                        lambda: self._hangs(settings.name), self._labeller)
         camera.start()
         return CameraEntry(camera, lock, self._recovery_of(settings.name) if camera.scheme in RAW else None)
 

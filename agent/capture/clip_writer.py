@@ -125,5 +125,5 @@ def _happenings(jobs: list[Job]) -> list[Job]:
 
 
 def without_picture(job: EventClose) -> EventClose:
-    """An event's end without the packets of its picture."""
-    return replace(job, peak=replace(job.peak, packets=()))
+    """An event's end without the packets of its pictures."""
+    return replace(job, peak=replace(job.peak, packets=()), more=())

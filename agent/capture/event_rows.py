@@ -2,13 +2,23 @@
 import logging
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agent.capture.encryption_policy import EncryptionPolicy
+from agent.capture.labeller import Labeller, LabelTask
 from agent.capture.row_queue import RowQueue
 from agent.capture.still import thumbnail
 from agent.capture.tamper import TamperRows
-from agent.capture.writer_jobs import BestLook, CameraGap, EventClose, EventOpen, Job, PauseNote, Tamper
+from agent.capture.writer_jobs import (
+    BestLook,
+    CameraGap,
+    EventClose,
+    EventLabel,
+    EventOpen,
+    Job,
+    OpenEvent,
+    PauseNote,
+    Tamper,
+)
 from agent.host.clock import Clock, Instant, at
 from agent.host.files import write_once
 from agent.store import absences, announce, clips, events, pause
@@ -19,23 +29,17 @@ from agent.store.names import picture
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class OpenEvent:
-    """The event that is going on; `id` is known once its row is committed."""
-
-    start: Instant
-    id: int | None = None
-    continues: int | None = None            # the event that this one goes on from
-
-
 class EventRows:
     """The open event and the last one. All but the picture are rows, so that a card that is unwell only delays them."""
 
     def __init__(self, camera: str, folders: Folders, clock: Clock, rows: RowQueue, encryption: EncryptionPolicy,
-                 keeps_longer: bool) -> None:
-        """`keeps_longer`: clips that show an event are kept longer than the others."""
+                 keeps_longer: bool, labeller: Labeller | None, offer: Callable[[list[Job]], object]) -> None:
+        """`keeps_longer`: clips that show an event are kept longer than the others. Without a `labeller` events have no
+        word; with one it comes as a job that is offered.
+        """
         self._camera, self._folders, self._clock, self._rows = camera, folders, clock, rows
         self._encryption, self._keeps_longer = encryption, keeps_longer
+        self._labeller, self._offer = labeller, offer
         self._open: OpenEvent | None = None
         self._last: OpenEvent | None = None
         self._tampers = TamperRows(camera, keeps_longer)
@@ -53,11 +57,13 @@ class EventRows:
         return motion | self._tampers.ids
 
     def note(self, job: Job, shown_by: Callable[[Instant], list[int]]) -> None:
-        """Note an event's begin, tampering, a gap or a pause; `shown_by` gives the clips that show a time."""
+        """Note an event's begin or word, tampering, a gap or a pause; `shown_by` gives the clips that show a time."""
         now = self._clock.now()
         match job:
             case EventOpen():
                 self._begin(job, shown_by)
+            case EventLabel():
+                self._rows.add(lambda db: self._label(db, job, now))
             case Tamper():
                 self._rows.add(self._tampers.note(job, now))
             case CameraGap():
@@ -68,6 +74,13 @@ class EventRows:
     def _note_gap(self, db: sqlite3.Connection, gap: CameraGap, now: Instant) -> None:
         announce.camera(db, self._camera, now, gap.code, gap.detail, gap.gap_s, gap.over)
         absences.note_camera(db, self._camera, gap.gap_s, gap.over, now)
+
+    def _label(self, db: sqlite3.Connection, job: EventLabel, now: Instant) -> None:
+        if job.event.id is None:
+            return
+        events.label(db, job.event.id, job.label)
+        if job.label is not None and (row := events.get(db, job.event.id)) is not None:
+            announce.label(db, row, now)
 
     def _begin(self, job: EventOpen, shown_by: Callable[[Instant], list[int]]) -> None:
         before = self._last if job.continues else None
@@ -96,6 +109,7 @@ class EventRows:
         day = self._encryption.day(self._folders) if with_picture else None
         name, now = self._write_thumbnail(job.peak, event, day) if with_picture else None, self._clock.now()
         self._open = None
+        gets_word = with_picture and self._will_be_named(event, job)
         # Without the video in it: the change may have to wait for long.
         summary, boxes, detector, settings = job.summary, job.peak.boxes, job.detector, job.settings
 
@@ -104,10 +118,18 @@ class EventRows:
                 return
             events.finish(db, event.id, dur_ms, summary.score, summary.tracks_n, boxes, detector, name,
                           zones=summary.zones, path=summary.path, settings=settings, day_key=day.id if day else None)
+            if not gets_word:
+                events.label(db, event.id, None)
             if (row := events.get(db, event.id)) is not None:
                 announce.motion_end(db, row, now, event.continues)
 
         self._rows.add(finish)
+
+    def _will_be_named(self, event: OpenEvent, job: EventClose) -> bool:
+        """Have an event that is over named; whether that can be."""
+        looks = [look for look in (job.peak, *job.more) if look.packets]
+        return self._labeller is not None and self._labeller.add(
+            LabelTask(looks, lambda word: self._offer([EventLabel(event, word)])))
 
     def tie(self, db: sqlite3.Connection, seq: int, start: Instant) -> None:
         """Another clip begins: it shows what is going on. Within the caller's transaction."""

@@ -5,6 +5,7 @@ from agent.config.motion import machine
 from agent.config.settings import Camera
 from agent.core.media.model import Luma, StreamInfo
 from agent.core.media.ring import Ring
+from agent.core.vision.best_looks import BestLooks, RatedLook
 from agent.core.vision.event import EventOrder
 from agent.core.vision.event_notes import EventNotes
 from agent.core.vision.motion import DETECTOR_VERSION
@@ -20,7 +21,7 @@ class EventBuilder:
         """The event begins at `at_us`; its picture is decoded, once it is over, from packets of `ring`."""
         self._at_us, self._ring = at_us, ring
         self._notes = EventNotes(at_us / 1e6)
-        self._best, self._best_worth = BestLook((), None, ()), 0.0
+        self._looks = BestLooks[BestLook]()
         self._seen: tuple[SeenObject, ...] = ()
 
     def begin(self, counted: Counted, score: float, continues: bool) -> EventOpen:
@@ -35,13 +36,17 @@ class EventBuilder:
         """
         self._notes.note(counted.objects, counted.zones, score, picture.mono_s)
         if counted.objects != self._seen:
-            this_worth = worth(picture.y, counted.objects[0].box, self._best_worth)
-            if this_worth > self._best_worth or not self._best.packets:
-                now_us = int(picture.mono_s * 1e6)
-                gop = [packet for packet in self._ring.since(now_us) if packet.dts_us <= now_us]
-                self._best = BestLook([seen.box for seen in counted.objects], info, gop)
-                self._best_worth = this_worth
+            self._keep(counted, picture, info)
         self._seen = counted.objects
+
+    def _keep(self, counted: Counted, picture: Luma, info: StreamInfo | None) -> None:
+        """Keep the look if it is among the best, with what it is decoded from. Without that it has boxes alone."""
+        least = self._looks.least(picture.mono_s)
+        if (this_worth := worth(picture.y, counted.objects[0].box, least)) > least:
+            now_us = int(picture.mono_s * 1e6)
+            gop = [packet for packet in self._ring.since(now_us) if packet.dts_us <= now_us]
+            look = BestLook([seen.box for seen in counted.objects], info, gop)
+            self._looks.add(RatedLook(this_worth if gop else this_worth - 1, picture.mono_s, look))
 
     def renumber(self) -> None:
         """Another detector goes on, which numbers its objects anew."""
@@ -49,7 +54,9 @@ class EventBuilder:
 
     def end(self, last_motion_mono_s: float, settings: str) -> EventClose:
         """The job that closes the event, which was seen by these `settings` (config.derived)."""
-        return EventClose(int(last_motion_mono_s * 1e6), self._best, self._notes.summary, DETECTOR_VERSION, settings)
+        peak, *more = [rated.what for rated in self._looks.looks] or [BestLook((), None, ())]
+        return EventClose(int(last_motion_mono_s * 1e6), peak, self._notes.summary, DETECTOR_VERSION, settings,
+                          [look for look in more if look.packets])
 
 
 class CameraEvents:

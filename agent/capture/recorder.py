@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from agent.capture.clip_rows import ClipRows, ClipRules
 from agent.capture.encryption_policy import EncryptionPolicy
 from agent.capture.event_rows import EventRows
+from agent.capture.labeller import Labeller
 from agent.capture.row_queue import RowQueue
 from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd, ClipLost, EventClose, Job, size_b
 from agent.core.contract.facts import Poke
@@ -33,7 +34,9 @@ class Recorder(threading.Thread):
     """One camera's writer. `offer` is the only entrance for work; `fault` and the counters tell how it fares."""
 
     def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
-                 keeps_events_longer: bool, pre_roll_s: float, encryption: EncryptionPolicy | None = None) -> None:
+                 keeps_events_longer: bool, pre_roll_s: float, encryption: EncryptionPolicy | None = None,
+                 labeller: Labeller | None = None) -> None:
+        """Without a `labeller` events have no word."""
         super().__init__(name=f"recorder-{camera}", daemon=True)
         self._camera, self._volume, self._clock, self._outlet = camera, VolumeGuard(folders), clock, outlet
         self._queue: deque[list[Job]] = deque()
@@ -42,7 +45,8 @@ class Recorder(threading.Thread):
         self._ending = False
         encryption = encryption or EncryptionPolicy()
         self._rows = RowQueue(folders, outlet)
-        self._events = EventRows(camera, folders, clock, self._rows, encryption, keeps_events_longer)
+        self._events = EventRows(camera, folders, clock, self._rows, encryption, keeps_events_longer,
+                                 labeller, self.offer)
         self._clips = ClipRows(camera, folders, clock, self._rows, encryption, self._events,
                                ClipRules(always, keeps_events_longer, int(pre_roll_s * 1000), sync_every_s))
         self._retry_mono_s = 0.0

@@ -6,9 +6,10 @@ is paused there is none.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agent.capture.still import jpeg, last_picture
+from agent.capture.still import jpeg
 from agent.core.contract.still import Still, answer
 from agent.core.media.model import Packet, StreamInfo
+from agent.footage.still import last_picture
 from agent.host.clock import Clock
 from agent.host.sockets import SocketServer
 

@@ -3,8 +3,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.core.household.labels import EventWord
 from agent.core.media.model import Box, Packet, StreamInfo
 from agent.core.vision.event_notes import Summary
+from agent.host.clock import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,24 @@ class EventClose:
     summary: Summary
     detector: str           # the version that saw it
     settings: str           # and what it was set to: config.derived
+    more: Sequence[BestLook] = ()       # other good looks, for the event's word
+
+
+@dataclass(slots=True)
+class OpenEvent:
+    """The event that is going on; `id` is known once its row is committed."""
+
+    start: Instant
+    id: int | None = None
+    continues: int | None = None            # the event that this one goes on from
+
+
+@dataclass(frozen=True, slots=True)
+class EventLabel:
+    """What an event that is over was; None: nobody will tell."""
+
+    event: OpenEvent
+    label: EventWord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +120,12 @@ class PauseNote:
     by: str | None          # by whose word, as in core.household.pause; None: it may see
 
 
-Happening = PauseNote | CameraGap | Tamper | EventOpen | EventClose
+Happening = PauseNote | CameraGap | Tamper | EventOpen | EventClose | EventLabel
 Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
 
 
 def size_b(batch: Sequence[Job]) -> int:
     """The bytes of video in a batch, those for its events' pictures included."""
-    pictures = (packet for job in batch if isinstance(job, EventClose) for packet in job.peak.packets)
+    looks = (look for job in batch if isinstance(job, EventClose) for look in (job.peak, *job.more))
+    pictures = (packet for look in looks for packet in look.packets)
     return sum(len(job.data) for job in batch if isinstance(job, Block)) + sum(len(packet.data) for packet in pictures)

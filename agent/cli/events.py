@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -24,18 +24,23 @@ WATCHED_N = 100             # events that may still change: the newest ones
 COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip", "zones")
 
 
+Kind = Annotated[Literal["motion", "tamper", "person", "vehicle", "animal", "other", "nothing"] | None, typer.Option(
+    "--kind", help="Only these: of motion what moved, where there is a word for it.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
 
 
-def events(camera: OnlyCamera = None, last: Last = 20, follow: Follow = False, json: Json = False,
+def events(camera: OnlyCamera = None, last: Last = 20, kind: Kind = None, follow: Follow = False, json: Json = False,
            config: Config = None) -> None:
     """List the newest events: what moved, when, and the clip that shows it."""
     settings, _, db = open_store(config)
     camera, called = camera and meant(settings.camera, camera), titles(settings)
     with contextlib.suppress(KeyboardInterrupt):
-        _list(db, rows.latest(db, camera, last)[::-1], called, json)     # the newest last, as a terminal is read
+        listed = rows.latest(db, camera, last, what=kind)[::-1]         # the newest last, as a terminal is read
+        _list(db, listed, called, json)
         if follow:
             for event in changes(db, camera, threading.Event()):
+                if kind and kind not in (event.kind, event.label):
+                    continue
                 if json:
                     json_line(_plain(event, called))
                 else:
@@ -61,7 +66,7 @@ def _list(db: sqlite3.Connection, shown: Sequence[StoredEvent], called: Titles, 
 
 
 def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -> Iterator[StoredEvent]:
-    """Each event that begins, ends or gets its clip, until `stop`.
+    """Each event that begins, ends or gets its clip or its word, until `stop`.
 
     Rows are read only when another connection has committed.
     """
@@ -77,8 +82,8 @@ def changes(db: sqlite3.Connection, camera: str | None, stop: threading.Event) -
         yield from changed
 
 
-def _state(event: StoredEvent) -> tuple[str, str | None]:
-    return event.state, event.clip
+def _state(event: StoredEvent) -> tuple[str | None, ...]:
+    return event.state, event.clip, event.label or None
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -89,7 +94,8 @@ def _version(db: sqlite3.Connection) -> int:
 def _row(db: sqlite3.Connection, event: StoredEvent, called: Titles) -> tuple[str, ...]:
     sure = boots.is_sure(db, event.boot, event.clock)
     long = {"open": "goes on", "cut": f"{length(event.dur_ms)} (cut)".strip()}.get(event.state, length(event.dur_ms))
-    kind = f"{event.kind}: {event.code}" if event.code else event.kind
+    which = event.code or event.label
+    kind = f"{event.kind}: {which}" if which else event.kind
     camera = called.get(event.camera, event.camera)
     return (when(event.wall_ms, event.mono_ms, event.clock, sure), str(event.id), camera, kind, long,
             "" if event.score is None else f"{event.score:.3f}", event.clip or "", ", ".join(event.zones))

@@ -168,7 +168,7 @@ class Notify(Struct, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[Title, Meta(min_length=1)]
     url_file: str
-    kinds: list[Literal["motion", "tamper"]] = field(default_factory=list)
+    kinds: list[Literal["motion", "tamper", "person", "vehicle", "animal", "other"]] = field(default_factory=list)
     cameras: list[str] = field(default_factory=list)
     zones: list[str] = field(default_factory=list)
     hours: list[str] = field(default_factory=list)

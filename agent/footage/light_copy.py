@@ -4,20 +4,18 @@ H.264, 640 wide, 15 pictures a second at most, without sound. A process of its o
 lies in its clips, the copy goes to the file FD, which the parent has opened in memory; at stdout, how far it is. So
 this process opens no recording and holds no key, and a decoder that fails, or takes too much, takes nothing with it.
 """
-import contextlib
 import os
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO
 
 import av
 
 from agent.host.decoder import TooLarge, set_up
-from agent.host.prctl import die_with_parent, small_pages_only
+from agent.host.prctl import step_back
 from agent.host.turn import turn_of, turned
 
 WIDTH_MAX_PX, FPS_MAX = 640, 15
@@ -28,7 +26,6 @@ TELL_EVERY_S = 0.3
 THREADS_N = 2               # of the encoder
 CLOCK_HZ = 90_000
 X264 = {"preset": "ultrafast", "tune": "fastdecode", "crf": "27", "maxrate": "500k", "bufsize": "1M", "g": "30"}
-FIRST_TO_GO = "1000"        # when memory runs out: proc(5)
 
 
 def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
@@ -62,14 +59,8 @@ def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
 
 
 def _bound() -> None:
-    """Behind everything else that runs, and within its bounds. A sandbox may refuse some; then the unit's count."""
-    die_with_parent()
-    small_pages_only()
-    with contextlib.suppress(OSError):
-        os.nice(19)
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    """Behind everything else that runs, and within its bounds."""
+    step_back()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (COPY_B_MAX, COPY_B_MAX))

@@ -1,9 +1,13 @@
-"""What a process asks of the kernel about itself (prctl(2)): small pages only, and an end with its parent."""
+"""What a process asks of the kernel about itself (prctl(2)): small pages, an end with its parent, the last place."""
+import contextlib
 import ctypes
+import os
 import signal
+from pathlib import Path
 
 SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
 PR_SET_PDEATHSIG = 1
+FIRST_TO_GO = "1000"        # when memory runs out: proc(5)
 
 
 def small_pages_only() -> bool:
@@ -17,3 +21,15 @@ def small_pages_only() -> bool:
 def die_with_parent() -> None:
     """Runs in the child, before its program: the kernel ends it when its parent is gone (prctl(2))."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def step_back() -> None:
+    """Run behind everything else, and be the first to go. A sandbox may refuse some of it; then its unit's word holds.
+    """
+    die_with_parent()
+    small_pages_only()
+    with contextlib.suppress(OSError):
+        os.nice(19)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)

@@ -52,6 +52,15 @@ def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant,
     outbox.append(db, "motion", event.camera, when, wire.encode(data))
 
 
+def label(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> None:
+    """There is a word for what an event was; `event` is its row as it is now."""
+    assert event.label and event.label_score is not None
+    if not membership.covers(db, "label", event.boot, event.mono_ms):
+        return
+    data = wire.LabelData(event=event.id, label=event.label, score=round(event.label_score, 3))
+    outbox.append(db, "label", event.camera, when, wire.encode(data))
+
+
 def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, code: str, strength: float,
                  detail: str) -> None:
     """Something has been done to the camera; `code` is one of core.vision.tamper.Kind."""

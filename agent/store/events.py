@@ -3,13 +3,16 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from agent.core.household.labels import EventWord, LabelWord
 from agent.host.clock import Instant
 from agent.store.boots import DATED
 
 COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
            " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
-           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings, code")
+           "MAX(event.mono_ms - clip.mono_ms, 0) AS clip_offset_ms, zones, path, settings, code, "
+           "label, label_score")
 SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
@@ -39,6 +42,8 @@ class StoredEvent:
     path: list[list[int]]               # where its objects were: core.vision.event_notes.Sample
     settings: str | None                # what the detector was set to
     code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
+    label: LabelWord | Literal[""] | None   # what it was; "": nobody will tell; None: not yet
+    label_score: float | None           # how sure that is, 0..1
 
 
 def _event(row: sqlite3.Row) -> StoredEvent:
@@ -80,6 +85,11 @@ def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tra
                 event_id))
 
 
+def label(db: sqlite3.Connection, event_id: int, word: EventWord | None) -> None:
+    """What the event was; None: nobody will tell."""
+    db.execute("UPDATE event SET label = ?, label_score = ? WHERE id = ?", (*(word or ("", None)), event_id))
+
+
 def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
     """The event is over; all that was to be known of it is in its row since it began."""
     db.execute("UPDATE event SET state = 'done', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
@@ -104,11 +114,12 @@ def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
 
 
 def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
-           before_id: int | None = None) -> list[StoredEvent]:
-    """The newest events, newest first; `before_id` turns the page."""
+           before_id: int | None = None, what: str | None = None) -> list[StoredEvent]:
+    """The newest events, newest first; `before_id` turns the page, `what` is a kind or a label's word."""
     rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} "
                       "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
-                      "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit))
+                      "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
+                      "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit, what))
     return [_event(row) for row in rows]
 
 

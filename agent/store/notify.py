@@ -14,7 +14,8 @@ from agent.store.boots import DATED
 from agent.store.database import transaction
 
 STATES, TRIAL = "notify.states", "notify.trial"         # in meta
-SEEN = (f"SELECT id, camera, kind, code, state, boot, mono_ms, zones, {DATED.format(t='event')} AS at_ms FROM event ")
+SEEN = ("SELECT id, camera, kind, code, label, state, boot, mono_ms, dur_ms, zones, "
+        f"{DATED.format(t='event')} AS at_ms FROM event ")
 
 
 class NotifyTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,8 @@ def seen(db: sqlite3.Connection, event_id: int, now: Instant) -> SeenEvent | Non
 def _seen(row: sqlite3.Row, now: Instant) -> SeenEvent:
     age_ms = now.mono_ms - row["mono_ms"] if row["boot"] == now.boot else max(0, now.wall_ms - row["at_ms"])
     return SeenEvent(id=row["id"], camera=row["camera"], kind=row["kind"], wall_ms=row["at_ms"], age_ms=age_ms,
-                     going_on=row["state"] == "open", zones=tuple(json.loads(row["zones"] or "[]")), code=row["code"])
+                     going_on=row["state"] == "open", zones=tuple(json.loads(row["zones"] or "[]")), code=row["code"],
+                     label=row["label"], over_ms=max(0, age_ms - (row["dur_ms"] or 0)))
 
 
 def thumb(db: sqlite3.Connection, event_id: int) -> str | None:

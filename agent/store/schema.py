@@ -1,6 +1,6 @@
 """The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-SCHEMA = 15             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
+SCHEMA = 16             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
@@ -85,7 +85,9 @@ CREATE TABLE event (
     zones TEXT,                           -- JSON ["gate", ...]: fulfilled, in the order in which they first were
     path TEXT,                         -- JSON [[tenths of a second, object, x, y, w, h], ...]: core.vision.event_notes
     settings TEXT,                        -- what the detector was set to: config.derived
-    code TEXT                             -- of a tamper event: core.vision.tamper.Kind
+    code TEXT,                            -- of a tamper event: core.vision.tamper.Kind
+    label TEXT,                           -- core.household.labels.LabelWord; '': nobody will tell; NULL: not yet
+    label_score REAL                      -- how sure that is, 0..1
 ) STRICT;
 CREATE INDEX event_by_state ON event (state) WHERE state = 'open';
 CREATE INDEX event_by_start ON event (camera, boot, mono_ms, wall_ms);

@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from agent.core.contract.wire import ward_side
 from agent.ward.presence import State
 
-KINDS = frozenset(("motion", "clip", "tamper", "storage", "camera", "clock", "consent", "config", "command", "security",
-                   "gap", "health_hist"))
+KINDS = frozenset(("motion", "label", "clip", "tamper", "storage", "camera", "clock", "consent", "config", "command",
+                   "security", "gap", "health_hist"))
 # Figures begin at 0: what is there only after the first time can't ring for the first time.
 REASONS = (*ward_side.REASONS, "strange_topic", "too_many_devices", "fault", "seq_reused", "over_rate", "over_room")
 STATES: tuple[State, ...] = ("online", "stale", "offline", "never-seen", "maintenance")

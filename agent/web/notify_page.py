@@ -132,7 +132,7 @@ class NotifyPage:
         return await self._page(
             request, "settings_notify_one.html", status, problem, n=n, phone=place, values=values,
             cameras=settings.camera, zones=present_notify.zones_of(settings.camera),
-            kinds=[(each, said(f"notify.kind.{each}")) for each in ("both", *present_notify.KINDS)],
+            kinds=[(each, said(f"notify.kind.{each}")) for each in _kinds(place)],
             pauses=[(str(each), said("notify.minutes", n=each)) for each in pauses],
             others=present_notify.other_hours(place, said))
 
@@ -142,6 +142,12 @@ class NotifyPage:
         return self._renderer.page(request, template, status, problem=said, detail=detail,
                                    installed=importlib.util.find_spec("apprise") is not None,
                                    can_change=await self._desk.can_change(_token(request)), **values)
+
+
+def _kinds(place: Notify | None) -> list[str]:
+    """What the form offers."""
+    own = ["chosen"] if place and present_notify.kind_of(place) == "chosen" else []
+    return ["both", *present_notify.KINDS, *own]
 
 
 def _read(db: sqlite3.Connection, places: Sequence[Notify]) -> Seen:

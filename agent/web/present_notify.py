@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+]{0,15}://\S{1,980}\Z", re.IGNORECASE)
 TRIAL_MS = 120_000          # Apprise takes a Zero some seconds, and a silent service as many
 NAME_N_MAX, ADDRESS_N_MAX = 40, 1000
 PAUSES_MIN = (1, 5, 15, 30, 60)
-KINDS = ("motion", "tamper")
+KINDS = {"motion": ["motion"], "known": ["person", "vehicle"], "tamper": ["tamper"]}     # what a form can choose
 SERVICES = {"ntfy": "ntfy", "ntfys": "ntfy", "mailto": "mail", "mailtos": "mail", "json": "webhook", "jsons": "webhook"}
 HOURS = ("hours", "quiet")
 
@@ -61,7 +61,7 @@ def place_line(n: int, place: Notify, service: str, state: PlaceState | None, ca
                now_ms: int, words: PageWords) -> PlaceLine:
     """The place in words."""
     labels = {camera.name: camera.label for camera in cameras}
-    told = [words(f"notify.kind.{place.kinds[0]}") if len(place.kinds) == 1 else words("notify.kind.both"),
+    told = [words(f"notify.kind.{kind_of(place)}"),
             ", ".join(labels.get(name, name) for name in place.cameras) or words("notify.all_cameras")]
     if place.zones:
         told.append(words("event.zones", zones=", ".join(place.zones)))
@@ -81,12 +81,19 @@ def _code(status: int | None) -> str:
     return f" ({status})" if status else ""
 
 
+def kind_of(place: Notify) -> str:
+    """The form's choice that the place's kinds are; "chosen" for those of the configuration's own."""
+    if not place.kinds or {"motion", "tamper"} <= {*place.kinds}:
+        return "both"
+    return next((kind for kind, its in KINDS.items() if {*its} == {*place.kinds}), "chosen")
+
+
 def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]:
     """The form of a place; of a new one for None."""
     if place is None:
         place = Notify(name="-", url_file="")
     values = {"at_most_every_min": str(place.at_most_every_min),
-              "kind": place.kinds[0] if len(place.kinds) == 1 else "both"}
+              "kind": kind_of(place)}
     values |= {f"camera-{each.name}": "on" for each in cameras if not place.cameras or each.name in place.cameras}
     values |= {f"zone-{zone}": "on" for zone in place.zones}
     for key in HOURS:
@@ -110,7 +117,8 @@ def keys_from(form: Mapping[str, str], place: Notify | None, cameras: Sequence[C
     if not (minutes.isascii() and minutes.isdecimal() and 0 < int(minutes[:5]) <= 1440):
         raise BadForm("not_valid")
     keys: dict[str, Any] = {
-        "kinds": [kind] if kind in KINDS else [], "cameras": chosen if len(chosen) < len(cameras) else [],
+        "kinds": place.kinds if place and kind == "chosen" else KINDS.get(kind, []),
+        "cameras": chosen if len(chosen) < len(cameras) else [],
         "zones": [zone for zone in zones_of(cameras) if f"zone-{zone}" in form],
         "at_most_every_min": int(minutes), "pictures": "pictures" in form}
     for key in HOURS:

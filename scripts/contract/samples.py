@@ -37,6 +37,7 @@ HAPPENINGS: dict[str, tuple[str | None, Struct]] = {        # by kind: the camer
     "motion": ("gate", wire.MotionData(
         event=77, phase="end", start_ms=MONO_MS - 20_000, dur_ms=20_000, score=0.42, zones=["driveway"], tracks_n=1,
         boxes=[[0.412, 0.3, 0.06, 0.21]], path=[[0, 1, 412, 300, 60, 210], [4, 1, 431, 302, 61, 212]], clip=CLIP)),
+    "label": ("gate", wire.LabelData(event=77, label="person", score=0.873)),
     "tamper": ("gate", wire.TamperData(
         event=78, code="covered", phase="start", start_ms=MONO_MS - 4_000, strength=0.97,
         detail="Something covers the camera.")),

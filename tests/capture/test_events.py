@@ -11,6 +11,7 @@ import pytest
 
 from agent.cameras.demux import Packets
 from agent.capture.events import EventBuilder
+from agent.capture.labeller import Labeller
 from agent.capture.live import LiveSocket
 from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
@@ -30,6 +31,7 @@ from tests.conftest import HandClock
 from tests.rigs import footage
 from tests.rigs.h264 import encoded, movie
 from tests.rigs.household import write_clip
+from tests.rigs.label_place import machine, weights_here
 from tests.rigs.wait import HANG_S, until
 from tests.scenes import Happening, Walk, noise, pictures
 
@@ -66,12 +68,13 @@ class Theatre:
     db: sqlite3.Connection
     place: Path
     began_mono_s: float = 0.0
+    labeller: Labeller | None = None
 
     def pipe(self, **keys: object) -> tuple[Pipe, Recorder, LiveSocket]:
         """A camera with these settings."""
         camera = Camera(name="gate", source="rtsp://h/1", **keys)
         recorder = Recorder("gate", self.folders, self.clock, Outlet(self.place), 1, always=False,
-                            keeps_events_longer=False, pre_roll_s=camera.pre_roll_s)
+                            keeps_events_longer=False, pre_roll_s=camera.pre_roll_s, labeller=self.labeller)
         live = LiveSocket(self.place / "live.sock")
         recorder.start()
         return Pipe(camera, recorder, live, self.clock), recorder, live
@@ -210,6 +213,22 @@ def test_on_real_video_the_picture_shows_the_object(theatre: Theatre):
         tall, wide = picture.shape
         inside = change[int(y * tall):int((y + h) * tall), int(x * wide):int((x + w) * wide)]
         assert inside.mean() > 3 * change.mean() and inside.mean() > 8
+
+
+def test_on_real_video_who_is_seen_is_a_person(theatre: Theatre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    weights_here(monkeypatch)
+    path = footage.clip(640, 360, 10, 10, 800, seconds=40)
+    if "generated" in path.name:
+        pytest.skip("the real footage can't be had")
+    theatre.labeller = Labeller(tmp_path, machine(tmp_path / "calm"))
+    pipe, recorder, live = theatre.pipe(max_clip_s=10, merge_gap_s=1, post_roll_s=1)
+    theatre.show(demuxed(path), pipe, theatre.clock.mono)
+    pipe.finish()
+    until(lambda: all(each.label is not None for each in events.latest(theatre.db)), "a word for each")
+    recorder.finish(HANG_S)
+    live.close()
+    words = [each.label for each in events.latest(theatre.db)]
+    assert words.count("person") > len(words) / 2
 
 
 def test_the_picture_is_of_the_moment_when_the_object_is_large_and_whole(theatre: Theatre):

@@ -8,7 +8,7 @@ from agent.core.contract.wire.event import KINDS
 from agent.core.household.consent import TEXTS, TOLD, VERSION
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guide"
-DIGESTS = {1: "4fecad6a4057c152", 2: "ef5983357d3754ff"}       # of both texts, by version
+DIGESTS = {1: "4fecad6a4057c152", 2: "ef5983357d3754ff", 3: "0187a54cb8e2988c"}       # of both texts, by version
 
 
 def test_another_text_is_another_version():

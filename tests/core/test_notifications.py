@@ -10,6 +10,7 @@ from agent.core.household.notification_texts import TEXTS, told, trial
 from agent.core.household.notifications import (
     LATE_MS,
     PICTURE_MS,
+    WORD_MS,
     Notification,
     NotifyRule,
     Progress,
@@ -38,6 +39,23 @@ def at(number: int, minute: float, camera: str = "gate", **more: object) -> Seen
     """An event that began so many minutes after T0, seen a minute later unless told otherwise."""
     return SeenEvent(**{"id": number, "camera": camera, "kind": "motion", "wall_ms": T0 + int(minute * MINUTE_MS),
                         "age_ms": MINUTE_MS, **more})
+
+
+PEOPLE = NotifyRule(kinds=frozenset({"person", "vehicle"}))
+
+
+def test_who_wants_people_alone_waits_for_the_word_and_misses_nothing_without_one():
+    def seen(**more: object) -> Stand:
+        return stand(PEOPLE, at(1, 0, **more), week_min)
+
+    assert seen(going_on=True) is Stand.UNDECIDED and seen(going_on=True, age_ms=LATE_MS) is Stand.DUE
+    assert seen(label="person") is seen(label="vehicle") is Stand.DUE
+    assert seen(label="animal") is seen(label="other") is seen(label="nothing") is Stand.UNWANTED
+    assert seen(label="") is Stand.DUE, "nobody will tell"
+    assert seen(label=None, over_ms=WORD_MS - 1) is Stand.UNDECIDED and seen(label=None, over_ms=WORD_MS) is Stand.DUE
+    assert seen(kind="tamper") is Stand.UNWANTED
+    assert stand(NotifyRule(kinds=frozenset({"tamper"})), at(1, 0, label="person"), week_min) is Stand.UNWANTED
+    assert stand(NotifyRule(kinds=frozenset({"motion"})), at(1, 0, label="nothing"), week_min) is Stand.DUE
 
 
 @dataclass(frozen=True)

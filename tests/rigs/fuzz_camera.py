@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.cameras.rtsp.own import received
 from agent.capture.motion_feed.decoder import Decoder
-from agent.capture.still import jpeg, last_picture
+from agent.capture.still import jpeg
 from agent.core.media import nal, sps
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.nal import BitstreamError, ParameterSets
@@ -23,6 +23,7 @@ from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, RequestRefused
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspInbox, Unreadable
 from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.footage.still import last_picture
 from agent.host.decoder import TooLarge, is_small
 from agent.host.luma import luma_of
 from tests.rigs.giant import giant_sps

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.labeller import DOOR, PROGRAM
 from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"
 ROLES = sorted(path.name for path in UNITS.glob("taimat-*.service"))
-HELPERS = sorted(path.name for kind in ("enrol", "rescue", "setup", "update")
+HELPERS = sorted(path.name for kind in ("enrol", "label", "rescue", "setup", "update")
                  for path in UNITS.glob(f"{kind}-*.service"))
 PATHS = sorted(path.name for path in UNITS.glob("*.path"))
 SOCKETS = sorted(path.name for path in UNITS.glob("*.socket"))
@@ -63,10 +64,19 @@ def test_each_unit_runs_its_role_for_the_target_with_limits(unit: str) -> None:
 def test_the_page_s_sockets_are_as_closed_as_the_page() -> None:
     service = (UNITS / "taimat-web.service").read_text()
     house = next(line for line in service.splitlines() if line.startswith("IPAddressAllow=localhost"))
-    assert len(SOCKETS) == 2
-    for name in SOCKETS:
+    pages = [name for name in SOCKETS if name.startswith("taimat-web")]
+    assert len(pages) == 2
+    for name in pages:
         text = (UNITS / name).read_text()
         assert f"{house}\n" in text and "\nIPAddressDeny=any\n" in text and name in service
+
+
+def test_what_parses_video_to_name_an_event_is_asked_by_capture_alone_and_sees_nothing_else() -> None:
+    door, service = ((UNITS / name).read_text() for name in ("label-taimat.socket", "label-taimat@.service"))
+    assert f"ListenStream=/run/taimat/{DOOR}\n" in door and "SocketUser=taimat-capture\n" in door
+    assert f"-m {PROGRAM}\n" in service and "MaxConnections=1\n" in door
+    for line in ("DynamicUser=yes", "PrivateNetwork=yes", "TemporaryFileSystem=/var /run", "OOMScoreAdjust=1000"):
+        assert f"\n{line}\n" in service
 
 
 def test_a_hung_camera_records_again_within_half_a_minute() -> None:

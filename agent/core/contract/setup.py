@@ -159,7 +159,7 @@ class SetNotify(SetupChange, kw_only=True, frozen=True, tag="notify"):
 
     name: Title
     url: Address | UnsetType = UNSET            # root puts it into a file of its own
-    kinds: list[Literal["motion", "tamper"]] | UnsetType = UNSET
+    kinds: list[Literal["motion", "tamper", "person", "vehicle", "animal", "other"]] | UnsetType = UNSET
     cameras: Annotated[list[CameraName], Meta(max_length=CAMERAS_MAX)] | UnsetType = UNSET
     zones: Annotated[list[Annotated[str, Meta(max_length=20)]], Meta(max_length=32)] | UnsetType = UNSET
     hours: WeekHours | UnsetType = UNSET

@@ -14,7 +14,7 @@ from agent.core.contract.wire import Entry, GapData, Hour, rfc3339
 BOUND_B = 64 * 1024 * 1024
 LARGEST_B = 8 * 1024                # of one payload
 LATE_MS = 60_000                    # older than this when sent: marked `hist`
-GIVES_WAY = ("health_hist", "motion")       # in this order; no other kind ever does
+GIVES_WAY = ("health_hist", "label", "motion")       # in this order; no other kind ever does
 STRETCHES_MAX, HOURS_MAX = 120, 24          # keeps a gap's message below LARGEST_B
 HOUR_MS = 3_600_000
 

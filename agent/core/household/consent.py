@@ -7,20 +7,21 @@ again, without leaving: its switches `health` and `events`.
 from collections.abc import Collection
 from typing import Literal
 
-VERSION = 2
+VERSION = 3
 # The doors: somebody who may write the configuration; a paired browser; the ward's own card, for a camera of its own.
 BY_SETTINGS, BY_PAGE, BY_CARD = "settings", "page", "provisioning"
-TOLD = ("status", "birth", "health", "motion", "tamper", "clip", "camera", "storage", "clock", "security", "command",
-        "config", "consent", "delivery", "gap")
+TOLD = ("status", "birth", "health", "motion", "label", "tamper", "clip", "camera", "storage", "clock", "security",
+        "command", "config", "consent", "delivery", "gap")
 Switch = Literal["health", "events"]
 KINDS_OF: dict[Switch, tuple[str, ...]] = {"health": ("health", "camera", "storage"),
-                                           "events": ("motion", "tamper", "clip")}
+                                           "events": ("motion", "label", "tamper", "clip")}
 
 EN = """\
 Joining a ward means: from then on, and not before, the recorder tells the ward
 - that it is there, and what it is: versions, board, names of its cameras;
 - how it does, unless you switch that off: cameras, card, power, network, faults and pauses;
 - what happens, unless you switch that off: each motion and tampering, with camera, time, zone, place in the picture;
+- with that, where the recorder can tell, one word for what moved: person, vehicle, animal, other or nothing;
 - with that, the name, time and size of each clip; never the picture, the sound or the clip itself;
 - what messages need: its clock, wrong and missing ones, what became of the ward's commands and settings;
 - your answer to each of its requests for pictures, and what was delivered.
@@ -34,6 +35,7 @@ Tham gia với phường nghĩa là: từ lúc đó, không sớm hơn, máy bá
 - rằng máy đang chạy, và là máy gì: phiên bản, bo mạch, tên các camera;
 - tình trạng máy, trừ khi bạn tắt mục này: camera, thẻ nhớ, nguồn điện, mạng, lỗi và lúc tạm dừng;
 - chuyện xảy ra, trừ khi bạn tắt mục này: mỗi chuyển động, mỗi lần phá camera: camera, lúc, vùng, chỗ trong hình;
+- cùng với đó, khi máy nhận ra được, một từ cho biết đó là gì: người, xe, con vật, thứ khác hay không có gì;
 - cùng với đó là tên, giờ và độ lớn của mỗi đoạn video; không gửi hình, tiếng hay chính đoạn video;
 - những gì việc gửi tin cần: đồng hồ, tin sai, tin thiếu, kết quả các lệnh và thiết lập của phường;
 - câu trả lời của bạn cho mỗi lần phường xin hình, và những gì đã giao.

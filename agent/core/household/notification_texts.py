@@ -10,7 +10,8 @@ LocalTime = Callable[[int], datetime]       # of a wall time in milliseconds
 
 TEXTS: dict[Language, dict[str, str]] = {
     "vi": {
-        "motion": "Chuyển động ở {camera}", "other": "Sự kiện ở {camera}", "covered": "{camera}: camera bị che",
+        "motion": "Chuyển động ở {camera}", "person": "Có người ở {camera}", "vehicle": "Có xe ở {camera}",
+        "animal": "Có con vật ở {camera}", "other": "Sự kiện ở {camera}", "covered": "{camera}: camera bị che",
         "sprayed": "{camera}: camera bị xịt bẩn", "moved": "{camera}: camera bị xoay",
         "defocused": "{camera}: camera bị mất nét", "blinded": "{camera}: camera bị chói sáng",
         "frozen": "{camera}: hình bị đứng",
@@ -20,7 +21,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "recorder": "máy ghi hình",
     },
     "en": {
-        "motion": "Movement at {camera}", "other": "Event at {camera}", "covered": "{camera}: the camera is covered",
+        "motion": "Movement at {camera}", "person": "A person at {camera}", "vehicle": "A vehicle at {camera}",
+        "animal": "An animal at {camera}", "other": "Event at {camera}", "covered": "{camera}: the camera is covered",
         "sprayed": "{camera}: the camera is sprayed", "moved": "{camera}: the camera was turned",
         "defocused": "{camera}: the camera is out of focus", "blinded": "{camera}: the camera is blinded",
         "frozen": "{camera}: the picture stands still",
@@ -36,7 +38,7 @@ def told(message: Notification, labels: Mapping[str, str], language: Language, l
          now_ms: int) -> tuple[str, str]:
     """Title and body; `labels` is what people call the cameras. A time of another day has its date."""
     words, newest = TEXTS[language], message.newest
-    newest_told = words.get(newest.code or newest.kind, words["other"]).format(
+    newest_told = words.get(newest.code or newest.label or "", words.get(newest.kind, words["other"])).format(
         camera=labels.get(newest.camera, newest.camera))
     time, since = (_time(local(ms), local(now_ms)) for ms in (newest.wall_ms, message.since_ms))
     counts = message.more.copy()

@@ -10,9 +10,11 @@ from enum import Enum
 
 from msgspec import Struct
 
+from agent.core.household.labels import WORDS
 from agent.core.household.pause import WeekStretch, ends_in_min
 
 LATE_MS = 3_600_000             # what is older is told as something that was; no event is waited for any longer
+WORD_MS = 240_000               # so long an event that is over is waited for, which may still get its word
 PICTURE_MS = 20_000             # so long an event that goes on is waited for, which has its picture at its end
 WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0:00; None where no clock is right
 
@@ -21,7 +23,7 @@ WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0
 class NotifyRule:
     """What one phone wants to hear of, and when. Empty sets mean everything, no hours mean always."""
 
-    kinds: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()         # of events, or of motion the words for what moved
     cameras: frozenset[str] = frozenset()
     zones: frozenset[str] = frozenset()         # of motion: one of them is enough
     hours: tuple[WeekStretch, ...] = ()         # in which an event begins
@@ -42,6 +44,8 @@ class SeenEvent:
     going_on: bool = False
     zones: tuple[str, ...] = ()
     code: str | None = None     # of kind "tamper"
+    label: str | None = None    # what it was; "": nobody will tell; None: not yet
+    over_ms: int = 0            # since its end
 
 
 class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,13 +86,27 @@ class Stand(Enum):
 def stand(rule: NotifyRule, event: SeenEvent, week_min: WeekMinute) -> Stand:
     """Where the event stands; without a right clock no hours keep it back, for too much is better than nothing."""
     week = week_min(event.wall_ms) if rule.hours else None
-    if ((week is not None and ends_in_min(rule.hours, week) is None) or (rule.kinds and event.kind not in rule.kinds)
+    if ((week is not None and ends_in_min(rule.hours, week) is None)
             or (rule.cameras and event.camera not in rule.cameras)):
         return Stand.UNWANTED
     is_over = not event.going_on or event.age_ms >= LATE_MS
+    if (by_kind := _by_kind(rule, event, is_over)) is not Stand.DUE:
+        return by_kind
     if rule.zones and event.kind == "motion" and rule.zones.isdisjoint(event.zones):
         return Stand.UNWANTED if is_over else Stand.UNDECIDED
     return Stand.DUE if is_over or not rule.pictures or event.age_ms >= PICTURE_MS else Stand.UNDECIDED
+
+
+def _by_kind(rule: NotifyRule, event: SeenEvent, is_over: bool) -> Stand:
+    """Where it stands by what it is. Motion that nobody can name is told: a word keeps things back, no lack of one."""
+    if not rule.kinds or event.kind in rule.kinds:
+        return Stand.DUE
+    if event.kind != "motion" or rule.kinds.isdisjoint(WORDS):
+        return Stand.UNWANTED
+    if event.label:
+        return Stand.DUE if event.label in rule.kinds else Stand.UNWANTED
+    may_come = event.label is None and event.over_ms < WORD_MS and event.age_ms < LATE_MS
+    return Stand.UNDECIDED if not is_over or may_come else Stand.DUE
 
 
 def pause_ms(rule: NotifyRule, progress: Progress, now_wall_ms: int, week_min: int | None) -> int:

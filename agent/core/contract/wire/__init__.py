@@ -25,6 +25,7 @@ from agent.core.contract.wire.events import (
     DeliveryData,
     GapData,
     Hour,
+    LabelData,
     MotionData,
     SecurityData,
     StorageData,
@@ -38,8 +39,8 @@ VERSION = 1
 
 __all__ = [
     "VERSION", "KINDS", "Topics", "Entry", "CloudEvent", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
-    "MotionData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData", "SecurityData",
-    "CommandData", "ConfigData", "ConsentData", "DeliveryData", "GapData", "Hour",
+    "MotionData", "LabelData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData",
+    "SecurityData", "CommandData", "ConfigData", "ConsentData", "DeliveryData", "GapData", "Hour",
     "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",
     "Reported",
     "Ack", "Rejected", "Command", "Desired", "WardState",

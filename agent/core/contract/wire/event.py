@@ -18,6 +18,7 @@ from agent.core.contract.wire.events import (
     ConsentData,
     DeliveryData,
     GapData,
+    LabelData,
     MotionData,
     SecurityData,
     StorageData,
@@ -25,9 +26,9 @@ from agent.core.contract.wire.events import (
 )
 
 KINDS: dict[str, type[Struct]] = {
-    "motion": MotionData, "tamper": TamperData, "clip": ClipData, "camera": CameraData, "storage": StorageData,
-    "clock": ClockData, "security": SecurityData, "command": CommandData, "config": ConfigData, "gap": GapData,
-    "consent": ConsentData, "delivery": DeliveryData,
+    "motion": MotionData, "label": LabelData, "tamper": TamperData, "clip": ClipData, "camera": CameraData,
+    "storage": StorageData, "clock": ClockData, "security": SecurityData, "command": CommandData, "config": ConfigData,
+    "gap": GapData, "consent": ConsentData, "delivery": DeliveryData,
     "health_hist": Health,          # a report of the time without a broker
 }
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from agent.core.household.labels import LabelWord
 from agent.core.household.sharing_rules import Decision
 
 Phase = Literal["start", "end"]
@@ -37,6 +38,15 @@ class MotionData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     cut: bool = False                   # the recorder died before the end: dur_ms is what is on the card
     detector: str | None = None         # version of the detector
     settings: str | None = None         # what it was set to, as a hash: the same one, the same settings
+
+
+class LabelData(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """kind "label": what a motion event was, by one look at its best pictures after its end; not each event gets one.
+    """
+
+    event: int                          # the device's own number of it, as in its "motion" messages
+    label: LabelWord
+    score: float                        # how sure that is, 0..1
 
 
 class TamperData(Struct, kw_only=True, omit_defaults=True, frozen=True):

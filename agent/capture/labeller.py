@@ -1,0 +1,139 @@
+"""Has events that are over named, one at a time: a thread of capture that asks a process of its own, and waits.
+
+That process (agent/footage/event_label.py) decodes and looks; capture only hands it the packets that it held for that.
+On a device systemd starts it in a unit with bounds of its own (systemd/label-taimat.socket); elsewhere capture does.
+"""
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from agent.capture.writer_jobs import BestLook
+from agent.core.contract.label_question import LabelQuestion, ShownLook, answer_of, encode
+from agent.core.household.labels import EventWord
+from agent.core.label_pace import RETRY_S, TASKS_MAX, TASKS_MAX_B, TRIES_MAX, Hindrance, hindrance
+from agent.core.media.model import Box
+from agent.host.probes import load, soc
+from agent.host.weights import weights
+
+DOOR = "label/desk.sock"        # in the runtime folder; systemd listens there
+PROGRAM = "agent.footage.event_label"
+PATIENCE_S = 120.0              # the process runs behind everybody else
+ANSWER_B_MAX = 4096
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class LabelTask:
+    """An event to be named by its looks; `tell` is called once, from the labeller's thread."""
+
+    looks: Sequence[BestLook]
+    tell: Callable[[EventWord | None], object]
+    tries_n: int = 0
+
+    @property
+    def size_b(self) -> int:
+        """The video that it holds."""
+        return sum(len(packet.data) for look in self.looks for packet in look.packets)
+
+
+class Labeller:
+    """One for a process. Its thread lives as long as there is something to name."""
+
+    def __init__(self, runtime: Path, root: Path = Path("/"), retry_s: float = RETRY_S) -> None:
+        """`root` is the machine whose memory, load and temperature are looked at, again each `retry_s`."""
+        self._door, self._root, self._retry_s = runtime / DOOR, root, retry_s
+        self._tasks: deque[LabelTask] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, task: LabelTask) -> bool:
+        """Have an event named, if that can be: then it is told some time, but perhaps that nobody can tell.
+
+        The oldest of too many that wait is given up.
+        """
+        if not task.looks or weights() is None or not self._reachable():
+            return False
+        with self._lock:
+            self._tasks.append(task)
+            given_up = []
+            while len(self._tasks) > TASKS_MAX or sum(each.size_b for each in self._tasks) > TASKS_MAX_B:
+                given_up.append(self._tasks.popleft())
+            if self._thread is None and self._tasks:
+                self._thread = threading.Thread(target=self._work, name="labeller", daemon=True)
+                self._thread.start()
+        for each in given_up:
+            each.tell(None)
+        return True
+
+    def _reachable(self) -> bool:
+        """Whether there is a way to the process. On a device capture has no memory to start it itself."""
+        return self._door.exists() or "NOTIFY_SOCKET" not in os.environ
+
+    def _work(self) -> None:
+        while (task := self._next()) is not None:
+            if (why := self._hindrance()) is None:
+                task.tell(self._label(task))
+            elif task.tries_n < TRIES_MAX:
+                self._again(task)
+                time.sleep(self._retry_s)
+            else:
+                _log.info("an event stays without a word: %s", why)
+                task.tell(None)
+
+    def _next(self) -> LabelTask | None:
+        with self._lock:
+            if self._tasks:
+                return self._tasks.popleft()
+            self._thread = None
+            return None
+
+    def _again(self, task: LabelTask) -> None:
+        with self._lock:
+            self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
+
+    def _hindrance(self) -> Hindrance | None:
+        free_b, _ = load.memory_b(self._root)
+        return hindrance(free_b, load.load1(self._root), os.cpu_count() or 1, soc.temperature_c(self._root))
+
+    def _label(self, task: LabelTask) -> EventWord | None:
+        """The word that the process gives; None where it gives none."""
+        looks = [ShownLook(info=look.info, packets=list(look.packets), box=Box(*look.boxes[0]))
+                 for look in task.looks if look.info is not None]
+        question = encode(LabelQuestion(looks=looks))
+        try:
+            answer = _at_the_door(self._door, question) if self._door.exists() else _beside(question)
+            return answer_of(answer).label
+        except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
+            _log.warning("no word for an event: %s", error)
+            return None
+
+
+def _at_the_door(door: Path, question: bytes) -> bytes:
+    """Ask a process that systemd starts. Raises OSError."""
+    with socket.socket(socket.AF_UNIX) as asker:
+        asker.settimeout(PATIENCE_S)
+        asker.connect(str(door))
+        asker.sendall(question)
+        asker.shutdown(socket.SHUT_WR)
+        data = b""
+        while (piece := asker.recv(ANSWER_B_MAX)) and len(data) < ANSWER_B_MAX:
+            data += piece
+        return data
+
+
+def _beside(question: bytes) -> bytes:
+    """Ask a process of our own. Raises OSError and subprocess.SubprocessError."""
+    done = subprocess.run([sys.executable, "-P", "-m", PROGRAM], input=question, stdout=subprocess.PIPE,
+                          timeout=PATIENCE_S, check=True)
+    return done.stdout

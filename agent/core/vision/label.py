@@ -1,0 +1,124 @@
+"""From a look's picture to a word: which cut-out the model is shown, and what its answers come to. Pure.
+
+The model is an SSD MobileNetV2 for some classes of Open Images V4 (docs/design/label.md). In a picture of 300x300 it
+looks at 1917 anchors, boxes of several sizes and shapes, and says of each what is there and where it really is.
+"""
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.household.labels import EventWord, LabelWord
+from agent.core.media.model import Box
+
+SIDE_PX = 300               # of the square that the model sees
+GROWN = 1.6                 # the cut-out's side, as a multiple of the box's longer one: what is around it tells, too
+LEAST_PX = 64               # of the picture; smaller ones are nothing but blocks of the encoder
+GRIDS = (19, 10, 5, 3, 2, 1)                    # the model's layers, each with anchors around all places of a grid
+SHAPES = (1.0, 2.0, 0.5, 3.0, 1 / 3)            # of the anchors, width by height
+SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)     # of the anchors in each layer, and one beyond
+MOVE, GROW = 10.0, 5.0      # the model's answers are larger by this than what they mean
+# The model's classes by their numbers; the others (boots, tables, boxes, books, bottles) are "other".
+WORD_OF: Mapping[int, LabelWord] = {
+    1: "vehicle", 4: "person", 6: "animal", 8: "animal", 14: "vehicle", 18: "vehicle", 20: "animal", 23: "vehicle"}
+CLASSES_N = 24
+# A word counts from here on.
+SURE: Mapping[LabelWord, float] = {"person": 0.44, "vehicle": 0.4, "animal": 0.5, "other": 0.6}
+FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}        # of two words that both count: people pass parked cars
+ALIVE: tuple[LabelWord, ...] = ("person", "vehicle", "animal")
+SAME = 0.15                 # what lies over the box like that (intersection by union) is what moved: not the car behind
+
+Scores = Mapping[LabelWord, float]      # 0..1
+
+
+class CutOut(NamedTuple):
+    """A part of a picture (height, width, BGR), and where in it the object is: left, top, right, bottom, 0..1."""
+
+    picture: np.ndarray
+    edges: tuple[float, float, float, float]
+
+
+def cut_out(picture: np.ndarray, box: Box) -> CutOut:
+    """The part of a picture (height, width, BGR) around the box, square where the picture is large enough."""
+    high, wide = picture.shape[:2]
+    side = max(GROWN * max(box.w * wide, box.h * high), LEAST_PX)
+    left, width = _span(box.x + box.w / 2, side, wide)
+    top, height = _span(box.y + box.h / 2, side, high)
+    edges = ((box.x * wide - left) / width, (box.y * high - top) / height,
+             ((box.x + box.w) * wide - left) / width, ((box.y + box.h) * high - top) / height)
+    return CutOut(picture[top:top + height, left:left + width], edges)
+
+
+def _span(middle: float, side: float, most: int) -> tuple[int, int]:
+    """Where a stretch of so many pixels begins around `middle`, a fraction of `most`, and how long it is."""
+    length = min(round(side), most)
+    return min(max(round(middle * most - length / 2), 0), most - length), length
+
+
+def model_input(part: np.ndarray) -> np.ndarray:
+    """A cut-out as the model wants it: RGB, -1..1, shape (1, 3, SIDE_PX, SIDE_PX)."""
+    return cv2.dnn.blobFromImage(part, 1 / 127.5, (SIDE_PX, SIDE_PX), (127.5, 127.5, 127.5), swapRB=True)
+
+
+@cache
+def anchors() -> np.ndarray:
+    """Middle (x, y), width and height of each, in the order of the model's answers."""
+    found: list[tuple[float, float, float, float]] = []
+    for layer, grid in enumerate(GRIDS):
+        scale = SCALES[layer]
+        sizes = [(scale * shape ** 0.5, scale / shape ** 0.5) for shape in SHAPES]
+        sizes.append(((scale * SCALES[layer + 1]) ** 0.5,) * 2)
+        if layer == 0:
+            sizes = [(0.1, 0.1), *sizes[1:3]]
+        found += [((column + 0.5) / grid, (row + 0.5) / grid, *size)
+                  for row in range(grid) for column in range(grid) for size in sizes]
+    return np.array(found)
+
+
+def scores_of(logits: np.ndarray, places: np.ndarray, edges: tuple[float, float, float, float]) -> Scores:
+    """Of each word the best score among what is where the object is, at `edges` of the cut-out.
+
+    `logits` (anchors, CLASSES_N) and `places` (anchors, 4) are the model's answers.
+    """
+    there = logits[_overlap(_boxes(places), np.array(edges)) >= SAME]
+    best = 1 / (1 + np.exp(-there.max(axis=0, initial=-30.0).astype(float)))
+    scores: dict[LabelWord, float] = dict.fromkeys(SURE, 0.0)
+    for number in range(1, CLASSES_N):
+        word = WORD_OF.get(number, "other")
+        scores[word] = max(scores[word], float(best[number]))
+    return scores
+
+
+def _boxes(places: np.ndarray) -> np.ndarray:
+    """Left, top, right and bottom of what the model saw; its answers come as y, x, height and width."""
+    known = anchors()
+    middle = known[:, :2] + places[:, [1, 0]] / MOVE * known[:, 2:]
+    half = np.exp(np.clip(places[:, [3, 2]] / GROW, -5, 5)) * known[:, 2:] / 2
+    return np.hstack([middle - half, middle + half])
+
+
+def _overlap(boxes: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Intersection by union of each box and the one with these edges."""
+    sides = np.minimum(boxes[:, 2:], edges[2:]) - np.maximum(boxes[:, :2], edges[:2])
+    shared = np.clip(sides, 0, None).prod(axis=1)
+    return shared / (_area(boxes) + _area(edges[None]) - shared + 1e-9)
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+
+
+def word_for(looks: Sequence[Scores]) -> EventWord:
+    """The word for an event, by its looks, of which there is at least one.
+
+    Each look may be the one good one: a person behind a car, a car half out of the picture. So the best look at a word
+    counts. Things lie about wherever people are, and cars stand there: people come first.
+    """
+    best = {word: max(scores[word] for scores in looks) for word in SURE}
+    sure: list[LabelWord] = [word for word in ALIVE if best[word] >= SURE[word]]
+    if not sure and best["other"] >= SURE["other"]:
+        sure = ["other"]
+    word = max(sure or ALIVE, key=lambda each: best[each] + FAVOUR.get(each, 0.0))
+    return EventWord(word if sure else "nothing", round(best[word], 3))

@@ -1,0 +1,167 @@
+"""Events get their word: from packets to the row, by the real process and the real weights; and what stands against it.
+"""
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.capture.labeller import DOOR, Labeller, LabelTask
+from agent.capture.recorder import Recorder
+from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
+from agent.core.contract.label_question import LabelAnswer, encode, question_of
+from agent.core.household.labels import EventWord
+from agent.core.label_pace import TASKS_MAX, TRIES_MAX
+from agent.core.vision.event_notes import Summary
+from agent.host.datagram import Outlet
+from agent.store import events, outbox
+from tests.conftest import HandClock
+from tests.rigs.h264 import movie
+from tests.rigs.joined import join
+from tests.rigs.label_place import machine, weights_here
+from tests.rigs.wait import HANG_S, until
+
+BOX = (0.3, 0.3, 0.2, 0.4)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the weights."""
+    return weights_here(monkeypatch)
+
+
+def look() -> BestLook:
+    info, packets = movie()
+    return BestLook([BOX], info, packets[:3])
+
+
+class Told:
+    """What the labeller has told, in order."""
+
+    def __init__(self) -> None:
+        self.labels: list[EventWord | None] = []
+
+    def task(self, *looks: BestLook) -> LabelTask:
+        return LabelTask(looks or (look(),), self.labels.append)
+
+    def wait(self, n: int) -> list[EventWord | None]:
+        until(lambda: len(self.labels) >= n, f"{n} words")
+        return self.labels
+
+
+def test_a_grey_picture_is_nothing(here: Path, tmp_path: Path):
+    told = Told()
+    Labeller(tmp_path, machine(tmp_path / "calm")).add(told.task())
+    label, = told.wait(1)
+    assert label is not None and label.word == "nothing"
+
+
+def test_without_weights_no_event_waits_for_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    assert not Labeller(tmp_path, machine(tmp_path / "calm")).add(Told().task())
+
+
+def test_on_a_device_only_systemd_s_process_is_asked(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    assert not Labeller(tmp_path, machine(tmp_path / "calm")).add(Told().task())
+
+
+@pytest.mark.parametrize("short", [
+    {"meminfo": "MemTotal: 500000 kB\nMemAvailable: 200000 kB\n"}, {"loadavg": "900.0 1.0 1.0 1/99 7\n"}])
+def test_a_machine_without_room_gives_no_word_and_says_so(here: Path, tmp_path: Path, short: dict[str, str]):
+    told = Told()
+    assert Labeller(tmp_path, machine(tmp_path / "short", **short), retry_s=0.001).add(told.task())
+    assert told.wait(1) == [None]
+
+
+def test_a_machine_that_gets_room_again_gives_the_word(here: Path, tmp_path: Path):
+    root, told = machine(tmp_path / "short", loadavg="900.0 1.0 1.0 1/99 7\n"), Told()
+    Labeller(tmp_path, root, retry_s=HANG_S / TRIES_MAX / 4).add(told.task())
+    machine(root)
+    label, = told.wait(1)
+    assert label is not None
+
+
+class Door:
+    """systemd's side of the door: one asker after the other, each answered by `answer`."""
+
+    def __init__(self, path: Path, answer: bytes) -> None:
+        path.parent.mkdir()
+        self.questions: list[bytes] = []
+        self._listener, self._answer = socket.socket(socket.AF_UNIX), answer
+        self._listener.bind(str(path))
+        self.open = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        self._listener.listen(64)
+        while True:
+            connection = self._listener.accept()[0]
+            with connection, connection.makefile("rb") as asked:
+                self.questions.append(asked.read())
+                self.open.wait(HANG_S)
+                connection.sendall(self._answer)
+
+
+def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_path: Path):
+    door, told = Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("vehicle", 0.7)))), Told()
+    labeller, seen = Labeller(tmp_path, machine(tmp_path / "calm")), look()
+    labeller.add(told.task(seen))
+    until(lambda: door.questions, "a question")
+    for _ in range(TASKS_MAX + 2):
+        assert labeller.add(told.task())
+    assert told.wait(2) == [None, None]
+    door.open.set()
+    assert told.wait(TASKS_MAX + 3)[2:] == [EventWord("vehicle", 0.7)] * (TASKS_MAX + 1)
+    asked = question_of(door.questions[0]).looks
+    assert [(each.box, each.packets) for each in asked] == [(BOX, list(seen.packets))]
+
+
+@pytest.mark.parametrize("answer", [b"", b"\xc1", encode(LabelAnswer())])
+def test_a_door_that_gives_no_word(here: Path, tmp_path: Path, answer: bytes):
+    door, told = Door(tmp_path / DOOR, answer), Told()
+    door.open.set()
+    Labeller(tmp_path, machine(tmp_path / "calm")).add(told.task())
+    assert told.wait(1) == [None]
+
+
+@pytest.fixture
+def recorders(folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[list[Recorder]]:
+    made: list[Recorder] = []
+    yield made
+    for each in made:
+        each.finish(HANG_S)
+
+
+def recorded(recorders: list[Recorder], folders, clock: HandClock, place: Path, labeller: Labeller | None) -> None:
+    recorder = Recorder("gate", folders, clock, Outlet(place), 1, always=False, keeps_events_longer=False, pre_roll_s=5,
+                        labeller=labeller)
+    recorders.append(recorder)
+    recorder.start()
+    at_us = int(clock.mono * 1e6)
+    recorder.offer([EventOpen(at_us, 0.1, [BOX], False)])
+    recorder.offer([EventClose(at_us + 1_000_000, look(), Summary(0.5, tracks_n=1), "2", "", [look()])])
+
+
+def test_the_word_is_stored_and_the_ward_is_told(here: Path, recorders, folders, hand_clock: HandClock, db,
+                                                 tmp_path: Path):
+    join(db)
+    Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("vehicle", 0.7)))).open.set()
+    recorded(recorders, folders, hand_clock, tmp_path, Labeller(tmp_path, machine(tmp_path / "calm")))
+    event = until(lambda: next((each for each in events.latest(db) if each.label), None), "a word")
+    assert (event.label, event.label_score, event.state) == ("vehicle", 0.7, "done")
+    told = [(row["kind"], json.loads(row["data"])) for row in outbox.after(db, 0, 10)]
+    assert [kind for kind, _ in told] == ["motion", "motion", "label"]
+    assert told[-1][1] == {"event": event.id, "label": "vehicle", "score": 0.7}
+    assert events.latest(db, what="vehicle") == [event] and events.latest(db, what="person") == []
+
+
+def test_without_a_labeller_the_row_says_that_nobody_will_tell(recorders, folders, hand_clock: HandClock, db,
+                                                               tmp_path: Path):
+    join(db)
+    recorded(recorders, folders, hand_clock, tmp_path, None)
+    event = until(lambda: next((each for each in events.latest(db) if each.state == "done"), None), "its end")
+    assert (event.label, event.label_score) == ("", None)
+    assert [row["kind"] for row in outbox.after(db, 0, 10)] == ["motion", "motion"]
