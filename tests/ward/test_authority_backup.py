@@ -135,10 +135,11 @@ def test_a_folder_keeps_the_newest(ward, tmp_path):
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     begin = now()
-    for day in range(16):
+    ward.edit("kept_n = 14", "kept_n = 3")
+    for day in range(5):
         backup_to(ward.own, ward.places, shelf, begin + timedelta(days=day))
     made = sorted(path.name for path in shelf.iterdir())
-    assert len(made) == 14 and f"{begin + timedelta(days=2):%Y%m%d}" in made[0]
+    assert len(made) == 3 and f"{begin + timedelta(days=2):%Y%m%d}" in made[0]
     assert now() - last(ward.places) < timedelta(minutes=5)
     done = ward.run("backup", "backup", f"--to={tmp_path}/nowhere")
     assert done.returncode == 1 and f"{tmp_path}/nowhere: there is no such folder; is its disk mounted?" in done.stderr
@@ -150,6 +151,7 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
     shelf = ward.places.backups
     thief, gone, late = (ward.device(dev) for dev in ("c-00000000000f", DEV, OTHER))
     ward.cas.revoke({serial(thief[0])}, now())
+    certified(ward, "c-0000000000ee")
     done = ward.run("backup", "backup")
     assert done.returncode == 0, done.stderr
     (tar,) = shelf.iterdir()
@@ -165,7 +167,7 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
     assert f"revoked since {now():%Y-%m-%d}" in done.stdout and "let in again" in done.stdout
     assert "enrolled since" in done.stdout and "are in no book" in done.stdout
     with EnrolmentBook(ward.places.authority).look() as entries:
-        assert not entries.certificates()
+        assert [each.dev for each in entries.certificates()] == ["c-0000000000ee"]
     with ward:
         door = BrokerDoor("localhost", ward.broker.port, ward.places.ca)
         verdicts = [door.verdict(shown_by(*device)) for device in (thief, gone, late)]

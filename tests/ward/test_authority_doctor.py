@@ -58,7 +58,7 @@ def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
             said = ward.run("doctor")
         assert watch.fair_s < 10
         assert "ok   rights        a device says and hears what is its own" in said.stdout
-        old = time.time() - 8 * 86400
+        old = time.time() - 3 * 86400
         os.utime(ward.places.authority / "newest-backup", (old, old))
         (ward.places.keys / "ops.key").chmod(0o644)
         (ward.places.keys / "reader.pem").unlink()

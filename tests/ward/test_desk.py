@@ -248,9 +248,12 @@ def test_what_the_doctor_finds_is_shown_and_when_that_is_long_ago(ward, binh):
     assert "Door for new cards" in page and "shut &lt;now&gt;" in page and "open it" in page
     assert "Tell whoever runs the ward" in page and "long ago" not in page and "9 GB" not in page
     assert "Cổng cho thẻ mới" in binh.get("/ward?lang=vi").text
+    until(lambda: "stands under Ward" in binh.get("/?lang=en").text)
     note(places, [well], datetime.now(UTC) - timedelta(hours=2))
     page = binh.get("/ward?lang=en").text
     assert "long ago: nobody knows how it is now" in page and "All was well" in page
+    note(places, [well], datetime.now(UTC))
+    until(lambda: "stands under Ward" not in binh.get("/?lang=en").text)
 
 
 def test_without_a_book_or_a_database_it_says_so(ward, binh):

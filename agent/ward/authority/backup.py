@@ -216,7 +216,7 @@ def _nothing_is_known_since(source: Path, beside: list[x509.CertificateRevocatio
     """What a machine that had no lists can't know. The tar's copies of databases were made at its own moment."""
     with tarfile.open(source, "r:") as tar:
         made = datetime.fromtimestamp(max(each.mtime for each in tar), UTC)
-    listed = max([made, *(each.last_update_utc for each in beside)])
+    listed = max([made, *(each.last_update_utc + certificates.LIST_BACKDATED for each in beside)])
     when = "%Y-%m-%d %H:%M UTC"
     return (f"this machine had no lists of the revoked: whoever was revoked since {listed:{when}} is let in again; "
             f"throw them out anew: taimat ward revoke. Devices that were enrolled since {made:{when}} get in, too, and "

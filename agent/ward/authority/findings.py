@@ -41,6 +41,10 @@ class Examination(Struct, frozen=True):
         """What is to be mended."""
         return [each for each in self.found if not each.ok]
 
+    def is_old(self, now_ms: int) -> bool:
+        """Whether nobody knows from it how things are now."""
+        return now_ms - self.at_ms > OLD_MS
+
 
 def note(places: Places, found: list[WardFinding], now: datetime) -> None:
     """Leave them for the ward's group. Raises OSError."""

@@ -9,6 +9,7 @@ import sqlalchemy as sql
 
 from agent.host.clock import Clock
 from agent.ward import excess
+from agent.ward.authority import findings
 from agent.ward.desk.rows import DeskRow, Known, rows
 from agent.ward.device_cache import read_devices
 from agent.ward.enrolment.book import BookFault, EnrolmentBook
@@ -40,6 +41,7 @@ class DeskBoard:
         self._named: dict[str, DeskRow] = {}
         self._due_mono_s = float("-inf")
         self.book_fault = ""            # why the book says nothing
+        self.is_unwell = False          # by the doctor's last look, or for want of one
 
     def rows(self) -> list[DeskRow]:
         """A row for each device, as of now or a moment ago."""
@@ -59,6 +61,8 @@ class DeskBoard:
     def _look(self) -> list[DeskRow]:
         now_ms, roster, book = self._clock.now().wall_ms, read_roster(self._roster), self._read_book()
         self.book_fault = book.fault
+        examined = findings.last(self._book.path.parent)
+        self.is_unwell = examined is not None and (bool(examined.bad) or examined.is_old(now_ms))
         return rows(Known(now_ms=now_ms, devices=read_devices(self._engine), overs=excess.read(self._engine, now_ms),
                           expected=roster.devices, maintained=roster.maintained, places=book.places,
                           ends_ms=book.ends_ms or {}, alarms=book.alarms or {}))

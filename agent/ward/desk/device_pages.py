@@ -44,8 +44,8 @@ class DevicePages:
         return self._renderer.page(
             request, template, rows=found[(page_n - 1) * PAGE_N:page_n * PAGE_N], found_n=len(found), page_n=page_n,
             pages_n=max(-(-len(found) // PAGE_N), 1), state=state, q=text, now_ms=self._clock.now().wall_ms,
-            pick=pick,
-            states=_states(everything), book_fault=self._board.book_fault, address=_address(state, text, pick))
+            pick=pick, states=_states(everything), address=_address(state, text, pick),
+            book_fault=self._board.book_fault, is_unwell=self._board.is_unwell)
 
     def device(self, request: Request) -> Response:
         """GET /devices/KEY, a device's id or the serial number of a place."""

@@ -39,7 +39,7 @@ class WardPage:
             request, "ward.html", now_ms=now_ms, soon_ms=now_ms + SOON_MS, states=counted(found), devices_n=len(found),
             green_n=sum(row.green for row in found), authorities=_certificates(Path(self._own.authority.ca)),
             lists=_lists(Path(self._own.intake.crl)), devices=devices[:ENDS_N],
-            examined=findings.last(Path(self._own.authority.folder)), examined_old_ms=now_ms - findings.OLD_MS)
+            examined=findings.last(Path(self._own.authority.folder)))
 
 
 def _certificates(path: Path) -> list[Ending]:
