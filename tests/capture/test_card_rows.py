@@ -90,7 +90,7 @@ def test_a_card_that_fails_is_named_at_once_and_one_that_comes_back_is_taken_up(
 
 
 def told_while_a_write_is_held(disk, rig) -> bool:
-    """Hold up one write, and whatever comes behind it; whether the facts that feed the watchdog came before its end."""
+    """Hold up one write, and whatever comes behind it; whether facts as they feed the watchdog came before its end."""
     until(lambda: not disk.waiting_n())
     disk.trouble(str(STALL_S))
     until(disk.waiting_n)
@@ -98,18 +98,18 @@ def told_while_a_write_is_held(disk, rig) -> bool:
     with Stopwatch() as watch:
         facts = rig.facts()
     assert watch.fair_s < 0.5
-    assert facts.last_frame_age_s < 2 and facts.recording and facts.write_fault is None
-    return disk.waiting_n() > 0
+    assert facts.recording and facts.write_fault is None
+    return facts.last_frame_age_s < 2 and disk.waiting_n() > 0
 
 
 def test_a_card_that_stalls_costs_no_frame_and_starves_nobody(disk, tmp_path):
     folders = store_on(disk).create()
     with recording(folders, tmp_path / "run") as rig:
         until(lambda: next(folders.clips.glob("*/*.part"), None))
-        until(lambda: told_while_a_write_is_held(disk, rig), "a write is still held once the facts are told")
+        until(lambda: told_while_a_write_is_held(disk, rig), "a write is still held once fresh facts are told")
         until(lambda: not disk.waiting_n())
-        facts = rig.facts()
-        assert facts.last_frame_age_s < 2 and not facts.dropped_n and not facts.write_errors_n
+        facts = sees(rig, lambda facts: facts.last_frame_age_s < 2)         # a busy computer's frames come late, too
+        assert not facts.dropped_n and not facts.write_errors_n
     clip = finished(folders)[0]
     assert clip.state == "done" and clip.dur_ms > 1000 * STALL_S and clip.frames == clip.dur_ms // 100
 
