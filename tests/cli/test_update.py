@@ -1,5 +1,6 @@
 """`taimat update` as root runs it: a release is opened as a stranger's, laid, tried by heartbeats, kept or taken back.
 """
+import functools
 import itertools
 import json
 import subprocess
@@ -352,6 +353,7 @@ def test_doctor_says_whether_a_release_could_be_installed(device: Device):
 DEBIAN = "/usr/bin/python3"
 
 
+@functools.cache
 def lacks() -> str:
     """What Debian's Python lacks to run the agent; "" for nothing."""
     needed = "import cryptography, jinja2, msgspec, numpy, paho, psutil, rich, segno, starlette, typer, uvicorn"

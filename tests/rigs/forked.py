@@ -1,11 +1,13 @@
-"""Commands of ours in processes of their own, that begin where the imports are over.
+"""Programs of ours in processes of their own, that begin where the imports are over.
 
 Most of what a short command takes is the start of Python and its imports. Python's fork server has done both once; each
-command gets a fork of it, with a folder, variables, output and exit code of its own. The way of a real start, from the
-shell's line to `main`, is for tests that start a command themselves, as systemd's in tests/systemd.
+program gets a fork of it, with a folder, variables, output, signals and exit code of its own. The way of a real start,
+from the shell's line to `main`, is for tests that start a program themselves, as systemd's in tests/systemd.
 """
 import multiprocessing
 import os
+import runpy
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,39 +19,81 @@ from tests.rigs.wait import HANG_S
 
 FORKS = multiprocessing.get_context("forkserver")
 # Those without threads of their own: a fork would leave them behind.
-FORKS.set_forkserver_preload([__name__, "agent.__main__", *(f"agent.cli.{name}" for name in (
+FORKS.set_forkserver_preload([__name__, "agent.__main__", "agent.link.main", *(f"agent.cli.{name}" for name in (
     "config", "clips.main", "events", "pause", "pair", "verify.main", "export.main", "requests", "household_key",
     "update.main", "card.main", "home", "busy", "ward.main")), *(f"agent.ward.{name}" for name in (
-        "authority.init", "authority.doctor", "configure", "desk.officers"))])
+        "authority.init", "authority.doctor", "configure", "desk.officers", "ingest"))])
 
 
-def forked(main: str, arguments: Sequence[object], cwd: Path, env: Mapping[str, str],
-           limit_s: float = HANG_S) -> CompletedProcess[str]:
-    """Run the function `main` ("module:function") as a command with these arguments, without input, to its end.
+class Forked:
+    """A process; what it is asked has the words of subprocess.Popen."""
 
-    Raises TimeoutExpired.
-    """
-    words = [*map(str, arguments)]
+    def __init__(self, main: str, arguments: Sequence[object], cwd: Path, env: Mapping[str, str], err: Path,
+                 out: Path | None = None) -> None:
+        """Start `main`, a function ("module:function") or a module to be run as `python -m` does, without input.
+
+        What it says goes to the end of `out` and `err`, which are there at once.
+        """
+        self.args = [main, *map(str, arguments)]
+        said = (str(out) if out else "", str(err))
+        for path in filter(None, said):
+            Path(path).touch()
+        self._process = FORKS.Process(target=_run, args=(*self.args[:1], self.args[1:], str(cwd), dict(env), said),
+                                      daemon=True)
+        self._process.start()
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, or the signal's number below zero; None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The same."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; the exit code. Raises TimeoutExpired."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise TimeoutExpired(self.args, timeout)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        self.send_signal(signal.SIGKILL)
+
+
+def forked(main: str, arguments: Sequence[object], cwd: Path, env: Mapping[str, str]) -> CompletedProcess[str]:
+    """Run it as a command, to its end. Raises TimeoutExpired."""
     with tempfile.TemporaryDirectory() as folder:
-        said = Path(folder)
-        process = FORKS.Process(target=_run, args=(main, words, str(cwd), dict(env), folder))
-        process.start()
-        process.join(limit_s)
-        if process.exitcode is None:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        process = Forked(main, arguments, cwd, env, err, out)
+        try:
+            code = process.wait(HANG_S)
+        finally:
             process.kill()
-            process.join()
-            raise TimeoutExpired([main, *words], limit_s)
-        return CompletedProcess([main, *words], process.exitcode, (said / "1").read_text(), (said / "2").read_text())
+        return CompletedProcess(process.args, code, out.read_text(), err.read_text())
 
 
-def _run(main: str, words: list[str], cwd: str, env: dict[str, str], said: str) -> None:
+def _run(main: str, words: list[str], cwd: str, env: dict[str, str], said: tuple[str, str]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number in (1, 2):
-        os.dup2(os.open(f"{said}/{number}", os.O_WRONLY | os.O_CREAT), number)
+    for number, path in enumerate(said, 1):
+        if path:
+            os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
     module, _, function = main.partition(":")
     sys.argv = [module, *words]
+    if not function:
+        sys.modules.pop(module, None)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return
     command: Callable[[], int | None] = getattr(import_module(module), function)
     sys.exit(command())

@@ -1,6 +1,6 @@
 """The ward's ingest as a process for tests, with short waits: `python -m tests.rigs.ingest --config CONFIG`."""
+import os
 import signal
-import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -11,6 +11,7 @@ import sqlalchemy as sql
 from agent.core.delivery.backoff import Waits
 from agent.ward import database
 from agent.ward.ingest import IngestTempo, main
+from tests.rigs.forked import Forked
 from tests.rigs.wait import HANG_S, Stopwatch, free_port, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,13 +26,11 @@ class WardPart:
     config: Path
     log: Path
     metrics_port: int
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | None = None
 
     def start(self) -> Self:
         """Start the process."""
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", self.module, "--config", self.config]
-            self.process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+        self.process = Forked(self.module, ["--config", self.config], ROOT, os.environ, self.log)
         return self
 
     def kill(self) -> None:

@@ -3,6 +3,7 @@
     python -m tests.rigs.lan        # the cameras' side; ends when its standard input ends
 """
 import contextlib
+import functools
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ RECORDER, ONVIF_CAMERA, PLAIN_CAMERA = "192.168.77.1", "192.168.77.20", "192.168
 REPO = Path(__file__).parents[2]
 
 
+@functools.cache
 def missing() -> str:
     """Why there can be no network here, or "" if there can."""
     try:

@@ -1,8 +1,8 @@
 """The link role as a process for tests, with the contract's waits made short: `python -m tests.rigs.links CONFIG`."""
 import dataclasses
+import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +25,7 @@ from agent.process.role import main as live_as
 from agent.store import identity, outbox
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
+from tests.rigs.forked import Forked
 from tests.rigs.joined import join
 from tests.rigs.wait import HANG_S, Stopwatch
 
@@ -60,14 +61,12 @@ class LinkRig:
         self.clock = SystemClock()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
         self.log = folder / "link.log"
 
     def start(self) -> "LinkRig":
         """Start the process."""
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", self.module, "--config", self.config]
-            self.process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+        self.process = Forked(self.module, ["--config", self.config], ROOT, os.environ, self.log)
         return self
 
     def kill(self) -> None:

@@ -1,4 +1,5 @@
 """A network camera for tests: GStreamer's RTSP server in a process that can be frozen, killed and started again."""
+import functools
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ SERVER = Path(__file__).with_name("rtsp_server.py")
 PYTHON = "/usr/bin/python3"                # GStreamer's bindings belong to Debian's own Python
 
 
+@functools.cache
 def missing() -> str:
     """Why no RTSP server can run here, or "" if one can."""
     ask = ("import gi, sys; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; "

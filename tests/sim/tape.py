@@ -1,4 +1,5 @@
 """What a program asked of its card: its own system calls, SQLite's among them, with their data, as strace saw them."""
+import functools
 import re
 import shutil
 import subprocess
@@ -47,6 +48,7 @@ class Call(NamedTuple):
         return int(self.args[number], 0)
 
 
+@functools.cache
 def missing() -> str:
     """What is missing to read calls here, with its remedy; "" if nothing is."""
     if not shutil.which("strace"):

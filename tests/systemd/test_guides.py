@@ -49,6 +49,7 @@ class Desk:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.said = ""
         self._typed: set[str] = set()
         self._guide: Path | None = None
 
@@ -65,8 +66,8 @@ class Desk:
             self.machine.run("find", f"/home/{USER}", "-mindepth", "1", "!", "-name", "*.deb", "-delete")
         self._typed.add(words)
         self._guide = block.path
-        self.machine.run("runuser", "--login", USER, "-c", f"set -e -o pipefail\n{block.text}", stdin=ANSWERS,
-                         limit_s=TYPING_S)
+        self.said += self.machine.run("runuser", "--login", USER, "-c", f"set -e -o pipefail\n{block.text}",
+                                      stdin=ANSWERS, limit_s=TYPING_S)
 
     def edit_settings(self) -> None:
         """What a reader does in the editor; returns when there is footage."""
@@ -118,3 +119,8 @@ def test_a_block_runs_as_typed(block: Block, request: pytest.FixtureRequest) -> 
         pytest.skip(f"it needs {NEEDS[block.needs]}")
     else:
         request.getfixturevalue("desk").type(block)
+
+
+def test_the_installation_has_said_how_the_first_phone_gets_in(desk: Desk) -> None:
+    """apt, on a machine that runs."""
+    assert "sudo taimat pair shows the code" in desk.said

@@ -1,13 +1,15 @@
-"""A recorder's life: apt brings it, a phone sets it up, versions come and go, apt takes it away.
+"""A recorder's life: apt brings it into an image, a phone sets it up, versions come and go, apt takes it away.
 
-One boot, and the tests go on from one another. The packages are those of this checkout, the camera is a real RTSP
-server in the house, whose network begins at the other end of a cable. What has been recorded before a step can be read
-after it. Light releases and downgrades by apt are tried here in a thorough run alone: test_update_boot.py and
-tests/cli/test_adopt.py have them always, without phones.
+One machine, and the tests go on from one another: the image is made from a stick's folder where nothing runs and there
+is no network, and then booted. tests/systemd/test_guides.py installs on a machine that runs. The packages are those of
+this checkout, the camera is a real RTSP server in the house, whose network begins at the other end of a cable. What has
+been recorded before a step can be read after it. Light releases and downgrades by apt are tried here in a thorough run
+alone: test_update_boot.py and tests/cli/test_adopt.py have them always, without phones.
 """
 import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +41,23 @@ ISSUE = "/run/issue.d/taimat.issue"
 TITLE = "Cổng trước"
 WITHIN_S = 5.0              # from the household's word to the camera's process
 APT_S = 300.0
+
+
+class Image:
+    """A Debian in which nothing runs, and that has no network; `stick` is the maker's, with FIRST."""
+
+    def __init__(self, machine: Machine, stick: Stick) -> None:
+        self.machine, self.stick, self.root = machine, stick, machine.root
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """What a command says to both outputs, without nspawn's own words. Nobody is there to answer a question."""
+        done = subprocess.run(
+            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off",
+             "--pipe", "-D", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+             "sh", "-c", 'exec "$@" 2>&1', "-", *command],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=APT_S)
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
 
 
 @dataclass
@@ -91,29 +110,71 @@ def digest(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A fresh Debian with a stick in it, and its household's network."""
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """A fresh Debian with a stick in it, and of Debian's packages those that ours needs."""
     folder = tmp_path_factory.mktemp("life")
-    if reason := rtsp.missing():
-        pytest.skip(reason)
     try:
-        first, film = packaged(FIRST, edit=SOONER), footage.clip(640, 360, 10, 10, 500)
+        first = packaged(FIRST, edit=SOONER)
         with Machine(folder) as machine:
             take_off_line(machine.root, first.deb)
             stick = Stick(machine.root / STICK.lstrip("/"), folder / "gpg")
             stick.add(first.deb)
-            machine.boot()
-            with (house(machine, PLAIN_CAMERA) as outside,
-                  RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=outside) as camera):
-                yield Home(machine, Phone(dial_within(outside, RECORDER), RECORDER), stick, camera)
+            yield Image(machine, stick)
     except (NoMachine, NotDebian, NoWheel) as reason:
         pytest.skip(f"no machine: {reason}")
 
 
-def test_apt_installs_a_recorder_that_runs(home: Home) -> None:
-    home.apt("update")
-    said = home.apt("install", "--no-install-recommends", "taimat")
-    assert "sudo taimat pair shows the code" in said
+@pytest.fixture(scope="module")
+def installed(image: Image) -> Image:
+    """After `apt install taimat`, which asks nothing."""
+    image.run("apt-get", "update")
+    image.run("apt-get", "install", "-y", "--no-install-recommends", "taimat")
+    return image
+
+
+@pytest.fixture(scope="module")
+def home(installed: Image) -> Iterator[Home]:
+    """It is booted in its household's network."""
+    if reason := rtsp.missing():
+        pytest.skip(reason)
+    film, machine = footage.clip(640, 360, 10, 10, 500), installed.machine
+    try:
+        machine.boot()
+        with (house(machine, PLAIN_CAMERA) as outside,
+              RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=outside) as camera):
+            yield Home(machine, Phone(dial_within(outside, RECORDER), RECORDER), installed.stick, camera)
+    except NoMachine as reason:
+        pytest.skip(f"no machine: {reason}")
+
+
+def test_a_list_that_somebody_else_has_written_is_refused(image: Image) -> None:
+    signed = image.root / STICK.lstrip("/") / "InRelease"
+    right = signed.read_text()
+    try:
+        signed.write_text(right.replace("Origin: Taimat", "Origin: Taimot"))
+        said = image.run("apt-get", "update", check=False)
+        assert "not signed" in said or "signature" in said.lower()
+        assert "Taimot" not in image.run("apt-cache", "policy")
+    finally:
+        signed.write_text(right)
+
+
+def test_it_is_installed_by_its_name_where_nothing_runs(installed: Image) -> None:
+    assert installed.run("taimat", "--version").split()[1] == FIRST
+    said = installed.run("dpkg", "--verify", "taimat")
+    assert not said.strip(), said
+    assert STICK in installed.run("apt-cache", "policy", "taimat")
+
+
+def test_its_files_take_their_place_on_the_disk_once(installed: Image) -> None:
+    """What dpkg has laid and what runs are the same files by two names."""
+    library = next((installed.root / "usr/lib/taimat/libraries").rglob("*.so*"))
+    (folder,) = (installed.root / "opt/taimat/libraries").iterdir()
+    assert (folder / library.relative_to(installed.root / "usr/lib/taimat/libraries")).samefile(library)
+    assert [*(installed.root / "opt/taimat").rglob("*.pyc")], "no start compiles anything"
+
+
+def test_its_first_boot_makes_a_recorder_that_runs(home: Home) -> None:
     assert home.truth() == {FIRST}
     for unit in (KEEPER, WEB):
         home.machine.until(unit, "ActiveState", "active")

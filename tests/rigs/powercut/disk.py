@@ -1,5 +1,6 @@
 """A real ext4 on a disk that remembers every write: nbdkit with plugin.py, nbdfuse, a loop device (root)."""
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ MKFS = ("mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journa
 BUSY_S = 3.0
 
 
+@functools.cache
 def missing() -> str:
     """What keeps us from having such a disk here, and the remedy; "" if nothing does."""
     if os.geteuid():
