@@ -1,6 +1,6 @@
 """From a bundle on the boot partition to a certificate in force: root's two helpers on real files, and a ward's doors.
 
-With a systemd: tests/systemd/test_enrol_boot.py.
+With a systemd: tests/systemd/test_two_machines.py.
 """
 import contextlib
 import os

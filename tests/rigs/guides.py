@@ -12,15 +12,15 @@ NEEDS = {
     "board": "a Raspberry Pi in the same network",
     "broker": "the ward's own broker machine, with its certificates",
     "camera": "a camera in the network, and its password",
-    "card": "a freshly flashed card in a card reader",
+    "card": "a freshly flashed card; a ward's machine's are typed by tests/systemd/test_two_machines.py",
     "city": "a city's broker machine, with its certificates",
-    "device": "a device of the ward, named by its id",
+    "device": "a device of a ward, named by its id; ward.md's are typed by tests/systemd/test_two_machines.py",
     "editor": "a person at a text editor",
     "idle": "a computer with nothing else to do, for minutes",
     "internet": "the package registries, for minutes",
     "recipient": "somebody else's key",
     "release": "a newer version, signed by its maker",
-    "ward": "a ward's machine, on which tests/systemd/test_ward_boot.py types it",
+    "ward": "a ward's machine, on which tests/systemd/test_two_machines.py types it",
 }
 FENCE = re.compile(r"^ *```(\S*) *(.*)$")
 

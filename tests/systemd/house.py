@@ -1,26 +1,28 @@
-"""A household's network around a booted machine: a cable, at whose other end are phones and cameras."""
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""A household's network around booted machines: a switch with their cables, and beside it phones and cameras."""
+import subprocess
 
 from tests.rigs.lan import RECORDER, Network
 from tests.systemd.machine import Machine, NoMachine
 
 
-@contextmanager
-def house(machine: Machine, *addresses: str) -> Iterator[int]:
-    """Lay the cable, RECORDER being the machine's address; the process whose network the house's is. Raises NoMachine.
+class House(Network):
+    """A context manager; phones and cameras are in the network that the process `pid` sees."""
 
-    Phones and cameras have these addresses there.
-    """
-    try:
-        network = Network()
-    except OSError as error:
-        raise NoMachine(str(error)) from error
-    with network:
-        network.do("ip", "link", "add", "lan", "type", "veth", "peer", "name", "lan", "netns", machine.leader)
+    def __init__(self, *addresses: str) -> None:
+        """These are the addresses of phones and cameras. Raises NoMachine."""
+        try:
+            super().__init__()
+            self.do("ip", "link", "add", "lan", "type", "bridge")
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NoMachine(f"no network of a house: {error}") from error
         for address in addresses:
-            network.do("ip", "address", "add", f"{address}/24", "dev", "lan")
-        network.do("ip", "link", "set", "lan", "up")
-        machine.run("ip", "address", "add", f"{RECORDER}/24", "dev", "lan")
+            self.do("ip", "address", "add", f"{address}/24", "dev", "lan")
+        self.do("ip", "link", "set", "lan", "up")
+
+    def plug_in(self, machine: Machine, address: str = RECORDER) -> None:
+        """Lay a machine's cable, after each boot anew; it has that address then."""
+        port = f"lan-{machine.leader}"
+        self.do("ip", "link", "add", port, "type", "veth", "peer", "name", "lan", "netns", machine.leader)
+        self.do("ip", "link", "set", port, "master", "lan", "up")
+        machine.run("ip", "address", "add", f"{address}/24", "dev", "lan")
         machine.run("ip", "link", "set", "lan", "up")
-        yield network.pid

@@ -142,7 +142,8 @@ class Machine:
         with self._console.open("wb") as log:
             self._nspawn = subprocess.Popen(
                 ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
-                 "--system-call-filter=bpf", f"--machine=taimat-{os.getpid()}", "-D", self.root, "-b"],
+                 "--system-call-filter=bpf", f"--machine=taimat-{os.getpid()}-{self._folder.name}",
+                 "-D", self.root, "-b"],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_up, f"boot, see {self._console}")

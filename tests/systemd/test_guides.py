@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from scripts.packaging.wheels import NoWheel
-from tests.machines.debian import Archive, NotDebian, index
+from tests.machines.debian import Archive, NotDebian
 from tests.rigs import footage
 from tests.rigs.guides import GUIDES, NEEDS, Block, blocks
 from tests.rigs.packaged import packaged
-from tests.rigs.stick import DEBIANS, STICK, Stick
+from tests.rigs.stick import STICK, Stick
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine, root_image
+from tests.systemd.typist import USER, Typist
 
-USER = "pi"
 SETTINGS = "/etc/taimat/taimat.toml"
 CAMERA = """
 [[camera]]
@@ -33,9 +33,7 @@ name = "driveway"
 rule = "watch"
 area = [[0, 0], [1, 0], [1, 1], [0, 1]]
 """
-TYPING_S = 300
 FIRST = ("technician.md", "terminal.en.md", "terminal.vi.md")        # in this order: who installs reads first
-ANSWERS = "y\n" * 9                                                  # to whatever a command asks
 
 
 def story() -> list[Block]:
@@ -45,16 +43,16 @@ def story() -> list[Block]:
 
 
 class Desk:
-    """Where somebody sits who has a machine, its default user's shell and the packages in the home folder."""
+    """Where somebody sits with the guides."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+    def __init__(self, typist: Typist) -> None:
         self.said = ""
+        self._typist = typist
         self._typed: set[str] = set()
         self._guide: Path | None = None
 
     def type(self, block: Block) -> None:
-        """Into a login shell of the default user; fails with the first command that fails.
+        """Fails with the first command that fails.
 
         Word for word the same, as in a guide's other language, it is typed once. The home folder has nothing of
         another guide's.
@@ -63,37 +61,28 @@ class Desk:
         if words in self._typed:
             return
         if block.path != self._guide:
-            self.machine.run("find", f"/home/{USER}", "-mindepth", "1", "!", "-name", "*.deb", "-delete")
+            self._typist.machine.run("find", f"/home/{USER}", "-mindepth", "1", "!", "-name", "*.deb", "-delete")
         self._typed.add(words)
         self._guide = block.path
-        self.said += self.machine.run("runuser", "--login", USER, "-c", f"set -e -o pipefail\n{block.text}",
-                                      stdin=ANSWERS, limit_s=TYPING_S)
+        self.said += self._typist.type(block.text)
 
     def edit_settings(self) -> None:
         """What a reader does in the editor; returns when there is footage."""
-        path = self.machine.root / SETTINGS.lstrip("/")
+        machine = self._typist.machine
+        path = machine.root / SETTINGS.lstrip("/")
         until(path.exists, "the first configuration")
         if CAMERA not in path.read_text():
             path.write_text(path.read_text() + CAMERA)
-            until(lambda: self.machine.run("taimat", "clips", "list", "--json", check=False), "the first clip")
+            until(lambda: machine.run("taimat", "clips", "list", "--json", check=False), "the first clip")
 
 
-def furnish(machine: Machine, packages: Sequence[Path]) -> None:
-    """Debian's packages in a folder instead of the network, a default user with sudo, ours in the home folder."""
-    archive = Archive("amd64").fresh()
-    needed = archive.needed(root_image() / "var/lib/dpkg/status", *packages, "sudo")
-    index(machine.root / DEBIANS.lstrip("/"), needed)
-    for path in (machine.root / "etc/apt/sources.list.d").iterdir():
-        path.unlink()
-    machine.write("/etc/apt/sources.list", f"deb [trusted=yes] file:{DEBIANS} ./\n")
+def furnish(machine: Machine, packages: Sequence[Path]) -> Typist:
+    """Somebody at a fresh machine, which has a film for a camera."""
+    needed = Archive("amd64").fresh().needed(root_image() / "var/lib/dpkg/status", *packages, "sudo")
     shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
-    machine.write("/etc/hostname", "taimat\n")
-    machine.write("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 taimat\n")
-    machine.boot()
-    machine.run("sh", "-c", f"apt-get -qq update && apt-get -qq install sudo && useradd -m -s /bin/bash -G sudo {USER}")
-    machine.write(f"/etc/sudoers.d/{USER}", f"{USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-    for package in packages:
-        shutil.copy(package, machine.root / "home" / USER)
+    typist = Typist(machine, "taimat")
+    typist.move_in(packages, needed)
+    return typist
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +92,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     try:
         with Machine(folder) as machine:
             made = packaged()
-            furnish(machine, [made.deb])
+            typist = furnish(machine, [made.deb])
             Stick(machine.root / STICK.lstrip("/"), folder / "gpg").add(made.deb, made.board)
-            yield Desk(machine)
+            yield Desk(typist)
     except (NoMachine, NotDebian, NoWheel) as reason:
         pytest.skip(f"no machine: {reason}")
 

@@ -27,7 +27,7 @@ from tests.rigs.phone import Phone, dial_within
 from tests.rigs.rtsp import RtspCamera
 from tests.rigs.stick import STICK, Stick, take_off_line
 from tests.rigs.wait import HANG_S, until
-from tests.systemd.house import house
+from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, NETWORK, SETTINGS, STORE, WEB
 
@@ -37,7 +37,7 @@ SOONER = Edit("agent/cli/update/root.py", "pace: TrialPace = TrialPace()",
               "pace: TrialPace = TrialPace(listen_s=5.0, settle_s=4.0, deadline_s=30.0)")
 BROKEN = Edit("agent/keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
 ROLES = (KEEPER, WEB, NETWORK)
-ISSUE = "/run/issue.d/taimat.issue"
+ISSUE, ENROL = "/run/issue.d/taimat.issue", "enrol-taimat.service"
 TITLE = "Cổng trước"
 WITHIN_S = 5.0              # from the household's word to the camera's process
 APT_S = 300.0
@@ -140,9 +140,10 @@ def home(installed: Image) -> Iterator[Home]:
     film, machine = footage.clip(640, 360, 10, 10, 500), installed.machine
     try:
         machine.boot()
-        with (house(machine, PLAIN_CAMERA) as outside,
-              RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=outside) as camera):
-            yield Home(machine, Phone(dial_within(outside, RECORDER), RECORDER), installed.stick, camera)
+        with (House(PLAIN_CAMERA) as house,
+              RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=house.pid) as camera):
+            house.plug_in(machine)
+            yield Home(machine, Phone(dial_within(house.pid, RECORDER), RECORDER), installed.stick, camera)
     except NoMachine as reason:
         pytest.skip(f"no machine: {reason}")
 
@@ -179,6 +180,8 @@ def test_its_first_boot_makes_a_recorder_that_runs(home: Home) -> None:
     for unit in (KEEPER, WEB):
         home.machine.until(unit, "ActiveState", "active")
     assert home.machine.show(NETWORK, "ActiveState") == "inactive", "there is no camera"
+    assert [home.machine.show(ENROL, key) for key in ("ActiveState", "ConditionResult")] == ["inactive", "no"]
+    assert home.machine.run("stat", "--format=%U:%G %a", "/etc/taimat/ward") == "root:taimat 750"
     assert 'listen = "0.0.0.0"' in home.machine.run("cat", SETTINGS)
 
 
