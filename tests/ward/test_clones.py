@@ -1,5 +1,8 @@
 """Two devices with one certificate are found, and no device is taken for two: by Hypothesis, and over a real broker."""
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,7 +13,10 @@ from agent.ward.clones import LASTS_S, CloneWatch
 from agent.ward.desk.rows import Known, rows
 from agent.ward.excess import HOUR_MS, SHOWN_MS, read
 from tests.rigs.broker import Broker
+from tests.rigs.certified import certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
+from tests.rigs.links import ROOT, LinkRig
+from tests.rigs.pki import Authority
 from tests.rigs.teller import Teller
 from tests.rigs.wait import until
 from tests.ward.test_intake import DEV, GOOD, arrived, reception
@@ -101,3 +107,30 @@ def test_over_a_broker_the_ingest_names_it(tmp_path, boots, cloned_n):
                 until(lambda wanted=conn, device=device: wanted in device.receipts()["taken"])
         until(lambda: ward.figures()["taimat_ward_cloned_devices"] == cloned_n)
         assert ("take turns with its certificate" in ward.log.read_text()) == bool(cloned_n)
+
+
+class CopiedCard(LinkRig):
+    """A link on a machine with another boot than this one: another file is laid over the kernel's word."""
+
+    def start(self) -> "CopiedCard":
+        (boot := self.folder / "boot_id").write_text("77777777-0000-4000-8000-000000000000\n")
+        own = f'mount --bind {boot} /proc/sys/kernel/random/boot_id && exec "$@"'
+        link = (sys.executable, "-m", self.module, "--config", self.config)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(["unshare", "--mount", "sh", "-c", own, "sh", *link], cwd=ROOT, stderr=log)
+        return self
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount")
+def test_two_real_links_with_one_certificate_are_named_until_one_is_gone(tmp_path):
+    authority, broker = Authority(tmp_path / "pki", "ward-ca"), Broker(tmp_path / "broker")
+    furnish(broker, "mosquitto.conf", authority, swapped("acl.in", {"@WARD@": "w07"}))
+    with broker, WardIngest(tmp_path / "ward", broker.port, ward=certified(authority, "ingest")) as ward, \
+            LinkRig(tmp_path / "own", broker.port, account := certified(authority, DEV)) as own:
+        until(lambda: (row := ward.device(DEV)) and row.online)
+        with CopiedCard(tmp_path / "copy", broker.port, account):
+            until(lambda: ward.figures()["taimat_ward_cloned_devices"] == 1)
+        seq = own.append()
+        until(lambda: own.waiting_n() == 0, "the one that is left goes on")
+    assert seq in ward.seqs(DEV) and "take turns" in ward.log.read_text()
+    assert "was its card copied" in own.log.read_text(), "its household's recorder says so, too"
