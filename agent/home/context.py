@@ -6,7 +6,7 @@ from pathlib import Path
 from agent import __version__
 from agent.config.settings import Home, Settings
 from agent.core.contract.home.discovery import HomeDevice, components
-from agent.core.contract.home.topics import HomeTopics
+from agent.core.contract.home.topics import HomeTopics, retained
 from agent.core.contract.wire.topics import Topics
 from agent.core.delivery.backoff import Waits
 from agent.host import board
@@ -62,6 +62,6 @@ class HomeContext:
     @property
     def shown(self) -> RetainedTopics:
         """What the broker will keep for this device."""
-        return RetainedTopics(host=self.home.host, port=self.home.port, topics=self.topics.retained(self.cameras),
+        return RetainedTopics(host=self.home.host, port=self.home.port, topics=retained(self.topics, self.cameras),
                               components={key: str(part["platform"]) for key, part in
                                           components(self.topics, self.device).items()})

@@ -9,6 +9,7 @@ from agent.store import meta
 
 KEY = "home.shown"
 JUST_MS = 300_000
+LATELY_N = 200              # events among which a camera's last word is looked for, each second
 
 
 class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):
@@ -46,6 +47,13 @@ def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
     return Motions(frozenset(row["camera"] for row in rows if row["state"] == "open"),
                    frozenset(row["camera"] for row in rows if row["state"] != "open"),
                    max((row["id"] for row in rows), default=after_id))
+
+
+def moved(db: sqlite3.Connection, boot: str) -> dict[str, str]:
+    """The word of each camera's newest event of this boot that has one, among the newest events of all."""
+    rows = db.execute("SELECT camera, label, MAX(id) FROM event WHERE id > (SELECT MAX(id) FROM event) - ? "
+                      "AND boot = ? AND label != '' GROUP BY camera", (LATELY_N, boot))
+    return {row["camera"]: row["label"] for row in rows}
 
 
 def just_over(db: sqlite3.Connection, camera: str, now: Instant) -> int | None:

@@ -19,7 +19,7 @@ UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
 KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"
 CLIPS = ("SELECT seq, boot, mono_ms, wall_ms, clock, dur_ms, COALESCE(why, state) FROM clip WHERE seq IN ({near}) "
          "ORDER BY seq")
-EVENTS = ("SELECT id, kind, code, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb IS NOT NULL, "
+EVENTS = ("SELECT id, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb IS NOT NULL, "
           "EXISTS (SELECT 1 FROM seen WHERE seen.event = event.id) FROM event WHERE id IN ({near})")
 
 
@@ -37,6 +37,7 @@ class DayEvent(NamedTuple):
     thumb: bool
     sure: bool                  # its date is to be believed
     seen: bool
+    label: str | None = None    # what moved, as in store.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,13 @@ def _meet(footage: Recorded, span: WallSpan) -> bool:
 def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:
     """The camera's events that reach into the span, in the order of their dates."""
     found = []
-    for number, kind, code, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in _plain(
+    for number, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in _plain(
             db, EVENTS.format(near=NEAR.format(t="event", which="TRUE")), **_values(camera, span)):
         begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
         if begin_ms < span.end_ms and begin_ms + (dur_ms or 0) >= span.begin_ms:
             named = tuple(json.loads(zones)) if zones and zones != "[]" else ()
             found.append(DayEvent(number, camera, kind, code, state, begin_ms, dur_ms, named, bool(thumb),
-                                  dates.sure(boot, clock), bool(seen)))
+                                  dates.sure(boot, clock), bool(seen), label))
     return sorted(found, key=attrgetter("begin_ms", "id"))
 
 

@@ -47,6 +47,7 @@ def events_of(found: Listing) -> list[dict[str, Any]]:
 def _event(event: StoredEvent, unsure: bool) -> dict[str, Any]:
     return {
         "id": event.id, "camera": event.camera, "kind": event.kind, "code": event.code, "state": event.state,
+        "label": event.label or None, "label_score": event.label_score,
         "began": local(event.wall_ms).isoformat(timespec="milliseconds"),
         "time_sure": not unsure, "boot": event.boot, "mono_ms": event.mono_ms, "dur_ms": event.dur_ms,
         "score": event.score, "zones": event.zones, "tracks_n": event.tracks_n, "boxes": event.boxes,

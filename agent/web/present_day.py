@@ -14,7 +14,7 @@ from agent.core.household.day_lane import LanePiece, State, WallSpan, lane
 from agent.look.words import PageWords
 from agent.store.recordings import CameraDay, DayEvent
 from agent.web.local_days import hours_of
-from agent.web.present_event import KINDS, kind_of
+from agent.web.present_event import KINDS, NAMED, kind_of, sign_of
 
 SHOWN_STATES: tuple[State, ...] = ("recorded", "deleted", "paused", "off", "camera", "missing")
 LOOKS = ("recorded", "mark motion", "mark tamper", "held", "paused", "off", "camera", "deleted", "missing")
@@ -41,7 +41,7 @@ class DayQuery(NamedTuple):
 
     def takes(self, event: DayEvent) -> bool:
         """Whether the event is looked for."""
-        return self.kind in ("", event.kind) and (not self.zone or self.zone in event.zones)
+        return self.kind in ("", event.kind, event.label) and (not self.zone or self.zone in event.zones)
 
 
 class Drawn(NamedTuple):
@@ -70,6 +70,7 @@ class DayEventView:
     camera: str
     clock: str
     text: str                   # what and in which zone
+    sign: str                   # the icon of what moved, "" without one
     length: str
     note: str
     seen: bool
@@ -153,10 +154,11 @@ def _reason(piece: LanePiece, words: PageWords) -> str:
 
 def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> DayEventView:
     """The event in words."""
-    kind = kind_of(event.kind, event.code, words)
+    kind = kind_of(event.kind, event.code, event.label, words)
     clock_s = words.clock(event.begin_ms, seconds=True)
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
     return DayEventView(event.id, event.camera, words.clock(event.begin_ms), " · ".join([kind, *event.zones]),
+                        sign_of(event.label),
                         words.length(event.dur_ms) if event.dur_ms is not None else "", note, event.seen,
                         f"/thumbs/{event.id}-small.jpg" if event.thumb or event.state == "open" else "",
                         query.address(clock_s, camera=event.camera) + f"&event={event.id}#film")
@@ -212,11 +214,13 @@ def filters(query: DayQuery, found: Iterable[CameraDay], words: PageWords) -> li
     """Kinds and zones of the day's events, as links; none where there is nothing to choose from."""
     events = [event for each in found for event in each.events]
     kinds, zones = sorted({event.kind for event in events}), sorted({zone for event in events for zone in event.zones})
-    if len(kinds) + len(zones) < 2:
+    moved = [word for word in NAMED if any(event.label == word for event in events)]
+    if len(kinds) + len(moved) + len(zones) < 2:
         return []
     links = [(query.address(kind="", zone=""), words("recordings.all_events"), not query.kind and not query.zone)]
     links += [(query.address(kind=kind, zone=""), words(KINDS.get(kind, "event.other")), query.kind == kind)
               for kind in kinds if len(kinds) > 1]
+    links += [(query.address(kind=word, zone=""), words(f"event.{word}"), query.kind == word) for word in moved]
     return links + [(query.address(kind="", zone=zone), words("event.zones", zones=zone), query.zone == zone)
                     for zone in zones]
 

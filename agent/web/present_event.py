@@ -3,12 +3,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.core.household.labels import LabelWord
 from agent.host.clock import Instant
 from agent.look.words import PageWords
 from agent.store import boots
 from agent.store.events import StoredEvent
 
 KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
+NAMED: tuple[LabelWord, ...] = ("person", "vehicle", "animal")      # a word for motion that tells a household something
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class EventView:
     id: int
     camera: str
     kind: str
+    sign: str                   # the icon of what moved; "" where nobody can tell
     zones: str                  # names, "" without any
     day: str
     clock: str
@@ -40,7 +43,8 @@ def event_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWor
     """The event in the words of one language."""
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
     return EventView(
-        id=event.id, camera=event.camera, kind=kind_of(event.kind, event.code, words),
+        id=event.id, camera=event.camera, kind=kind_of(event.kind, event.code, event.label, words),
+        sign=sign_of(event.label),
         zones=words("event.zones", zones=", ".join(event.zones)) if event.zones else "",
         day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
@@ -55,7 +59,13 @@ def _small(event: StoredEvent, now: Instant) -> str:
     return f"/thumbs/{event.id}-small.jpg" if event.thumb else ""
 
 
-def kind_of(kind: str, code: str | None, words: PageWords) -> str:
-    """What happened; for tampering, its kind if there is a word for it."""
+def kind_of(kind: str, code: str | None, label: str | None, words: PageWords) -> str:
+    """What happened; for tampering, its kind if there is a word for it, and for motion what moved."""
     done = f"tamper.{code}"
-    return words(done if done in words.texts else KINDS.get(kind, "event.other"))
+    moved = f"event.{label}" if label in NAMED else KINDS.get(kind, "event.other")
+    return words(done if done in words.texts else moved)
+
+
+def sign_of(label: str | None) -> str:
+    """The icon of what moved; "" where nobody can tell."""
+    return label if label in NAMED else ""

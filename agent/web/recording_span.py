@@ -204,8 +204,8 @@ def _erasure(doomed: Sequence[Clip], shown: Sequence[StoredEvent], keys_n: int, 
     first, last = min(clip.wall_ms for clip in doomed), max(clip.wall_ms + (clip.dur_ms or 0) for clip in doomed)
     told = words("span.goes", when=_when(first, last, now_ms, words), clips=len(doomed),
                  size=words.size(sum(clip.bytes or 0 for clip in doomed)))
-    named = [f"{words.clock(event.wall_ms, seconds=True)} {present_event.kind_of(event.kind, event.code, words)}"
-             for event in shown]
+    named = [words.clock(event.wall_ms, seconds=True) + " "
+             + present_event.kind_of(event.kind, event.code, event.label, words) for event in shown]
     return ErasureView(erase.digest(doomed), told, named[:EVENTS_N], max(0, len(named) - EVENTS_N), keys_n)
 
 

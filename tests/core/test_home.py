@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agent.core.contract.facts import CameraFacts
 from agent.core.contract.home import states
 from agent.core.contract.home.discovery import EN, VI, HomeDevice, components, discovery
-from agent.core.contract.home.topics import HomeTopics
+from agent.core.contract.home.topics import HomeTopics, retained
 from agent.core.contract.wire.topics import Topics
 from agent.core.health.codes import CODES
 from agent.core.health.conditions import Condition
@@ -31,19 +31,19 @@ def test_home_assistant_accepts_every_device(device: HomeDevice, gone: dict[str,
     config = discovery(TOPICS, device, gone)
     accept(TOPICS.config, msgspec.json.decode(msgspec.json.encode(config)))
     alive = components(TOPICS, device)
-    assert len(alive) == 5 + len(device.cameras) * (5 if device.snapshots else 4)
+    assert len(alive) == 5 + len(device.cameras) * (6 if device.snapshots else 5)
     assert {key: part for key, part in config["components"].items() if key not in alive} == {
         key: {"platform": platform} for key, platform in gone.items() if key not in alive}
 
 
 @given(st.lists(names, max_size=3, unique=True))
 def test_what_is_removed_is_all_that_was_retained_and_never_a_picture(cameras: list[str]):
-    retained = TOPICS.retained(cameras)
+    emptied = retained(TOPICS, cameras)
     device = HomeDevice("Taimat", "", "1", "vi", tuple(cameras), True)
     told = {value for part in components(TOPICS, device).values() for key, value in part.items()
             if key in ("state_topic", "json_attributes_topic")}
-    assert set(retained) == told | {TOPICS.config, TOPICS.status}
-    assert len(retained) == len(set(retained)) and all(plain(topic) for topic in retained)
+    assert set(emptied) == told | {TOPICS.config, TOPICS.status}
+    assert len(emptied) == len(set(emptied)) and all(plain(topic) for topic in emptied)
 
 
 @given(names)

@@ -36,7 +36,7 @@ def test_a_device_with_all_its_states_is_shown_and_goes_offline_in_order(tmp_pat
     with HomeRig(tmp_path, broker.port, ("gate", "yard")) as rig:
         config = until(assistant.config)
         assert config["device"]["identifiers"] == [rig.dev] and config["device"]["name"] == "Taimat HH-07-0412"
-        assert len(config["components"]) == 5 + 2 * 4
+        assert len(config["components"]) == 5 + 2 * 5
         until(lambda: assistant.last("/home/status") == "online")
         until(lambda: assistant.last("yard/health"))
         lying = retained(broker.port)
@@ -58,6 +58,9 @@ def test_motion_is_on_within_a_second_and_always_off_after_it(tmp_path, broker, 
         event = rig.begin()
         until(lambda: assistant.last("gate/motion") == "ON")
         rig.end(event)
+        assert assistant.last("gate/moved") == "None"
+        rig.name(event, "person")
+        until(lambda: assistant.last("gate/moved") == "person")
         until(lambda: assistant.last("gate/motion") == "OFF")
         told_n = len(assistant.all("gate/motion"))
         rig.glimpse()

@@ -6,6 +6,7 @@ from agent.core.contract.facts import Beat, CameraFacts, Poke
 from agent.core.delivery.backoff import Waits
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
+from agent.core.household.labels import EventWord, LabelWord
 from agent.home.context import HomeContext
 from agent.host.clock import SystemClock
 from agent.host.setup_folders import SetupFolders
@@ -75,6 +76,12 @@ class HomeRig:
         (self.folders.thumbs / f"{event}.jpg").write_bytes(picture)
         with transaction(self.db):
             events.finish(self.db, event, 1000, 0.5, 1, [], "test/1", f"{event}.jpg" if picture else None)
+        self.poke()
+
+    def name(self, event: int, word: LabelWord) -> None:
+        """There is a word for what it was."""
+        with transaction(self.db):
+            events.label(self.db, event, EventWord(word, 0.6))
         self.poke()
 
     def glimpse(self, camera: str = "gate") -> None:

@@ -15,6 +15,7 @@ from agent.capture.still import thumbnail
 from agent.config.settings import Camera, Device, Settings, Store, Web
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.contract.setup import Changes, Problem, SetupResult
+from agent.core.household.labels import EventWord
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
 from agent.host import runtime
@@ -59,7 +60,8 @@ def write_clip(path: Path, info: StreamInfo, packets: tuple[Packet, ...], frame_
 
 def happen(folders: Folders, start: Instant, camera: str = "gate", *,
            video: tuple[StreamInfo, tuple[Packet, ...]] | None = None,
-           offset_ms: int = 1000, dur_ms: int = 2000, done: bool = True, zones: Sequence[str] = ()) -> int:
+           offset_ms: int = 1000, dur_ms: int = 2000, done: bool = True, zones: Sequence[str] = (),
+           word: EventWord | None = None) -> int:
     """One event and its clip, stored as capture stores them; returns the event's id."""
     info, packets = video or movie()
     db = connect(folders.root)
@@ -77,6 +79,7 @@ def happen(folders: Folders, start: Instant, camera: str = "gate", *,
             clips.finish(db, seq, "done", length_us // 1000, size_b, len(packets))
             events.finish(db, event_id, dur_ms, 0.2, 1, [[0.4, 0.3, 0.2, 0.4]], "test/1", thumb,
                           zones=zones)
+            events.label(db, event_id, word)
     db.close()
     return event_id
 

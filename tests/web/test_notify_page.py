@@ -57,6 +57,12 @@ def test_a_phone_is_added_with_all_that_the_form_says(house: Household):
                                            pictures=True)]
 
 
+def test_people_and_vehicles_alone_are_chosen(house: Household):
+    assert save(house, **NEW | {"kind": "known"}).status == 303
+    change, = house.carry_out()
+    assert change.kinds == ["person", "vehicle"]
+
+
 def test_what_is_not_changed_stays_and_the_address_is_never_shown(house: Household):
     text = house.get("/settings/notify").text + house.get("/settings/notify/1").text + house.get("/settings").text
     assert "secret-topic" not in text and "ntfy · All · gate" in text and "only Mon-Fri 22:00-06:00" in text

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from agent.config.settings import Store
+from agent.core.household.labels import EventWord
 from agent.host.clock import Instant, at
 from agent.keeper.deletion import retain
 from agent.look.words import local
@@ -73,6 +74,23 @@ def test_camera_zone_and_kind_are_chosen(past):
     assert shown(past.get(f"/recordings?day={today}&kind=tamper").text) == []
     told = data(past.get(f"/recordings?day={today}&camera=gate&zone=drive").text)
     assert [event[0] for event in told["events"]] == [2]
+
+
+def test_what_moved_is_told_and_chosen(tmp_path):
+    house, words = Household(tmp_path, language="en"), ("person", "vehicle", "nothing")
+    start = noon(house)
+    for minutes, word in enumerate(words):
+        happen(house.folders, at(start, start.mono_ms + minutes * MIN_MS), word=EventWord(word, 0.6))
+    with house:
+        today = day(start)
+        text = house.get(f"/recordings?day={today}").text
+        assert shown(text) == [1, 2, 3]
+        assert [text.count(f">{each}<") for each in ("Person", "Vehicle", "Animal")] == [2, 2, 0]
+        assert shown(house.get(f"/recordings?day={today}&kind=person").text) == [1]
+        assert shown(house.get(f"/recordings?day={today}&kind=vehicle").text) == [2]
+        assert "Person at gate" in house.get("/events/1").text and "Motion at gate" in house.get("/events/3").text
+        told = [event["label"] for event in json.loads(house.get("/events.json").body)["events"]]
+        assert sorted(told) == sorted(words)
 
 
 @pytest.mark.parametrize("asked", ["day=2026-13-77", "camera=nobody", "at=99:00", "at=noon", "kind=%00", "zone=<b>",

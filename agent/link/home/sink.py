@@ -42,12 +42,14 @@ class StoreView:
     motions: home_store.Motions
     pauses: Pauses
     order: UpdateOrder | None
+    moved: dict[str, str]       # what moved last, by camera
 
 
 def look(db: sqlite3.Connection, folders: Folders, boot: str, after_id: int | None) -> StoreView:
     """Events after `after_id`; None for only those that go on now."""
     after_id = home_store.last_event(db) if after_id is None else after_id
-    return StoreView(home_store.motions(db, boot, after_id), pause.load(folders), updates.read(db))
+    return StoreView(home_store.motions(db, boot, after_id), pause.load(folders), updates.read(db),
+                     home_store.moved(db, boot))
 
 
 class Announcer:
@@ -170,7 +172,7 @@ class HomeSink:
         for camera in view.motions.over - view.motions.going_on - self._device.open:
             if camera in self._home.cameras:        # it began and ended between two looks
                 self._publisher.move(camera, True)
-        self._device.pauses, self._device.order = view.pauses, view.order
+        self._device.pauses, self._device.order, self._device.moved = view.pauses, view.order, view.moved
         self._device.open, self._last_id = view.motions.going_on, view.motions.last_id
         if self._session.up:
             self._publisher.publish(self._device)

@@ -18,6 +18,7 @@ from agent.mqtt.session import Session
 from agent.store.updates import UpdateOrder
 
 EXPIRY_S = 600              # a state that nobody repeats goes: the broker may die together with the device
+UNKNOWN = "None"            # by which Home Assistant has a sensor whose value nobody knows
 REFRESH_S = 300.0
 
 
@@ -30,6 +31,7 @@ class DeviceView:
     pauses: Pauses = field(default_factory=Pauses)
     open: frozenset[str] = frozenset()      # cameras with an event that goes on
     order: UpdateOrder | None = None              # the version that the ward wants here
+    moved: dict[str, str] = field(default_factory=dict)             # by camera: the word for what moved last
 
     def is_paused(self, camera: str, now: Instant) -> bool:
         """By a word that was said, which counts at once, or by the weekly hours, which only capture can tell."""
@@ -66,6 +68,7 @@ class StatePublisher:
             facts = device.facts.get(camera)
             self.move(camera, states.moves(device.open, camera, facts))
             self._switch(self._topics.recording(camera), states.records(facts))
+            self._publish(self._topics.moved(camera), device.moved.get(camera, UNKNOWN).encode(), TEXT)
             self._switch(self._topics.pause(camera), device.is_paused(camera, now))
             if device.report:
                 self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._language))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from agent.core.contract.home.topics import HomeTopics
 
 VI = {"motion": "chuyển động", "recording": "đang ghi", "problem": "sự cố", "pause": "tạm dừng", "snapshot": "ảnh",
-      "health": "Tình trạng", "temperature": "Nhiệt độ", "free": "Chỗ trống", "kept": "Số ngày lưu",
-      "update": "Phiên bản", "good": "Mọi thứ đều ổn"}
+      "moved": "vừa thấy", "health": "Tình trạng", "temperature": "Nhiệt độ", "free": "Chỗ trống",
+      "kept": "Số ngày lưu", "update": "Phiên bản", "good": "Mọi thứ đều ổn"}
 EN = {"motion": "motion", "recording": "recording", "problem": "problem", "pause": "paused", "snapshot": "picture",
-      "health": "Health", "temperature": "Temperature", "free": "Free space", "kept": "Days kept",
+      "moved": "seen last", "health": "Health", "temperature": "Temperature", "free": "Free space", "kept": "Days kept",
       "update": "Software", "good": "Everything is fine"}
 NAMES = {"vi": VI, "en": EN}
 
@@ -84,6 +84,7 @@ def _of_camera(topics: HomeTopics, camera: str, snapshots: bool) -> dict[str, Co
     parts: dict[str, Component] = {
         "motion": {"platform": "binary_sensor", "state_topic": topics.motion(camera), "device_class": "motion",
                    **ON_OFF},
+        "moved": {"platform": "sensor", "state_topic": topics.moved(camera), "icon": "mdi:motion-sensor"},
         "recording": {"platform": "binary_sensor", "state_topic": topics.recording(camera), "device_class": "running",
                       **ON_OFF},
         "problem": {"platform": "binary_sensor", "state_topic": problem, "device_class": "problem",

@@ -45,6 +45,10 @@ class HomeTopics:
         """ON while something moves; retained."""
         return f"{self.own.root}/live/{camera}/motion"
 
+    def moved(self, camera: str) -> str:
+        """The word for what moved last (core.household.labels); retained."""
+        return f"{self.own.root}/live/{camera}/moved"
+
     def recording(self, camera: str) -> str:
         """ON while a clip is written; retained."""
         return f"{self.own.root}/live/{camera}/recording"
@@ -76,8 +80,9 @@ class HomeTopics:
         name = topic.removeprefix(before).removesuffix(after)
         return name if topic == self.pause_set(name) and "/" not in name else None
 
-    def retained(self, cameras: list[str]) -> list[str]:
-        """All retained topics, in the order in which they must be emptied."""
-        each = (self.motion, self.recording, self.problem, self.pause)
-        return [self.config, self.status, self.health, self.update,
-                *(topic(camera) for camera in cameras for topic in each)]
+
+def retained(topics: HomeTopics, cameras: list[str]) -> list[str]:
+    """All retained topics of a device, in the order in which they must be emptied."""
+    each = (topics.motion, topics.moved, topics.recording, topics.problem, topics.pause)
+    return [topics.config, topics.status, topics.health, topics.update,
+            *(topic(camera) for camera in cameras for topic in each)]
