@@ -56,6 +56,11 @@ class Hierarchy:
         key = ec.generate_private_key(ec.SECP256R1())
         return self.write(dev, self.issuer.device(csr_of(key), dev, when or now()), key)
 
+    def account(self, name: str) -> tuple[Path, Path]:
+        """An account's chain and key in files."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return self.write(name, self.issuer.account(name, key.public_key(), now()), key)
+
     def server(self, *hosts: str) -> tuple[Path, Path]:
         """A server's chain and key in files."""
         key = ec.generate_private_key(ec.SECP256R1())

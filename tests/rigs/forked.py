@@ -10,12 +10,14 @@ import runpy
 import signal
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
 from tests.rigs.wait import HANG_S
+from tests.rigs.wan import enter
 
 FORKS = multiprocessing.get_context("forkserver")
 # Those without threads of their own: a fork would leave them behind.
@@ -38,7 +40,11 @@ class Forked:
         said = (str(out) if out else "", str(err))
         for path in filter(None, said):
             Path(path).touch()
-        self._process = FORKS.Process(target=_run, args=(*self.args[:1], self.args[1:], str(cwd), dict(env), said),
+        # The fork server stands in the network in which it was started, and its forks follow who asks for them.
+        network = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        weakref.finalize(self, os.close, network)
+        there = f"/proc/{os.getpid()}/fd/{network}"
+        self._process = FORKS.Process(target=_run, args=(main, self.args[1:], str(cwd), dict(env), said, there),
                                       daemon=True)
         self._process.start()
         self.pid = self._process.pid
@@ -81,7 +87,9 @@ def forked(main: str, arguments: Sequence[object], cwd: Path, env: Mapping[str, 
         return CompletedProcess(process.args, code, out.read_text(), err.read_text())
 
 
-def _run(main: str, words: list[str], cwd: str, env: dict[str, str], said: tuple[str, str]) -> None:
+def _run(main: str, words: list[str], cwd: str, env: dict[str, str], said: tuple[str, str], network: str) -> None:
+    if not os.path.samestat(os.stat(network), os.stat("/proc/self/ns/net")):
+        enter(os.open(network, os.O_RDONLY))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, path in enumerate(said, 1):
         if path:

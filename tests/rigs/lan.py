@@ -81,8 +81,8 @@ class Network:
 
     def start(self, *command: str, **more: Any) -> "subprocess.Popen[str]":
         """Start a command in it."""
-        return subprocess.Popen(["nsenter", "--target", str(self.pid), "--net", *command], text=True,
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(["nsenter", "--target", str(self.pid), "--net", *command], text=True, **pipes | more)
 
     def __enter__(self) -> "Network":
         return self

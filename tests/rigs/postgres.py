@@ -26,8 +26,9 @@ def missing() -> str:
 class Postgres:
     """Use as a context manager; `url` is its database."""
 
-    def __init__(self) -> None:
-        """Make the cluster."""
+    def __init__(self, flush: bool = False) -> None:
+        """Make the cluster; with `flush` a commit is on the disk, as at a city's."""
+        self._fsync = "on" if flush else "off"
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))         # a socket's path must be short
         self._user = USER if os.geteuid() == 0 else None
         if self._user:
@@ -37,7 +38,7 @@ class Postgres:
 
     def start(self) -> "Postgres":
         """Start the server; returns when it answers."""
-        options = f"-c listen_addresses= -c unix_socket_directories={self._folder} -c fsync=off"
+        options = f"-c listen_addresses= -c unix_socket_directories={self._folder} -c fsync={self._fsync}"
         self._run(CONTROL, "-D", self._folder / "data", "-l", self._folder / "log", "-o", options, "-w", "start")
         return self
 

@@ -50,10 +50,10 @@ def deaf_port() -> int:
     return deaf_port.socket.getsockname()[1]
 
 
-def accepts(port: int) -> bool:
-    """Whether somebody listens on this TCP port of 127.0.0.1."""
+def accepts(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody listens on this TCP port."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 class Stopwatch(threading.Thread):

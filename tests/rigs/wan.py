@@ -68,13 +68,13 @@ class Wan:
     @contextlib.contextmanager
     def ward(self) -> Iterator[None]:
         """This thread stands at the ward's end meanwhile; what it starts there stays there."""
-        with _standing_in(self._ward):
+        with standing_in(self._ward):
             yield
 
     @contextlib.contextmanager
     def device(self) -> Iterator[None]:
         """This thread stands at the device's end meanwhile."""
-        with _standing_in(self._device):
+        with standing_in(self._device):
             yield
 
     def become(self, line: Line) -> dict[str, dict[str, int]]:
@@ -85,20 +85,21 @@ class Wan:
 
 
 @contextlib.contextmanager
-def _standing_in(namespace: str) -> Iterator[None]:
+def standing_in(namespace: str) -> Iterator[None]:
+    """This thread stands in that network namespace (a file) meanwhile, and so does what it starts."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open(namespace, os.O_RDONLY)
     try:
-        _enter(there)
+        enter(there)
         yield
     finally:
-        _enter(home)
+        enter(home)
         os.close(home)
         os.close(there)
 
 
-def _enter(namespace: int) -> None:
-    """os.setns, which came with Python 3.12. Raises OSError."""
+def enter(namespace: int) -> None:
+    """Have this thread stand there. os.setns, which came with Python 3.12. Raises OSError."""
     if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 

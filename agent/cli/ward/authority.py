@@ -45,6 +45,18 @@ BackupFile = Annotated[Path | None, typer.Argument(metavar="FILE", show_default=
 Shelf = Annotated[Path | None, typer.Option(
     "--to", metavar="FOLDER", show_default=False, help="Write one named by the time into this folder, where the newest "
     "stay. Without it and without FILE: into [backup] folder of ward.toml, as a timer does each day.")]
+AccountNames = Annotated[list[str], typer.Argument(
+    metavar="NAME", show_default=False, help="What the broker is to call them: bridge-w07 and forward-w07, ingest-2.")]
+AccountFolder = Annotated[Path, typer.Option(
+    "--to", metavar="FOLDER", show_default=False, help="Where NAME.pem and NAME.key go.")]
+ServerHosts = Annotated[list[str] | None, typer.Option(
+    "--host", metavar="HOST", show_default=False,
+    help="They are servers, found by this name or address, such as the nodes of a cluster. Several times for several.")]
+CityWards = Annotated[list[str], typer.Argument(
+    metavar="WARD[=FILE]", show_default=False,
+    help="A ward with a broker of its own; or, with the FILE that lists their ids, one whose devices come to the "
+         "cluster.")]
+IngestsN = Annotated[int, typer.Option("--ingests", metavar="N", min=1, max=9, help="How many ingests the city has.")]
 Source = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A backup.")]
 
 
@@ -59,6 +71,19 @@ def init(name: Name = None, ward: WardName = None, host: Host = None, token: Tok
     """Make all that a ward has of its own (CAs, certificates, keys, settings) and start it. What is there stays."""
     become("authority.init", None, words=[f"--prefix={prefix}", *_words({
         "--name": name, "--ward": ward, "--host": host, "--token": token, "--passphrase-file": passphrase_file})])
+
+
+@app.command("account", rich_help_panel=panels.MAKE)
+def account(names: AccountNames, to: AccountFolder, host: ServerHosts = None, config: Config = WARD_CONFIG) -> None:
+    """Make a key and a certificate for one more program at the broker, such as a ward's bridge at its city's."""
+    hosts = [f"--host={each}" for each in host or ()]
+    become("authority.account", config, words=[f"--to={to.absolute()}", *hosts, "--", *names])
+
+
+@app.command("rights", rich_help_panel=panels.MAKE)
+def rights(wards: CityWards, ingests: IngestsN = 2) -> None:
+    """Print who may do what at a city's clustered broker, as RabbitMQ imports it."""
+    become("rights", None, words=[f"--ingests={ingests}", "--", *wards])
 
 
 @app.command("revoke", rich_help_panel=panels.DEVICES)

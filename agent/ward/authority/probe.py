@@ -22,8 +22,7 @@ from agent.ward.authority.issuer import DEVICE, Issuer
 from agent.ward.authority.places import OWN_ONLY, put
 
 LIVES = timedelta(minutes=5)
-ANSWER_S = 3.0
-KEEPALIVE_S = 3                 # and how long the handshake may take
+ANSWER_S = 3                    # also the keepalive, as long as which the handshake may take
 NAME = "probe+"                 # no topic has a "+": so it is no device at the broker
 REFUSED = 0x80                  # MQTT 5 reason codes from here on are refusals
 OUT_STATUS = 400                # nginx, for a certificate that does not count
@@ -66,8 +65,8 @@ def passes(issuer: Issuer, now: datetime) -> Iterator[Callable[[str], Pass]]:
 class BrokerDoor:
     """The way to the ward's broker."""
 
-    def __init__(self, host: str, port: int, ca: Path) -> None:
-        self._host, self._port, self._ca = host, port, ca
+    def __init__(self, host: str, port: int, ca: Path, answer_s: int = ANSWER_S) -> None:
+        self._host, self._port, self._ca, self._answer_s = host, port, ca, answer_s
 
     def verdict(self, shown: Pass) -> Verdict:
         """Whether it lets in who shows this certificate. Raises NoAnswer."""
@@ -83,16 +82,16 @@ class BrokerDoor:
         client = paho.Client(paho.CallbackAPIVersion.VERSION2, shown.name, protocol=paho.MQTTv5,
                              reconnect_on_failure=False)
         client.tls_set_context(_context(self._ca, shown))
-        client.connect_timeout = ANSWER_S
+        client.connect_timeout = self._answer_s
         try:
-            client.connect(self._host, self._port, keepalive=KEEPALIVE_S, clean_start=clean)
+            client.connect(self._host, self._port, keepalive=self._answer_s, clean_start=clean)
         except ssl.SSLCertVerificationError as error:
             raise NoAnswer(f"{self._host}:{self._port}: wrong certificate: {error.verify_message}") from error
         except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
             raise
         except OSError as error:
             raise NoAnswer(f"{self._host}:{self._port}: {error.strerror or error}") from error
-        drive(client, client.is_connected)
+        drive(client, client.is_connected, self._answer_s)
         try:
             yield client
         finally:
@@ -104,7 +103,7 @@ class BrokerDoor:
         with self.entered(shown, clean=True) as client:
             client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)
             client.publish(topic, b"", qos=1)
-            drive(client, lambda: codes)
+            drive(client, lambda: codes, self._answer_s)
         return codes[0] < REFUSED
 
     def hears(self, shown: Pass, topic: str, said_by: Pass | None = None) -> list[bytes]:
@@ -117,11 +116,11 @@ class BrokerDoor:
             client.on_subscribe = lambda *_: answered.append(1)
             client.on_message = lambda _c, _d, message: heard.append(message.payload)
             client.subscribe(topic, 1)
-            drive(client, lambda: answered)
+            drive(client, lambda: answered, self._answer_s)
             if said_by:
                 self.publishes(said_by, topic)
             client.subscribe(topic, 1)              # answered after whatever came before it
-            drive(client, lambda: len(answered) == 2)
+            drive(client, lambda: len(answered) == 2, self._answer_s)
         return heard
 
 
@@ -141,15 +140,15 @@ def status_at_door(host: str, port: int, ca: Path, shown: Pass | None, path: str
         connection.close()
 
 
-def drive(client: paho.Client, is_done: Callable[[], object]) -> None:
+def drive(client: paho.Client, is_done: Callable[[], object], answer_s: int = ANSWER_S) -> None:
     """Have the client read and write until it is done. Raises NoAnswer, and ConnectionResetError when it is thrown out.
     """
-    ends_s = time.monotonic() + ANSWER_S
+    ends_s = time.monotonic() + answer_s
     while not is_done():
         if (code := client.loop(0.05)) != paho.MQTT_ERR_SUCCESS:
             raise ConnectionResetError(paho.error_string(code))
         if time.monotonic() > ends_s:
-            raise NoAnswer(f"the broker did not answer within {ANSWER_S:.0f} s")
+            raise NoAnswer(f"the broker did not answer within {answer_s} s")
 
 
 def _context(ca: Path, shown: Pass | None) -> ssl.SSLContext:

@@ -1,5 +1,7 @@
 """A simulated device: session, waits and outbox follow a real one's rules; cameras and card are made up."""
+import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.core.contract import wire
@@ -12,7 +14,7 @@ from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.ward.simulate import payloads
 from agent.ward.simulate.outbox import Outbox
-from agent.ward.simulate.plan import HOST, WARD
+from agent.ward.simulate.plan import WARD
 from agent.ward.simulate.tally import DeviceTally
 
 KEEPALIVE_S, WILL_DELAY_S = 60, 30          # as a device's default settings and its link have them
@@ -34,10 +36,12 @@ class Papers:
 class SimulatedDevice:
     """A device in a loop, which calls `turn` when the device's socket has something, or after `wait_s`."""
 
-    def __init__(self, dev: str, papers: Papers, port: int, clock: Clock, waits: Waits, pace: OutboxPace,
-                 health_every_s: int, tally: DeviceTally) -> None:
-        """It connects at a random moment of the first `waits.start_s`."""
+    def __init__(self, dev: str, papers: Papers, hosts: Sequence[str], port: int, clock: Clock, waits: Waits,
+                 pace: OutboxPace, health_every_s: int, tally: DeviceTally) -> None:
+        """It connects at a random moment of the first `waits.start_s`, to one of the hosts."""
         self._papers, self._port, self._clock, self._tally = papers, port, clock, tally
+        first = random.randrange(len(hosts))
+        self._hosts = itertools.cycle((*hosts[first:], *hosts[:first]))
         self._topics = wire.Topics(WARD, dev)
         self._session = Session(self._connect, clock, Backoff(waits), random.random)
         self.reports = payloads.Reports(self._topics, clock, health_every_s)
@@ -98,8 +102,8 @@ class SimulatedDevice:
     def _connect(self) -> Connection:
         credentials = load(self._papers, self.dev)
         self._tally.dials_n += 1
-        return Connection(HOST, self._port, credentials, KEEPALIVE_S, self._topics, self.reports.will(), WILL_DELAY_S,
-                          confirm_later=True)
+        return Connection(next(self._hosts), self._port, credentials, KEEPALIVE_S, self._topics, self.reports.will(),
+                          WILL_DELAY_S, confirm_later=True)
 
     def _hear(self, told: Told) -> None:
         match told:

@@ -30,8 +30,9 @@ class Fleet:
         self._clock, self._pipe = SystemClock(read_state=lambda: "ntp"), pipe
         self._tally = DeviceTally()
         waits = replace(plan.waits, start_s=plan.start_s)
-        self._devices = [SimulatedDevice(each.stem, Papers(str(ca), str(each), str(each)), port, self._clock, waits,
-                                         plan.pace, plan.health_every_s, self._tally) for each in certificates]
+        self._devices = [SimulatedDevice(each.stem, Papers(str(ca), str(each), str(each)), plan.hosts, port,
+                                         self._clock, waits, plan.pace, plan.health_every_s, self._tally)
+                         for each in certificates]
         self._loop = Loop(self._clock, pipe.fileno())
         for device in self._devices:
             self._loop.add(device)

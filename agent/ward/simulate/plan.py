@@ -6,7 +6,7 @@ from agent.core.delivery.outbox import OutboxPace
 
 WARD = "w07"
 HOST = "127.0.0.1"
-START_PER_S = 200           # devices switched on in a second: a city comes over half a minute, as after an outage
+START_PER_S = 200.0         # devices switched on in a second: a city comes over half a minute, as after an outage
 
 
 class SimulationFault(Exception):
@@ -24,6 +24,8 @@ class CityPlan:
     processes_n: int = 2            # of the devices
     health_every_s: int = 30
     down_s: float = 10.0            # how long the broker is away
+    hosts: tuple[str, ...] = (HOST,)        # of the broker: after a connection each device tries the next one
+    start_per_s: float = START_PER_S
     waits: Waits = field(default_factory=Waits)
     pace: OutboxPace = field(default_factory=OutboxPace)
 
@@ -35,4 +37,4 @@ class CityPlan:
     @property
     def start_s(self) -> float:
         """The time until the last device has been switched on."""
-        return max(self.waits.start_s, self.devices_n / START_PER_S)
+        return max(self.waits.start_s, self.devices_n / self.start_per_s)
