@@ -1,4 +1,5 @@
 """Shared by all tests: a clock that is stepped by hand, and a store in a temporary folder."""
+import gc
 import logging
 import signal
 from collections.abc import Iterator
@@ -41,7 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before the tests are imported: their decorators ask the profile."""
+    """Before the tests are imported: their decorators ask the profile.
+
+    Thousands of tests and their modules stay to the end: the garbage collector is spared them, then and later.
+    """
+    gc.disable()
     for name in ("few", "thorough"):
         if config.getoption(name):
             hypothesis.settings.load_profile(name)
@@ -61,6 +66,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         room = item.path.parent.name
         return LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST)
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def _keep_first_and_last(config: pytest.Config, items: list[pytest.Item]) -> None:
