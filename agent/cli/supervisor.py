@@ -34,6 +34,7 @@ SILENT_AFTER_S = 30.0       # as the units' WatchdogSec,
 FIRST_WORD_S = 90.0         # which begins with the first word: until then systemd has as much patience as this
 TURN_S = 1.0
 LATE_S = 5.0                # a turn later than this: the machine was asleep, or too busy for us and maybe for the units
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "1"}      # as the units: glibc would keep memory apart for every thread
 END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
 
 _log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def _started(unit: Unit) -> subprocess.Popen[bytes]:
     group = None if unit.rights is None else unit.rights.gid
     groups = None if unit.rights is None else unit.rights.groups
     return subprocess.Popen(unit.command, user=user, group=group, extra_groups=groups, preexec_fn=_prepare,
-                            stdin=subprocess.DEVNULL)
+                            stdin=subprocess.DEVNULL, env={**os.environ, **FEW_ARENAS})
 
 
 def _prepare() -> None:

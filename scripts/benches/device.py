@@ -21,6 +21,7 @@ class Device:
     place: Path
     store: Path
     config: Path
+    port: int = 0               # of its page
 
     @property
     def clips(self) -> Path:
@@ -41,20 +42,24 @@ class Device:
 
     @contextlib.contextmanager
     def agent(self) -> Iterator[int]:
-        """All roles, under the supervisor whose process id this gives."""
+        """All roles as `taimat run` starts them, under the supervisor whose process id this gives."""
         with self.role("cli.run") as pid:
             yield pid
 
 
 def device(place: Path, cameras: str | Sequence[str], broker: Broker | None = None,
-           store: Path | None = None) -> Device:
-    """A fresh device, all defaults; `cameras` are the bodies of its [[camera]]s, `store` a store outside `place`."""
+           store: Path | None = None, certificates: Sequence[Path] = ()) -> Device:
+    """A fresh device, all defaults; `cameras` are the bodies of its [[camera]]s, `store` a store outside `place`.
+
+    `certificates` (the authority's, its own and the key) have it speak TLS with the broker.
+    """
     place.mkdir(parents=True, exist_ok=True)
-    made = Device(place, store or place / "store", place / "taimat.toml")
-    lines = ["[store]", f'folder = "{made.store}"', f'runtime = "{place / "run"}"', "[web]", f"port = {free_port()}"]
+    made = Device(place, store or place / "store", place / "taimat.toml", free_port())
+    lines = ["[store]", f'folder = "{made.store}"', f'runtime = "{place / "run"}"', "[web]", f"port = {made.port}"]
     if broker:
-        lines += ["[ward]", "enabled = true", 'host = "127.0.0.1"', f"port = {broker.port}", "tls = false",
-                  'delivery = "puback"']
+        lines += ["[ward]", "enabled = true", f"port = {broker.port}", 'delivery = "puback"']
+        lines += [f'{key} = "{path}"' for key, path in zip(("ca", "cert", "key"), certificates, strict=False)]
+        lines += [] if certificates else ['host = "127.0.0.1"', "tls = false"]
     bodies = [cameras] if isinstance(cameras, str) else cameras
     for number, body in enumerate(bodies, 1):
         lines += ["[[camera]]", f'name = "gate-{number}"', body]

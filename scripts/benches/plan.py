@@ -10,6 +10,7 @@ class Plan:
     quick: bool = False
     rounds_n: int | None = None
     seconds: int | None = None
+    brief: bool = False         # one of the set that the documents quote, which is to end within half an hour
 
     def rounds(self, usual_n: int, quick_n: int = 1) -> int:
         """How many rounds, or events."""

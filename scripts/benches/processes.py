@@ -90,10 +90,10 @@ def own_cpu_s(pid: int) -> float:
     return time.clock_gettime(clock.value)
 
 
-def wakeups_n(pid: int) -> int:
-    """How often the tree's living threads went to sleep by themselves."""
+def wakeups_n(pid: int, alone: bool = False) -> int:
+    """How often the living threads of the tree, or of this process `alone`, went to sleep by themselves."""
     total = 0
-    for each in tree(pid):
+    for each in [pid] if alone else tree(pid):
         for status in Path(f"/proc/{each}/task").glob("*/status"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read_text(), re.M)[1])

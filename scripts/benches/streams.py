@@ -28,11 +28,14 @@ MAKE_S = 900
 
 
 @contextlib.contextmanager
-def camera(scene: str, with_sub: bool = True, kbps: int = MAIN[4]) -> Iterator[RtspCamera]:
+def camera(scene: str, with_sub: bool = True, kbps: int = MAIN[4], h265: bool = False) -> Iterator[RtspCamera]:
     """A camera that shows `scene`: "yard", "quiet", "visits" or "rare". Its films are made once and kept in the cache.
+
+    `h265` is for the main stream of the yard.
     """
     make = {"yard": _yard, "quiet": _quiet, "visits": visits, "rare": _rare}[scene]
-    with RtspCamera(make(*MAIN[:4], kbps), make(*SUB) if with_sub else None) as server:
+    main = footage.clip(*MAIN[:4], kbps, "h265") if h265 else make(*MAIN[:4], kbps)
+    with RtspCamera(main, make(*SUB) if with_sub else None) as server:
         yield server
 
 

@@ -34,6 +34,7 @@ class Verdict:
     limit: float
     unit: str
     measured: float
+    doubt: str = ""             # why nobody can judge
 
     @property
     def met(self) -> bool:
@@ -43,12 +44,32 @@ class Verdict:
     def text(self) -> str:
         """One line."""
         target = f"target: {self.what} <= {self.limit:g} {self.unit}".rstrip()
-        return f"{target}: {self.measured:.3g}, {'met' if self.met else 'MISSED'}"
+        return f"{target}: {self.measured:.3g}, {self.word}"
+
+    @property
+    def word(self) -> str:
+        """The judgement, or why there is none."""
+        if self.doubt:
+            return f"NOT JUDGED: {self.doubt}"
+        return "met" if self.met else "MISSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a table's picture; `derived` from others by a straight line, and not measured."""
+
+    name: str
+    value: float
+    series: str = ""
+    derived: bool = False
 
 
 @dataclass(slots=True)
 class Table:
-    """One table with its targets. Cells are text already; `figures` are the numbers behind them, for JSON."""
+    """One table with its targets. Cells are text already; `figures` are the numbers behind them, for JSON.
+
+    `bars` make its picture, in the unit of `scale`.
+    """
 
     title: str
     head: Sequence[str]
@@ -56,6 +77,8 @@ class Table:
     verdicts: list[Verdict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    bars: list[Bar] = field(default_factory=list)
+    scale: str = ""
 
     def text(self) -> str:
         """As it is printed: the first column left, the others right."""
@@ -66,5 +89,5 @@ class Table:
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        targets = [{**asdict(verdict), "met": verdict.met} for verdict in self.verdicts]
+        targets = [{**asdict(verdict), "met": verdict.met and not verdict.doubt} for verdict in self.verdicts]
         return {"title": self.title, "figures": self.figures, "targets": targets, "notes": self.notes}

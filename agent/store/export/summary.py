@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.claim import STILL_RECORDED, Claim, ClipTold, GapTold
 from agent.store.export.errors import BRIEF_MS
+
+if TYPE_CHECKING:
+    import jinja2
 
 LANGUAGES = ("vi", "en")
 HERE = Path(__file__).parent
@@ -45,7 +47,8 @@ def _words() -> Mapping[str, Mapping[str, str]]:
 
 
 @functools.cache
-def _template() -> jinja2.Template:
+def _template() -> "jinja2.Template":
+    import jinja2  # exports are rare, and the keeper would carry it in memory for good
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
     env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes, "missing": _missing,
