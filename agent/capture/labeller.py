@@ -112,14 +112,14 @@ class Labeller:
                  for look in task.looks if look.info is not None]
         question = encode(LabelQuestion(looks=looks))
         try:
-            answer = _at_the_door(self._door, question) if self._door.exists() else _beside(question)
+            answer = ask_at(self._door, question) if self._door.exists() else _beside(question)
             return answer_of(answer).label
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
             _log.warning("no word for an event: %s", error)
             return None
 
 
-def _at_the_door(door: Path, question: bytes) -> bytes:
+def ask_at(door: Path, question: bytes) -> bytes:
     """Ask a process that systemd starts. Raises OSError."""
     with socket.socket(socket.AF_UNIX) as asker:
         asker.settimeout(PATIENCE_S)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.packaging import board, recorder, ward, wheels
+from scripts.packaging import board, recorder, ward, weights, wheels
 from scripts.packaging.deb import Package, deb
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ class Recipe:
     is_fast: bool = False
 
     def recorder(self, architecture: str) -> dict[str, bytes]:
-        """The recorder's package and, with a signer, the light release; by file name. Raises NoWheel."""
-        package = recorder.build(self.source, architecture, wheels.fetched(architecture), self.version, self.moment_s,
-                                 self.signer)
+        """The recorder's package and, with a signer, the light release; by file name. Raises NoWheel and NoWeights."""
+        package = recorder.build(self.source, architecture, wheels.fetched(architecture), weights.fetched(),
+                                 self.version, self.moment_s, self.signer)
         made = {package.file: deb(package, self.moment_s, self.is_fast)}
         if self.signer:
             made[f"{package.file.removesuffix('.deb')}.update"] = recorder.light(package, self.moment_s, self.is_fast)

@@ -45,10 +45,13 @@ versions come by apt or by the recorder's own signed updates, are tried, and tak
 """
 
 
-def build(source: Path, architecture: str, wheels: Iterable[Path], version: str, moment_s: int,
+def build(source: Path, architecture: str, wheels: Iterable[Path], weights: Path, version: str, moment_s: int,
           signer: "Signer | None" = None) -> Package:
-    """The package of the checkout `source`. Without a signer it is fine for apt, and no device's updater takes it."""
-    trees = {"agent": dict(code(source)), "libraries": dict(libraries(wheels))}
+    """The package of the checkout `source`, with the folder `weights` (packaging.weights) among its libraries.
+
+    Without a signer it is fine for apt, and no device's updater takes it.
+    """
+    trees = {"agent": dict(code(source)), "libraries": {**dict(libraries(wheels)), **dict(beneath(weights))}}
     told = release(source, trees, architecture, version, signer.keys if signer else {})
     files = {f"{HOME}/{TOLD_FILE}": Entry(told),
              **{f"{HOME}/{tree}/{path}": Entry(data) for tree, found in trees.items() for path, data in found.items()},
@@ -101,6 +104,13 @@ def libraries(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
         with zipfile.ZipFile(wheel) as packed:
             names = {info.filename for info in packed.infolist() if not info.is_dir()}
             yield from ((name, packed.read(name)) for name in sorted(names) if _is_read(name, names))
+
+
+def beneath(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file below `folder`, by its path there."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(folder)), path.read_bytes()
 
 
 def _is_read(name: str, names: set[str]) -> bool:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from agent.host.weights import FILE, FOLDER
-from scripts.packaging.wheels import cache
+from scripts.packaging.wheels import NoWheel, cache
 
 PACKAGE = "@mediapipe/objectron@0.4.1675468480"
 ASSETS, TABLE = "package/objectron_solution_packed_assets.data", "package/objectron_solution_packed_assets_loader.js"
@@ -20,7 +20,7 @@ NAME = "object_detection_ssd_mobilenetv2_oidv4_fp16.tflite"
 SHA256 = "d0a5255bf8c4f5a0bc4240741a76c41d5e939f7655078f945f50ab53a9375da6"
 
 
-class NoWeights(Exception):
+class NoWeights(NoWheel):
     """The weights can't be had; the text says why."""
 
 

@@ -16,10 +16,14 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from agent.capture.labeller import PROGRAM
+from agent.core.contract.label_question import LabelQuestion, ShownLook, answer_of, encode
+from agent.core.media.model import Box
 from agent.core.release import SIGNATURE, TOLD, Release, message, tree_digest
 from agent.host.command_key import load, verifies
 from scripts.packaging import archive, recorder, repository, wheels
 from scripts.packaging.deb import deb
+from tests.rigs.h264 import movie
 from tests.rigs.packaged import MACHINE, MOMENT_S, REPO, Packaged, packaged
 from tests.rigs.wait import HANG_S
 
@@ -130,6 +134,21 @@ assert cv2.imencode(".jpg", small)[0]
     done = subprocess.run([DEBIAN, "-P", "-B", "-c", code, tmp_path / "film.mp4"], capture_output=True, text=True,
                           env={"PYTHONPATH": str(laid / HOME / "libraries")}, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not os.access(DEBIAN, os.X_OK), reason="no /usr/bin/python3")
+def test_an_event_is_named_by_what_the_package_brings(laid: Path):
+    """Under Debian's own Python, numpy and msgspec, as its unit does it."""
+    ready = subprocess.run([DEBIAN, "-c", "import numpy, msgspec"], capture_output=True)
+    if ready.returncode:
+        pytest.skip("no python3-numpy and python3-msgspec of Debian")
+    info, packets = movie()
+    look = ShownLook(info=info, packets=list(packets[:3]), box=Box(0.3, 0.3, 0.2, 0.4))
+    done = subprocess.run([DEBIAN, "-P", "-B", "-m", PROGRAM], input=encode(LabelQuestion(looks=[look])),
+                          capture_output=True, env={"PYTHONPATH": f"{laid / HOME}:{laid / HOME / 'libraries'}"},
+                          timeout=HANG_S)
+    assert done.returncode == 0, done.stderr.decode()
+    assert answer_of(done.stdout).label.word == "nothing"
 
 
 def test_every_library_has_its_licence_told_and_no_licence_is_told_of_none(laid: Path):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.packaging import maker, recorder, signer, wheels
+from scripts.packaging import maker, recorder, signer, weights, wheels
 
 REPO = Path(__file__).resolve().parents[2]
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
@@ -90,7 +90,8 @@ def _make(folder: Path, version: str, machine: str, edit: Edit | None, key: Path
 
 
 def _light(recipe: maker.Recipe, machine: str) -> dict[str, bytes]:
-    package = recorder.build(recipe.source, machine, wheels.fetched(machine), recipe.version, MOMENT_S, recipe.signer)
+    package = recorder.build(recipe.source, machine, wheels.fetched(machine), weights.fetched(), recipe.version,
+                             MOMENT_S, recipe.signer)
     return {f"{package.file.removesuffix('.deb')}.update": recorder.light(package, MOMENT_S, recipe.is_fast)}
 
 

@@ -15,13 +15,15 @@ from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.health.texts import EN
+from agent.core.label_pace import FREE_MIN_B
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
 from agent.host.board import read as read_board
 from agent.host.command_key import PublicKeyProblem, in_force
-from agent.host.probes import files, soc
+from agent.host.probes import files, load, soc
 from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders, key_file
+from agent.host.weights import weights
 
 UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
 HOT_C = 80.0                # the firmware slows a Pi down from here
@@ -92,6 +94,16 @@ def _systemd_feeds() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return "active" if said.stdout.strip() not in ("", "0", "off", "infinity") else "inactive"
+
+
+def labels() -> CheckVerdict:
+    """Whether events get a word for what they were. All else works without."""
+    free_b, _ = load.memory_b(Path("/"))
+    if weights() is None:
+        return skipped("events get no word for what they were: no weights are here")
+    if free_b is not None and free_b < FREE_MIN_B:
+        return skipped(f"events get no word for what they were: that takes {size(FREE_MIN_B)} of free memory")
+    return ok("events get a word for what they were: person, vehicle, animal, other or nothing")
 
 
 def encoder(cameras: Sequence[Camera]) -> CheckVerdict:

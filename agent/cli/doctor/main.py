@@ -52,6 +52,7 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         Check("memory limits", machine.memory_limits),
         Check("watchdog", machine.watchdog),
         Check("encoder", partial(machine.encoder, cameras)),
+        Check("labels", machine.labels),
         Check("other Taimat", partial(machine.others, store, config)),
         Check("permissions", partial(rights.examine, settings, config)),
         Check("runtime folder", partial(card.runtime, runtime)),

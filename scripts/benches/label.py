@@ -1,0 +1,181 @@
+"""Events of labelled clips, named: how many people and vehicles rightly, how many false events, and what it costs.
+
+    scripts/bench label (--clips DIR | --made)
+
+DIR holds clips/NAME.mp4 and gt/NAME.json, as for the motion bench; --made makes such clips first. The recorder's own
+detector, zones and event machine make the events at 5 pictures a second; a false event is a blob of cv2's MOG2 where
+nothing real moves within 3 s. The cost is that of the real process on real footage, from its start to its end.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from agent.cameras.demux import Packets
+from agent.capture.labeller import PROGRAM
+from agent.config.motion import as_set, machine
+from agent.config.settings import Camera
+from agent.core.contract.label_question import LabelQuestion, ShownLook, encode
+from agent.core.household.labels import EventWord
+from agent.core.media.model import Box, Luma, Packet
+from agent.core.vision.best_looks import BestLooks, RatedLook
+from agent.core.vision.event import EventOrder
+from agent.core.vision.label import CutOut, cut_out, word_for
+from agent.core.vision.motion.sharpness import worth
+from agent.footage.event_label import scores
+from scripts.packaging import weights
+from tests.rigs import footage
+from tests.rigs.worlds import worlds
+
+CAMERA = Camera(name="yard", source="rtsp://yard")
+FPS, WIDE = 5, 320
+QUIET_S, BLOB_MIN_PX, FALSE_S = 3.0, 40, 8.0
+# What is in a clip beside people. A rider is right by either word.
+VEHICLES = ("car", "motorbike", "lane", "kerb", "alley_losses", "yard_laundry")
+OTHERS = {"tree", "intel_bottle"}       # a hand
+
+
+@dataclass
+class Seen:
+    """The best looks at one event, cut out."""
+
+    clip: str
+    began_s: float
+    looks: BestLooks[CutOut] = field(default_factory=BestLooks)
+
+    def add(self, picture: np.ndarray, luma: Luma, box: Box) -> None:
+        """Keep this look if it is among the best."""
+        least = self.looks.least(luma.mono_s)
+        if (this_worth := worth(luma.y, box, least)) > least:
+            part = cut_out(picture, box)
+            self.looks.add(RatedLook(this_worth, luma.mono_s, CutOut(part.picture.copy(), part.edges)))
+
+
+def pictures(path: Path, fps: float) -> Iterator[tuple[int, np.ndarray, Luma]]:
+    """The clip's pictures at the detector's rate: number, BGR, luma."""
+    video, number, due_s = cv2.VideoCapture(str(path)), -1, 0.0
+    while video.grab():
+        number += 1
+        at_s = number / fps
+        if at_s + 1e-6 < due_s:
+            continue
+        due_s += 1 / FPS
+        picture = video.retrieve()[1]
+        tall = round(picture.shape[0] * WIDE / picture.shape[1] / 8) * 8
+        y = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (WIDE, tall), interpolation=cv2.INTER_AREA)
+        yield number, picture, Luma(y, at_s)
+
+
+def events(path: Path, fps: float) -> Iterator[Seen]:
+    """The recorder's events, with their looks."""
+    settings, now = as_set(CAMERA), machine(CAMERA)
+    detector, zones, seen, before = settings.detector(), settings.counting(), None, ()
+    for _, picture, luma in pictures(path, fps):
+        counted = zones.step(detector.step(luma), luma.mono_s)
+        now, order = now.step(bool(counted.objects), luma.mono_s)
+        if seen is not None and order in (EventOrder.CLOSE, EventOrder.TURN):
+            yield seen
+            seen = None
+        if order in (EventOrder.OPEN, EventOrder.TURN):
+            seen = Seen(path.stem, luma.mono_s)
+        if seen is not None and counted.objects and counted.objects != before:
+            seen.add(picture, luma, counted.objects[0].box)
+        before = counted.objects
+    if seen is not None:
+        yield seen
+
+
+def false_events(path: Path, truth: dict) -> Iterator[Seen]:
+    """What MOG2 takes for motion where nothing real moves."""
+    background, kernel, away_n = cv2.createBackgroundSubtractorMOG2(), np.ones((3, 3), np.uint8), QUIET_S * truth["fps"]
+    seen: Seen | None = None
+    for number, picture, luma in pictures(path, truth["fps"]):
+        mask = cv2.morphologyEx((background.apply(luma.y) == 255).astype(np.uint8), cv2.MORPH_OPEN, kernel)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+        x, y, w, h, area = max(stats[1:].tolist(), key=lambda each: each[2] * each[3], default=[0] * 5)
+        near = truth["labels"][max(0, number - int(away_n)):number + int(away_n) + 1]
+        if area < BLOB_MIN_PX or luma.mono_s < QUIET_S or any(near):
+            continue
+        if seen is None or luma.mono_s - seen.began_s > FALSE_S:
+            if seen is not None:
+                yield seen
+            seen = Seen(path.stem, luma.mono_s)
+        high, wide = luma.y.shape
+        seen.add(picture, luma, Box(x / wide, y / high, w / wide, h / high))
+    if seen is not None:
+        yield seen
+
+
+def named(file: Path, seen: Seen) -> EventWord | None:
+    """The word for it."""
+    parts = [look.what for look in seen.looks.looks]
+    return word_for(list(scores(file, parts))) if parts else None
+
+
+def is_true(seen: Seen, truth: dict) -> bool:
+    """Whether something real moves in the event's looks."""
+    frames = [round(look.mono_s * truth["fps"]) for look in seen.looks.looks]
+    return any(truth["labels"][min(frame, len(truth["labels"]) - 1)] for frame in frames)
+
+
+def expected(clip: str) -> Sequence[str]:
+    """The words that are right for what moves in a clip."""
+    return ("person", "vehicle") if any(each in clip for each in VEHICLES) else ("person",)
+
+
+def cost(file: Path) -> tuple[float, float]:
+    """CPU milliseconds and memory (MB) of the process that names one event of 1080p by three looks."""
+    with av.open(str(footage.clip(1920, 1080, 15, 30, 2000))) as film:
+        demuxed = Packets(film.streams.video[0])
+        found = [item for packet in film.demux(video=0) if packet.size for item in demuxed.convert(packet)]
+    packets = [item for item in found if isinstance(item, Packet)]
+    keys = [n for n, packet in enumerate(packets) if packet.key][1:4]
+    looks = [ShownLook(info=demuxed.info, packets=packets[n:n + 15], box=Box(0.4, 0.3, 0.1, 0.3)) for n in keys]
+    path = os.pathsep.join((str(file.parents[1]), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")))
+    process = subprocess.Popen([sys.executable, "-P", "-m", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env={**os.environ, "PYTHONPATH": path})
+    process.stdin.write(encode(LabelQuestion(looks=looks)))
+    process.stdin.close()
+    process.stdout.read()
+    _, _, used = os.wait4(process.pid, 0)
+    return 1000 * (used.ru_utime + used.ru_stime), used.ru_maxrss / 1000
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(prog="bench label", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--clips", type=Path, metavar="DIR")
+    which.add_argument("--made", action="store_true")
+    options = parser.parse_args(argv)
+    folder = worlds() if options.made else options.clips
+    file = next(weights.fetched().rglob("*.tflite"))
+    cv2.setNumThreads(1)
+    right, false, all_n = 0, Counter[str](), 0
+    for path in sorted((folder / "gt").glob("*.json")):
+        truth, clip = json.loads(path.read_text()), folder / "clips" / f"{path.stem}.mp4"
+        for seen in events(clip, truth["fps"]):
+            word = named(file, seen)
+            if word is None or path.stem in OTHERS or not is_true(seen, truth):
+                continue
+            all_n += 1
+            right += word.word in expected(path.stem)
+            print(f"{path.stem:32} {seen.began_s:6.1f} s  {word.word:8} {word.score:.2f}", flush=True)
+        for seen in false_events(clip, truth):
+            if word := named(file, seen):
+                false[word.word] += 1
+    cpu_ms, memory_mb = cost(file)
+    print(f"\npeople, vehicles and animals: {all_n} events, {right} named person or vehicle as they should be")
+    print(f"false events: {false.total()}, named " + ", ".join(f"{word} {n}" for word, n in false.most_common()))
+    print(f"one event of 1080p, three looks of 15 packets: {cpu_ms:.0f} ms of CPU, {memory_mb:.0f} MB")
+    return 0
