@@ -40,7 +40,7 @@ ROLES = (KEEPER, WEB, NETWORK)
 ISSUE, ENROL = "/run/issue.d/taimat.issue", "enrol-taimat.service"
 TITLE = "Cổng trước"
 WITHIN_S = 5.0              # from the household's word to the camera's process
-APT_S = 300.0
+APT_S = 480.0                # only a hang reaches it
 
 
 class Image:
