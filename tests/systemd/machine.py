@@ -67,6 +67,11 @@ class Machine:
         self._console = folder / "console.log"
         self._nspawn: subprocess.Popen[bytes] | None = None
 
+    @property
+    def name(self) -> str:
+        """What systemd-nspawn calls it; two of one name can't run at the same time."""
+        return f"taimat-{os.getpid()}-{self._folder.name}"
+
     def _lay(self, below: Path | str, at: Path) -> None:
         """Mount the folder(s) `below` at `at`; changes go to a folder of this boot. Raises NoMachine."""
         layer = Path(tempfile.mkdtemp(prefix="layer-", dir=self._folder))
@@ -142,8 +147,7 @@ class Machine:
         with self._console.open("wb") as log:
             self._nspawn = subprocess.Popen(
                 ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
-                 "--system-call-filter=bpf", f"--machine=taimat-{os.getpid()}-{self._folder.name}",
-                 "-D", self.root, "-b"],
+                 "--system-call-filter=bpf", f"--machine={self.name}", "-D", self.root, "-b"],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_up, f"boot, see {self._console}")

@@ -53,8 +53,8 @@ class Image:
         """What a command says to both outputs, without nspawn's own words. Nobody is there to answer a question."""
         done = subprocess.run(
             ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off",
-             "--pipe", "-D", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-             "sh", "-c", 'exec "$@" 2>&1', "-", *command],
+             "--pipe", f"--machine={self.machine.name}", "-D", self.root, "env", "-i",
+             "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "sh", "-c", 'exec "$@" 2>&1', "-", *command],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=APT_S)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
