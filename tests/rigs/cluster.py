@@ -118,12 +118,10 @@ class Cluster:
     """A context manager: the nodes are one cluster, and know the rights."""
 
     def __init__(self, folder: Path, authority: Hierarchy, rights: dict[str, Any], nodes_n: int = 3,
-                 name: str = "localhost", session_s: int = 604_800) -> None:
-        """`rights` are definitions, of `agent.ward.rights`; `name` is one for all nodes, in their certificates;
-        `session_s` is as long as the broker keeps something for who is away.
-        """
+                 session_s: int = 604_800) -> None:
+        """`rights` are definitions, of `agent.ward.rights`; so long the broker keeps something for who is away."""
         self._folder, self._authority, self._rights, self._nodes_n = folder, authority, rights, nodes_n
-        self._name, self._session_s = name, session_s
+        self._session_s = session_s
         self._ends, self.nodes = contextlib.ExitStack(), list[Node]()
 
     def __enter__(self) -> "Cluster":
@@ -188,7 +186,7 @@ class Cluster:
     def _prepared(self, address: str) -> Path:
         folder = self._folder / address
         folder.mkdir()
-        cert, key = self._authority.server(self._name, *ADDRESSES)
+        cert, key = self._authority.server(*ADDRESSES)
         places = {"ca.pem": self._authority.ca, "broker.pem": cert, "broker.key": key, "crl": self.crl}
         (folder / "advanced.config").write_text(swapped(
             "rabbitmq.config", {f'"/etc/rabbitmq/taimat/{name}"': f'"{path}"' for name, path in places.items()}))
