@@ -1,8 +1,9 @@
 """Motion on labelled clips: our detector beside OpenCV's MOG2 and KNN in one run, with CPU time.
 
-    scripts/bench motion (--clips DIR | --made) [--fps 10 5] [--per-clip] [--gate]
+    scripts/bench motion (--clips DIR | --made [tuning]) [--fps 10 5] [--per-clip] [--gate]
 
-DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds). Pictures are decoded,
+DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds): those on which the
+detector is judged, or those on which it was tuned. Pictures are decoded,
 stretched to full range and taken in turns as the recorder does, and our detector is a default camera's. The peers get
 the same pictures, shrunk to a width of 320; their mask is opened, and blobs of 40 pixels or more are motion. They also
 get a row each in which motion counts only from the eighth picture in a row on, which spares them most of the weather.
@@ -30,7 +31,7 @@ from agent.footage.film import Film
 from scripts.benches.floors import DEVELOPMENT, MADE, shortfalls
 from scripts.benches.plan import tell
 from scripts.benches.score import Report, Score, score_clip, total
-from tests.rigs.worlds import worlds
+from tests.rigs.worlds import JUDGED, TUNING, worlds
 
 CAMERA = Camera(name="yard", source="rtsp://yard")
 PEERS_PX = 320
@@ -212,7 +213,8 @@ def asked(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench motion", description=__doc__.splitlines()[0])
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--clips", type=Path, metavar="DIR", help="folder with clips/ and gt/")
-    where.add_argument("--made", action="store_true", help="clips made out of opencv-doc and seeds (minutes, once)")
+    where.add_argument("--made", nargs="?", const="judged", choices=("judged", "tuning"),
+                       help="clips made out of opencv-doc and seeds (minutes, once)")
     parser.add_argument("--fps", type=float, nargs="+", default=[10.0, 5.0], help="pictures a second to analyse")
     parser.add_argument("--per-clip", action="store_true", help="also print each clip")
     parser.add_argument("--gate", action="store_true", help="our detector only; 1 if it falls below its floors")
@@ -222,8 +224,9 @@ def asked(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Run the bench; 1 if a gate is wanted and something fell below its floor, 2 if there are no labelled clips."""
     wanted = asked(argv)
+    names = {"judged": JUDGED, "tuning": TUNING, None: None}[wanted.made]
     try:
-        folder = worlds(tell=lambda name: tell(f"motion: making {name}")) if wanted.made else wanted.clips
+        folder = worlds(names, lambda name: tell(f"motion: making {name}")) if wanted.made else wanted.clips
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
@@ -231,7 +234,7 @@ def main(argv: list[str]) -> int:
         print(f"{folder}: needs gt/*.json and clips/*.mp4", file=sys.stderr)
         return 2
     cv2.setNumThreads(1)
-    found = measure(folder, wanted.fps, ("taimat",) if wanted.gate else tuple(DETECTORS))
+    found = measure(folder, wanted.fps, ("taimat",) if wanted.gate else tuple(DETECTORS), names)
     for fps, rows in found.items():
         show(fps, rows, wanted.per_clip)
     if not wanted.gate:

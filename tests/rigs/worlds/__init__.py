@@ -7,7 +7,7 @@ A world is a place (`places`), who moves through it (`actors` on `ways`), and wh
 `light`, `bugs`, `camera`, `losses`). `world` films it and knows when something real moves; `folder` keeps the clips.
 They have other scenes than any set that the detector was tuned on, and no colour.
 """
-from tests.rigs.worlds.catalogue import PEEK, WORLDS
+from tests.rigs.worlds.catalogue import JUDGED, PEEK, TUNING, WORLDS
 from tests.rigs.worlds.folder import worlds
 
-__all__ = ["PEEK", "WORLDS", "worlds"]
+__all__ = ["JUDGED", "PEEK", "TUNING", "WORLDS", "worlds"]

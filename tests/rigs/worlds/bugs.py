@@ -85,6 +85,16 @@ def near_insects(stage: Stage, a_minute: float = 25, level: float = 90, seconds:
     return _flying(stage, flights, soft=0.45)
 
 
+def lens_moths(stage: Stage, a_minute: float = 20, level: float = 160, seconds: float = 60) -> Paint:
+    """Lit by the camera's own lamp: a crisp streak in a wide halo of a few grey levels."""
+    u = stage.rng.uniform
+    flights = _flights(stage, seconds, a_minute,
+                       lambda: (u(0.3, 1.6), u(80, 350), u(0.3, 1.2), u(1.2, 3.0), level * u(0.6, 1.3)))
+    halo = _flying(stage, [flight._replace(radius_px=5 * flight.radius_px, level=5.0) for flight in flights], soft=0.5)
+    streak = _flying(stage, flights, soft=0.2)
+    return lambda picture, t_s: streak(halo(picture, t_s), t_s)
+
+
 def slow_insects(stage: Stage, a_minute: float = 8, level: float = 70, seconds: float = 60) -> Paint:
     """Near and slow: soft discs that hover and drift for seconds."""
     u = stage.rng.uniform

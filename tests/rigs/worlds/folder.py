@@ -13,9 +13,10 @@ import numpy as np
 
 from tests.rigs import footage
 from tests.rigs.worlds.catalogue import WORLDS
-from tests.rigs.worlds.world import FPS, Shown, World, shown
+from tests.rigs.worlds.world import FPS, World, shown
 
 GOP_S = 2                   # a cheap camera's; each keyframe is a small jolt
+LIMITED = np.rint(16 + np.arange(256) * (219 / 255)).astype(np.uint8)       # grey level -> that in limited range
 CACHE = Path.home() / ".cache" / "taimat"
 
 
@@ -76,9 +77,11 @@ def _filmed(world: World, target: Path) -> dict:
     labels, boxes = [], []
     with av.open(str(target), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = wide, tall, "yuv420p"
+        pixels = "yuvj420p" if world.full_range else "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = wide, tall, pixels
         for number, one in enumerate(shown(world)):
-            frame = av.VideoFrame.from_ndarray(_yuv(one, tall), "yuv420p")
+            luma = one.picture[:tall] if world.full_range else LIMITED[one.picture[:tall]]
+            frame = av.VideoFrame.from_ndarray(_yuv(luma), pixels)
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(stream.encode(frame))
             labels.append(one.label)
@@ -88,7 +91,6 @@ def _filmed(world: World, target: Path) -> dict:
             "kind": "made", "source": "opencv-doc (Apache-2.0), drawn figures", "tags": world.tags.split()}
 
 
-def _yuv(one: Shown, tall: int) -> np.ndarray:
+def _yuv(luma: np.ndarray) -> np.ndarray:
     """Without colour, of which motion sees nothing."""
-    luma = one.picture[:tall]
-    return np.vstack([luma, np.full((tall // 2, luma.shape[1]), 128, np.uint8)])
+    return np.vstack([luma, np.full((luma.shape[0] // 2, luma.shape[1]), 128, np.uint8)])

@@ -187,6 +187,48 @@ def counter(width: int) -> Place:
     return Place(cv2.GaussianBlur(picture, (0, 0), 0.7), far=(0.7, 0.48), near=(1.0, 0.8))
 
 
+def street(width: int) -> Place:
+    """A street from a balcony: house fronts, both pavements, the road between them, a dashed line."""
+    picture, rng, fill = _drawn(16, width)
+    fill(rectangle(0, 0, 1, 0.36), 140, 6)
+    for left in np.linspace(0.02, 0.9, 9):
+        fill(rectangle(left, 0.08, left + 0.06, 0.26), float(rng.uniform(50, 190)), 6)
+    fill(rectangle(0, 0.36, 1, 0.46), 150, 5, 2)
+    fill(rectangle(0, 0.46, 1, 0.9), 95, 5, 2)
+    for left in np.linspace(0, 0.92, 8):
+        fill(rectangle(left, 0.64, left + 0.06, 0.655), 190, 2)
+    fill(rectangle(0, 0.9, 1, 1), 145, 6, 2)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.6), far=(0.46, 0.1), near=(0.9, 0.24))
+
+
+def junction(width: int) -> Place:
+    """Where a side road, towards the camera, leaves a main one; a wall, a hedge, a crossing."""
+    picture, _, fill = _drawn(17, width)
+    fill(rectangle(0, 0, 1, 0.42), 165, 8)
+    fill(rectangle(0.55, 0.1, 0.8, 0.4), 75, 8)
+    fill(rectangle(0, 0.42, 1, 1), 125, 9, 2)
+    fill(rectangle(0, 0.45, 1, 0.66), 80, 5, 2)
+    fill(((0.36, 0.62), (0.62, 0.62), (1.0, 1.0), (0.42, 1.0)), 85, 5, 2)
+    for left in np.linspace(0.38, 0.58, 5):
+        fill(((left, 0.64), (left + 0.02, 0.64), (left + 0.05, 0.72), (left + 0.02, 0.72)), 205, 2)
+    hedge = rectangle(0, 0.66, 0.3, 0.84)
+    fill(hedge, 60, 22, 2)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.6), far=(0.45, 0.1), near=(1.0, 0.36),
+                 leaves=area(picture.shape, hedge))
+
+
+def market(width: int) -> Place:
+    """Shutters, stalls with goods, wet ground."""
+    picture, rng, fill = _drawn(18, width)
+    fill(rectangle(0, 0, 1, 0.5), 115, 4)
+    for row in np.linspace(0.06, 0.3, 9):
+        fill(rectangle(0.4, row, 0.9, row + 0.012), 80, 2)
+    for left in np.linspace(0, 0.95, 14):
+        fill(rectangle(left, 0.44, left + 0.05, 0.58), float(rng.uniform(50, 210)), 14, 3)
+    fill(rectangle(0, 0.58, 1, 1), 90, 9, 5)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.7), far=(0.6, 0.13), near=(1.0, 0.32))
+
+
 def darker(place: Place, gain: float, lift: float = 0.0, fall: float = 0.0) -> Place:
     """The place at night; `fall` is how much an infrared lamp's light falls off towards the corners (0..1)."""
     tall, wide = place.picture.shape

@@ -23,7 +23,7 @@ class World:
     """What a clip shows. `scene` paints behind the actors, `over` on top of them: light, then lens, then sensor.
 
     `faint` is the difference in grey levels that does not show; `skips` are (second, seconds lost): the camera's
-    pictures of that time never came.
+    pictures of that time never came. Video has limited range (black is 16, white 235) unless it has `full_range`.
     """
 
     stage: Stage
@@ -36,6 +36,7 @@ class World:
     skips: Sequence[tuple[float, float]] = ()
     faint: float = 8.0
     kbps: int = 330
+    full_range: bool = False
 
 
 class Shown(NamedTuple):

@@ -56,7 +56,8 @@ class Change(NamedTuple):
     strong: np.ndarray       # bool: changed beyond doubt
     moving: np.ndarray       # bool: differs from a moment ago
     resting: np.ndarray      # bool: the same as a moment ago
-    before: np.ndarray       # uint8 0/1: the mask of the picture before, widened by a walker's way since then
+    height: np.ndarray       # float32: grey levels it differs by
+    before: np.ndarray       # uint8 0/1: the patches of the picture before, widened by a walker's way since then
     share: float             # changed share of the picture, 0..1; if 0, no plane marks anything
     differs: float           # the same with what looks as it did earlier
 
@@ -103,7 +104,7 @@ class Background:
         self._still_s = np.zeros_like(self._mean)
         self._before = np.zeros(self._mean.shape, np.uint8)
         none = self._before.view(bool)
-        self._nothing = Change(self._before, none, none, none, self._before, 0.0, 0.0)
+        self._nothing = Change(self._before, none, none, none, self._mean, self._before, 0.0, 0.0)
         self.age_s = 0.0                           # learned for so long
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
         self._derive()
@@ -140,7 +141,8 @@ class Background:
         """
         s, contrast = self._s, picture.contrast
         nearest = cv2.min(cv2.max(contrast, self._limits.lowest), self._limits.highest)
-        lighter = cv2.divide(cv2.absdiff(picture.brightness, self.brightness), picture.scale, scale=_BRIGHTNESS_WEIGHT)
+        height = cv2.absdiff(picture.brightness, self.brightness)
+        lighter = cv2.divide(height, picture.scale, scale=_BRIGHTNESS_WEIGHT)
         excess = cv2.divide(cv2.min(cv2.absdiff(contrast, nearest), lighter), self._limits.threshold)
         grown = excess > s.grow_deviations
         grown_n = cv2.countNonZero(grown.view(np.uint8))
@@ -152,7 +154,7 @@ class Background:
         mask = cv2.morphologyEx((grown & new).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
         step = cv2.divide(cv2.absdiff(contrast, self._recent), self._limits.threshold)
         return Change(mask, new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
-                      self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
+                      height, self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
 
     def _widened_before(self, dt_s: float) -> np.ndarray:
         way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
@@ -183,11 +185,12 @@ class Background:
         low = np.minimum(self.brightness - off, picture.scale * (self._limits.lowest - evidence))
         return Glance.between(low - self._s.dark_level, high - self._s.dark_level, self._ignored)
 
-    def learn(self, picture: WorkPicture, change: Change, loose: np.ndarray, pace: LearnPace, settling: bool) -> None:
+    def learn(self, picture: WorkPicture, change: Change, core: np.ndarray, loose: np.ndarray, pace: LearnPace,
+              settling: bool) -> None:
         """Move the background towards `picture`: quickly where nothing is seen, slowly under what is.
 
-        `loose` (uint8 0/1) marks the changes outside confirmed objects: they make their place restless. While
-        `settling` everything is learned at once.
+        `core` (uint8 0/1) marks the patches, and `loose` the changes outside confirmed objects: they make their place
+        restless. While `settling` everything is learned at once.
         """
         s = self._s
         self.age_s += pace.since_s
@@ -207,7 +210,7 @@ class Background:
         cv2.accumulateWeighted(picture.contrast, self._recent, weight(pace.since_s, s.recent_s))
         cv2.accumulateWeighted(picture.contrast, self._lately, weight(pace.since_s, s.lately_s))
         self._stir(change, loose, pace)
-        self._before = change.mask
+        self._before = core
         self._derive()
 
     def _absorb(self, picture: WorkPicture, change: Change, seen_s: float) -> None:

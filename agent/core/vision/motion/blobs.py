@@ -6,6 +6,7 @@ import numpy as np
 
 from agent.core.vision.motion.background import Change
 
+_CORE_SHARE = 0.06          # of a patch's peak: what changed by less is the light around something bright
 _MARKS = np.array([[kind & 1, kind >> 1 & 1, kind >> 2] for kind in range(8)])     # kind -> strong, moving, before
 
 
@@ -30,12 +31,32 @@ def strong_min(area_min: int) -> int:
     return max(2, area_min // 3)
 
 
-def find_blobs(change: Change, area_min: int, blobs_max: int) -> list[Blob]:
-    """The patches of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
+def without_halos(change: Change) -> np.ndarray:
+    """The mask of what changed (uint8 0/1) without the pixels that changed little beside the peak of their patch.
+
+    In the dark, an insect's halo of three grey levels is a large change of contrast.
+    """
+    if not change.share:
+        return change.mask
+    n, labels = cv2.connectedComponents(change.mask, connectivity=8, ltype=cv2.CV_16U)
+    at = change.mask.ravel().nonzero()[0]
+    patch, height = labels.ravel()[at], change.height.ravel()[at]
+    peaks = np.zeros(n, np.float32)
+    np.maximum.at(peaks, patch, height)
+    faint = at[height < _CORE_SHARE * peaks[patch]]
+    if not len(faint):
+        return change.mask
+    core = change.mask.copy()
+    core.ravel()[faint] = 0
+    return core
+
+
+def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) -> list[Blob]:
+    """The patches of `core` of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
     if not change.share or not change.strong.any():
         return []
-    n, labels, stats, centres = cv2.connectedComponentsWithStats(change.mask, connectivity=8, ltype=cv2.CV_16U)
-    at = change.mask.ravel().nonzero()[0]
+    n, labels, stats, centres = cv2.connectedComponentsWithStats(core, connectivity=8, ltype=cv2.CV_16U)
+    at = core.ravel().nonzero()[0]
     kind = change.strong.view(np.uint8) + 2 * change.moving.view(np.uint8) + 4 * change.before
     code = labels.ravel()[at].astype(np.intp) * len(_MARKS) + kind.ravel()[at]
     marked = np.bincount(code, minlength=n * len(_MARKS)).reshape(n, -1) @ _MARKS
@@ -44,6 +65,6 @@ def find_blobs(change: Change, area_min: int, blobs_max: int) -> list[Blob]:
     good = good[(-strong[good]).argsort(kind="stable")][:blobs_max]
     rows = zip(stats[good].tolist(), centres[good].tolist(), marked[good].tolist(), strict=True)
     return [
-        Blob(*box, *centre, strong_n, moving_n, box[4] / change.mask.size, before_n / box[4])
+        Blob(*box, *centre, strong_n, moving_n, box[4] / core.size, before_n / box[4])
         for box, centre, (strong_n, moving_n, before_n) in rows
     ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from agent.core.media.model import Box, Luma
 from agent.core.vision.motion.background import Background, Change, Glance, LearnPace
-from agent.core.vision.motion.blobs import Blob, find_blobs, strong_min
+from agent.core.vision.motion.blobs import Blob, find_blobs, strong_min, without_halos
 from agent.core.vision.motion.crisp import Focus
 from agent.core.vision.motion.look import Look, Reason, SeenObject
 from agent.core.vision.motion.outline import Outlines, Part
@@ -65,10 +65,10 @@ class Scene:
         self._background = Background(self._picture, settings, ignored)
         self._views, self._upheaval = BackgroundViews(settings), Upheaval(settings)
         self._gain = Gain()
-        self._tracker = Tracker(settings, first_number)
         self._stays, self._outlines = Stays(settings, size), Outlines(settings)
         self._focus = Focus()
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
+        self._tracker = Tracker(settings, first_number, self._picture.contrast.shape, self._blob_min_px)
         self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
         self._shown = _Shown()
         self._full = _FullLook(luma.mono_s, Look(False, reasons=(Reason.SETTLING,)), luma.mono_s)
@@ -141,12 +141,13 @@ class Scene:
                 pace: LearnPace) -> None:
         """Follow what changed, note what moves, and learn."""
         s, part = self._s, extent is Extent.PART
-        blobs = find_blobs(change, self._blob_min_px, s.blobs_max) if part else []
+        core = without_halos(change) if part else change.mask
+        blobs = find_blobs(change, core, self._blob_min_px, s.blobs_max) if part else []
         self._tracker.step(blobs, self._background.busy, self._crispness, now, dt_s)
         confirmed = [t for t in self._tracker.tracks if t.confirmed and t.seen_mono_s == now]
         seen = self._seen(picture, confirmed, now) if part else []
         loose = _outside(change.mask, [t.blob for t in confirmed])
-        self._background.learn(picture, change, loose, pace, now < self._upheaval.settled_mono_s)
+        self._background.learn(picture, change, core, loose, pace, now < self._upheaval.settled_mono_s)
         if seen and now >= self._started_mono_s:
             self._shown.until_mono_s = now + s.hold_s
             whole = self._outlines.whole(seen, change.mask, now)

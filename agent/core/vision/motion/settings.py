@@ -75,11 +75,6 @@ class MotionSettings:
     fast_surprise: float = 0.3         # what is that fast may surprise by this share of what others may
     big_pct: float = 1.0               # percent of the picture from which a solid blob needs only `confirm_hits_n`
     big_solid: float = 0.5             # share of strong pixels in such a blob
-    drive_pct: float = 0.8             # percent of the picture from which something need not overlap itself,
-    drive_step_sizes: float = 0.2      # if its steps are longer than this, in own sizes,
-    drive_surprise: float = 0.3        # differ by no more than this share of their length
-    drive_straight: float = 0.9        # and lead this straight on (net way over walked way),
-    drive_clutter: float = 1.5         # with no more blobs a picture than this that belong to nothing
     stay_s: float = 1.2                # something that moves in place this long counts too
     stay_overlap: float = 0.62         # with this overlap
     stay_busy_max: float = 0.8         # where the restlessness is no higher

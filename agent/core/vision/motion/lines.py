@@ -1,0 +1,181 @@
+"""Things too fast to overlap themselves: patches that follow one line evenly, against the lines that chance makes.
+
+Every line is a guess that one thing made its patches. Its score is the logarithm of how much likelier that is than
+chance: each sight is weighed by how near it came to the expected place and area, and by how many patches come up there
+that are nobody's. So three sights are enough on an empty road, and rain and leaves take more than they ever give.
+"""
+from collections.abc import Sequence
+from math import exp, log, pi
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from agent.core.vision.motion.blobs import Blob
+
+_SIZES_PER_S = 11.0         # own sizes a second that nothing in a street exceeds
+_STEP_SIZES = 0.25          # with shorter steps things overlap themselves, and other rules judge them
+_STEP_PX = 1.0
+_CENTRE_PX = 0.6            # a patch's middle wanders by this much, plus
+_CENTRE_SIZES = 0.08        # so many of its sizes,
+_UNSURE = 1.5               # and more while few steps have told the way,
+_PACE = 0.15                # and along the way by this share of a step: perspective, brakes
+_AREA = 0.4                 # and the logarithm of its area by this
+_AREA_WORTH = 0.6           # patches of chance are rarer the larger they are, by this power of their area
+_GATE = 3.0                 # deviations from what is expected, at most
+_DARTS = 0.35               # an insect goes aside by this share of a step
+_TURN = 0.5                 # weight of the latest step in speed and direction
+_SEEN = log(0.85)           # an object shows in most pictures
+_UNSEEN = log(0.15)
+_UNSEEN_S = 0.25            # and is lost when it has not shown for so long
+_CALM_N = 0.3               # patches of chance in a picture of a calm scene
+_RATE_S = 8.0               # time constant of how many come up in a place
+_CELL_PX = 10
+_ROUNDING_S = 0.01          # times are sums of fractions
+_LOST = -2.0                # lines with a lower score are given up,
+_LINES_MAX = 96             # as are all but the best
+_SURE = 12.0                # score from which it was no chance,
+_STRAIGHT_MIN = 3.4         # and that it was no insect,
+_STRAIGHT_MORE = 40.0       # and what is asked more where insects are about all the time
+_INSECT_PX = 50.0           # and less of what is larger than a crisp insect
+_CROOKED = 2.0              # a thing that is no straighter after so many steps is one
+_CROOKED_STEPS = 5
+_DARTING_S = 30.0           # time constant of how much they are about
+_SUREST = 18.0              # and the highest that is remembered
+
+# The columns of a line: its end, its speed, the area and size of its last patch, when that was seen and when its
+# first was, its steps, its score, and how much likelier its straightness is for a vehicle than for an insect.
+_COLUMNS = 11
+_X, _Y, _VX, _VY, _AREA_PX, _SIZE, _AT, _BORN, _STEPS, _SCORE, _STRAIGHT = range(_COLUMNS)
+
+
+class Way(NamedTuple):
+    """How fast something goes, in pixels of the analysed picture a second."""
+
+    vx: float
+    vy: float
+    straight: bool          # so straight that no insect of any size does that
+
+
+class Lines:
+    """The lines of one camera's picture."""
+
+    def __init__(self, shape: tuple[int, int], area_min: int) -> None:
+        """`shape` (height, width) is that of the analysed picture, `area_min` the area of the smallest patches."""
+        self._picture_px, self._area_min = shape[0] * shape[1], area_min
+        self._rate = np.zeros((-(-shape[0] // _CELL_PX), -(-shape[1] // _CELL_PX)), np.float32)     # patches a second
+        self._lines, self._darting = np.empty((0, _COLUMNS)), 0.0
+        self._before, self._at_s = np.empty((0, _COLUMNS)), float("-inf")
+
+    def step(self, blobs: Sequence[Blob], loose: Sequence[bool], clutter: float, now_s: float, dt_s: float,
+             watched_s: float) -> dict[int, Way]:
+        """The blobs, by number, that are on a line of at least `watched_s` which no chance explains.
+
+        `loose` tells which belong to nothing that is known, `clutter` how many a picture did lately, `dt_s` the time
+        since the picture before.
+        """
+        if not blobs:
+            return {}
+        seen = np.zeros((len(blobs), _COLUMNS))
+        seen[:, [_X, _Y, _AREA_PX, _SIZE]] = [(b.cx, b.cy, b.area, max(b.w, b.h)) for b in blobs]
+        seen[:, [_AT, _BORN]] = now_s
+        chance = self._chance(seen, clutter, dt_s)
+        known = self._lines[now_s - self._lines[:, _AT] <= dt_s + _UNSEEN_S]
+        number, longer, left = self._continued(known, seen, chance)
+        self._lines = _best(np.concatenate((longer, left, self._begun(seen, chance, now_s - self._at_s, dt_s))))
+        self._count(seen[np.asarray(loose, bool)], now_s)
+        self._before, self._at_s = seen, now_s
+        watched = longer[:, _BORN] < now_s - watched_s + _ROUNDING_S
+        return self._sure(number[watched], longer[watched], dt_s)
+
+    def _sure(self, numbers: np.ndarray, lines: np.ndarray, dt_s: float) -> dict[int, Way]:
+        """Those of these lines, by the number of the blob that they end in, which neither chance nor an insect made."""
+        step = np.hypot(lines[:, _VX], lines[:, _VY]) * dt_s
+        straight_min = self._straight_min(lines, dt_s)
+        larger = np.maximum(1.0, lines[:, _AREA_PX] / _INSECT_PX)
+        good = ((lines[:, _SCORE] > _SURE) & (lines[:, _STRAIGHT] * larger > straight_min)
+                & (step > _STEP_SIZES * lines[:, _SIZE]))
+        return {int(j): Way(float(line[_VX]), float(line[_VY]), bool(line[_STRAIGHT] > straight_min))
+                for j, line in zip(numbers[good], lines[good], strict=True)}
+
+    def _chance(self, seen: np.ndarray, clutter: float, dt_s: float) -> np.ndarray:
+        """Logarithm of the patches of chance that each of these stands for: a pixel, a picture, a unit of log area."""
+        rows, columns = ((seen[:, axis] // _CELL_PX).astype(int) for axis in (_Y, _X))
+        here = cv2.blur(self._rate, (3, 3))[rows, columns] * dt_s / _CELL_PX ** 2
+        everywhere = (max(clutter, len(seen) - 1) + _CALM_N) / self._picture_px
+        return np.log(np.maximum(here, everywhere)) - _AREA_WORTH * np.log(seen[:, _AREA_PX] / self._area_min)
+
+    def _begun(self, seen: np.ndarray, chance: np.ndarray, since_s: float, dt_s: float) -> np.ndarray:
+        """A line for each two patches that one thing may have made in the picture before and in this one."""
+        was = self._before
+        if not len(was) or since_s > dt_s + _UNSEEN_S:
+            return was[:0]
+        dx, dy = (seen[:, axis] - was[:, axis, None] for axis in (_X, _Y))
+        step = np.hypot(dx, dy)
+        size = np.maximum(seen[:, _SIZE], was[:, _SIZE, None])
+        reach = _SIZES_PER_S * since_s * size
+        i, j = ((step > _STEP_SIZES * size + _STEP_PX) & (step < reach)).nonzero()
+        lines = seen[j]
+        lines[:, _VX], lines[:, _VY] = dx[i, j] / since_s, dy[i, j] / since_s
+        lines[:, _BORN], lines[:, _STEPS] = was[i, _AT], 1
+        like = _likeness(np.log(seen[j, _AREA_PX] / was[i, _AREA_PX]), _AREA)
+        lines[:, _SCORE] = _SEEN + like - np.log(pi * reach[i, j] ** 2) - chance[j]
+        return lines
+
+    def _continued(self, known: np.ndarray, seen: np.ndarray,
+                   chance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers of patches, the best line that goes on to each, and the lines that go on to none."""
+        if not len(known):
+            return np.empty(0, int), known, known
+        x, y, vx, vy, area, size, at_s, _, steps, score = (known[:, k, None] for k in range(10))
+        since_s = seen[:, _AT] - at_s
+        speed = np.maximum(np.hypot(vx, vy), _STEP_PX)
+        off_x, off_y = seen[:, _X] - x - vx * since_s, seen[:, _Y] - y - vy * since_s
+        size = np.maximum(size, seen[:, _SIZE])
+        wander = (_CENTRE_PX + _CENTRE_SIZES * size) * (1 + _UNSURE / steps)
+        along, across = (off_x * vx + off_y * vy) / speed, (off_x * vy - off_y * vx) / speed
+        pace = wander + _PACE * speed * since_s
+        like = (_likeness(across, wander) + _likeness(along, pace)
+                + _likeness(np.log(seen[:, _AREA_PX] / area), _AREA))
+        straight = _likeness(across, wander) - _likeness(across, wander + _DARTS * speed * since_s)
+        near = ((np.abs(across) < _GATE * wander) & (np.abs(along) < _GATE * pace)
+                & (np.hypot(seen[:, _X] - x, seen[:, _Y] - y) < _SIZES_PER_S * since_s * size))
+        total = np.where(near, score + _SEEN + like - chance, -np.inf)
+        best = total.argmax(axis=0)
+        j = np.isfinite(total[best, np.arange(len(seen))]).nonzero()[0]
+        i = best[j]
+        longer = seen[j]
+        turn = np.maximum(_TURN, 1 / (known[i, _STEPS] + 1))
+        for axis, speed_axis in ((_X, _VX), (_Y, _VY)):
+            step = (seen[j, axis] - known[i, axis]) / since_s[i, 0]
+            longer[:, speed_axis] = known[i, speed_axis] + turn * (step - known[i, speed_axis])
+        longer[:, _BORN], longer[:, _STEPS] = known[i, _BORN], known[i, _STEPS] + 1
+        longer[:, _SCORE] = np.minimum(total[i, j], _SUREST)
+        longer[:, _STRAIGHT] = known[i, _STRAIGHT] + straight[i, j]
+        left = np.delete(known, i, axis=0)
+        left[:, _SCORE] += _UNSEEN
+        return j, longer, left
+
+    def _straight_min(self, lines: np.ndarray, dt_s: float) -> float:
+        """How straight a line has to be, and note whether something crooked is about."""
+        crooked = ((lines[:, _SCORE] > _SURE) & (lines[:, _STEPS] >= _CROOKED_STEPS) & (lines[:, _STRAIGHT] < _CROOKED))
+        self._darting += (1 - exp(-dt_s / _DARTING_S)) * (float(crooked.any()) - self._darting)
+        return _STRAIGHT_MIN + _STRAIGHT_MORE * self._darting
+
+    def _count(self, loose: np.ndarray, now_s: float) -> None:
+        """Note where patches came up that are nobody's."""
+        self._rate *= exp(-max(0.0, now_s - self._at_s) / _RATE_S)
+        rows, columns = ((loose[:, axis] // _CELL_PX).astype(int) for axis in (_Y, _X))
+        np.add.at(self._rate, (rows, columns), 1 / _RATE_S)
+
+
+def _likeness(off: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
+    """Logarithm of a normal density."""
+    return -0.5 * (off / deviation) ** 2 - np.log(deviation) - 0.5 * log(2 * pi)
+
+
+def _best(lines: np.ndarray) -> np.ndarray:
+    lines = lines[lines[:, _SCORE] > _LOST]
+    if len(lines) > _LINES_MAX:
+        lines = lines[np.argpartition(-lines[:, _SCORE], _LINES_MAX)[:_LINES_MAX]]
+    return lines

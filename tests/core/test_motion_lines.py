@@ -1,0 +1,88 @@
+"""Lines: an even way is told from chance and from insects, at any rate."""
+from math import cos, sin
+
+import numpy as np
+import pytest
+
+from agent.core.vision.motion.blobs import Blob
+from agent.core.vision.motion.lines import Lines, Way
+from tests import scenes
+from tests.core.motion_material import RATES, moving_from, stretches, watch
+
+SHAPE = 90, 160
+
+
+def blob(x: float, y: float, area: int = 60) -> Blob:
+    """A patch of about that many pixels around a point."""
+    side = max(2, round(area ** 0.5))
+    return Blob(int(x) - side // 2, int(y) - side // 2, side, side, area, x, y, area, area, area / 14400, 0.0)
+
+
+def followed(pictures: list[list[Blob]], fps: float) -> list[dict[int, Way]]:
+    """What is certain in each picture; nothing is known of any patch."""
+    lines = Lines(SHAPE, 6)
+    return [lines.step(blobs, [True] * len(blobs), len(blobs), i / fps, 1 / fps, 0.3)
+            for i, blobs in enumerate(pictures)]
+
+
+@pytest.mark.parametrize("fps", [5.0, 7.0, 10.0, 15.0])
+def test_an_even_way_is_certain_within_a_second(fps):
+    speed = 75.0
+    found = followed([[blob(5 + speed * i / fps, 60 - 0.1 * speed * i / fps)] for i in range(round(2 * fps))], fps)
+    first = next(i for i, ways in enumerate(found) if ways)
+    assert 0.3 <= first / fps <= 1.0
+    assert found[first][0].vx == pytest.approx(speed, rel=0.1) and found[-1][0].straight
+
+
+def test_something_that_comes_nearer_and_turns_is_on_its_way_too():
+    path, x, y = [], 20.0, 30.0
+    for i in range(15):
+        speed, angle = 4 * 1.05 ** i, 0.05 * i
+        x, y = x + speed * cos(angle), y + speed * sin(angle)
+        path.append([blob(x, y, round(16 * 1.1 ** i))])
+    assert any(followed(path, 10))
+
+
+def test_rain_is_on_no_way():
+    rng = np.random.default_rng(3)
+    rain = [[blob(*rng.uniform((3, 3), (157, 87)), rng.integers(6, 30)) for _ in range(rng.poisson(12))]
+            for _ in range(600)]
+    assert not any(followed(rain, 10))
+
+
+def test_what_darts_about_is_on_no_way_however_long_it_is_there():
+    rng = np.random.default_rng(4)
+    x, y, angle, path = 80.0, 45.0, 0.0, []
+    for _ in range(600):
+        angle += rng.normal(0, 0.9)
+        x, y = (x + 7 * cos(angle)) % 150 + 4, (y + 7 * sin(angle)) % 80 + 4
+        path.append([blob(x, y, 20)])
+    assert not any(followed(path, 10))
+
+
+@RATES
+@pytest.mark.parametrize(("long", "lengths_per_s"), [(16, 6), (16, 9), (24, 10), (20, 5)])
+def test_a_distant_motorbike_is_seen_though_it_overlaps_itself_nowhere(fps, long, lengths_per_s):
+    passes = scenes.motorbike(4.0, long, lengths_per_s)
+    begun_s = moving_from(watch(scenes.pictures(9, fps, passes, scenes.noise(1.5))))
+    assert begun_s is not None and begun_s - 4.0 <= min(1.4, scenes.WIDTH / long / lengths_per_s)
+
+
+def test_it_is_one_motion_from_then_until_it_has_gone():
+    passes = scenes.motorbike(4.0, 20, 6)
+    gone_s = 4.0 + scenes.WIDTH / (20 * 6)
+    ((_, end_s),) = stretches(watch(scenes.pictures(10, 10, passes, scenes.noise(1.5))))
+    assert gone_s - 0.3 <= end_s <= gone_s + 1.2
+
+
+def test_a_crisp_spot_in_a_wide_faint_halo_is_no_larger_than_the_spot():
+    """In the dark three grey levels are much contrast: with its halo this moth would be as large as a person."""
+    def moth(picture, t_s, rng):
+        if t_s < 3:
+            return picture
+        y, x = np.mgrid[:scenes.HEIGHT, :scenes.WIDTH]
+        far = np.hypot(x - 160 - 60 * sin(5.1 * t_s), y - 90 - 40 * cos(7.3 * t_s))
+        return picture + 4 * np.exp(-(far / 22) ** 2) + 150 * (far < 3)
+
+    looks = watch(scenes.pictures(10, 10, lambda picture, t_s, rng: 0.06 * picture, moth, scenes.noise(1)))
+    assert not any(look.moving for _, look in looks)
