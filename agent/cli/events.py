@@ -4,7 +4,8 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -24,7 +25,19 @@ WATCHED_N = 100             # events that may still change: the newest ones
 COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip", "zones")
 
 
-Kind = Annotated[Literal["motion", "tamper", "person", "vehicle", "animal", "other", "nothing"] | None, typer.Option(
+class What(StrEnum):
+    """What can be asked for: a kind of event, or the word for what moved."""
+
+    MOTION = "motion"
+    TAMPER = "tamper"
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    ANIMAL = "animal"
+    OTHER = "other"
+    NOTHING = "nothing"
+
+
+Kind = Annotated[What | None, typer.Option(
     "--kind", help="Only these: of motion what moved, where there is a word for it.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
 

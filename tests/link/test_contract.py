@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.contract import wire
 from agent.core.contract.wire import ward_side
 from agent.core.evidence.ledger import fingerprint
+from agent.core.household.labels import EventWord
 from agent.host.clock import SystemClock
 from agent.link.outbox_bound import keep, measure
 from agent.store import announce, clips, events, requests
@@ -37,6 +38,8 @@ def tell_of_a_day(rig: LinkRig) -> None:
         events.finish(db, 1, 20_000, 0.42, 1, [[0.4, 0.3, 0.1, 0.2]], "2", None, zones=["gate"],
                       path=[[0, 1, 400, 300, 100, 200]], settings="0123456789ab")
         announce.motion_end(db, events.get(db, 1), now)
+        events.label(db, 1, EventWord("person", 0.71))
+        announce.label(db, events.get(db, 1), now)
         announce.tamper_start(db, "gate", 2, now, "covered", 0.97, "Something covers the camera.")
         events.cut(db, 2, None)
         announce.event_cut(db, events.get(db, 2), now)

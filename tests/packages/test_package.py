@@ -192,7 +192,8 @@ def test_lintian_finds_nothing(made: Packaged):
 
 def test_lintian_finds_nothing_in_all_but_the_libraries(made: Packaged, tmp_path: Path):
     """They are as their makers built them, and nine tenths of the work."""
-    package = recorder.build(REPO, MACHINE, (), made.version, MOMENT_S)
+    (nothing := tmp_path / "weights").mkdir()
+    package = recorder.build(REPO, MACHINE, (), nothing, made.version, MOMENT_S)
     without = tmp_path / package.file
     without.write_bytes(deb(package, MOMENT_S, is_fast=True))
     assert lintian(without, made.board, made.ward) == ""

@@ -93,7 +93,8 @@ def test_all_starts_with_the_target_but_for_what_only_some_wards_want(package):
     wanted = {path.rpartition("/")[2] for path in package.files if "/ward-taimat.target.wants/" in path}
     services = {path.removeprefix(UNITS) for path in package.files
                 if path.startswith(UNITS) and path.endswith(".service") and "/" not in path.removeprefix(UNITS)}
-    beside = {"ward-taimat-forward.service", "ward-taimat-renew.service", "ward-taimat-proxy-reload.service"}
+    beside = {"ward-taimat-forward.service", "ward-taimat-proxy-reload.service",
+              *(f"ward-taimat-{name}.service" for name in ("renew", "backup", "doctor"))}        # by their timers
     assert services - wanted == beside
     assert {"ward-taimat-renew.timer", "ward-taimat-proxy-reload.path"} <= wanted
     assert f"{UNITS}multi-user.target.wants/ward-taimat.target" in package.files

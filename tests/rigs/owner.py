@@ -32,9 +32,12 @@ def opened(phone: Phone, path: str, limit_s: float = HANG_S) -> Visit:
 
 
 def pair(phone: Phone, code: str, limit_s: float = HANG_S) -> Visit:
-    """Type the code."""
+    """Type the code; once more, as the page asks, where the keeper was just restarting."""
+    def typed() -> Visit | None:
+        visit = phone.post("/pair", code=code, next="/")
+        return None if visit.status == HTTPStatus.SERVICE_UNAVAILABLE else visit
     assert asks_for_the_code(opened(phone, "/", limit_s))
-    visit = phone.post("/pair", code=code, next="/")
+    visit = until(typed, "the keeper looks at the code", limit_s)
     assert visit.status == HTTPStatus.OK and not asks_for_the_code(visit), visit.text
     return visit
 

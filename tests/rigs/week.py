@@ -103,6 +103,7 @@ class Away:
         self._write("motion", wire.MotionData(
             event=event, phase="end", start_ms=start_ms, dur_ms=self.chance.randrange(2000, 20_000), score=0.42,
             zones=["driveway"], tracks_n=1, boxes=[[0.31, 0.41, 0.12, 0.26]], path=PATH, clip=wire.ClipRef(id=clip)))
+        self._write("label", wire.LabelData(event=event, label="person", score=0.71))
 
     def _write(self, kind: str, data: Struct) -> None:
         camera = None if kind in ("health_hist", "consent", "command", "security", "clock", "storage") else "gate"

@@ -35,7 +35,7 @@ def at_work_under(folder: Path) -> list[int]:
 def test_it_lists_every_bench_that_there_is():
     listed = {line.split()[0] for line in bench("--list").stdout.splitlines()}
     files = {path.stem for path in (ROOT / "scripts" / "benches").glob("*.py") if "def run(" in path.read_text()}
-    assert listed == files | {"motion", "tamper", "eye"}
+    assert listed == files | {"motion", "tamper", "eye", "label"}
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

@@ -105,9 +105,9 @@ def test_a_browser_is_told_once_what_it_is_going_to_warn_of(start: Start):
 
 
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
-def test_the_code_in_a_label_s_qr_comes_through_the_warning_into_the_form(start: Start, tmp_path: Path):
+def test_the_code_in_a_label_s_qr_comes_through_the_warning_into_the_form(start: Start):
     https, http_port = start('listen = "0.0.0.0"')
-    with Browser(tmp_path / "phone", mobile=True, any_certificate=True) as browser:
+    with Browser(mobile=True, any_certificate=True) as browser:
         browser.open(f"http://127.0.0.1:{http_port}/#7K3M-9QRT")
         browser.click("a.language")
         browser.until("location.search === '?lang=en' && document.querySelector('a.button')?.hash === '#7K3M-9QRT'")

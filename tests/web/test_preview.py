@@ -46,7 +46,13 @@ def ask(house: Household, where: str) -> dict:
 
 def copiers() -> list[psutil.Process]:
     """The processes at work that make copies."""
-    return [each for each in psutil.Process().children(recursive=True) if preview.PROGRAM in " ".join(each.cmdline())]
+    return [each for each in psutil.Process().children(recursive=True) if preview.PROGRAM in _words(each)]
+
+
+def _words(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):         # ZombieProcess among it
+        return " ".join(process.cmdline())
+    return ""
 
 
 def test_a_viewer_may_have_one_made(house, kept):

@@ -45,7 +45,7 @@ class LabelData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """
 
     event: int                          # the device's own number of it, as in its "motion" messages
-    label: LabelWord
+    label: LabelWord                    # "nothing": the look found nothing that it knows
     score: float                        # how sure that is, 0..1
 
 
