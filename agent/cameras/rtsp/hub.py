@@ -28,6 +28,7 @@ class HubConnection(Protocol):
     """A connection in the hub. An error that it raises ends this connection, and no other."""
 
     socket: socket.socket
+    settling: bool      # what comes is dated by when it is taken: nothing may wait
 
     @property
     def due_mono_s(self) -> float:
@@ -122,7 +123,7 @@ class Hub:
         if now_mono_s >= self._round_mono_s:
             self._round_mono_s = now_mono_s + LOOK_S
             self._go_round(now_mono_s)
-        if came and not any(guest.more for guest in self._guests):
+        if came and not any(guest.more or guest.connection.settling for guest in self._guests):
             time.sleep(GATHER_S)
 
     def _go_round(self, now_mono_s: float) -> None:

@@ -9,6 +9,7 @@ from agent.cameras import RecordSink, SourceError
 from agent.cameras.rtsp.connect import waits_for
 from agent.core.media import audio
 from agent.core.media.model import Packet, Sound
+from agent.core.media.timeline import SETTLE_US
 from agent.core.protocols.rtp.items import EncodedUnit, Item, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import InterleavingError, Receiver
 from agent.core.protocols.rtsp.dialogue import Dialogue
@@ -20,6 +21,7 @@ NO_VIDEO_S = 8.0            # it talks but shows nothing; some pause for seconds
 FLOOD_B_PER_S = 32_000_000  # ten times the largest stream of any camera
 UNSENT_MAX_B = 65_536       # a camera that does not even take our signs of life
 WORDS_MAX_N = 100           # of its own that a camera says in a second; good ones answer twice a minute
+SETTLE_S = 2 * SETTLE_US / 1e6      # from a track's first unit on: pictures and sound are put in step by their arrival
 BUSY_OVER_S = 5.0           # the time over which a camera's share of the hub's thread is measured,
 BUSY_MAX = 0.7              # and the share that is too much: the thread is there for every camera
 
@@ -70,6 +72,9 @@ class RtspStream:
         self._dialogue, self._receiver, self._sink, self._name, self._now = dialogue, receiver, sink, name, now
         self._sounds = {track.channel: track.sound for track in dialogue.tracks if track.sound}
         self._unsent = bytearray()
+        self._begun = set[int]()    # the tracks of which something has come
+        self._settled_mono_s = 0.0
+        self.settling = True
         self._heard_mono_s = self._seen_mono_s = now()
         self._load = _StreamLoad(name, self._heard_mono_s)
         self._speak_mono_s = self._heard_mono_s + dialogue.keep_alive_every_s
@@ -110,7 +115,16 @@ class RtspStream:
         self._heard_mono_s = self._now()
         self._load.came(len(data), self._heard_mono_s)
         for item in self._received(data):
+            if self.settling and isinstance(item, EncodedUnit):
+                self._settle(item.track)
             self._hand_on(item)
+
+    def _settle(self, track: int) -> None:
+        """The track has sent a unit. A track that is silent for seconds has no part in it."""
+        if track not in self._begun:
+            self._begun.add(track)
+            self._settled_mono_s = self._heard_mono_s + SETTLE_S
+        self.settling = self._heard_mono_s < self._settled_mono_s
 
     def _hand_on(self, item: Item) -> None:
         match item:
