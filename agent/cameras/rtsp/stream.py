@@ -73,8 +73,7 @@ class RtspStream:
         self._sounds = {track.channel: track.sound for track in dialogue.tracks if track.sound}
         self._unsent = bytearray()
         self._begun = set[int]()    # the tracks of which something has come
-        self._settled_mono_s = 0.0
-        self.settling = True
+        self._settled_mono_s = float("inf")
         self._heard_mono_s = self._seen_mono_s = now()
         self._load = _StreamLoad(name, self._heard_mono_s)
         self._speak_mono_s = self._heard_mono_s + dialogue.keep_alive_every_s
@@ -84,6 +83,11 @@ class RtspStream:
     def due_mono_s(self) -> float:
         """When the camera is to hear of us, or has been silent for too long."""
         return min(self._speak_mono_s, self._heard_mono_s + SILENT_S, self._seen_mono_s + NO_VIDEO_S)
+
+    @property
+    def settling(self) -> bool:
+        """Whether clocks of its tracks are still being learnt."""
+        return self._heard_mono_s < self._settled_mono_s
 
     def receive(self, piece: memoryview) -> bool:
         """Take what has come; whether more may wait: in the socket, or in TLS, which announces nothing."""
@@ -124,7 +128,6 @@ class RtspStream:
         if track not in self._begun:
             self._begun.add(track)
             self._settled_mono_s = self._heard_mono_s + SETTLE_S
-        self.settling = self._heard_mono_s < self._settled_mono_s
 
     def _hand_on(self, item: Item) -> None:
         match item:
