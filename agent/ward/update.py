@@ -1,6 +1,7 @@
 """`taimat ward update`: orders a release for devices. The release's maker has signed it; each household decides.
 
-`python -m agent.ward.update`
+`python -m agent.ward.update`. Most releases tell devices by which keys later ones will be signed, and so one that the
+maker's next key has signed ends the present one: `taimat ward rotate release` orders it, and no release that does not.
 """
 import argparse
 import sys
@@ -11,31 +12,51 @@ import msgspec
 
 from agent.config.load import ConfigError
 from agent.core.contract.wire.commands import Update
-from agent.core.release import ReleaseRefused, read
+from agent.core.evidence.ledger import fingerprint
+from agent.core.release import Release, ReleaseRefused, message, read
 from agent.host import digest, release_file
+from agent.host.command_key import verifies
 from agent.ward import settings
 from agent.ward.opslink import ended
 from agent.ward.orders import give
 
 
-def update_of(bundle: Path, url: str) -> Update:
-    """The command's args for this release, which devices download from `url`. Raises ConfigError."""
+def opened(bundle: Path) -> Release:
+    """What the release in this file tells. Raises ConfigError."""
     try:
         with bundle.open("rb") as file:
-            told, _, _ = release_file.begin(file)
-            version = read(told).version
-        return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
-                                "bytes": bundle.stat().st_size}, Update)
+            told, signature, _ = release_file.begin(file)
+        release = read(told)
     except OSError as error:
         raise ConfigError(f"{bundle}: {error.strerror}") from error
-    except (ReleaseRefused, msgspec.MsgspecError) as error:
-        raise ConfigError(f"{bundle}: {error}; it takes a release of scripts/package, and an https:// URL") from error
+    except ReleaseRefused as error:
+        raise ConfigError(f"{bundle}: {error}; it takes a release of scripts/package") from error
+    if release.keys and not verifies(bytes.fromhex(release.keys.current), signature, message(told)):
+        raise ConfigError(f"{bundle}: it names a key by which it is not signed, so no device would take it: get it "
+                          "from its maker again")
+    return release
+
+
+def update_of(bundle: Path, version: str, url: str) -> Update:
+    """The command's args for this release, which devices download from `url`. Raises ConfigError."""
+    try:
+        return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
+                                "bytes": bundle.stat().st_size}, Update)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{url}: {error}; it takes an https:// URL") from error
 
 
 def run(wishes: argparse.Namespace) -> int:
     """Order and print; returns the exit code. Raises ConfigError, SigningKeyFault and OpsFault."""
-    own = settings.load(wishes.config)
-    args = msgspec.to_builtins(update_of(wishes.bundle, wishes.url))
+    own, release = settings.load(wishes.config), opened(wishes.bundle)
+    if wishes.rotate and release.keys is None:
+        raise ConfigError(f"{wishes.bundle}: it names no keys, so it changes none: its maker runs scripts/package "
+                          "--rotate-key, and makes the release anew")
+    if wishes.rotate and not wishes.json:
+        current, following = (fingerprint(bytes.fromhex(key)) for key in (release.keys.current, release.keys.next))
+        print(f"a device that takes {release.version} obeys release key {current} from then on, no other one; only "
+              f"{following} can replace it", flush=True)
+    args = msgspec.to_builtins(update_of(wishes.bundle, release.version, wishes.url))
     return give(own, wishes.devices, "update", args, wishes.wait, wishes.json)
 
 
@@ -43,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The entry of the command. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat ward update")
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--rotate", action="store_true")
     parser.add_argument("--wait", type=float, default=30.0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("bundle", type=Path)

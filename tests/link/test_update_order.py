@@ -14,7 +14,9 @@ from agent.cli.update import main, root
 from agent.cli.update.adoption import adopt
 from agent.cli.update.root import Root
 from agent.cli.update.work import RESTART
+from agent.core.evidence.ledger import fingerprint
 from agent.core.trial import TrialPace
+from agent.host import command_key
 from agent.host.clock import SystemClock
 from agent.host.updates import UpdateFolders
 from agent.store import updates
@@ -36,7 +38,7 @@ class Site:
     """A device at its ward, whose depot has a release; `root` installs, with systemd played."""
 
     def __init__(self, folder: Path, port: int, ward: Ingest, rig: LinkRig, depot: Depot, maker: Maker) -> None:
-        self.rig, self.depot, self.ward, self.config = rig, depot, ward, rig.config
+        self.rig, self.depot, self.maker, self.ward, self.config = rig, depot, maker, ward, rig.config
         self.doors = UpdateFolders(rig.runtime / "update", folder / "link/store/told")
         self.bundle = depot.files["taimat_9.0.0.update"] = maker.bundle(NEW, light=True)
         self.prefix, self.package = folder / "opt", folder / "package"
@@ -176,13 +178,18 @@ def test_where_nobody_installs_the_ward_is_told_so(site: Site):
     assert until(lambda: site.said(order)[1:]) == [("failed", "not_enabled")]
 
 
+def desk(site: Site, folder: Path) -> None:
+    """The files of a ward's desk."""
+    (folder / "command.key").write_bytes(KEY.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (folder / "ward.toml").write_text(f'[ward]\nward = "w07"\nhost = "127.0.0.1"\nport = {site.port}\ntls = false\n'
+                                      f'[ops]\ncommand_key = "{folder}/command.key"\n')
+
+
 @pytest.mark.parametrize("site", ["ask"], indirect=True)
 def test_the_ward_s_own_command_orders_it_and_shows_what_devices_say(site: Site, tmp_path: Path):
     (tmp_path / "9.update").write_bytes(site.bundle)
-    (tmp_path / "command.key").write_bytes(KEY.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    (tmp_path / "ward.toml").write_text(f'[ward]\nward = "w07"\nhost = "127.0.0.1"\nport = {site.port}\ntls = false\n'
-                                        f'[ops]\ncommand_key = "{tmp_path}/command.key"\n')
+    desk(site, tmp_path)
     said = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "--wait", "4", "9.update",
                   site.depot.url("taimat_9.0.0.update"), DEV, "c-000000000000")
     assert said.returncode == 1 and f"{DEV}\twaiting_consent" in said.stdout, said.stderr
@@ -190,3 +197,27 @@ def test_the_ward_s_own_command_orders_it_and_shows_what_devices_say(site: Site,
     assert updates.read(site.rig.db).version == NEW
     wrong = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "ward.toml", "https://x", DEV)
     assert wrong.returncode == 78 and "it takes a release of scripts/package" in wrong.stderr
+
+
+@pytest.mark.parametrize("site", ["allow"], indirect=True)
+def test_the_ward_has_a_device_obey_the_maker_s_next_key(site: Site, tmp_path: Path):
+    former, following, later = site.maker, Maker(tmp_path / "safe"), Maker(tmp_path / "later")
+    current, after = (each.key.public_key().public_bytes_raw().hex() for each in (following, later))
+    former.public.write_bytes(former.public.read_bytes() + following.public.read_bytes())
+    desk(site, tmp_path)
+
+    def rotate(bundle: bytes):
+        site.bundle = site.depot.files["taimat_9.0.0.update"] = bundle
+        (tmp_path / "9.update").write_bytes(bundle)
+        return taimat(tmp_path, "ward", "rotate", "release", "--config", "ward.toml", "--wait", "4", "9.update",
+                      site.depot.url("taimat_9.0.0.update"), DEV)
+
+    keys = {"ver": 1, "current": current, "next": after}
+    assert "it names no keys" in rotate(following.bundle(NEW, light=True)).stderr
+    assert "by which it is not signed" in rotate(former.bundle(NEW, light=True, keys=keys)).stderr
+    assert not (site.doors.asked / "install").exists()
+    said = rotate(following.bundle(NEW, light=True, keys=keys))
+    assert f"obeys release key {fingerprint(bytes.fromhex(current))} from then on" in said.stdout
+    assert f"{DEV}\trunning" in said.stdout and site.installed() is None
+    slots = command_key.in_force(str(former.public), site.doors.release_keys)
+    assert (slots.current, slots.next) == (current, after)

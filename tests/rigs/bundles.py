@@ -50,10 +50,10 @@ def digest(files: Files) -> str:
 class Maker:
     """Somebody who makes releases, with a key of their own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the key; `public` is its file."""
+    def __init__(self, folder: Path, key: Ed25519PrivateKey | None = None) -> None:
+        """Make the key, or have this one; `public` is its file."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.key = folder, Ed25519PrivateKey.generate()
+        self.folder, self.key = folder, key or Ed25519PrivateKey.generate()
         self.public, self.private = folder / "release.pem", folder / "release.key"
         self.public.write_bytes(self.key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))

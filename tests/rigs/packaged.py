@@ -54,8 +54,7 @@ def packaged(version: str = "", machine: str = MACHINE, edit: Edit | None = None
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)            # tests run side by side
         _forget(cache)
-        if not (cache / "release.pem").exists():
-            (cache / "release.key").unlink(missing_ok=True)
+        if not (cache / "release.key.next").exists():
             signer.new(cache / "release.key")
         folder = cache / f"{version}-{machine}{'-light' * is_light}-{_digest(edit)}"
         if not folder.is_dir():
@@ -81,7 +80,7 @@ def _make(folder: Path, version: str, machine: str, edit: Edit | None, key: Path
         text = (source / each.path).read_text()
         assert each.was in text, each
         (source / each.path).write_text(text.replace(each.was, each.then, 1))
-    recipe = maker.Recipe(source, version, MOMENT_S, signer.read(key, None, MOMENT_S), is_fast=True)
+    recipe = maker.Recipe(source, version, MOMENT_S, signer.read(key, MOMENT_S), is_fast=True)
     whole = {} if is_light else {**recipe.recorder(machine), **recipe.board(), **recipe.ward()}
     for name, data in (whole or _light(recipe, machine)).items():
         (part / name).write_bytes(data)

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import Json
+from agent.cli.options import Bundle, Json
 from agent.cli.ward import panels
+from agent.cli.ward.orders import Devices, Url, WaitS
 from agent.cli.ward.part import WARD_CONFIG, Config, become
 
 app = typer.Typer()
-rotate_app = typer.Typer(no_args_is_help=True, help="Have a new CA or a new command key in place of the present one.")
+rotate_app = typer.Typer(no_args_is_help=True,
+                         help="Have a new CA, command key or release key in place of the present one.")
 app.add_typer(rotate_app, name="rotate", rich_help_panel=panels.MAKE)
 
 Name = Annotated[str | None, typer.Option(
@@ -40,7 +42,6 @@ DropFormer = Annotated[bool, typer.Option(
 Told = Annotated[list[str] | None, typer.Argument(
     metavar="DEVICE", show_default=False, help="Devices that are to obey the new command key; the others learn of it "
     "when they renew their certificates, or by taimat ward keys.")]
-WaitS = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
 BackupFile = Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False, help="The file to write.")]
 Shelf = Annotated[Path | None, typer.Option(
     "--to", metavar="FOLDER", show_default=False, help="Write one named by the time into this folder, where the newest "
@@ -110,6 +111,14 @@ def rotate_ca(root: NewRoot = False, drop_former: DropFormer = False, token: Tok
 def rotate_command(devices: Told = None, wait: WaitS = 30, json: Json = False, config: Config = WARD_CONFIG) -> None:
     """Have the next command key be the current one; the current one is nobody's then. Tell these devices."""
     become("keys", config, [("--rotate", True), ("--json", json)], [f"--wait={wait}", "--", *(devices or ())])
+
+
+@rotate_app.command("release")
+def rotate_release(bundle: Bundle, url: Url, devices: Devices, wait: WaitS = 30, json: Json = False,
+                   config: Config = WARD_CONFIG) -> None:
+    """Order the first release that its maker's next key has signed: devices that take it obey the former no more."""
+    become("update", config, [("--rotate", True), ("--json", json)],
+           [f"--wait={wait}", "--", str(bundle.absolute()), url, *devices])
 
 
 @app.command("backup", rich_help_panel=panels.MAKE)
