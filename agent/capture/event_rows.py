@@ -84,13 +84,16 @@ class EventRows:
 
     def _begin(self, job: EventOpen, shown_by: Callable[[Instant], list[int]]) -> None:
         before = self._last if job.continues else None
-        event = self._open = self._last = OpenEvent(at(self._clock.now(), job.at_us // 1000))
+        may_be_named = self._labeller is not None and not self._labeller.lack
+        event = self._open = self._last = OpenEvent(at(self._clock.now(), job.at_us // 1000), may_be_named)
         self.opened_n += 1
         shown = shown_by(event.start)
 
         def insert(db: sqlite3.Connection) -> None:
             event.id = events.open_row(db, self._camera, "motion", event.start, job.zones)
             event.continues = before.id if before else None
+            if not event.may_be_named:
+                events.label(db, event.id, None)
             for seq in shown:
                 events.tie(db, event.id, seq)
                 if self._keeps_longer:
@@ -109,7 +112,7 @@ class EventRows:
         day = self._encryption.day(self._folders) if with_picture else None
         name, now = self._write_thumbnail(job.peak, event, day) if with_picture else None, self._clock.now()
         self._open = None
-        gets_word = with_picture and self._will_be_named(event, job)
+        gets_word = with_picture and event.may_be_named and self._will_be_named(event, job)
         # Without the video in it: the change may have to wait for long.
         summary, boxes, detector, settings = job.summary, job.peak.boxes, job.detector, job.settings
 

@@ -20,10 +20,10 @@ import msgspec
 from agent.capture.writer_jobs import BestLook
 from agent.core.contract.label_question import LabelQuestion, ShownLook, answer_of, encode
 from agent.core.household.labels import EventWord
-from agent.core.label_pace import RETRY_S, TASKS_MAX, TASKS_MAX_B, TRIES_MAX, Hindrance, hindrance
+from agent.core.label_pace import RETRY_S, TASKS_MAX, TASKS_MAX_B, TRIES_MAX, Hindrance, WordLack, hindrance
 from agent.core.media.model import Box
 from agent.host.probes import load, soc
-from agent.host.weights import weights
+from agent.host.weights import words_lack
 
 DOOR = "label/desk.sock"        # in the runtime folder; systemd listens there
 PROGRAM = "agent.footage.event_label"
@@ -62,7 +62,7 @@ class Labeller:
 
         The oldest of too many that wait is given up.
         """
-        if not task.looks or weights() is None or not self._reachable():
+        if not task.looks or self.lack:
             return False
         with self._lock:
             self._tasks.append(task)
@@ -75,6 +75,11 @@ class Labeller:
         for each in given_up:
             each.tell(None)
         return True
+
+    @property
+    def lack(self) -> WordLack | None:
+        """Why no event gets a word here."""
+        return words_lack(self._root) or (None if self._reachable() else "no_door")
 
     def _reachable(self) -> bool:
         """Whether there is a way to the process. On a device capture has no memory to start it itself."""

@@ -79,6 +79,7 @@ class OpenEvent:
     """The event that is going on; `id` is known once its row is committed."""
 
     start: Instant
+    may_be_named: bool                      # a word for it may come after its end
     id: int | None = None
     continues: int | None = None            # the event that this one goes on from
 

@@ -10,6 +10,7 @@ from agent.config.source import NETWORK, parse_source
 from agent.config.ward_settings import listens
 from agent.core.evidence.ledger import Agreed
 from agent.core.household import consent
+from agent.core.household.labels import PEOPLE
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
 from agent.core.retention import CardLimits
 
@@ -82,6 +83,7 @@ def _joining(sharing: Sharing) -> dict[str, Any]:
     """What somebody agrees to who is in a ward with these settings."""
     rules, kept = sharing_rules(sharing), [part for part in consent.KINDS_OF if getattr(sharing, part) == "never"]
     return {"text": consent.VERSION, "told": consent.told(kept), "snapshots": rules.snapshots,
+            "only": [*PEOPLE] if sharing.events == "people" else [],
             "pictures": {"*": rules.default, **rules.by_purpose}}
 
 

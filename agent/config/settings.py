@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from agent.core.household.sharing_rules import Rule, Telling
+from agent.core.household.sharing_rules import Rule, Telling, TellingEvents
 
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
 
@@ -139,7 +139,7 @@ class Sharing(Struct, kw_only=True, forbid_unknown_fields=True):
     """What a ward that the household has joined is told, what it may have of pictures, and how."""
 
     health: Telling = "allow"
-    events: Telling = "allow"
+    events: TellingEvents = "allow"
     default: Rule = "ask"
     never: list[str] = field(default_factory=list)
     ask: list[str] = field(default_factory=list)

@@ -58,12 +58,12 @@ class SharingDesk:
         known, word = membership.read(own), page_word.read(own)
         receipted = [each.id for each in requests.newest(db, SHOWN_N) if is_receipted(own, each)]
         rest = word.beside(agreed(self.settings))
-        held = bool(rest.left or rest.kept or rest.no_pictures)
+        held = bool(rest.left or rest.kept or rest.people or rest.no_pictures)
         if known is None:
             return SharingState(receipted=receipted, held=held)
         rules = page_word.NO_PICTURES if word.no_pictures else sharing_rules(self.settings.sharing)
         return SharingState(ward=known.ward, text=known.text, by=known.by, withheld=known.withheld,
-                            no_pictures=rules.is_shut, held=held, receipted=receipted)
+                            only=known.only, no_pictures=rules.is_shut, held=held, receipted=receipted)
 
     def _by_ward(self, word: PageWord, own: sqlite3.Connection, change: SetWard) -> PageWord:
         known, configured = membership.read(own), self.settings.ward.ward
@@ -78,7 +78,8 @@ class SharingDesk:
                                                *([part] if said == "never" else [])]
         said_rules = keys_set(change).keys() - agreement.KINDS_OF.keys()
         rules = sharing_rules(replace(self.settings.sharing, **{key: getattr(change, key) for key in said_rules}))
-        return replace(word, kept=kept, no_pictures=rules.is_shut if said_rules else word.no_pictures)
+        return replace(word, kept=kept, people=word.people if change.events is UNSET else change.events == "people",
+                       no_pictures=rules.is_shut if said_rules else word.no_pictures)
 
 
 def is_receipted(own: sqlite3.Connection, request: WardRequest) -> bool:

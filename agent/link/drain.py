@@ -11,6 +11,7 @@ from agent.core.contract import wire
 from agent.core.delivery.outbox import LARGEST_B, Offers, OutboxPace, is_late
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
+from agent.link.deferral import Deferral
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
@@ -43,6 +44,7 @@ class Drain:
         """`written` is set when a message may have been written."""
         self._store, self._clock, self._audit, self._delivery = store, clock, audit, delivery
         self.offers = Offers(pace)
+        self.deferral = Deferral(store, clock, written.set)
         self.fault: LinkFault | None = None     # while the broker takes no events
         self._fetching = self._settling = False
         self._more = written                    # new messages may lie behind the cursor
@@ -52,8 +54,9 @@ class Drain:
         self.counts = DrainCounts()
 
     def poke(self) -> None:
-        """A message was written."""
+        """A message was written, or a word that one waits for."""
         self._more.set()
+        self.deferral.hurry()
 
     def wait_s(self, room_n: int) -> float:
         """Seconds until `turn` has something to do, given the session's room."""

@@ -34,6 +34,7 @@ class Presence:
         self._refresh_mono_s = self._birth_mono_s = 0.0
         self._birth_wanted = False
         self._withheld: Sequence[Switch] = ()
+        self._only: Sequence[str] = ()
         self._cameras: list[wire.BirthCamera] = []
         self._hw = board.read().model
         self._os = _os_name()
@@ -69,9 +70,12 @@ class Presence:
         """Have the birth sent again, whatever has changed."""
         self._birth_wanted = True
 
-    def keep(self, withheld: Sequence[Switch]) -> None:
-        """Tell from now on that the household keeps these parts to itself, and of cameras no more than that allows."""
-        self._withheld, self._birth_wanted = withheld, True
+    def keep(self, withheld: Sequence[Switch], only: Sequence[str]) -> None:
+        """Tell from now on that the household keeps these parts to itself, and of cameras no more than that allows.
+
+        Of motion it tells of what has one of the words `only`, or none.
+        """
+        self._withheld, self._only, self._birth_wanted = withheld, only, True
 
     def birth_is_due(self, cameras: Sequence[CameraFacts] | None) -> bool:
         """Whether a birth is wanted, or the cameras are others, or deliver other pictures, than in the last one.
@@ -94,7 +98,8 @@ class Presence:
             agent=__version__, os=self._os, hw=self._hw, site=self._settings.device.site or None,
             cfg_sha256=self._settings_sha256, cfg_ver=self._cfg_ver,
             cert_not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if not_after else None,
-            schemas=SCHEMAS, caps=[], cams=self._cameras, withheld=list(self._withheld))), retain=True)
+            schemas=SCHEMAS, caps=[], cams=self._cameras, withheld=[*self._withheld],
+            only=[*self._only])), retain=True)
 
     def versions(self) -> dict[str, str]:
         """Of agent, system and board, as far as known."""

@@ -44,13 +44,13 @@ class MembershipWatch:
     """
 
     def __init__(self, store: StoreThread, clock: Clock, ward: str, left: Callable[[], None],
-                 switched: Callable[[Sequence[Switch]], None]) -> None:
-        """`left` is called when it has left; until then `joined` stays true. `switched` is told what is withheld, at
-        first and after each change.
+                 switched: Callable[[Sequence[Switch], Sequence[str]], None]) -> None:
+        """`left` is called when it has left; until then `joined` stays true. `switched` is told what is withheld, and
+        the words alone that are told of, at first and after each change.
         """
         self._store, self._clock, self._ward, self._left, self._switched = store, clock, ward, left, switched
         self.joined = self._looking = False
-        self._withheld: Sequence[Switch] | None = None
+        self._kept: tuple[Sequence[Switch], Sequence[str]] | None = None
         self._due_mono_s = 0.0
 
     def hurry(self) -> None:
@@ -68,13 +68,14 @@ class MembershipWatch:
         self._looking = False
         known, has_left = standing or (None, False)
         if known and known.ward == self._ward:
-            if known.withheld != self._withheld:
-                self._withheld = known.withheld
-                self._switched(known.withheld)
+            kept = known.withheld, known.only
+            if kept != self._kept:
+                self._kept = kept
+                self._switched(*kept)
             self.joined = True
         elif self.joined and (known or has_left):       # a database without the row can't tell
             self._left()
-            self.joined, self._withheld = False, None
+            self.joined, self._kept = False, None
 
 
 class WardLink:
@@ -108,6 +109,7 @@ class WardLink:
         session, topics = self._session, self._topics
         reports = self._inbound.turn() if self._inbound else []
         self._requests.turn(session.up)
+        self._drain.deferral.turn()
         self._reporter.turn(session, topics, self._meter.backlog)
         if not (topics and session.up):
             return
@@ -163,10 +165,10 @@ class WardLink:
         self._requests.leave()
         self.leave(WITHDRAWN)
 
-    def _switched(self, withheld: Sequence[Switch]) -> None:
-        """The household keeps these parts to itself from now on, and no others."""
+    def _switched(self, withheld: Sequence[Switch], only: Sequence[str]) -> None:
+        """The household keeps these parts to itself from now on, and no others; of motion it tells of these words."""
         self._reporter.keep(withheld)
-        self._presence.keep(withheld)
+        self._presence.keep(withheld, only)
         self._forget_health()
 
     def _forget_health(self) -> None:

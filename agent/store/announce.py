@@ -1,6 +1,7 @@
 """What goes to the ward, committed with the rows it tells of: an event exists exactly if its message does.
 
-Of an event or a clip that began before the household joined, the end is not told, either.
+Of an event or a clip that began before the household joined, the end is not told, either. What tells of motion may have
+to wait until it is known what moved (agent/store/deferred.py).
 """
 import sqlite3
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
     data = wire.ClipData(id=clip.name, start_ms=clip.mono_ms, dur_ms=clip.dur_ms, bytes=clip.bytes,
                          frames=clip.frames, codec=clip.codec, width=clip.width, height=clip.height,
                          events=events.of_clip(db, clip.seq), recovered=clip.state == "recovered")
-    outbox.append(db, "clip", clip.camera, when, wire.encode(data))
+    outbox.append(db, "clip", clip.camera, when, wire.encode(data), motion=data.events)
 
 
 def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, score: float,
@@ -37,7 +38,7 @@ def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Inst
     """Motion is confirmed, or goes on as another event."""
     data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4),
                            zones=list(zones), boxes=_rounded(boxes), continues=continues)
-    outbox.append(db, "motion", camera, start, wire.encode(data))
+    outbox.append(db, "motion", camera, start, wire.encode(data), motion=[event_id])
 
 
 def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, continues: int | None = None) -> None:
@@ -49,7 +50,7 @@ def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant,
                            tracks_n=event.tracks_n, boxes=_rounded(event.boxes), path=event.path,
                            clip=_reference(db, event.clip), continues=continues, cut=event.state == "cut",
                            detector=event.detector, settings=event.settings)
-    outbox.append(db, "motion", event.camera, when, wire.encode(data))
+    outbox.append(db, "motion", event.camera, when, wire.encode(data), motion=[event.id])
 
 
 def label(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> None:
@@ -58,7 +59,7 @@ def label(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> N
     if not membership.covers(db, "label", event.boot, event.mono_ms):
         return
     data = wire.LabelData(event=event.id, label=event.label, score=round(event.label_score, 3))
-    outbox.append(db, "label", event.camera, when, wire.encode(data))
+    outbox.append(db, "label", event.camera, when, wire.encode(data), motion=[event.id])
 
 
 def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, code: str, strength: float,

@@ -96,8 +96,12 @@ def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
 
 
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
-    """Nobody saw the event's end: the process died, or looked away; `dur_ms` is how long it was seen."""
-    db.execute("UPDATE event SET state = 'cut', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
+    """Nobody saw the event's end: the process died, or looked away; `dur_ms` is how long it was seen.
+
+    Nobody will tell what it was, either.
+    """
+    db.execute("UPDATE event SET state = 'cut', dur_ms = ?, label = CASE kind WHEN 'motion' THEN '' END WHERE id = ?",
+               (dur_ms, event_id))
 
 
 def mark_seen(db: sqlite3.Connection, ids: Iterable[int], now: Instant) -> None:

@@ -28,6 +28,7 @@ class Membership(Struct, kw_only=True, frozen=True, omit_defaults=True):
     boot: str = ""
     mono_ms: int = 0
     kept: list[str] = []            # of them, those that the household has taken back since
+    only: list[str] = []            # of motion the ward is told of these words alone, and of what has none; []: of all
     since: dict[str, tuple[str, int]] = {}      # boot and monotonic time from which others are told again
 
     @property
@@ -56,6 +57,12 @@ def read(db: sqlite3.Connection) -> Membership | None:
     with contextlib.suppress(DecodeError):
         return json.decode(meta.get(db, KEY) or "null", type=Membership | None)
     return None
+
+
+def only(db: sqlite3.Connection) -> list[str]:
+    """The words of motion that the ward is told of alone; none: it is told of all."""
+    known = read(db)
+    return known.only if known else []
 
 
 def has_left(db: sqlite3.Connection) -> bool:

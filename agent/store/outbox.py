@@ -3,10 +3,11 @@
 Without a ward that the household has joined there are none, nor of what it keeps to itself.
 """
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
+from agent.core.household.labels import WORDS
 from agent.host.clock import Instant
-from agent.store import membership
+from agent.store import deferred, membership
 
 FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
 
@@ -28,14 +29,20 @@ def trim_quarantine(db: sqlite3.Connection, keep_n: int) -> int:
                       (keep_n,)).rowcount
 
 
-def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str) -> int | None:
+def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str,
+           motion: Sequence[int] | None = None) -> int | None:
     """Add a message in the caller's transaction: it exists exactly if what it tells of does.
 
-    Returns its seq; None where no ward was joined by then, or is not told of it: that is not kept, either.
+    `motion` are the events that it tells of, where it is about motion: it waits for their words, if the ward is told of
+    some alone. Returns its seq; None where it has none yet, and where no ward was joined by then, or is not told of it:
+    that is not kept, either.
     """
     if not membership.covers(db, kind, when.boot, when.mono_ms):
         return None
     text = data.decode() if isinstance(data, bytes) else data
+    if motion is not None and (membership.only(db) or deferred.tells_of(db, motion)):
+        deferred.add(db, motion, kind, camera, when, text)
+        return None
     cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) "
                         "VALUES (?, ?, ?, ?, ?, ?, ?)",
                         (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, text))
@@ -68,18 +75,31 @@ def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
 
 def empty(db: sqlite3.Connection) -> None:
     """Forget all that waits or was set aside; in the caller's transaction. No number comes again."""
-    db.execute("DELETE FROM outbox")
-    db.execute("DELETE FROM quarantine")
+    for table in ("outbox", "deferred", "quarantine"):
+        db.execute(f"DELETE FROM {table}")
 
 
 def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
     """Forget what waits of these kinds of the contract, also as sums; in the caller's transaction."""
+    deferred.withdraw(db, kinds)
     stored = [*kinds, *(kind for kind, told_as in membership.HISTORY.items() if told_as in kinds)]
     for kind in stored:
         db.execute("DELETE FROM outbox WHERE kind = ?", (kind,))
         db.execute("DELETE FROM quarantine WHERE kind = ?", (kind,))
     if "motion" in kinds:
         db.execute("UPDATE outbox SET data = json_remove(data, '$.hours') WHERE kind = 'gap'")
+
+
+def keep_only(db: sqlite3.Connection, words: Collection[str]) -> None:
+    """Forget what waits of motion that has another word, and of clips that show no other; in the caller's transaction.
+    """
+    unwanted = [word for word in WORDS if word not in words]
+    marks = ", ".join("?" * len(unwanted))
+    db.execute("DELETE FROM outbox WHERE kind IN ('motion', 'label') AND json_extract(data, '$.event') IN "
+               f"(SELECT id FROM event WHERE label IN ({marks}))", unwanted)
+    db.execute("DELETE FROM outbox WHERE kind = 'clip' AND NOT EXISTS "
+               "(SELECT 1 FROM json_each(data, '$.events') WHERE value NOT IN "
+               f"(SELECT id FROM event WHERE label IN ({marks})))", unwanted)
 
 
 def waiting(db: sqlite3.Connection) -> tuple[int, int, int | None]:

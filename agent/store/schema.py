@@ -1,6 +1,6 @@
 """The database's tables. docs/design/storage.md says which promise hangs on which."""
 
-SCHEMA = 16             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
+SCHEMA = 17             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
@@ -143,6 +143,18 @@ CREATE TABLE outbox (                     -- messages for the ward until its rec
     wall_ms INTEGER NOT NULL,
     clock TEXT NOT NULL,
     data TEXT NOT NULL                    -- the CloudEvent's data, JSON
+) STRICT;
+
+CREATE TABLE deferred (                   -- messages that wait for a word, and have no seq before: store.deferred
+    n INTEGER PRIMARY KEY,
+    events TEXT NOT NULL,                 -- JSON [id, ...]: what they tell of
+    kind TEXT NOT NULL,                   -- motion, label or clip; this and what follows as in outbox
+    camera TEXT,
+    boot TEXT NOT NULL,
+    mono_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    data TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE quarantine (                 -- what the ward refused or no broker would take

@@ -11,6 +11,7 @@ from agent.core.health.history import DAY_MS, History
 from agent.core.health.report import Report
 from agent.core.household.day_lane import LanePiece, WallSpan, lane
 from agent.host.clock import Clock, Instant
+from agent.host.weights import words_lack
 from agent.store import health_history, recordings
 from agent.store.boots import Dates
 from agent.web import present_day, present_health, present_history
@@ -53,8 +54,9 @@ class HealthPage:
             history = present_history.history_view(known, period, report and report.card_life_days, said)
             gaps = present_history.gap_views([camera.name for camera in self._cameras], lanes, period, said)
         return self._renderer.page(
-            request, "health.html", health=present_health.health_view(report, now, said), history=history, gaps=gaps,
-            period=period, looks=present_day.looks([each for gap in gaps for each in gap.drawn], said))
+            request, "health.html", health=present_health.health_view(report, words_lack(), now, said),
+            history=history, gaps=gaps, period=period,
+            looks=present_day.looks([each for gap in gaps for each in gap.drawn], said))
 
     def _read(self, db: sqlite3.Connection, period: Period, lately: Sequence[HealthSample], now: Instant) -> Known:
         """All that is drawn. Samples of the day before are read, too: the card's forecast goes by them."""

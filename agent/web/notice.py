@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from agent.config.settings import Camera, Settings
 from agent.core.contract.decisions import AskSharing
+from agent.host.weights import words_lack
 from agent.look.forms import title_of
 from agent.look.words import PageWords
 from agent.web import qr
@@ -45,7 +46,7 @@ class NoticePage:
         """GET /notice[?ask=]: whom to ask, a name and a number."""
         said, token = self._renderer.words(request), request.cookies.get(COOKIE, "")
         sharing = (await self._browsers.ask(AskSharing(token=token))).sharing
-        view = notice_view(self._settings, sharing_view(self._settings, sharing, said),
+        view = notice_view(self._settings, sharing_view(self._settings, sharing, words_lack(), said),
                            title_of(request.query_params.get("ask", ""))[:ASK_N_MAX], said)
         return self._renderer.page(request, "notice.html", view=view, qr=qr.drawn(view.text(said)), ask_n_max=ASK_N_MAX)
 
@@ -81,7 +82,9 @@ def _gets(settings: Settings, sharing: SharingView, words: PageWords) -> Sequenc
     """Who gets what by way of this recorder: a ward, and phones that are told of events by others' services."""
     if sharing.standing == "in":
         events = any(part.told for part in sharing.parts if part.name == "events")
-        told = [words("notice.gets_events" if events else "notice.gets_no_events", ward=sharing.ward),
+        of_people = sharing.people and not sharing.lack
+        told = [words("notice.gets_no_events" if not events else
+                      "notice.gets_people" if of_people else "notice.gets_events", ward=sharing.ward),
                 words(f"notice.pictures_{sharing.pictures or 'mixed'}")]
     else:
         told = [words("notice.gets_nobody")]

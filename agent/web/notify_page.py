@@ -19,6 +19,7 @@ from agent.core.contract.facts import Poke
 from agent.core.contract.setup import Changes, RemoveNotify, SetNotify
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.weights import words_lack
 from agent.look.forms import read_form, title_of
 from agent.store import notify
 from agent.store.notify import NotifyTrial, PlaceState
@@ -27,6 +28,7 @@ from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
 from agent.web.outcome import after, problem_text
 from agent.web.present_notify import ADDRESS, ADDRESS_N_MAX, NAME_N_MAX, PAUSES_MIN, BadForm
+from agent.web.present_ward import lack_sentence
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
 from agent.web.store_pool import CardTrouble, StorePool
@@ -134,7 +136,7 @@ class NotifyPage:
             cameras=settings.camera, zones=present_notify.zones_of(settings.camera),
             kinds=[(each, said(f"notify.kind.{each}")) for each in _kinds(place)],
             pauses=[(str(each), said("notify.minutes", n=each)) for each in pauses],
-            others=present_notify.other_hours(place, said))
+            others=present_notify.other_hours(place, said), lack=lack_sentence(words_lack(), said))
 
     async def _page(self, request: Request, template: str, status: int = 200, problem: str = "",
                     **values: object) -> Response:

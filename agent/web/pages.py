@@ -10,6 +10,7 @@ from starlette.responses import Response
 from agent.config.settings import Settings
 from agent.core.household.pause import Pauses
 from agent.host.clock import Clock
+from agent.host.weights import words_lack
 from agent.look.forms import own_path
 from agent.look.words import PageWords
 from agent.store import clips, events, pause, requests
@@ -87,7 +88,7 @@ class Pages:
         tiles = present_camera.tiles(self._cameras, report, now, said, paused)
         return self._renderer.page(request, "home.html", setup=await self._setup_waits(request), tiles=tiles,
                                    posters=pictures, events=latest, asked_n=asked_n,
-                                   health=present_health.health_view(report, now, said),
+                                   health=present_health.health_view(report, words_lack(), now, said),
                                    switch=present_camera.house_switch(paused, now, said))
 
     async def _setup_waits(self, request: Request) -> bool:

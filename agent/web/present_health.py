@@ -8,6 +8,7 @@ from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.core.health.texts import text
+from agent.core.label_pace import WordLack
 from agent.host.clock import Instant
 from agent.look.words import PageWords
 from agent.web.present_camera import TONES
@@ -37,12 +38,13 @@ class HealthView:
     details: list[tuple[str, str]]      # label and value, without the unknown ones
 
 
-def health_view(report: Report | None, now: Instant, words: PageWords) -> HealthView:
-    """The newest report in words; None stands for the time before the first one."""
+def health_view(report: Report | None, lack: WordLack | None, now: Instant, words: PageWords) -> HealthView:
+    """The newest report in words; None stands for the time before the first one. `lack`: why no event gets a word."""
     if report is None:
         return HealthView("idle", words("health.checking"), "", [], [])
     problems = [_problem(each, now, words) for each in report.conditions]
-    details = [*_machine(report.host, words), *_card(report, words), *_surroundings(report, words),
+    unnamed = [(words("health.label"), words(f"health.label_{lack}"))] if lack else []
+    details = [*_machine(report.host, words), *_card(report, words), *_surroundings(report, words), *unnamed,
                *_roles(report, words)]
     if problems and problems[0].tone != "idle":
         worst, *others = problems

@@ -7,6 +7,7 @@ from agent.config.settings import Settings, Ward
 from agent.core.contract.decisions import SharingState
 from agent.core.household import consent
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
+from agent.core.label_pace import WordLack
 from agent.look.words import PageWords
 from agent.web.present_request import purpose
 
@@ -51,6 +52,8 @@ class SharingView:
     host: str
     agreed_text: int                # the version that holds; 0: none
     parts: Sequence[PartView]
+    people: bool                    # of motion it is told of people and vehicles alone
+    lack: str                       # why no event gets a word here, so that it is told of all motion; "": they do
     pictures: str                   # the rule for all purposes; "": not one for all
     pictures_said: str
     default: str
@@ -59,7 +62,7 @@ class SharingView:
     held: bool                      # the household has taken back what the configuration still says
 
 
-def sharing_view(settings: Settings, state: SharingState, said: PageWords) -> SharingView:
+def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None, said: PageWords) -> SharingView:
     """By the keeper's word, and by the configuration where that is not stricter."""
     ward, rules = settings.ward, SHUT if state.no_pictures else sharing_rules(settings.sharing)
     names = list(said.purposes)
@@ -68,10 +71,16 @@ def sharing_view(settings: Settings, state: SharingState, said: PageWords) -> Sh
     parts = [PartView(part, said(f"sharing.part_{part}"), said(f"sharing.part_{part}_help"), part not in state.withheld)
              for part in consent.KINDS_OF]
     return SharingView(
-        _standing(ward, state), state.ward or ward.ward, ward.host, state.text, parts, rules.default if one else "",
+        _standing(ward, state), state.ward or ward.ward, ward.host, state.text, parts, bool(state.only),
+        lack_sentence(lack, said), rules.default if one else "",
         said(f"sharing.pictures_{rules.default if one else 'mixed'}"), rules.default,
         [PurposeView(name, purpose(name, said), rules.by_purpose.get(name, "")) for name in names],
         rules.snapshots, state.held)
+
+
+def lack_sentence(lack: WordLack | None, said: PageWords) -> str:
+    """Why whoever is to be told of people and vehicles alone is told of all motion; "" where that is not so."""
+    return said(f"label.lack_{lack}") if lack else ""
 
 
 def is_set_up(ward: Ward) -> bool:

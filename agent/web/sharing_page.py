@@ -1,4 +1,4 @@
-"""/sharing: what the ward is told and may have, in three switches; joining and leaving; what waits, what has left."""
+"""/sharing: what the ward is told and may have, in a few switches; joining and leaving; what waits, what has left."""
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from agent.core.household import consent
 from agent.core.household.sharing_rules import STRICTEST_FIRST
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
+from agent.host.weights import words_lack
 from agent.look.forms import number, read_form
 from agent.web.access import COOKIE
 from agent.web.browsers import Browsers
@@ -45,7 +46,7 @@ class SharingPage:
         return await self._page(request)
 
     async def change(self, request: Request) -> Response:
-        """POST: `part` ("health" or "events") and `to`, `part` "pictures" and `to`, or "purposes" with a rule each."""
+        """POST: `part` ("health", "events", "people", "pictures") and `to`, or `part` "purposes" with a rule each."""
         form = await read_form(request)
         change = _change(form) if form else None
         if change is None:
@@ -89,7 +90,7 @@ class SharingPage:
         waiting = await self._asked.waiting(request) if request.state.is_owner else []
         left = await self._asked.delivered(request, LEFT_N, state.receipted)
         found = await self._pool.ask(lambda _: read(self._settings.ward, Path(self._settings.store.runtime)))
-        view = sharing_view(self._settings, state, said)
+        view = sharing_view(self._settings, state, words_lack(), said)
         enrolment = enrolment_view(found, view.ward, self._clock.now().wall_ms, said)
         return self._renderer.page(request, template, 409 if problem else 200, problem=wrong, detail=detail, view=view,
                                    enrolment=enrolment, text=consent_text(said.language), waiting=waiting,
@@ -108,6 +109,8 @@ def _change(form: Mapping[str, str]) -> SetSharing | None:
     part, to = form.get("part", ""), form.get("to", "")
     if part in consent.KINDS_OF and to in ("never", "allow"):
         return SetSharing(**{part: to})
+    if part == "people" and to in ("people", "allow"):
+        return SetSharing(events=to)
     if part == "pictures" and rule_of(to):      # for a picture of the moment the household is asked each time
         return SetSharing(default=to, never=[], ask=[], allow=[], snapshots="never" if to == "never" else "ask")
     if part == "purposes":

@@ -63,13 +63,19 @@ def test_without_weights_no_event_waits_for_a_word(tmp_path: Path, monkeypatch: 
     assert not Labeller(tmp_path, machine(tmp_path / "calm")).add(Told().task())
 
 
+def test_a_board_of_512_mb_gives_no_words_and_says_so_before_an_event_is_over(here: Path, tmp_path: Path):
+    small = Labeller(tmp_path, machine(tmp_path / "small", meminfo="MemTotal: 480000 kB\nMemAvailable: 300000 kB\n"))
+    assert small.lack == "small_board" and not small.add(Told().task())
+    assert Labeller(tmp_path, machine(tmp_path / "calm")).lack is None
+
+
 def test_on_a_device_only_systemd_s_process_is_asked(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
     assert not Labeller(tmp_path, machine(tmp_path / "calm")).add(Told().task())
 
 
 @pytest.mark.parametrize("short", [
-    {"meminfo": "MemTotal: 500000 kB\nMemAvailable: 200000 kB\n"}, {"loadavg": "900.0 1.0 1.0 1/99 7\n"}])
+    {"meminfo": "MemTotal: 1800000 kB\nMemAvailable: 200000 kB\n"}, {"loadavg": "900.0 1.0 1.0 1/99 7\n"}])
 def test_a_machine_without_room_gives_no_word_and_says_so(here: Path, tmp_path: Path, short: dict[str, str]):
     told = Told()
     assert Labeller(tmp_path, machine(tmp_path / "short", **short), retry_s=0.001).add(told.task())
@@ -135,13 +141,15 @@ def recorders(folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[list[R
         each.finish(HANG_S)
 
 
-def recorded(recorders: list[Recorder], folders, clock: HandClock, place: Path, labeller: Labeller | None) -> None:
+def recorded(recorders: list[Recorder], folders, db, clock: HandClock, place: Path, labeller: Labeller | None) -> None:
     recorder = Recorder("gate", folders, clock, Outlet(place), 1, always=False, keeps_events_longer=False, pre_roll_s=5,
                         labeller=labeller)
     recorders.append(recorder)
     recorder.start()
     at_us = int(clock.mono * 1e6)
     recorder.offer([EventOpen(at_us, 0.1, [BOX], False)])
+    nobody_will_tell = until(lambda: [each.label == "" for each in events.latest(db)], "its begin")
+    assert nobody_will_tell == [labeller is None], "what can't be named is known for that from its begin"
     recorder.offer([EventClose(at_us + 1_000_000, look(), Summary(0.5, tracks_n=1), "2", "", [look()])])
 
 
@@ -149,7 +157,7 @@ def test_the_word_is_stored_and_the_ward_is_told(here: Path, recorders, folders,
                                                  tmp_path: Path):
     join(db)
     Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("vehicle", 0.7)))).open.set()
-    recorded(recorders, folders, hand_clock, tmp_path, Labeller(tmp_path, machine(tmp_path / "calm")))
+    recorded(recorders, folders, db, hand_clock, tmp_path, Labeller(tmp_path, machine(tmp_path / "calm")))
     event = until(lambda: next((each for each in events.latest(db) if each.label), None), "a word")
     assert (event.label, event.label_score, event.state) == ("vehicle", 0.7, "done")
     told = [(row["kind"], json.loads(row["data"])) for row in outbox.after(db, 0, 10)]
@@ -161,7 +169,7 @@ def test_the_word_is_stored_and_the_ward_is_told(here: Path, recorders, folders,
 def test_without_a_labeller_the_row_says_that_nobody_will_tell(recorders, folders, hand_clock: HandClock, db,
                                                                tmp_path: Path):
     join(db)
-    recorded(recorders, folders, hand_clock, tmp_path, None)
+    recorded(recorders, folders, db, hand_clock, tmp_path, None)
     event = until(lambda: next((each for each in events.latest(db) if each.state == "done"), None), "its end")
     assert (event.label, event.label_score) == ("", None)
     assert [row["kind"] for row in outbox.after(db, 0, 10)] == ["motion", "motion"]

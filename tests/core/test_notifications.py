@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.household.labels import WORD_MS
 from agent.core.household.notification_texts import TEXTS, told, trial
 from agent.core.household.notifications import (
     LATE_MS,
     PICTURE_MS,
-    WORD_MS,
     Notification,
     NotifyRule,
     Progress,
@@ -51,7 +51,7 @@ def test_who_wants_people_alone_waits_for_the_word_and_misses_nothing_without_on
     assert seen(going_on=True) is Stand.UNDECIDED and seen(going_on=True, age_ms=LATE_MS) is Stand.DUE
     assert seen(label="person") is seen(label="vehicle") is Stand.DUE
     assert seen(label="animal") is seen(label="other") is seen(label="nothing") is Stand.UNWANTED
-    assert seen(label="") is Stand.DUE, "nobody will tell"
+    assert seen(label="") is seen(label="", going_on=True) is Stand.DUE, "nobody will tell"
     assert seen(label=None, over_ms=WORD_MS - 1) is Stand.UNDECIDED and seen(label=None, over_ms=WORD_MS) is Stand.DUE
     assert seen(kind="tamper") is Stand.UNWANTED
     assert stand(NotifyRule(kinds=frozenset({"tamper"})), at(1, 0, label="person"), week_min) is Stand.UNWANTED

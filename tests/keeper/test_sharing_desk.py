@@ -169,6 +169,23 @@ def test_a_part_that_is_taken_back_is_told_no_more_and_what_waits_of_it_goes(pla
     assert len(place.consents()) == told_n and not place.keeps(KINDS_OF[part][1])
 
 
+def test_people_alone_is_told_at_the_desk_and_all_again_once_root_has_said_so(place):
+    place.live(JOINED)
+    assert place.change(SetSharing(events="people")).change
+    assert membership.only(place.db) == ["person", "vehicle"] and place.keeps("tamper")
+    assert (place.consents()[-1]["only"], place.consents()[-1]["by"]) == (["person", "vehicle"], "page")
+    told = place.say(AskSharing(token=place.token)).sharing
+    assert told.only == ["person", "vehicle"] and told.withheld == [] and told.held
+    told_n = len(place.consents())
+    place.live(JOINED)                  # the file says what it said
+    assert membership.only(place.db) and len(place.consents()) == told_n
+    place.live(JOINED, Sharing(events="people"))
+    assert len(place.consents()) == told_n and not place.say(AskSharing(token=place.token)).sharing.held
+    assert place.change(SetSharing(events="allow")).change and membership.only(place.db), "looser only by root"
+    place.live(JOINED)
+    assert not membership.only(place.db) and "only" not in place.consents()[-1]
+
+
 def test_what_is_allowed_again_is_told_from_then_on_alone(place):
     place.live(JOINED, Sharing(events="never"))
     before = place.clock.now()

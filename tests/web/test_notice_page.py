@@ -3,6 +3,7 @@ import pytest
 
 from agent.config.settings import Camera, Device, Notify, Settings, Sharing, Store, Ward
 from agent.core.contract.decisions import SharingState
+from agent.core.label_pace import WordLack
 from agent.web import words
 from agent.web.notice import NoticeView, notice_view
 from agent.web.present_ward import sharing_view
@@ -12,9 +13,9 @@ EN = words.load("en", {"gate": "Front gate", "yard": "Yard"})
 GATE, YARD = Camera(name="gate", source="file:/gate.mp4"), Camera(name="yard", source="file:/yard.mp4")
 
 
-def notice(state: SharingState | None = None, ask: str = "", **tables) -> NoticeView:
+def notice(state: SharingState | None = None, ask: str = "", lack: WordLack | None = None, **tables) -> NoticeView:
     settings = Settings(**{"camera": [GATE, YARD]} | tables)
-    return notice_view(settings, sharing_view(settings, state or SharingState(), EN), ask, EN)
+    return notice_view(settings, sharing_view(settings, state or SharingState(), lack, EN), ask, EN)
 
 
 def line(view: NoticeView, label: str) -> str:
@@ -55,6 +56,13 @@ def test_what_a_ward_gets_is_the_keepers_word(rule, withheld, told):
     view = notice(SharingState(ward="w07", withheld=withheld), ward=Ward(enabled=True, ward="w07", host="b.invalid"),
                   sharing=Sharing(default=rule, snapshots="never" if rule == "never" else "ask"))
     assert line(view, "Who else gets it") == f"The ward ({told}"
+
+
+def test_a_ward_that_is_told_of_people_alone_is_told_of_all_motion_where_nobody_looks_what_it_was():
+    for lack, told in ((None, "when a person or a vehicle moves"), ("small_board", "when something moves")):
+        view = notice(SharingState(ward="w07", only=["person", "vehicle"]), lack=lack,
+                      ward=Ward(enabled=True, ward="w07", host="b.invalid"))
+        assert told in line(view, "Who else gets it")
 
 
 def test_without_a_ward_nothing_is_sent_to_one():

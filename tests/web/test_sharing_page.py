@@ -21,11 +21,13 @@ from agent.store.decisions import browsers, consent
 from agent.store.decisions import database as decisions
 from agent.web.access import COOKIE
 from tests.rigs.household import Household
+from tests.rigs.label_place import weights_here
 from tests.rigs.pki import Authority
 from tests.rigs.wishes import ask
 
 WARD = Ward(enabled=True, ward="w07", host="broker.w07.example.invalid")
 Open = Callable[..., Household]
+PEOPLE = re.compile(r'name="part" value="people">\s*<button class="switch"[^>]*aria-checked="(\w+)"')
 SWITCH = re.compile(r'name="part" value="(health|events)">\s*<button class="switch"[^>]*aria-checked="(\w+)"')
 
 
@@ -106,6 +108,7 @@ def test_what_is_wrong_with_an_enrolment_is_said_without_a_code(open_house, step
 
 @pytest.mark.parametrize(("form", "change", "told"), [
     ("part=health&to=never", SetSharing(health="never"), 13), ("part=events&to=never", SetSharing(events="never"), 12),
+    ("part=people&to=people", SetSharing(events="people"), 16),
     ("part=pictures&to=never", SetSharing(default="never", never=[], ask=[], allow=[], snapshots="never"), 16),
     ("part=pictures&to=allow", SetSharing(default="allow", never=[], ask=[], allow=[], snapshots="ask"), 16),
     ("part=purposes&default=ask&snapshots=never&purpose-theft=allow&purpose-traffic=never&purpose-fire=",
@@ -120,6 +123,22 @@ def test_a_tap_is_a_change_for_root_and_what_it_takes_back_counts_before(open_ho
     for part in ("health", "events"):
         assert switches(page)[part] == ("false" if getattr(change, part) == "never" else "true")
     assert getattr(change, "health", UNSET) is not None
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_people_alone_is_a_switch_that_says_what_it_does_and_where_nobody_looks(open_house, monkeypatch, looks):
+    if looks:
+        weights_here(monkeypatch)
+    house = open_house()
+    page = house.get("/sharing").text
+    assert PEOPLE.search(page)[1] == "false" and "four minutes later at the latest" in page
+    assert ("So all movement is told" in page) != looks
+    house.post("/sharing", "part=people&to=people")
+    assert house.carry_out() == [SetSharing(events="people")] and known(house).only == ["person", "vehicle"]
+    page = house.get("/sharing").text
+    assert PEOPLE.search(page)[1] == "true" and "You have taken something back" in page
+    house.post("/sharing", "part=events&to=never")
+    assert not PEOPLE.search(house.get("/sharing").text)
 
 
 def test_leaving_is_asked_for_twice_and_counts_though_root_is_not_there(open_house):
@@ -138,8 +157,9 @@ def test_what_needs_root_says_so_where_it_is_not_there(open_house):
     assert answer.status == 409 and "can't be changed from this page" in answer.text.replace("&#39;", "'")
 
 
-@pytest.mark.parametrize("form", ["part=health&to=ask", "part=all&to=never", "part=pictures&to=sell", "part=purposes",
-                                  "part=purposes&default=ask&snapshots=x", "x" * 5000, ""])
+@pytest.mark.parametrize("form", ["part=health&to=ask", "part=all&to=never", "part=people&to=never",
+                                  "part=pictures&to=sell", "part=purposes", "part=purposes&default=ask&snapshots=x",
+                                  "x" * 5000, ""])
 def test_a_form_that_is_none_of_ours_changes_nothing(open_house, form):
     house = open_house()
     assert house.post("/sharing", form).status == 400

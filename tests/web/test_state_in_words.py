@@ -71,16 +71,16 @@ def test_a_camera_that_is_off_or_another_ones_fault_is_no_alarm(hand_clock):
 
 
 def test_one_sentence_when_all_is_well_and_nothing_unknown_is_told(hand_clock):
-    shown = health_view(report(), hand_clock.now(), VI)
+    shown = health_view(report(), None, hand_clock.now(), VI)
     assert (shown.tone, shown.sentence, shown.problems) == ("good", "Mọi thứ đều ổn", [])
     assert shown.details == [("Đồng hồ", "đúng giờ, theo mạng")]
-    assert health_view(None, hand_clock.now(), VI).sentence == "Đang kiểm tra…"
+    assert health_view(None, None, hand_clock.now(), VI).sentence == "Đang kiểm tra…"
 
 
 def test_the_worst_is_the_sentence_and_the_others_follow(hand_clock):
     conditions = (wrong("card_full"), wrong("camera_slow", "warn", camera="gate"), wrong("power_was_low", "info"),
                   wrong("role_down", "warn", unit="capture@gate"))
-    shown = health_view(report(conditions=conditions), hand_clock.now(), EN)
+    shown = health_view(report(conditions=conditions), None, hand_clock.now(), EN)
     since = EN.clock(hand_clock.now().wall_ms - 600_000)
     assert (shown.tone, shown.sentence) == ("alarm", f"The card is full since {since}")
     assert shown.remedy.startswith("Delete other files")
@@ -90,7 +90,7 @@ def test_the_worst_is_the_sentence_and_the_others_follow(hand_clock):
 
 
 def test_news_alone_does_not_spoil_the_sentence(hand_clock):
-    shown = health_view(report(conditions=(wrong("watchdog_reset", "info"),)), hand_clock.now(), EN)
+    shown = health_view(report(conditions=(wrong("watchdog_reset", "info"),)), None, hand_clock.now(), EN)
     assert (shown.tone, shown.sentence) == ("good", "Everything is fine") and len(shown.problems) == 1
 
 
@@ -99,11 +99,12 @@ def test_the_details_in_units_that_people_know(hand_clock):
     host = HostFacts(clock="saved", soc_temp_c=51.6, mem_avail_b=210_000_000, mem_total_b=430_000_000, up_s=93_700.0,
                      disk_free_b=1_500_000_000, disk_tot_b=62_000_000_000, net_up=False)
     shown = health_view(report(host=host, units=(UnitFacts("link", "link", 1.0, 0, link),), days_left=2.5,
-                          capture=RoleReport("ok", 2)), hand_clock.now(), VI)
+                          capture=RoleReport("ok", 2)), "small_board", hand_clock.now(), VI)
     assert shown.details == [
         ("Nhiệt độ", "52 °C"), ("Bộ nhớ", "còn 210 MB trên 430 MB"),
         ("Thẻ nhớ", "còn 1,5 GB trên 62 GB, đủ cho khoảng 2,5 ngày nữa"), ("Đồng hồ", "chưa chắc đúng"),
         ("Mạng", "không có mạng"), ("Phường", "không liên lạc được, 7 tin chờ gửi"), ("Chạy liên tục", "1 ngày 2 giờ"),
+        ("Cái gì đã chuyển động", "máy không nhìn: bộ nhớ quá ít"),
         ("Ghi hình", "chạy, đã khởi động lại 2 lần")]
 
 
@@ -113,7 +114,7 @@ def test_the_details_tell_how_long_footage_stays_and_a_card_lasts(hand_clock):
     seen = replace(report(host=HostFacts(clock="ntp", disk_free_b=6_400_000_000, disk_tot_b=64_000_000_000),
                           units=(UnitFacts("keeper", "keeper", 1.0, 0, keeper),)),
                    card_written_b_per_day=21_600_000_000.0, card_life_days=(296.0, 741.0))
-    assert health_view(seen, hand_clock.now(), EN).details[1:3] == [
+    assert health_view(seen, None, hand_clock.now(), EN).details[1:3] == [
         ("Recordings stay", "gate: 2.5 days; yard: 10 days"),
         ("Card wear", "22 GB written a day; at that rate a new card lasts 0.8 to 2.0 years")]
 
@@ -142,7 +143,7 @@ def test_of_sound_that_nobody_asked_for_nothing_is_said():
 
 def test_a_recorder_that_records_nothing_is_not_said_to_be_well(hand_clock):
     conditions = (wrong("role_not_started", unit="capture@network"), wrong("no_camera", "warn"))
-    shown = health_view(report(conditions=conditions), hand_clock.now(), EN)
+    shown = health_view(report(conditions=conditions), None, hand_clock.now(), EN)
     assert shown.tone == "alarm" and "never started (recording)" in shown.sentence
     assert "journalctl -u setup-taimat -u taimat-capture-network" in shown.remedy
     assert [each.title for each in shown.problems] == ["No camera is set up"]

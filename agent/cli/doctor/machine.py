@@ -15,7 +15,7 @@ from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.health.texts import EN
-from agent.core.label_pace import FREE_MIN_B
+from agent.core.label_pace import FREE_MIN_B, TOTAL_MIN_B, WordLack
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
 from agent.host.board import read as read_board
@@ -23,12 +23,15 @@ from agent.host.command_key import PublicKeyProblem, in_force
 from agent.host.probes import files, load, soc
 from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders, key_file
-from agent.host.weights import weights
+from agent.host.weights import words_lack
 
 UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
 HOT_C = 80.0                # the firmware slows a Pi down from here
 MEMORY_LOW_B = 60_000_000
 SYSTEMCTL_S = 5.0
+LACKS: dict[WordLack, str] = {"no_weights": "no weights are here",
+                              "small_board": f"that takes a machine with {size(TOTAL_MIN_B)} of memory or more",
+                              "no_door": "the process that looks can't be reached"}
 
 
 def board(store: Path) -> CheckVerdict:
@@ -99,10 +102,12 @@ def _systemd_feeds() -> str:
 def labels() -> CheckVerdict:
     """Whether events get a word for what they were. All else works without."""
     free_b, _ = load.memory_b(Path("/"))
-    if weights() is None:
-        return skipped("events get no word for what they were: no weights are here")
+    if why := words_lack():
+        return skipped(f"events get no word for what they were, and whoever is to be told of people and vehicles alone "
+                       f"is told of all motion: {LACKS[why]}")
     if free_b is not None and free_b < FREE_MIN_B:
-        return skipped(f"events get no word for what they were: that takes {size(FREE_MIN_B)} of free memory")
+        return skipped(f"events get no word for what they were at the moment: that takes {size(FREE_MIN_B)} of free "
+                       "memory")
     return ok("events get a word for what they were: person, vehicle, animal, other or nothing")
 
 

@@ -218,6 +218,7 @@ class SharingState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True
     text: int = 0                   # the version of the text that was agreed to
     by: str = ""                    # the door of the newest word on it
     withheld: list[str] = []        # of core.household.consent.Switch
+    only: list[str] = []            # of motion the ward is told of these words alone, and of what has none; []: of all
     no_pictures: bool = False       # for whatever purpose
     held: bool = False              # the household has taken back what the configuration still says
     receipted: list[str] = []       # requests whose file the ward's intake has by its own signature

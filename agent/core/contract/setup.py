@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from agent.core.household.sharing_rules import Rule, Telling
+from agent.core.household.sharing_rules import Rule, Telling, TellingEvents
 
 ChangeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 CameraName = Annotated[str, Meta(max_length=24)]
@@ -124,7 +124,7 @@ class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
     TABLE: ClassVar[str] = "sharing"
 
     health: Telling | UnsetType = UNSET
-    events: Telling | UnsetType = UNSET
+    events: TellingEvents | UnsetType = UNSET
     default: Rule | UnsetType = UNSET
     never: Purposes | UnsetType = UNSET
     ask: Purposes | UnsetType = UNSET

@@ -10,11 +10,10 @@ from enum import Enum
 
 from msgspec import Struct
 
-from agent.core.household.labels import WORDS
+from agent.core.household.labels import PEOPLE, WORD_MS, WORDS, is_among
 from agent.core.household.pause import WeekStretch, ends_in_min
 
 LATE_MS = 3_600_000             # what is older is told as something that was; no event is waited for any longer
-WORD_MS = 240_000               # so long an event that is over is waited for, which may still get its word
 PICTURE_MS = 20_000             # so long an event that goes on is waited for, which has its picture at its end
 WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0:00; None where no clock is right
 
@@ -90,23 +89,38 @@ def stand(rule: NotifyRule, event: SeenEvent, week_min: WeekMinute) -> Stand:
             or (rule.cameras and event.camera not in rule.cameras)):
         return Stand.UNWANTED
     is_over = not event.going_on or event.age_ms >= LATE_MS
-    if (by_kind := _by_kind(rule, event, is_over)) is not Stand.DUE:
+    if (by_kind := _by_kind(rule, event)) is not Stand.DUE:
         return by_kind
     if rule.zones and event.kind == "motion" and rule.zones.isdisjoint(event.zones):
         return Stand.UNWANTED if is_over else Stand.UNDECIDED
     return Stand.DUE if is_over or not rule.pictures or event.age_ms >= PICTURE_MS else Stand.UNDECIDED
 
 
-def _by_kind(rule: NotifyRule, event: SeenEvent, is_over: bool) -> Stand:
-    """Where it stands by what it is. Motion that nobody can name is told: a word keeps things back, no lack of one."""
+def _by_kind(rule: NotifyRule, event: SeenEvent) -> Stand:
+    """Where it stands by what it is."""
     if not rule.kinds or event.kind in rule.kinds:
         return Stand.DUE
     if event.kind != "motion" or rule.kinds.isdisjoint(WORDS):
         return Stand.UNWANTED
-    if event.label:
-        return Stand.DUE if event.label in rule.kinds else Stand.UNWANTED
-    may_come = event.label is None and event.over_ms < WORD_MS and event.age_ms < LATE_MS
-    return Stand.UNDECIDED if not is_over or may_come else Stand.DUE
+    return {True: Stand.DUE, False: Stand.UNWANTED, None: Stand.UNDECIDED}[
+        is_among(rule.kinds, event.label, _may_be_named(event))]
+
+
+def _may_be_named(event: SeenEvent) -> bool:
+    """Whether the event's word is still waited for."""
+    return (event.going_on or event.over_ms < WORD_MS) and event.age_ms < LATE_MS
+
+
+def of_people(events: Iterable[SeenEvent]) -> list[int] | None:
+    """Those that a ward is told of which hears of people and vehicles alone; None: a word may still come."""
+    told = []
+    for event in events:
+        counts = event.kind != "motion" or is_among(PEOPLE, event.label, _may_be_named(event))
+        if counts is None:
+            return None
+        if counts:
+            told.append(event.id)
+    return told
 
 
 def pause_ms(rule: NotifyRule, progress: Progress, now_wall_ms: int, week_min: int | None) -> int:

@@ -5,6 +5,7 @@ from typing import Literal
 
 Rule = Literal["never", "ask", "allow"]
 Telling = Literal["never", "allow"]        # of messages: nobody would answer for each
+TellingEvents = Literal["never", "people", "allow"]     # people: of people and vehicles alone
 Kind = Literal["clip", "snapshot"]
 State = Literal["new", "waiting", "approved", "packed", "delivered", "refused", "lapsed", "cancelled", "failed"]
 

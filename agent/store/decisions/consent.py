@@ -96,10 +96,12 @@ def _membership(known: Membership | None, agreed: Agreed, by: str, now: Instant)
     if known is None or known.ward != agreed.ward:
         told = list(consent.TOLD)
         return Membership(ward=agreed.ward, text=agreed.text or 0, told=told, kept=_less(told, agreed.told), by=by,
-                          pictures=agreed.pictures, snapshots=agreed.snapshots, boot=now.boot, mono_ms=now.mono_ms)
+                          only=agreed.only, pictures=agreed.pictures, snapshots=agreed.snapshots, boot=now.boot,
+                          mono_ms=now.mono_ms)
     kept = _less(known.told, agreed.told)
     again = dict.fromkeys(_less(known.kept, kept), (now.boot, now.mono_ms))
-    then = replace(known, kept=kept, since=known.since | again, pictures=agreed.pictures, snapshots=agreed.snapshots)
+    then = replace(known, kept=kept, since=known.since | again, only=agreed.only, pictures=agreed.pictures,
+                   snapshots=agreed.snapshots)
     return known if then == known else replace(then, by=by)
 
 
@@ -119,5 +121,7 @@ def _forget(db: sqlite3.Connection, before: Membership | None, then: Membership 
     else:
         gone = _less(before.telling, then.telling)
         outbox.withdraw(db, gone)
+        if then.only and not before.only:
+            outbox.keep_only(db, then.only)
         if "health" in gone:
             commands.withdraw_health(db)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from agent.core.evidence.ledger import Agreed
 from agent.core.household import consent
 from agent.core.household.consent import Switch
+from agent.core.household.labels import PEOPLE
 from agent.core.household.sharing_rules import Rules
 from agent.host.clock import Instant
 from agent.store import meta
@@ -26,6 +27,7 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     left: str = ""                  # the ward that it has left
     kept: list[Switch] = []         # the parts that it keeps to itself
+    people: bool = False            # of motion it tells of people and vehicles alone
     no_pictures: bool = False       # for whatever purpose
     joins: str = ""                 # the ward that it joins as soon as root has said so
     change: str = ""                # the newest change of settings that said something
@@ -35,10 +37,12 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
     def over(self, agreed: Agreed) -> Agreed:
         """What holds of what the configuration says."""
         if agreed.ward is None or agreed.ward == self.left:
-            return replace(agreed, ward=None, text=None, told=[], pictures={}, snapshots=None, configurable=False)
+            return replace(agreed, ward=None, text=None, told=[], only=[], pictures={}, snapshots=None,
+                           configurable=False)
         rules = rules_of(agreed) if not self.no_pictures else NO_PICTURES
         gone = {kind for switch in self.kept for kind in consent.KINDS_OF[switch]}
         return replace(agreed, told=[kind for kind in agreed.told if kind not in gone],
+                       only=[*PEOPLE] if self.people else agreed.only,
                        pictures={"*": rules.default, **rules.by_purpose}, snapshots=rules.snapshots)
 
     def beside(self, agreed: Agreed) -> "PageWord":
@@ -46,6 +50,7 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
         withheld = consent.withheld(agreed.told)
         return replace(self, left=self.left if agreed.ward == self.left else "",
                        kept=[each for each in self.kept if each not in withheld],
+                       people=self.people and not agreed.only and "events" not in withheld,
                        no_pictures=self.no_pictures and not rules_of(agreed).is_shut,
                        joins=self.joins if agreed.ward != self.joins else "")
 

@@ -43,6 +43,7 @@ class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
     caps: list[str]                     # what it can do beyond the contract's minimum
     cams: list[BirthCamera]             # what cameras it has; by name alone where its health is withheld
     withheld: list[str] = []            # what the household keeps to itself: health, events
+    only: list[str] = []                # of motion it tells of these labels alone, and of what has none; []: of all
     ts: int | None = None
     seq_next: int | None = None         # what the next event will get
     outbox_n: int | None = None         # events that wait

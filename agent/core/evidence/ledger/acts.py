@@ -107,6 +107,7 @@ class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
     configurable: bool = False      # the ward may set a few things within these settings
     text: int | None = None         # the version of the text that was agreed to: core.household.consent
     told: list[str] = []            # kinds of messages that the ward gets, of what happens after the joining
+    only: list[str] = []            # of motion it is told of these words alone, and of what has none; []: of all
     pictures: dict[str, str] = {}   # never, ask or allow, by the purpose that the ward names; "*": all others
     snapshots: str | None = None    # likewise for a picture of the moment
     by: str | None = None           # the door of the newest word on all that, settings | page | provisioning
