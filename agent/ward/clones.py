@@ -4,11 +4,10 @@ They throw each other out at the broker, so their boots take turns. A device its
 has left: a Wi-Fi that flaps is new connections of one boot, and a power cut is a new boot. What a broker delivers a
 second time are connections that were there before.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 RETURNS_N = 2                   # of each of the two: a single one might be a word that came very late
-LASTS_S = 3600.0                # so long a device counts as one of two
-KNOWN_MAX = 20_000              # devices; those beyond are watched anew when room is made
+LASTS_MS = 3_600_000            # so long a device counts as one of two
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +25,20 @@ class BootTurns:
     present: SeenBoot = SeenBoot()
     former: SeenBoot = SeenBoot()
     returns_n: int = 0
+    found_ms: int = 0           # when it was last the turn of a second device with this one's certificate; 0: never
 
-    def step(self, boot: str, conn: int) -> "BootTurns":
+    def step(self, boot: str, conn: int, now_ms: int) -> "BootTurns":
         """After the word of a connection that it is there."""
         if boot == self.present.id:
-            return BootTurns(SeenBoot(boot, max(conn, self.present.conn)), self.former, self.returns_n)
+            return replace(self, present=SeenBoot(boot, max(conn, self.present.conn)))
         if boot != self.former.id:
-            return BootTurns(SeenBoot(boot, conn), self.present)
+            return BootTurns(SeenBoot(boot, conn), self.present, found_ms=self.found_ms)
         if conn <= self.former.conn:
             return self
-        return BootTurns(SeenBoot(boot, conn), self.present, self.returns_n + 1)
+        returns_n = self.returns_n + 1
+        return BootTurns(SeenBoot(boot, conn), self.present, returns_n,
+                         now_ms if returns_n >= RETURNS_N else self.found_ms)
 
-
-@dataclass(slots=True)
-class CloneWatch:
-    """Every device's turns."""
-
-    _turns: dict[str, BootTurns] = field(default_factory=dict)
-    _found_mono_s: dict[str, float] = field(default_factory=dict)
-
-    def hear(self, dev: str, boot: str, conn: int, now_mono_s: float) -> bool:
-        """A device says that it is there; whether that was the turn of a second one with its certificate."""
-        if dev not in self._turns and len(self._turns) >= KNOWN_MAX:
-            self._turns.clear()
-        before = self._turns.get(dev, BootTurns())
-        after = self._turns[dev] = before.step(boot, conn)
-        if is_found := after.returns_n > before.returns_n and after.returns_n >= RETURNS_N:
-            self._found_mono_s[dev] = now_mono_s
-        return is_found
-
-    def found_n(self, now_mono_s: float) -> int:
-        """Of how many devices there were two in the last hour."""
-        self._found_mono_s = {dev: mono_s for dev, mono_s in self._found_mono_s.items()
-                              if now_mono_s - mono_s < LASTS_S}
-        return len(self._found_mono_s)
+    def is_of_two(self, now_ms: int) -> bool:
+        """Whether there were two in the last hour."""
+        return bool(self.found_ms) and now_ms - self.found_ms < LASTS_MS

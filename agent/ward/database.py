@@ -7,7 +7,7 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-VERSION = 4                     # of the tables; lower ones date from before the first release
+VERSION = 5                     # of the tables; lower ones date from before the first release
 CONNECT_S = 10                  # a server that does not answer is given up after this;
 SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
 TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
@@ -27,6 +27,7 @@ device = sql.Table(
     sql.Column("conn", sql.BigInteger, nullable=False),
     sql.Column("status_until_ms", sql.BigInteger),
     sql.Column("health_until_ms", sql.BigInteger),
+    sql.Column("turns", sql.Text, nullable=False),              # JSON: agent.ward.clones.BootTurns
     sql.Column("clock", sql.String(16)),
     sql.Column("birth", sql.Text),                              # JSON
     sql.Column("health", sql.Text),                             # JSON

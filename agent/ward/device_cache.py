@@ -14,6 +14,7 @@ import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
 from agent.ward import database, events, excess, forward_marks, prune, register, requests
+from agent.ward.clones import BootTurns, SeenBoot
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
 from agent.ward.gaps import Reach, SeqGap
@@ -38,6 +39,7 @@ class Committed:
     safe: list[Key]             # in the database now, repetitions included
     reused: list[Key]           # refused: another event has this seq already
     past_n: int                 # changes that were of the past
+    cloned: list[str]           # devices that turned out to be two
 
 
 class DeviceCache:
@@ -92,14 +94,15 @@ class DeviceCache:
     def commit(self) -> Committed:
         """Commit all that is cached. Raises DatabaseFault; then this cache must be cleared, or thrown away."""
         with self._turn() as db:
-            devices, past_n = self._changed(db)
+            devices, past_n, cloned = self._changed(db)
             new, moments = events.note(db, self._events, devices)
             for came in new:
                 devices[came.dev] = register.with_event(devices[came.dev], came.event, came.when)
             put(db, database.device, [to_row(devices[dev]) for dev in sorted(devices)], replace=True)
             put(db, database.health_history, [{"dev": dev, "slot_ms": slot_ms, "message": text}
                                               for (dev, slot_ms), text in self._history.items()], replace=False)
-            for key, now_ms in self._overs.items():
+            twice = {(dev, "cloned"): devices[dev].turns.found_ms for dev in cloned}
+            for key, now_ms in (self._overs | twice).items():
                 excess.note(db, [key], now_ms)
             for answer in self._answers:
                 requests.hear(db, *answer)
@@ -109,7 +112,7 @@ class DeviceCache:
         safe = [came.key for came in self._events if came.moment == moments[came.key]]
         reused = [came.key for came in self._events if came.moment != moments[came.key]]
         self.clear()
-        return Committed(new, safe, reused, past_n)
+        return Committed(new, safe, reused, past_n, cloned)
 
     def ask(self, wanted: Mapping[str, Collection[SeqGap]], now_ms: int) -> dict[str, list[SeqGap]]:
         """Those of the `wanted` gaps that are still open; they are noted as asked for. Raises DatabaseFault."""
@@ -149,16 +152,18 @@ class DeviceCache:
         self.waiting_n += 1
         return self._changes.setdefault(dev, [])
 
-    def _changed(self, db: sql.Connection) -> tuple[dict[str, DeviceRecord], int]:
-        """The changed devices with their changes applied, and how many changes were of the past."""
-        devices = {dev: self.devices[dev] for dev in self._changes} | _read(db, list(self._changes))
-        past_n = 0
+    def _changed(self, db: sql.Connection) -> tuple[dict[str, DeviceRecord], int, list[str]]:
+        """The changed devices with their changes applied; how many changes were of the past; who turned out to be two.
+        """
+        before = {dev: self.devices[dev] for dev in self._changes} | _read(db, list(self._changes))
+        devices, past_n = dict(before), 0
         for dev, changes in self._changes.items():
             for change in changes:
                 later = change(devices[dev])
                 past_n += later is None
                 devices[dev] = later or devices[dev]
-        return devices, past_n
+        cloned = [dev for dev, device in devices.items() if device.turns.found_ms != before[dev].turns.found_ms]
+        return devices, past_n, cloned
 
 
 def to_row(device: DeviceRecord) -> dict[str, Any]:
@@ -166,9 +171,9 @@ def to_row(device: DeviceRecord) -> dict[str, Any]:
     standing, reach = device.standing, device.reach
     return {"dev": device.dev, "first_ms": device.first_ms, "online": standing.online, "why": standing.why,
             "boot": standing.boot, "conn": standing.conn, "status_until_ms": standing.status_until_ms,
-            "health_until_ms": standing.health_until_ms, "clock": device.clock, "birth": device.birth,
-            "health": device.health, "health_ms": device.health_ms, "event_ms": device.event_ms,
-            "event_kind": device.event_kind, "top": reach.top,
+            "health_until_ms": standing.health_until_ms, "turns": json.dumps(astuple(device.turns)),
+            "clock": device.clock, "birth": device.birth, "health": device.health, "health_ms": device.health_ms,
+            "event_ms": device.event_ms, "event_kind": device.event_kind, "top": reach.top,
             "holes": json.dumps([astuple(gap) for gap in reach.gaps])}
 
 
@@ -176,7 +181,9 @@ def of_row(row: Any) -> DeviceRecord:
     """The device of a row."""
     standing = Standing(row.online, row.why, row.boot, row.conn, row.status_until_ms, row.health_until_ms)
     reach = Reach(row.top, tuple(SeqGap(*gap) for gap in json.loads(row.holes)))
-    return DeviceRecord(row.dev, row.first_ms, standing, reach, row.clock, row.birth, row.health, row.health_ms,
+    present, former, *found = json.loads(row.turns)
+    turns = BootTurns(SeenBoot(*present), SeenBoot(*former), *found)
+    return DeviceRecord(row.dev, row.first_ms, standing, turns, reach, row.clock, row.birth, row.health, row.health_ms,
                         row.event_ms, row.event_kind)
 
 

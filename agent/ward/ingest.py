@@ -189,7 +189,7 @@ class Ingest:
         self._metrics.missing.set(sum(gap.last - gap.first + 1 for device in devices for gap in device.reach.gaps))
         now_mono_s = self._clock.mono_s()
         self._metrics.over_share.set(self._quota.over_n(now_mono_s))
-        self._metrics.cloned.set(self._reception.clones.found_n(now_mono_s))
+        self._metrics.cloned.set(sum(device.turns.is_of_two(now_ms) for device in devices))
         if self._session.up:
             for dev, command in replays_due(self._cache, self._topics, now_ms,
                                             lambda dev: self._quota.is_over(dev, now_mono_s)):

@@ -13,7 +13,6 @@ from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived
 from agent.ward import register
-from agent.ward.clones import CloneWatch
 from agent.ward.database import DatabaseFault, UnfitValue
 from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came
@@ -47,7 +46,7 @@ class Reception:
         self._topics, self._cache, self._clock, self._metrics, self._quota = topics, cache, clock, metrics, quota
         self._since_mono_s: float | None = None         # the oldest message that is not committed
         self._batch: list[Received] = []
-        self.receipts, self.clones = Receipts(), CloneWatch()
+        self.receipts = Receipts()
 
     def receive(self, arrived: Arrived) -> None:
         """Check a message and cache it. A bad one is counted by its reason; a bad event is rejected to its device."""
@@ -123,6 +122,9 @@ class Reception:
         for dev, seq in done.reused:
             self._refuse("seq_reused", f"{dev}/evt", dev, seq)
             _log.warning("%s: its numbers start anew: was its card replaced? It needs a new id; enrol it again", dev)
+        for dev in done.cloned:
+            _log.warning("%s: two devices take turns with its certificate: a card was copied. Throw both out by a new "
+                         "claim for one: taimat ward enrol --again SERIAL", dev)
         for came in done.new:
             self._quota.keep(came.dev, len(came.text), self._clock.mono_s())
             self._count(came.event, now_ms)
@@ -135,7 +137,6 @@ class Reception:
         dev, remember = where.dev, functools.partial(self._cache.remember, where.dev, now_ms=when.now_ms)
         match message.told if message else None:
             case ward_side.Status() as status:
-                self._watch_clones(dev, status, when)
                 remember(lambda known: register.with_status(known, status, when))
             case ward_side.Birth() as birth:
                 remember(lambda known: register.with_birth(known, birth, message.text))
@@ -151,12 +152,6 @@ class Reception:
                     self._cache.remember_answer(dev, answered, when.now_ms)
             case None if where.what == "status":
                 remember(register.removed)
-
-    def _watch_clones(self, dev: str, status: ward_side.Status, when: Arrival) -> None:
-        if status.online and self.clones.hear(dev, status.boot, status.conn, self._clock.mono_s()):
-            _log.warning("%s: two devices take turns with its certificate: a card was copied. Throw both out by a new "
-                         "claim for one: taimat ward enrol --again SERIAL", dev)
-            self._cache.remember_excess(dev, "cloned", when.now_ms)
 
     def _over(self, why: Excess, dev: str) -> None:
         """Leave what is beyond a device's share to the device, which offers it again later."""

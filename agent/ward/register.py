@@ -5,6 +5,7 @@ Records are never changed in place, so a commit that fails leaves nothing half d
 from dataclasses import dataclass, field, replace
 
 from agent.core.contract.wire import ward_side
+from agent.ward.clones import BootTurns
 from agent.ward.gaps import Reach
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, WITHHELD_MS, Standing, is_of_the_past, until_ms
 
@@ -26,6 +27,7 @@ class DeviceRecord:
     dev: str
     first_ms: int                               # when its first message came
     standing: Standing = field(default_factory=Standing)
+    turns: BootTurns = field(default_factory=BootTurns)
     reach: Reach = field(default_factory=Reach)
     clock: str | None = None                    # the state of its own clock: unset | saved | rtc | ntp
     birth: str | None = None                    # JSON, whole
@@ -42,7 +44,8 @@ def with_status(device: DeviceRecord, status: ward_side.Status, when: Arrival) -
     ends_ms = until_ms(when.now_ms, STATUS_LIVES_S, when.left_s) if status.online else None
     standing = replace(device.standing, online=status.online, why=status.why, boot=status.boot, conn=status.conn,
                        status_until_ms=ends_ms)
-    return replace(device, standing=standing, clock=status.clock or device.clock)
+    turns = device.turns.step(status.boot, status.conn, when.now_ms) if status.online else device.turns
+    return replace(device, standing=standing, turns=turns, clock=status.clock or device.clock)
 
 
 def removed(device: DeviceRecord) -> DeviceRecord:

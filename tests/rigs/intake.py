@@ -18,6 +18,8 @@ from agent.core.contract import ulid
 from agent.store.export.archive import Item, tar
 from agent.ward import database, keys
 from agent.ward.command_signer import CommandKey
+from agent.ward.device_cache import to_row
+from agent.ward.register import DeviceRecord
 from agent.ward.requests import PictureRequest, PictureRequests
 from tests.rigs.exports import BEGIN_MS, CASE, END_MS
 from tests.rigs.ingest import ListeningPart
@@ -75,7 +77,7 @@ class Intake(ListeningPart):
         with self.engine.begin() as db:
             db.execute(sql.delete(database.device).where(database.device.c.dev == dev))
             db.execute(sql.insert(database.device).values(
-                dev=dev, first_ms=0, conn=0, top=0, holes="[]", health=json.dumps(health)))
+                to_row(DeviceRecord(dev, first_ms=0, health=json.dumps(health)))))
 
     def device(self, name: str = DEV) -> "Device":
         """A device with a certificate."""
