@@ -1,5 +1,5 @@
 """What the scene looks like when nothing happens, learned per pixel; and what differs from it now."""
-from math import exp
+from math import exp, sqrt
 from typing import NamedTuple
 
 import cv2
@@ -79,7 +79,8 @@ class _Limits(NamedTuple):
 
 
 def _spread(contrast: np.ndarray) -> float:
-    return float(cv2.meanStdDev(contrast)[1][0, 0])
+    mean = cv2.mean(contrast)[0]        # with the norm, a fifth of the time of meanStdDev
+    return sqrt(max(0.0, cv2.norm(contrast) ** 2 / contrast.size - mean ** 2))
 
 
 def weight(dt_s: float, time_constant_s: float) -> float:
@@ -118,7 +119,7 @@ class Background:
 
     def _derive(self) -> None:
         """Derive from what has been learned what the next picture is compared with."""
-        usual = np.maximum(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
+        usual = cv2.max(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
         self._limits = _Limits(usual, cv2.multiply(usual, self.busy + 1.0), cv2.erode(self._mean, self._shake),
                                cv2.dilate(self._mean, self._shake))
 
@@ -221,7 +222,7 @@ class Background:
         self._still_s -= _FORGIVE * seen_s
         cv2.add(self._still_s, (1 + _FORGIVE) * seen_s, dst=self._still_s, mask=change.resting.view(np.uint8))
         self._still_s *= change.mask
-        np.maximum(self._still_s, 0, out=self._still_s)
+        cv2.max(self._still_s, 0.0, dst=self._still_s)
         if self._still_s.max() > self._s.absorb_s:
             done = self._still_s > self._s.absorb_s
             self._earlier[done] = self._mean[done]
@@ -235,5 +236,5 @@ class Background:
         self.busy -= fading
         if change.share:
             cv2.add(self.busy, self._s.busy_grow_per_s * pace.seen_s + fading, dst=self.busy, mask=loose)
-            np.minimum(self.busy, self._s.busy_max, out=self.busy)
-        np.maximum(self.busy, 0, out=self.busy)
+            cv2.min(self.busy, self._s.busy_max, dst=self.busy)
+        cv2.max(self.busy, 0.0, dst=self.busy)

@@ -38,16 +38,18 @@ def without_halos(change: Change) -> np.ndarray:
     """
     if not change.share:
         return change.mask
-    n, labels = cv2.connectedComponents(change.mask, connectivity=8, ltype=cv2.CV_16U)
-    at = change.mask.ravel().nonzero()[0]
-    patch, height = labels.ravel()[at], change.height.ravel()[at]
+    window = _window(change.mask)
+    mask, height = change.mask[window], change.height[window]
+    least, most, *_ = cv2.minMaxLoc(height, mask)
+    if least >= _CORE_SHARE * most:
+        return change.mask
+    n, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_16U)
+    changed = mask.view(bool)
+    patch, height = labels[changed], height[changed]
     peaks = np.zeros(n, np.float32)
     np.maximum.at(peaks, patch, height)
-    faint = at[height < _CORE_SHARE * peaks[patch]]
-    if not len(faint):
-        return change.mask
     core = change.mask.copy()
-    core.ravel()[faint] = 0
+    core[window][changed] = height >= _CORE_SHARE * peaks[patch]
     return core
 
 
@@ -55,10 +57,15 @@ def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) 
     """The patches of `core` of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
     if not change.share or not change.strong.any():
         return []
-    n, labels, stats, centres = cv2.connectedComponentsWithStats(core, connectivity=8, ltype=cv2.CV_16U)
-    at = core.ravel().nonzero()[0]
-    kind = change.strong.view(np.uint8) + 2 * change.moving.view(np.uint8) + 4 * change.before
-    code = labels.ravel()[at].astype(np.intp) * len(_MARKS) + kind.ravel()[at]
+    window = _window(core)
+    found = core[window]
+    n, labels, stats, centres = cv2.connectedComponentsWithStats(found, connectivity=8, ltype=cv2.CV_16U)
+    corner = window[1].start, window[0].start
+    stats[:, :2] += corner
+    centres += corner
+    kind = change.strong[window].view(np.uint8) + 2 * change.moving[window].view(np.uint8) + 4 * change.before[window]
+    marked_px = found.view(bool)
+    code = labels[marked_px].astype(np.intp) * len(_MARKS) + kind[marked_px]
     marked = np.bincount(code, minlength=n * len(_MARKS)).reshape(n, -1) @ _MARKS
     strong = marked[:, 0]
     good = ((stats[:, cv2.CC_STAT_AREA] >= area_min) & (strong >= strong_min(area_min))).nonzero()[0]
@@ -68,3 +75,9 @@ def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) 
         Blob(*box, *centre, strong_n, moving_n, box[4] / core.size, before_n / box[4])
         for box, centre, (strong_n, moving_n, before_n) in rows
     ]
+
+
+def _window(mask: np.ndarray) -> tuple[slice, slice]:
+    """The part of the picture that holds all that is marked: mostly a small one."""
+    x, y, w, h = cv2.boundingRect(mask)
+    return slice(y, y + h), slice(x, x + w)
