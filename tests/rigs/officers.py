@@ -1,4 +1,5 @@
 """The ward's desk for tests: a process behind the real proxy, and officers with certificates who visit it."""
+import asyncio
 import contextlib
 import http.client
 import re
@@ -21,6 +22,7 @@ from tests.rigs.proxy import Proxy
 from tests.rigs.wait import HANG_S
 
 PERSON = "Trần Văn Bình"
+PIECE_B = 65_536
 ANCHOR = re.compile(r'name="once" value="(\w+)"')
 
 
@@ -95,42 +97,49 @@ class Officer:
 class Tunnel(threading.Thread):
     """The desk's door at a port of its own, with an officer's certificate shown: for a browser that has none.
 
-    A context manager; `url` is where the browser goes.
+    A browser also connects for later, and takes it for an answer when such a connection ends: so the door is not
+    entered before something is said. A context manager; `url` is where the browser goes.
     """
 
     def __init__(self, desk: OfficersDesk, certificate: tuple[Path, Path]) -> None:
         super().__init__(daemon=True)
         self._desk, self._context = desk, Officer(desk, certificate).context
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener, self._begun = socket.create_server(("127.0.0.1", 0)), threading.Event()
         self.url = f"http://localhost:{self._listener.getsockname()[1]}"
 
     def run(self) -> None:
-        """Take in one connection after the other."""
-        with contextlib.suppress(OSError):              # closed
-            while True:
-                threading.Thread(target=self._lead, args=(self._listener.accept()[0],), daemon=True).start()
+        """Lead all connections to the door: one thread, for a TLS connection bears no second one."""
+        asyncio.run(self._serve())
 
-    def _lead(self, browser: socket.socket) -> None:
-        there = ("localhost", self._desk.proxy.desk_port)
-        with contextlib.suppress(OSError), browser, self._context.wrap_socket(
-                socket.create_connection(there), server_hostname="localhost") as door:
-            back = threading.Thread(target=_pump, args=(door, browser), daemon=True)
-            back.start()
-            _pump(browser, door)
-            back.join()
+    async def _serve(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._lead, sock=self._listener)
+        self._begun.set()
+        await self._over.wait()
+        server.close()
+
+    async def _lead(self, browser: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            if first := await browser.read(PIECE_B):
+                door, on = await asyncio.open_connection("localhost", self._desk.proxy.desk_port, ssl=self._context)
+                on.write(first)
+                await asyncio.gather(_pump(browser, on), _pump(door, back))
+        back.close()
 
     def __enter__(self) -> Self:
         self.start()
+        assert self._begun.wait(HANG_S)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.close()
+        self._loop.call_soon_threadsafe(self._over.set)
+        self.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Bytes from one to the other until either has had enough."""
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Bytes from one to the other until one has had enough; the other is told so."""
     with contextlib.suppress(OSError):
-        while piece := source.recv(65_536):
-            sink.sendall(piece)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+        while piece := await source.read(PIECE_B):
+            sink.write(piece)
+            await sink.drain()
+    sink.close()

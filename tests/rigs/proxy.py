@@ -11,17 +11,17 @@ from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, accepts, free_port, until
 
 MISSING = "" if shutil.which("nginx", path="/usr/sbin:/usr/bin") else "no nginx: apt install nginx-light"
-PATIENCE_S = 1                  # in place of 20 s until a head is there
 
 
 class Proxy:
     """Use as a context manager."""
 
-    def __init__(self, folder: Path, port: int, intake: Path, authority: Authority, certificate: tuple[Path, Path]
-                 ) -> None:
+    def __init__(self, folder: Path, port: int, intake: Path, authority: Authority, certificate: tuple[Path, Path],
+                 patience_s: int = 20) -> None:
         """It listens on `port` and hands on to the socket `intake`; `certificate` and its key are its own.
 
         What is at its other doors, `enrol_port` and `desk_port`, listens at the sockets `serve` and `desk`.
+        `patience_s`: until a handshake and a head are there; with less than its own, a busy machine is sent away, too.
         """
         folder.mkdir()
         cert, key = certificate
@@ -34,8 +34,8 @@ class Proxy:
             "/etc/taimat-ward/public/ca.pem": authority.ca, "/etc/taimat-ward/public/crl.pem": authority.crl,
             "/run/ward-taimat-intake.sock": intake, "/run/ward-taimat-serve.sock": self.serve,
             "/run/ward-taimat-desk.sock": self.desk, "127.0.0.1:9467": f"127.0.0.1:{self.metrics_port}",
-            "client_header_timeout 20s": f"client_header_timeout {PATIENCE_S}s",
-            "keepalive_timeout 20s": f"keepalive_timeout {PATIENCE_S}s",
+            "client_header_timeout 20s": f"client_header_timeout {patience_s}s",
+            "keepalive_timeout 20s": f"keepalive_timeout {patience_s}s",
             "client_body_timeout 40s": "client_body_timeout 5s"})
         user = "user root;\n" if os.geteuid() == 0 else ""
         self.config, self.log, self._port = folder / "nginx.conf", folder / "nginx.log", port

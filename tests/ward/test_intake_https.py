@@ -32,8 +32,9 @@ from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
 from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE, PIECE_B, TUS, Device, Intake, Upload, metadata
 from tests.rigs.pki import Authority
+from tests.rigs.proxy import Proxy
 from tests.rigs.shelf import OFFSET_MS
-from tests.rigs.wait import HANG_S, Stopwatch, until
+from tests.rigs.wait import HANG_S, Stopwatch, free_port, until
 
 
 def packed(place: Path, cert: str = "") -> Path:
@@ -70,12 +71,12 @@ def copy(package, tmp_path):
     return shutil.copytree(package, tmp_path / "copy")
 
 
-def connected(intake, name):
-    """A TLS connection of the device, and nothing said yet."""
+def connected(intake, name, port=None):
+    """A TLS connection of the device to the proxy, or to that port, and nothing said yet."""
     context = ssl.create_default_context(cafile=intake.authority.ca)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_cert_chain(*intake.certificates[name])
-    raw = socket.create_connection(("127.0.0.1", intake.port), HANG_S)
+    raw = socket.create_connection(("127.0.0.1", port or intake.port), HANG_S)
     return context.wrap_socket(raw, server_hostname="localhost")
 
 
@@ -537,13 +538,13 @@ def test_a_database_that_is_away_is_no_reason_to_give_up(intake):
     assert device.brings(request, PICTURE)[0] == 200
 
 
-def test_who_is_slow_or_silent_is_sent_away(intake):
-    request, device = intake.ask("snapshot"), intake.device()
-    device.announce(request, PICTURE)
+def test_who_is_slow_or_silent_is_sent_away(intake, tmp_path):
+    port = free_port()
+    impatient = Proxy(tmp_path / "impatient", port, intake.socket, intake.authority, intake.certificates["intake"], 1)
 
     def ends(*said):
         """How long until the proxy has had enough of who says this, a byte each tenth of a second."""
-        peer = connected(intake, NEIGHBOUR) if said else socket.create_connection(("127.0.0.1", intake.port), HANG_S)
+        peer = connected(intake, NEIGHBOUR, port) if said else socket.create_connection(("127.0.0.1", port), HANG_S)
         peer.settimeout(0.1)
         with Stopwatch() as watch:
             for byte in iter("".join(said) + " " * 600):
@@ -558,9 +559,10 @@ def test_who_is_slow_or_silent_is_sent_away(intake):
         peer.close()
         return watch.fair_s
 
-    for said in ((), ("GET /exports HTTP/1.1\r\nX-Slow: ",)):
-        assert ends(*said) < 5
-    assert device.says("OPTIONS", "/exports")[0] == 204
+    with impatient:
+        for said in ((), ("GET /exports HTTP/1.1\r\nX-Slow: ",)):
+            assert ends(*said) < 5
+    assert intake.device().says("OPTIONS", "/exports")[0] == 204
 
 
 def test_a_piece_that_does_not_come_to_its_end_is_forgotten(intake):

@@ -14,7 +14,7 @@ from tests.rigs.authority import private_pem
 from tests.rigs.forked import forked
 from tests.rigs.ingest import WardPart
 from tests.rigs.proxy import MISSING
-from tests.rigs.wait import until
+from tests.rigs.wait import HANG_S, until
 from tests.rigs.wardmachine import WardMachine
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -44,7 +44,7 @@ def status(ward, folder, key, certificate):
     """What the desk's door says to who shows this."""
     both = folder / "both.pem"
     both.write_text(certificates.pem(certificate) + private_pem(key).decode())
-    return status_at_door("localhost", ward.desk_port, ward.places.ca, Pass("", both, 0))
+    return status_at_door("localhost", ward.desk_port, ward.places.ca, Pass("", both, 0), answer_s=HANG_S)
 
 
 def test_an_officer_comes_in_until_the_certificate_is_taken_back(tmp_path):

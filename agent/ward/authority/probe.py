@@ -124,9 +124,10 @@ class BrokerDoor:
         return heard
 
 
-def status_at_door(host: str, port: int, ca: Path, shown: Pass | None, path: str = "/") -> int:
+def status_at_door(host: str, port: int, ca: Path, shown: Pass | None, path: str = "/", answer_s: float = ANSWER_S
+                   ) -> int:
     """The proxy's HTTP status for who shows this certificate; 400 where it does not count. Raises NoAnswer."""
-    connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_S, context=_context(ca, shown))
+    connection = http.client.HTTPSConnection(host, port, timeout=answer_s, context=_context(ca, shown))
     try:
         connection.request("GET", path)
         return connection.getresponse().status

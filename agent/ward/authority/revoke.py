@@ -29,7 +29,7 @@ from agent.ward.enrolment.book import BookFault, EnrolmentBook
 from agent.ward.settings import Settings
 
 SERIAL = re.compile(r"[0-9a-fA-F]{16,40}")        # of a certificate; a device's id and a place's are shorter
-HEEDED_S = 5.0
+HEEDED_S = ANSWERS_S = 15        # within 5 s as a rule; a busy machine is no reason to say that it is still in
 RETAINED = ("status", "birth", "health", "cfg/reported")
 MADE_BY = "revoke"
 
@@ -68,7 +68,7 @@ def leaving(places: Places, word: str, now: datetime) -> Leaving:
 def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> str:
     """Do it; returns what to print. Raises AuthorityFault, BookFault, NoAnswer and OSError."""
     began_s, now, cas = time.monotonic(), datetime.now(UTC), Cas(places)
-    broker = BrokerDoor(own.ward.host, own.ward.port, places.ca)
+    broker = BrokerDoor(own.ward.host, own.ward.port, places.ca, ANSWERS_S)
     with places.locked(), passes(cas.current(now), now) as issue:
         gone = [leaving(places, word, now) for word in words]
         probe = issue(NAME)
@@ -88,7 +88,7 @@ def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> 
 def _at_the_door(own: Settings, places: Places, probe: Pass, began_s: float) -> str:
     door = ("localhost", own.authority.door_port, places.ca, probe)
     try:
-        _await(lambda: status_at_door(*door) == OUT_STATUS, began_s,
+        _await(lambda: status_at_door(*door, answer_s=ANSWERS_S) == OUT_STATUS, began_s,
                f"the proxy does not heed {places.crl}: systemctl status ward-taimat-proxy-reload.path")
     except NoAnswer as error:
         return f" (no proxy to ask: {error})"
