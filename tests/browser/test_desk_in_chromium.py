@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
-from agent.ward.authority.findings import WardFinding, note
+from agent.ward.authority.findings import bad, note
 from agent.ward.authority.places import Places
 from agent.ward.device_cache import DeviceCache
 from tests.browser.test_every_page_in_chromium import AXE, JUDGE, TOO_WIDE, shape
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER) or bool(MISSING), reas
 
 PAGES = ("/", f"/devices/{DEV}", f"/devices/{SICK}", f"/devices/{ENROLLED}", f"/devices/{PLACE}", "/?pick=1",
          "/?q=nobody", "/requests", f"/requests/new?dev={DEV}", "/ward", "/nowhere")
-FOUND = WardFinding("backup", False, "newest of 2026-11-25", "/srv/backup: journalctl -u ward-taimat-backup")
+FOUND = bad("backup", "backup_old", day="2026-11-25", look="/srv/backup, journalctl -u ward-taimat-backup")
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 
 

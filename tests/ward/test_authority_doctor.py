@@ -44,8 +44,9 @@ def bad(ward) -> dict[str, str]:
     """What is wrong, with its remedy; a test's machine has nobody behind the proxy, and maybe no NTP."""
     parts = examined(ward)
     assert all(each["remedy"] or each["ok"] for found in parts.values() for each in found)
-    return {part: f"{each['text']}; {each['remedy']}" for part, found in parts.items() for each in found
-            if not each["ok"] and part not in ("intake", "enrolment", "clock")}
+    found = {part: "\n".join(f"{each['text']}; {each['remedy']}" for each in found if not each["ok"])
+             for part, found in parts.items() if part not in ("intake", "enrolment", "clock")}
+    return {part: text for part, text in found.items() if text}
 
 
 def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
@@ -92,7 +93,8 @@ def test_a_broker_and_a_proxy_that_do_not_heed_the_list_are_found(ward):
 
 
 def test_who_is_away_or_frozen_is_named_within_ten_seconds(ward):
-    workers = Path(f"/proc/{ward.proxy.pid}/task/{ward.proxy.pid}/children").read_text().split()
+    children = Path(f"/proc/{ward.proxy.pid}/task/{ward.proxy.pid}/children")
+    workers = until(lambda: children.read_text().split(), "the proxy listens before it has workers")
     ward.broker.freeze()
     for worker in workers:
         os.kill(int(worker), signal.SIGSTOP)

@@ -16,7 +16,7 @@ from agent.core.contract.wire.commands import ClipExport, args
 from agent.core.health import texts
 from agent.host.clock import SystemClock
 from agent.ward import database, settings
-from agent.ward.authority.findings import WardFinding, note
+from agent.ward.authority.findings import bad, note, well
 from agent.ward.authority.places import Places
 from agent.ward.opslink import OpsLink
 from agent.ward.requests import PictureRequest
@@ -241,18 +241,19 @@ def test_the_ward_s_own_certificates_are_shown(binh):
 
 def test_what_the_doctor_finds_is_shown_and_when_that_is_long_ago(ward, binh):
     places = Places(ward.folder, ward.folder / "authority", ward.folder)
-    well, old = WardFinding("disk", True, "9 GB free"), WardFinding("enrol door", False, "shut <now>", "open it")
+    fine, faint = well("disk", "disk_free", free="9", needs="5"), bad("enrol door", "no_answer", error="<e>", look="it")
     assert "Nobody has looked yet" in binh.get("/ward?lang=en").text
-    note(places, [well, old], datetime.now(UTC))
+    note(places, [fine, faint], datetime.now(UTC))
     page = binh.get("/ward?lang=en").text
-    assert "Door for new cards" in page and "shut &lt;now&gt;" in page and "open it" in page
+    assert "Door for new cards" in page and "<dd>&lt;e&gt;<br>" in page
     assert "Tell whoever runs the ward" in page and "long ago" not in page and "9 GB" not in page
-    assert "Cổng cho thẻ mới" in binh.get("/ward?lang=vi").text
+    page = binh.get("/ward?lang=vi").text
+    assert "Cổng cho thẻ mới" in page and "Không trả lời: &lt;e&gt;" in page and "Hãy xem it" in page
     until(lambda: "stands under Ward" in binh.get("/?lang=en").text)
-    note(places, [well], datetime.now(UTC) - timedelta(hours=2))
+    note(places, [fine], datetime.now(UTC) - timedelta(hours=2))
     page = binh.get("/ward?lang=en").text
     assert "long ago: nobody knows how it is now" in page and "All was well" in page
-    note(places, [well], datetime.now(UTC))
+    note(places, [fine], datetime.now(UTC))
     until(lambda: "stands under Ward" not in binh.get("/?lang=en").text)
 
 

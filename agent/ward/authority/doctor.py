@@ -16,12 +16,14 @@ from pathlib import Path
 import msgspec
 
 from agent.host import clock_state
-from agent.ward import settings
+from agent.look import words
+from agent.look.words import PageWords
+from agent.ward import desk, settings
 from agent.ward.authority import accounts, backup, canary
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.certificates import LIST_LIFE
 from agent.ward.authority.faults import ended
-from agent.ward.authority.findings import WardFinding, note
+from agent.ward.authority.findings import WardFinding, bad, note, well
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, passes, status_at_door
@@ -34,6 +36,7 @@ GATEWAY_STATUSES = range(502, 505)  # of a proxy that does not reach who stands 
 SOON, BACKUP_OLD, LIST_OLD = timedelta(days=30), timedelta(days=7), timedelta(days=7)
 MISSED_OLD = timedelta(days=2)      # of the one that a timer makes each day
 FREE_B = 1 << 30
+WORDS = Path(desk.__file__).with_name("i18n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,77 +55,72 @@ class Examined:
 
 def broker(ward: Examined) -> Iterator[WardFinding]:
     """Whether it is there, with the right certificate; whether it heeds the list and the rights."""
-    logs = "journalctl -u mosquitto, /var/log/mosquitto/mosquitto.log"
+    look = "systemctl status mosquitto, journalctl -u mosquitto, /var/log/mosquitto/mosquitto.log"
     try:
         if ward.broker.verdict(ward.probe) == "out":
-            yield WardFinding("broker", False, "keeps out who belongs here", "it reads other CAs, or a list of the "
-                              f"revoked that has run out: taimat ward renew; {logs}")
+            yield bad("broker", "keeps_out", look=look)
             return
-        yield WardFinding("broker", True, f"{ward.own.ward.host}:{ward.own.ward.port} lets in who belongs here")
+        yield well("broker", "lets_in", at=f"{ward.own.ward.host}:{ward.own.ward.port}")
         yield _revoked("broker", ward, lambda shown: ward.broker.verdict(shown) == "out")
         yield from _rights(ward)
     except NoAnswer as error:
-        yield WardFinding("broker", False, str(error), f"systemctl status mosquitto; {logs}")
+        yield bad("broker", "no_answer", error=str(error), look=look)
 
 
 def _revoked(part: str, ward: Examined, is_out: Callable[[Pass], bool]) -> WardFinding:
     if not ward.revoked:
-        return WardFinding(part, False, "there is no revoked certificate to try it with", "taimat ward renew makes one")
+        return bad(part, "no_canary")
     if is_out(ward.revoked):
-        return WardFinding(part, True, "keeps out the revoked")
-    return WardFinding(part, False, f"lets in the revoked: it does not read {ward.places.crl}",
-                       "compare its configuration with the package's, and restart it")
+        return well(part, "keeps_out_revoked")
+    return bad(part, "lets_in_revoked", file=str(ward.places.crl))
 
 
 def _rights(ward: Examined) -> Iterator[WardFinding]:
     """A device may say what is its own, and neither say nor hear what is another's."""
     topic = f"cam/v1/{ward.own.ward.ward}"
     mine, others = f"{topic}/{FIRST}/{TRIED}", f"{topic}/{SECOND}/{TRIED}"
-    wrong = [what for what, is_wrong in (
-        ("a device may not tell of itself", not ward.broker.publishes(ward.first, mine)),
-        ("a device may speak as another one", ward.broker.publishes(ward.first, others)),
-        ("a device may give orders", ward.broker.publishes(ward.first, f"{topic}/{SECOND}/cmd/doctor")),
-        ("a device may read another one", bool(ward.broker.hears(ward.first, others, ward.second))),
-        ("a name without rights may speak", ward.broker.publishes(ward.probe, mine)),
+    wrong = [code for code, is_wrong in (
+        ("device_mute", not ward.broker.publishes(ward.first, mine)),
+        ("device_as_other", ward.broker.publishes(ward.first, others)),
+        ("device_orders", ward.broker.publishes(ward.first, f"{topic}/{SECOND}/cmd/doctor")),
+        ("device_reads_other", bool(ward.broker.hears(ward.first, others, ward.second))),
+        ("stranger_speaks", ward.broker.publishes(ward.probe, mine)),
     ) if is_wrong]
-    yield WardFinding("rights", not wrong, "; ".join(wrong) or "a device says and hears what is its own alone",
-                      f"{ward.places.etc}/mosquitto.acl is not what counts: see acl_file" if wrong else "")
+    yield from (bad("rights", code, file=f"{ward.places.etc}/mosquitto.acl") for code in wrong)
+    if not wrong:
+        yield well("rights", "rights_hold")
     states = ward.broker.hears(ward.first, f"{topic}/_ward/state")
     is_up = bool(states) and b'"online":true' in states[-1].replace(b" ", b"")
-    yield WardFinding("ingest", is_up, "takes in what devices tell" if is_up else "is not there, or has no database",
-                      "" if is_up else "journalctl -u ward-taimat-ingest")
+    yield well("ingest", "takes_in") if is_up else bad("ingest", "ingest_away")
 
 
 def door(ward: Examined) -> Iterator[WardFinding]:
     """Whether the proxy is there, heeds the list, and reaches intake and enrolment."""
     host, own = ward.own.authority.host or ward.own.ward.host, ward.own.authority
-    at = ("localhost", own.door_port, ward.places.ca)
+    at, look = ("localhost", own.door_port, ward.places.ca), "journalctl -u ward-taimat-proxy"
 
     def status(shown: Pass, path: str = "/") -> int:
         return status_at_door(*at, shown, path)
     try:
         if status(ward.probe) == OUT_STATUS:
-            yield WardFinding("door", False, "keeps out who belongs here", "taimat ward renew; journalctl -u "
-                              "ward-taimat-proxy")
+            yield bad("door", "keeps_out", look=look)
             return
-        yield WardFinding("door", True, f"{host}:{own.door_port} lets in who belongs here")
+        yield well("door", "lets_in", at=f"{host}:{own.door_port}")
         yield _revoked("door", ward, lambda shown: status(shown) == OUT_STATUS)
         for part, path, unit in (("intake", settings.UPLOADS_PATH, "intake"), ("enrolment", "/renew", "serve")):
             is_up = status(ward.probe, path) not in GATEWAY_STATUSES
-            yield WardFinding(part, is_up, "answers" if is_up else "does not answer the proxy",
-                              "" if is_up else f"journalctl -u ward-taimat-{unit}")
+            yield well(part, "answers") if is_up else bad(part, "unreached", look=f"journalctl -u ward-taimat-{unit}")
         status_at_door("localhost", own.enrol_port, ward.places.ca, None)
-        yield WardFinding("enrol door", True, f"{host}:{own.enrol_port} is open for new cards")
+        yield well("enrol door", "open_for_cards", at=f"{host}:{own.enrol_port}")
     except NoAnswer as error:
-        yield WardFinding("door", False, str(error), "journalctl -u ward-taimat-proxy")
+        yield bad("door", "no_answer", error=str(error), look=look)
 
 
 def lists(ward: Examined) -> Iterator[WardFinding]:
     """Whether the lists of the revoked are fresh."""
     ends = Cas(ward.places).first_end()
     is_fresh = ends - ward.now > LIST_LIFE - LIST_OLD
-    yield WardFinding("revoked", is_fresh, f"lists hold until {ends:%Y-%m-%d}; then nobody is let in",
-                      "" if is_fresh else "taimat ward renew; systemctl status ward-taimat-renew.timer")
+    yield (well if is_fresh else bad)("revoked", "lists_hold" if is_fresh else "lists_old", day=_day(ends))
 
 
 def ends(ward: Examined) -> Iterator[WardFinding]:
@@ -130,18 +128,19 @@ def ends(ward: Examined) -> Iterator[WardFinding]:
     host = ward.own.authority.host or ward.own.ward.host
     for own in accounts.own_certificates(ward.places):
         if own.certificate is None:
-            yield WardFinding("certificate", False, f"{own.path}: there is none", "taimat ward init makes it")
+            yield bad("certificate", "certificate_missing", file=str(own.path))
             continue
-        ends, is_right = own.certificate.not_valid_after_utc, True
-        if own.name in accounts.SERVERS:
-            is_right = host in accounts.hosts_of(own.certificate)
-        is_ok = is_right and ends - ward.now > SOON
-        text = f"{own.name} until {ends:%Y-%m-%d}" + ("" if is_right else f", and not for {host}")
-        yield WardFinding("certificate", is_ok, text, "" if is_ok else "taimat ward renew")
+        ends = own.certificate.not_valid_after_utc
+        if own.name in accounts.SERVERS and host not in accounts.hosts_of(own.certificate):
+            yield bad("certificate", "certificate_elsewhere", name=own.name, day=_day(ends), host=host)
+        elif ends - ward.now > SOON:
+            yield well("certificate", "certificate_holds", name=own.name, day=_day(ends))
+        else:
+            yield bad("certificate", "certificate_ends", name=own.name, day=_day(ends))
     cas = [*Cas(ward.places).roots(), Cas(ward.places).current(ward.now).certificate]
     first = min(each.not_valid_after_utc for each in cas)
     is_ok = first - ward.now > timedelta(days=2 * 365)
-    yield WardFinding("CAs", is_ok, f"hold until {first:%Y-%m-%d}", "" if is_ok else "taimat ward rotate ca")
+    yield (well if is_ok else bad)("CAs", "cas_hold" if is_ok else "cas_end", day=_day(first))
 
 
 def secrets(ward: Examined) -> Iterator[WardFinding]:
@@ -149,24 +148,26 @@ def secrets(ward: Examined) -> Iterator[WardFinding]:
     private = [*ward.places.keys.glob("*.key"), *ward.places.authority.glob("*.key")]
     private += [Path(path) for path in (ward.own.ops.command_key, ward.own.intake.receipt_key) if path]
     wide = [str(path) for path in private if path.exists() and path.stat().st_mode & 0o007]
-    yield WardFinding("keys", not wide, "for their users alone" if not wide else f"others can read {', '.join(wide)}",
-                      "chmod o= them, and ask yourself who may have a copy" if wide else "")
+    yield bad("keys", "keys_open", files=", ".join(wide)) if wide else well("keys", "keys_kept")
     made, shelf = backup.last(ward.places), ward.own.backup.folder
-    is_young = made is not None and ward.now - made < (MISSED_OLD if shelf else BACKUP_OLD)
-    remedy = f"{shelf}: journalctl -u ward-taimat-backup" if shelf else "taimat ward backup --to FOLDER, each day"
-    yield WardFinding("backup", is_young, f"newest of {made:%Y-%m-%d}" if made else "there is none",
-                      "" if is_young else remedy)
+    look = f"{shelf}, journalctl -u ward-taimat-backup" if shelf else "taimat ward backup --to FOLDER"
+    if made is None:
+        yield bad("backup", "backup_none", look=look)
+    elif ward.now - made < (MISSED_OLD if shelf else BACKUP_OLD):
+        yield well("backup", "backup_young", day=_day(made))
+    else:
+        yield bad("backup", "backup_old", day=_day(made), look=look)
 
 
 def machine(ward: Examined) -> Iterator[WardFinding]:
     """Disk and clock."""
-    free = shutil.disk_usage(_there(Path(ward.own.intake.folder))).free
-    needs = max(FREE_B, int(ward.own.intake.free_gb * 1e9))
-    remedy = "" if free > needs else f"make room where {ward.own.intake.folder} lies: no upload is taken there"
-    yield WardFinding("disk", free > needs, f"{free / 1e9:.0f} GB free, {needs / 1e9:.0f} GB stay so", remedy)
+    folder = ward.own.intake.folder
+    free_b, needs_b = shutil.disk_usage(_there(Path(folder))).free, max(FREE_B, int(ward.own.intake.free_gb * 1e9))
+    is_free = free_b > needs_b
+    yield (well if is_free else bad)("disk", "disk_free" if is_free else "disk_full", free=f"{free_b / 1e9:.0f}",
+                                     needs=f"{needs_b / 1e9:.0f}", folder=folder)
     state = clock_state.read()
-    yield WardFinding("clock", state == "ntp", "set by NTP" if state == "ntp" else f"not set by NTP ({state})",
-                      "" if state == "ntp" else "timedatectl set-ntp true, and see whether a time server is reached")
+    yield well("clock", "clock_set") if state == "ntp" else bad("clock", "clock_unset", state=state)
 
 
 PARTS = (broker, door, lists, ends, secrets, machine)
@@ -181,21 +182,31 @@ def examine(own: Settings, places: Places, now: datetime) -> Iterator[WardFindin
             try:
                 yield from part(ward)
             except (AuthorityFault, ConnectionError) as error:
-                yield WardFinding(part.__name__, False, str(error))
+                yield bad(part.__name__, "fault", error=str(error))
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"
 
 
 def _there(path: Path) -> Path:
     return next(each for each in (path, *path.parents) if each.exists())
 
 
+def _json(found: WardFinding, english: PageWords) -> str:
+    text, remedy = found.said(english)
+    return msgspec.json.encode({"part": found.part, "ok": found.ok, "code": found.code, "text": text,
+                                "remedy": remedy}).decode()
+
+
 def run(wishes: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     own = settings.load(wishes.config)
     places, now = Places.of(wishes.config, own), datetime.now(UTC)
-    began_s, found = time.monotonic(), list[WardFinding]()
+    began_s, found, english = time.monotonic(), list[WardFinding](), words.load("en", WORDS)
     for each in examine(own, places, now):
         found.append(each)
-        print(msgspec.json.encode(each).decode() if wishes.json else each.line(), flush=True)
+        print(_json(each, english) if wishes.json else each.line(english), flush=True)
     note(places, found, now)
     bad_n = sum(not each.ok for each in found)
     if not wishes.json:

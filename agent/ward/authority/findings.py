@@ -11,6 +11,7 @@ from msgspec import Struct
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from agent.look.words import PageWords
 from agent.ward.authority.places import FOR_GROUP, WARD_USER, Places, put
 
 FILE = "findings.json"
@@ -18,16 +19,31 @@ OLD_MS = int(timedelta(hours=1).total_seconds() * 1000)     # its timer has it l
 
 
 class WardFinding(Struct, frozen=True):
-    """What was found of one part."""
+    """What was found of one part: a code with its words in the desk's i18n/, and what fills their gaps."""
 
     part: str
     ok: bool
-    text: str
-    remedy: str = ""
+    code: str
+    told: dict[str, str] = {}
 
-    def line(self) -> str:
-        """For a person."""
-        return f"{'ok ' if self.ok else 'BAD'}  {self.part:<12}  {self.text}{f'; {self.remedy}' if self.remedy else ''}"
+    def said(self, words: PageWords) -> tuple[str, str]:
+        """What was found, and what to do about it, if there is something; the bare code where words have none."""
+        return tuple(words(key, **self.told) if key in words.texts else other for key, other in (
+            (f"finding.{self.code}", self.code), (f"remedy.{self.code}", "")))
+
+    def line(self, words: PageWords) -> str:
+        """For a terminal."""
+        return f"{'ok ' if self.ok else 'BAD'}  {self.part:<12}  {'; '.join(filter(None, self.said(words)))}"
+
+
+def well(part: str, code: str, **told: str) -> WardFinding:
+    """A part that is as it should be."""
+    return WardFinding(part, True, code, told)
+
+
+def bad(part: str, code: str, **told: str) -> WardFinding:
+    """One that is not."""
+    return WardFinding(part, False, code, told)
 
 
 class Examination(Struct, frozen=True):
