@@ -43,6 +43,34 @@ class _LumaMeter:
             self.mean, self._mean_mono_s = float(picture.y[::16, ::16].mean()), picture.mono_s
 
 
+class _AskedDetector:
+    """A detector that may be asked about a picture beforehand."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.now = detector
+        self._ahead: tuple[Luma, Look, Detector] | None = None      # what it was asked about, and would know then
+
+    def peek(self, picture: Luma) -> Look:
+        """What it would say of a picture. If that is the next one that it is shown, it has been looked at already."""
+        detector = deepcopy(self.now)
+        look = detector.step(picture)
+        self._ahead = picture, look, detector
+        return look
+
+    def step(self, picture: Luma) -> Look:
+        """Show it the next picture."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or ahead[0] is not picture:
+            return self.now.step(picture)
+        _, look, self.now = ahead
+        return look
+
+    def forget_busy(self) -> None:
+        """Take every place for a calm one again."""
+        self._ahead = None
+        self.now.forget_busy()
+
+
 class WatchPath:
     """The part of a pipe that looks. `looking` guards detector and tamper watch, `lock` guards all the rest."""
 
@@ -71,7 +99,7 @@ class WatchPath:
     def peek(self, picture: Luma) -> Look:
         """The look that the detector would give, without learning from it: earlier pictures may still follow."""
         with self._looking:
-            return deepcopy(self._detector).step(picture)
+            return self._detector.peek(picture)
 
     def look(self, picture: Luma) -> tuple[Look, Changes]:
         """Show detector and tamper watch a picture no older than the last one; `see` takes what they say."""
@@ -83,7 +111,7 @@ class WatchPath:
     def busy(self) -> Busy:
         """Where the picture has been restless lately, and why motion is silent; nothing of it while paused."""
         with self._looking:
-            grid = tuple(map(tuple, self._detector.busy(COLUMNS, ROWS)))
+            grid = tuple(map(tuple, self._detector.now.busy(COLUMNS, ROWS)))
         with self._lock:
             info, counted = self._record.info, self._events.counted
             old = self._clock.mono_s() - self._lumas.newest_mono_s > LOOK_OLD_S
@@ -172,7 +200,7 @@ class WatchPath:
         return int(self._clock.mono_s() * 1e6)
 
 
-def _detector_and_zones(camera: Camera) -> tuple[Detector, Zones]:
+def _detector_and_zones(camera: Camera) -> tuple[_AskedDetector, Zones]:
     """Both by the camera's settings, and without a memory."""
     now = as_set(camera)
-    return now.detector(), now.counting()
+    return _AskedDetector(now.detector()), now.counting()

@@ -63,7 +63,7 @@ def _turn(rival: Rival, place: Path, plan: Plan) -> Turn:
     """One turn before cameras of its own: none has another's viewers. One that goes wrong is taken again."""
     warm_s, long_s = rival.warm_s, plan.seconds or rival.long_s
     if plan.quick:
-        warm_s, long_s = 4.0, plan.seconds or 6.0
+        warm_s, long_s = warm_s if rival is NO_SUB else 4.0, plan.seconds or 6.0    # its name tells since when
     failures: list[str] = []
     while len(failures) < TRIES_N:
         try:

@@ -9,7 +9,7 @@ from agent.core.media.model import Packet
 
 
 def timed(number: int, key: bool, size_b: int = 1) -> TimedPacket:
-    return TimedPacket(Packet(bytes(size_b), number, number, key), float(number))
+    return TimedPacket(Packet(bytes(size_b), number, number, key), float(number), begins=key)
 
 
 def push(buffer: GopBuffer, packets_n: int, gop: int, first: int = 0, size_b: int = 1) -> None:
@@ -32,6 +32,16 @@ def test_a_closer_look_begins_with_the_newest_keyframe_or_the_one_before():
     buffer.follow(before=True)
     push(buffer, 2, 10, first=25)
     assert waiting(buffer) == list(range(10, 27))
+
+
+def test_short_gops_of_one_stretch_are_held_together():
+    buffer = GopBuffer()
+    for number in range(25):
+        buffer.push(timed(number, number % 5 == 0)._replace(begins=number % 10 == 0))
+    buffer.follow()
+    assert waiting(buffer) == list(range(20, 25))
+    buffer.follow(before=True)
+    assert waiting(buffer) == list(range(10, 25))
 
 
 def test_what_does_not_lean_on_a_keyframe_is_not_held():

@@ -1,6 +1,8 @@
 """From encoded packets to events: little is decoded while nothing happens, and what happens is not missed for it."""
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -201,6 +203,30 @@ def test_what_is_no_video_disturbs_nobody(stage: Stage, visit: Film):
             for number, packet in enumerate(packets)]
     stage.watched((info, junk), pipe)
     assert any(20.6 < at_s < 26.5 for at_s in pipe.moving_s())
+
+
+def test_a_picture_that_was_asked_about_is_seen_as_if_nobody_had_asked(stage: Stage):
+    asked, plain = stage.pipe(), stage.pipe()
+    shown = list(pictures(20, 5, Walk(start_s=6.5, stop_s=12), noise(1.5)))
+    for number, picture in enumerate(shown):
+        picture = replace(picture, mono_s=BEGIN_MONO_S + number / 5)
+        said = asked.watch.peek(picture) if number % 3 else None
+        if number % 3 == 2:                     # another one comes first
+            asked.watch.peek(replace(picture, y=np.full_like(picture.y, 255), mono_s=picture.mono_s + 0.1))
+        look = plain.luma(picture)
+        assert asked.luma(picture) == look and said in (None, look)
+    assert plain.moving_s() == asked.moving_s() != []
+
+
+def test_a_paused_camera_keeps_no_picture_that_was_only_asked_about(stage: Stage):
+    pipe, picture = stage.pipe(), Luma(np.zeros((90, 160), np.uint8), BEGIN_MONO_S)
+    kept = weakref.ref(picture.y)
+    pipe.watch.peek(picture)
+    del picture
+    assert kept() is not None
+    pipe.pause("page")
+    gc.collect()
+    assert kept() is None
 
 
 # The main stream's sink, with its thread.

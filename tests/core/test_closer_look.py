@@ -1,5 +1,8 @@
 """When every packet is decoded: as soon as there is a reason, and only as long as there is one."""
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,11 +12,13 @@ from agent.core.vision.closer_look import (
     BLIND_MAX_S,
     CALM_S,
     CHANGED_MIN,
+    GLANCE_WITHIN_S,
     LOUD,
     LOUD_HALVES_S,
-    LOUD_MAX,
+    LOUD_TIMES,
     START_S,
     CloserLook,
+    GlancePace,
 )
 from agent.core.vision.motion import Look, Reason
 
@@ -31,18 +36,25 @@ class Camera:
     closer: CloserLook
     mono_s: float = 1000.0
     gop_s: float = 2.0
+    pace: GlancePace = field(default_factory=GlancePace)
 
     def show(self, seconds: float, look: Look, excess: float = 0.0) -> float:
         """Let it be seen for so long; returns the seconds in which every packet was decoded."""
-        wanted_s, until_mono_s = 0.0, self.mono_s + seconds
+        return self.show_gops(seconds, [excess], look)
+
+    def show_gops(self, seconds: float, excesses: Sequence[float], look: Look) -> float:
+        """The same with packets that are by turns so loud, from each keyframe on."""
+        wanted_s, until_mono_s, loud = 0.0, self.mono_s + seconds, itertools.cycle(excesses)
         while self.mono_s < until_mono_s - 1e-6:
             self.mono_s += STEP_S
             key = self.mono_s % self.gop_s < STEP_S - 1e-6
-            self.closer.packet(key, excess, self.mono_s)
+            loud = itertools.cycle(excesses) if key else loud
+            self.closer.packet(key, next(loud), self.mono_s)
+            glance = key and self.pace.due(self.mono_s)
             if self.closer.wanted:
                 self.closer.looked(look, self.mono_s)
                 wanted_s += STEP_S
-            elif key:
+            elif glance:
                 self.closer.keyframe(look, self.mono_s)
         return wanted_s
 
@@ -98,15 +110,15 @@ def test_loud_packets_begin_one_between_keyframes(camera: Camera):
 
 
 def test_what_is_loud_in_vain_has_to_become_louder_and_is_forgiven_in_time(camera: Camera):
-    closer = camera.closer
-    for excess in (LOUD, 2 * LOUD, 4 * LOUD, 8 * LOUD):
+    closer, excess = camera.closer, LOUD
+    while excess < 20 * LOUD:
         assert not closer.packet(False, 0.9 * excess, camera.mono_s)
-        camera.show(STEP_S, NOTHING, 1.1 * excess)
+        camera.show(STEP_S, NOTHING, 1.01 * excess)
         assert closer.wanted
         camera.show(2 * CALM_S, NOTHING)
         assert not closer.wanted
-    assert not closer.packet(False, 0.9 * LOUD_MAX, camera.mono_s)
-    assert closer.packet(False, 1.1 * LOUD, camera.mono_s + 4 * LOUD_HALVES_S)
+        excess *= 1.01 * LOUD_TIMES
+    assert closer.packet(False, 1.01 * LOUD, camera.mono_s + 6 * LOUD_HALVES_S)
 
 
 def test_what_was_loud_for_a_reason_may_be_as_loud_again(camera: Camera):
@@ -114,6 +126,20 @@ def test_what_was_loud_for_a_reason_may_be_as_loud_again(camera: Camera):
     camera.show(3, MOVING)
     camera.show(60, NOTHING)
     assert camera.closer.packet(False, 1.1 * LOUD, camera.mono_s + STEP_S / 2)
+
+
+@pytest.mark.parametrize("habit", [LOUD, 4 * LOUD, 50 * LOUD])
+def test_an_encoders_habits_are_learned_while_the_scene_is(fresh: Camera, habit: float):
+    assert fresh.show_gops(300, [habit, 0, 0, habit / 2, 0], NOTHING) == pytest.approx(START_S, abs=2 * STEP_S)
+    assert fresh.show_gops(3, [1.01 * LOUD_TIMES * habit, 0, 0], MOVING) > CALM_S
+
+
+def test_a_keyframe_with_nothing_in_it_tells_what_the_packets_before_it_meant(camera: Camera):
+    for _ in range(20):                         # a habit that grows, as the spread of sizes is learned
+        camera.show(camera.gop_s, NOTHING, 0.99 * LOUD)
+        assert not camera.closer.wanted
+    assert not camera.closer.packet(False, 1.01 * LOUD, camera.mono_s)
+    assert camera.closer.packet(False, 1.01 * LOUD_TIMES * LOUD, camera.mono_s)
 
 
 def test_it_lasts_while_something_is_followed_and_a_little_longer(camera: Camera):
@@ -136,12 +162,29 @@ looks = st.sampled_from([NOTHING, SOMETHING, MOVING, LEFTOVER, Look(False, score
 scenes = st.lists(st.tuples(st.floats(0.2, 40), looks, st.floats(0, 40)), max_size=12)
 
 
+@pytest.mark.parametrize(("gop_s", "every_s"), [(0.25, 2.25), (0.5, 2), (1, 2), (1.5, 1.5), (2, 2), (10, 10)])
+def test_keyframes_in_quick_succession_are_not_all_looked_at(gop_s: float, every_s: float):
+    pace = GlancePace()
+    looked_at_s = [n * gop_s for n in range(100) if pace.due(1000 + n * gop_s)]
+    assert {later - earlier for earlier, later in pairwise(looked_at_s)} == {every_s}
+
+
+@given(st.lists(st.floats(0.1, 4), max_size=100))
+def test_however_keyframes_come_none_is_left_out_for_long(gops_s):
+    pace, mono_s, looked_mono_s = GlancePace(), 1000.0, None
+    for gop_s in [1.0, *gops_s]:
+        mono_s += gop_s
+        if pace.due(mono_s):
+            looked_mono_s = mono_s
+        assert mono_s - looked_mono_s < GLANCE_WITHIN_S
+
+
 @given(scenes, st.floats(0.5, 4))
 def test_whatever_was_seen_before_motion_is_seen_within_one_gop(scene, gop_s):
     camera = Camera(CloserLook(EVENT_S, 1000.0), gop_s=gop_s)
     for seconds, look, excess in scene:
         camera.show(seconds, look, excess)
-    camera.show(gop_s + STEP_S, MOVING)
+    camera.show(max(gop_s, GLANCE_WITHIN_S) + STEP_S, MOVING)
     assert camera.closer.wanted
     assert camera.show(EVENT_S - STEP_S, NOTHING) == pytest.approx(EVENT_S - STEP_S, abs=2 * STEP_S)
 
@@ -151,5 +194,12 @@ def test_whatever_was_seen_before_a_quiet_scene_is_soon_left_alone(scene, gop_s)
     camera = Camera(CloserLook(EVENT_S, 1000.0), gop_s=gop_s)
     for seconds, look, excess in scene:
         camera.show(seconds, look, excess)
-    camera.show(max(START_S, EVENT_S) + CALM_S + gop_s, NOTHING)
+    camera.show(max(START_S, EVENT_S) + CALM_S + max(gop_s, GLANCE_WITHIN_S), NOTHING)
     assert camera.show(120, NOTHING) == 0
+
+
+@given(st.lists(st.floats(0, 200), min_size=1, max_size=10), st.floats(0.5, 4), st.floats(1, 0.9 * LOUD_TIMES))
+def test_whatever_habits_an_encoder_has_a_quiet_scene_is_left_alone(excesses, gop_s, growth):
+    camera = Camera(CloserLook(EVENT_S, 1000.0), gop_s=gop_s)
+    camera.show_gops(START_S + gop_s, excesses, NOTHING)
+    assert camera.show_gops(120, [growth * excess for excess in excesses], NOTHING) == 0

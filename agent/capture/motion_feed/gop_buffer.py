@@ -1,4 +1,7 @@
-"""The newest GOP of a stream and the one before it, and the packets of them that are still to be decoded."""
+"""The newest stretch of a stream and the one before it, and the packets of them that are still to be decoded.
+
+A stretch is what lies between two keyframes that may be looked at: a GOP, or some short ones.
+"""
 from typing import NamedTuple
 
 from agent.core.media.gop_queue import GopQueue
@@ -8,10 +11,11 @@ PACKETS_MAX, BYTES_MAX = 600, 8 << 20       # of what is held, and of what waits
 
 
 class TimedPacket(NamedTuple):
-    """A packet and when it came."""
+    """A packet, when it came, and whether a stretch begins with it."""
 
     packet: Packet
     mono_s: float
+    begins: bool = False
 
 
 def _size_b(timed: TimedPacket) -> int:
@@ -25,7 +29,7 @@ class GopBuffer:
         self._before: list[TimedPacket] = []
         self._newest: list[TimedPacket] = []
         self._newest_b = 0
-        self._holding = False           # from the first keyframe on, unless a GOP is too long to be held
+        self._holding = False           # from the first keyframe on, unless a stretch is too long to be held
         self._waiting: GopQueue[TimedPacket] = GopQueue(_size_b, BYTES_MAX, PACKETS_MAX)
         self.following = False          # whether what comes is to be decoded
 
@@ -36,7 +40,7 @@ class GopBuffer:
 
     def push(self, timed: TimedPacket) -> None:
         """Hold the next packet, and let it wait for the decoder while that follows."""
-        if timed.packet.key:
+        if timed.begins:
             self._before, self._newest, self._newest_b, self._holding = self._newest, [], 0, True
         if self._holding:
             self._newest.append(timed)
@@ -47,13 +51,13 @@ class GopBuffer:
             self._wait(timed)
 
     def _wait(self, timed: TimedPacket) -> None:
-        """A decoder that is a whole GOP late goes on with the newest keyframe."""
-        if timed.packet.key and any(waiting.packet.key for waiting in self._waiting):
+        """A decoder that is a whole stretch late goes on with the newest one."""
+        if timed.begins and any(waiting.begins for waiting in self._waiting):
             self._waiting.forget()
         self._waiting.offer(timed, timed.packet.key)
 
     def follow(self, before: bool = False) -> None:
-        """Decode from the newest keyframe on; or, `before`, from the one before it."""
+        """Decode from the newest stretch on; or, `before`, from the one before it."""
         self.following = True
         self._waiting.refill((self._before if before else []) + self._newest)
 

@@ -10,12 +10,11 @@ from agent.capture.motion_feed.decoder import Decoder
 from agent.capture.motion_feed.gop_buffer import GopBuffer, TimedPacket
 from agent.capture.pipe import Pipe
 from agent.core.media.model import Luma, Packet, StreamInfo
-from agent.core.vision.closer_look import CloserLook
+from agent.core.vision.closer_look import CloserLook, GlancePace
 from agent.core.vision.packet_sizes import PacketSizes
 from agent.host.decoder import TooLarge
 from agent.host.luma import luma_of
 
-GLANCE_EVERY_S = 0.9        # where keyframes come faster than this, some are left out
 TELL_EVERY_S = 60.0
 
 _log = logging.getLogger(__name__)
@@ -30,8 +29,8 @@ class MainDecoder:
         self._changed = threading.Condition()       # what follows is used by both threads
         self._sizes, self._closer, self._buffer = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), GopBuffer()
         self._buffer.follow()
+        self._pace = GlancePace()
         self._key: TimedPacket | None = None               # the newest keyframe, if nobody has glanced at it
-        self._glanced_mono_s = float("-inf")
         self._looked_key_mono_s: float | None = None    # when the keyframe came that a closer look goes on from
         self.over = False               # nothing is decoded any more
         self._told_n, self._told_mono_s = 0, now_mono_s
@@ -44,16 +43,15 @@ class MainDecoder:
 
     def offer(self, packet: Packet, mono_s: float) -> None:
         """The next packet, which came at `mono_s`."""
-        timed = TimedPacket(packet, mono_s)
         with self._changed:
             # By the camera's own clock: packets come in handfuls, all at the same moment.
             excess = self._sizes.step(len(packet.data), packet.key, packet.dts_us / 1e6)
+            timed = TimedPacket(packet, mono_s, begins=packet.key and self._pace.due(mono_s))
             self._buffer.push(timed)
-            begins = self._closer.packet(packet.key, excess, mono_s)
-            if begins:
+            if self._closer.packet(packet.key, excess, mono_s):
                 self._buffer.follow()
-            elif packet.key and not self._closer.wanted and mono_s - self._glanced_mono_s >= GLANCE_EVERY_S:
-                self._key, self._glanced_mono_s = timed, mono_s
+            elif timed.begins and not self._closer.wanted:
+                self._key = timed
             if self._buffer.waiting or self._key is not None:
                 self._changed.notify()
             if self._buffer.dropped_n > self._told_n:
@@ -96,7 +94,7 @@ class MainDecoder:
         return key is not None or timed is not None
 
     def _glance(self, key: TimedPacket) -> None:
-        """Look at a keyframe. If there is more to see, what led to it comes first: the GOP that it ended."""
+        """Look at a keyframe. If there is more to see, what led to it comes first: the stretch that it ended."""
         picture = self._decoder.decode_alone(key.packet)
         if picture is None or self.over or not self._pipe.wants_luma(key.mono_s):
             return
