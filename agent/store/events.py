@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.core.household.labels import EventWord, LabelWord
+from agent.core.media.model import Box
+from agent.core.vision.zones.hint import NamedEvent
 from agent.host.clock import Instant
 from agent.store.boots import DATED
 
@@ -16,6 +18,9 @@ COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.m
 SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
+
+
+LOOKED_N = 5000         # the newest events, of which those with a word are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,18 @@ def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
                       "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
                       "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit, what))
     return [_event(row) for row in rows]
+
+
+def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> list[NamedEvent]:
+    """The camera's motion since then (wall time) that has its word, by a detector that was set like that.
+
+    Of the newest LOOKED_N events of all cameras.
+    """
+    rows = db.execute("SELECT label, boxes FROM event WHERE id > (SELECT MAX(id) FROM event) - ? AND +camera = ? "
+                      "AND kind = 'motion' AND settings = ? AND label != '' AND "
+                      f"{DATED.format(t='event')} >= ?", (LOOKED_N, camera, settings, since_ms))
+    found = ((row["label"], json.loads(row["boxes"] or "[]")) for row in rows)
+    return [NamedEvent(word, Box(*boxes[0])) for word, boxes in found if boxes]
 
 
 def get(db: sqlite3.Connection, event_id: int) -> StoredEvent | None:

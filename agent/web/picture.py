@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from agent.config.derived import digest
 from agent.config.settings import Camera, Settings
+from agent.core.vision.zones.hint import ZoneHint, corners, zone_hint
 from agent.host.clock import Clock
 from agent.look.forms import read_form
-from agent.store import pause
+from agent.store import events, pause
 from agent.store.folders import Folders
 from agent.web import picture_form, present_camera
 from agent.web.access import COOKIE
@@ -15,7 +17,7 @@ from agent.web.busy import BusyAreas
 from agent.web.health import HealthWatcher
 from agent.web.outcome import after, problem_text
 from agent.web.picture_form import PictureForm
-from agent.web.present_picture import picture_view, reasons, rehearsal_view, size_of
+from agent.web.present_picture import hint_sentence, picture_view, reasons, rehearsal_view, size_of
 from agent.web.rehearsal import Rehearsals
 from agent.web.render import Renderer
 from agent.web.setup_desk import SettingsDesk
@@ -23,6 +25,7 @@ from agent.web.store_pool import CardTrouble, StorePool
 
 FORM_B_MAX = 65_536
 NOT_KEPT = "private, no-store"
+DAY_MS = 86_400_000
 
 
 class PicturePage:
@@ -37,12 +40,25 @@ class PicturePage:
         self._desk, self._busy, self._rehearsals = desk, busy, rehearsals
 
     async def show(self, request: Request) -> Response:
-        """GET; with ?draft, what was drawn for a rehearsal instead of what is saved."""
+        """GET; with ?draft, what was drawn for a rehearsal instead of what is saved; with ?hint, beside that the area
+        that could be left out.
+        """
         camera = self._cameras.get(request.path_params["name"])
         if camera is None:
             return self._renderer.page(request, "message.html", 404, key="error.missing")
         drawn = self._rehearsals.form_of(camera.name) if "draft" in request.query_params else None
-        return await self._page(request, camera, drawn or picture_form.form_of(camera), is_draft=drawn is not None)
+        hint, saved = await self._hint(camera), picture_form.form_of(camera)
+        if hint and "hint" in request.query_params and len(saved.rows) < picture_form.ROWS_MAX:
+            drawn, hint = picture_form.with_ignored(saved, corners(hint.area)), None
+        return await self._page(request, camera, drawn or saved, is_draft=drawn is not None, hint=hint)
+
+    async def _hint(self, camera: Camera) -> ZoneHint | None:
+        """The place that the last day's events were about for nothing, by their words."""
+        since_ms = self._clock.now().wall_ms - DAY_MS
+        try:
+            return zone_hint(await self._pool.ask(events.named, camera.name, digest(camera), since_ms))
+        except CardTrouble:
+            return None
 
     async def change(self, request: Request) -> Response:
         """POST with the whole form and `do`: "save", "try"; without it "stop" (the rehearsal) and "discard"."""
@@ -84,7 +100,7 @@ class PicturePage:
 
     async def _page(self, request: Request, camera: Camera, form: PictureForm,
                     problems: Mapping[str, str] | None = None, *, status: int = 200, is_draft: bool = False,
-                    refusal: str = "") -> Response:
+                    refusal: str = "", hint: ZoneHint | None = None) -> Response:
         said, report, now = self._renderer.words(request), await self._health.report(), self._clock.now()
         told, detail = problem_text(request, said, self._desk)
         try:
@@ -104,6 +120,7 @@ class PicturePage:
             has_sensor=picture_form.has_sensor(camera), rows_max=picture_form.ROWS_MAX,
             rehearsal=rehearsal_view(answer, drafted, now.wall_ms, said) if answer else None,
             busy=present_camera.busy_view(await self._busy.of(camera.name), said) if looks else None,
-            reasons=reasons(said), busy_open="busy" in request.query_params,
+            hint=hint_sentence(hint, said) if hint else "", reasons=reasons(said),
+            busy_open="busy" in request.query_params,
             masks=present_camera.mask_view(camera, report),
             can_change=await self._desk.can_change(request.cookies.get(COOKIE, "")))

@@ -3,7 +3,7 @@
 Corners are typed and sent in percent of the picture's width and height, "12.5,40 60,40 60,80"; settings have fractions.
 """
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
@@ -75,6 +75,12 @@ def form_of(camera: Camera) -> PictureForm:
     settings = {"sensitivity": motion.sensitivity, "smallest_pct": f"{motion.smallest_pct:g}", "flip": sensor.flip,
                 "exposure_ev": f"{sensor.exposure_ev:g}", "night_fps": str(sensor.night_fps)}
     return PictureForm(rows, camera.privacy_mask if camera.masks and camera.privacy_mask in HIDERS else "", settings)
+
+
+def with_ignored(form: PictureForm, area: Polygon) -> PictureForm:
+    """The form with one more area in which nothing counts."""
+    number = next(each for each in range(ROWS_MAX + 1) if each not in {row.number for row in form.rows})
+    return replace(form, rows=(*form.rows, DrawnRow(number, IGNORE, _typed(area))))
 
 
 def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:

@@ -6,6 +6,7 @@ from agent.config.privacy import transcodes
 from agent.config.settings import Camera
 from agent.core.contract.rehearsal import MaskCost, RehearsalAnswer, RehearsalEvent
 from agent.core.health.report import Report
+from agent.core.vision.zones.hint import ZoneHint
 from agent.look.words import PageWords
 from agent.web.picture_form import HIDERS, KINDS, MASK, ROWS_MAX, DrawnRow, PictureForm, corners_of
 
@@ -99,6 +100,13 @@ def picture_view(form: PictureForm, camera: Camera, problems: Mapping[str, str],
     taken = {row.number for row in form.rows}
     blank = next(number for number in range(ROWS_MAX + 1) if number not in taken)
     return PictureView(areas, *size, kinds, directions, hides, form, _fields(form, camera, words), told, summary, blank)
+
+
+def hint_sentence(hint: ZoneHint, words: PageWords) -> str:
+    """What the last day's events were about for nothing, and where."""
+    what = "animal" if hint.word == "animal" else "nothing"
+    where = words(f"picture.place_{hint.place.down}_{hint.place.across}")
+    return words(f"picture.hint_{what}", all=hint.events_n, n=hint.here_n, where=where)
 
 
 def reasons(words: PageWords) -> list[tuple[str, str]]:

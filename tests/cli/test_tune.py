@@ -9,8 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from agent.host.clock import Instant
-from agent.store import clips
+from agent.config.derived import digest
+from agent.config.settings import Camera
+from agent.core.household.labels import EventWord
+from agent.host.clock import Instant, SystemClock
+from agent.store import clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
@@ -133,6 +136,23 @@ def test_a_camera_that_cools_down_tells_fewer_events(tmp_path: Path, folders: Fo
     config = zoned(tmp_path, more="cool_down_s = 300\n")
     now = lines(taimat(tmp_path, "tune", "--last", "1h", "--json", "-c", config).stdout)[0]
     assert [round(event["began_s"], -1) for event in now["events"]] == [0, 500] and now["silent_s"]["cool_down"] > 0.5
+
+
+def test_a_day_of_leaves_in_a_corner_is_told_with_what_ignoring_it_would_change(
+        tmp_path: Path, folders: Folders, db: sqlite3.Connection, short: Path):
+    put_clip(folders, db, short, 600)
+    now, set_to = SystemClock().now(), digest(Camera(name="yard", source="rtsp://yard"))
+    with transaction(db):
+        for word, box, n in (("nothing", [0.02, 0.05, 0.2, 0.2], 31), ("person", [0.5, 0.5, 0.1, 0.3], 9)):
+            for _ in range(n):
+                event = events.open_row(db, "yard", "motion", now)
+                events.finish(db, event, 1000, 0.5, 1, [box], "3", None, settings=set_to)
+                events.label(db, event, EventWord(word, 0.7))
+    said = taimat(tmp_path, "tune", "--last", "1h", "-c", write_config(tmp_path, "rtsp://yard")).stdout
+    assert "Of 40 events with a word 31 were nothing that the recorder knows" in said and "in the upper left of" in said
+    area = re.search(r"taimat tune --camera yard --last 1h --ignore '(.*)'", said)[1]
+    assert area == "0.02,0.05 0.22,0.05 0.22,0.25 0.02,0.25"
+    assert taimat(tmp_path, "tune", "--last", "1h", "--ignore", area, "-c", tmp_path / "taimat.toml").returncode == 0
 
 
 def test_clips_of_the_last_hours_are_told_in_the_time_of_day(tmp_path: Path, folders: Folders, db: sqlite3.Connection,

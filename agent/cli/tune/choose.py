@@ -8,12 +8,15 @@ from agent.cli.cameras import find, known
 from agent.cli.place import config_path, open_store
 from agent.cli.times import length_ms
 from agent.cli.tune.options import TuneOptions
+from agent.config.derived import digest
 from agent.config.load import load
 from agent.config.settings import Camera, Settings
+from agent.core.vision.zones.hint import ZoneHint, zone_hint
 from agent.footage.film import FootageError
 from agent.footage.recent import recent_clips, takes_of
 from agent.footage.reel import ReelFile
 from agent.host.clock import SystemClock
+from agent.store import events
 from agent.store.encryption.file_keys import Keyring
 
 NO_CAMERA = Camera(name="file", source="")      # whose settings are the defaults
@@ -27,6 +30,7 @@ class Choice:
     takes: list[ReelFile]
     title: str
     wall_s: float | None        # the wall clock's seconds at the replay's second 0; None for files without a date
+    hint: ZoneHint | None = None        # by the words of the events that were told in that time
 
 
 def choose(options: TuneOptions) -> Choice:
@@ -58,7 +62,8 @@ def _of_store(options: TuneOptions, last: str) -> Choice:
         raise FootageError(f"no clip of {camera.name} is from the last {last}; ask for more, as in --last 7d, "
                            "or see what there is: taimat clips list")
     takes = takes_of(found, Keyring(folders, Path(settings.store.runtime)))
-    return Choice(camera, takes, f"{camera.name}, last {last}", found[0].wall_ms / 1000)
+    hint = zone_hint(events.named(db, camera.name, digest(camera), since_ms))
+    return Choice(camera, takes, f"{camera.name}, last {last}", found[0].wall_ms / 1000, hint)
 
 
 def _named(settings: Settings, name: str | None) -> Camera:

@@ -108,6 +108,8 @@ def _show(options: TuneOptions, choice: Choice, replay: FootageReplay, outcomes:
         show.as_json(outcomes, times)
     else:
         show.as_tables(choice.title, outcomes, replay.stretches, times)
+        if choice.hint:
+            show.hint(choice.hint, f"taimat tune --camera {choice.camera.name} --last {options.last}")
     if options.plot:
         _draw(options.plot, choice.title, outcomes, replay.stretches, times)
 

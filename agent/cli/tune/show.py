@@ -1,5 +1,5 @@
 """What came of a replay, for people and for programs."""
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.markup import escape
@@ -16,9 +16,17 @@ from agent.core.vision.replay import (
     VariantOutcome,
     differences,
 )
+from agent.core.vision.zones.hint import ZoneHint, corners
 
 EVENTS = ("began", "long", "highest", "largest object", "zones")
 VARIANTS = ("looked at with", "events", "motion", "missed", "added", "silent, seconds")
+WHAT: Mapping[str, str] = {"animal": "animals", "other": "things",
+                           "nothing": "nothing that the recorder knows, such as leaves or light,"}
+WHERE: Mapping[tuple[str, str], str] = {       # from the left, from the top
+    ("begin", "begin"): "in the upper left", ("middle", "begin"): "at the top", ("end", "begin"): "in the upper right",
+    ("begin", "middle"): "at the left edge", ("middle", "middle"): "in the middle",
+    ("end", "middle"): "at the right edge", ("begin", "end"): "in the lower left", ("middle", "end"): "at the bottom",
+    ("end", "end"): "in the lower right"}
 NAMED_N = 4                 # missed or added events whose time is told; of more, how many they are
 
 
@@ -112,3 +120,11 @@ def _some(events: Sequence[ReplayEvent], times: Times) -> Iterator[str]:
     yield from (times.full(event.began_s) for event in events[:NAMED_N])
     if len(events) > NAMED_N:
         yield f"and {len(events) - NAMED_N} more"
+
+
+def hint(found: ZoneHint, command: str) -> None:
+    """Which place most events were about that were neither people nor vehicles, and what ignoring it would change."""
+    drawn = " ".join(f"{x:g},{y:g}" for x, y in corners(found.area))
+    console().print(
+        f"\nOf {found.events_n} events with a word {found.here_n} were {WHAT[found.word]} {WHERE[found.place]} of the "
+        f"picture. What there would be without that place: {command} --ignore '{drawn}'", soft_wrap=True)
