@@ -15,6 +15,7 @@ from agent.cli.demo.footage import CannotPlay, choose
 from agent.cli.demo.lines import line
 from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, read
 from agent.cli.processes import processes
+from agent.core.household.labels import EventWord
 from agent.store import clips, events
 from agent.store.database import connect
 from tests.cli.cli import taimat, taimat_until
@@ -98,9 +99,11 @@ def test_without_a_broker_what_happens_is_read_in_the_store(tmp_path: Path, hand
     seq, name = clips.open_row(db, "demo", "motion", now, "h264", 320, 180)
     clips.finish(db, seq, "done", 12_300, 3_400_000, 75)
     said += [line(reader.next(0), Path).plain for _ in range(2)]
+    events.label(db, event, EventWord("person", 0.87))
+    said.append(line(reader.next(0), Path).plain)
     assert [each[10:] for each in said] == [
         "motion  demo: event 1 begins", "motion  demo: event 1 ends after 4.0 s, 2 things moved",
-        f"clip    demo: 12.3 s, 3.4 MB  {name}"]
+        f"clip    demo: 12.3 s, 3.4 MB  {name}", "label   demo: event 1 was a person, 87 % sure"]
     assert reader.next(0.01) is None
     reader.close()
     db.close()

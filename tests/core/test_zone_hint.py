@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from agent.core.household.labels import PEOPLE, WORDS
 from agent.core.media.model import Box
-from agent.core.vision.zones.hint import AREA_MAX, LEAST_N, NamedEvent, Place, ZoneHint, corners, zone_hint
+from agent.core.vision.zones.hint import AREA_MAX, LEAST_N, NamedEvent, Ninth, ZoneHint, corners, zone_hint
 
 LEAVES = Box(0.02, 0.05, 0.2, 0.2)          # in the upper left corner
 PATH = Box(0.5, 0.5, 0.1, 0.3)
@@ -16,7 +16,7 @@ def day(leaves_n: int, people_n: int, people_at: Box = PATH) -> ZoneHint | None:
 
 def test_leaves_in_a_corner_are_most_of_a_day():
     hint = day(31, 9)
-    assert hint == ZoneHint(40, 31, "nothing", Place("begin", "begin"), hint.area)
+    assert hint == ZoneHint(40, 31, "nothing", Ninth("begin", "begin"), hint.area)
     assert corners(hint.area) == [(0.02, 0.05), (0.22, 0.05), (0.22, 0.25), (0.02, 0.25)]
 
 
@@ -29,7 +29,7 @@ def test_of_a_few_of_a_small_part_and_where_people_come_nobody_is_told():
 def test_animals_are_called_that_and_one_that_strays_does_not_widen_the_area():
     cats = [NamedEvent("animal", Box(0.75, 0.8, 0.1, 0.1))] * 18
     hint = zone_hint([*cats, NamedEvent("other", Box(0.7, 0.7, 0.28, 0.28)), NamedEvent("person", PATH)])
-    assert hint and (hint.word, hint.here_n, hint.place) == ("animal", 19, Place("end", "end"))
+    assert hint and (hint.word, hint.here_n, hint.place) == ("animal", 19, Ninth("end", "end"))
     assert hint.area.w < 0.11
 
 

@@ -32,8 +32,9 @@ def bar(text: str, total: float | None, in_bytes: bool = False) -> Iterator[Prog
         yield lambda done: progress.update(task, completed=done)
 
 
-COLOURS = {"motion": "bold yellow", "clip": "bold green", "health": "bold blue", "status": "bold cyan",
-           "camera": "bold magenta"}
+WORDS = {"person": "a person", "vehicle": "a vehicle", "animal": "an animal", "other": "a thing"}
+COLOURS = {"motion": "bold yellow", "label": "bold yellow", "clip": "bold green", "health": "bold blue",
+           "status": "bold cyan", "camera": "bold magenta"}
 SEEN = ("ok", "paused", "ended")        # states of a camera that nobody has to wait for
 FileOf = Callable[[str], Path]
 
@@ -55,6 +56,13 @@ def _motion(told: ReceivedMessage, _file_of: FileOf) -> str:
     tracks_n = data.get("tracks_n")
     things = f", {tracks_n} thing{'s' if tracks_n != 1 else ''} moved" if tracks_n is not None else ""
     return f"{where} ends after {length(data.get('dur_ms'))}{things}"
+
+
+def _label(told: ReceivedMessage, _file_of: FileOf) -> str:
+    data = told.data
+    known = data["label"] != "nothing"
+    return f"{told.camera}: event {data['event']} was " + (
+        f"{WORDS[data['label']]}, {round(100 * data['score'])} % sure" if known else "nothing that it knows")
 
 
 def _clip(told: ReceivedMessage, file_of: FileOf) -> str:
@@ -115,4 +123,4 @@ def _other(told: ReceivedMessage, _file_of: FileOf) -> str:
     return " ".join(str(word) for word in words if word)
 
 
-TELLERS = {"motion": _motion, "clip": _clip, "health": _health, "status": _status, "camera": _camera}
+TELLERS = {"motion": _motion, "label": _label, "clip": _clip, "health": _health, "status": _status, "camera": _camera}

@@ -124,6 +124,7 @@ class StoreReader:
         self._db: sqlite3.Connection | None = None
         self._event_id = self._clip_seq = self.dropped_n = 0    # the store keeps what is not read yet
         self._going_on: set[int] = set()
+        self._nameless: set[int] = set()
         self._read: list[ReceivedMessage] = []
         self._pause = threading.Event()
 
@@ -155,8 +156,12 @@ class StoreReader:
             yield _told(event.kind, event, {"event": event.id, "code": event.code, "phase": "start"})
         if event.id in self._going_on and event.state != "open":
             self._going_on.remove(event.id)
+            self._nameless.add(event.id)
             yield _told(event.kind, event, {"event": event.id, "code": event.code, "phase": "end",
                                             "dur_ms": event.dur_ms, "tracks_n": event.tracks_n})
+        if event.id in self._nameless and event.label:
+            self._nameless.remove(event.id)
+            yield _told("label", event, {"event": event.id, "label": event.label, "score": event.label_score})
 
     def close(self) -> None:
         """Close the database."""

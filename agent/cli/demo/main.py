@@ -26,10 +26,12 @@ from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, Subsc
 from agent.cli.page_link import page_link
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
+from agent.core.label_pace import WordLack
 from agent.core.passwords import redact
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.prctl import die_with_parent
 from agent.host.stop import Stop
+from agent.host.weights import words_lack
 from agent.store import clips
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
@@ -40,6 +42,9 @@ QUOTA_GB = 0.5
 SLOTS_N = 9                 # demos at the same time; each keeps its clips until the next one takes its place
 END_S = 6.0                 # the supervisor needs 5
 TOLD_LINES_N = 15
+LACKS: dict[WordLack, str] = {
+    "no_weights": "none for what events were: the weights are not here, which npm would fetch (sudo apt install npm)",
+    "small_board": "none for what events were: this machine has too little memory for that look"}
 EXIT_FAILED = 1
 
 
@@ -132,7 +137,7 @@ def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: A
 
 def _introduce(out: Console, film: Footage, settings: Settings, broker: str) -> None:
     facts = {"footage": film.text, "broker": broker, "topics": f"cam/v1/{WARD}/#" if settings.ward.enabled else "",
-             "store": settings.store.folder}
+             "store": settings.store.folder, "words": LACKS[why] if (why := words_lack()) else ""}
     for name, value in facts.items():
         if value:
             _fact(out, name, value)

@@ -22,7 +22,7 @@ class NamedEvent(NamedTuple):
     box: Box
 
 
-class Place(NamedTuple):
+class Ninth(NamedTuple):
     """A ninth of the picture: from the left, from the top."""
 
     across: Literal["begin", "middle", "end"]
@@ -36,13 +36,13 @@ class ZoneHint:
     events_n: int
     here_n: int
     word: LabelWord         # what most of them were
-    place: Place
+    place: Ninth
     area: Box
 
 
 def zone_hint(events: Sequence[NamedEvent]) -> ZoneHint | None:
     """The place that tells most of what does not matter; None where it is not worth a word, or people come there."""
-    idle: dict[Place, list[NamedEvent]] = {}
+    idle: dict[Ninth, list[NamedEvent]] = {}
     for event in events:
         if event.word not in PEOPLE:
             idle.setdefault(_place(event.box), []).append(event)
@@ -57,10 +57,10 @@ def zone_hint(events: Sequence[NamedEvent]) -> ZoneHint | None:
     return ZoneHint(len(events), len(here), word, place, area)
 
 
-def _place(box: Box) -> Place:
+def _place(box: Box) -> Ninth:
     across, down = (next(name for end, name in THIRDS if middle <= end or end == 1)
                     for middle in (box.x + box.w / 2, box.y + box.h / 2))
-    return Place(across, down)
+    return Ninth(across, down)
 
 
 def _around(boxes: Sequence[Box]) -> Box:
