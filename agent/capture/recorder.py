@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterable
+from queue import Empty, SimpleQueue
 
 from agent.capture.clip_rows import ClipRows, ClipRules
 from agent.capture.encryption_policy import EncryptionPolicy
@@ -39,10 +40,9 @@ class Recorder(threading.Thread):
         """Without a `labeller` events have no word."""
         super().__init__(name=f"recorder-{camera}", daemon=True)
         self._camera, self._volume, self._clock, self._outlet = camera, VolumeGuard(folders), clock, outlet
-        self._queue: deque[list[Job]] = deque()
+        self._queue = SimpleQueue[list[Job] | None]()       # it wakes for less than a condition does; None ends it
         self._queued_b = 0
-        self._wake = threading.Condition()
-        self._ending = False
+        self._counting = threading.Lock()
         encryption = encryption or EncryptionPolicy()
         self._rows = RowQueue(folders, outlet)
         self._events = EventRows(camera, folders, clock, self._rows, encryption, keeps_events_longer,
@@ -72,23 +72,24 @@ class Recorder(threading.Thread):
     def offer(self, batch: list[Job]) -> bool:
         """Queue a batch; False, and nothing is queued, when the card is so far behind that the queue is full."""
         batch_b = size_b(batch)
-        with self._wake:
-            if len(self._queue) >= QUEUE_BATCHES_MAX or batch_b and self._queued_b + batch_b > QUEUE_BYTES_MAX:
+        with self._counting:
+            if self._queue.qsize() >= QUEUE_BATCHES_MAX or batch_b and self._queued_b + batch_b > QUEUE_BYTES_MAX:
                 return False
-            self._queue.append(batch)
             self._queued_b += batch_b
-            self._wake.notify()
+        self._queue.put(batch)
         return True
+
+    def end(self) -> None:
+        """Have `run` return once it has done what is queued."""
+        self._queue.put(None)
 
     def finish(self, timeout_s: float) -> None:
         """Do what is queued, then end; waits at most `timeout_s`."""
-        with self._wake:
-            self._ending = True
-            self._wake.notify()
+        self.end()
         self.join(timeout_s)
 
     def run(self) -> None:
-        """Obey until `finish`."""
+        """Obey until `end`."""
         while (batch := self._next()) is not None:
             if self.fault and self._clock.mono_s() < self._retry_mono_s:
                 self._pass_over(batch)
@@ -97,14 +98,14 @@ class Recorder(threading.Thread):
         self._rows.close()
 
     def _next(self) -> list[Job] | None:
-        with self._wake:
-            if not self._queue and not self._ending:
-                self._wake.wait(RETRY_AFTER_S if self.fault else None)
-            if not self._queue:
-                return None if self._ending else []
-            batch = self._queue.popleft()
-            self._queued_b -= size_b(batch)
-            return batch
+        try:
+            batch = self._queue.get(timeout=RETRY_AFTER_S if self.fault else None)
+        except Empty:
+            return []
+        if batch is not None:
+            with self._counting:
+                self._queued_b -= size_b(batch)
+        return batch
 
     def _work(self, jobs: deque[Job]) -> None:
         """Obey; when the card fails, pass over what is left: no event may vanish with it."""

@@ -1,4 +1,6 @@
 """Pictures decoded to be looked at and not shown, and the brightness out of them."""
+import functools
+
 import av
 import cv2
 import numpy as np
@@ -16,11 +18,17 @@ def luma_of(frame: av.VideoFrame) -> np.ndarray:
 
     Where the stream itself has full range it is a view of the frame's own memory.
     """
-    if not frame.format.name.startswith(("yuv", "nv", "gray")) or frame.format.components[0].bits != 8:
+    if not _begins_with_luma(frame.format.name):
         return frame.to_ndarray(format="gray")
     plane = frame.planes[0]
     y = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:frame.height, :frame.width]
     return y if has_full_range(frame) else full_range(y)
+
+
+@functools.cache
+def _begins_with_luma(pixels: str) -> bool:
+    """Whether the first plane of this format is brightness, 8 bits a pixel; PyAV takes its time to tell."""
+    return pixels.startswith(("yuv", "nv", "gray")) and av.VideoFormat(pixels).components[0].bits == 8
 
 
 def full_range(y: np.ndarray) -> np.ndarray:
@@ -30,7 +38,7 @@ def full_range(y: np.ndarray) -> np.ndarray:
 
 def has_full_range(frame: av.VideoFrame) -> bool:
     """Whether its brightness goes from 0 to 255; what does not say so has video's limited range."""
-    told = ColorRange(frame.color_range)        # PyAV gives it or its number, by version
-    if told is ColorRange.UNSPECIFIED:
+    told = frame.color_range                # by version PyAV gives the range, or its number
+    if told == ColorRange.UNSPECIFIED:
         return frame.format.name.startswith(("yuvj", "gray"))
-    return told is ColorRange.JPEG
+    return told == ColorRange.JPEG

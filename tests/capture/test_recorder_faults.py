@@ -69,9 +69,8 @@ def obey(recorder: Recorder, *batches: list[Job]) -> None:
     """Let the recorder do these batches, here and now instead of in a thread of its own."""
     for batch in batches or ([],):
         assert recorder.offer(batch)
-    recorder._ending = True
+    recorder.end()
     recorder.run()
-    recorder._ending = False
 
 
 def retry(recorder: Recorder, clock: HandClock, *jobs: Job) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from agent.core.media.model import Luma
 from agent.core.vision.tamper import TamperWatch
+from agent.core.vision.tamper.sight import Eye
 from tests import scenes
 from tests.core.tamper_material import from_then, infrared, lamp_beside, lorry, starts, watch
 from tests.scenes import Walk, noise, pictures, yard
@@ -56,6 +57,15 @@ def test_a_wall_without_structure_says_nothing_when_it_is_covered():
     rng = np.random.default_rng(1)
     planes = (np.full((180, 320), 120 if i < 60 else 40) + rng.normal(0, 2, (180, 320)) for i in range(120))
     assert watch(Luma(plane.astype(np.uint8), scenes.START_MONO_S + i) for i, plane in enumerate(planes)) == []
+
+
+def test_it_looks_seldom_while_all_is_as_usual_and_closely_once_something_is_wrong(monkeypatch):
+    looked_s, sight = [], Eye.sight
+    monkeypatch.setattr(Eye, "sight", lambda eye, luma: (looked_s.append(luma.mono_s), sight(eye, luma))[1])
+    watch(pictures(180, 2.5, from_then(160, lambda picture, t_s, rng: picture * 0), noise(2)))
+    looked_s = [at_s - scenes.START_MONO_S for at_s in looked_s]
+    assert sum(130 <= at_s < 160 for at_s in looked_s) == pytest.approx(15, abs=1)
+    assert sum(at_s >= 162 for at_s in looked_s) == pytest.approx(15, abs=1)     # every third picture, 1.2 s apart
 
 
 def test_black_pictures_do_not_hang():

@@ -41,9 +41,8 @@ class Writer:
         """Let the recorder do all that was asked of it; without anything asked, it makes itself ready."""
         self.clip_writer.send()
         self.recorder.offer([])
-        self.recorder._ending = True
+        self.recorder.end()
         self.recorder.run()
-        self.recorder._ending = False
 
     def film(self) -> None:
         """Take the picture of this moment, and have it written."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.capture.labeller import DOOR, PROGRAM
+from agent.cli.supervisor import FEW_ARENAS
 from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -59,6 +60,20 @@ def test_each_unit_runs_its_role_for_the_target_with_limits(unit: str) -> None:
     assert "\nWantedBy=taimat.target\n" in text
     for limit in ("WatchdogSec", "TimeoutStopSec", "MemoryHigh", "MemoryMax", "TasksMax", "CPUWeight", "IOWeight"):
         assert re.search(rf"^{limit}=\d", text, re.MULTILINE), f"{limit}= is missing"
+
+
+def variables(text: str) -> list[str]:
+    """What a unit file puts into the environment, NAME=VALUE."""
+    return [word for line in re.findall(r"^Environment=(.*)$", text, re.MULTILINE) for word in line.split()]
+
+
+def test_how_every_role_lives_is_said_once_and_taimat_run_starts_roles_alike() -> None:
+    life = variables((UNITS / "taimat-.service.d/10-life.conf").read_text())
+    assert {f"{name}={value}" for name, value in FEW_ARENAS.items()} <= set(life)
+    names = [word.partition("=")[0] for word in life]
+    for unit in ROLES:
+        own = [word.partition("=")[0] for word in variables((UNITS / unit).read_text())]
+        assert len({*names, *own}) == len(names) + len(own), unit      # of two the last one would hold, unseen
 
 
 def test_the_page_s_sockets_are_as_closed_as_the_page() -> None:

@@ -4,7 +4,6 @@ The method is the project's own: contrast with the surroundings instead of brigh
 of a value, and tracks that must behave like objects. The constants and what they mean are in `settings.py`.
 """
 from collections.abc import Sequence
-from dataclasses import replace
 
 from agent.core.media.model import Luma, Point
 from agent.core.vision.motion.look import Look, Reason
@@ -45,7 +44,7 @@ class Detector:
             return self._last
         if same and 0 < dt_s <= self._s.gap_max_s:
             self._at_s = at_s
-            self._last = self._scene.look(replace(luma, mono_s=at_s), dt_s)
+            self._last = self._scene.look(luma, at_s, dt_s)
         else:
             self._begin(luma)
             self._last = Look(False, reasons=(Reason.SETTLING,))
@@ -74,4 +73,4 @@ class Detector:
         size = work_size(luma.y.shape, self._s.work_px)
         self._shape = luma.y.shape
         first_number = self._scene.next_number if self._scene else 1
-        self._scene = Scene(replace(luma, mono_s=0.0), size, covered(self._ignore, size), self._s, first_number)
+        self._scene = Scene(luma, size, covered(self._ignore, size), self._s, first_number)

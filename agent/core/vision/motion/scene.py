@@ -57,7 +57,7 @@ class Scene:
                  first_number: int) -> None:
         """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None.
 
-        Objects are numbered from `first_number` on.
+        The scene's time begins with `luma`, at 0. Objects are numbered from `first_number` on.
         """
         self._s = settings
         self._size = size
@@ -69,9 +69,9 @@ class Scene:
         self._focus = Focus()
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
         self._tracker = Tracker(settings, first_number, self._picture.contrast.shape, self._blob_min_px)
-        self._started_mono_s = luma.mono_s + settings.start_s      # silent until then
+        self._started_mono_s = settings.start_s      # silent until then
         self._shown = _Shown()
-        self._full = _FullLook(luma.mono_s, Look(False, reasons=(Reason.SETTLING,)), luma.mono_s)
+        self._full = _FullLook(0.0, Look(False, reasons=(Reason.SETTLING,)), 0.0)
 
     @property
     def next_number(self) -> int:
@@ -89,8 +89,8 @@ class Scene:
         self._views.forget()
         self._full.glance = None
 
-    def look(self, luma: Luma, dt_s: float) -> Look:
-        """Judge the next picture, `dt_s` (> 0) after the one before, and learn from it.
+    def look(self, luma: Luma, now_s: float, dt_s: float) -> Look:
+        """Judge the next picture, at `now_s` in the scene, `dt_s` (> 0) after the one before, and learn from it.
 
         While nothing is going on a first look is enough for most pictures: if too few pixels for a blob have changed by
         a good part of what the full look asks for, it could not find one. The full look then comes, and learns,
@@ -100,13 +100,13 @@ class Scene:
         if (noise_times := self._gain.noise_times(luma)) > 1.0:
             self._background.expect_noise(noise_times)
             self._full.glance = None
-        since_s = luma.mono_s - self._full.mono_s
+        since_s = now_s - self._full.mono_s
         calm = self._full.glance is not None and self._full.glance.outside_n(small) < strong_min(self._blob_min_px)
         if not calm or since_s > self._s.calm_s:
             pace = LearnPace(since_s, since_s if calm else dt_s)
-            self._full.look = self._look_fully(prepare(small, self._s), luma.mono_s, dt_s, pace)
-            self._full.mono_s = luma.mono_s
-            idle = self._idle(luma.mono_s)
+            self._full.look = self._look_fully(prepare(small, self._s), now_s, dt_s, pace)
+            self._full.mono_s = now_s
+            idle = self._idle(now_s)
             self._full.glance = self._background.glance(self._picture, _GLANCE_SHARE) if idle else None
         return self._full.look
 

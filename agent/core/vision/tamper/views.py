@@ -28,6 +28,10 @@ class TamperViews:
                 return fit
         return first
 
+    def settled(self, fit: Fit) -> bool:
+        """Whether the present view is known well, and all of it is in its place."""
+        return self._fits(fit) and self._views[0].age_s >= self._s.learn_s
+
     def learn(self, sight: TamperSight, dt_s: float, fit: Fit) -> None:
         """Take in a sight with which nothing seems wrong.
 

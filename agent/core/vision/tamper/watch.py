@@ -1,4 +1,6 @@
-"""The watch over one camera: luma pictures in, changes out. It looks about once a second and knows only seconds.
+"""The watch over one camera: luma pictures in, changes out. It knows only seconds.
+
+It looks every two seconds while all is as usual in a view that it knows well, and else about once a second.
 
 What it knows is how the view usually is, learned while nothing is wrong. So it cannot tell a lens that was covered
 before the start, a wall without structure, or a dark room from one with a lid on the camera; it stays silent then.
@@ -100,7 +102,7 @@ class TamperWatch:
         dt_s = luma.mono_s - self._mono_s
         if luma.y.shape != self._shape:
             return self._begin(luma)
-        if 0 <= dt_s < (self._s.look_s if luma.key_mono_s == self._compared.key_mono_s else self._s.key_look_s):
+        if 0 <= dt_s < self._pause_s(luma):
             return _NOTHING
         sight = self._eye.sight(luma)
         self._mono_s = luma.mono_s
@@ -109,6 +111,12 @@ class TamperWatch:
             return _NOTHING
         self._lately.see(sight)
         return self._look(sight, dt_s)
+
+    def _pause_s(self, luma: Luma) -> float:
+        """How long after the latest look this picture would not be looked at."""
+        s = self._s
+        same, other = (s.calm_look_s, s.calm_key_look_s) if self._calm else (s.look_s, s.key_look_s)
+        return same if luma.key_mono_s == self._compared.key_mono_s else other
 
     def _begin(self, luma: Luma) -> tuple[Tampering, ...]:
         over = [self._end(kind, luma.mono_s, words.RESIZED) for kind in Kind if self._holds[kind].holds]
@@ -123,6 +131,7 @@ class TamperWatch:
     def _resume(self, sight: TamperSight) -> None:
         """Nothing has been seen lately but this."""
         self._lately, self._still, self._compared = Lately(sight, self._s), HangingPicture(self._s), sight
+        self._calm = False
         for hold in self._holds.values():
             hold.forget()
 
@@ -142,6 +151,7 @@ class TamperWatch:
             self._views.doubt()
         else:
             self._views.learn(sight, dt_s, fit)
+        self._calm = self._views.settled(fit) and not self.now
         return tuple(changes)
 
     def _hanging(self, sight: TamperSight) -> list[Tampering]:
