@@ -27,9 +27,9 @@ from agent.ward.simulate.tally import FleetLook
 
 ON_DISK = "/var/tmp"                # a disk, for the cost of flushes; Debian's /tmp is memory
 LOOK_EVERY_S = 0.5
-INGEST_S = 30.0
+INGEST_S = 120.0
 COME_S = 240.0                      # after the last device was switched on, or may come back
-HEALTH_SETTLES_S = 10.0
+HEALTH_SETTLES_S = 30.0
 TENTHS = 10                         # of all devices: the steps in which their arrival is told
 
 Tell = Callable[[str], None]

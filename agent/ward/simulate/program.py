@@ -13,7 +13,7 @@ from agent.ward.simulate.machine import Used, used
 from agent.ward.simulate.plan import HOST, SimulationFault
 
 END_S = 20.0
-START_S = 20.0
+START_S = 120.0                 # Python and its libraries take long where much else runs
 PORTS = range(20_000, 32_000)
 
 

@@ -18,6 +18,7 @@ from agent.ward.opslink import NAME, OpsAccount
 
 FIRST_S = 2.0                   # retained messages come within this
 TURN_S = 0.5                    # between two looks at owed receipts
+REPORTS_N = 2                   # of health, of one boot: what an interval is between
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def examine(own: settings.Settings, dev: str, wishes: ExamineOptions, clock: Clo
         examiner.try_commands()
         if record.heard:                # an absent device sends no more
             examiner.listen(wishes.length_s - record.at_s)
+            examiner.wait_for_reports(wishes.length_s)
         return record.look(topics.ward, dev)
 
 
@@ -64,6 +66,16 @@ class Examiner:
             self._ops.listen(lambda: False, min(left_s, TURN_S))
             if self._settler:
                 self._settler.turn()
+
+    def wait_for_reports(self, seconds: float) -> None:
+        """Where health comes at all, wait until it has come twice: the machine may be busy. Raises VisitFault."""
+        until_s = self._record.at_s + seconds
+        while self._record.at_s < until_s and self._has_a_single_report():
+            self.listen(TURN_S)
+
+    def _has_a_single_report(self) -> bool:
+        live = [report for heard, report in self._so_far().reports if not heard.stored]
+        return bool(live) and sum(report.boot == live[-1].boot for report in live) < REPORTS_N
 
     def try_commands(self) -> None:
         """Send the commands; those that build on others follow once these are answered. Raises VisitFault."""
