@@ -9,9 +9,12 @@ import numpy as np
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 
-_MARGIN_SIZES = 0.25         # what changed this near, in sizes of the part that is known, belongs to it,
-_MARGIN_MIN_PX = 4           # but within these bounds
-_MARGIN_MAX_PX = 14
+# What changed this near to the part that is known belongs to it: in its heights or widths, and at the least in pixels.
+_OVER = 0.5, 6
+_BESIDE_WALKER = 0.1, 1      # of people parts lie over each other, and leaves and drops are all around them
+_BESIDE_VEHICLE = 0.25, 4    # of what is wider than tall, or faster than this in sizes a second, side by side as well
+_VEHICLE_SIZES_PER_S = 1.0
+_NEAR_MAX_PX = 14           # and never farther than this
 _STACKED_SHARE = 0.6         # two parts of which one has this much of its breadth over or under the other,
 _STACKED_GAP_PX = 3          # with no more between them, are one object
 _INSIDE_SHARE = 0.7          # a part with this much of its area in a body is a part of that body
@@ -46,10 +49,10 @@ class Outlines:
         self._s = settings
         self._bodies: list[Body] = []
 
-    def whole(self, parts: Iterable[Part], mask: np.ndarray, now_mono_s: float) -> list[tuple[int, Edges]]:
-        """(number, edges) of the objects behind `parts`; `mask` (uint8 0/1) is what has changed."""
+    def whole(self, parts: Iterable[Part], core: np.ndarray, now_mono_s: float) -> list[tuple[int, Edges]]:
+        """(number, edges) of the objects behind `parts`; `core` (uint8 0/1) is what has changed, without halos."""
         self._bodies = [body for body in self._bodies if now_mono_s - body.seen_mono_s < self._s.stay_memory_s]
-        grown = [part._replace(edges=_grown(part.edges, mask)) for part in parts]
+        grown = [part._replace(edges=_grown(part, core)) for part in parts]
         return [(part.number, self._body(part, now_mono_s)) for part in _united(grown)]
 
     def _body(self, part: Part, now_mono_s: float) -> Edges:
@@ -68,12 +71,19 @@ class Outlines:
         return joined
 
 
-def _grown(edges: Edges, mask: np.ndarray) -> Edges:
-    """`edges` widened to all that has changed close around them."""
-    h, w = mask.shape
-    margin = min(max(_MARGIN_SIZES * edges.size_px, _MARGIN_MIN_PX), _MARGIN_MAX_PX)
-    x0, y0 = max(0, int(edges.left - margin)), max(0, int(edges.top - margin))
-    window = mask[y0:min(h, int(edges.bottom + margin) + 1), x0:min(w, int(edges.right + margin) + 1)]
+def _near_px(length_px: float, share: float, least_px: int) -> float:
+    return min(max(share * length_px, least_px), _NEAR_MAX_PX)
+
+
+def _grown(part: Part, core: np.ndarray) -> Edges:
+    """The edges of `part` widened to all that has changed close around them."""
+    edges, (h, w) = part.edges, core.shape
+    wide, tall = edges.right - edges.left, edges.bottom - edges.top
+    vehicle = wide > tall or part.speed_px_per_s > _VEHICLE_SIZES_PER_S * edges.size_px
+    beside = _near_px(wide, *(_BESIDE_VEHICLE if vehicle else _BESIDE_WALKER))
+    over = _near_px(tall, *_OVER)
+    x0, y0 = max(0, int(edges.left - beside)), max(0, int(edges.top - over))
+    window = core[y0:min(h, int(edges.bottom + over) + 1), x0:min(w, int(edges.right + beside) + 1)]
     if not window.any():
         return edges
     x, y, found_w, found_h = cv2.boundingRect(window)

@@ -150,7 +150,7 @@ class Scene:
         self._background.learn(picture, change, core, loose, pace, now < self._upheaval.settled_mono_s)
         if seen and now >= self._started_mono_s:
             self._shown.until_mono_s = now + s.hold_s
-            whole = self._outlines.whole(seen, change.mask, now)
+            whole = self._outlines.whole(seen, core, now)
             found = [SeenObject(number, self._box(edges)) for number, edges in whole]
             self._shown.objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
 
