@@ -76,25 +76,24 @@ class Lines:
         """
         if not blobs:
             return {}
-        seen = np.zeros((len(blobs), _COLUMNS))
-        seen[:, [_X, _Y, _AREA_PX, _SIZE]] = [(b.cx, b.cy, b.area, max(b.w, b.h)) for b in blobs]
-        seen[:, [_AT, _BORN]] = now_s
+        seen = np.array([(b.cx, b.cy, 0, 0, b.area, max(b.w, b.h), now_s, now_s, 0, 0, 0) for b in blobs], float)
         chance = self._chance(seen, clutter, dt_s)
         known = self._lines[now_s - self._lines[:, _AT] <= dt_s + _UNSEEN_S]
         number, longer, left = self._continued(known, seen, chance)
         self._lines = _best(np.concatenate((longer, left, self._begun(seen, chance, now_s - self._at_s, dt_s))))
         self._count(seen[np.asarray(loose, bool)], now_s)
         self._before, self._at_s = seen, now_s
-        watched = longer[:, _BORN] < now_s - watched_s + _ROUNDING_S
-        return self._sure(number[watched], longer[watched], dt_s)
+        sure = (longer[:, _BORN] < now_s - watched_s + _ROUNDING_S) & (longer[:, _SCORE] > _SURE)
+        return self._ways(number[sure], longer[sure], dt_s)
 
-    def _sure(self, numbers: np.ndarray, lines: np.ndarray, dt_s: float) -> dict[int, Way]:
-        """Those of these lines, by the number of the blob that they end in, which neither chance nor an insect made."""
-        step = np.hypot(lines[:, _VX], lines[:, _VY]) * dt_s
+    def _ways(self, numbers: np.ndarray, lines: np.ndarray, dt_s: float) -> dict[int, Way]:
+        """Those of these lines, which no chance made, that no insect made either, by the blob that they end in."""
         straight_min = self._straight_min(lines, dt_s)
+        if not len(lines):
+            return {}
+        step = np.hypot(lines[:, _VX], lines[:, _VY]) * dt_s
         larger = np.maximum(1.0, lines[:, _AREA_PX] / _INSECT_PX)
-        good = ((lines[:, _SCORE] > _SURE) & (lines[:, _STRAIGHT] * larger > straight_min)
-                & (step > _STEP_SIZES * lines[:, _SIZE]))
+        good = (lines[:, _STRAIGHT] * larger > straight_min) & (step > _STEP_SIZES * lines[:, _SIZE])
         return {int(j): Way(float(line[_VX]), float(line[_VY]), bool(line[_STRAIGHT] > straight_min))
                 for j, line in zip(numbers[good], lines[good], strict=True)}
 
@@ -152,13 +151,15 @@ class Lines:
         longer[:, _BORN], longer[:, _STEPS] = known[i, _BORN], known[i, _STEPS] + 1
         longer[:, _SCORE] = np.minimum(total[i, j], _SUREST)
         longer[:, _STRAIGHT] = known[i, _STRAIGHT] + straight[i, j]
-        left = np.delete(known, i, axis=0)
+        ended = np.ones(len(known), bool)
+        ended[i] = False
+        left = known[ended]
         left[:, _SCORE] += _UNSEEN
         return j, longer, left
 
     def _straight_min(self, lines: np.ndarray, dt_s: float) -> float:
         """How straight a line has to be, and note whether something crooked is about."""
-        crooked = ((lines[:, _SCORE] > _SURE) & (lines[:, _STEPS] >= _CROOKED_STEPS) & (lines[:, _STRAIGHT] < _CROOKED))
+        crooked = (lines[:, _STEPS] >= _CROOKED_STEPS) & (lines[:, _STRAIGHT] < _CROOKED)
         self._darting += (1 - exp(-dt_s / _DARTING_S)) * (float(crooked.any()) - self._darting)
         return _STRAIGHT_MIN + _STRAIGHT_MORE * self._darting
 
