@@ -134,7 +134,8 @@ class Machine:
         adopt(Root(self._folder / "taimat.toml", doors=doors, prefix=self.root / "opt/taimat", package=package,
                    booted=self._folder / "booted"))
         # On a device the Python that makes the byte code is the one that runs it; here each start would compile anew.
-        subprocess.run([PYTHON, "-m", "compileall", "-q", self.root / f"opt/taimat/versions/{version}"], check=True)
+        subprocess.run([PYTHON, "-E", "-m", "compileall", "-q", self.root / f"opt/taimat/versions/{version}"],
+                       check=True)
         (self.root / "usr/bin/taimat").symlink_to("/opt/taimat/current/bin/taimat")
 
     def enable(self, *units: str) -> None:
