@@ -49,10 +49,14 @@ _WAY_FREE_S = 0.1            # but not when they are this close in time
 _WAY_MAX_PX = 3
 
 
+Window = tuple[slice, slice]     # rows, columns
+
+
 class Change(NamedTuple):
     """The difference from the background; planes of the analysed picture's shape. Not to be written to."""
 
     mask: np.ndarray         # uint8 0/1: changed, small holes closed
+    window: Window           # the part of the picture that holds all of it: mostly a small one
     strong: np.ndarray       # bool: changed beyond doubt
     moving: np.ndarray       # bool: differs from a moment ago
     resting: np.ndarray      # bool: the same as a moment ago
@@ -76,6 +80,11 @@ class _Limits(NamedTuple):
     threshold: np.ndarray    # the same, wider where it is restless
     lowest: np.ndarray       # contrast of the neighbourhood
     highest: np.ndarray
+
+
+def _window(mask: np.ndarray) -> Window:
+    x, y, w, h = cv2.boundingRect(mask)
+    return slice(y, y + h), slice(x, x + w)
 
 
 def _spread(contrast: np.ndarray) -> float:
@@ -105,7 +114,7 @@ class Background:
         self._still_s = np.zeros_like(self._mean)
         self._before = np.zeros(self._mean.shape, np.uint8)
         none = self._before.view(bool)
-        self._nothing = Change(self._before, none, none, none, self._mean, self._before, 0.0, 0.0)
+        self._nothing = Change(self._before, (slice(0), slice(0)), none, none, none, self._mean, self._before, 0.0, 0.0)
         self.age_s = 0.0                           # learned for so long
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
         self._derive()
@@ -154,8 +163,9 @@ class Background:
             new &= ~self._ignored
         mask = cv2.morphologyEx((grown & new).view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
         step = cv2.divide(cv2.absdiff(contrast, self._recent), self._limits.threshold)
-        return Change(mask, new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS, step < _REST_DEVIATIONS,
-                      height, self._widened_before(dt_s), cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
+        return Change(mask, _window(mask), new & (excess > s.seed_deviations), step > _MOVE_DEVIATIONS,
+                      step < _REST_DEVIATIONS, height, self._widened_before(dt_s),
+                      cv2.countNonZero(mask) / mask.size, grown_n / mask.size)
 
     def _widened_before(self, dt_s: float) -> np.ndarray:
         way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
@@ -219,11 +229,12 @@ class Background:
         if not change.share:
             self._still_s.fill(0)
             return
-        self._still_s -= _FORGIVE * seen_s
-        cv2.add(self._still_s, (1 + _FORGIVE) * seen_s, dst=self._still_s, mask=change.resting.view(np.uint8))
-        self._still_s *= change.mask
-        cv2.max(self._still_s, 0.0, dst=self._still_s)
-        if self._still_s.max() > self._s.absorb_s:
+        still_s = self._still_s[change.window] - _FORGIVE * seen_s
+        still_s += np.float32((1 + _FORGIVE) * seen_s) * change.resting[change.window]
+        still_s = np.maximum(still_s, 0) * change.mask[change.window]
+        self._still_s.fill(0)
+        self._still_s[change.window] = still_s
+        if still_s.max() > self._s.absorb_s:
             done = self._still_s > self._s.absorb_s
             self._earlier[done] = self._mean[done]
             self._mean[done] = picture.contrast[done]
@@ -235,6 +246,7 @@ class Background:
         fading = self._s.busy_fade_per_s * pace.since_s
         self.busy -= fading
         if change.share:
-            cv2.add(self.busy, self._s.busy_grow_per_s * pace.seen_s + fading, dst=self.busy, mask=loose)
-            cv2.min(self.busy, self._s.busy_max, dst=self.busy)
+            busy = self.busy[change.window]
+            busy += np.float32(self._s.busy_grow_per_s * pace.seen_s + fading) * loose[change.window]
+            np.minimum(busy, self._s.busy_max, out=busy)
         cv2.max(self.busy, 0.0, dst=self.busy)

@@ -38,8 +38,7 @@ def without_halos(change: Change) -> np.ndarray:
     """
     if not change.share:
         return change.mask
-    window = _window(change.mask)
-    mask, height = change.mask[window], change.height[window]
+    mask, height = change.mask[change.window], change.height[change.window]
     least, most, *_ = cv2.minMaxLoc(height, mask)
     if least >= _CORE_SHARE * most:
         return change.mask
@@ -49,7 +48,7 @@ def without_halos(change: Change) -> np.ndarray:
     peaks = np.zeros(n, np.float32)
     np.maximum.at(peaks, patch, height)
     core = change.mask.copy()
-    core[window][changed] = height >= _CORE_SHARE * peaks[patch]
+    core[change.window][changed] = height >= _CORE_SHARE * peaks[patch]
     return core
 
 
@@ -57,7 +56,7 @@ def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) 
     """The patches of `core` of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
     if not change.share or not change.strong.any():
         return []
-    window = _window(core)
+    window = change.window
     found = core[window]
     n, labels, stats, centres = cv2.connectedComponentsWithStats(found, connectivity=8, ltype=cv2.CV_16U)
     corner = window[1].start, window[0].start
@@ -75,9 +74,3 @@ def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) 
         Blob(*box, *centre, strong_n, moving_n, box[4] / core.size, before_n / box[4])
         for box, centre, (strong_n, moving_n, before_n) in rows
     ]
-
-
-def _window(mask: np.ndarray) -> tuple[slice, slice]:
-    """The part of the picture that holds all that is marked: mostly a small one."""
-    x, y, w, h = cv2.boundingRect(mask)
-    return slice(y, y + h), slice(x, x + w)
