@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 
 TICK_S = 1.0
+# Of a thread. Stacks count within a decoder's fence (agent/host/decoder.py), and libc's 8 MB each would hardly fit in.
+STACK_B = 1 << 20
 EXIT_STUCK = 70         # EX_SOFTWARE: only another process can free the camera; systemd starts one
 
 _log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     """Record the cameras that `choose` gives, until told to stop. Returns the exit code."""
     import cv2
     small_pages_only()
+    threading.stack_size(STACK_B)
     role.folders.demand_writable()
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
     settings, cameras, problem = role.settings, choose(role.settings, name), role.config_problem

@@ -1,6 +1,9 @@
 """From encoded packets to events: little is decoded while nothing happens, and what happens is not missed for it."""
+import contextlib
 import gc
 import logging
+import mmap
+import resource
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -261,6 +264,33 @@ def test_another_format_gets_another_decoder(stage: Stage):
     until(lambda: decoders_n() == before_n + 1)
     feed.end_run()
     until(lambda: decoders_n() == before_n)
+
+
+@contextlib.contextmanager
+def no_room_for_threads() -> Iterator[None]:
+    """Stacks larger than what the process may grow by, as while another camera's decoder works within its memory."""
+    data_b = int(Path("/proc/self/statm").read_text().split()[5]) * mmap.PAGESIZE
+    stack_b, limits = threading.stack_size(128 << 20), resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (data_b + (64 << 20), limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, limits)
+        threading.stack_size(stack_b)
+
+
+def test_a_thread_that_cannot_start_costs_motion_and_no_recording(stage: Stage):
+    before_n, pipe, (info, packets) = decoders_n(), stage.pipe(), movie(seconds=20)
+    feed, coming = MainFeed(pipe, stage.clock), stage.coming(packets)
+    feed.stream(info)
+    with no_room_for_threads():
+        feed.packet(next(coming))
+    assert decoders_n() == before_n
+    for packet in coming:
+        feed.packet(packet)
+    assert decoders_n() == before_n + 1
+    until(lambda: pipe.seen)
+    feed.end_run()
 
 
 @pytest.mark.parametrize("why", ["small stream", "source's own pictures", "no motion"])

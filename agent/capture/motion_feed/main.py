@@ -59,13 +59,17 @@ class MainFeed:
             self._decoder.offer(packet, now_mono_s)
 
     def _begin_decoder(self, info: StreamInfo, now_mono_s: float) -> None:
+        self._try_mono_s = now_mono_s + TRY_AGAIN_S
         try:
-            self._decoder = MainDecoder(info, self._pipe, now_mono_s)
+            decoder = MainDecoder(info, self._pipe, now_mono_s)
+            self._pipe.watch.too_large = None
+            decoder.start()
         except TooLarge as error:
-            self._pipe.watch.too_large, self._try_mono_s = str(error), now_mono_s + TRY_AGAIN_S
-            return
-        self._pipe.watch.too_large = None
-        self._decoder.start()
+            self._pipe.watch.too_large = str(error)
+        except RuntimeError as error:       # Python's word for no memory or place for a thread
+            _log.warning("motion is not looked for in the next %d s: %s", TRY_AGAIN_S, error)
+        else:
+            self._decoder, self._try_mono_s = decoder, float("-inf")
 
     def _end_decoder(self) -> None:
         if self._decoder is not None:
