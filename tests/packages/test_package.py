@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from agent.capture.labeller import PROGRAM
 from agent.core.contract.label_question import LabelQuestion, ShownLook, answer_of, encode
@@ -74,15 +73,16 @@ def test_the_code_is_the_checkouts_without_the_wards_end_and_without_byte_code(l
 
 
 def test_a_release_is_signed_and_its_trees_are_what_dpkg_lays(made: Packaged, laid: Path):
-    key = load_pem_public_key(made.public.read_bytes()).public_bytes_raw()
+    key, following = load(str(made.public))
     for file in (made.deb, made.update):
         found = members(file)
         assert [*found][:3] == ["debian-binary", TOLD, SIGNATURE]
         assert verifies(key, found[SIGNATURE], message(found[TOLD]))
     release = msgspec.json.decode(found[TOLD], type=Release)
     assert (release.version, release.architecture) == (made.version, MACHINE)
+    assert (release.keys.current, release.keys.next) == (key.hex(), following.hex()), "what signs from now on"
     assert (laid / HOME / "release.json").read_bytes() == found[TOLD]
-    assert load(str(laid / HOME / "release.pem")) == [key], "by which a device takes later releases"
+    assert load(str(laid / HOME / "release.pem")) == [key, following], "by which a device takes later releases"
     for tree in ("agent", "libraries"):
         by_tools = subprocess.run("find -type f -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum",
                                   cwd=laid / HOME / tree, shell=True, capture_output=True, text=True, check=True)
