@@ -107,7 +107,8 @@ def test_packets_that_are_dear_to_receive_are_no_camera():
             viewer.send(packets)
 
     with read(OddCamera(FILM, Habits(acts={10: tiny_units}))) as reading:
-        assert reading.fails()[0] == "camera_stream_bad"
+        # Where other programs want the processor, too, the thread gets no share that is too much for one camera.
+        assert reading.fails()[0] in ("camera_stream_bad", "camera_no_frames")
 
 
 @pytest.mark.parametrize("answer", [
