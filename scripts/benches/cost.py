@@ -193,8 +193,8 @@ def by_role(turns: Turns) -> Table:
     doubt, capture_mb = _doubt(turns, QUIET), median(turn.roles["capture"].pss_b for turn in rounds) / 1e6
     table.verdicts += [Verdict("all four roles", 150, "MB PSS", total.pss_b / 1e6, doubt),
                        Verdict("capture", 75, "MB PSS", capture_mb, doubt)]
-    table.notes.append("on a device systemd takes the supervisor's place; other Pythons on this machine lower PSS, but "
-                       "not the private part")
+    table.notes.append("on a device systemd takes the supervisor's place; other Pythons on this machine, if any run, "
+                       "share libraries with ours, which lowers both")
     table.scale = "MB PSS"
     return table
 
