@@ -52,7 +52,7 @@ def build(source: Path, architecture: str, wheels: Iterable[Path], weights: Path
     Without a signer it is fine for apt, and no device's updater takes it.
     """
     trees = {"agent": dict(code(source)), "libraries": {**dict(libraries(wheels)), **dict(beneath(weights))}}
-    told = release(source, trees, architecture, version, {"keys": signer.keys} if signer else {})
+    told = release(source, trees, architecture, version, signer)
     files = {f"{HOME}/{TOLD_FILE}": Entry(told),
              **{f"{HOME}/{tree}/{path}": Entry(data) for tree, found in trees.items() for path, data in found.items()},
              **units(source / "systemd", BY_CONFIGURATION), **beside(source, wheels, version, moment_s)}
@@ -70,12 +70,13 @@ def light(package: Package, moment_s: int, is_fast: bool) -> bytes:
 
 
 def release(source: Path, trees: dict[str, dict[str, bytes]], architecture: str, version: str,
-            more: dict[str, object]) -> bytes:
-    """`release.json`, with what only some releases tell."""
+            signer: "Signer | None") -> bytes:
+    """`release.json`; a signed one tells by which keys later ones will be."""
     needs = {"python": PYTHON, "schema": number(source / "agent/store/schema.py", "READABLE_FROM"),
              "units": number(source / "agent/core/release.py", "UNITS")}
-    return json.dumps({**more, "v": 2, "version": version, "architecture": architecture, "needs": needs,
-                       "trees": {name: digest(files) for name, files in trees.items()}}, indent=1).encode()
+    told = {"v": 2, "version": version, "architecture": architecture, "needs": needs,
+            "trees": {name: digest(files) for name, files in trees.items()}}
+    return json.dumps({**told, "keys": signer.keys} if signer else told, indent=1).encode()
 
 
 def number(module: Path, name: str) -> int:
