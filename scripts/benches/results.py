@@ -27,9 +27,9 @@ and why: [performance](../design/performance.md). None of this is a Raspberry Pi
 def write(tables: Sequence[Table], failures: Sequence[str], folder: Path, took_s: float) -> None:
     """Write RESULTS.md and its pictures into `folder`; `failures` are the benches that gave no figures, and why."""
     folder.mkdir(parents=True, exist_ok=True)
+    parts = [HEAD, machine(took_s), "## Missed, or not judged"]     # first: what follows changes the checkout
     for old in folder.glob("*.svg"):
         old.unlink()
-    parts = [HEAD, machine(took_s), "## Missed, or not judged"]
     parts += [*(f"- {line}" for line in open_ends(tables, failures)), ""]
     parts += [_section(number, table, folder) for number, table in enumerate(tables, 1)]
     (folder / "RESULTS.md").write_text("\n".join(map(_wrapped, "\n".join(parts).splitlines())) + "\n")
