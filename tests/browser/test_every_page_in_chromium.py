@@ -1,16 +1,17 @@
 """Every page, judged by axe-core: in Vietnamese on a phone, in English at a desk, in the light and in the dark; narrow;
 by keys.
 
-A page that is new is added to PAGES.
+A page that is new is added to PAGES, or to OF_MEMBERS if it is another once a household has joined its ward.
 """
 from collections.abc import Iterator
 
 import pytest
 
-from agent.config.settings import Camera, Notify
+from agent.config.settings import Camera, Notify, Sharing, Ward
 from agent.core.contract.facts import CameraFacts
+from agent.core.media.model import Box
 from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen
+from tests.rigs.household import FRAME_US, Household, happen, name_some
 from tests.rigs.livecam import LiveCam
 from tests.rigs.node_packages import installed
 from tests.rigs.past import live_through
@@ -25,6 +26,7 @@ PAGES = ("/", "/recordings", "/recordings/month", "/recordings/kept", "/live/gat
          "/settings/device", "/settings/afar", "/settings/home", "/settings/notify", "/settings/notify/0",
          "/settings/notify/1", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing",
          "/setup/done", "/offline", "/nowhere")
+OF_MEMBERS = ("/sharing", "/sharing/leave", "/cameras/yard/picture", "/cameras/yard/picture?hint")
 AXE = {"axe-core": "4.11.4"}
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 NARROW = (320, 640)
@@ -70,10 +72,36 @@ def house(tmp_path_factory) -> Iterator[Household]:
 
 
 @pytest.fixture(scope="module")
-def browser(house) -> Iterator[Browser]:
+def members(tmp_path_factory) -> Iterator[Household]:
+    """They tell their ward of people alone; all day leaves move in a corner of their yard."""
+    yard = Camera(name="yard", title="Sân sau", source="file:/yard.mp4")
+    house = Household(tmp_path_factory.mktemp("members"), may_change=True, cameras=[yard])
+    house.settings.ward = Ward(enabled=True, ward="w07", host="broker.w07.example.invalid")
+    house.settings.sharing = Sharing(events="people")
+    house.agree()
+    name_some(house.folders, yard, "nothing", Box(0.02, 0.05, 0.2, 0.2), 31)
+    with house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def browser(house, members) -> Iterator[Browser]:
+    """It has the keys of both houses, under a name each: cookies know no ports."""
     with Browser() as browser:
         browser.open(house.link())
+        browser.open(by_name(members.link()))
         yield browser
+
+
+@pytest.fixture
+def pages(house, members) -> list[str]:
+    """Every page's address."""
+    return [*(f"{house.url}{path}" for path in PAGES), *(by_name(f"{members.url}{path}") for path in OF_MEMBERS)]
+
+
+def by_name(address: str) -> str:
+    """The same address by the machine's name."""
+    return address.replace("127.0.0.1", "localhost")
 
 
 def shape(browser: Browser, width: int, height: int, dark: bool = False) -> None:
@@ -84,9 +112,9 @@ def shape(browser: Browser, width: int, height: int, dark: bool = False) -> None
     browser.command("Emulation.setEmulatedMedia", features=features)
 
 
-def in_language(house: Household, path: str, language: str) -> str:
+def in_language(page: str, language: str) -> str:
     """The page's address in that language."""
-    return f"{house.url}{path}{'&' if '?' in path else '?'}lang={language}"
+    return f"{page}{'&' if '?' in page else '?'}lang={language}"
 
 
 def press(browser: Browser, key: str) -> None:
@@ -98,29 +126,30 @@ def press(browser: Browser, key: str) -> None:
 
 
 @pytest.mark.parametrize(("language", "size"), [("vi", "phone"), ("en", "desk")])
-def test_axe_finds_nothing_serious_and_nothing_runs_off_a_narrow_screen(house, browser, language: str, size: str):
+def test_axe_finds_nothing_serious_and_nothing_runs_off_a_narrow_screen(house, pages, browser, language: str,
+                                                                        size: str):
     axe = (installed("axe", AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text()
     shape(browser, *SIZES[size])
     browser.open(f"{house.url}/pair")
     browser.run(f"{axe}; window.axe = axe; document.querySelector('.code').style.color = '#eee'")
     assert any(each.startswith("color-contrast: ") for each in browser.run(JUDGE))         # it does look
     found = []
-    for path in PAGES:
-        browser.open(in_language(house, path, language))
+    for page in pages:
+        browser.open(in_language(page, language))
         browser.run(f"{OPEN_ALL}; {axe}; window.axe = axe")
         for dark, rules in ((False, {}), (True, COLOURS)):
             shape(browser, *SIZES[size], dark)
-            found += [f"{path}{' dark' if dark else ''}: {each}" for each in browser.run(JUDGE, rules)]
+            found += [f"{page}{' dark' if dark else ''}: {each}" for each in browser.run(JUDGE, rules)]
         shape(browser, *NARROW)
-        found += [f"{path} runs off a narrow screen: {each}" for each in browser.run(TOO_WIDE) or ()]
+        found += [f"{page} runs off a narrow screen: {each}" for each in browser.run(TOO_WIDE) or ()]
         shape(browser, *SIZES[size])
     assert not found, "\n".join(found)
 
 
-def test_all_is_reached_and_seen_by_keys_alone(house, browser):
+def test_all_is_reached_and_seen_by_keys_alone(pages, browser):
     shape(browser, *SIZES["phone"])
-    for path in PAGES:
-        browser.open(house.url + path)
+    for page in pages:
+        browser.open(page)
         browser.run("document.activeElement?.blur()")
         wanted_n, reached = browser.run(REACHABLE), set()
         for _ in range(wanted_n + 40):                  # videos and dates have several stops each
@@ -129,9 +158,9 @@ def test_all_is_reached_and_seen_by_keys_alone(house, browser):
             press(browser, "Tab")
             focused = browser.run(FOCUSED)
             if focused is not None and focused["n"] >= 0:
-                assert focused["ring"] and not focused["covered"], (path, focused)
+                assert focused["ring"] and not focused["covered"], (page, focused)
                 reached.add(focused["n"])
-        assert len(reached) == wanted_n, (path, set(range(wanted_n)) - reached)
+        assert len(reached) == wanted_n, (page, set(range(wanted_n)) - reached)
 
 
 def test_the_whole_way_by_keys(house, browser):

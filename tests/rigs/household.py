@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.capture.still import thumbnail
+from agent.config.derived import agreed, digest
 from agent.config.settings import Camera, Device, Settings, Store, Web
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.contract.setup import Changes, Problem, SetupResult
-from agent.core.household.labels import EventWord
-from agent.core.media.model import Packet, StreamInfo
+from agent.core.household.labels import EventWord, LabelWord
+from agent.core.media.model import Box, Packet, StreamInfo
 from agent.core.media.mp4.write import Movie
 from agent.host import runtime
 from agent.host.clock import Clock, Instant, SystemClock
@@ -30,7 +31,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, events
 from agent.store.database import connect, transaction
-from agent.store.decisions import browsers
+from agent.store.decisions import browsers, consent
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.web.access import COOKIE
@@ -82,6 +83,16 @@ def happen(folders: Folders, start: Instant, camera: str = "gate", *,
             events.label(db, event_id, word)
     db.close()
     return event_id
+
+
+def name_some(folders: Folders, camera: Camera, word: LabelWord, box: Box, n: int, settings: str = "") -> None:
+    """So many events of now with this word, without recordings; found under the camera's own settings or others."""
+    now, found_by = SystemClock().now(), settings or digest(camera)
+    with contextlib.closing(connect(folders.root)) as db, transaction(db):
+        for _ in range(n):
+            event = events.open_row(db, camera.name, "motion", now)
+            events.finish(db, event, 1000, 0.5, 1, [box], "3", None, settings=found_by)
+            events.label(db, event, EventWord(word, 0.7))
 
 
 @dataclass
@@ -167,6 +178,13 @@ class Household:
         assert not self._thread.is_alive(), "the page did not end"
         if self.error:
             raise self.error
+
+    def agree(self) -> None:
+        """What the configuration says of the ward is agreed to, and the keeper has read it."""
+        with self.decisions() as own, contextlib.closing(connect(self.folders.root)) as db:
+            db.mark = decisions.mark(own)
+            consent.agree(own, db, agreed(self.settings), self.clock.now())
+            consent.follow(own, db, self.clock.now())
 
     def open_desk(self) -> None:
         """Let the keeper answer, as it does from the start on."""

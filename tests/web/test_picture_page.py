@@ -3,22 +3,17 @@ import http.client
 import json
 import re
 import urllib.parse
-from contextlib import closing
 
 import pytest
 
 from agent.capture.looks import LookSocket
-from agent.config import derived
 from agent.config.settings import Camera, Motion, Sensor, Zone
 from agent.core.contract.looks import DetectorLook, SeenBox
 from agent.core.contract.setup import ChangeCamera, MotionKeys, SensorKeys, WholeZone
-from agent.core.household.labels import EventWord
-from agent.host.clock import SystemClock
+from agent.core.media.model import Box
 from agent.host.runtime import camera_socket
-from agent.store import events
-from agent.store.database import connect, transaction
 from agent.web import picture_form, words
-from tests.rigs.household import Household
+from tests.rigs.household import Household, name_some
 from tests.rigs.wait import HANG_S, until
 
 VI, EN = words.load("vi"), words.load("en")
@@ -187,19 +182,12 @@ def test_the_detector_is_watched_while_somebody_does_and_no_longer(house):
 
 @pytest.mark.parametrize(("word", "said"), [("nothing", "neither people nor vehicles"), ("animal", "were animals")])
 def test_a_day_of_leaves_in_a_corner_is_told_and_the_area_is_there_to_be_saved(tmp_path, word, said):
-    def happens(names: str, box: list[float], n: int, settings: str = derived.digest(GATE)) -> None:
-        now = SystemClock().now()
-        with closing(connect(house.folders.root)) as db, transaction(db):
-            for _ in range(n):
-                event = events.open_row(db, "gate", "motion", now)
-                events.finish(db, event, 1000, 0.5, 1, [box], "3", None, settings=settings)
-                events.label(db, event, EventWord(names, 0.7))
-
+    corner = Box(0.02, 0.05, 0.2, 0.2)
     with Household(tmp_path, cameras=[GATE], may_change=True, language="en") as house:
-        happens("person", [0.5, 0.5, 0.1, 0.3], 9)
-        happens(word, [0.02, 0.05, 0.2, 0.2], 40, settings="of an earlier day")
+        name_some(house.folders, GATE, "person", Box(0.5, 0.5, 0.1, 0.3), 9)
+        name_some(house.folders, GATE, word, corner, 40, settings="of an earlier day")
         assert "?hint" not in house.get(PAGE).text
-        happens(word, [0.02, 0.05, 0.2, 0.2], 31)
+        name_some(house.folders, GATE, word, corner, 31)
         page = house.get(PAGE).text
         assert "Of the last day's 40 events 31" in page.replace("&#39;", "'") and said in page and "upper left" in page
         drawn = house.get(f"{PAGE}?hint").text

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from agent.config.derived import agreed
 from agent.config.settings import Sharing, Ward
 from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.household.consent import TOLD, VERSION
@@ -17,8 +16,7 @@ from agent.host.clock import SystemClock
 from agent.host.ward_folder import RECORD, EnrolState, WardRecord, show
 from agent.store import membership
 from agent.store.database import connect, transaction
-from agent.store.decisions import browsers, consent
-from agent.store.decisions import database as decisions
+from agent.store.decisions import browsers
 from agent.web.access import COOKIE
 from tests.rigs.household import Household
 from tests.rigs.label_place import weights_here
@@ -39,10 +37,7 @@ def open_house(tmp_path) -> Iterator[Open]:
     def open_(ward: Ward = WARD, sharing: Sharing | None = None, may_change: bool = True) -> Household:
         house = Household(tmp_path / str(len(houses)), may_change=may_change, language="en")
         house.settings.ward, house.settings.sharing = ward, sharing or Sharing()
-        with closing(decisions.connect(house.folders)) as own, closing(connect(house.folders.root)) as db:
-            db.mark = decisions.mark(own)
-            consent.agree(own, db, agreed(house.settings), SystemClock().now())
-            consent.follow(own, db, SystemClock().now())
+        house.agree()
         houses.append(house)
         return house.__enter__()
 
