@@ -31,15 +31,17 @@ OFF = Rival("taimat, motion switched off", whole(more=MOTION_OFF))
 WATCHED = Rival("taimat, one viewer", whole(watched=True))
 TLS = Rival("taimat, TLS to the broker", whole(tls=True))
 H265 = Rival("taimat, H.265, people", whole(), "h265")
+PACKAGED = Rival("taimat, quiet, as its package installs it", whole(python=needs.PACKAGED))
 TWO, FOUR, EIGHT = (Rival(f"taimat, {n} cameras", whole(), cameras_n=n) for n in (2, 4, 8))
 FOUR_MOTION = Rival("motion, 4 cameras", motion, cameras_n=4, records=False)
-RIVALS = (QUIET, QUIET_MOTION, PEOPLE, PEOPLE_MOTION, NO_SUB, OFF, WATCHED, TLS, H265, TWO, FOUR, FOUR_MOTION, EIGHT)
+RIVALS = (QUIET, QUIET_MOTION, PEOPLE, PEOPLE_MOTION, NO_SUB, OFF, WATCHED, TLS, H265, PACKAGED, TWO, FOUR, FOUR_MOTION,
+          EIGHT)
 Turns = dict[str, list[Turn]]
 
 
 def run(plan: Plan) -> Iterator[Table]:
     """Measure, and give the tables."""
-    needs.demand(needs.motion, needs.mosquitto)
+    needs.demand(needs.motion, needs.mosquitto, needs.packaged)
     rounds_n, spares_n = plan.rounds(LEAST_ROUNDS_N), 0 if plan.quick else SPARES_N
     turns: Turns = {rival.name: list[Turn]() for rival in RIVALS}
     with contextlib.ExitStack() as stack:
@@ -189,9 +191,12 @@ def by_role(turns: Turns) -> Table:
         table.bars.append(Bar(role, costs.pss_b / 1e6))
     total = RoleCost(*(median(sum(turn.roles[role][at] for role in ROLES) for turn in rounds) for at in range(4)))
     table.rows.append(_role_row("all four roles", total))
+    packaged_mb = _pss(turns, PACKAGED).median
     table.figures = {role: rounds[-1].roles[role]._asdict() for role in (*ROLES, "supervisor")}
     doubt, capture_mb = _doubt(turns, QUIET), median(turn.roles["capture"].pss_b for turn in rounds) / 1e6
     table.verdicts += [Verdict("all four roles", 150, "MB PSS", total.pss_b / 1e6, doubt),
+                       Verdict("all four roles, as their package installs them", 165, "MB PSS", packaged_mb,
+                               _doubt(turns, PACKAGED)),
                        Verdict("capture", 75, "MB PSS", capture_mb, doubt)]
     table.notes.append("on a device systemd takes the supervisor's place; other Pythons on this machine, if any run, "
                        "share libraries with ours, which lowers both")

@@ -22,6 +22,7 @@ class Device:
     store: Path
     config: Path
     port: int = 0               # of its page
+    python: str = sys.executable
 
     @property
     def clips(self) -> Path:
@@ -36,7 +37,7 @@ class Device:
     @contextlib.contextmanager
     def role(self, *words: str) -> Iterator[int]:
         """One role's process id while it runs: `role("capture", "--network")`."""
-        command = [sys.executable, "-m", f"agent.{words[0]}", "--config", self.config, *words[1:]]
+        command = [self.python, "-m", f"agent.{words[0]}", "--config", self.config, *words[1:]]
         with running(words[0], command, self.place, ENVIRONMENT) as pid:
             yield pid
 
@@ -48,13 +49,13 @@ class Device:
 
 
 def device(place: Path, cameras: str | Sequence[str], broker: Broker | None = None,
-           store: Path | None = None, certificates: Sequence[Path] = ()) -> Device:
+           store: Path | None = None, certificates: Sequence[Path] = (), python: str = sys.executable) -> Device:
     """A fresh device, all defaults; `cameras` are the bodies of its [[camera]]s, `store` a store outside `place`.
 
-    `certificates` (the authority's, its own and the key) have it speak TLS with the broker.
+    `certificates` (the authority's, its own and the key) have it speak TLS with the broker; `python` runs it.
     """
     place.mkdir(parents=True, exist_ok=True)
-    made = Device(place, store or place / "store", place / "taimat.toml", free_port())
+    made = Device(place, store or place / "store", place / "taimat.toml", free_port(), python)
     lines = ["[store]", f'folder = "{made.store}"', f'runtime = "{place / "run"}"', "[web]", f"port = {made.port}"]
     if broker:
         lines += ["[ward]", "enabled = true", f"port = {broker.port}", 'delivery = "puback"']

@@ -1,12 +1,14 @@
 """What the benches need of the machine, and how to get it; each check returns "" or one line."""
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.rigs import broker, rtsp
 from tests.rigs.powercut import disk
 
+PACKAGED = "/usr/bin/python3"   # a device's: Debian's own packages, and beside them the av and OpenCV that ours brings
 MOTION = shutil.which("motion") or shutil.which("motion", path="/usr/sbin:/usr/local/sbin")
 
 
@@ -27,6 +29,13 @@ def motion() -> str:
 def mosquitto() -> str:
     """The broker."""
     return "" if broker.MOSQUITTO else "no broker: apt install mosquitto"
+
+
+def packaged() -> str:
+    """The agent as its package installs it."""
+    asked = subprocess.run([PACKAGED, "-c", "import agent.capture.main, agent.web.main"], capture_output=True,
+                           cwd=Path(__file__).parents[2], check=False)
+    return "" if asked.returncode == 0 else f"{PACKAGED} lacks what the agent needs: scripts/test, as root, installs it"
 
 
 def ss() -> str:

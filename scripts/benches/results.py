@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from scripts.benches import needs
 from scripts.benches.table import Bar, Table
 
 PACKAGES = ("av", "opencv-python-headless", "numpy", "cryptography", "paho-mqtt", "starlette", "uvicorn")
-PROGRAMS = {"ffmpeg": ("ffmpeg", "-version"), "motion": ("motion", "-h"), "mosquitto": ("mosquitto", "-h")}
+PROGRAMS = {"ffmpeg": ("ffmpeg", "-version"), "motion": ("motion", "-h"), "mosquitto": ("mosquitto", "-h"),
+            "Debian's own Python": (needs.PACKAGED, "--version")}
 WIDE, TALL, LABELS_WIDE, END_WIDE = 760, 24, 330, 70
 COLOURS = ("#2f6f8f", "#c2803b", "#6c8f2f", "#8f5a9a", "#777777")
 STYLE = ("text{font:13px sans-serif;fill:#333}@media(prefers-color-scheme:dark){text{fill:#ddd}}")

@@ -6,6 +6,7 @@ and the same time.
 """
 import contextlib
 import http.client
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -137,10 +138,12 @@ def motion(servers: Sequence[RtspCamera], place: Path) -> Iterator[dict[str, int
         yield {"motion": pid}
 
 
-def whole(sub: bool = True, more: str = "", watched: bool = False, tls: bool = False) -> Start:
+def whole(sub: bool = True, more: str = "", watched: bool = False, tls: bool = False,
+          python: str = sys.executable) -> Start:
     """The whole agent as `taimat run` starts it, all defaults, with a broker and a page.
 
-    `more` is written into each [[camera]]; `watched` has a browser read a live picture; `tls` is for the broker.
+    `more` is written into each [[camera]]; `watched` has a browser read a live picture; `tls` is for the broker;
+    `python` runs it, with its packages.
     """
     @contextlib.contextmanager
     def start(servers: Sequence[RtspCamera], place: Path) -> Iterator[dict[str, int]]:
@@ -150,7 +153,7 @@ def whole(sub: bool = True, more: str = "", watched: bool = False, tls: bool = F
             broker = stack.enter_context(Broker(place / "broker", tls=keys))
             certificates = (authority.ca, *authority.issue("bench-device")) if authority else ()
             bodies = [network(server, "continuous", sub=sub) + more for server in servers]
-            mine = device(place / "device", bodies, broker, certificates=certificates)
+            mine = device(place / "device", bodies, broker, certificates=certificates, python=python)
             supervisor = stack.enter_context(mine.agent())
             wait_until(lambda: set(ROLES) <= set(roles(supervisor)), START_S, "all roles run", mine.log)
             wait_until(lambda: len([*mine.clips.rglob("*.part")]) >= len(servers), START_S, "clips are open", mine.log)

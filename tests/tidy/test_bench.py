@@ -90,7 +90,7 @@ def test_the_cost_of_a_household_is_judged_in_pairs():
     assert words(cost.several(dear))["each further camera, CPU"] == "MISSED"
     assert words(cost.several(cheap))["four cameras against motion"] == "met"
     assert words(cost.several(dear))["four cameras against motion"] == "MISSED"
-    assert words(cost.by_role(cheap)) == {"all four roles": "met", "capture": "met"}
+    assert set(words(cost.by_role(cheap)).values()) == {"met"}
 
 
 @pytest.mark.parametrize(("more", "why"), [({"others": 0.3}, "others took up to 30 %"), ({"rounds_n": 2}, "2 of 3")])
