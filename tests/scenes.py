@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 
 WIDTH, HEIGHT = 320, 180
 START_MONO_S = 500.0

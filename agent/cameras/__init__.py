@@ -2,11 +2,14 @@
 
 One attempt inside, one retry outside: a source returns or raises, and only `capture/pump.py` waits and tries again.
 """
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.config.settings import Camera
-from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.host.stop import Stop
+
+if TYPE_CHECKING:       # who only asks a camera something needs no OpenCV
+    from agent.core.vision.luma import Luma
 
 
 class SourceError(Exception):
@@ -54,7 +57,7 @@ class WatchSink(Protocol):
     def wants_main_luma(self) -> bool:
         """Whether motion depends on this stream's pictures, because no smaller stream delivers any."""
 
-    def luma(self, picture: Luma) -> None:
+    def luma(self, picture: "Luma") -> None:
         """A small picture; its array is only valid during the call."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from agent.core.media.gop_queue import GopQueue
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 
 T = TypeVar("T")
 

@@ -1,9 +1,11 @@
 """Privacy masks: paints what the household hides black in a YUV 4:2:0 picture, before anything else sees it."""
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from agent.core.media.model import Point
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion.rect import covered
 
 BLACK, GREY = 16, 128       # luma and chroma of black, ITU-R BT.601 and BT.709 with limited range
@@ -49,15 +51,15 @@ class MaskOverlay:
         self._shape: tuple[int, ...] = ()
         self._masks: Masks | None = None
 
-    def over(self, y: np.ndarray) -> np.ndarray:
-        """The brightness plane as motion may see it: painted in a copy, for a decoder still needs the original."""
+    def over(self, picture: Luma) -> Luma:
+        """The picture as motion may see it: painted in a copy, for a decoder still needs the original."""
         if not self._polygons:
-            return y
-        if self._masks is None or y.shape != self._shape:
-            self._shape, self._masks = y.shape, Masks(self._polygons, y.shape[1], y.shape[0])
-        painted = y.copy()
+            return picture
+        if self._masks is None or picture.shape != self._shape:
+            self._shape, self._masks = picture.shape, Masks(self._polygons, picture.shape[1], picture.shape[0])
+        painted = picture.plane.copy()
         self._masks.paint_luma(painted)
-        return painted
+        return replace(picture, plane=painted)
 
 
 def _grown(plane: np.ndarray) -> np.ndarray:

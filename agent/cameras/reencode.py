@@ -11,7 +11,7 @@ from agent.cameras.frame_converter import planes
 from agent.cameras.masks import Masks
 from agent.config.settings import Camera
 from agent.core.media.headroom import PRESETS
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable
 from agent.host.luma import has_full_range, luma_of
@@ -116,7 +116,7 @@ class Reencoder:
         """Let motion look, before the packet comes: so nobody decodes what has been decoded here."""
         now_mono_s = self._clock.mono_s()
         if self._sink.wants_main_luma() and self._sink.wants_luma(now_mono_s):
-            self._sink.luma(Luma(luma_of(frame), now_mono_s, key_mono_s=self._key_mono_s))
+            self._sink.luma(luma_of(frame, now_mono_s, self._key_mono_s))
 
     def _encoder_for(self, frame: av.VideoFrame, pts_us: int) -> SoftwareEncoder:
         """The encoder; a fresh one for another size, and when the camera's clock has fallen back."""

@@ -13,7 +13,8 @@ from agent.cameras import Sink, Source, SourceStuck
 from agent.cameras.reencode import Reencoder
 from agent.config.settings import Camera
 from agent.core.media.gop_queue import GopQueue
-from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import Clock
 from agent.host.meter import Rate
 from agent.host.stop import Stop

@@ -17,7 +17,6 @@ from agent.cameras.hardware import HardwareEncoder
 from agent.cameras.videodev import DeviceFormat, GrabbedFrame, VideoDevice
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
-from agent.core.media.model import Luma
 from agent.core.media.nal import BitstreamError
 from agent.host import board
 from agent.host.clock import Clock
@@ -186,7 +185,7 @@ class V4l2Source:
     def _show(self, sink: WatchSink, frame: av.VideoFrame) -> None:
         now_mono_s = self._clock.mono_s()
         if sink.wants_main_luma() and sink.wants_luma(now_mono_s):
-            sink.luma(Luma(luma_of(frame), now_mono_s))
+            sink.luma(luma_of(frame, now_mono_s))
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

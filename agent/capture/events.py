@@ -3,11 +3,12 @@ from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
 from agent.config.derived import digest
 from agent.config.motion import machine
 from agent.config.settings import Camera
-from agent.core.media.model import Luma, StreamInfo
+from agent.core.media.model import StreamInfo
 from agent.core.media.ring import Ring
 from agent.core.vision.best_looks import BestLooks, RatedLook
 from agent.core.vision.event import EventOrder
 from agent.core.vision.event_notes import EventNotes
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import DETECTOR_VERSION
 from agent.core.vision.motion.look import SeenObject
 from agent.core.vision.motion.sharpness import worth
@@ -42,7 +43,7 @@ class EventBuilder:
     def _keep(self, counted: Counted, picture: Luma, info: StreamInfo | None) -> None:
         """Keep the look if it is among the best, with what it is decoded from. Without that it has boxes alone."""
         least = self._looks.least(picture.mono_s)
-        if (this_worth := worth(picture.y, counted.objects[0].box, least)) > least:
+        if (this_worth := worth(picture, counted.objects[0].box, least)) > least:
             now_us = int(picture.mono_s * 1e6)
             gop = [packet for packet in self._ring.since(now_us) if packet.dts_us <= now_us]
             look = BestLook([seen.box for seen in counted.objects], info, gop)

@@ -16,8 +16,9 @@ from agent.capture.watch_path import WatchPath
 from agent.capture.writer_jobs import CameraGap, PauseNote
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
-from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.ring import Ring
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Look
 from agent.host.clock import Clock
 

@@ -14,8 +14,9 @@ import msgspec
 from agent.cameras import Sink, Source, SourceError, SourceStuck
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
 from agent.core.passwords import redact
+from agent.core.vision.luma import Luma
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 from agent.capture.row_queue import RowChange
 from agent.capture.writer_jobs import Tamper
 from agent.config.settings import Camera
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Phase, Tampering, TamperWatch
 from agent.host.clock import Instant, at
 from agent.store import announce, clips, events

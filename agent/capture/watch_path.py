@@ -11,7 +11,7 @@ from agent.config.settings import Camera
 from agent.core.contract.busy import COLUMNS, ROWS, Busy
 from agent.core.contract.facts import CameraFacts
 from agent.core.contract.looks import DetectorLook, SeenBox
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, Look
 from agent.core.vision.replay.outcome import SILENCES, silences
 from agent.core.vision.replay.variant import Turns
@@ -22,6 +22,7 @@ from agent.host.meter import Rate, rounded
 LUMA_LATE_S = 5.0           # a small stream without pictures for this long is not relied upon
 LUMA_MEAN_EVERY_S = 5.0     # brightness is only told in the heartbeat
 LOOK_OLD_S = 12.0           # an older look tells nothing of now; keyframes may be all we look at, 10 s apart
+_SPARSE = slice(None, None, 16)
 STILL_AFTER_S = 1.0         # without pictures for longer, nothing moves
 
 
@@ -40,7 +41,7 @@ class _LumaMeter:
         """One more picture was shown."""
         self.shown.total += 1
         if picture.mono_s - self._mean_mono_s >= LUMA_MEAN_EVERY_S:
-            self.mean, self._mean_mono_s = float(picture.y[::16, ::16].mean()), picture.mono_s
+            self.mean, self._mean_mono_s = float(picture.part(_SPARSE, _SPARSE).mean()), picture.mono_s
 
 
 class _AskedDetector:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Self
 
 import av
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.host.decoder import TooLarge, set_up
 from agent.host.libav import ANY_METADATA, PROBING
 from agent.host.luma import LOOKING, luma_of
@@ -84,7 +84,7 @@ class Film:
             # The last pictures don't know their stream's time base, so `frame.time` is no number.
             at_s = line.place(None if frame.pts is None else float(frame.pts * self._stream.time_base))
             if wants(at_s):
-                yield Luma(luma_of(turned(frame, turn_of(frame))), at_s)
+                yield luma_of(turned(frame, turn_of(frame)), at_s)
         promised_s = self.length_s
         self._torn = self._torn or promised_s is not None and line.length_s < promised_s - TORN_S
 

@@ -25,8 +25,9 @@ from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.event import EventMachine, EventOrder
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Look
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet

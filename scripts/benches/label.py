@@ -26,10 +26,11 @@ from agent.config.motion import as_set, machine
 from agent.config.settings import Camera
 from agent.core.contract.label_question import LabelQuestion, ShownLook, encode
 from agent.core.household.labels import PEOPLE, EventWord, LabelWord
-from agent.core.media.model import Box, Luma, Packet
+from agent.core.media.model import Box, Packet
 from agent.core.vision.best_looks import BestLooks, RatedLook
 from agent.core.vision.event import EventOrder
 from agent.core.vision.label import CutOut, cut_out, word_for
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion.sharpness import worth
 from agent.footage.event_label import scores
 from scripts.packaging import weights
@@ -60,7 +61,7 @@ class Seen:
     def add(self, picture: np.ndarray, luma: Luma, box: Box) -> None:
         """Keep this look if it is among the best."""
         least = self.looks.least(luma.mono_s)
-        if (this_worth := worth(luma.y, box, least)) > least:
+        if (this_worth := worth(luma, box, least)) > least:
             part = cut_out(picture, box)
             self.looks.add(RatedLook(this_worth, luma.mono_s, CutOut(part.picture.copy(), part.edges)))
             self.boxes[luma.mono_s] = box

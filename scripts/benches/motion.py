@@ -24,7 +24,7 @@ import numpy as np
 
 from agent.config.motion import as_set
 from agent.config.settings import Camera
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import DETECTOR_VERSION
 from agent.core.vision.replay.variant import Turns
 from agent.footage.film import Film
@@ -69,7 +69,7 @@ def _blobs(background: cv2.BackgroundSubtractor) -> Judge:
     def judge(luma: Luma) -> tuple[bool, Boxes]:
         mask = cv2.morphologyEx((background.apply(luma.y) == 255).astype(np.uint8), cv2.MORPH_OPEN, kernel)
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-        h, w = luma.y.shape
+        h, w = luma.shape
         boxes = [(x / w, y / h, bw / w, bh / h) for x, y, bw, bh, area in stats[1:].tolist() if area >= BLOB_MIN_PX]
         return bool(boxes), boxes
 
@@ -92,7 +92,7 @@ def patient(reports: list[Report]) -> list[Report]:
 def decoded(path: Path) -> list[Luma]:
     """The clip as the recorder decodes it. Raises FootageError."""
     with Film(path) as film:
-        return [replace(luma, y=luma.y.copy()) for luma in film.lumas(lambda at_s: True)]
+        return [replace(luma, plane=luma.plane.copy()) for luma in film.lumas(lambda at_s: True)]
 
 
 def thinned(lumas: Iterable[Luma], fps: float) -> list[Luma]:
@@ -107,12 +107,13 @@ def thinned(lumas: Iterable[Luma], fps: float) -> list[Luma]:
 
 def for_peers(luma: Luma) -> Luma:
     """The same picture in the peers' size."""
-    tall = round(luma.y.shape[0] * PEERS_PX / luma.y.shape[1] / 8) * 8
-    return replace(luma, y=cv2.resize(luma.y, (PEERS_PX, tall), interpolation=cv2.INTER_AREA))
+    tall = round(luma.shape[0] * PEERS_PX / luma.shape[1] / 8) * 8
+    return replace(luma, limited=False, plane=cv2.resize(luma.y, (PEERS_PX, tall), interpolation=cv2.INTER_AREA))
 
 
 def turn(judge: Judge, lumas: list[Luma], truth: dict) -> tuple[list[Report], float]:
     """One detector over one clip: its reports, boxes in the clip's pixels, and the CPU seconds it took."""
+    lumas = [replace(luma) for luma in lumas]       # nobody else has looked at them
     begun_s = time.thread_time()
     said = [judge(luma) for luma in lumas]
     cpu_s = time.thread_time() - begun_s

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind, Phase, Tampering, TamperWatch
 from scripts.benches.motion import decoded
 from tests.rigs.tampering import DEEDS, STRENGTHS, Deed, tampered

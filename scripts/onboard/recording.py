@@ -12,7 +12,8 @@ from agent.cameras import SourceError
 from agent.cameras.picamera import PicameraSource
 from agent.config.settings import Camera
 from agent.config.source import parse_source
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 

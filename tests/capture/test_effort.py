@@ -11,7 +11,8 @@ from agent.cameras.v4l2 import V4l2Source
 from agent.cameras.videodev import DeviceFormat, GrabbedFrame
 from agent.config.settings import Camera
 from agent.core.media import headroom
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.filmcam import SOFTWARE

@@ -18,8 +18,9 @@ from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
 from agent.config.derived import digest
 from agent.config.settings import Camera, Motion, Zone
-from agent.core.media.model import Box, Luma, Packet, StreamInfo
+from agent.core.media.model import Box, Packet, StreamInfo
 from agent.core.media.ring import Ring
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import DETECTOR_VERSION, SeenObject
 from agent.core.vision.zones import Counted
 from agent.host.datagram import Outlet

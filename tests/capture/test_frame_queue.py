@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agent.cameras.frame_queue import PACKETS_MAX, FrameQueue
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from tests.rigs.wait import Stopwatch
 
 

@@ -24,7 +24,8 @@ from agent.capture.motion_feed.sub import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.config.settings import Camera, Motion
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Look
 from agent.host.datagram import Outlet
 from agent.host.luma import luma_of
@@ -215,7 +216,7 @@ def test_a_picture_that_was_asked_about_is_seen_as_if_nobody_had_asked(stage: St
         picture = replace(picture, mono_s=BEGIN_MONO_S + number / 5)
         said = asked.watch.peek(picture) if number % 3 else None
         if number % 3 == 2:                     # another one comes first
-            asked.watch.peek(replace(picture, y=np.full_like(picture.y, 255), mono_s=picture.mono_s + 0.1))
+            asked.watch.peek(replace(picture, plane=np.full_like(picture.y, 255), mono_s=picture.mono_s + 0.1))
         look = plain.luma(picture)
         assert asked.luma(picture) == look and said in (None, look)
     assert plain.moving_s() == asked.moving_s() != []
@@ -223,7 +224,7 @@ def test_a_picture_that_was_asked_about_is_seen_as_if_nobody_had_asked(stage: St
 
 def test_a_paused_camera_keeps_no_picture_that_was_only_asked_about(stage: Stage):
     pipe, picture = stage.pipe(), Luma(np.zeros((90, 160), np.uint8), BEGIN_MONO_S)
-    kept = weakref.ref(picture.y)
+    kept = weakref.ref(picture.plane)
     pipe.watch.peek(picture)
     del picture
     assert kept() is not None
@@ -365,15 +366,16 @@ CLIPS = [{"codec": "h264"}, {"codec": "h264", "b_frames": 2}, {"codec": "h265"}]
 def test_a_keyframe_alone_gives_its_own_picture_and_then_the_stream_goes_on(kind: dict):
     path = footage.clip(320, 180, 10, 10, 300, seconds=3, **kind)
     info, packets = demuxed(path)
-    truth = [luma_of(frame.reformat(format="yuv420p")).astype(int) for frame in av.open(str(path)).decode(video=0)]
+    frames = av.open(str(path)).decode(video=0)
+    truth = [luma_of(frame.reformat(format="yuv420p"), 0.0).y.astype(int) for frame in frames]
     keys = [number for number, packet in enumerate(packets) if packet.key]
     decoder = Decoder(info)
     for key in keys[1:]:
-        alone = luma_of(decoder.decode_alone(packets[key])).astype(int)
+        alone = luma_of(decoder.decode_alone(packets[key]), 0.0).y.astype(int)
         assert np.abs(alone - truth[key]).mean() < 3        # no loop filter
         assert decoder.decode(packets[key + 1]) is None     # it must begin anew
         followed = [decoder.decode(packet) for packet in packets[key:key + 8]]
-        last = luma_of([picture for picture in followed if picture is not None][-1]).astype(int)
+        last = luma_of([picture for picture in followed if picture is not None][-1], 0.0).y.astype(int)
         assert min(np.abs(last - picture).mean() for picture in truth[key:key + 8]) < 4
 
 

@@ -17,7 +17,8 @@ from agent.capture.recorder import Recorder
 from agent.capture.tamper import TamperState
 from agent.capture.writer_jobs import ClipBegin, ClipLost, Tamper
 from agent.config.settings import Camera
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox

@@ -20,7 +20,8 @@ from agent.cameras.masks import MaskOverlay, Masks
 from agent.cameras.transcode import PACKETS_MAX, MaskTranscoder, WorkQueue
 from agent.config.settings import Camera
 from agent.core.contract.live import Parser
-from agent.core.media.model import Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import Packet, Sound, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import SystemClock
 from agent.host.meter import Rate
 from agent.host.runtime import camera_socket
@@ -284,9 +285,9 @@ def test_what_comes_through_a_full_backlog_can_be_decoded(rounds: list[tuple[int
 
 
 def test_a_veil_covers_a_copy():
-    y = np.full((90, 160), 200, np.uint8)
-    assert is_hidden_grey(MaskOverlay([HIDDEN]).over(y)) and (y == 200).all()
-    assert MaskOverlay([]).over(y) is y
+    luma = Luma(np.full((90, 160), 200, np.uint8), 0.0)
+    assert is_hidden_grey(MaskOverlay([HIDDEN]).over(luma).y) and (luma.plane == 200).all()
+    assert MaskOverlay([]).over(luma) is luma
 
 
 def is_hidden_grey(y: np.ndarray) -> bool:

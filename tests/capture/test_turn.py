@@ -99,7 +99,7 @@ def test_thumbnails_and_motion_see_it_upright(turn, taken):
     assert corner(picture) and (picture.shape[1] > picture.shape[0]) is (turn == 180)
     decoder = Decoder(info)
     seen = next(found for packet in packets if (found := decoder.decode(packet)) is not None)
-    assert corner(luma_of(seen)) and luma_of(seen).shape[::-1] == info.shown_size
+    assert corner(luma_of(seen, 0.0).y) and luma_of(seen, 0.0).shape[::-1] == info.shown_size
 
 
 @TURNS
@@ -122,7 +122,7 @@ def test_a_light_copy_is_upright_by_itself(turn, taken):
     with av.open(made) as film:
         frame = next(film.decode(video=0))
         assert (frame.width, frame.height) == info.shown_size and turn_of(frame) == 0
-        assert corner(luma_of(frame))
+        assert corner(luma_of(frame, 0.0).y)
 
 
 def test_what_has_no_matrix_is_not_turned(tmp_path):

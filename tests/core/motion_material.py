@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from agent.core.media.model import Luma, Point
+from agent.core.media.model import Point
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, Look, MotionSettings
 from tests.scenes import START_MONO_S
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind, Phase, Tampering, TamperWatch
 from tests.scenes import HEIGHT, START_MONO_S, WIDTH, Happening
 

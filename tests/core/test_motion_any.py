@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.media.model import Luma, Point
+from agent.core.media.model import Point
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, Look, MotionSettings
 from agent.core.vision.replay.variant import Turns
 from tests import scenes

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector
 from tests.core.motion_material import USUAL
 from tests.scenes import Walk, infrared, yard

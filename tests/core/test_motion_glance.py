@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, Look, MotionSettings
 from tests import scenes
 from tests.rigs.examples import examples

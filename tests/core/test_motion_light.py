@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, Reason
 from tests import scenes
 from tests.core.motion_material import RATES, USUAL, Looks, moving_from, stretches, watch

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from agent.core.media.model import Luma, Point
+from agent.core.media.model import Point
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, MotionSettings, Reason
 from tests import scenes
 from tests.core.motion_material import RATES, USUAL, inside, moving_from, watch
@@ -117,7 +118,7 @@ def test_sensitivity_orders_how_long_a_faint_walker_is_seen():
 def test_a_mirrored_scene_gives_the_mirrored_events():
     scene = list(pictures(12, 10, Walk(start_s=4, stop_s=9), noise(2)))
     plain = watch(scene)
-    mirrored = watch(replace(luma, y=luma.y[:, ::-1]) for luma in scene)
+    mirrored = watch(replace(luma, plane=luma.y[:, ::-1]) for luma in scene)
     assert sum(a.moving != b.moving for (_, a), (_, b) in zip(plain, mirrored, strict=True)) <= 6
     assert abs(moving_from(plain) - moving_from(mirrored)) <= 0.3
 

@@ -1,7 +1,7 @@
 """Vehicles: the fast one that never overlaps itself, the one that parks, the one that drives off."""
 import pytest
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from tests import scenes
 from tests.core.motion_material import RATES, inside, stretches, watch
 from tests.scenes import HEIGHT, WIDTH, noise, pictures

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.media.model import Box, Luma, Point
+from agent.core.media.model import Box, Point
 from agent.core.vision.event import EventMachine, EventOrder
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, Look, MotionSettings, Reason, SeenObject
-from agent.core.vision.motion.picture import shrunken, work_size
 from agent.core.vision.replay import FootageReplay, FootageStretch, ReplayEvent, Variant, VariantOutcome, differences
 from agent.core.vision.replay.outcome import silences
 from agent.core.vision.replay.story import EventCollector
@@ -41,7 +41,7 @@ def replayed(scene: Iterable[Luma], *variants: Variant, machine: EventMachine = 
 @pytest.fixture(scope="module")
 def walk() -> list[Luma]:
     """Somebody walks through from the 5th to the 10th second of 14, at 10 pictures a second."""
-    return [replace(luma, y=luma.y.copy()) for luma in pictures(14, 10, Walk(start_s=5, stop_s=10), noise(2))]
+    return [replace(luma, plane=luma.y.copy()) for luma in pictures(14, 10, Walk(start_s=5, stop_s=10), noise(2))]
 
 
 def test_who_walks_through_is_one_event_with_its_time_its_score_and_its_box(walk):
@@ -114,19 +114,9 @@ def test_variants_together_are_what_each_is_alone(walk):
 
 
 def test_another_size_of_the_picture_is_another_scene(walk):
-    wide = (replace(luma, y=np.kron(luma.y, np.ones((2, 2), np.uint8)), mono_s=luma.mono_s + 14.1) for luma in walk)
+    wide = (replace(luma, plane=np.kron(luma.y, np.ones((2, 2), np.uint8)), mono_s=luma.mono_s + 14.1) for luma in walk)
     (now,) = replayed([*walk, *wide], NOW)
     assert now.silent_s["settling"] >= 2 and len(now.events) == 2
-
-
-@settings(max_examples=examples(40))
-@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1))
-def test_a_picture_made_small_once_looks_like_the_large_one(width, height, seed):
-    size = work_size((height, width), MotionSettings().work_px)
-    y = np.random.default_rng(seed).integers(0, 255, (height, width), np.uint8)
-    small = shrunken(y, size)
-    assert work_size(small.shape, MotionSettings().work_px) == size
-    assert np.array_equal(shrunken(small, size), small)
 
 
 def test_an_empty_picture_is_no_picture():

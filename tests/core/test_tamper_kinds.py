@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind, Phase, TamperSettings, TamperWatch
 from tests import scenes
 from tests.core.tamper_material import Told, lorry, starts, watch
@@ -61,7 +61,7 @@ def test_at_any_rate(kind, fps):
 @pytest.mark.parametrize("size", [(640, 360), (160, 120), (90, 160)])
 @pytest.mark.parametrize("kind", [Kind.COVERED, Kind.MOVED, Kind.SPRAYED])
 def test_at_any_size(kind, size):
-    scene = (replace(luma, y=cv2.resize(luma.y, size)) for luma in pictures(END_S, 1, noise(2)))
+    scene = (replace(luma, plane=cv2.resize(luma.y, size)) for luma in pictures(END_S, 1, noise(2)))
     assert found_and_over(watch(done(scene, kind, DEEDS[kind][2])), kind)
 
 
@@ -157,9 +157,9 @@ def test_one_kind_follows_another():
     scene = list(pictures(AT_S + 130, 1, noise(2)))
     rng = np.random.default_rng(2)
     for i in range(50, 90):
-        scene[i] = replace(scene[i], y=bag(scene[i].y, rng))
+        scene[i] = replace(scene[i], plane=bag(scene[i].y, rng))
     for i in range(90, 140):
-        scene[i] = replace(scene[i], y=elsewhere(scene[i].y, rng))
+        scene[i] = replace(scene[i], plane=elsewhere(scene[i].y, rng))
     told = [(change.kind, change.phase) for _, change in watch(scene)]
     assert told[0] == (Kind.COVERED, Phase.START)
     assert set(told[1:3]) == {(Kind.MOVED, Phase.START), (Kind.COVERED, Phase.END)}

@@ -4,7 +4,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import TamperWatch
 from agent.core.vision.tamper.sight import Eye
 from tests import scenes
@@ -64,7 +64,7 @@ def test_it_looks_seldom_while_all_is_as_usual_and_closely_once_something_is_wro
     monkeypatch.setattr(Eye, "sight", lambda eye, luma: (looked_s.append(luma.mono_s), sight(eye, luma))[1])
     watch(pictures(180, 2.5, from_then(160, lambda picture, t_s, rng: picture * 0), noise(2)))
     looked_s = [at_s - scenes.START_MONO_S for at_s in looked_s]
-    assert sum(130 <= at_s < 160 for at_s in looked_s) == pytest.approx(15, abs=1)
+    assert sum(130 <= at_s < 160 for at_s in looked_s) == pytest.approx(7.5, abs=1)
     assert sum(at_s >= 162 for at_s in looked_s) == pytest.approx(15, abs=1)     # every third picture, 1.2 s apart
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.media.model import Luma, Point
+from agent.core.media.model import Point
 from agent.core.vision.event import EventMachine, EventOrder
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Detector, MotionSettings
 from agent.core.vision.zones import Direction, Zone, ZoneRule, Zones
 from tests import scenes
@@ -91,7 +92,7 @@ def mirrored(drawn: Zone) -> Zone:
 
 @pytest.mark.parametrize("drawn", ALL_RULES, ids=lambda each: each.rule.value)
 def test_a_mirrored_scene_with_mirrored_zones_has_the_same_events(walked, drawn):
-    turned = [replace(luma, y=luma.y[:, ::-1]) for luma in walked]
+    turned = [replace(luma, plane=luma.y[:, ::-1]) for luma in walked]
     plain, other = events(walked, drawn), events(turned, mirrored(drawn))
     assert begins(other) == pytest.approx(begins(plain), abs=0.4) and len(plain) == 1
 

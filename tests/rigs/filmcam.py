@@ -10,7 +10,8 @@ import numpy as np
 from agent.cameras.v4l2 import V4l2Source
 from agent.cameras.videodev import DeviceFormat, GrabbedFrame
 from agent.config.settings import Camera
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.board import Board
 from agent.host.stop import Stop
 from tests.rigs import footage

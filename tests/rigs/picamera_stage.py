@@ -19,7 +19,8 @@ from agent.cameras.picamera import PicameraSource
 from agent.capture.main import main
 from agent.cli.config import document
 from agent.config.settings import Camera, Settings, Store
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.board import Board
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
@@ -64,7 +65,7 @@ class Keeper:
     def luma(self, picture: Luma) -> None:
         self.threads.add(threading.current_thread().name)
         self._next_luma_mono_s = picture.mono_s + 0.15
-        self.lumas.append(replace(picture, y=picture.y.copy()))
+        self.lumas.append(replace(picture, plane=picture.plane.copy()))
 
     def formats(self) -> list[tuple[str, int, int]]:
         """Who encoded, and how large."""

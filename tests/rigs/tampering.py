@@ -9,7 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind
 
 Deed = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -155,4 +155,4 @@ def tampered(scene: Iterable[Luma], kind: Kind, deed: Deed, start_mono_s: float,
                 held = y.copy() if held is None else held
                 y = held
             y = deed(y, rng)
-        yield replace(luma, y=y)
+        yield replace(luma, plane=y)

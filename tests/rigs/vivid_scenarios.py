@@ -19,7 +19,8 @@ from agent.cameras.v4l2 import V4l2Source
 from agent.cameras.videodev import VideoDevice
 from agent.capture.pump import Counts, Pump, VideoGap
 from agent.config.settings import Camera
-from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.rigs.wait import HANG_S, until

@@ -2,7 +2,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.vision.luma import Luma
 
 
 @dataclass

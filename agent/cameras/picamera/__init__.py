@@ -15,8 +15,8 @@ from agent.cameras.picamera import version
 from agent.cameras.picamera.sensor import same_session
 from agent.config.settings import Camera
 from agent.core.media.headroom import Level
-from agent.core.media.model import Luma
 from agent.core.media.nal import BitstreamError
+from agent.core.vision.luma import Luma
 from agent.host import board
 from agent.host.clock import Clock
 from agent.host.stop import Stop

@@ -11,9 +11,8 @@ from picamera2 import MappedArray
 from agent.cameras.frame_queue import FrameQueue
 from agent.cameras.masks import Masks
 from agent.cameras.picamera.layout import planes
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.host.clock import Clock
-from agent.host.luma import full_range
 
 
 class Frames:
@@ -39,7 +38,7 @@ class Frames:
         self._queue.wants_luma = False
         width, height = self._lores
         with MappedArray(request, "lores", write=False) as mapped:
-            y = full_range(mapped.array[:height, :width])       # a copy, for the buffer goes back to the camera at once
+            y = mapped.array[:height, :width].copy()        # the buffer goes back to the camera at once
         lores_masks.paint_luma(y)
         self._queue.put_luma(_with_metadata(y, self._clock.mono_s(), request.get_metadata()))
 
@@ -47,4 +46,5 @@ class Frames:
 def _with_metadata(y: np.ndarray, mono_s: float, told: dict[str, Any]) -> Luma:
     analogue = told.get("AnalogueGain")
     gain = None if analogue is None else analogue * told.get("DigitalGain", 1.0)
-    return Luma(y, mono_s, told.get("ExposureTime"), gain, told.get("Lux"), told.get("FocusFoM"))
+    return Luma(y, mono_s, told.get("ExposureTime"), gain, told.get("Lux"), told.get("FocusFoM"),
+                limited=True)

@@ -9,7 +9,7 @@ import threading
 from agent.capture.motion_feed.decoder import Decoder
 from agent.capture.motion_feed.gop_buffer import GopBuffer, TimedPacket
 from agent.capture.pipe import Pipe
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.closer_look import CloserLook, GlancePace
 from agent.core.vision.packet_sizes import PacketSizes
 from agent.host.decoder import TooLarge
@@ -98,7 +98,7 @@ class MainDecoder:
         picture = self._decoder.decode_alone(key.packet)
         if picture is None or self.over or not self._pipe.wants_luma(key.mono_s):
             return
-        luma = Luma(luma_of(picture), key.mono_s, key_mono_s=key.mono_s)
+        luma = luma_of(picture, key.mono_s, key.mono_s)
         look = self._pipe.watch.peek(luma)
         with self._changed:
             if self._closer.keyframe(look, key.mono_s):
@@ -113,7 +113,7 @@ class MainDecoder:
             self._looked_key_mono_s = timed.mono_s
         if picture is None or self.over or not self._pipe.wants_luma(timed.mono_s):
             return
-        look = self._pipe.luma(Luma(luma_of(picture), timed.mono_s, key_mono_s=self._looked_key_mono_s))
+        look = self._pipe.luma(luma_of(picture, timed.mono_s, self._looked_key_mono_s))
         with self._changed:
             self._closer.looked(look, timed.mono_s)
             if not self._closer.wanted:

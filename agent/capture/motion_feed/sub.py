@@ -1,7 +1,6 @@
 """Motion's pictures from a camera's small stream: every packet is decoded as it comes, for nothing else needs it."""
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import av
 
@@ -9,7 +8,8 @@ from agent.cameras.masks import MaskOverlay
 from agent.capture.motion_feed.decoder import Decoder
 from agent.capture.pipe import Pipe
 from agent.capture.pump import VideoGap
-from agent.core.media.model import AudioInfo, Luma, Packet, Sound, StreamInfo
+from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import Clock
 from agent.host.decoder import TooLarge
 from agent.host.luma import luma_of
@@ -44,7 +44,7 @@ class SubFeed:
         if packet.key:
             self._key_mono_s = now_mono_s
         if picture is not None and self.wants_luma(now_mono_s):
-            self._pipe.luma(Luma(self._overlay.over(luma_of(picture)), now_mono_s, key_mono_s=self._key_mono_s))
+            self._pipe.luma(self._overlay.over(luma_of(picture, now_mono_s, self._key_mono_s)))
 
     def _decoded(self, packet: Packet) -> av.VideoFrame | None:
         try:
@@ -60,7 +60,7 @@ class SubFeed:
 
     def luma(self, picture: Luma) -> None:
         """A picture that the source made itself."""
-        self._pipe.luma(replace(picture, y=self._overlay.over(picture.y)))
+        self._pipe.luma(self._overlay.over(picture))
 
     def wants_main_luma(self) -> bool:
         """This is not the main stream."""

@@ -12,7 +12,8 @@ from agent.cli.processes import at_work
 from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
 from agent.core.health.texts import EN
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import Clock, SystemClock
 from agent.host.decoder import TooLarge, is_small
 from agent.host.stop import Stop

@@ -9,7 +9,8 @@ from agent.cameras.reencode import Reencoder
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, warn
 from agent.config.privacy import declared, transcodes
 from agent.config.settings import Camera
-from agent.core.media.model import Luma, Packet, StreamInfo
+from agent.core.media.model import Packet, StreamInfo
+from agent.core.vision.luma import Luma
 from agent.host.clock import SystemClock
 
 PACKETS_MAX, BYTES_MAX = 150, 16 << 20      # that are kept for it

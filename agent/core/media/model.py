@@ -1,9 +1,6 @@
 """The values every room speaks of: packets, pictures, boxes. Pure data, no behaviour beyond their own arithmetic."""
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:       # most roles never see a picture, and numpy is 17 MB
-    import numpy as np
+from typing import NamedTuple
 
 
 class Point(NamedTuple):
@@ -79,20 +76,3 @@ class Sound(NamedTuple):
     data: bytes
     pts_us: int         # when it is heard; on the source's own clock until a timeline has mapped it
     samples_n: int      # of each channel: as exact as a duration gets (AAC: 1024, or 960 if its config says so)
-
-
-@dataclass(frozen=True, slots=True)
-class Luma:
-    """A small picture for motion: its brightness in full range, 0 black to 255 white, whatever the stream's range.
-
-    `y` is uint8, shape (height, width), C order or a strided view. The array belongs to the source and may be
-    overwritten once `step` has returned. The camera's own numbers are None where the source does not tell.
-    """
-
-    y: "np.ndarray"
-    mono_s: float
-    exposure_us: float | None = None
-    gain: float | None = None
-    lux: float | None = None
-    focus: float | None = None      # how sharp the camera finds the picture; it means something only beside itself
-    key_mono_s: float | None = None     # of the keyframe that it leans on; None for a picture from before any encoder

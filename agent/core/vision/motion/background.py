@@ -47,6 +47,7 @@ _FORGIVE = 3.0               # a pixel that moves loses its time of rest so many
 _WAY_PX_PER_S = 10.0         # a walker's way: what had changed is widened by it when pictures come slowly,
 _WAY_FREE_S = 0.1            # but not when they are this close in time
 _WAY_MAX_PX = 3
+_WIDER = [np.ones((2 * way_px + 1,) * 2, np.uint8) for way_px in range(_WAY_MAX_PX + 1)]
 
 
 Window = tuple[slice, slice]     # rows, columns
@@ -169,7 +170,7 @@ class Background:
 
     def _widened_before(self, dt_s: float) -> np.ndarray:
         way_px = min(_WAY_MAX_PX, round(_WAY_PX_PER_S * (dt_s - _WAY_FREE_S)))
-        return self._before if way_px < 1 else cv2.dilate(self._before, np.ones((2 * way_px + 1,) * 2, np.uint8))
+        return self._before if way_px < 1 else cv2.dilate(self._before, _WIDER[way_px])
 
     def fills(self, picture: WorkPicture) -> bool:
         """False if there is much less to see in `picture` than in the background: a grey picture."""

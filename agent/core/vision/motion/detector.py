@@ -5,7 +5,8 @@ of a value, and tracks that must behave like objects. The constants and what the
 """
 from collections.abc import Sequence
 
-from agent.core.media.model import Luma, Point
+from agent.core.media.model import Point
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion.look import Look, Reason
 from agent.core.vision.motion.picture import work_size
 from agent.core.vision.motion.rect import covered
@@ -35,11 +36,11 @@ class Detector:
         A gap in time, a clock that goes back and another size begin a new scene. A picture that comes too soon after
         the one before is skipped: the answer is the last one.
         """
-        if luma.y.size == 0:
+        if luma.plane.size == 0:
             return Look(False, reasons=(Reason.NO_PICTURE,))
         at_s = round(luma.mono_s - self._begun_mono_s, _TIME_DIGITS)
         dt_s = at_s - self._at_s
-        same = self._scene is not None and luma.y.shape == self._shape
+        same = self._scene is not None and luma.shape == self._shape
         if same and 0 <= dt_s < self._s.step_min_s:
             return self._last
         if same and 0 < dt_s <= self._s.gap_max_s:
@@ -70,7 +71,7 @@ class Detector:
 
     def _begin(self, luma: Luma) -> None:
         self._begun_mono_s, self._at_s = luma.mono_s, 0.0
-        size = work_size(luma.y.shape, self._s.work_px)
-        self._shape = luma.y.shape
+        size = work_size(luma.shape, self._s.work_px)
+        self._shape = luma.shape
         first_number = self._scene.next_number if self._scene else 1
         self._scene = Scene(luma, size, covered(self._ignore, size), self._s, first_number)

@@ -84,10 +84,8 @@ def _grown(part: Part, core: np.ndarray) -> Edges:
     over = _near_px(tall, *_OVER)
     x0, y0 = max(0, int(edges.left - beside)), max(0, int(edges.top - over))
     window = core[y0:min(h, int(edges.bottom + over) + 1), x0:min(w, int(edges.right + beside) + 1)]
-    if not window.any():
-        return edges
     x, y, found_w, found_h = cv2.boundingRect(window)
-    return edges.joined(Edges(x0 + x, y0 + y, x0 + x + found_w, y0 + y + found_h))
+    return edges.joined(Edges(x0 + x, y0 + y, x0 + x + found_w, y0 + y + found_h)) if found_w else edges
 
 
 def _stacked(a: Edges, b: Edges) -> bool:

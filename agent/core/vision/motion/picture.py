@@ -4,12 +4,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from agent.core.vision.luma import Size
 from agent.core.vision.motion.settings import MotionSettings
 
 _BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 SIDE_MIN_PX = 8     # thinner pictures are stretched to this, so that every neighbourhood exists
-
-Size = tuple[int, int]      # width, height
 
 
 class WorkPicture(NamedTuple):
@@ -22,23 +21,10 @@ class WorkPicture(NamedTuple):
 
 
 def work_size(shape: tuple[int, int], work_px: int) -> Size:
-    """Size of the analysed picture for a luma plane of shape (height, width); never an enlargement."""
+    """Size of the analysed picture for a picture of shape (height, width); never an enlargement."""
     h, w = shape
     shrink = min(1.0, work_px / max(h, w))
     return max(SIDE_MIN_PX, round(w * shrink)), max(SIDE_MIN_PX, round(h * shrink))
-
-
-def shrunken(y: np.ndarray, size: Size) -> np.ndarray:
-    """A copy of `y` (uint8, any shape and strides) in `size`: each pixel the mean of those it stands for.
-
-    Large pictures are halved first, as long as they divide: OpenCV halves twice in a sixth of the time that a quarter
-    takes.
-    """
-    h, w = y.shape
-    while w % 2 == h % 2 == 0 and w >= 4 * size[0] and h >= 4 * size[1]:
-        h, w = h // 2, w // 2
-        y = cv2.resize(y, (w, h), interpolation=cv2.INTER_AREA)
-    return cv2.resize(y, size, interpolation=cv2.INTER_AREA)
 
 
 def prepare(small: np.ndarray, s: MotionSettings) -> WorkPicture:

@@ -55,8 +55,10 @@ class Edges(NamedTuple):
     def share_in(self, other: "Edges") -> float:
         """Share of its area that lies in `other`, 0..1."""
         w = min(self.right, other.right) - max(self.left, other.left)
+        if w <= 0:
+            return 0.0
         h = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(0.0, w) * max(0.0, h) / self.area_px
+        return w * h / self.area_px if h > 0 else 0.0
 
     def joined(self, other: "Edges") -> "Edges":
         """The smallest rectangle around both."""

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from agent.core.media.model import Box, Luma
+from agent.core.media.model import Box
+from agent.core.vision.luma import Luma, Size
 from agent.core.vision.motion.background import Background, Change, Glance, LearnPace
 from agent.core.vision.motion.blobs import Blob, find_blobs, strong_min, without_halos
 from agent.core.vision.motion.crisp import Focus
 from agent.core.vision.motion.look import Look, Reason, SeenObject
 from agent.core.vision.motion.outline import Outlines, Part
-from agent.core.vision.motion.picture import Size, WorkPicture, prepare, shrunken
+from agent.core.vision.motion.picture import WorkPicture, prepare
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 from agent.core.vision.motion.stays import Stays
@@ -61,7 +62,7 @@ class Scene:
         """
         self._s = settings
         self._size = size
-        self._picture = prepare(shrunken(luma.y, size), settings)
+        self._picture = prepare(luma.shrunken(size), settings)
         self._background = Background(self._picture, settings, ignored)
         self._views, self._upheaval = BackgroundViews(settings), Upheaval(settings)
         self._gain = Gain()
@@ -96,7 +97,7 @@ class Scene:
         a good part of what the full look asks for, it could not find one. The full look then comes, and learns,
         every `calm_s`.
         """
-        small = shrunken(luma.y, self._size)
+        small = luma.shrunken(self._size)
         if (noise_times := self._gain.noise_times(luma)) > 1.0:
             self._background.expect_noise(noise_times)
             self._full.glance = None

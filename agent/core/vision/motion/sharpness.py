@@ -3,9 +3,9 @@
 It stands alone because the event builder asks it, and OpenCV is used in core/vision alone.
 """
 import cv2
-import numpy as np
 
 from agent.core.media.model import Box
+from agent.core.vision.luma import Luma
 
 _SIDE_PX = 96           # a cut-out is looked at in this size: as a person sees it in a thumbnail, with little noise
 _DARK_LEVEL = 12.0      # grey levels added to the brightness, so that noise in the dark weighs less
@@ -14,11 +14,12 @@ _CUT_OFF = 0.3          # what an object is worth that may go on outside the pic
 _BORDER = 0.01          # this near the picture's border, it may
 
 
-def sharpness(y: np.ndarray, box: Box) -> float:
-    """How sharp a luma plane (uint8) is inside `box`: near 0 for a smear, nearer to 1 the crisper it is."""
-    h, w = y.shape
+def sharpness(picture: Luma, box: Box) -> float:
+    """How sharp a picture is inside `box`: near 0 for a smear, nearer to 1 the crisper it is."""
+    h, w = picture.shape
     left, top = int(box.x * w), int(box.y * h)
-    part = y[top:max(top + 1, round((box.y + box.h) * h)), left:max(left + 1, round((box.x + box.w) * w))]
+    part = picture.part(slice(top, max(top + 1, round((box.y + box.h) * h))),
+                        slice(left, max(left + 1, round((box.x + box.w) * w))))
     if not part.size:
         return 0.0
     shrink = _SIDE_PX / max(part.shape)
@@ -29,12 +30,12 @@ def sharpness(y: np.ndarray, box: Box) -> float:
     return edges / (edges + _HALF_SHARP)
 
 
-def worth(y: np.ndarray, box: Box, than: float = 0.0) -> float:
-    """What a luma plane is worth as a picture of the object in `box`: how much of it that fills, if sharp and whole.
+def worth(picture: Luma, box: Box, than: float = 0.0) -> float:
+    """What a picture is worth as one of the object in `box`: how much of it that fills, if sharp and whole.
 
     0 without a look at it if it can't be worth more `than` that.
     """
     whole = (box.x > _BORDER and box.y > _BORDER
              and box.x + box.w < 1 - _BORDER and box.y + box.h < 1 - _BORDER)
     most = box.w * box.h * (1.0 if whole else _CUT_OFF)
-    return most * sharpness(y, box) if most > than else 0.0
+    return most * sharpness(picture, box) if most > than else 0.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from agent.core.vision.motion.picture import Size
+from agent.core.vision.luma import Size
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 from agent.core.vision.motion.track import Track

@@ -3,7 +3,7 @@ from copy import deepcopy
 from enum import Enum
 from math import sqrt
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.motion.background import Background
 from agent.core.vision.motion.picture import WorkPicture
 from agent.core.vision.motion.settings import MotionSettings

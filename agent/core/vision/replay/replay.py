@@ -1,18 +1,13 @@
-"""The replay itself: each picture is made small once, and shown to every variant's detector whose turn it is."""
+"""The replay itself: each picture is shown to every variant's detector whose turn it is."""
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
-from agent.core.media.model import Luma
 from agent.core.vision.event import EventMachine
-from agent.core.vision.motion import MotionSettings
-from agent.core.vision.motion.picture import shrunken, work_size
+from agent.core.vision.luma import Luma
 from agent.core.vision.replay.outcome import VariantOutcome, silences
 from agent.core.vision.replay.story import EventCollector
 from agent.core.vision.replay.trace import GAP_S, FootageStretch, Stretches, Trace, TracePoint
 from agent.core.vision.replay.variant import Turns, Variant
-
-WORK_PX = MotionSettings().work_px      # every detector's; a picture that has this size already is taken as it is
 
 
 class _Run:
@@ -70,14 +65,13 @@ class FootageReplay:
     def look(self, luma: Luma) -> None:
         """Show a picture; times never go back, and pictures far apart are judged as the recorder would after a gap."""
         self._stretches.add(luma.mono_s)
-        small = luma if luma.y.size == 0 else replace(luma, y=shrunken(luma.y, work_size(luma.y.shape, WORK_PX)))
-        if luma.y.shape != self._shape:
-            self._shape = luma.y.shape
+        if luma.shape != self._shape:
+            self._shape = luma.shape
             for run in self._runs:
                 run.forget()
         for run in self._runs:
             if run.turns.due(luma.mono_s):
-                run.step(small)
+                run.step(luma)
 
     @property
     def stretches(self) -> tuple[FootageStretch, ...]:

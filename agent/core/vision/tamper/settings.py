@@ -15,8 +15,8 @@ class TamperSettings:
     dark_level: float = 12.0           # grey levels added before the logarithm, so that noise in the dark weighs less
     look_s: float = 0.9                # pictures that come sooner after a look are not looked at
     key_look_s: float = 0.3            # likewise, for the first picture on another keyframe
-    calm_look_s: float = 1.9           # the same two while all is as usual in a view learned for `learn_s`
-    calm_key_look_s: float = 1.4
+    calm_look_s: float = 3.9           # the same two while all is as usual in a view learned for `learn_s`
+    calm_key_look_s: float = 2.4
     gap_max_s: float = 60.0            # after a longer gap what was seen lately no longer counts; the views do
     lately_s: float = 2.5              # time constant of what is seen now
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from agent.core.media.model import Luma
-from agent.core.vision.motion.picture import shrunken, work_size
+from agent.core.vision.luma import Luma
+from agent.core.vision.motion.picture import work_size
 from agent.core.vision.tamper.settings import TamperSettings
 
 GRID = (16, 9)              # cells across and down, whatever the picture's shape
@@ -38,13 +38,13 @@ class Eye:
         self._half = (w + 1) // 2, (h + 1) // 2
         w, h = work_size(shape, settings.coarse_px)
         self._coarse = max(w, _CELL_PX * GRID[0]), max(h, _CELL_PX * GRID[1])
-        self._stride = tuple(max(1, side // settings.coarse_px) for side in shape)
+        self._sparse = tuple(slice(None, None, max(1, side // settings.coarse_px)) for side in shape)
         self._log = np.log(np.arange(256, dtype=np.float32) + settings.dark_level)
 
     def sight(self, luma: Luma) -> TamperSight:
         """Look at one picture."""
-        small = shrunken(luma.y, (2 * self._half[0], 2 * self._half[1]))
-        half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
+        small = luma.shrunken((2 * self._half[0], 2 * self._half[1]))
+        half = luma.shrunken(self._half)
         full_log = cv2.LUT(small, self._log)
         half_log = cv2.resize(full_log, self._half, interpolation=cv2.INTER_AREA)
         fine = full_log[::2, ::2] - half_log
@@ -53,7 +53,7 @@ class Eye:
         size = cv2.magnitude(right, down) + _TINY
         across, along = (right * right - down * down) / size, 2 * right * down / size
         white = grid(cv2.inRange(half, self._white, 255)) / 255
-        grain = luma.y[::self._stride[0], ::self._stride[1]].copy()
+        grain = luma.part(*self._sparse).copy()
         return TamperSight(luma.mono_s, grain, fine, common(fine, fine), cv2.merge((right, down)),
                      cv2.merge((across, along)), grid(half), white, luma.lux, luma.key_mono_s)
 

@@ -1,13 +1,13 @@
 """The watch over one camera: luma pictures in, changes out. It knows only seconds.
 
-It looks every two seconds while all is as usual in a view that it knows well, and else about once a second.
+It looks every four seconds while all is as usual in a view that it knows well, and else about once a second.
 
 What it knows is how the view usually is, learned while nothing is wrong. So it cannot tell a lens that was covered
 before the start, a wall without structure, or a dark room from one with a lid on the camera; it stays silent then.
 """
 from math import isfinite
 
-from agent.core.media.model import Luma
+from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import words
 from agent.core.vision.tamper.fit import Fit
 from agent.core.vision.tamper.kinds import Kind, Phase, Tampering
@@ -97,10 +97,10 @@ class TamperWatch:
         A picture of another size begins anew. After a gap or when the clock goes back, what was seen just before it
         does not count; what is known of the view does.
         """
-        if luma.y.size == 0 or not isfinite(luma.mono_s):
+        if luma.plane.size == 0 or not isfinite(luma.mono_s):
             return _NOTHING
         dt_s = luma.mono_s - self._mono_s
-        if luma.y.shape != self._shape:
+        if luma.shape != self._shape:
             return self._begin(luma)
         if 0 <= dt_s < self._pause_s(luma):
             return _NOTHING
@@ -120,8 +120,8 @@ class TamperWatch:
 
     def _begin(self, luma: Luma) -> tuple[Tampering, ...]:
         over = [self._end(kind, luma.mono_s, words.RESIZED) for kind in Kind if self._holds[kind].holds]
-        self._shape, self._mono_s = luma.y.shape, luma.mono_s
-        self._eye = Eye(luma.y.shape, self._s)
+        self._shape, self._mono_s = luma.shape, luma.mono_s
+        self._eye = Eye(luma.shape, self._s)
         sight = self._eye.sight(luma)
         self._views = TamperViews(View(sight, self._s), self._s)
         self._newcomer: Newcomer | None = None
