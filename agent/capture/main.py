@@ -17,7 +17,7 @@ from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
 from agent.core.contract.facts import CaptureFacts
 from agent.host import rescue
-from agent.host.prctl import give_back_memory, small_pages_only
+from agent.host.prctl import small_pages_only
 from agent.process.reload import Reload
 from agent.process.role import Role, arguments, live
 from agent.store import pause
@@ -25,8 +25,6 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 
 TICK_S = 1.0
-SETTLED_S = 20.0        # all is imported and every camera's decoder is open
-GIVE_BACK_EVERY_S = 3600.0
 # Of a thread. Stacks count within a decoder's fence (agent/host/decoder.py), and libc's 8 MB each would hardly fit in.
 STACK_B = 1 << 20
 EXIT_STUCK = 70         # EX_SOFTWARE: only another process can free the camera; systemd starts one
@@ -53,11 +51,7 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     pauses = PauseWatch(role.folders, role.clock, _were_off(role.folders, cameras))
     camera_set = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
     camera_set.obey(settings, cameras, insist=name is not None)
-    give_back_mono_s = role.clock.mono_s() + SETTLED_S
     while not (stopped := role.stop.is_set()) and camera_set.tick() is None:
-        if (now_mono_s := role.clock.mono_s()) >= give_back_mono_s:
-            give_back_mono_s = now_mono_s + GIVE_BACK_EVERY_S
-            give_back_memory()
         if role.heartbeat.due():
             role.heartbeat.beat(camera_set.facts(), CaptureFacts(config_fault=problem))
         role.stop.wait(TICK_S)

@@ -32,7 +32,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
 SILENT_AFTER_S = 30.0       # as the units' WatchdogSec,
 FIRST_WORD_S = 90.0         # which begins with the first word: until then systemd has as much patience as this
-TURN_S = 1.0
+TURN_S = 2.5
+UNITS_S = 15.0              # shared by all units: in a turn they send fewer heartbeats than the ten that wait for us
 LATE_S = 5.0                # a turn later than this: the machine was asleep, or too busy for us and maybe for the units
 FEW_ARENAS = {"MALLOC_ARENA_MAX": "1"}      # as the units: glibc would keep memory apart for every thread
 END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
@@ -110,7 +111,8 @@ class Supervisor:
     def _wait_s(self) -> float:
         """Seconds until a unit is to be started again, at most a turn: heartbeats wait in the kernel for so long."""
         dues_mono_s = (unit.due_mono_s for unit in self.units if unit.process is None and not unit.given_up)
-        return min(TURN_S, max(0.0, min(dues_mono_s, default=float("inf")) - self.clock.mono_s()))
+        due_s = max(0.0, min(dues_mono_s, default=float("inf")) - self.clock.mono_s())
+        return min(TURN_S, UNITS_S / len(self.units), due_s, self.heartbeat.wait_s())
 
     def _plan_again(self) -> None:
         """Start what is new, end what is not wanted any more, and have the captures look what concerns them."""

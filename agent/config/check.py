@@ -1,5 +1,4 @@
 """Checks a configuration against the typed settings, and says everything that is wrong with it at once."""
-import difflib
 import re
 import typing
 from collections.abc import Iterator
@@ -51,6 +50,8 @@ def _stem(key: str) -> str:
 
 def nearest(key: str, known: list[str]) -> str | None:
     """The known key that was most likely meant: the same word with another unit first, then the closest spelling."""
+    import difflib  # only here: nothing else in a process that runs needs it
+
     same = [name for name in known if _stem(name) == _stem(key)]
     close = same or difflib.get_close_matches(key, known, 1, 0.6)
     return close[0] if close else None

@@ -24,7 +24,7 @@ class Before(Struct, frozen=True, kw_only=True):
 class TrialPace:
     """How long is waited for what; tests wait less."""
 
-    listen_s: float = 7.0           # before it begins: three heartbeats of everybody, one of a page that sleeps
+    listen_s: float = 7.0           # before it begins: a heartbeat of everybody, three of those who tell of cameras
     started_s: float = 180.0        # the machine has been up for so long by then: what works has shown itself
     settle_s: float = 60.0          # all must be well for so long without a break
     deadline_s: float = 300.0       # and that within this time: recovery on a slow card takes minutes

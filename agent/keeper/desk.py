@@ -89,6 +89,7 @@ class DecisionDesk:
     store: Store = field(default_factory=Store)
     notify: NotifyDesk = field(init=False)
     erased: Callable[[], object] = lambda: None     # files of erased clips are to go
+    noted: Callable[[], object] = lambda: None      # something was written that the keeper may have to carry out
 
     def __post_init__(self) -> None:
         """Notifications go by the settings, too."""
@@ -275,7 +276,10 @@ class DecisionDesk:
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:
         with closing(decisions.connect(self.folders)) as own, closing(connect(self.folders.root)) as db:
             db.mark = decisions.mark(own)
+            before_n = own.total_changes + db.total_changes
             yield own, db
+            if own.total_changes + db.total_changes > before_n:
+                self.noted()
 
 
 def _all_browsers(own: sqlite3.Connection) -> DecisionAnswer:

@@ -42,7 +42,6 @@ from agent.store.database import Replaced, StoreConnection, StoreError, is_damag
 from agent.store.decisions import browsers, consent
 from agent.store.decisions.database import mark
 
-LOOK_EVERY_S = 2.0
 NEWS_MS = 24 * 3_600_000        # for so long a repair is news
 NICE = 10                       # recording comes first
 
@@ -259,20 +258,22 @@ def serve(role: Role) -> None:
     own, own_aside = open_own(role.folders, patience)
     desk = DecisionDesk(role.folders, role.clock, WardSignature(role.settings, role.folders),
                         SetupFolders.beside(role.runtime), role.settings.home.enabled, store=role.settings.store,
-                        erased=lambda: outlet.send(Poke(what="erase"), "keeper")).open(role.runtime)
+                        erased=lambda: outlet.send(Poke(what="erase"), "keeper"),
+                        noted=lambda: outlet.send(Poke(what="decided"), "keeper")).open(role.runtime)
     db, aside = repair.open_database(role.folders, patience)
     name = aside or own_aside
     repaired = Repaired(name, role.clock.now().mono_ms) if name else None
     keeper = Keeper(role, db, own, outlet, board.read().serial, repaired)
-    while not role.stop.is_set():
-        message = inbox.receive(0.0 if keeper.at_work else LOOK_EVERY_S)
-        asked = message.what if isinstance(message, Poke) else None
-        if isinstance(message, ReachFacts):
-            keeper.health.hear(message, role.clock.now())
-        if asked == "database":
-            keeper.examine()
-        keeper.round(asked_for_space=asked in ("space", "erase"))
-        keeper.beat()
+    with role.stop.waking(lambda: outlet.send(Poke(what="stop"), "keeper")):
+        while not role.stop.is_set():
+            message = inbox.receive(0.0 if keeper.at_work else role.heartbeat.wait_s())
+            asked = message.what if isinstance(message, Poke) else None
+            if isinstance(message, ReachFacts):
+                keeper.health.hear(message, role.clock.now())
+            if asked == "database":
+                keeper.examine()
+            keeper.round(asked_for_space=asked in ("space", "erase"))
+            keeper.beat()
     keeper.close()
     key_server.close()
     desk.close()

@@ -19,7 +19,8 @@ from agent.mqtt.session import Session
 from agent.store import outbox
 from agent.store.database import transaction
 
-LOOK_EVERY_S = 2.0          # a poke gets lost at times: look anyway
+LOOK_EVERY_S = 10.0         # a poke gets lost at times: look anyway
+HOLD_S = 2.0                # while the store fails
 NO_MATCHING_SUBSCRIBERS = 16
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
@@ -63,7 +64,8 @@ class Drain:
         if self._fetching or room_n <= 0:
             return float("inf")
         now_mono_s = self._clock.mono_s()
-        return max(self._held_mono_s - now_mono_s, self.offers.wait_s(now_mono_s, self._more.is_set()))
+        due_s = min(self._look_mono_s - now_mono_s, self.offers.wait_s(now_mono_s, self._more.is_set()))
+        return max(self._held_mono_s - now_mono_s, due_s)
 
     def turn(self, session: Session, topics: wire.Topics) -> None:
         """Have fetched what is due and what is new, as far as rate, window and the broker allow."""
@@ -142,7 +144,7 @@ class Drain:
 
     def _hold(self) -> None:
         """The store fails or is slow: leave it alone for a while."""
-        self._held_mono_s = self._clock.mono_s() + LOOK_EVERY_S
+        self._held_mono_s = self._clock.mono_s() + HOLD_S
 
     def _offer(self, entry: wire.Entry, session: Session, topics: wire.Topics, now: Instant) -> None:
         late = is_late(entry, now.boot, now.mono_ms)

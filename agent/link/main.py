@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, LinkFacts, Poke
@@ -55,7 +56,7 @@ from agent.store.identity import named
 
 NAMED_WITHIN_S = 60.0       # the keeper, which starts beside us, has a database to see to first
 LOOK_EVERY_S = 0.2
-TICK_S = 2.0
+TICK_S = 5.0
 STOP_WITHIN_S = 0.5         # what the card may take to tell why we stop
 
 _log = logging.getLogger(__name__)
@@ -146,19 +147,18 @@ class Link:
 
     def _turn(self) -> None:
         """Sleep until something comes or is due, and do it."""
-        others = (self._inbox, self._store)
         if self._ward:
             self._ward.membership.turn()
-        if ward := self._in_ward:
-            ward.wait(min(TICK_S, self._requests.wait_s(), self._flows.wait_s()), others)
-        else:
-            select.select(others, [], [], TICK_S)
+        ward = self._in_ward
+        self._sleep(ward)
+        if ward:
+            ward.hear()
         self._listen()
         self._store.turn()
         self._meter.turn(self._drain.offers.cursor)
         self._audit.turn()
         self._flows.turn()
-        if ward := self._in_ward:
+        if ward := self._in_ward:       # it may have joined or left just now
             ward.speak()
         else:
             self._reporter.turn(None, None, self._meter.backlog)
@@ -172,9 +172,26 @@ class Link:
         """The link to the ward, once the household has joined it."""
         return self._ward if self._ward and self._ward.membership.joined else None
 
-    def _listen(self) -> None:
-        """Heartbeats and pokes of the other roles."""
+    def _sleep(self, ward: WardLink | None) -> None:
+        """Until something comes or is due. Most of what comes are heartbeats: they are noted, and all sleeps on."""
+        clock, writers = self._role.clock, []
+        readers: list[Any] = [self._inbox, self._store]
+        parts = (self._role.heartbeat, self._reporter, self._requests, self._flows)
+        wait_s = min(TICK_S, *(part.wait_s() for part in parts))
+        if ward:
+            wait_s = min(wait_s, ward.wait_s())
+            readers, writers = [*readers, *ward.readers()], ward.writers()
+        until_mono_s = clock.mono_s() + wait_s
+        while (wait_s := until_mono_s - clock.mono_s()) > 0:
+            ready = select.select(readers, writers, [], wait_s)
+            if ready != ([self._inbox], [], []) or self._listen():
+                return
+
+    def _listen(self) -> bool:
+        """Heartbeats and pokes of the other roles; whether there was more than heartbeats."""
+        poked = False
         for heard in self._inbox.waiting():
+            poked = poked or not isinstance(heard, Beat)
             for each in self._beside:
                 each.hear(heard)
             match heard:
@@ -184,10 +201,12 @@ class Link:
                     self._drain.poke()
                 case Poke(what="requests"):
                     self._requests.hurry()
+                    self._drain.poke()              # what the household decided is told to the ward, too
                 case Poke(what="membership") if self._ward:
                     self._ward.membership.hurry()
                 case Poke(what="updates"):
                     self._updates.hurry()
+        return poked
 
     def _why_stopped(self) -> str:
         """The reason that the ward is told of a planned stop."""

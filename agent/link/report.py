@@ -68,6 +68,10 @@ class Reporter:
         """A connection has come up: report at once."""
         self._due_mono_s = self._clock.mono_s()
 
+    def wait_s(self) -> float:
+        """Seconds until `turn` has something to do."""
+        return self._due_mono_s - self._clock.mono_s()
+
     def turn(self, session: Session | None, topics: wire.Topics | None, backlog: OutboxBacklog) -> None:
         """Look and report if it is time. Without a broker it only looks."""
         now_mono_s = self._clock.mono_s()

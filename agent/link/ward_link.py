@@ -79,7 +79,7 @@ class MembershipWatch:
 
 
 class WardLink:
-    """Its owner's loop calls `wait`, then `speak`, both only while `membership.joined`."""
+    """Its owner's loop waits, then calls `hear` and `speak`, both only while `membership.joined`."""
 
     def __init__(self, role: Role, own_id: str, store: StoreThread, audit: Audit, drain: Drain, meter: OutboxMeter,
                  reporter: Reporter, presence: Presence, answers: AnswerQueue, requests: RequestFlow,
@@ -96,12 +96,22 @@ class WardLink:
         connect = functools.partial(self._connect, own_id=own_id, will_delay_s=will_delay_s)
         self._session = Session(connect, role.clock, Backoff(waits), draw)
 
-    def wait(self, timeout_s: float, others: Sequence[Any]) -> None:
-        """Sleep until something comes here or at the `others`, or is due, and handle what came here."""
-        if self._inbound:
-            timeout_s = min(timeout_s, self._inbound.wait_s())
-        timeout_s = min(timeout_s, self._drain.wait_s(self._session.room_n))
-        for each in self._session.wait(timeout_s, others):
+    def wait_s(self) -> float:
+        """Seconds until `hear` or `speak` has something to do."""
+        inbound_s = self._inbound.wait_s() if self._inbound else float("inf")
+        return min(inbound_s, self._drain.wait_s(self._session.room_n), self._session.wait_s())
+
+    def readers(self) -> list[Any]:
+        """What a select waits on."""
+        return [self._session.socket()] if self._session.socket() else []
+
+    def writers(self) -> list[Any]:
+        """What it waits on for room, where something waits to be sent."""
+        return self.readers() if self._session.wants_write() else []
+
+    def hear(self) -> None:
+        """Handle what has come."""
+        for each in self._session.wait(0.0):
             self._hear(each)
 
     def speak(self) -> None:

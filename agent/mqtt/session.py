@@ -28,7 +28,8 @@ from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
 
 ANSWER_S = 15.0             # for CONNACK and for SUBACK
 DIALLING_TICK_S = 0.1
-TICK_S = 2.0                # the library keeps its keepalive by being called this often
+TICK_S = 5.0
+TICKS_A_KEEPALIVE = 4       # at least: the library pings when it is called, and not by itself
 POSTED_MAX = 64
 FAREWELL, FAREWELL_TICK_S = "farewell", 0.1
 SILENCES = 1.5              # keepalives without a word from the broker end the connection
@@ -103,7 +104,8 @@ class Session:
     def wait_s(self) -> float:
         """The longest time until `turn` must be called."""
         if self.connection:
-            return 0.0 if self.connection.holds_more() else TICK_S
+            tick_s = min(TICK_S, self.connection.keepalive_s / TICKS_A_KEEPALIVE)
+            return 0.0 if self.connection.holds_more() else tick_s
         return DIALLING_TICK_S if self._dial else max(0.0, min(TICK_S, self._due_mono_s - self._clock.mono_s()))
 
     def wait(self, timeout_s: float, others: Sequence[Any] = ()) -> list[Told]:

@@ -11,12 +11,16 @@ from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_whole
 from agent.host.notify import notify
+from agent.host.prctl import give_back_memory
 from agent.host.runtime import own
 from agent.host.stop import Stop
 from agent.process import restart
 from agent.process.log_level import LogLevel
 
-EVERY_S = 2.0
+EVERY_S = 5.0
+CAMERAS_EVERY_S = 2.0       # of a unit that tells of cameras: people see by it whether they record
+SETTLED_S = 20.0            # after its start a role has imported and opened all that it works with
+GIVE_BACK_EVERY_S = 600.0
 LISTENERS = ("link", "web", "run", "update", "enrol")     # whoever is there
 PAGE_B = resource.getpagesize()
 STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file takes three times the calls
@@ -47,21 +51,26 @@ class Heartbeat:
         """`stop` is set when somebody asks for a new start of this unit."""
         self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
         self._outlet, self._log_level = Outlet(runtime), LogLevel(runtime)
+        self._every_s = CAMERAS_EVERY_S if role == "capture" else EVERY_S
         self._born_mono_s, self._born = clock.mono_s(), clock.now()
-        self._due_mono_s = self._born_mono_s
+        self._due_mono_s, self._give_back_mono_s = self._born_mono_s, self._born_mono_s + SETTLED_S
         self._starts_n = count_start(runtime, role, unit)
         self._ready = False
 
     def due(self) -> bool:
         """Whether `beat` would send now; lets the owner gather its facts only then."""
-        return self._clock.mono_s() >= self._due_mono_s
+        return self.wait_s() <= 0
+
+    def wait_s(self) -> float:
+        """Seconds until `beat` sends again; 0 when it is time."""
+        return max(0.0, self._due_mono_s - self._clock.mono_s())
 
     def beat(self, cameras: Sequence[CameraFacts] = (), facts: UnitOwnFacts | None = None) -> None:
         """Send one heartbeat if it is time; called from the owner's main loop, often."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._due_mono_s:
             return
-        self._due_mono_s = now_mono_s + EVERY_S
+        self._due_mono_s = now_mono_s + self._every_s
         self._outlet.send(Beat(
             role=self._role, unit=self._unit, pid=os.getpid(), mono_s=now_mono_s, up_s=now_mono_s - self._born_mono_s,
             rss_b=_rss_b(), cpu_s=sum(os.times()[:2]), starts_n=self._starts_n,
@@ -69,6 +78,9 @@ class Heartbeat:
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()
+        if now_mono_s >= self._give_back_mono_s:
+            self._give_back_mono_s = now_mono_s + GIVE_BACK_EVERY_S
+            give_back_memory()
         if self._stop and restart.is_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
             _log.warning("asked to start anew: ending")
             self._stop.set()

@@ -55,13 +55,14 @@ def serve(parts: Role) -> None:
     films = Films(pool, parts.folders, parts.runtime, parts.clock)
     previews = Previews(pool, films, parts.clock)
 
-    async def tick() -> None:
+    async def tick() -> float:
         await health.report(LOOK_IDLY_S)
         if parts.heartbeat.due():
             parts.heartbeat.beat(facts=WebFacts(
                 config_fault=parts.config_problem, pairing_failures_n=browsers.failures_n,
                 viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n,
                 card_fault=pool.card_fault))
+        return parts.heartbeat.wait_s()
 
     def end() -> None:
         streams.close()

@@ -12,18 +12,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from agent.host.stop import Stop
-from agent.process.heartbeat import EVERY_S
 from agent.web.connection import CONNECTIONS_N_MAX, PageConnection
 from agent.web.encrypted import EncryptedConnection
 
-IDLY_S = 5.0                # between two heartbeats while nobody is connected
+AWAKE_S = 2.0               # between two looks at what others have sent, while somebody is connected
 END_WITHIN_S = 1
 
 
 class PageServer(uvicorn.Server):
-    """Serves until `stop`; `tick` is called from the event loop when a heartbeat is due, seldom while nobody looks."""
+    """Serves until `stop`; `tick` is called from the event loop when a heartbeat is due, and while somebody looks more
+    often. It returns the seconds until the next one.
+    """
 
-    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], Awaitable[None]], at_end: Callable[[], None],
+    def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], Awaitable[float]], at_end: Callable[[], None],
                  tls: ssl.SSLContext | None) -> None:
         """With `tls`, plain HTTP is for loopback alone."""
         connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
@@ -37,9 +38,9 @@ class PageServer(uvicorn.Server):
     async def main_loop(self) -> None:
         """Instead of uvicorn's, which wakes ten times a second."""
         while not self._stop.is_set():
-            await self._tick()
+            wait_s = await self._tick()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S if self.server_state.connections else IDLY_S):
+                async with asyncio.timeout(min(wait_s, AWAKE_S) if self.server_state.connections else wait_s):
                     await self._ended.wait()
         self._at_end()
 

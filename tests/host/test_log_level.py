@@ -6,7 +6,7 @@ import pytest
 
 from agent.host.runtime import own
 from agent.process import log_level
-from agent.process.heartbeat import Heartbeat
+from agent.process.heartbeat import EVERY_S, Heartbeat
 from tests.rigs.desk import HandClock
 
 
@@ -27,7 +27,7 @@ def beat(tmp_path, level):
     heart = Heartbeat("keeper", "keeper", tmp_path, clock)
 
     def beat():
-        clock.step(3)
+        clock.step(EVERY_S)
         heart.beat()
     return beat
 

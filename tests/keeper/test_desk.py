@@ -71,6 +71,18 @@ def test_the_code_lets_a_browser_in_and_the_ledger_tells(desk, own, folders):
     assert kinds(folders) == ["pairing"]
 
 
+def test_the_keeper_is_told_of_what_was_decided_and_of_no_mere_question(desk, own):
+    pokes: list[int] = []
+    desk.noted = lambda: pokes.append(1)
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    assert len(pokes) == 1
+    say(desk, KnowBrowser(token=token))
+    say(desk, ListRequests(token=token))
+    assert len(pokes) == 1
+    say(desk, NewCode(token=token))
+    assert len(pokes) == 2
+
+
 def test_five_wrong_codes_lock_the_desk_for_five_minutes(desk, own, hand_clock):
     right = PairBrowser(code=browsers.pairing_code(own), browser="phone")
     for _ in range(TRIES_N):

@@ -14,8 +14,8 @@ from agent.core.contract.facts import Poke
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.stop import Stop
-from agent.keeper.main import LOOK_EVERY_S, Keeper
-from agent.process.heartbeat import Heartbeat
+from agent.keeper.main import Keeper
+from agent.process.heartbeat import EVERY_S, Heartbeat
 from agent.process.role import Role
 from agent.store import clips
 from agent.store.database import connect, transaction
@@ -27,8 +27,8 @@ from tests.rigs import footage
 from tests.rigs.wait import until
 
 MB = 1_000_000
-LONG_S = 8
-CARD_B, FREE_B = 50 * MB, 2 * MB      # free for four seconds of the video below; 2.5 MB are to be
+LONG_S = 11
+CARD_B, FREE_B = 50 * MB, 3_500_000      # free for seven seconds of the video below; 4.2 MB are to be
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 
 
@@ -76,14 +76,14 @@ def rig(folders: Folders, tmp_path: Path) -> Iterator[Rig]:
 
 def keep(folders: Folders, runtime: Path, stop: Stop) -> None:
     """The keeper's life, as its role leads it."""
-    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=5),
+    settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=10),
                         camera=[Camera(name="gate", source="picamera:0")])
     role = Role(settings, None, folders, runtime, SystemClock(), Heartbeat("keeper", "keeper", runtime, SystemClock()),
                 stop, None)
     inbox, db = Inbox(runtime, "keeper"), connect(folders.root)
     keeper = Keeper(role, db, decisions.connect(folders), Outlet(runtime))
     while not stop.is_set():
-        message = inbox.receive(LOOK_EVERY_S)
+        message = inbox.receive(EVERY_S)
         keeper.round(asked_for_space=isinstance(message, Poke) and message.what == "space")
     inbox.close()
     keeper.db.close()

@@ -78,6 +78,7 @@ def say(house: House, change: Any) -> None:
     """A tap on the page, whose pokes only hurry: the page is not in this test."""
     with contextlib.closing(decisions.connect(house.folders)) as own:
         token = browsers.pair(own, house.db, "phone", house.rig.clock.now())
+    until((house.rig.runtime / SOCKET).exists, "the keeper's desk is open")
     question = msgspec.json.encode(ChangeSettings(token=token, change=change)) + b"\n"
     assert msgspec.json.decode(ask(house.rig.runtime / SOCKET, question), type=DecisionAnswer).why == "no_setup"
 
@@ -85,7 +86,7 @@ def say(house: House, change: Any) -> None:
 def is_quiet(house: House, heard: Callable[[], int]) -> bool:
     """Whether nothing more is heard while the link goes on living, and things go on happening."""
     heard_n, beats_n = heard(), len(house.rig.beats)
-    until(lambda: house.rig.facts() and len(house.rig.beats) > beats_n + 15, "the link lives")
+    until(lambda: house.rig.facts() and len(house.rig.beats) > beats_n + 6, "the link lives")
     return heard() == heard_n
 
 

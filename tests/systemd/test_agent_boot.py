@@ -45,7 +45,7 @@ delivery = "puback"
 """
 WRONG = CONFIG.replace("loop", "lop")
 # The units wait longer; here the mechanism is tried. Enough for a role that is late because the tests' machine is busy.
-IMPATIENT = "[Service]\nWatchdogSec=8\nTimeoutAbortSec=2\n"
+IMPATIENT = "[Service]\nWatchdogSec=12\nTimeoutAbortSec=2\n"
 SERVICE = ("[Service]\nExecStart={}\nRestart=on-failure\nRestartSec=100ms\nDynamicUser=yes\n"
            "[Install]\nWantedBy=multi-user.target\n")
 

@@ -74,7 +74,7 @@ def _file_system(place: Path) -> str | None:
     mount = volume.holding(volume.mounts(Path("/")), place.resolve())
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         words, _, tail = line.partition(" - ")
-        if mount is not None and words.split()[4] == str(mount.point):
+        if mount is not None and words.split()[4] == mount.point:
             return tail.split()[0]
     return None
 

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 class ReadyPace:
     """How often the ward is told; tests wait less."""
 
-    heard_s: float = 6.0            # from one time to the next at least: a page that sleeps beats each 5 s
+    heard_s: float = 6.0            # from one time to the next at least: everybody has beaten meanwhile
     every_s: float = 60.0           # at most
     longest_s: float = 1800.0
     beat_wait_s: float = 1.0

@@ -169,7 +169,7 @@ class Poke(msgspec.Struct, kw_only=True, omit_defaults=True, tag="poke"):
     """Something has changed in the store: look now instead of at the next tick."""
 
     what: str       # outbox | clips | requests | settings | space | erase | keys | database | updates | browsers
-                    # | membership | notify
+                    # | membership | notify | decided | stop
 
 
 class ReachFacts(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="reach"):

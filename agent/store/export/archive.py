@@ -1,11 +1,12 @@
-"""Files one after the other as a tar or zip archive, in pieces: nothing lies on a disk in between."""
-import tarfile
-import zipfile
+"""Files one after the other as a tar or zip archive, in pieces: nothing lies on a disk in between.
+
+The libraries are imported by an archive: page and keeper can make one, and seldom do.
+"""
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-BLOCK_B = tarfile.BLOCKSIZE
+BLOCK_B = 512           # of tar
 
 
 class Item(NamedTuple):
@@ -18,6 +19,8 @@ class Item(NamedTuple):
 
 def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
     """The tar archive of these items in the folder `folder`, made at `made_s` (Unix time)."""
+    import tarfile
+
     for item in items:
         head = tarfile.TarInfo(f"{folder}/{item.name}")
         head.size, head.mtime, head.mode = item.size_b, made_s, 0o644
@@ -30,6 +33,8 @@ def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
 def zipped(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
     """The same as a zip archive, which every household's computer opens; nothing is compressed, for films are already.
     """
+    import zipfile
+
     sink, made = _Sink(), datetime.fromtimestamp(made_s)
     with zipfile.ZipFile(sink, "w") as archive:
         for item in items:

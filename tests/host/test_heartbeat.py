@@ -1,0 +1,55 @@
+"""A heart beats as often as somebody looks at what it tells, and gives back what the start of its role has left."""
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from agent.core.contract.facts import Beat
+from agent.host import runtime
+from agent.host.datagram import Inbox
+from agent.process.heartbeat import CAMERAS_EVERY_S, EVERY_S, Heartbeat
+from tests.rigs.desk import HandClock
+
+SETTLING = """
+import sys
+from pathlib import Path
+from agent.process.heartbeat import SETTLED_S, Heartbeat
+from tests.rigs.desk import HandClock
+
+def own_mb():
+    return int(next(line for line in Path("/proc/self/smaps_rollup").read_text().splitlines()
+                    if line.startswith("Private_Dirty:")).split()[1]) / 1024
+
+clock = HandClock()
+heart = Heartbeat("keeper", "keeper", Path(sys.argv[1]), clock)
+blocks = [bytes([number % 251]) * 8_000 for number in range(5_000)]
+blocks[:-1] = []                # one is left at the end, and keeps all below it
+heart.beat()
+before = own_mb()
+clock.step(SETTLED_S)
+heart.beat()
+print(before - own_mb())
+"""
+
+
+@pytest.mark.parametrize(("role", "every_s"), [("capture", CAMERAS_EVERY_S), ("keeper", EVERY_S), ("web", EVERY_S)])
+def test_who_tells_of_cameras_beats_more_often(tmp_path, role, every_s):
+    clock = HandClock()
+    heart = Heartbeat(role, role, tmp_path, clock)
+    runtime.own(tmp_path, "link")
+    with closing(Inbox(tmp_path, "link")) as inbox:
+        for _ in range(2):
+            assert heart.due()
+            heart.beat()
+            assert heart.wait_s() == every_s
+            clock.step(every_s - 0.5)
+            heart.beat()
+            assert heart.wait_s() == 0.5 and not heart.due()
+            clock.step(0.5)
+        assert [each.unit for each in inbox.waiting() if isinstance(each, Beat)] == [role] * 2
+
+
+def test_what_the_start_has_left_free_goes_back_once_the_role_has_settled(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SETTLING, tmp_path], capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 30
