@@ -13,6 +13,8 @@ from agent.store.clip_recovery import recover_camera
 from agent.store.encryption.days import PublicDay
 from agent.store.folders import Folders
 
+LAGS_B = 4_000_000          # so much of a clip may wait for a flush because more of it is waiting
+
 
 @dataclass(slots=True)
 class OpenClip:
@@ -32,7 +34,6 @@ class ClipRules:
     always: bool                # recorded without events, too
     keeps_events_longer: bool   # clips that show an event
     pre_roll_ms: int
-    sync_every_s: float
 
 
 class ClipRows:
@@ -44,6 +45,7 @@ class ClipRows:
         self._encryption, self._events, self._rules = encryption, events, rules
         self._open: OpenClip | None = None
         self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
+        self._flush_due = False
         self._needs_recovery, self._left_open = True, False
         self.dropped_n = 0                                  # blocks of video that had no clip to go to
 
@@ -68,9 +70,8 @@ class ClipRows:
 
         self._rows.commit_with(insert)
         (seq, name, day), = made
-        file = ClipFile(self._folders.part(seq, name), self._clock, self._rules.sync_every_s,
-                        self._encryption.encrypter(day, name))
-        self._open = OpenClip(seq, name, file, kind, start)
+        file = ClipFile(self._folders.part(seq, name), self._encryption.encrypter(day, name))
+        self._open, self._flush_due = OpenClip(seq, name, file, kind, start), False
 
     def write(self, job: Block) -> None:
         """Append to the open clip; without one, the block is dropped and counted."""
@@ -78,11 +79,17 @@ class ClipRows:
             self.dropped_n += 1
         else:
             self._open.file.append(job.data, job.dur_us, job.frames)
+            self._flush_due |= job.flush
 
-    def sync_first(self) -> None:
-        """Flush a clip that has never been flushed: the pre-roll is worth more than a second."""
-        if self._open is not None and not self._open.file.syncs_n:
+    def flush(self, more_waits: bool) -> None:
+        """Flush the open clip if that is due.
+
+        Video that waits is flushed along with it, unless that becomes too much: a card that lags behind is not to be
+        asked for a flush for each moment that it has missed.
+        """
+        if self._open is not None and self._flush_due and (not more_waits or self._open.file.unflushed_b > LAGS_B):
             self._open.file.sync()
+            self._flush_due = False
 
     def end(self, job: ClipEnd) -> None:
         """Complete the open clip's file; its row follows with the next commit."""

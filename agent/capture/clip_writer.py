@@ -1,14 +1,14 @@
 """Writes one camera's clips: packets and sound in, batches of the recorder's jobs out.
 
 Sound comes later than the pictures beside which it belongs. A clip that ends hands its last pictures over at once, and
-waits for the rest of its sound as long as a fragment takes; what is to be done after it waits, too.
+waits for the rest of its sound for a moment; what is to be done after it waits, too.
 """
 from dataclasses import replace
 
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd, ClipLost, EventClose, Happening, Job
 from agent.config.settings import Camera
-from agent.core.media.fragments import LONGEST_US, Fragmenter
+from agent.core.media.fragments import LATE_SOUND_US, Fragmenter
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.ring import Ring
 from agent.host.clock import Clock, at
@@ -45,7 +45,7 @@ class ClipWriter:
 
     def _begin(self, info: StreamInfo, first: Packet) -> Fragmenter:
         wall_ms = at(self._clock.now(), first.dts_us // 1000).wall_ms
-        clip = Fragmenter(info, first, wall_ms, self._longest_s, self.audio)
+        clip = Fragmenter(info, first, wall_ms, self._longest_s, self._recorder.sync_every_s, self.audio)
         if self.audio is not None:
             for sound in self._ring.sound_since(first.pts_us):
                 clip.add_sound(sound)
@@ -74,7 +74,7 @@ class ClipWriter:
 
     def lose_patience(self, dts_us: int) -> None:
         """A clip that waits for sound is closed without it once packets have come this far, or nothing comes."""
-        if self._closing is not None and (dts_us - self._closing.until_us >= LONGEST_US or
+        if self._closing is not None and (dts_us - self._closing.until_us >= LATE_SOUND_US or
                                           self._clock.mono_s() - self._closing_mono_s >= SILENT_S):
             self.close()
 
@@ -115,7 +115,7 @@ class ClipWriter:
 
 
 def _block(data: bytes, clip: Fragmenter) -> Block:
-    return Block(data, clip.dur_us, clip.frames_n)
+    return Block(data, clip.dur_us, clip.frames_n, clip.flush_due)
 
 
 def _happenings(jobs: list[Job]) -> list[Job]:

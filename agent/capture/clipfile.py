@@ -1,4 +1,4 @@
-"""One clip being written: appended to, flushed on a schedule, and given its final name when it is whole.
+"""One clip being written: appended to, flushed, and given its final name when it is whole.
 
 docs/design/storage.md has the order of these steps and what a cut between any two of them costs.
 """
@@ -9,8 +9,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.core.media.fragments import LONGEST_US
-from agent.host.clock import Clock
 from agent.host.files import rename_durably, sync_folder
 
 if TYPE_CHECKING:
@@ -25,40 +23,41 @@ _libc = ctypes.CDLL(None)
 class ClipFile:
     """An open `.part` file. Every method may raise OSError; then the file is left for the recovery."""
 
-    def __init__(self, part: Path, clock: Clock, sync_every_s: float, encrypter: "Encrypter | None" = None) -> None:
+    def __init__(self, part: Path, encrypter: "Encrypter | None" = None) -> None:
         """Create the file; its folder is flushed only when new, for the file's first flush makes its name durable."""
-        self._part, self._clock, self._sync_every_s, self._encrypter = part, clock, sync_every_s, encrypter
+        self._part, self._encrypter = part, encrypter
         if not part.parent.exists():
             part.parent.mkdir(mode=0o770, parents=True, exist_ok=True)      # another camera may be quicker
             sync_folder(part.parent.parent)
         self._handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660)
         fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)        # the recovery sees that it is being written
-        self._synced_mono_s = self._appended_mono_s = clock.mono_s()
-        self._room_b = 0
+        self._room_b = self._flushed_b = 0
         self.size_b = 0
-        self.syncs_n = 0
         if encrypter is not None:
             self._write(encrypter.head)
 
+    @property
+    def unflushed_b(self) -> int:
+        """Bytes that were appended since the last flush."""
+        return self.size_b - self._flushed_b
+
     def append(self, data: bytes, end_us: int = 0, frames_n: int = 0) -> None:
-        """Add whole bytes of the clip, which with them lasts until `end_us` and has so many pictures.
+        """Add whole bytes of the clip, which with them lasts until `end_us` and has so many pictures."""
+        if self._encrypter is None:
+            self._write(data)
+        else:
+            self._write(*self._encrypter.body(data, end_us, frames_n))
 
-        Flush if, by the time that the next bytes have come, more than `sync_every_s` might not be flushed: fragments
-        before a keyframe are short, so the last gap tells little of the next.
-        """
-        self._write(data if self._encrypter is None else self._encrypter.body(data, end_us, frames_n))
-        now_mono_s = self._clock.mono_s()
-        gap_s, self._appended_mono_s = max(now_mono_s - self._appended_mono_s, LONGEST_US / 1e6), now_mono_s
-        if now_mono_s + gap_s - self._synced_mono_s > self._sync_every_s:
-            self.sync()
-
-    def _write(self, data: bytes) -> None:
-        if self.size_b + len(data) > self._room_b:
-            self._take_room(self.size_b + len(data))
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._handle, rest):]
-        self.size_b += len(data)
+    def _write(self, *parts: bytes) -> None:
+        """One behind the other: video is too much to be joined for it."""
+        whole_b = sum(map(len, parts))
+        if self.size_b + whole_b > self._room_b:
+            self._take_room(self.size_b + whole_b)
+        if (done_b := os.writev(self._handle, parts)) < whole_b:        # the card is full, or a signal came
+            rest = memoryview(b"".join(parts))[done_b:]
+            while rest:
+                rest = rest[os.write(self._handle, rest):]
+        self.size_b += whole_b
 
     def _take_room(self, needed_b: int) -> None:
         """Reserve card beyond what is needed now. Where that can't be done, writing does without.
@@ -72,16 +71,15 @@ class ClipFile:
 
     def sync(self) -> None:
         """Flush what was appended."""
-        self._synced_mono_s = self._clock.mono_s()      # what comes during the flush is not in it
         os.fdatasync(self._handle)
-        self.syncs_n += 1
+        self._flushed_b = self.size_b
 
     def finish(self, head: bytes, final: Path, end_us: int = 0, frames_n: int = 0) -> None:
         """Complete the clip with its final `head`, flush, and give it its final name for good."""
         if self._encrypter is None:
             os.pwrite(self._handle, head, 0)
         else:
-            self._write(self._encrypter.final_head(head, end_us, frames_n))
+            self._write(*self._encrypter.final_head(head, end_us, frames_n))
         os.ftruncate(self._handle, self.size_b)         # gives back the room that was not needed
         self.sync()
         rename_durably(self._part, final)

@@ -50,7 +50,7 @@ class EncryptionPolicy:
     def picture(self, day: PublicDay | None, data: bytes, name: str) -> bytes:
         """A small file of that name, as it is to lie on the card."""
         encrypter = self.encrypter(day, name)
-        return data if encrypter is None else encrypter.head + encrypter.body(data)
+        return data if encrypter is None else b"".join((encrypter.head, *encrypter.body(data)))
 
 
 def choose_policy(encrypt: Literal["auto", "on", "off"]) -> EncryptionPolicy:

@@ -37,7 +37,7 @@ class Recorder(threading.Thread):
     def __init__(self, camera: str, folders: Folders, clock: Clock, outlet: Outlet, sync_every_s: float, always: bool,
                  keeps_events_longer: bool, pre_roll_s: float, encryption: EncryptionPolicy | None = None,
                  labeller: Labeller | None = None) -> None:
-        """Without a `labeller` events have no word."""
+        """No more than `sync_every_s` of a clip is to be unflushed. Without a `labeller` events have no word."""
         super().__init__(name=f"recorder-{camera}", daemon=True)
         self._camera, self._volume, self._clock, self._outlet = camera, VolumeGuard(folders), clock, outlet
         self._queue = SimpleQueue[list[Job] | None]()       # it wakes for less than a condition does; None ends it
@@ -48,7 +48,8 @@ class Recorder(threading.Thread):
         self._events = EventRows(camera, folders, clock, self._rows, encryption, keeps_events_longer,
                                  labeller, self.offer)
         self._clips = ClipRows(camera, folders, clock, self._rows, encryption, self._events,
-                               ClipRules(always, keeps_events_longer, int(pre_roll_s * 1000), sync_every_s))
+                               ClipRules(always, keeps_events_longer, int(pre_roll_s * 1000)))
+        self.sync_every_s = sync_every_s
         self._retry_mono_s = 0.0
         self.fault: str | None = None       # card_full | card_read_only | card_io, while it lasts
         self.clip_lost = threading.Event()  # set when the open clip can't be written on, until the next is opened
@@ -115,7 +116,7 @@ class Recorder(threading.Thread):
                 self._obey(jobs[0])
                 jobs.popleft()
             self._rows.commit()
-            self._clips.sync_first()
+            self._clips.flush(more_waits=self._queued_b > 0)
         except Exception as error:
             if not isinstance(error, (OSError, sqlite3.Error, StoreError)):
                 _log.exception("a fault of ours, not of the card; %s is recorded on", self._camera)

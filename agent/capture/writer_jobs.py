@@ -25,6 +25,7 @@ class Block:
     data: bytes
     dur_us: int = 0
     frames: int = 0
+    flush: bool = False     # with all that came before
 
 
 @dataclass(frozen=True, slots=True)

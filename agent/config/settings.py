@@ -43,7 +43,7 @@ class Store(Struct, kw_only=True, forbid_unknown_fields=True):
     free_floor_pct: Annotated[float, Meta(ge=1, le=50)] = 10
     hold_max_pct: Annotated[float, Meta(ge=0, le=90)] = 30
     card_endurance_tb: Annotated[float, Meta(ge=0)] = 0
-    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1.85
+    sync_every_s: Annotated[float, Meta(ge=0.2, le=5)] = 1.8
     encrypt: Literal["auto", "on", "off"] = "auto"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 EPOCH_WALL_S = 1_767_225_600
 TIME_ERROR = 5                  # linux/timex.h: the clock is not synchronised
 RTC_AGREES_S = 10.0
+RTC_HOLDS_S = 60.0              # a battery clock's word, unless somebody sets the wall clock meanwhile
 SYNCHRONIZED = "run/systemd/timesync/synchronized"      # made by systemd-timesyncd at the first answer of this boot
 
 
@@ -30,7 +31,8 @@ def read(root: Path = Path("/"), wall_s: float | None = None) -> str:
         return "unset"
     if _synchronised(root):
         return "ntp"
-    return "rtc" if _set_by_rtc(root, wall_s) else "saved"
+    mono_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return "rtc" if _set_by_rtc(root, round(wall_s - mono_s), int(mono_s // RTC_HOLDS_S)) else "saved"
 
 
 def _synchronised(root: Path) -> bool:
@@ -60,8 +62,14 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 
 
-def _set_by_rtc(root: Path, wall_s: float) -> bool:
-    """Whether the kernel took the time from a battery clock; one with a flat battery restarts in 1970 and disagrees."""
+@functools.lru_cache(maxsize=1)
+def _set_by_rtc(root: Path, ahead_s: int, period: int) -> bool:
+    """Whether the kernel took the time from a battery clock; one with a flat battery restarts in 1970 and disagrees.
+
+    The time is asked for with each moment that is noted, so the answer is kept: for a period, and as long as the wall
+    clock is `ahead_s` of the boot-time clock.
+    """
+    wall_s = ahead_s + time.clock_gettime(time.CLOCK_BOOTTIME)
     for rtc in (root / "sys/class/rtc").glob("rtc*"):
         with contextlib.suppress(OSError, ValueError):
             if (rtc / "hctosys").read_text().strip() == "1":

@@ -213,7 +213,7 @@ def test_brightness_has_full_range_whatever_the_camera_sends(pixels: str):
 
 @pytest.mark.parametrize("repeated", [7, 8])        # SPS, PPS
 def test_a_keyframe_that_repeats_one_kind_of_parameter_set_changes_no_format(repeated: int):
-    fragmenter = Fragmenter(INFO, MOVIE[0], 0, 60)
+    fragmenter = Fragmenter(INFO, MOVIE[0], 0, 60, 1.8)
     fragments = [fragment for packet in MOVIE if (fragment := fragmenter.add(packet))]
     with av.open(io.BytesIO(fragmenter.head + b"".join(fragments))) as container:
         packets = Packets(container.streams.video[0])

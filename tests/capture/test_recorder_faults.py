@@ -83,7 +83,7 @@ def clip(start_us: int = START_US) -> tuple[list[Job], list[Job]]:
     """Four seconds of real video from `start_us` on: the jobs of its begin, and those of its end."""
     info, packets = movie()
     packets = [Packet(p.data, p.pts_us + start_us, p.dts_us + start_us, p.key) for p in packets]
-    fragmenter = Fragmenter(info, packets[0], 0, 60)
+    fragmenter = Fragmenter(info, packets[0], 0, 60, 1.8)
     begin = [ClipBegin(info, start_us, "motion"), Block(fragmenter.head)]
     begin += [Block(fragment) for packet in packets if (fragment := fragmenter.add(packet))]
     tail, head = fragmenter.close(packets[-1].dts_us + 100_000)
@@ -249,6 +249,6 @@ def test_two_cameras_may_make_the_same_folder_at_once(folders, hand_clock, monke
         mkdir(self, *args, **keys)
 
     monkeypatch.setattr(Path, "mkdir", be_late)
-    file = ClipFile(target / "gate-0b007001-000001.mp4.part", hand_clock, 1)
+    file = ClipFile(target / "gate-0b007001-000001.mp4.part")
     file.append(b"video")
     file.close()

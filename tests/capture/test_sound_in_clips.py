@@ -50,6 +50,7 @@ class Book:
         self.clip_lost = threading.Event()
         self.recording, self.fault = False, None
         self.events_n = self.errors_n = self.dropped_n = 0
+        self.sync_every_s = 1.8
 
     def offer(self, batch: Sequence[Job]) -> bool:
         if self.full and any(isinstance(job, Block) for job in batch):

@@ -35,7 +35,7 @@ class Found(NamedTuple):
 def record(stream: StreamInfo, packets: Sequence[Packet], until_us: int, audio: AudioInfo | None = None,
            sounds: Sequence[Sound] = (), finished: bool = True) -> Clip:
     """The clip of these packets, and of the sound that begins in its time."""
-    clip = Fragmenter(stream, packets[0], 0, 60, audio)
+    clip = Fragmenter(stream, packets[0], 0, 60, 1.8, audio)
     for sound in sounds:
         clip.add_sound(sound)
     data = clip.head + b"".join(filter(None, map(clip.add, packets)))

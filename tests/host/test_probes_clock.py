@@ -42,3 +42,11 @@ def test_how_far_off_a_clock_may_be_is_told_while_somebody_keeps_it():
     error_ms = clock_state.error_ms()
     assert (error_ms is not None) == (clock_state.read() == "ntp")
     assert error_ms is None or 0 <= error_ms <= 16_000, "the kernel gives the clock up beyond 16 s"
+
+
+def test_a_battery_clock_is_asked_again_once_the_wall_clock_is_set(tmp_path):
+    tree = trees.pi5(tmp_path).put("sys/class/rtc/rtc0/since_epoch", f"{NOW_S:.0f}\n")
+    assert clock_state.read(tree.root, wall_s=NOW_S) == "rtc"
+    tree.put("sys/class/rtc/rtc0/since_epoch", "no clock any more\n")
+    assert clock_state.read(tree.root, wall_s=NOW_S) == "rtc", "its word of a moment ago still holds"
+    assert clock_state.read(tree.root, wall_s=NOW_S + 5) == "saved"

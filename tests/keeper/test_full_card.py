@@ -90,7 +90,7 @@ def keep(folders: Folders, runtime: Path, stop: Stop) -> None:
 
 
 def test_a_clip_for_which_no_room_can_be_taken_leaves_what_there_is_to_the_database(folders: Folders):
-    file = ClipFile(folders.part(999_000, "gate"), SystemClock(), 1.0)
+    file = ClipFile(folders.part(999_000, "gate"))
     file.append(bytes(10_000))
     assert Space.of(folders).free_b > FREE_B - 200_000
     file.close()

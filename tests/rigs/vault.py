@@ -46,8 +46,8 @@ class Vault:
         with transaction(self.db):
             seq, name = clips.open_row(self.db, "gate", "motion", self.clock.now(), info.codec, info.width, info.height,
                                        day.id if day else None)
-        file = ClipFile(self.folders.part(seq, name), self.clock, 1, self.policy.encrypter(day, name))
-        fragmenter, ends = Fragmenter(info, packets[0], 1_795_000_000_000, 60), []
+        file = ClipFile(self.folders.part(seq, name), self.policy.encrypter(day, name))
+        fragmenter, ends = Fragmenter(info, packets[0], 1_795_000_000_000, 60, 1.8), []
         file.append(fragmenter.head)
         for packet in packets:
             if fragment := fragmenter.add(packet):

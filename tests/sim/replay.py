@@ -120,8 +120,9 @@ class Replay:
             card.write(file, call.number(-2), call.pieces()[:call.result])
             if "SYNC" in call.args[-1]:
                 card.flush(file)
-        elif call.name == "write":
-            card.write(file, handle.offset, call.data(1)[:call.result])
+        elif call.name in ("write", "writev"):
+            data = call.data(1) if call.name == "write" else call.pieces()
+            card.write(file, handle.offset, data[:call.result])
             handle.offset += call.result
         elif call.name == "ftruncate":
             card.resize(file, call.number(1))

@@ -22,7 +22,7 @@ from tests.rigs.h264 import movie
 def write_clip(folders: Folders, seq: int, name: str, *, finished: bool) -> Path:
     """The file as the recorder writes it: torn (head and fragments) or finished (complete head, final name)."""
     info, packets = movie()
-    fragmenter = Fragmenter(info, packets[0], 1_795_000_000_000, 60)
+    fragmenter = Fragmenter(info, packets[0], 1_795_000_000_000, 60, 1.8)
     data = fragmenter.head + b"".join(fragment for p in packets if (fragment := fragmenter.add(p)))
     path = folders.clip(seq, name) if finished else folders.part(seq, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ def test_a_clip_that_is_still_being_written_is_left_alone_with_its_event(db, fol
     part = write_clip(folders, seq, name, finished=False)
     data = part.read_bytes()
     part.unlink()
-    file = ClipFile(part, hand_clock, 1)
+    file = ClipFile(part)
     file.append(data)
     recover_camera(db, folders, "gate", hand_clock)
     assert [clip.seq for clip in clips.in_state(db, "open")] == [seq] and part.read_bytes() == data

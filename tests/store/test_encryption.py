@@ -53,8 +53,8 @@ def whole(path: Path) -> bytes:
 def written(path: Path, pieces: list[bytes], kind: int = AES_GCM, head: bytes = b"") -> bytes:
     """The pieces as an encrypted file; returns what it is in the clear."""
     encrypter = Encrypter(kind, 7, PUBLIC, path.name.partition(".")[0])
-    data = encrypter.head + b"".join(map(encrypter.body, pieces))
-    path.write_bytes(data + (encrypter.final_head(head, 0, 0) if head else b""))
+    data = encrypter.head + b"".join(part for piece in pieces for part in encrypter.body(piece))
+    path.write_bytes(data + (b"".join(encrypter.final_head(head, 0, 0)) if head else b""))
     clear = b"".join(pieces)
     return head + clear[len(head):]
 

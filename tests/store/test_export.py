@@ -82,13 +82,13 @@ def test_the_time_it_was_made_is_told_only_if_the_clock_was_known(db, folders, t
 def test_gaps_and_damage_are_told_apart(db, folders, tmp_path):
     stream, packets = encode("h264")
     put(db, folders, record(stream, packets[:15], packets[15].dts_us))
-    torn_name, torn = put(db, folders, record(stream, packets[30:45], packets[45].dts_us))
+    torn_name, torn = put(db, folders, record(stream, packets[30:60], packets[60].dts_us))
     put(db, folders, record(stream, packets[60:], packets[-1].dts_us + LAST_US))
-    torn.write_bytes(torn.read_bytes()[:torn.stat().st_size // 2])
+    torn.write_bytes(torn.read_bytes()[:torn.stat().st_size * 2 // 3])
     found = prepare(db, folders, "gate", wall(packets[0]), wall(packets[-1]) + 5000)
     told = [(gap.begin_ms, gap.end_ms, torn_name in gap.why) for gap in found.gaps]
     assert told[0] == (pytest.approx(wall(packets[15]), abs=2), pytest.approx(wall(packets[30]), abs=2), False)
-    assert wall(packets[30]) < told[1][0] < wall(packets[45]) and told[1][2]
+    assert wall(packets[30]) < told[1][0] < wall(packets[60]) and told[1][2]
     assert told[-1] == (pytest.approx(wall(packets[-1]) + 67, abs=3), wall(packets[-1]) + 5000, False)
     (written,) = write(found, tmp_path / "film.mp4")
     assert len(payloads(written.path)) == written.film.frames_n > 30

@@ -108,10 +108,10 @@ def test_where_nothing_was_recorded_it_is_said(house, kept):
 def test_gaps_are_told_with_their_reason_and_where_time_goes_on(house):
     kept = Kept(house, *encode("h264"))
     kept.store_part(0, 15)
-    kept.store_part(30, 45)
+    kept.store_part(30, 60)
     kept.store_part(60, 75)
     name, torn = kept.files[1]
-    torn.write_bytes(torn.read_bytes()[:torn.stat().st_size // 2])
+    torn.write_bytes(torn.read_bytes()[:torn.stat().st_size * 2 // 3])
     told = json.loads(house.get(span(kept, 0, 74, kind="json")).body)
     assert [gap["why"] for gap in told["gaps"]] == ["not_recorded", "damaged"]
     ((first, second, third),) = [film["stretches"] for film in told["films"]]

@@ -114,10 +114,9 @@ def read_file_head(read_at: ReadAt) -> FileHead:
     return FileHead(cipher, day, ephemeral, wrapped)
 
 
-def pack_record(head: RecordHead, encrypted: bytes) -> bytes:
-    """A record as it is appended; `encrypted` is its content with the cipher's tag."""
-    data = head.pack() + encrypted
-    return data + CHECK.pack(zlib.crc32(data))
+def check_of(head: bytes, encrypted: bytes) -> bytes:
+    """What ends a record: the checksum of its packed head and its content with the cipher's tag."""
+    return CHECK.pack(zlib.crc32(encrypted, zlib.crc32(head)))
 
 
 def records(read_at: ReadAt, check_from: int = 0) -> Iterator[EncryptedRecord]:

@@ -1,9 +1,11 @@
-"""Encrypts what is appended to a file, record by record."""
+"""Encrypts what is appended to a file, record by record. A record comes in parts, for joining them would copy it."""
 import hashlib
 import secrets
 
-from agent.core.evidence.encrypted import BODY, FINAL_HEAD, RecordHead, pack_record
+from agent.core.evidence.encrypted import BODY, FINAL_HEAD, RecordHead, check_of
 from agent.store.encryption.ciphers import NONCE_B, cipher, new_file
+
+Record = tuple[bytes, bytes, bytes]     # head, content, checksum: one behind the other
 
 
 class Encrypter:
@@ -20,18 +22,19 @@ class Encrypter:
         self._cipher = cipher(kind, key)
         self._index = self._clear_b = 0
 
-    def body(self, data: bytes, end_us: int = 0, frames_n: int = 0) -> bytes:
+    def body(self, data: bytes, end_us: int = 0, frames_n: int = 0) -> Record:
         """The file's next bytes as a record; with them the clip lasts until `end_us` and has so many pictures."""
         record = self._record(BODY, self._clear_b, data, end_us, frames_n)
         self._clear_b += len(data)
         return record
 
-    def final_head(self, data: bytes, end_us: int, frames_n: int) -> bytes:
+    def final_head(self, data: bytes, end_us: int, frames_n: int) -> Record:
         """A record that stands in for the file's first bytes."""
         return self._record(FINAL_HEAD, 0, data, end_us, frames_n)
 
-    def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> bytes:
+    def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> Record:
         nonce = secrets.token_bytes(NONCE_B)
-        head = RecordHead(kind, self._index, offset, len(data), end_us, frames_n, nonce)
+        head = RecordHead(kind, self._index, offset, len(data), end_us, frames_n, nonce).pack()
         self._index += 1
-        return pack_record(head, self._cipher.encrypt(nonce, data, self._binding + head.pack()))
+        encrypted = self._cipher.encrypt(nonce, data, self._binding + head)
+        return head, encrypted, check_of(head, encrypted)
