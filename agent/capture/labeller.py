@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
@@ -44,7 +45,11 @@ class LabelTask:
     @property
     def size_b(self) -> int:
         """The video that it holds."""
-        return sum(len(packet.data) for look in self.looks for packet in look.packets)
+        return sum(map(_video_b, self.looks))
+
+
+def _video_b(look: BestLook) -> int:
+    return sum(len(packet.data) for packet in look.packets)
 
 
 class Labeller:
@@ -60,10 +65,14 @@ class Labeller:
     def add(self, task: LabelTask) -> bool:
         """Have an event named, if that can be: then it is told some time, but perhaps that nobody can tell.
 
-        The oldest of too many that wait is given up.
+        The last of its looks are left out if all together are too much video. The oldest of too many events that wait
+        is given up.
         """
-        if not task.looks or self.lack:
+        sizes_b = accumulate(map(_video_b, task.looks))
+        looks = [look for look, size_b in zip(task.looks, sizes_b, strict=True) if size_b <= TASKS_MAX_B]
+        if not looks or self.lack:
             return False
+        task = replace(task, looks=looks)
         with self._lock:
             self._tasks.append(task)
             given_up = []

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
 from agent.core.contract.label_question import LabelAnswer, encode, question_of
 from agent.core.household.labels import EventWord
-from agent.core.label_pace import TASKS_MAX, TRIES_MAX
+from agent.core.label_pace import TASKS_MAX, TASKS_MAX_B, TRIES_MAX
 from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import events, outbox
@@ -123,6 +124,18 @@ def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_p
     assert told.wait(TASKS_MAX + 3)[2:] == [EventWord("vehicle", 0.7)] * (TASKS_MAX + 1)
     asked = question_of(door.questions[0]).looks
     assert [(each.box, each.packets) for each in asked] == [(BOX, list(seen.packets))]
+
+
+def test_of_looks_that_are_too_much_video_the_best_are_asked_about(here: Path, tmp_path: Path):
+    door, told = Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("person", 0.5)))), Told()
+    door.open.set()
+    info, packets = movie()
+    large = replace(packets[0], data=bytes(TASKS_MAX_B // 2))
+    looks = [BestLook([(0.1 * n, 0.3, 0.2, 0.4)], info, [large]) for n in range(5)]
+    labeller = Labeller(tmp_path, machine(tmp_path / "calm"))
+    assert labeller.add(told.task(*looks)) and told.wait(1) == [EventWord("person", 0.5)]
+    assert [each.box for each in question_of(door.questions[0]).looks] == [look.boxes[0] for look in looks[:2]]
+    assert not labeller.add(told.task(BestLook([BOX], info, [large] * 3)))
 
 
 @pytest.mark.parametrize("answer", [b"", b"\xc1", encode(LabelAnswer())])

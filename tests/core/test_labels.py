@@ -1,4 +1,6 @@
 """An event's word: which looks are shown, what of the picture, what the answers come to, and when there is time."""
+from statistics import fmean
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from agent.core.household.labels import WORDS
 from agent.core.label_pace import FREE_MIN_B, HOT_C, LOAD_MAX, hindrance
 from agent.core.media.model import Box
 from agent.core.vision.best_looks import APART_S, LOOKS_MAX, BestLooks, RatedLook
-from agent.core.vision.label import CLASSES_N, LEAST_PX, SURE, WORD_OF, anchors, cut_out, scores_of, word_for
+from agent.core.vision.label import AGREE_N, CLASSES_N, LEAST_PX, SURE, WORD_OF, anchors, cut_out, scores_of, word_for
 
 GB = 1_000_000_000
 shares = st.floats(0, 1)
@@ -58,14 +60,21 @@ def test_a_cut_out_lies_in_the_picture_around_the_box(box: Box, wide: int, high:
 def test_a_word_is_sure_or_it_is_nothing(each_said: list[dict]):
     label = word_for(each_said)
     assert label.word in WORDS and 0 <= label.score <= 1
-    best = {word: max(each[word] for each in each_said) for word in SURE}
+    best = {word: fmean(sorted(each[word] for each in each_said)[-AGREE_N:]) for word in SURE}
     if label.word == "nothing":
         assert all(best[word] < least for word, least in SURE.items())
     else:
         assert best[label.word] >= SURE[label.word]
 
 
-@given(st.lists(scores, min_size=1, max_size=2), scores)
+def test_what_looks_like_somebody_once_is_nobody():
+    never = dict.fromkeys(SURE, 0.0)
+    once, often = never | {"person": 0.5}, never | {"person": SURE["person"]}
+    assert word_for([never, once, never]).word == "nothing" and word_for([often] * 3).word == "person"
+    assert word_for([*[often] * AGREE_N, never]).word == "person"       # and once they are half out of the picture
+
+
+@given(st.lists(scores, min_size=AGREE_N, max_size=LOOKS_MAX), scores)
 def test_a_further_look_takes_no_person_away(each_said: list[dict], other: dict):
     other = other | {"vehicle": 0.0, "animal": 0.0}
     assert word_for(each_said).word != "person" or word_for([*each_said, other]).word == "person"

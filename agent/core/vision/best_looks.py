@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-LOOKS_MAX = 3           # the best one, and two more for a second opinion
+LOOKS_MAX = 5           # the best one, and more for further opinions
 APART_S = 0.5           # looks that are closer together show the same
 
 What = TypeVar("What")

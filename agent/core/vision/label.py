@@ -5,6 +5,8 @@ looks at 1917 anchors, boxes of several sizes and shapes, and says of each what 
 """
 from collections.abc import Mapping, Sequence
 from functools import cache
+from heapq import nlargest
+from statistics import fmean
 from typing import NamedTuple
 
 import cv2
@@ -25,10 +27,11 @@ WORD_OF: Mapping[int, LabelWord] = {
     1: "vehicle", 4: "person", 6: "animal", 8: "animal", 14: "vehicle", 18: "vehicle", 20: "animal", 23: "vehicle"}
 CLASSES_N = 24
 # A word counts from here on.
-SURE: Mapping[LabelWord, float] = {"person": 0.44, "vehicle": 0.4, "animal": 0.5, "other": 0.6}
+SURE: Mapping[LabelWord, float] = {"person": 0.3, "vehicle": 0.22, "animal": 0.35, "other": 0.45}
+AGREE_N = 4                 # looks that must agree on it, by their mean; all, where there are fewer
 FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}        # of two words that both count: people pass parked cars
 ALIVE: tuple[LabelWord, ...] = ("person", "vehicle", "animal")
-SAME = 0.15                 # what lies over the box like that (intersection by union) is what moved: not the car behind
+SAME = 0.25                 # what lies over the box like that (intersection by union) is what moved: not the car behind
 
 Scores = Mapping[LabelWord, float]      # 0..1
 
@@ -113,10 +116,11 @@ def _area(boxes: np.ndarray) -> np.ndarray:
 def word_for(looks: Sequence[Scores]) -> EventWord:
     """The word for an event, by its looks, of which there is at least one.
 
-    Each look may be the one good one: a person behind a car, a car half out of the picture. So the best look at a word
-    counts. Things lie about wherever people are, and cars stand there: people come first.
+    What moves by itself looks like it again and again, if only a little by night; leaves and light look like somebody
+    once. So the looks that are best at a word count by their mean. Things lie about wherever people are, and cars stand
+    there: people come first.
     """
-    best = {word: max(scores[word] for scores in looks) for word in SURE}
+    best = {word: fmean(nlargest(AGREE_N, (scores[word] for scores in looks))) for word in SURE}
     sure: list[LabelWord] = [word for word in ALIVE if best[word] >= SURE[word]]
     if not sure and best["other"] >= SURE["other"]:
         sure = ["other"]

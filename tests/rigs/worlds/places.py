@@ -229,6 +229,55 @@ def market(width: int) -> Place:
     return Place(cv2.GaussianBlur(picture, (0, 0), 0.7), far=(0.6, 0.13), near=(1.0, 0.32))
 
 
+def parlour(width: int) -> Place:
+    """A front room: two chairs by a table, an altar, a window, tiles."""
+    picture, _, fill = _drawn(19, width)
+    fill(rectangle(0, 0, 1, 0.6), 170, 4, 25)
+    fill(rectangle(0, 0.6, 1, 1), 120, 6, 3)
+    for row in np.linspace(0.64, 0.96, 6):
+        fill(rectangle(0, row, 1, row + 0.008), 90, 1)
+    fill(rectangle(0.4, 0.1, 0.55, 0.42), 60, 12, 3)
+    fill(rectangle(0.72, 0.08, 0.92, 0.4), 225, 3)
+    for left in (0.17, 0.55):
+        fill(rectangle(left, 0.44, left + 0.13, 0.74), 80, 5)
+        fill(rectangle(left, 0.74, left + 0.15, 0.82), 65, 5)
+    fill(rectangle(0.36, 0.66, 0.5, 0.7), 100, 3)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.7), far=(0.6, 0.42), near=(1.0, 0.85))
+
+
+def veranda(width: int) -> Place:
+    """A veranda with a bench and pots, the garden behind it."""
+    picture, _, fill = _drawn(20, width)
+    fill(rectangle(0, 0, 1, 0.3), 190, 3, 30)
+    garden = rectangle(0, 0.22, 1, 0.58)
+    fill(garden, 85, 26, 2.5)
+    fill(rectangle(0, 0.58, 1, 1), 140, 7, 2)
+    for left in (0.08, 0.5, 0.9):
+        fill(rectangle(left, 0.0, left + 0.04, 0.7), 205, 4)
+    fill(rectangle(0.56, 0.66, 0.86, 0.72), 55, 4)
+    for left in (0.58, 0.82):
+        fill(rectangle(left, 0.72, left + 0.02, 0.84), 45, 2)
+    pots = rectangle(0.2, 0.5, 0.28, 0.74)
+    fill(pots, 65, 24, 2)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.7), far=(0.62, 0.36), near=(1.0, 0.72),
+                 leaves=np.maximum(area(picture.shape, garden), area(picture.shape, pots)))
+
+
+def orchard(width: int) -> Place:
+    """Trees in rows, a shed, a path."""
+    picture, rng, fill = _drawn(21, width)
+    fill(rectangle(0, 0, 1, 0.35), 175, 4, 30)
+    fill(rectangle(0, 0.35, 1, 1), 110, 12, 2)
+    fill(((0.4, 0.4), (0.5, 0.4), (0.75, 1.0), (0.25, 1.0)), 150, 7, 2)
+    fill(rectangle(0.68, 0.2, 0.88, 0.5), 95, 5)
+    crowns = [rectangle(left, top, left + 0.16, top + 0.34)
+              for left, top in zip((0.02, 0.2, 0.5, 0.86), rng.uniform(0.1, 0.22, 4), strict=True)]
+    for crown in crowns:
+        fill(crown, float(rng.uniform(50, 90)), 26, 2.5)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.6), far=(0.45, 0.15), near=(1.0, 0.5),
+                 leaves=_green(picture, *crowns))
+
+
 def darker(place: Place, gain: float, lift: float = 0.0, fall: float = 0.0) -> Place:
     """The place at night; `fall` is how much an infrared lamp's light falls off towards the corners (0..1)."""
     tall, wide = place.picture.shape
