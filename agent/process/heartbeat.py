@@ -19,8 +19,8 @@ from agent.process.log_level import LogLevel
 
 EVERY_S = 5.0
 CAMERAS_EVERY_S = 2.0       # of a unit that tells of cameras: people see by it whether they record
-SETTLED_S = 20.0            # after its start a role has imported and opened all that it works with
-GIVE_BACK_EVERY_S = 600.0
+SETTLED_S = 20.0            # after its start a role has imported and opened what it works with; some comes later, so
+GIVE_BACK_EVERY_S = 640.0   # free memory is given back then, and after twice as long each time, up to this
 LISTENERS = ("link", "web", "run", "update", "enrol")     # whoever is there
 PAGE_B = resource.getpagesize()
 STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file takes three times the calls
@@ -53,7 +53,8 @@ class Heartbeat:
         self._outlet, self._log_level = Outlet(runtime), LogLevel(runtime)
         self._every_s = CAMERAS_EVERY_S if role == "capture" else EVERY_S
         self._born_mono_s, self._born = clock.mono_s(), clock.now()
-        self._due_mono_s, self._give_back_mono_s = self._born_mono_s, self._born_mono_s + SETTLED_S
+        self._due_mono_s, self._give_back_s = self._born_mono_s, SETTLED_S
+        self._give_back_mono_s = self._born_mono_s + SETTLED_S
         self._starts_n = count_start(runtime, role, unit)
         self._ready = False
 
@@ -79,7 +80,8 @@ class Heartbeat:
         self._ready = True
         self._log_level.apply()
         if now_mono_s >= self._give_back_mono_s:
-            self._give_back_mono_s = now_mono_s + GIVE_BACK_EVERY_S
+            self._give_back_s = min(2 * self._give_back_s, GIVE_BACK_EVERY_S)
+            self._give_back_mono_s = now_mono_s + self._give_back_s
             give_back_memory()
         if self._stop and restart.is_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
             _log.warning("asked to start anew: ending")
