@@ -43,6 +43,22 @@ def test_something_that_comes_nearer_and_turns_is_on_its_way_too():
     assert any(followed(path, 10))
 
 
+@RATES
+def test_what_is_tall_and_narrow_is_on_its_way(fps):
+    """It hardly overlaps itself, though it goes only a quarter of its height from one picture to the next."""
+    ride = [[Blob(int(x) - 3, 40, 6, 12, 34, x, 46.0, 15, 30, 34 / 14400, 0.2)]
+            for x in (5 + 34 * i / fps for i in range(round(2 * fps)))]
+    found = followed(ride, fps)
+    assert next(i for i, ways in enumerate(found) if ways) / fps <= 1.5
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 15.0])
+def test_what_flies_in_bows_is_on_no_way_however_many_pictures_show_it(fps):
+    """From one picture to the next its way is straight; not over half a second."""
+    flight = [[blob(80 + 25 * cos(2.6 * i / fps), 45 + 18 * sin(5.2 * i / fps), 20)] for i in range(round(30 * fps))]
+    assert not any(followed(flight, fps))
+
+
 def test_rain_is_on_no_way():
     rng = np.random.default_rng(3)
     rain = [[blob(*rng.uniform((3, 3), (157, 87)), rng.integers(6, 30)) for _ in range(rng.poisson(12))]

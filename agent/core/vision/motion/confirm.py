@@ -10,6 +10,8 @@ _SLOW_S = 0.15            # pictures this far apart in time show more of the way
 _BIG_OVERLAP = 0.9        # a big solid blob needs this much of the overlap the others need
 _BIG_FAST = 2.0           # and may be so many times faster
 _FAST = 1.5               # what is so many times faster than people has to hold a line
+_HIDDEN_PX = 1.0          # what the background's tolerance hides of its length
+_OWN_UNREST = 0.5         # what waits makes its own place restless, by this share of what a place can gain meanwhile
 _ROUNDING_S = 0.01        # times are sums of fractions
 _IN_SIGHT_SHARE = 0.75    # what stays in place has been in sight for this share of its life
 
@@ -47,7 +49,7 @@ def _surprise_max_px(t: Track, s: MotionSettings) -> float:
 
 
 def _is_fast(t: Track, age_s: float, times: float, s: MotionSettings) -> bool:
-    return t.path_px > times * s.speed_sizes_per_s * age_s * t.size_px
+    return t.path_px > times * s.speed_sizes_per_s * age_s * (t.size_px + _HIDDEN_PX)
 
 
 def _is_big(t: Track, s: MotionSettings) -> bool:
@@ -57,7 +59,8 @@ def _is_big(t: Track, s: MotionSettings) -> bool:
 def _travels(t: Track, restless: float, age_s: float, s: MotionSettings) -> bool:
     """Far enough for its size, straight enough, and where it was expected; what is fast has to show that on a line."""
     surprise_max_px = _surprise_max_px(t, s) * (s.fast_surprise if _is_fast(t, age_s, 1.0, s) else 1.0)
-    way_min_px = (s.travel_px + s.travel_sizes * t.size_px) * (1 + restless)
+    others = max(0.0, restless - _OWN_UNREST * s.busy_grow_per_s * age_s)
+    way_min_px = (s.travel_px + s.travel_sizes * t.size_px) * (1 + others)
     return (not _is_fast(t, age_s, _FAST, s) and t.net_px > way_min_px and t.net_px > s.straight * t.path_px
             and t.surprise_px < surprise_max_px)
 

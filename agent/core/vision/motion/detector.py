@@ -14,7 +14,7 @@ from agent.core.vision.motion.scene import Scene
 from agent.core.vision.motion.settings import MotionSettings
 
 _TIME_DIGITS = 4            # tenths of a millisecond: where the clock began may not decide by its rounding
-DETECTOR_VERSION: str = "3"      # another one whenever other things are detected; goes into the records of events
+DETECTOR_VERSION: str = "4"      # another one whenever other things are detected; goes into the records of events
 
 
 class Detector:

@@ -14,8 +14,9 @@ import numpy as np
 from agent.core.vision.motion.blobs import Blob
 
 _SIZES_PER_S = 11.0         # own sizes a second that nothing in a street exceeds
-_STEP_SIZES = 0.25          # with shorter steps things overlap themselves, and other rules judge them
-_STEP_PX = 1.0
+_HIDDEN_PX = 2.0            # what shows of a thing is shorter: the background's tolerance hides its edges
+_STEP_SIZES = 0.15          # with shorter steps things overlap themselves, and other rules judge them
+_STEP_PX = 0.5
 _CENTRE_PX = 0.6            # a patch's middle wanders by this much, plus
 _CENTRE_SIZES = 0.08        # so many of its sizes,
 _UNSURE = 1.5               # and more while few steps have told the way,
@@ -23,8 +24,10 @@ _PACE = 0.15                # and along the way by this share of a step: perspec
 _AREA = 0.4                 # and the logarithm of its area by this
 _AREA_WORTH = 0.6           # patches of chance are rarer the larger they are, by this power of their area
 _GATE = 3.0                 # deviations from what is expected, at most
-_DARTS = 0.35               # an insect goes aside by this share of a step
-_TURN = 0.5                 # weight of the latest step in speed and direction
+_MEMORY_S = 0.5             # speed and direction are those of the sights of so long,
+_SIGHTS_MIN = 3             # at the least of so many
+_DARTS = 0.35               # an insect goes aside by this share of its way since the middle of them,
+_APART_S = 0.15             # and what it does sooner than this is half told by the sight before
 _SEEN = log(0.85)           # an object shows in most pictures
 _UNSEEN = log(0.15)
 _UNSEEN_S = 0.25            # and is lost when it has not shown for so long
@@ -36,8 +39,9 @@ _LOST = -2.0                # lines with a lower score are given up,
 _LINES_MAX = 96             # as are all but the best
 _SURE = 12.0                # score from which it was no chance,
 _STRAIGHT_MIN = 3.4         # and that it was no insect,
-_STRAIGHT_MORE = 40.0       # and what is asked more where insects are about all the time
+_STRAIGHT_MORE = 20.0       # and what is asked more where insects are about all the time
 _INSECT_PX = 50.0           # and less of what is larger than a crisp insect
+_SMALL = 0.25               # and more, by this power of its area, of what is smaller
 _CROOKED = 2.0              # a thing that is no straighter after so many steps is one
 _CROOKED_STEPS = 5
 _DARTING_S = 30.0           # time constant of how much they are about
@@ -92,7 +96,8 @@ class Lines:
         if not len(lines):
             return {}
         step = np.hypot(lines[:, _VX], lines[:, _VY]) * dt_s
-        larger = np.maximum(1.0, lines[:, _AREA_PX] / _INSECT_PX)
+        larger = lines[:, _AREA_PX] / _INSECT_PX
+        larger = np.maximum(larger, larger ** _SMALL)
         good = (lines[:, _STRAIGHT] * larger > straight_min) & (step > _STEP_SIZES * lines[:, _SIZE])
         return {int(j): Way(float(line[_VX]), float(line[_VY]), bool(line[_STRAIGHT] > straight_min))
                 for j, line in zip(numbers[good], lines[good], strict=True)}
@@ -112,7 +117,7 @@ class Lines:
         dx, dy = (seen[:, axis] - was[:, axis, None] for axis in (_X, _Y))
         step = np.hypot(dx, dy)
         size = np.maximum(seen[:, _SIZE], was[:, _SIZE, None])
-        reach = _SIZES_PER_S * since_s * size
+        reach = _SIZES_PER_S * since_s * (size + _HIDDEN_PX)
         i, j = ((step > _STEP_SIZES * size + _STEP_PX) & (step < reach)).nonzero()
         lines = seen[j]
         lines[:, _VX], lines[:, _VY] = dx[i, j] / since_s, dy[i, j] / since_s
@@ -132,22 +137,25 @@ class Lines:
         off_x, off_y = seen[:, _X] - x - vx * since_s, seen[:, _Y] - y - vy * since_s
         size = np.maximum(size, seen[:, _SIZE])
         wander = (_CENTRE_PX + _CENTRE_SIZES * size) * (1 + _UNSURE / steps)
+        sights = np.minimum(steps + 1, np.maximum(_SIGHTS_MIN, _MEMORY_S / since_s))
         along, across = (off_x * vx + off_y * vy) / speed, (off_x * vy - off_y * vx) / speed
         pace = wander + _PACE * speed * since_s
         like = (_likeness(across, wander) + _likeness(along, pace)
                 + _likeness(np.log(seen[:, _AREA_PX] / area), _AREA))
-        straight = _likeness(across, wander) - _likeness(across, wander + _DARTS * speed * since_s)
+        aside = _DARTS * speed * since_s * (sights + 1) / 2
+        straight = _likeness(across, wander) - _likeness(across, np.hypot(wander, aside))
+        straight *= np.minimum(1.0, since_s / _APART_S)
         near = ((np.abs(across) < _GATE * wander) & (np.abs(along) < _GATE * pace)
-                & (np.hypot(seen[:, _X] - x, seen[:, _Y] - y) < _SIZES_PER_S * since_s * size))
+                & (np.hypot(seen[:, _X] - x, seen[:, _Y] - y) < _SIZES_PER_S * since_s * (size + _HIDDEN_PX)))
         total = np.where(near, score + _SEEN + like - chance, -np.inf)
         best = total.argmax(axis=0)
         j = np.isfinite(total[best, np.arange(len(seen))]).nonzero()[0]
         i = best[j]
         longer = seen[j]
-        turn = np.maximum(_TURN, 1 / (known[i, _STEPS] + 1))
-        for axis, speed_axis in ((_X, _VX), (_Y, _VY)):
-            step = (seen[j, axis] - known[i, axis]) / since_s[i, 0]
-            longer[:, speed_axis] = known[i, speed_axis] + turn * (step - known[i, speed_axis])
+        n = sights[i, 0] + 1
+        for axis, speed_axis, off in ((_X, _VX, off_x[i, j]), (_Y, _VY, off_y[i, j])):     # least squares of n sights
+            longer[:, axis] -= (n - 1) * (n - 2) / (n * (n + 1)) * off
+            longer[:, speed_axis] = known[i, speed_axis] + 6 / (n * (n + 1)) * off / since_s[i, 0]
         longer[:, _BORN], longer[:, _STEPS] = known[i, _BORN], known[i, _STEPS] + 1
         longer[:, _SCORE] = np.minimum(total[i, j], _SUREST)
         longer[:, _STRAIGHT] = known[i, _STRAIGHT] + straight[i, j]
