@@ -64,8 +64,7 @@ class Seen:
         """Keep this look if it is among the best."""
         least = self.looks.least(luma.mono_s)
         if (this_worth := worth(luma, box, least)) > least:
-            part = cut_out(picture, box)
-            self.looks.add(RatedLook(this_worth, luma.mono_s, part._replace(picture=part.picture.copy())))
+            self.looks.add(RatedLook(this_worth, luma.mono_s, cut_out(picture, box)))
             self.boxes[luma.mono_s] = box
 
 

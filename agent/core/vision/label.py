@@ -44,14 +44,17 @@ class CutOut(NamedTuple):
 
 
 def cut_out(picture: np.ndarray, box: Box) -> CutOut:
-    """The part of a picture (height, width, BGR) around the box, square where the picture is large enough."""
+    """The part of a picture (height, width, BGR) around the box, square where the picture is large enough.
+
+    It is a copy, so that the picture itself may go.
+    """
     high, wide = picture.shape[:2]
     side = max(GROWN * max(box.w * wide, box.h * high), LEAST_PX)
     left, width = _span(box.x + box.w / 2, side, wide)
     top, height = _span(box.y + box.h / 2, side, high)
     edges = ((box.x * wide - left) / width, (box.y * high - top) / height,
              ((box.x + box.w) * wide - left) / width, ((box.y + box.h) * high - top) / height)
-    return CutOut(picture[top:top + height, left:left + width], edges)
+    return CutOut(picture[top:top + height, left:left + width].copy(), edges)
 
 
 def _span(middle: float, side: float, most: int) -> tuple[int, int]:
