@@ -142,9 +142,6 @@ class Lines:
         pace = wander + _PACE * speed * since_s
         like = (_likeness(across, wander) + _likeness(along, pace)
                 + _likeness(np.log(seen[:, _AREA_PX] / area), _AREA))
-        aside = _DARTS * speed * since_s * (sights + 1) / 2
-        straight = _likeness(across, wander) - _likeness(across, np.hypot(wander, aside))
-        straight *= np.minimum(1.0, since_s / _APART_S)
         near = ((np.abs(across) < _GATE * wander) & (np.abs(along) < _GATE * pace)
                 & (np.hypot(seen[:, _X] - x, seen[:, _Y] - y) < _SIZES_PER_S * since_s * (size + _HIDDEN_PX)))
         total = np.where(near, score + _SEEN + like - chance, -np.inf)
@@ -158,7 +155,9 @@ class Lines:
             longer[:, speed_axis] = known[i, speed_axis] + 6 / (n * (n + 1)) * off / since_s[i, 0]
         longer[:, _BORN], longer[:, _STEPS] = known[i, _BORN], known[i, _STEPS] + 1
         longer[:, _SCORE] = np.minimum(total[i, j], _SUREST)
-        longer[:, _STRAIGHT] = known[i, _STRAIGHT] + straight[i, j]
+        off, wandering, aside = across[i, j], wander[i, j], (_DARTS * speed * since_s * (sights + 1) / 2)[i, 0]
+        straight = _likeness(off, wandering) - _likeness(off, np.hypot(wandering, aside))
+        longer[:, _STRAIGHT] = known[i, _STRAIGHT] + straight * np.minimum(1.0, since_s[i, 0] / _APART_S)
         ended = np.ones(len(known), bool)
         ended[i] = False
         left = known[ended]
