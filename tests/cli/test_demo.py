@@ -103,7 +103,7 @@ def test_without_a_broker_what_happens_is_read_in_the_store(tmp_path: Path, hand
     said.append(line(reader.next(0), Path).plain)
     assert [each[10:] for each in said] == [
         "motion  demo: event 1 begins", "motion  demo: event 1 ends after 4.0 s, 2 things moved",
-        f"clip    demo: 12.3 s, 3.4 MB  {name}", "label   demo: event 1 was a person, 87 % sure"]
+        f"clip    demo: 12.3 s, 3.4 MB  {name}", "label   demo: event 1 was a person, score 0.87"]
     assert reader.next(0.01) is None
     reader.close()
     db.close()

@@ -62,7 +62,7 @@ def _label(told: ReceivedMessage, _file_of: FileOf) -> str:
     data = told.data
     known = data["label"] != "nothing"
     return f"{told.camera}: event {data['event']} was " + (
-        f"{WORDS[data['label']]}, {round(100 * data['score'])} % sure" if known else "nothing that it knows")
+        f"{WORDS[data['label']]}, score {data['score']:.2f}" if known else "nothing that it knows")
 
 
 def _clip(told: ReceivedMessage, file_of: FileOf) -> str:
