@@ -180,7 +180,8 @@ class Link:
         wait_s = min(TICK_S, *(part.wait_s() for part in parts))
         if ward:
             wait_s = min(wait_s, ward.wait_s())
-            readers, writers = [*readers, *ward.readers()], ward.writers()
+            more, writers = ward.ends()
+            readers += more
         until_mono_s = clock.mono_s() + wait_s
         while (wait_s := until_mono_s - clock.mono_s()) > 0:
             ready = select.select(readers, writers, [], wait_s)

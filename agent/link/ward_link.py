@@ -101,13 +101,9 @@ class WardLink:
         inbound_s = self._inbound.wait_s() if self._inbound else float("inf")
         return min(inbound_s, self._drain.wait_s(self._session.room_n), self._session.wait_s())
 
-    def readers(self) -> list[Any]:
-        """What a select waits on."""
-        return [self._session.socket()] if self._session.socket() else []
-
-    def writers(self) -> list[Any]:
-        """What it waits on for room, where something waits to be sent."""
-        return self.readers() if self._session.wants_write() else []
+    def ends(self) -> tuple[list[Any], list[Any]]:
+        """What a select waits on: to hear the broker, and for room to send."""
+        return self._session.readers(), self._session.writers()
 
     def hear(self) -> None:
         """Handle what has come."""

@@ -97,6 +97,14 @@ class Session:
         """Whether to wait until the socket can be written, too."""
         return self.connection is not None and self.connection.wants_write()
 
+    def readers(self) -> list[Any]:
+        """What a `select` waits on to hear."""
+        return [self.socket()] if self.socket() else []
+
+    def writers(self) -> list[Any]:
+        """What it waits on for room, where something waits to be sent."""
+        return self.readers() if self.wants_write() else []
+
     def holds_more(self) -> bool:
         """Whether there is something to read that no `select` tells of."""
         return self.connection is not None and self.connection.holds_more()
@@ -112,9 +120,8 @@ class Session:
         """Sleep until something comes here or at the `others`, or is due here, at most so long; then do what is to do
         here. Returns what the owner must know.
         """
-        own: list[Any] = [self.socket()] if self.socket() else []
-        writers = own if self.wants_write() else []
-        readable, _, _ = select.select([*own, *others], writers, [], max(0.0, min(timeout_s, self.wait_s())))
+        timeout_s = max(0.0, min(timeout_s, self.wait_s()))
+        readable, _, _ = select.select([*self.readers(), *others], self.writers(), [], timeout_s)
         return self.turn(readable=self.socket() in readable or self.holds_more())
 
     def turn(self, readable: bool) -> list[Told]:
